@@ -1,0 +1,51 @@
+//! The codes by which a job's trouble is named: Lightsail's own, and a few of ours.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A short name for what went wrong; people select and group by it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ErrorCode(String);
+
+impl ErrorCode {
+    /// The snapshot is in no list of its lane.
+    pub const SNAPSHOT_NOT_FOUND: &'static str = "SnapshotNotFound";
+    /// The snapshot itself is in state error.
+    pub const SNAPSHOT_IN_ERROR: &'static str = "SnapshotInError";
+    /// Nobody can say whether Lightsail took the call.
+    pub const OUTCOME_UNKNOWN: &'static str = "OutcomeUnknown";
+    /// An intent that was never followed by an answer before the process ended.
+    pub const INTERRUPTED: &'static str = "Interrupted";
+    /// Proven absent from the ledger, and no attempt is left.
+    pub const NOT_TAKEN: &'static str = "NotTaken";
+    /// More candidates in the ledger than attempts.
+    pub const TOO_MANY_CANDIDATES: &'static str = "TooManyCandidates";
+    /// Operation and record tell different stories.
+    pub const LEDGER_DISAGREES: &'static str = "LedgerDisagrees";
+    /// No end, or no destination, within `poll.give_up`.
+    pub const NO_END_SEEN: &'static str = "NoEndSeen";
+    /// A second export of the snapshot was found.
+    pub const DUPLICATE_EXPORT: &'static str = "DuplicateExport";
+    /// Lightsail failed the operation without giving a code.
+    pub const OPERATION_FAILED: &'static str = "OperationFailed";
+    /// A person decided that the job has failed.
+    pub const FAILED_BY_USER: &'static str = "FailedByUser";
+
+    /// Takes a code as it came; a code is one word of at most 128 characters.
+    pub fn new(text: impl AsRef<str>) -> Self {
+        Self(text.as_ref().chars().filter(|c| !c.is_whitespace() && !c.is_control()).take(128).collect())
+    }
+
+    /// The code as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}

@@ -1,0 +1,18 @@
+//! The words of Snapferry and the one state machine over them. Pure: no input or output, no clock, no
+//! randomness, no other room.
+
+mod error_code;
+mod ids;
+mod lane;
+mod names;
+mod region;
+mod retry;
+mod timestamp;
+
+pub use error_code::ErrorCode;
+pub use ids::{BatchId, JobId, LaneId, OperationId, RecordArn, RunId, SnapshotArn};
+pub use lane::{AccountLabel, AccountNumber, BadAccount, Lane};
+pub use names::{BadName, BatchName, SnapshotName};
+pub use region::{BadRegion, Region};
+pub use retry::{RetryPolicy, backoff};
+pub use timestamp::{BadTimestamp, Timestamp};
