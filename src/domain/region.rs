@@ -1,6 +1,6 @@
 //! The Regions that have a Lightsail endpoint.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 /// Source: AWS General Reference, "Amazon Lightsail endpoints and quotas". The SDK's enum also has us-west-1, which
@@ -25,8 +25,7 @@ const WITH_ENDPOINT: [&str; 16] = [
 ];
 
 /// A Region with a Lightsail endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "&'static str", try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region(&'static str);
 
 /// Why a text is no Region, with the way out.
@@ -89,17 +88,16 @@ impl fmt::Display for Region {
     }
 }
 
-impl From<Region> for &'static str {
-    fn from(region: Region) -> Self {
-        region.0
+impl Serialize for Region {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0)
     }
 }
 
-impl TryFrom<String> for Region {
-    type Error = BadRegion;
-
-    fn try_from(text: String) -> Result<Self, BadRegion> {
-        Self::parse(&text)
+impl<'de> Deserialize<'de> for Region {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
     }
 }
 

@@ -23,9 +23,7 @@ impl Timestamp {
     /// [`BadTimestamp`] for any other text, or a year beyond 9999.
     pub fn parse(text: &str) -> Result<Self, BadTimestamp> {
         let moment = OffsetDateTime::parse(text.trim(), &Rfc3339).map_err(|_| BadTimestamp(text.to_owned()))?;
-        i64::try_from(moment.unix_timestamp_nanos() / 1_000_000)
-            .map(Self)
-            .map_err(|_| BadTimestamp(text.to_owned()))
+        i64::try_from(moment.unix_timestamp_nanos() / 1_000_000).map(Self).map_err(|_| BadTimestamp(text.to_owned()))
     }
 
     /// The moment `span` later; stays at the end of time rather than wrap.
