@@ -2,4 +2,5 @@
 //!
 //! The modules stand in reading order; ARCHITECTURE.md has the picture.
 
+pub mod clock;
 pub mod domain;

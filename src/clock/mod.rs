@@ -1,0 +1,32 @@
+//! Time as an argument: the only room that reads a clock. Everything else is handed a [`Clock`], so that weeks pass
+//! in seconds under test.
+
+mod manual;
+mod system;
+
+pub use manual::ManualClock;
+pub use system::SystemClock;
+
+use crate::domain::Timestamp;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A clock, shared by whoever needs the time.
+pub type SharedClock = Arc<dyn Clock>;
+
+/// Something to wait for.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Tells the time and waits.
+pub trait Clock: Send + Sync + 'static {
+    /// The time of day: for what is written down. It may jump.
+    fn now(&self) -> Timestamp;
+
+    /// Time since this clock began: for pacing and waits. It never goes back.
+    fn elapsed(&self) -> Duration;
+
+    /// Waits for `span` of this clock's time.
+    fn sleep(&self, span: Duration) -> Sleep;
+}
