@@ -3,6 +3,7 @@
 
 mod error_code;
 mod ids;
+mod job;
 mod lane;
 mod names;
 mod region;
@@ -11,6 +12,7 @@ mod timestamp;
 
 pub use error_code::ErrorCode;
 pub use ids::{BatchId, JobId, LaneId, OperationId, RecordArn, RunId, SnapshotArn};
+pub use job::{Change, Destination, Event, Failure, Hold, IllegalTransition, JobState, Standing, Trace, apply};
 pub use lane::{AccountLabel, AccountNumber, BadAccount, Lane};
 pub use names::{BadName, BatchName, SnapshotName};
 pub use region::{BadRegion, Region};

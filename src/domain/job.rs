@@ -1,0 +1,479 @@
+//! A job's states and the one function that moves it from one to the next. The database repeats the table below in a
+//! CHECK; every pair that is not listed is an error value.
+
+use super::{ErrorCode, OperationId, RecordArn, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Waits for its turn.
+    Queued,
+    /// The intent to send is on disk; the answer is not.
+    Submitting,
+    /// Lightsail has it.
+    Exporting,
+    /// Nobody can say whether Lightsail took it; the ledger will tell.
+    Unknown,
+    /// A person has to decide.
+    NeedsReview,
+    /// Exported, and its destination is known.
+    Succeeded,
+    /// Not exported, for a reason that is on record.
+    Failed,
+    /// Called off by a person before it was sent.
+    Cancelled,
+}
+
+impl JobState {
+    /// Every state, in the order in which reports name them.
+    pub const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Submitting,
+        Self::Exporting,
+        Self::Unknown,
+        Self::NeedsReview,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// The state's name in SQL, on the command line and in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Submitting => "submitting",
+            Self::Exporting => "exporting",
+            Self::Unknown => "unknown",
+            Self::NeedsReview => "needs_review",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The state of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+
+    /// Whether a job in it can still change without a person; one live job per snapshot and lane.
+    #[must_use]
+    pub fn is_live(self) -> bool {
+        match self {
+            Self::Queued | Self::Submitting | Self::Exporting | Self::Unknown | Self::NeedsReview => true,
+            Self::Succeeded | Self::Failed | Self::Cancelled => false,
+        }
+    }
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Why a queued job is not to be claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// It was queued after the lane's last listing: the ledger has to be read first.
+    Listing,
+    /// It was denied, and so was nothing since that was accepted: the snapshot's trouble or the lane's.
+    Denied,
+    /// A person paused it.
+    Paused,
+}
+
+impl Hold {
+    /// The hold's name in SQL.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Listing => "listing",
+            Self::Denied => "denied",
+            Self::Paused => "paused",
+        }
+    }
+
+    /// The hold of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Listing, Self::Denied, Self::Paused].into_iter().find(|hold| hold.as_str() == text)
+    }
+}
+
+/// What a job is when something happens to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Its state.
+    pub state: JobState,
+    /// The number of its last attempt; 0 before the first.
+    pub attempt: u32,
+    /// The attempts that count against the limit.
+    pub used: u32,
+    /// The attempts that it has.
+    pub max_attempts: u32,
+}
+
+/// What an export became.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    /// The service as Lightsail names it: `Aws::EC2::Image`, `Aws::EC2::Snapshot`.
+    pub service: String,
+    /// `ami-...` or `snap-...`.
+    pub id: String,
+}
+
+/// Why something did not go well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The code to select and group by.
+    pub code: ErrorCode,
+    /// One line for a person.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure of one of our own codes.
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: ErrorCode::new(code), message: message.into() }
+    }
+}
+
+/// What is known of an export once it is seen in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trace {
+    /// Its operation.
+    pub operation: Option<OperationId>,
+    /// Its record.
+    pub record: Option<RecordArn>,
+    /// The record's name.
+    pub record_name: Option<String>,
+    /// What it became.
+    pub destination: Option<Destination>,
+}
+
+/// What happens to a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The snapshot does not exist, is in state error, or is denied for good.
+    Impossible(Failure),
+    /// Exported before, by whoever it was.
+    AlreadyExported(Trace),
+    /// An export of it is under way, by whoever it was.
+    UnderWayAlready(Trace),
+    /// A person calls it off.
+    Cancel,
+    /// The intent to send is about to be written.
+    Intend,
+    /// Lightsail took it.
+    Accepted(Trace),
+    /// Refused without effect, for a trouble of the lane: no attempt is used.
+    RefusedByLane(Failure),
+    /// Denied: the snapshot's trouble or the lane's. Held until the next answers tell; no attempt is used.
+    Denied(Failure),
+    /// Refused without effect; another attempt may work, not before the time given.
+    RefusedForNow(Failure, Timestamp),
+    /// Refused for good.
+    RefusedForGood(Failure),
+    /// Nobody can say; counted against the attempts.
+    OutcomeUnknown(Failure),
+    /// Nobody can say, in an outage: not counted.
+    OutcomeUnknownInOutage(Failure),
+    /// Found in the ledger, still under way.
+    FoundUnderWay(Trace),
+    /// Found in the ledger, done.
+    FoundDone(Trace),
+    /// Found in the ledger, and it had failed: another attempt not before the time given, or none at all.
+    FoundFailed(Trace, Failure, Option<Timestamp>),
+    /// Every look found nothing: Lightsail did not take it.
+    ProvenAbsent(Failure),
+    /// The ledger cannot be explained.
+    Contradiction(Failure),
+    /// The export ended well.
+    Finished(Trace),
+    /// The operation failed: another attempt not before the time given, or none at all.
+    OperationFailed(Failure, Option<Timestamp>),
+    /// No end was seen for too long.
+    GaveUp(Failure),
+    /// A person wants it sent again.
+    SendAgain,
+    /// A person names the record that it became.
+    AdoptRecord(Trace),
+    /// A person calls it failed.
+    CallFailed(Failure),
+    /// A person wants an ended job tried afresh.
+    Retry,
+}
+
+impl Event {
+    /// The event's name in the history.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Impossible(_) => "impossible",
+            Self::AlreadyExported(_) => "already_exported",
+            Self::UnderWayAlready(_) => "under_way_already",
+            Self::Cancel => "cancel",
+            Self::Intend => "intend",
+            Self::Accepted(_) => "accepted",
+            Self::RefusedByLane(_) => "refused_by_lane",
+            Self::Denied(_) => "denied",
+            Self::RefusedForNow(..) => "refused_for_now",
+            Self::RefusedForGood(_) => "refused_for_good",
+            Self::OutcomeUnknown(_) => "outcome_unknown",
+            Self::OutcomeUnknownInOutage(_) => "outcome_unknown_in_outage",
+            Self::FoundUnderWay(_) => "found_under_way",
+            Self::FoundDone(_) => "found_done",
+            Self::FoundFailed(..) => "found_failed",
+            Self::ProvenAbsent(_) => "proven_absent",
+            Self::Contradiction(_) => "contradiction",
+            Self::Finished(_) => "finished",
+            Self::OperationFailed(..) => "operation_failed",
+            Self::GaveUp(_) => "gave_up",
+            Self::SendAgain => "send_again",
+            Self::AdoptRecord(_) => "adopt_record",
+            Self::CallFailed(_) => "call_failed",
+            Self::Retry => "retry",
+        }
+    }
+}
+
+/// What is to be written for an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The state after it.
+    pub to: JobState,
+    /// The number of the last attempt after it.
+    pub attempt: u32,
+    /// The attempts that count after it.
+    pub used: u32,
+    /// Not to be sent before; only of a queued job.
+    pub due_at: Option<Timestamp>,
+    /// Why it is not to be claimed; only of a queued job.
+    pub hold: Option<Hold>,
+    /// What is newly known of the export; what it leaves out stays as it was.
+    pub trace: Trace,
+    /// Whether the job now stands for an export that was not its own.
+    pub adopted: bool,
+    /// Whether what was known of an earlier export is dropped: a fresh start.
+    pub afresh: bool,
+    /// The trouble to show from now on; nothing clears it.
+    pub failure: Option<Failure>,
+}
+
+/// The event does not fit the job's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a job in state {from} takes no event {event}")]
+pub struct IllegalTransition {
+    /// The job's state.
+    pub from: JobState,
+    /// The event's name.
+    pub event: &'static str,
+}
+
+/// Moves a job: the one table of transitions.
+///
+/// # Errors
+/// [`IllegalTransition`] for every pair of state and event that the design does not list.
+pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> {
+    use Event as E;
+    use JobState as S;
+    let illegal = IllegalTransition { from: job.state, event: event.name() };
+    let to = |to: S| Change {
+        to,
+        attempt: job.attempt,
+        used: job.used,
+        due_at: None,
+        hold: None,
+        trace: Trace::default(),
+        adopted: false,
+        afresh: false,
+        failure: None,
+    };
+    let spent = job.used >= job.max_attempts;
+    let again_or_failed = |failure: Failure, again: Option<Timestamp>| match again {
+        Some(due) if !spent => Change { due_at: Some(due), failure: Some(failure), ..to(S::Queued) },
+        Some(_) | None => Change { failure: Some(failure), ..to(S::Failed) },
+    };
+    let uncharged = job.used.saturating_sub(1);
+    let change = match (job.state, event) {
+        (S::Queued, E::Impossible(failure)) => Change { failure: Some(failure), ..to(S::Failed) },
+        (S::Queued, E::AlreadyExported(trace)) => Change { trace, adopted: true, afresh: true, ..to(S::Succeeded) },
+        (S::Queued, E::UnderWayAlready(trace)) => Change { trace, adopted: true, afresh: true, ..to(S::Exporting) },
+        (S::Queued, E::Cancel) => to(S::Cancelled),
+        (S::Queued, E::Intend) => Change {
+            attempt: job.attempt.saturating_add(1),
+            used: job.used.saturating_add(1),
+            afresh: true,
+            ..to(S::Submitting)
+        },
+
+        (S::Submitting, E::Accepted(trace)) => Change { trace, ..to(S::Exporting) },
+        (S::Submitting, E::RefusedByLane(failure)) => {
+            Change { used: uncharged, failure: Some(failure), ..to(S::Queued) }
+        }
+        (S::Submitting, E::Denied(failure)) => {
+            Change { used: uncharged, hold: Some(Hold::Denied), failure: Some(failure), ..to(S::Queued) }
+        }
+        (S::Submitting, E::RefusedForNow(failure, due)) => again_or_failed(failure, Some(due)),
+        (S::Submitting, E::RefusedForGood(failure)) => again_or_failed(failure, None),
+        (S::Submitting, E::OutcomeUnknown(failure)) => Change { failure: Some(failure), ..to(S::Unknown) },
+        (S::Submitting, E::OutcomeUnknownInOutage(failure)) => {
+            Change { used: uncharged, failure: Some(failure), ..to(S::Unknown) }
+        }
+
+        (S::Unknown, E::FoundUnderWay(trace)) => Change { trace, ..to(S::Exporting) },
+        (S::Unknown, E::FoundDone(trace)) => Change { trace, ..to(S::Succeeded) },
+        (S::Unknown, E::FoundFailed(trace, failure, again)) => Change { trace, ..again_or_failed(failure, again) },
+        (S::Unknown, E::ProvenAbsent(failure)) if spent => Change { failure: Some(failure), ..to(S::Failed) },
+        (S::Unknown, E::ProvenAbsent(failure)) => Change { failure: Some(failure), ..to(S::Queued) },
+        (S::Unknown | S::Exporting, E::Contradiction(failure)) | (S::Exporting, E::GaveUp(failure)) => {
+            Change { failure: Some(failure), ..to(S::NeedsReview) }
+        }
+
+        (S::Exporting, E::Finished(trace)) => Change { trace, ..to(S::Succeeded) },
+        (S::Exporting, E::OperationFailed(failure, again)) => again_or_failed(failure, again),
+
+        (S::NeedsReview, E::SendAgain) => Change { used: 0, hold: Some(Hold::Listing), ..to(S::Queued) },
+        (S::NeedsReview, E::AdoptRecord(trace)) => Change { trace, afresh: true, ..to(S::Succeeded) },
+        (S::NeedsReview, E::CallFailed(failure)) => Change { failure: Some(failure), ..to(S::Failed) },
+
+        (S::Failed | S::Cancelled, E::Retry) => {
+            Change { used: 0, hold: Some(Hold::Listing), afresh: true, ..to(S::Queued) }
+        },
+
+        (
+            S::Queued
+            | S::Submitting
+            | S::Exporting
+            | S::Unknown
+            | S::NeedsReview
+            | S::Succeeded
+            | S::Failed
+            | S::Cancelled,
+            _,
+        ) => return Err(illegal),
+    };
+    Ok(change)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use JobState as S;
+
+    fn failure() -> Failure {
+        Failure::new("ServiceException", "trouble")
+    }
+
+    fn standing(state: S, used: u32) -> Standing {
+        Standing { state, attempt: used, used, max_attempts: 5 }
+    }
+
+    fn every_event() -> Vec<Event> {
+        let later = Timestamp(9);
+        vec![
+            Event::Impossible(failure()),
+            Event::AlreadyExported(Trace::default()),
+            Event::UnderWayAlready(Trace::default()),
+            Event::Cancel,
+            Event::Intend,
+            Event::Accepted(Trace::default()),
+            Event::RefusedByLane(failure()),
+            Event::Denied(failure()),
+            Event::RefusedForNow(failure(), later),
+            Event::RefusedForGood(failure()),
+            Event::OutcomeUnknown(failure()),
+            Event::OutcomeUnknownInOutage(failure()),
+            Event::FoundUnderWay(Trace::default()),
+            Event::FoundDone(Trace::default()),
+            Event::FoundFailed(Trace::default(), failure(), Some(later)),
+            Event::ProvenAbsent(failure()),
+            Event::Contradiction(failure()),
+            Event::Finished(Trace::default()),
+            Event::OperationFailed(failure(), Some(later)),
+            Event::GaveUp(failure()),
+            Event::SendAgain,
+            Event::AdoptRecord(Trace::default()),
+            Event::CallFailed(failure()),
+            Event::Retry,
+        ]
+    }
+
+    #[test]
+    fn the_pairs_that_are_possible_are_those_of_the_design() {
+        let mut pairs = std::collections::BTreeSet::new();
+        for state in S::ALL {
+            for event in every_event() {
+                for used in [1, 5] {
+                    if let Ok(change) = apply(&standing(state, used), event.clone()) {
+                        pairs.insert((state, change.to));
+                    }
+                }
+            }
+        }
+        let design = [
+            (S::Queued, S::Submitting),
+            (S::Queued, S::Exporting),
+            (S::Queued, S::Succeeded),
+            (S::Queued, S::Failed),
+            (S::Queued, S::Cancelled),
+            (S::Submitting, S::Queued),
+            (S::Submitting, S::Exporting),
+            (S::Submitting, S::Unknown),
+            (S::Submitting, S::Failed),
+            (S::Exporting, S::Queued),
+            (S::Exporting, S::NeedsReview),
+            (S::Exporting, S::Succeeded),
+            (S::Exporting, S::Failed),
+            (S::Unknown, S::Queued),
+            (S::Unknown, S::Exporting),
+            (S::Unknown, S::NeedsReview),
+            (S::Unknown, S::Succeeded),
+            (S::Unknown, S::Failed),
+            (S::NeedsReview, S::Queued),
+            (S::NeedsReview, S::Succeeded),
+            (S::NeedsReview, S::Failed),
+            (S::Failed, S::Queued),
+            (S::Cancelled, S::Queued),
+        ];
+        assert_eq!(pairs, design.into_iter().collect());
+    }
+
+    #[test]
+    fn the_lanes_trouble_uses_no_attempt() {
+        let before = standing(S::Queued, 2);
+        let sent = apply(&before, Event::Intend).expect("sent");
+        assert_eq!((sent.attempt, sent.used), (3, 3));
+        let submitting = Standing { state: S::Submitting, attempt: 3, used: 3, max_attempts: 5 };
+        for event in
+            [Event::RefusedByLane(failure()), Event::Denied(failure()), Event::OutcomeUnknownInOutage(failure())]
+         {
+            let after = apply(&submitting, event).expect("refused");
+            assert_eq!((after.attempt, after.used), (3, 2));
+        }
+    }
+
+    #[test]
+    fn attempts_used_up_end_in_failed() {
+        let later = Timestamp(9);
+        for (state, event) in [
+            (S::Submitting, Event::RefusedForNow(failure(), later)),
+            (S::Unknown, Event::ProvenAbsent(failure())),
+            (S::Unknown, Event::FoundFailed(Trace::default(), failure(), Some(later))),
+            (S::Exporting, Event::OperationFailed(failure(), Some(later))),
+        ] {
+            let left = apply(&standing(state, 4), event.clone()).expect("one left");
+            assert_eq!(left.to, S::Queued, "{event:?}");
+            let none = apply(&standing(state, 5), event.clone()).expect("none left");
+            assert_eq!(none.to, S::Failed, "{event:?}");
+            assert_eq!(none.failure, Some(failure()));
+        }
+    }
+}
