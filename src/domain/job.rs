@@ -346,7 +346,7 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
 
         (S::Failed | S::Cancelled, E::Retry) => {
             Change { used: 0, hold: Some(Hold::Listing), afresh: true, ..to(S::Queued) }
-        },
+        }
 
         (
             S::Queued
@@ -454,7 +454,7 @@ mod tests {
         let submitting = Standing { state: S::Submitting, attempt: 3, used: 3, max_attempts: 5 };
         for event in
             [Event::RefusedByLane(failure()), Event::Denied(failure()), Event::OutcomeUnknownInOutage(failure())]
-         {
+        {
             let after = apply(&submitting, event).expect("refused");
             assert_eq!((after.attempt, after.used), (3, 2));
         }

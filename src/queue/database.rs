@@ -1,0 +1,91 @@
+//! Opening the file: what is wrong with it is said before anything is done with it.
+
+use super::Queue;
+use super::error::{OpenError, QueueError, primary_code};
+use super::writer::Writer;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqliteConnection};
+use std::path::Path;
+use std::time::Duration;
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// `SnFy`: in the header of every file of ours, so that somebody else's database is not taken for one.
+const APPLICATION_ID: i32 = 0x536e_4679;
+const MARK: &str = "PRAGMA application_id = 0x536e4679";
+
+/// Readers beside the one writer; a report, a status and the loops of a few lanes at once.
+const READERS: u32 = 8;
+
+pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
+    check_path(path)?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .busy_timeout(Duration::from_secs(60))
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Full)
+        .statement_cache_capacity(200);
+    let owned = path.to_owned();
+    let mut writing = match SqliteConnection::connect_with(&options).await {
+        Ok(connection) => connection,
+        Err(error) => return Err(explain(path, error)),
+    };
+    prepare(&mut writing, path).await?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .min_connections(0)
+        .connect_lazy_with(options.create_if_missing(false).read_only(true));
+    Ok(Queue { path: owned, readers, writer: Writer::start(writing) })
+}
+
+fn check_path(path: &Path) -> Result<(), OpenError> {
+    if path.is_dir() {
+        return Err(OpenError::IsFolder { path: path.to_owned() });
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    };
+    if folder.is_dir() { Ok(()) } else { Err(OpenError::NoFolder { folder: folder.to_owned() }) }
+}
+
+/// Looks at what the file is, then brings it to this version.
+async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let id: i32 = sqlx::query_scalar("PRAGMA application_id")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|error| explain(path, error))?;
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|error| explain(path, error))?;
+    if id != APPLICATION_ID && (tables > 0 || id != 0) {
+        return Err(OpenError::NotADatabase { path: path.to_owned() });
+    }
+    if id != APPLICATION_ID {
+        // Only now: both are properties of the file, and a file that is not ours must stay as it was.
+        for statement in ["PRAGMA journal_mode = WAL", MARK] {
+            sqlx::query(statement).execute(&mut *connection).await.map_err(|error| explain(path, error))?;
+        }
+    }
+    match MIGRATIONS.run(&mut *connection).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(schema)) => Err(OpenError::Newer { path: path.to_owned(), schema }),
+        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(explain(path, error)),
+        Err(other) => {
+            Err(OpenError::Other { path: path.to_owned(), source: QueueError::Database(std::sync::Arc::new(other)) })
+        }
+    }
+}
+
+fn explain(path: &Path, error: sqlx::Error) -> OpenError {
+    let path = path.to_owned();
+    // SQLite's result codes: 26 SQLITE_NOTADB, 8 SQLITE_READONLY, 14 SQLITE_CANTOPEN, 23 SQLITE_AUTH, 3 SQLITE_PERM.
+    match primary_code(&error) {
+        Some(26) => OpenError::NotADatabase { path },
+        Some(3 | 8 | 14 | 23) => OpenError::NotWritable { path, reason: error.to_string() },
+        _ => OpenError::Other { path, source: error.into() },
+    }
+}

@@ -1,0 +1,109 @@
+//! What can go wrong with the store, in words that say what to do. No type of sqlx leaves the room.
+
+use crate::domain::{IllegalTransition, JobId};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder is not there.
+    #[error("the folder {folder:?} for the database does not exist; create it, or name another file with --database")]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The path is a folder.
+    #[error("{path:?} is a folder; name a file in it with --database sqlite://PATH")]
+    IsFolder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// It may not be written.
+    #[error("the database {path:?} cannot be written: {reason}; check the owner and mode of the file and its folder")]
+    NotWritable {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        reason: String,
+    },
+    /// It is something else.
+    #[error("{path:?} is not a Snapferry database; name another file with --database")]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer Snapferry wrote it.
+    #[error(
+        "the database {path:?} was written by a newer Snapferry (schema {schema}); use that version or a newer one"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The migration that this program does not know.
+        schema: i64,
+    },
+    /// Anything else.
+    #[error("the database {path:?} cannot be opened")]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: QueueError,
+    },
+}
+
+/// Why a read or a write did not happen.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum QueueError {
+    /// The job has moved on: not in the state or attempt that was expected. Nothing was written.
+    #[error("job {job} is no longer in the state that this change expected; nothing was written")]
+    Stale {
+        /// The job.
+        job: JobId,
+    },
+    /// The change is not in the state machine.
+    #[error(transparent)]
+    Illegal(#[from] IllegalTransition),
+    /// No room on the disk.
+    #[error("the disk that holds the database is full; nothing of this change was written. Make room and start again")]
+    DiskFull,
+    /// Another process held the database for too long.
+    #[error("the database is locked by another process for more than 60 s; end that process or try again")]
+    Busy,
+    /// A name that is taken.
+    #[error("{0}")]
+    Taken(String),
+    /// The store was closed.
+    #[error("the database was closed")]
+    Closed,
+    /// The database holds something that this program cannot have written.
+    #[error("the database holds {what} that cannot be read: {value:?}")]
+    Corrupt {
+        /// Which column.
+        what: &'static str,
+        /// What stands there.
+        value: String,
+    },
+    /// Anything else that the database said.
+    #[error("the database failed")]
+    Database(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<sqlx::Error> for QueueError {
+    fn from(error: sqlx::Error) -> Self {
+        // Primary result codes of SQLite: 13 is SQLITE_FULL, 5 SQLITE_BUSY, 6 SQLITE_LOCKED.
+        match primary_code(&error) {
+            Some(13) => Self::DiskFull,
+            Some(5 | 6) => Self::Busy,
+            _ if matches!(error, sqlx::Error::PoolClosed) => Self::Closed,
+            _ => Self::Database(Arc::new(error)),
+        }
+    }
+}
+
+/// SQLite's primary result code: the low byte of the extended one.
+pub(super) fn primary_code(error: &sqlx::Error) -> Option<u32> {
+    let sqlx::Error::Database(error) = error else { return None };
+    error.code()?.parse::<u32>().ok().map(|code| code & 0xff)
+}

@@ -1,0 +1,102 @@
+//! Locks that the operating system holds for a process and lets go of when it ends, however it ends.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// What a lock is for; each has a file of its own beside the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// Sending and tracking: one daemon per database.
+    Daemon,
+    /// Loading a batch: one at a time, so that a batch left `loading` is known to be of a killed load.
+    Load,
+}
+
+/// A lock that lasts as long as this value, or the process.
+#[derive(Debug)]
+pub struct DatabaseLock {
+    _file: File,
+}
+
+/// Why there is no lock.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody has it.
+    #[error("another Snapferry ({holder}) is working on the database {database:?}; it holds {lock:?}")]
+    Taken {
+        /// What the holder wrote of itself.
+        holder: String,
+        /// The database.
+        database: PathBuf,
+        /// The lock file.
+        lock: PathBuf,
+    },
+    /// The file could not be opened or locked.
+    #[error("the lock file {lock:?} cannot be used")]
+    Unusable {
+        /// The lock file.
+        lock: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl DatabaseLock {
+    /// Takes the lock of `database`, without waiting; `who` is what a second one is told, such as `pid 812, daemon`.
+    ///
+    /// # Errors
+    /// [`LockError::Taken`] when somebody has it.
+    pub fn take(database: &Path, held: Held, who: &str) -> Result<Self, LockError> {
+        let lock = path_of(database, held);
+        let unusable = |source| LockError::Unusable { lock: lock.clone(), source };
+        let mut file = open(&lock).map_err(unusable)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // What it says of itself is a help, no condition.
+                let _ = file.read_to_string(&mut holder);
+                let holder = if holder.trim().is_empty() { "unnamed".to_owned() } else { holder.trim().to_owned() };
+                return Err(LockError::Taken { holder, database: database.to_owned(), lock });
+            }
+            Err(TryLockError::Error(source)) => return Err(unusable(source)),
+        }
+        sign(&mut file, who).map_err(unusable)?;
+        Ok(Self { _file: file })
+    }
+
+    /// Takes the lock of `database`, and waits for whoever has it. Blocks the thread.
+    ///
+    /// # Errors
+    /// [`LockError::Unusable`].
+    pub fn wait(database: &Path, held: Held, who: &str) -> Result<Self, LockError> {
+        let lock = path_of(database, held);
+        let unusable = |source| LockError::Unusable { lock: lock.clone(), source };
+        let mut file = open(&lock).map_err(unusable)?;
+        file.lock().map_err(unusable)?;
+        sign(&mut file, who).map_err(unusable)?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn open(lock: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(lock)
+}
+
+fn sign(file: &mut File, who: &str) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{who}")
+}
+
+fn path_of(database: &Path, held: Held) -> PathBuf {
+    let ending = match held {
+        Held::Daemon => "daemon.lock",
+        Held::Load => "load.lock",
+    };
+    let mut name = database.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    PathBuf::from(name)
+}

@@ -1,0 +1,55 @@
+//! The store: all SQL, one writer with group commit, a pool of readers, migrations. It speaks the domain's words, so
+//! that a second store can stand behind it; it does not know Lightsail, and time is an argument.
+
+mod database;
+mod error;
+mod lock;
+mod transition;
+mod writer;
+
+pub use error::{OpenError, QueueError};
+pub use lock::{DatabaseLock, Held, LockError};
+pub use transition::{Answer, AttemptOutcome, SentOperation, Transition};
+
+use sqlx::SqlitePool;
+use std::path::{Path, PathBuf};
+use writer::Writer;
+
+/// The store of one database file. Cheap to clone; the last one to go closes it.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    path: PathBuf,
+    readers: SqlitePool,
+    writer: Writer,
+}
+
+impl Queue {
+    /// Opens the database at `path`, made and migrated where that is needed.
+    ///
+    /// # Errors
+    /// [`OpenError`] for a missing folder, a file that may not be written, that is no database, or that a newer
+    /// Snapferry wrote.
+    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        database::open(path).await
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes what is waiting, then closes every connection.
+    pub async fn close(self) {
+        self.writer.close().await;
+        self.readers.close().await;
+    }
+
+    /// A number that changes when another process has written.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn data_version(&self) -> Result<i64, QueueError> {
+        self.writer.data_version().await
+    }
+}

@@ -1,0 +1,55 @@
+-- Moves the jobs that are still in the state and the attempt that each change expects.
+UPDATE jobs SET
+    state = change.to_state,
+    hold = change.hold,
+    due_at = change.due_at,
+    attempt = change.attempt,
+    used = change.used,
+    step = jobs.step + 1,
+    weight = coalesce(change.weight, jobs.weight),
+    source_arn = coalesce(change.source_arn, jobs.source_arn),
+    adopted = CASE WHEN change.afresh THEN change.adopted ELSE jobs.adopted OR change.adopted END,
+    operation_id = CASE WHEN change.afresh THEN change.operation ELSE coalesce(change.operation, jobs.operation_id) END,
+    record_arn = CASE WHEN change.afresh THEN change.record ELSE coalesce(change.record, jobs.record_arn) END,
+    record_name = CASE WHEN change.afresh THEN change.record_name ELSE coalesce(change.record_name, jobs.record_name) END,
+    destination_service = CASE WHEN change.afresh THEN change.service
+                               ELSE coalesce(change.service, jobs.destination_service) END,
+    destination_id = CASE WHEN change.afresh THEN change.destination
+                          ELSE coalesce(change.destination, jobs.destination_id) END,
+    -- A duplicate once found stays in the report.
+    error_code = CASE WHEN change.code IS NULL AND jobs.error_code = 'DuplicateExport' THEN jobs.error_code
+                      ELSE change.code END,
+    error_message = CASE WHEN change.code IS NULL AND jobs.error_code = 'DuplicateExport' THEN jobs.error_message
+                         ELSE change.message END,
+    submitted_at = coalesce(change.submitted_at, jobs.submitted_at),
+    finished_at = CASE WHEN change.ended THEN change.at END,
+    next_poll_at = change.poll_at
+FROM (
+    SELECT
+        value ->> 'job' AS job,
+        value ->> 'from' AS from_state,
+        value ->> 'expected' AS expected,
+        value ->> 'to' AS to_state,
+        value ->> 'hold' AS hold,
+        value ->> 'due_at' AS due_at,
+        value ->> 'attempt' AS attempt,
+        value ->> 'used' AS used,
+        value ->> 'afresh' AS afresh,
+        value ->> 'adopted' AS adopted,
+        value ->> 'weight' AS weight,
+        value ->> 'source_arn' AS source_arn,
+        value ->> 'operation' AS operation,
+        value ->> 'record' AS record,
+        value ->> 'record_name' AS record_name,
+        value ->> 'service' AS service,
+        value ->> 'destination' AS destination,
+        value ->> 'code' AS code,
+        value ->> 'message' AS message,
+        value ->> 'at' AS at,
+        value ->> 'submitted_at' AS submitted_at,
+        value ->> 'ended' AS ended,
+        value ->> 'poll_at' AS poll_at
+    FROM json_each(?1)
+) AS change
+WHERE jobs.id = change.job AND jobs.state = change.from_state AND jobs.attempt = change.expected
+RETURNING jobs.id AS "id!: i64"

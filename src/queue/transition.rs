@@ -1,0 +1,376 @@
+//! Moving jobs: each change names the state and the attempt that it expects, and is written with its history. A group
+//! of them is a few statements, whatever its size.
+
+use super::Queue;
+use super::error::QueueError;
+use crate::domain::{Change, Failure, JobId, JobState, OperationId, RunId, SnapshotArn, Standing, Timestamp};
+use crate::domain::{Event, apply};
+use serde::Serialize;
+use sqlx::SqliteConnection;
+use std::collections::HashSet;
+
+/// How an attempt came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptOutcome {
+    /// Lightsail took it.
+    Accepted,
+    /// Lightsail refused it, without effect.
+    Refused,
+    /// Nobody can say.
+    Ambiguous,
+    /// Found in the ledger later.
+    Found,
+    /// Proven absent from the ledger.
+    Absent,
+}
+
+impl AttemptOutcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Ambiguous => "ambiguous",
+            Self::Found => "found",
+            Self::Absent => "absent",
+        }
+    }
+}
+
+/// What is written of the attempt with a transition.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// How it came out.
+    pub outcome: AttemptOutcome,
+    /// The HTTP status, where there was one.
+    pub http_status: Option<u16>,
+    /// The request id, where there was one.
+    pub request_id: Option<String>,
+    /// The trouble, where there was one.
+    pub failure: Option<Failure>,
+}
+
+/// An operation that an answer named; it belongs to the attempt from the first.
+#[derive(Debug, Clone)]
+pub struct SentOperation {
+    /// Its id.
+    pub id: OperationId,
+    /// When Lightsail says that it began.
+    pub created_at: Option<Timestamp>,
+}
+
+/// What the intent writes down of the job.
+#[derive(Debug, Clone)]
+pub(super) struct Intent {
+    pub(super) run: RunId,
+    pub(super) weight: u32,
+    pub(super) source_arn: Option<SnapshotArn>,
+}
+
+/// One change of one job.
+#[derive(Debug, Clone)]
+pub struct Transition {
+    job: JobId,
+    from: JobState,
+    expected_attempt: u32,
+    change: Change,
+    event: &'static str,
+    at: Timestamp,
+    actor: String,
+    next_poll_at: Option<Timestamp>,
+    intent: Option<Intent>,
+    answer: Option<Answer>,
+    operations: Vec<SentOperation>,
+    own: Vec<i64>,
+}
+
+impl Transition {
+    /// The change that `event` makes to `job`, made at `at` by `actor` (`daemon`, or a person's name).
+    ///
+    /// # Errors
+    /// [`QueueError::Illegal`] when the state machine has no such change.
+    pub fn new(
+        job: JobId,
+        standing: &Standing,
+        event: Event,
+        at: Timestamp,
+        actor: impl Into<String>,
+    ) -> Result<Self, QueueError> {
+        let name = event.name();
+        let change = apply(standing, event)?;
+        Ok(Self {
+            job,
+            from: standing.state,
+            expected_attempt: standing.attempt,
+            change,
+            event: name,
+            at,
+            actor: actor.into(),
+            next_poll_at: None,
+            intent: None,
+            answer: None,
+            operations: Vec::new(),
+            own: Vec::new(),
+        })
+    }
+
+    /// The state after it.
+    #[must_use]
+    pub fn to(&self) -> JobState {
+        self.change.to
+    }
+
+    /// When the job is to be looked at next.
+    #[must_use]
+    pub fn poll_at(mut self, at: Timestamp) -> Self {
+        self.next_poll_at = Some(at);
+        self
+    }
+
+    /// What to write down for an attempt that is about to be sent.
+    #[must_use]
+    pub fn intending(mut self, run: RunId, weight: u32, source_arn: Option<SnapshotArn>) -> Self {
+        self.intent = Some(Intent { run, weight, source_arn });
+        self
+    }
+
+    /// How the attempt came out, and the operations that it made.
+    #[must_use]
+    pub fn answered(mut self, answer: Answer, operations: Vec<SentOperation>) -> Self {
+        self.answer = Some(answer);
+        self.operations = operations;
+        self
+    }
+
+    /// The entries of the ledger that belong to the attempt from now on.
+    #[must_use]
+    pub fn owning(mut self, entries: Vec<i64>) -> Self {
+        self.own = entries;
+        self
+    }
+}
+
+impl Queue {
+    /// Moves a job; durable when this returns.
+    ///
+    /// # Errors
+    /// [`QueueError::Stale`] when the job is no longer where the change expects it; then nothing was written.
+    pub async fn transition(&self, transition: Transition) -> Result<(), QueueError> {
+        self.writer.transition(transition).await
+    }
+
+    /// Moves several jobs; the answers stand in the order of the changes.
+    pub async fn transition_all(&self, transitions: Vec<Transition>) -> Vec<Result<(), QueueError>> {
+        futures_util::future::join_all(transitions.into_iter().map(|one| self.writer.transition(one))).await
+    }
+}
+
+#[derive(Serialize)]
+struct JobRow<'a> {
+    job: i64,
+    from: &'static str,
+    expected: u32,
+    to: &'static str,
+    hold: Option<&'static str>,
+    due_at: Option<i64>,
+    attempt: u32,
+    used: u32,
+    afresh: bool,
+    adopted: bool,
+    weight: Option<u32>,
+    source_arn: Option<&'a str>,
+    operation: Option<&'a str>,
+    record: Option<&'a str>,
+    record_name: Option<&'a str>,
+    service: Option<&'a str>,
+    destination: Option<&'a str>,
+    code: Option<&'a str>,
+    message: Option<&'a str>,
+    event: &'static str,
+    actor: &'a str,
+    at: i64,
+    submitted_at: Option<i64>,
+    ended: bool,
+    poll_at: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct AttemptRow<'a> {
+    job: i64,
+    number: u32,
+    run: i64,
+    at: i64,
+    outcome: &'static str,
+    status: Option<u16>,
+    request: Option<&'a str>,
+    code: Option<&'a str>,
+    message: Option<&'a str>,
+    answered: bool,
+}
+
+#[derive(Serialize)]
+struct OwnedRow<'a> {
+    job: i64,
+    attempt: u32,
+    entry: Option<i64>,
+    operation: Option<&'a str>,
+    created_at: Option<i64>,
+    at: i64,
+}
+
+/// Writes a group in the transaction that is open; the verdicts stand in its order. A job that is named twice gets its
+/// second change refused: nobody can have seen the first.
+pub(super) async fn write(
+    connection: &mut SqliteConnection,
+    transitions: &[Transition],
+) -> Result<Vec<Result<(), QueueError>>, QueueError> {
+    if transitions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut named = HashSet::new();
+    let once: Vec<&Transition> = transitions.iter().filter(|one| named.insert(one.job)).collect();
+    let rows = json(&once.iter().map(|one| job_row(one)).collect::<Vec<_>>())?;
+    let moved: Vec<i64> =
+        sqlx::query_file_scalar!("src/queue/sql/move_jobs.sql", rows).fetch_all(&mut *connection).await?;
+    let moved: HashSet<i64> = moved.into_iter().collect();
+    let mut verdicts = Vec::with_capacity(transitions.len());
+    let mut written = Vec::with_capacity(moved.len());
+    let mut left = moved.clone();
+    for one in transitions {
+        if left.remove(&one.job.0) {
+            written.push(one);
+            verdicts.push(Ok(()));
+        } else {
+            verdicts.push(Err(QueueError::Stale { job: one.job }));
+        }
+    }
+    write_history(connection, &written, (moved.len() == once.len()).then_some(rows)).await?;
+    Ok(verdicts)
+}
+
+async fn write_history(
+    connection: &mut SqliteConnection,
+    written: &[&Transition],
+    rows: Option<String>,
+) -> Result<(), QueueError> {
+    if written.is_empty() {
+        return Ok(());
+    }
+    let rows = match rows {
+        Some(rows) => rows,
+        None => json(&written.iter().map(|one| job_row(one)).collect::<Vec<_>>())?,
+    };
+    sqlx::query_file!("src/queue/sql/add_transitions.sql", rows).execute(&mut *connection).await?;
+    let intents: Vec<AttemptRow<'_>> = written.iter().filter_map(|one| intent_row(one)).collect();
+    if !intents.is_empty() {
+        let intents = json(&intents)?;
+        sqlx::query_file!("src/queue/sql/add_attempts.sql", intents).execute(&mut *connection).await?;
+    }
+    let answers: Vec<AttemptRow<'_>> = written.iter().filter_map(|one| answer_row(one)).collect();
+    if !answers.is_empty() {
+        let answers = json(&answers)?;
+        sqlx::query_file!("src/queue/sql/answer_attempts.sql", answers).execute(&mut *connection).await?;
+    }
+    let owned: Vec<OwnedRow<'_>> = written.iter().flat_map(|one| entry_rows(one)).collect();
+    if !owned.is_empty() {
+        let owned = json(&owned)?;
+        sqlx::query_file!("src/queue/sql/own_entries.sql", owned).execute(&mut *connection).await?;
+    }
+    let sent: Vec<OwnedRow<'_>> = written.iter().flat_map(|one| operation_rows(one)).collect();
+    if !sent.is_empty() {
+        let sent = json(&sent)?;
+        sqlx::query_file!("src/queue/sql/add_sent_operations.sql", sent).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+fn json<T: Serialize>(rows: &[T]) -> Result<String, QueueError> {
+    serde_json::to_string(rows).map_err(|error| QueueError::Database(std::sync::Arc::new(error)))
+}
+
+fn job_row(one: &Transition) -> JobRow<'_> {
+    let change = &one.change;
+    let trace = &change.trace;
+    JobRow {
+        job: one.job.0,
+        from: one.from.as_str(),
+        expected: one.expected_attempt,
+        to: change.to.as_str(),
+        hold: change.hold.map(crate::domain::Hold::as_str),
+        due_at: change.due_at.map(|at| at.0),
+        attempt: change.attempt,
+        used: change.used,
+        afresh: change.afresh,
+        adopted: change.adopted,
+        weight: one.intent.as_ref().map(|intent| intent.weight.max(1)),
+        source_arn: one.intent.as_ref().and_then(|intent| intent.source_arn.as_ref()).map(SnapshotArn::as_str),
+        operation: trace.operation.as_ref().map(OperationId::as_str),
+        record: trace.record.as_ref().map(crate::domain::RecordArn::as_str),
+        record_name: trace.record_name.as_deref(),
+        service: trace.destination.as_ref().map(|destination| destination.service.as_str()),
+        destination: trace.destination.as_ref().map(|destination| destination.id.as_str()),
+        code: change.failure.as_ref().map(|failure| failure.code.as_str()),
+        message: change.failure.as_ref().map(|failure| failure.message.as_str()),
+        event: one.event,
+        actor: &one.actor,
+        at: one.at.0,
+        submitted_at: one.intent.as_ref().map(|_| one.at.0),
+        ended: !change.to.is_live(),
+        poll_at: one.next_poll_at.map(|at| at.0),
+    }
+}
+
+fn intent_row(one: &Transition) -> Option<AttemptRow<'_>> {
+    one.intent.as_ref().map(|intent| AttemptRow {
+        job: one.job.0,
+        number: one.change.attempt,
+        run: intent.run.0,
+        at: one.at.0,
+        outcome: "pending",
+        status: None,
+        request: None,
+        code: None,
+        message: None,
+        answered: false,
+    })
+}
+
+fn answer_row(one: &Transition) -> Option<AttemptRow<'_>> {
+    one.answer.as_ref().map(|answer| AttemptRow {
+        job: one.job.0,
+        number: one.expected_attempt,
+        run: 0,
+        at: one.at.0,
+        outcome: answer.outcome.as_str(),
+        status: answer.http_status,
+        request: answer.request_id.as_deref(),
+        code: answer.failure.as_ref().map(|failure| failure.code.as_str()),
+        message: answer.failure.as_ref().map(|failure| failure.message.as_str()),
+        // What the ledger told later is no answer.
+        answered: matches!(
+            answer.outcome,
+            AttemptOutcome::Accepted | AttemptOutcome::Refused | AttemptOutcome::Ambiguous
+        ),
+    })
+}
+
+fn entry_rows(one: &Transition) -> impl Iterator<Item = OwnedRow<'_>> {
+    one.own.iter().map(|entry| OwnedRow {
+        job: one.job.0,
+        attempt: one.expected_attempt,
+        entry: Some(*entry),
+        operation: None,
+        created_at: None,
+        at: one.at.0,
+    })
+}
+
+fn operation_rows(one: &Transition) -> impl Iterator<Item = OwnedRow<'_>> {
+    one.operations.iter().map(|operation| OwnedRow {
+        job: one.job.0,
+        attempt: one.expected_attempt,
+        entry: None,
+        operation: Some(operation.id.as_str()),
+        created_at: operation.created_at.map(|at| at.0),
+        at: one.at.0,
+    })
+}
