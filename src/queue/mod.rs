@@ -1,13 +1,21 @@
 //! The store: all SQL, one writer with group commit, a pool of readers, migrations. It speaks the domain's words, so
 //! that a second store can stand behind it; it does not know Lightsail, and time is an argument.
 
+mod claims;
 mod database;
 mod error;
+mod follow;
+mod lanes;
+mod ledger;
 mod lock;
 mod transition;
 mod writer;
 
+pub use claims::{Claimable, Load};
 pub use error::{OpenError, QueueError};
+pub use follow::{Followed, FollowedAttempt, Listed};
+pub use lanes::{Block, Identity, LaneRecord};
+pub use ledger::{Entry, EntryKey, EntryStatus, ListedSnapshot, Sighting};
 pub use lock::{DatabaseLock, Held, LockError};
 pub use transition::{Answer, AttemptOutcome, SentOperation, Transition};
 

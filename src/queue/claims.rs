@@ -1,0 +1,249 @@
+//! What a lane may send next, and what stands in the way of the rest.
+
+use super::Queue;
+use super::error::QueueError;
+use super::follow::snapshot_name;
+use crate::domain::{BatchId, JobId, JobState, LaneId, RunId, SnapshotArn, SnapshotName, Standing, Timestamp};
+
+/// A queued job that may be sent now.
+#[derive(Debug, Clone)]
+pub struct Claimable {
+    /// The job.
+    pub job: JobId,
+    /// Its snapshot.
+    pub snapshot: SnapshotName,
+    /// The number of its last attempt, and those that count.
+    pub attempt: u32,
+    /// The attempts that count.
+    pub used: u32,
+    /// EBS copies that its export takes.
+    pub weight: u32,
+    /// The ARN of the snapshot as it was last listed.
+    pub source_arn: Option<SnapshotArn>,
+}
+
+impl Claimable {
+    /// Where it stands, given the attempts that it has.
+    #[must_use]
+    pub fn standing(&self, max_attempts: u32) -> Standing {
+        Standing { state: JobState::Queued, attempt: self.attempt, used: self.used, max_attempts }
+    }
+}
+
+/// What a lane has to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Jobs queued, whatever holds them.
+    pub queued: u64,
+    /// Jobs whose intent is on disk and whose answer is not.
+    pub submitting: u64,
+    /// Jobs that Lightsail has.
+    pub exporting: u64,
+    /// Jobs that the ledger has to settle.
+    pub unknown: u64,
+    /// EBS copies of the three together.
+    pub in_flight: u64,
+}
+
+impl Queue {
+    /// Up to `limit` jobs that may be sent now, the highest priority first, then the oldest: of sealed batches that are
+    /// not paused and were listed in this run.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn claimable(&self, lane: LaneId, run: RunId, limit: u32) -> Result<Vec<Claimable>, QueueError> {
+        let rows =
+            sqlx::query_file!("src/queue/sql/claimable.sql", lane.0, run.0, limit).fetch_all(&self.readers).await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Claimable {
+                    job: JobId(row.id),
+                    snapshot: snapshot_name(&row.snapshot_name)?,
+                    attempt: row.attempt,
+                    used: row.used,
+                    weight: row.weight,
+                    source_arn: row.arn.map(SnapshotArn::new),
+                })
+            })
+            .collect()
+    }
+
+    /// What the lane has to do, from the counters.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn load(&self, lane: LaneId) -> Result<Load, QueueError> {
+        let rows = sqlx::query!(
+            r#"SELECT tallies.state, sum(tallies.jobs) AS "jobs!: i64", sum(weight) AS "weight!: i64"
+               FROM tallies JOIN batches ON batches.id = tallies.batch_id
+               WHERE lane_id = ?1 AND batches.state = 'sealed'
+                 AND tallies.state IN ('queued', 'submitting', 'exporting', 'unknown')
+               GROUP BY tallies.state"#,
+            lane.0
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        let mut load = Load::default();
+        for row in rows {
+            let jobs = u64::try_from(row.jobs).unwrap_or(0);
+            let place = match row.state.as_str() {
+                "queued" => {
+                    load.queued = jobs;
+                    continue;
+                }
+                "submitting" => &mut load.submitting,
+                "exporting" => &mut load.exporting,
+                _ => &mut load.unknown,
+            };
+            *place = jobs;
+            load.in_flight += u64::try_from(row.weight).unwrap_or(0);
+        }
+        Ok(load)
+    }
+
+    /// Lets go of the jobs whose wait is over; how many they were.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn release_due(&self, lane: LaneId, now: Timestamp) -> Result<u64, QueueError> {
+        if self.next_due(lane).await?.is_none_or(|due| due > now) {
+            return Ok(0);
+        }
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let released = sqlx::query!(
+                        "UPDATE jobs SET due_at = NULL WHERE lane_id = ?1 AND state = 'queued' AND due_at <= ?2",
+                        lane.0,
+                        now.0
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(released.rows_affected())
+                })
+            })
+            .await
+    }
+
+    /// When the first of the waiting jobs is due.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn next_due(&self, lane: LaneId) -> Result<Option<Timestamp>, QueueError> {
+        let due = sqlx::query_scalar!(
+            r#"SELECT min(due_at) AS "due: i64" FROM jobs
+               WHERE lane_id = ?1 AND state = 'queued' AND due_at IS NOT NULL"#,
+            lane.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(due.map(Timestamp))
+    }
+
+    /// The jobs of a lane that were denied, oldest first, with where they stand.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn denied(&self, lane: LaneId) -> Result<Vec<Claimable>, QueueError> {
+        let rows = sqlx::query!(
+            r#"SELECT id AS "id!: i64", snapshot_name, attempt AS "attempt!: u32", used AS "used!: u32",
+                      weight AS "weight!: u32", source_arn
+               FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND hold = 'denied' ORDER BY id"#,
+            lane.0
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Claimable {
+                    job: JobId(row.id),
+                    snapshot: snapshot_name(&row.snapshot_name)?,
+                    attempt: row.attempt,
+                    used: row.used,
+                    weight: row.weight,
+                    source_arn: row.source_arn.map(SnapshotArn::new),
+                })
+            })
+            .collect()
+    }
+
+    /// Lets the denied jobs of a lane be sent again: what denied them is gone.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn release_denied(&self, lane: LaneId) -> Result<(), QueueError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE jobs SET hold = NULL WHERE lane_id = ?1 AND state = 'queued' AND hold = 'denied'",
+                        lane.0
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// The sealed batches with queued jobs in the lane that no listing of this run has covered.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn uncleared(&self, lane: LaneId, run: RunId) -> Result<Vec<BatchId>, QueueError> {
+        let batches = sqlx::query_scalar!(
+            r#"SELECT tallies.batch_id AS "id!: i64" FROM tallies JOIN batches ON batches.id = tallies.batch_id
+               WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0
+                 AND batches.state = 'sealed'
+                 AND NOT EXISTS (SELECT 1 FROM clearances
+                                 WHERE clearances.lane_id = ?1 AND clearances.batch_id = batches.id
+                                   AND clearances.run_id = ?2)"#,
+            lane.0,
+            run.0
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(batches.into_iter().map(BatchId).collect())
+    }
+
+    /// The newest job that waits for a listing, where there is one.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn awaits_listing(&self, lane: LaneId) -> Result<bool, QueueError> {
+        let held = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND hold = 'listing')
+               AS "held!: bool""#,
+            lane.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(held)
+    }
+
+    /// Clears batches for sending: a listing that began after they were sealed is complete and acted upon.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn clear(&self, lane: LaneId, run: RunId, batches: Vec<BatchId>) -> Result<(), QueueError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    for batch in batches {
+                        sqlx::query!(
+                            "INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (?1, ?2, ?3)
+                             ON CONFLICT DO UPDATE SET run_id = excluded.run_id",
+                            lane.0,
+                            batch.0,
+                            run.0
+                        )
+                        .execute(&mut *connection)
+                        .await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+}

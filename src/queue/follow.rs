@@ -1,0 +1,464 @@
+//! What tracking needs of jobs: who waits for the ledger, what is known of them, and the looks that were taken.
+
+use super::Queue;
+use super::error::QueueError;
+use crate::domain::{
+    BatchId, Event, Failure, JobId, JobState, LaneId, OperationId, RecordArn, RunId, SnapshotArn, SnapshotName,
+    Standing, Timestamp,
+};
+use crate::queue::{Answer, AttemptOutcome, Transition};
+use serde::Serialize;
+
+/// A job that the ledger may say something of.
+#[derive(Debug, Clone)]
+pub struct Followed {
+    /// The job.
+    pub job: JobId,
+    /// Its snapshot.
+    pub snapshot: SnapshotName,
+    /// Its state.
+    pub state: JobState,
+    /// The number of its last attempt.
+    pub attempt: u32,
+    /// The attempts that count.
+    pub used: u32,
+    /// Whether an export that is not its own may stand for it.
+    pub adopts: bool,
+    /// Whether it stands for an export that is not its own.
+    pub adopted: bool,
+    /// The snapshot's ARN when it was last sent.
+    pub source_arn: Option<SnapshotArn>,
+    /// The operation that is followed.
+    pub operation: Option<OperationId>,
+    /// The record that is followed.
+    pub record: Option<RecordArn>,
+    /// What the report shows of trouble.
+    pub error_code: Option<String>,
+    /// What it became.
+    pub destination_id: Option<String>,
+    /// When the state that it is in began, or the last attempt was meant.
+    pub since: Timestamp,
+    /// Its attempts, in order.
+    pub attempts: Vec<FollowedAttempt>,
+}
+
+/// An attempt as tracking sees it.
+#[derive(Debug, Clone)]
+pub struct FollowedAttempt {
+    /// Its number.
+    pub number: u32,
+    /// The last entry of the ledger that was known before it.
+    pub baseline: i64,
+    /// Whether it is known to have had no effect, by a refusal.
+    pub refused: bool,
+    /// Whether it was taken for absent.
+    pub absent: bool,
+    /// When it was meant.
+    pub intended_at: Timestamp,
+    /// Complete readings that did not show it.
+    pub looks: u32,
+    /// When the first of them began.
+    pub first_look_at: Option<Timestamp>,
+    /// When the last of them began.
+    pub last_look_at: Option<Timestamp>,
+}
+
+impl Followed {
+    /// Where it stands, given the attempts that it has.
+    #[must_use]
+    pub fn standing(&self, max_attempts: u32) -> Standing {
+        Standing { state: self.state, attempt: self.attempt, used: self.used, max_attempts }
+    }
+}
+
+/// A queued job as a listing finds it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The job.
+    pub job: JobId,
+    /// Its snapshot.
+    pub snapshot: SnapshotName,
+    /// The number of its last attempt.
+    pub attempt: u32,
+    /// The attempts that count.
+    pub used: u32,
+    /// Whether an export that is not its own may stand for it.
+    pub adopts: bool,
+    /// Whether it waits for this listing.
+    pub held: bool,
+    /// The state of the snapshot, where it exists.
+    pub snapshot_state: Option<String>,
+    /// The ARN of the snapshot, where it exists and says so.
+    pub snapshot_arn: Option<SnapshotArn>,
+    /// Whether the ledger has entries of that name that belong to nobody.
+    pub in_ledger: bool,
+}
+
+#[derive(Serialize)]
+struct At {
+    job: i64,
+    at: i64,
+}
+
+impl Queue {
+    /// Makes every job that an earlier run left in `submitting` unknown: nobody can say whether it was sent. It costs
+    /// the job no attempt. How many they were.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn recover(&self, now: Timestamp) -> Result<usize, QueueError> {
+        let mut recovered = 0;
+        loop {
+            let left = sqlx::query!(
+                r#"SELECT id AS "id!: i64", attempt AS "attempt!: u32", used AS "used!: u32" FROM jobs
+                   WHERE state = 'submitting' AND lane_id IN (SELECT id FROM lanes) LIMIT 1000"#
+            )
+            .fetch_all(&self.readers)
+            .await?;
+            if left.is_empty() {
+                return Ok(recovered);
+            }
+            recovered += left.len();
+            let failure = Failure::new(
+                crate::domain::ErrorCode::INTERRUPTED,
+                "Snapferry ended between the intent and the answer; the ledger will tell",
+            );
+            let transitions = left
+                .into_iter()
+                .map(|row| {
+                    let standing = Standing {
+                        state: JobState::Submitting,
+                        attempt: row.attempt,
+                        used: row.used,
+                        max_attempts: u32::MAX,
+                    };
+                    let event = Event::OutcomeUnknownInOutage(failure.clone());
+                    let answer = Answer {
+                        outcome: AttemptOutcome::Ambiguous,
+                        http_status: None,
+                        request_id: None,
+                        failure: Some(failure.clone()),
+                    };
+                    Ok(Transition::new(JobId(row.id), &standing, event, now, "daemon")?
+                        .answered(answer, Vec::new())
+                        .poll_at(now))
+                })
+                .collect::<Result<Vec<_>, QueueError>>()?;
+            for verdict in self.transition_all(transitions).await {
+                verdict?;
+            }
+        }
+    }
+
+    /// The live jobs that these entries of the ledger may say something of, and ended ones that own one of them.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn concerned(&self, entries: &[i64]) -> Result<Vec<JobId>, QueueError> {
+        let entries = super::transition::json(entries)?;
+        let jobs = sqlx::query_scalar!(
+            r#"SELECT owner.job_id AS "id!: i64"
+               FROM json_each(?1) AS wanted
+               CROSS JOIN ledger ON ledger.id = wanted.value
+               CROSS JOIN ledger AS owner ON owner.lane_id = ledger.lane_id
+                   AND owner.snapshot_name = ledger.snapshot_name AND owner.job_id IS NOT NULL
+               UNION
+               SELECT jobs.id
+               FROM json_each(?1) AS wanted
+               CROSS JOIN ledger ON ledger.id = wanted.value
+               CROSS JOIN jobs ON jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
+                   AND jobs.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')"#,
+            entries
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(jobs.into_iter().map(JobId).collect())
+    }
+
+    /// Up to `limit` jobs of a lane in `state` that are to be looked at by now.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn due(
+        &self,
+        lane: LaneId,
+        state: JobState,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<JobId>, QueueError> {
+        let state = state.as_str();
+        let jobs = sqlx::query_scalar!(
+            r#"SELECT id AS "id!: i64" FROM jobs
+               WHERE lane_id = ?1 AND state = ?2 AND state IN ('submitting', 'exporting', 'unknown', 'needs_review')
+                 AND next_poll_at <= ?3
+               ORDER BY next_poll_at LIMIT ?4"#,
+            lane.0,
+            state,
+            now.0,
+            limit
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(jobs.into_iter().map(JobId).collect())
+    }
+
+    /// When the next job of a lane is to be looked at.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn next_poll(&self, lane: LaneId) -> Result<Option<Timestamp>, QueueError> {
+        let next = sqlx::query_scalar!(
+            r#"SELECT min(next) AS "next: i64" FROM (
+                   SELECT min(next_poll_at) AS next FROM jobs WHERE lane_id = ?1 AND state = 'exporting'
+                   UNION ALL
+                   SELECT min(next_poll_at) FROM jobs WHERE lane_id = ?1 AND state = 'unknown')"#,
+            lane.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(next.map(Timestamp))
+    }
+
+    /// What is known of these jobs.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn followed(&self, jobs: &[JobId]) -> Result<Vec<Followed>, QueueError> {
+        let ids = super::transition::json(jobs)?;
+        let attempts = sqlx::query!(
+            r#"SELECT attempts.job_id AS "job_id!: i64", number AS "number!: u32", baseline AS "baseline!: i64",
+                      outcome, intended_at AS "intended_at!: i64", looks AS "looks!: u32",
+                      first_look_at AS "first_look_at: i64", last_look_at AS "last_look_at: i64"
+               FROM json_each(?1) AS wanted CROSS JOIN attempts ON attempts.job_id = wanted.value
+               ORDER BY attempts.job_id, number"#,
+            ids
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        let rows = sqlx::query!(
+            r#"SELECT jobs.id AS "id!: i64", snapshot_name, state, attempt AS "attempt!: u32", used AS "used!: u32",
+                      existing = 'adopt' AS "adopts!: bool", adopted AS "adopted!: bool", source_arn, operation_id,
+                      record_arn, error_code, destination_id,
+                      coalesce((SELECT max(at) FROM transitions WHERE transitions.job_id = jobs.id), queued_at)
+                          AS "since!: i64"
+               FROM json_each(?1) AS wanted CROSS JOIN jobs ON jobs.id = wanted.value"#,
+            ids
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        let mut by_job = std::collections::HashMap::<i64, Vec<FollowedAttempt>>::new();
+        for row in attempts {
+            by_job.entry(row.job_id).or_default().push(FollowedAttempt {
+                number: row.number,
+                baseline: row.baseline,
+                refused: row.outcome == "refused",
+                absent: row.outcome == "absent",
+                intended_at: Timestamp(row.intended_at),
+                looks: row.looks,
+                first_look_at: row.first_look_at.map(Timestamp),
+                last_look_at: row.last_look_at.map(Timestamp),
+            });
+        }
+        rows.into_iter()
+            .map(|row| {
+                Ok(Followed {
+                    job: JobId(row.id),
+                    snapshot: snapshot_name(&row.snapshot_name)?,
+                    state: job_state(&row.state)?,
+                    attempt: row.attempt,
+                    used: row.used,
+                    adopts: row.adopts,
+                    adopted: row.adopted,
+                    source_arn: row.source_arn.map(SnapshotArn::new),
+                    operation: row.operation_id.map(OperationId::new),
+                    record: row.record_arn.map(RecordArn::new),
+                    error_code: row.error_code,
+                    destination_id: row.destination_id,
+                    since: Timestamp(row.since),
+                    attempts: by_job.remove(&row.id).unwrap_or_default(),
+                })
+            })
+            .collect()
+    }
+
+    /// Puts off the next look at these jobs.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn poll_later(&self, jobs: &[(JobId, Timestamp)]) -> Result<(), QueueError> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let rows = jobs.iter().map(|(job, at)| At { job: job.0, at: at.0 }).collect::<Vec<_>>();
+        let rows = super::transition::json(&rows)?;
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE jobs SET next_poll_at = later.at
+                         FROM (SELECT value ->> 'job' AS job, value ->> 'at' AS at FROM json_each(?1)) AS later
+                         WHERE jobs.id = later.job AND jobs.state IN ('exporting', 'unknown')",
+                        rows
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Counts a complete reading, begun at `began`, that did not show the last attempts of these jobs.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn count_looks(&self, jobs: &[(JobId, u32)], began: Timestamp) -> Result<(), QueueError> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let rows = jobs.iter().map(|(job, attempt)| At { job: job.0, at: i64::from(*attempt) }).collect::<Vec<_>>();
+        let rows = super::transition::json(&rows)?;
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE attempts SET looks = looks + 1, first_look_at = coalesce(first_look_at, ?2),
+                                last_look_at = max(coalesce(last_look_at, ?2), ?2)
+                         FROM (SELECT value ->> 'job' AS job, value ->> 'at' AS number FROM json_each(?1)) AS look
+                         WHERE attempts.job_id = look.job AND attempts.number = look.number",
+                        rows,
+                        began.0
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Writes down a second export of a job's snapshot, for the report to name both, and gives the entry its owner.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn note_duplicate(
+        &self,
+        job: JobId,
+        attempt: u32,
+        entry: i64,
+        message: String,
+    ) -> Result<(), QueueError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE ledger SET job_id = ?1, attempt = ?2 WHERE id = ?3 AND job_id IS NULL",
+                        job.0,
+                        attempt,
+                        entry
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    let code = crate::domain::ErrorCode::DUPLICATE_EXPORT;
+                    sqlx::query!(
+                        "UPDATE jobs SET error_code = ?2, error_message = ?3 WHERE id = ?1",
+                        job.0,
+                        code,
+                        message
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Up to `limit` queued jobs after `after` that a listing concerns: those of `batches`, and those that wait for one.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn listed(
+        &self,
+        lane: LaneId,
+        batch: Option<BatchId>,
+        after: JobId,
+        limit: u32,
+    ) -> Result<Vec<Listed>, QueueError> {
+        let batch = batch.map(|batch| batch.0);
+        let rows = sqlx::query_file!("src/queue/sql/listed.sql", lane.0, batch, after.0, limit)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Listed {
+                    job: JobId(row.id),
+                    snapshot: snapshot_name(&row.snapshot_name)?,
+                    attempt: row.attempt,
+                    used: row.used,
+                    adopts: row.adopts,
+                    held: row.held,
+                    snapshot_state: row.snapshot_state,
+                    snapshot_arn: row.snapshot_arn.map(SnapshotArn::new),
+                    in_ledger: row.in_ledger,
+                })
+            })
+            .collect()
+    }
+
+    /// Holds these queued jobs for the next listing, or lets them go.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn hold_for_listing(&self, hold: &[JobId], release: &[JobId]) -> Result<(), QueueError> {
+        if hold.is_empty() && release.is_empty() {
+            return Ok(());
+        }
+        let hold = super::transition::json(hold)?;
+        let release = super::transition::json(release)?;
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE jobs SET hold = 'listing'
+                         WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'queued' AND hold IS NULL",
+                        hold
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    sqlx::query!(
+                        "UPDATE jobs SET hold = NULL
+                         WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'queued' AND hold = 'listing'",
+                        release
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// The newest run but `run` that is not known to have ended: a crash, where there is one.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn crashed_run(&self, run: RunId) -> Result<Option<RunId>, QueueError> {
+        let crashed = sqlx::query_scalar!(
+            r#"SELECT id AS "id!: i64" FROM runs WHERE id < ?1 AND ended_at IS NULL
+               AND id = (SELECT max(id) FROM runs WHERE id < ?1)"#,
+            run.0
+        )
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(crashed.map(RunId))
+    }
+}
+
+pub(super) fn snapshot_name(text: &str) -> Result<SnapshotName, QueueError> {
+    SnapshotName::parse(text).map_err(|_| QueueError::Corrupt { what: "a snapshot's name", value: text.to_owned() })
+}
+
+pub(super) fn job_state(text: &str) -> Result<JobState, QueueError> {
+    JobState::parse(text).ok_or_else(|| QueueError::Corrupt { what: "a job's state", value: text.to_owned() })
+}

@@ -1,0 +1,261 @@
+//! Lanes: who they are, what blocks them, what they have learned; and the runs of the daemon.
+
+use super::Queue;
+use super::error::QueueError;
+use crate::domain::{AccountLabel, AccountNumber, ErrorCode, Lane, LaneId, Region, RunId, Timestamp};
+
+/// A lane as the store knows it.
+#[derive(Debug, Clone)]
+pub struct LaneRecord {
+    /// Its number.
+    pub id: LaneId,
+    /// Account and Region.
+    pub lane: Lane,
+    /// The 12 digits, once a listing has shown them.
+    pub account_number: Option<AccountNumber>,
+    /// Whether an export was ever accepted.
+    pub proven: bool,
+    /// The rate that it has learned, in calls a second.
+    pub learned_rate: Option<f64>,
+    /// What blocks it.
+    pub block: Option<Block>,
+    /// Whether a person has paused it.
+    pub paused: bool,
+}
+
+/// Why a lane sends nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// A code to select and group by.
+    pub code: ErrorCode,
+    /// One line for a person, with the way out.
+    pub message: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What the account number of a listing means for its lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// The number that the lane has always had, or its first.
+    Same,
+    /// The lane belongs to another account.
+    Other {
+        /// The number that it has had so far.
+        stored: AccountNumber,
+    },
+    /// Another label stands for the same account and Region.
+    Shared {
+        /// The other label.
+        label: AccountLabel,
+    },
+}
+
+impl Queue {
+    /// Every lane that ever had a job.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn lane_records(&self) -> Result<Vec<LaneRecord>, QueueError> {
+        let rows = sqlx::query!(
+            r#"SELECT id AS "id!: i64", account, region, account_number, proven AS "proven!: bool",
+                      learned_rate AS "learned_rate: f64", blocked_at AS "blocked_at: i64", blocked_code,
+                      blocked_message, paused_at IS NOT NULL AS "paused!: bool"
+               FROM lanes ORDER BY account, region"#
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let block = row.blocked_at.map(|since| Block {
+                    code: ErrorCode::new(row.blocked_code.unwrap_or_default()),
+                    message: row.blocked_message.unwrap_or_default(),
+                    since: Timestamp(since),
+                });
+                Ok(LaneRecord {
+                    id: LaneId(row.id),
+                    lane: lane_of(&row.account, &row.region)?,
+                    account_number: row.account_number.and_then(|number| AccountNumber::parse(&number).ok()),
+                    proven: row.proven,
+                    learned_rate: row.learned_rate,
+                    block,
+                    paused: row.paused,
+                })
+            })
+            .collect()
+    }
+
+    /// Compares the account number that a listing showed with what is stored, and stores the first one.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn identify(&self, lane: LaneId, number: AccountNumber) -> Result<Identity, QueueError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let digits = number.as_str();
+                    let stored = sqlx::query_scalar!("SELECT account_number FROM lanes WHERE id = ?1", lane.0)
+                        .fetch_one(&mut *connection)
+                        .await?;
+                    if let Some(stored) = stored.filter(|stored| stored != digits) {
+                        let stored = AccountNumber::parse(&stored)
+                            .map_err(|_| QueueError::Corrupt { what: "an account number", value: stored })?;
+                        return Ok(Identity::Other { stored });
+                    }
+                    let other = sqlx::query_scalar!(
+                        "SELECT other.account FROM lanes JOIN lanes AS other
+                             ON other.region = lanes.region AND other.id <> lanes.id AND other.account_number = ?2
+                         WHERE lanes.id = ?1",
+                        lane.0,
+                        digits
+                    )
+                    .fetch_optional(&mut *connection)
+                    .await?;
+                    if let Some(label) = other {
+                        let label = AccountLabel::parse(&label)
+                            .map_err(|_| QueueError::Corrupt { what: "an account label", value: label })?;
+                        return Ok(Identity::Shared { label });
+                    }
+                    sqlx::query!(
+                        "UPDATE lanes SET account_number = ?2 WHERE id = ?1 AND account_number IS NULL",
+                        lane.0,
+                        digits
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(Identity::Same)
+                })
+            })
+            .await
+    }
+
+    /// Blocks a lane: it keeps its jobs and sends nothing. The first moment of one block stays.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn block(&self, lane: LaneId, block: Block) -> Result<(), QueueError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let code = block.code.as_str();
+                    sqlx::query!(
+                        "UPDATE lanes SET blocked_message = ?3, blocked_code = ?2,
+                                blocked_at = CASE WHEN blocked_code = ?2 THEN blocked_at ELSE ?4 END
+                         WHERE id = ?1 AND (blocked_code IS NOT ?2 OR blocked_message IS NOT ?3)",
+                        lane.0,
+                        code,
+                        block.message,
+                        block.since.0
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Lets a lane go on.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn unblock(&self, lane: LaneId) -> Result<(), QueueError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE lanes SET blocked_at = NULL, blocked_code = NULL, blocked_message = NULL
+                         WHERE id = ?1 AND blocked_at IS NOT NULL",
+                        lane.0
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Writes down that an export of the lane was accepted.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn prove(&self, lane: LaneId) -> Result<(), QueueError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query!("UPDATE lanes SET proven = 1 WHERE id = ?1 AND proven = 0", lane.0)
+                        .execute(&mut *connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Keeps the rate that a lane has learned, in calls a second, for the next start.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn learn_rate(&self, lane: LaneId, rate: f64) -> Result<(), QueueError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query!("UPDATE lanes SET learned_rate = ?2 WHERE id = ?1", lane.0, rate)
+                        .execute(&mut *connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Begins a run of the daemon.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn begin_run(&self, at: Timestamp, version: &'static str) -> Result<RunId, QueueError> {
+        let pid = i64::from(std::process::id());
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let id = sqlx::query_scalar!(
+                        r#"INSERT INTO runs (began_at, pid, version) VALUES (?1, ?2, ?3) RETURNING id AS "id!: i64""#,
+                        at.0,
+                        pid,
+                        version
+                    )
+                    .fetch_one(&mut *connection)
+                    .await?;
+                    Ok(RunId(id))
+                })
+            })
+            .await
+    }
+
+    /// Ends a run of the daemon in good order.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn end_run(&self, run: RunId, at: Timestamp) -> Result<(), QueueError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query!("UPDATE runs SET ended_at = ?2 WHERE id = ?1", run.0, at.0)
+                        .execute(&mut *connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+pub(super) fn lane_of(account: &str, region: &str) -> Result<Lane, QueueError> {
+    Ok(Lane {
+        account: AccountLabel::parse(account)
+            .map_err(|_| QueueError::Corrupt { what: "an account label", value: account.to_owned() })?,
+        region: Region::parse(region)
+            .map_err(|_| QueueError::Corrupt { what: "a Region", value: region.to_owned() })?,
+    })
+}

@@ -1,0 +1,18 @@
+-- One look into the claim index for each batch that may be sent for; the best of them all. A paused or loading batch is
+-- never walked through.
+SELECT jobs.id AS "id!: i64", jobs.snapshot_name, jobs.attempt AS "attempt!: u32", jobs.used AS "used!: u32",
+       snapshots.weight AS "weight!: u32", snapshots.arn
+FROM tallies
+JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed' AND batches.paused_at IS NULL
+JOIN clearances ON clearances.lane_id = tallies.lane_id AND clearances.batch_id = tallies.batch_id
+    AND clearances.run_id = ?2
+JOIN jobs ON jobs.id IN (
+    SELECT best.id FROM jobs AS best
+    WHERE best.lane_id = ?1 AND best.batch_id = tallies.batch_id
+      AND best.state = 'queued' AND best.hold IS NULL AND best.due_at IS NULL
+    ORDER BY best.priority DESC, best.id
+    LIMIT ?3)
+JOIN snapshots ON snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name
+WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0
+ORDER BY jobs.priority DESC, jobs.id
+LIMIT ?3

@@ -1,0 +1,23 @@
+-- An end that was seen once stays: a page that lags behind takes nothing back.
+INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, record_name, destination_service,
+                    destination_id, error_code, error_message, created_at, seen_at, news)
+SELECT ?2, value ->> 'kind', value ->> 'key', value ->> 'name', value ->> 'arn', value ->> 'status',
+       value ->> 'record_name', value ->> 'service', value ->> 'destination', value ->> 'code', value ->> 'message',
+       value ->> 'created_at', ?3, 1
+FROM json_each(?1)
+WHERE true
+ON CONFLICT (lane_id, kind, key) DO UPDATE SET
+    status = CASE WHEN ledger.status = 'under_way' THEN excluded.status ELSE ledger.status END,
+    snapshot_arn = coalesce(excluded.snapshot_arn, ledger.snapshot_arn),
+    record_name = coalesce(excluded.record_name, ledger.record_name),
+    destination_service = coalesce(excluded.destination_service, ledger.destination_service),
+    destination_id = coalesce(excluded.destination_id, ledger.destination_id),
+    error_code = coalesce(excluded.error_code, ledger.error_code),
+    error_message = coalesce(excluded.error_message, ledger.error_message),
+    created_at = coalesce(ledger.created_at, excluded.created_at),
+    seen_at = excluded.seen_at,
+    news = 1
+WHERE (ledger.status = 'under_way' AND excluded.status <> 'under_way')
+   OR (ledger.destination_id IS NULL AND excluded.destination_id IS NOT NULL)
+   OR (ledger.error_code IS NULL AND excluded.error_code IS NOT NULL)
+   OR (ledger.snapshot_arn IS NULL AND excluded.snapshot_arn IS NOT NULL)
