@@ -4,4 +4,6 @@
 
 pub mod clock;
 pub mod domain;
+pub mod lightsail;
 pub mod queue;
+pub mod worker;

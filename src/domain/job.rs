@@ -191,8 +191,8 @@ pub enum Event {
     FoundDone(Trace),
     /// Found in the ledger, and it had failed: another attempt not before the time given, or none at all.
     FoundFailed(Trace, Failure, Option<Timestamp>),
-    /// Every look found nothing: Lightsail did not take it.
-    ProvenAbsent(Failure),
+    /// Every look found nothing: Lightsail did not take it. Another attempt not before the time given.
+    ProvenAbsent(Failure, Timestamp),
     /// The ledger cannot be explained.
     Contradiction(Failure),
     /// The export ended well.
@@ -231,7 +231,7 @@ impl Event {
             Self::FoundUnderWay(_) => "found_under_way",
             Self::FoundDone(_) => "found_done",
             Self::FoundFailed(..) => "found_failed",
-            Self::ProvenAbsent(_) => "proven_absent",
+            Self::ProvenAbsent(..) => "proven_absent",
             Self::Contradiction(_) => "contradiction",
             Self::Finished(_) => "finished",
             Self::OperationFailed(..) => "operation_failed",
@@ -331,8 +331,7 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
         (S::Unknown, E::FoundUnderWay(trace)) => Change { trace, ..to(S::Exporting) },
         (S::Unknown, E::FoundDone(trace)) => Change { trace, ..to(S::Succeeded) },
         (S::Unknown, E::FoundFailed(trace, failure, again)) => Change { trace, ..again_or_failed(failure, again) },
-        (S::Unknown, E::ProvenAbsent(failure)) if spent => Change { failure: Some(failure), ..to(S::Failed) },
-        (S::Unknown, E::ProvenAbsent(failure)) => Change { failure: Some(failure), ..to(S::Queued) },
+        (S::Unknown, E::ProvenAbsent(failure, due)) => again_or_failed(failure, Some(due)),
         (S::Unknown | S::Exporting, E::Contradiction(failure)) | (S::Exporting, E::GaveUp(failure)) => {
             Change { failure: Some(failure), ..to(S::NeedsReview) }
         }
@@ -394,7 +393,7 @@ mod tests {
             Event::FoundUnderWay(Trace::default()),
             Event::FoundDone(Trace::default()),
             Event::FoundFailed(Trace::default(), failure(), Some(later)),
-            Event::ProvenAbsent(failure()),
+            Event::ProvenAbsent(failure(), later),
             Event::Contradiction(failure()),
             Event::Finished(Trace::default()),
             Event::OperationFailed(failure(), Some(later)),
@@ -465,7 +464,7 @@ mod tests {
         let later = Timestamp(9);
         for (state, event) in [
             (S::Submitting, Event::RefusedForNow(failure(), later)),
-            (S::Unknown, Event::ProvenAbsent(failure())),
+            (S::Unknown, Event::ProvenAbsent(failure(), later)),
             (S::Unknown, Event::FoundFailed(Trace::default(), failure(), Some(later))),
             (S::Exporting, Event::OperationFailed(failure(), Some(later))),
         ] {

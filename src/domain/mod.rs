@@ -9,6 +9,7 @@ mod names;
 mod region;
 mod retry;
 mod timestamp;
+mod trouble;
 
 pub use error_code::ErrorCode;
 pub use ids::{BatchId, JobId, LaneId, OperationId, RecordArn, RunId, SnapshotArn};
@@ -18,3 +19,4 @@ pub use names::{BadName, BatchName, SnapshotName};
 pub use region::{BadRegion, Region};
 pub use retry::{RetryPolicy, backoff};
 pub use timestamp::{BadTimestamp, Timestamp};
+pub use trouble::LaneTrouble;

@@ -3,7 +3,9 @@
 use super::Queue;
 use super::error::QueueError;
 use super::follow::snapshot_name;
-use crate::domain::{BatchId, JobId, JobState, LaneId, RunId, SnapshotArn, SnapshotName, Standing, Timestamp};
+use crate::domain::{
+    BatchId, ErrorCode, Failure, JobId, JobState, LaneId, RunId, SnapshotArn, SnapshotName, Standing, Timestamp,
+};
 
 /// A queued job that may be sent now.
 #[derive(Debug, Clone)]
@@ -20,6 +22,8 @@ pub struct Claimable {
     pub weight: u32,
     /// The ARN of the snapshot as it was last listed.
     pub source_arn: Option<SnapshotArn>,
+    /// The trouble of its last attempt.
+    pub failure: Option<Failure>,
 }
 
 impl Claimable {
@@ -63,6 +67,7 @@ impl Queue {
                     used: row.used,
                     weight: row.weight,
                     source_arn: row.arn.map(SnapshotArn::new),
+                    failure: None,
                 })
             })
             .collect()
@@ -147,7 +152,7 @@ impl Queue {
     pub async fn denied(&self, lane: LaneId) -> Result<Vec<Claimable>, QueueError> {
         let rows = sqlx::query!(
             r#"SELECT id AS "id!: i64", snapshot_name, attempt AS "attempt!: u32", used AS "used!: u32",
-                      weight AS "weight!: u32", source_arn
+                      weight AS "weight!: u32", source_arn, error_code, error_message
                FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND hold = 'denied' ORDER BY id"#,
             lane.0
         )
@@ -162,6 +167,10 @@ impl Queue {
                     used: row.used,
                     weight: row.weight,
                     source_arn: row.source_arn.map(SnapshotArn::new),
+                    failure: row.error_code.map(|code| Failure {
+                        code: ErrorCode::new(code),
+                        message: row.error_message.unwrap_or_default(),
+                    }),
                 })
             })
             .collect()

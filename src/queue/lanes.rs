@@ -2,7 +2,7 @@
 
 use super::Queue;
 use super::error::QueueError;
-use crate::domain::{AccountLabel, AccountNumber, ErrorCode, Lane, LaneId, Region, RunId, Timestamp};
+use crate::domain::{AccountLabel, AccountNumber, Lane, LaneId, LaneTrouble, Region, RunId, Timestamp};
 
 /// A lane as the store knows it.
 #[derive(Debug, Clone)]
@@ -26,8 +26,8 @@ pub struct LaneRecord {
 /// Why a lane sends nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
-    /// A code to select and group by.
-    pub code: ErrorCode,
+    /// What is wrong.
+    pub trouble: LaneTrouble,
     /// One line for a person, with the way out.
     pub message: String,
     /// Since when.
@@ -67,8 +67,9 @@ impl Queue {
         .await?;
         rows.into_iter()
             .map(|row| {
-                let block = row.blocked_at.map(|since| Block {
-                    code: ErrorCode::new(row.blocked_code.unwrap_or_default()),
+                let trouble = row.blocked_code.as_deref().and_then(LaneTrouble::parse);
+                let block = row.blocked_at.zip(trouble).map(|(since, trouble)| Block {
+                    trouble,
                     message: row.blocked_message.unwrap_or_default(),
                     since: Timestamp(since),
                 });
@@ -137,7 +138,7 @@ impl Queue {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    let code = block.code.as_str();
+                    let code = block.trouble.as_str();
                     sqlx::query!(
                         "UPDATE lanes SET blocked_message = ?3, blocked_code = ?2,
                                 blocked_at = CASE WHEN blocked_code = ?2 THEN blocked_at ELSE ?4 END

@@ -1,0 +1,60 @@
+//! What can be wrong with a lane as a whole. It costs no job an attempt.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Why a lane sends nothing, or only probes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LaneTrouble {
+    /// Its credentials are missing, expired or wrong.
+    Credentials,
+    /// No connection can be made.
+    Unreachable,
+    /// The account behind the label is another than it was, or stands behind two labels.
+    Identity,
+    /// Ambiguous answers in a row.
+    Outage,
+    /// Every export is denied.
+    Denied,
+    /// Account or Region are being set up.
+    Setup,
+}
+
+impl LaneTrouble {
+    /// Its name in SQL and in `status`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Credentials => "credentials",
+            Self::Unreachable => "unreachable",
+            Self::Identity => "identity",
+            Self::Outage => "outage",
+            Self::Denied => "denied",
+            Self::Setup => "setup",
+        }
+    }
+
+    /// The trouble of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Credentials, Self::Unreachable, Self::Identity, Self::Outage, Self::Denied, Self::Setup]
+            .into_iter()
+            .find(|trouble| trouble.as_str() == text)
+    }
+
+    /// Whether a reading shows that it is over; otherwise only an export can.
+    #[must_use]
+    pub fn ends_with_a_reading(self) -> bool {
+        match self {
+            Self::Credentials | Self::Unreachable | Self::Identity => true,
+            Self::Outage | Self::Denied | Self::Setup => false,
+        }
+    }
+}
+
+impl fmt::Display for LaneTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

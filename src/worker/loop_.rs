@@ -1,0 +1,300 @@
+//! A lane's sending: what may go, as many at once as the lane bears, one at a time when it is in trouble.
+
+use super::send::Sent;
+use super::temper::{Answered, Effect, Temper};
+use crate::clock::SharedClock;
+use crate::domain::{Event, Failure, JobId, LaneTrouble, RetryPolicy, RunId};
+use crate::lightsail::{Gate, Lightsail};
+use crate::queue::{Block, Claimable, LaneRecord, Queue, QueueError, Transition};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+/// The longest that the loop sleeps without a look at the table: the tick behind the wake-ups.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Jobs read ahead at most: enough for half a second at the highest rate that the settings allow.
+const READ_AHEAD: u32 = 512;
+
+/// What the settings say of sending.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkerSettings {
+    /// Attempts and waits.
+    pub retry: RetryPolicy,
+    /// EBS copies under way at most.
+    pub max_in_flight: u64,
+    /// How often a lane in trouble tries again.
+    pub probe: Duration,
+    /// How long after an answer the job is looked at first.
+    pub first_poll: Duration,
+}
+
+/// A lane's sender.
+pub struct Worker {
+    pub(super) queue: Queue,
+    pub(super) api: Arc<dyn Lightsail>,
+    pub(super) clock: SharedClock,
+    pub(super) run: RunId,
+    pub(super) lane: LaneRecord,
+    pub(super) settings: WorkerSettings,
+    gate: Gate,
+    wake: Arc<Notify>,
+    wake_tracking: Arc<Notify>,
+    /// Jobs taken up whose intent is not on disk yet, with their weight.
+    hand: Mutex<HashMap<JobId, u32>>,
+}
+
+/// What the loop does next.
+enum Next {
+    Send(Claimable),
+    Wait(Duration),
+}
+
+/// The loop's own memory.
+#[derive(Default)]
+struct Memory {
+    temper: Temper,
+    ahead: VecDeque<Claimable>,
+    room: u64,
+    proven: bool,
+    probed_at: Option<Duration>,
+    learned: Option<f64>,
+}
+
+impl Worker {
+    /// A sender for `lane`. `wake` wakes it; it wakes tracking through `wake_tracking`.
+    #[expect(clippy::too_many_arguments, reason = "composition by hand: each part is named once, in the daemon")]
+    pub fn new(
+        queue: Queue,
+        api: Arc<dyn Lightsail>,
+        gate: Gate,
+        clock: SharedClock,
+        run: RunId,
+        lane: LaneRecord,
+        settings: WorkerSettings,
+        wake: Arc<Notify>,
+        wake_tracking: Arc<Notify>,
+    ) -> Self {
+        Self { queue, api, clock, run, lane, settings, gate, wake, wake_tracking, hand: Mutex::default() }
+    }
+
+    /// Sends until `stop` says so; then waits for the calls under way.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the store fails: nothing may be sent then.
+    pub async fn work(self: Arc<Self>, mut stop: watch::Receiver<bool>) -> Result<(), QueueError> {
+        let mut memory = Memory { proven: self.lane.proven, ..Memory::default() };
+        let mut under_way = JoinSet::new();
+        while !*stop.borrow() {
+            while let Some(sent) = under_way.try_join_next() {
+                self.take_up(sent, &mut memory).await?;
+            }
+            match self.next(&mut memory, under_way.len()).await? {
+                Next::Wait(span) => {
+                    tokio::select! {
+                        () = self.wake.notified() => {}
+                        () = self.clock.sleep(span) => {}
+                        Some(sent) = under_way.join_next(), if !under_way.is_empty() => {
+                            self.take_up(sent, &mut memory).await?;
+                        }
+                        _ = stop.wait_for(|stop| *stop) => {}
+                    }
+                }
+                Next::Send(job) => {
+                    self.take_in_hand(&job);
+                    let alone = !memory.proven || memory.temper.one_at_a_time();
+                    let outage = memory.temper.in_outage();
+                    let permit = tokio::select! {
+                        permit = self.gate.acquire() => permit,
+                        _ = stop.wait_for(|stop| *stop) => break,
+                    };
+                    let worker = Arc::clone(&self);
+                    under_way.spawn(async move { worker.send(job, permit, outage).await });
+                    if alone {
+                        while let Some(sent) = under_way.join_next().await {
+                            self.take_up(sent, &mut memory).await?;
+                        }
+                    }
+                }
+            }
+        }
+        while let Some(sent) = under_way.join_next().await {
+            self.take_up(sent, &mut memory).await?;
+        }
+        Ok(())
+    }
+
+    /// What is to be done now.
+    async fn next(&self, memory: &mut Memory, under_way: usize) -> Result<Next, QueueError> {
+        if let Some(job) = take_fitting(memory) {
+            return Ok(Next::Send(job));
+        }
+        let Some(lane) = self.queue.lane_records().await?.into_iter().find(|lane| lane.id == self.lane.id) else {
+            return Ok(Next::Wait(TICK));
+        };
+        memory.proven = lane.proven;
+        let trouble = lane.block.as_ref().map(|block| block.trouble);
+        memory.temper.set_trouble(trouble);
+        self.keep_learned(memory).await?;
+        if lane.paused || trouble.is_some_and(LaneTrouble::ends_with_a_reading) {
+            return Ok(Next::Wait(TICK));
+        }
+        if trouble.is_some() {
+            if let Some(wait) = self.until_probe(memory) {
+                return Ok(Next::Wait(wait.min(TICK)));
+            }
+            if trouble == Some(LaneTrouble::Denied) {
+                self.queue.release_denied(self.lane.id).await?;
+            }
+        }
+        self.queue.release_due(self.lane.id, self.clock.now()).await?;
+        self.read_ahead(memory, trouble.is_some()).await?;
+        if let Some(job) = take_fitting(memory) {
+            if trouble.is_some() {
+                memory.probed_at = Some(self.clock.elapsed());
+            }
+            return Ok(Next::Send(job));
+        }
+        if under_way == 0 && memory.ahead.is_empty() {
+            self.settle_denied(trouble).await?;
+        }
+        Ok(Next::Wait(TICK))
+    }
+
+    /// How long until a lane in trouble may be probed; nothing when it may now.
+    fn until_probe(&self, memory: &Memory) -> Option<Duration> {
+        let next = memory.probed_at?.saturating_add(self.settings.probe);
+        next.checked_sub(self.clock.elapsed()).filter(|wait| !wait.is_zero())
+    }
+
+    async fn read_ahead(&self, memory: &mut Memory, probing: bool) -> Result<(), QueueError> {
+        // In this order: a job that leaves the hand between the two is counted twice, never not at all.
+        let (in_hand, held) = {
+            let hand = self.hand.lock().unwrap_or_else(PoisonError::into_inner);
+            (hand.values().map(|weight| u64::from(*weight)).sum::<u64>(), hand.clone())
+        };
+        let load = self.queue.load(self.lane.id).await?;
+        let taken = load.in_flight.saturating_add(in_hand);
+        memory.room = self.settings.max_in_flight.saturating_sub(taken);
+        if load.queued == 0 || (memory.room == 0 && taken > 0) {
+            memory.ahead.clear();
+            return Ok(());
+        }
+        // Half a second's worth, so that a pause, a cancellation or a higher priority is not long in coming.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the read-ahead")]
+        let half_a_second = (self.gate.rate() / 2.0).clamp(1.0, f64::from(READ_AHEAD)) as u32;
+        let wanted = if probing { 1 } else { half_a_second };
+        let limit = wanted.saturating_add(u32::try_from(held.len()).unwrap_or(u32::MAX));
+        let found = self.queue.claimable(self.lane.id, self.run, limit).await?;
+        memory.ahead = found.into_iter().filter(|job| !held.contains_key(&job.job)).collect();
+        // One that is heavier than the whole cap goes when nothing else is under way.
+        if taken == 0 {
+            let heaviest = memory.ahead.front().map_or(0, |job| u64::from(job.weight));
+            memory.room = memory.room.max(heaviest);
+        }
+        Ok(())
+    }
+
+    async fn keep_learned(&self, memory: &mut Memory) -> Result<(), QueueError> {
+        let learned = self.gate.learned();
+        // A change of less than a twentieth is not worth a write.
+        let changed = match (learned, memory.learned) {
+            (Some(now), Some(before)) => (now - before).abs() > before * 0.05,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if let Some(rate) = learned.filter(|_| changed) {
+            self.queue.learn_rate(self.lane.id, rate).await?;
+            memory.learned = learned;
+        }
+        Ok(())
+    }
+
+    async fn take_up(&self, sent: Result<Sent, tokio::task::JoinError>, memory: &mut Memory) -> Result<(), QueueError> {
+        let heard = match sent {
+            Ok(Sent::Heard(heard)) => heard,
+            Ok(Sent::Skipped) => return Ok(()),
+            Ok(Sent::Broken(error)) => return Err(error),
+            Err(error) => return Err(QueueError::Database(Arc::new(error))),
+        };
+        self.wake_tracking.notify_one();
+        if matches!(heard, Answered::Accepted) && !memory.proven {
+            self.queue.prove(self.lane.id).await?;
+            memory.proven = true;
+        }
+        match memory.temper.hear(&heard) {
+            Effect::None => {}
+            Effect::Block(trouble, message) => {
+                memory.ahead.clear();
+                memory.probed_at = Some(self.clock.elapsed());
+                tracing::warn!(lane = %self.lane.lane, trouble = %trouble, "the lane is blocked: {message}");
+                self.queue.block(self.lane.id, Block { trouble, message, since: self.clock.now() }).await?;
+            }
+            Effect::Unblock => {
+                tracing::info!(lane = %self.lane.lane, "the lane goes on");
+                self.queue.unblock(self.lane.id).await?;
+                self.queue.release_denied(self.lane.id).await?;
+            }
+            Effect::FailDenied => self.fail_denied().await?,
+        }
+        Ok(())
+    }
+
+    /// Where nothing is left that could tell whose trouble a denial is, it is the job's.
+    async fn settle_denied(&self, trouble: Option<LaneTrouble>) -> Result<(), QueueError> {
+        if trouble.is_some() {
+            return Ok(());
+        }
+        let load = self.queue.load(self.lane.id).await?;
+        if load.queued == 0 || load.submitting > 0 {
+            return Ok(());
+        }
+        let denied = self.queue.denied(self.lane.id).await?.len();
+        if denied > 0 && u64::try_from(denied).unwrap_or(u64::MAX) >= load.queued {
+            self.fail_denied().await?;
+        }
+        Ok(())
+    }
+
+    async fn fail_denied(&self) -> Result<(), QueueError> {
+        let now = self.clock.now();
+        let denied = self.queue.denied(self.lane.id).await?;
+        let mut failing = Vec::with_capacity(denied.len());
+        for job in denied {
+            let standing = job.standing(self.settings.retry.max_attempts);
+            let failure =
+                job.failure.unwrap_or_else(|| Failure::new("AccessDeniedException", "Lightsail denied the export"));
+            failing.push(Transition::new(job.job, &standing, Event::Impossible(failure), now, "daemon")?);
+        }
+        for verdict in self.queue.transition_all(failing).await {
+            match verdict {
+                Ok(()) | Err(QueueError::Stale { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn take_in_hand(&self, job: &Claimable) {
+        let mut hand = self.hand.lock().unwrap_or_else(PoisonError::into_inner);
+        hand.insert(job.job, job.weight);
+    }
+
+    pub(super) fn put_down(&self, job: JobId) {
+        let mut hand = self.hand.lock().unwrap_or_else(PoisonError::into_inner);
+        hand.remove(&job);
+    }
+}
+
+/// The next job read ahead that the cap has room for: the order is kept, a heavy one is not overtaken.
+fn take_fitting(memory: &mut Memory) -> Option<Claimable> {
+    let weight = u64::from(memory.ahead.front()?.weight);
+    if weight > memory.room {
+        memory.ahead.clear();
+        return None;
+    }
+    memory.room -= weight;
+    memory.ahead.pop_front()
+}

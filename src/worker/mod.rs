@@ -1,0 +1,9 @@
+//! Sends: for each job a token of the lane's rate, the durable intent, one call, and what came of it. No transaction is
+//! open across a call, and no error's text is read. Tracking does the rest; the two meet in the table.
+
+mod loop_;
+mod ruling;
+mod send;
+mod temper;
+
+pub use loop_::{Worker, WorkerSettings};

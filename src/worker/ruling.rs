@@ -1,0 +1,63 @@
+//! What an answer means for the job, by the error's class alone. Pure; the table stands in lightsail.md.
+
+use super::temper::Answered;
+use crate::domain::{Event, Failure, OperationId, Timestamp, Trace};
+use crate::lightsail::{Accepted, CallError, ErrorClass, Operation};
+use crate::queue::{Answer, AttemptOutcome, SentOperation};
+
+/// What is to be written for an answer, and what the lane hears of it.
+#[derive(Debug)]
+pub(super) struct Ruling {
+    pub(super) event: Event,
+    pub(super) answer: Answer,
+    pub(super) operations: Vec<SentOperation>,
+    pub(super) heard: Answered,
+}
+
+/// Rules on an answer. `outage` says whether the lane is in one; `again_at` is when another attempt may be made.
+pub(super) fn rule(result: Result<Accepted, CallError>, outage: bool, again_at: Timestamp) -> Ruling {
+    match result {
+        Ok(accepted) => accept(accepted),
+        Err(error) => refuse(error, outage, again_at),
+    }
+}
+
+fn accept(accepted: Accepted) -> Ruling {
+    let Accepted { operations, request_id } = accepted;
+    let trace = Trace { operation: followed(&operations), ..Trace::default() };
+    let operations =
+        operations.into_iter().map(|one| SentOperation { id: one.id, created_at: one.created_at }).collect();
+    Ruling {
+        event: Event::Accepted(trace),
+        answer: Answer { outcome: AttemptOutcome::Accepted, http_status: Some(200), request_id, failure: None },
+        operations,
+        heard: Answered::Accepted,
+    }
+}
+
+/// The operation to follow where an answer has several: the one that calls itself an export.
+fn followed(operations: &[Operation]) -> Option<OperationId> {
+    let export = operations.iter().find(|one| one.kind == "ExportSnapshot");
+    export.or(operations.first()).map(|one| one.id.clone())
+}
+
+fn refuse(error: CallError, outage: bool, again_at: Timestamp) -> Ruling {
+    let CallError { class, code, message, request_id, http_status } = error;
+    let failure = Failure { code, message };
+    let (event, outcome) = match class {
+        ErrorClass::Throttled | ErrorClass::Credentials | ErrorClass::SetupInProgress | ErrorClass::Unreachable => {
+            (Event::RefusedByLane(failure.clone()), AttemptOutcome::Refused)
+        }
+        ErrorClass::Denied => (Event::Denied(failure.clone()), AttemptOutcome::Refused),
+        ErrorClass::RetryLater => (Event::RefusedForNow(failure.clone(), again_at), AttemptOutcome::Refused),
+        ErrorClass::Permanent => (Event::RefusedForGood(failure.clone()), AttemptOutcome::Refused),
+        ErrorClass::Ambiguous if outage => (Event::OutcomeUnknownInOutage(failure.clone()), AttemptOutcome::Ambiguous),
+        ErrorClass::Ambiguous => (Event::OutcomeUnknown(failure.clone()), AttemptOutcome::Ambiguous),
+    };
+    Ruling {
+        event,
+        answer: Answer { outcome, http_status, request_id, failure: Some(failure.clone()) },
+        operations: Vec::new(),
+        heard: Answered::Refused(class, failure),
+    }
+}

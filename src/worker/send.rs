@@ -1,0 +1,75 @@
+//! One job: the durable intent, one call, what came of it.
+
+use super::loop_::Worker;
+use super::ruling::{Ruling, rule};
+use super::temper::Answered;
+use crate::domain::{Event, backoff};
+use crate::lightsail::{Outcome, Permit};
+use crate::queue::{Claimable, QueueError, Transition};
+
+/// Who stands in the history for what no person did.
+const ACTOR: &str = "daemon";
+
+/// What became of an attempt to send.
+#[derive(Debug)]
+pub(super) enum Sent {
+    /// The job had moved on meanwhile; nothing left this machine.
+    Skipped,
+    /// The call was made, and this is what the lane hears of it.
+    Heard(Answered),
+    /// The store failed; the daemon has to stop. What was sent is settled at the next start.
+    Broken(QueueError),
+}
+
+impl Worker {
+    pub(super) async fn send(&self, job: Claimable, permit: Permit, outage: bool) -> Sent {
+        let standing = job.standing(self.settings.retry.max_attempts);
+        let intent = Transition::new(job.job, &standing, Event::Intend, self.clock.now(), ACTOR)
+            .map(|intent| intent.intending(self.run, job.weight, job.source_arn.clone()));
+        let written = match intent {
+            Ok(intent) => self.queue.transition(intent).await,
+            Err(error) => Err(error),
+        };
+        self.put_down(job.job);
+        match written {
+            Ok(()) => {}
+            Err(QueueError::Stale { .. }) => return Sent::Skipped,
+            Err(error) => return Sent::Broken(error),
+        }
+        let result = self.api.export_snapshot(&job.snapshot).await;
+        permit.answered(Outcome::of(&result));
+        self.record(&job, result, outage).await
+    }
+
+    async fn record(
+        &self,
+        job: &Claimable,
+        result: Result<crate::lightsail::Accepted, crate::lightsail::CallError>,
+        outage: bool,
+    ) -> Sent {
+        let now = self.clock.now();
+        let wait = backoff(&self.settings.retry, job.used.saturating_add(1), fastrand::f64());
+        if let Err(error) = &result {
+            tracing::warn!(
+                job = job.job.0, lane = %self.lane.lane, snapshot = %job.snapshot, code = %error.code,
+                request_id = error.request_id, "an export was not accepted: {}", error.message
+            );
+        }
+        let Ruling { event, answer, operations, heard } = rule(result, outage, now.after(wait));
+        let mut standing = job.standing(self.settings.retry.max_attempts);
+        standing.state = crate::domain::JobState::Submitting;
+        standing.attempt = standing.attempt.saturating_add(1);
+        standing.used = standing.used.saturating_add(1);
+        let recorded = match Transition::new(job.job, &standing, event, now, ACTOR) {
+            Ok(change) => {
+                let change = change.answered(answer, operations).poll_at(now.after(self.settings.first_poll));
+                self.queue.transition(change).await
+            }
+            Err(error) => Err(error),
+        };
+        match recorded {
+            Ok(()) => Sent::Heard(heard),
+            Err(error) => Sent::Broken(error),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! How a lane bears what it hears: when answers in a row are the lane's trouble rather than the jobs'. Pure.
+
+use crate::domain::{Failure, LaneTrouble};
+use crate::lightsail::ErrorClass;
+
+/// Ambiguous answers in a row that are an outage.
+const OUTAGE_AFTER: u32 = 5;
+
+/// Denials in a row after which another job probes.
+const PROBE_AFTER: u32 = 3;
+
+/// What a lane heard.
+#[derive(Debug, Clone)]
+pub(super) enum Answered {
+    Accepted,
+    Refused(ErrorClass, Failure),
+}
+
+/// What follows for the lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Nothing.
+    None,
+    /// The lane is blocked.
+    Block(LaneTrouble, String),
+    /// The trouble is over; those that were denied meanwhile may try again.
+    Unblock,
+    /// Somebody was accepted: those that were denied were so for themselves.
+    FailDenied,
+}
+
+/// The lane's memory of its last answers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Temper {
+    ambiguous: u32,
+    denied: u32,
+    trouble: Option<LaneTrouble>,
+}
+
+impl Temper {
+    /// Takes up what the database says of the lane: another room may have blocked it or let it go.
+    pub(super) fn set_trouble(&mut self, trouble: Option<LaneTrouble>) {
+        self.trouble = trouble;
+    }
+
+    /// Whether only one call at a time may be under way.
+    pub(super) fn one_at_a_time(&self) -> bool {
+        self.trouble.is_some() || self.denied >= PROBE_AFTER || self.ambiguous >= OUTAGE_AFTER - 1
+    }
+
+    /// Whether an ambiguous answer that comes now is the lane's trouble: it makes the outage, or is in it.
+    pub(super) fn in_outage(&self) -> bool {
+        self.trouble == Some(LaneTrouble::Outage) || self.ambiguous >= OUTAGE_AFTER - 1
+    }
+
+    /// Takes up an answer.
+    pub(super) fn hear(&mut self, answer: &Answered) -> Effect {
+        match answer {
+            Answered::Accepted => {
+                let were_denied = self.denied > 0;
+                (self.ambiguous, self.denied) = (0, 0);
+                match self.trouble.take() {
+                    Some(_) => Effect::Unblock,
+                    None if were_denied => Effect::FailDenied,
+                    None => Effect::None,
+                }
+            }
+            Answered::Refused(class, failure) => self.hear_refusal(*class, failure),
+        }
+    }
+
+    fn hear_refusal(&mut self, class: ErrorClass, failure: &Failure) -> Effect {
+        if class != ErrorClass::Ambiguous {
+            self.ambiguous = 0;
+        }
+        let said = format!("{}: {}", failure.code, failure.message);
+        match class {
+            ErrorClass::Ambiguous => {
+                self.ambiguous = self.ambiguous.saturating_add(1);
+                if self.ambiguous < OUTAGE_AFTER {
+                    return Effect::None;
+                }
+                self.block(
+                    LaneTrouble::Outage,
+                    format!(
+                        "{} answers in a row left it open whether Lightsail took the call; the last was {said}",
+                        self.ambiguous
+                    ),
+                )
+            }
+            ErrorClass::Denied => {
+                self.denied = self.denied.saturating_add(1);
+                if self.denied <= PROBE_AFTER && self.trouble != Some(LaneTrouble::Denied) {
+                    return Effect::None;
+                }
+                self.block(
+                    LaneTrouble::Denied,
+                    format!("every export is denied; allow lightsail:ExportSnapshot for these credentials. {said}"),
+                )
+            }
+            ErrorClass::Credentials => self.block(
+                LaneTrouble::Credentials,
+                format!("the credentials do not work; renew them, Snapferry goes on by itself. {said}"),
+            ),
+            ErrorClass::SetupInProgress => self.block(
+                LaneTrouble::Setup,
+                format!("Lightsail is setting the account or Region up; nothing to do. {said}"),
+            ),
+            ErrorClass::Unreachable => self.block(
+                LaneTrouble::Unreachable,
+                format!("no connection to Lightsail; check network, proxy and endpoint. {said}"),
+            ),
+            // The service answered and knew the caller: what it says is the job's affair, or the rate's.
+            ErrorClass::Throttled | ErrorClass::RetryLater | ErrorClass::Permanent => match self.trouble {
+                Some(LaneTrouble::Outage | LaneTrouble::Setup) if class != ErrorClass::Throttled => {
+                    self.trouble = None;
+                    Effect::Unblock
+                }
+                Some(_) | None => Effect::None,
+            },
+        }
+    }
+
+    fn block(&mut self, trouble: LaneTrouble, message: String) -> Effect {
+        self.trouble = Some(trouble);
+        Effect::Block(trouble, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(class: ErrorClass) -> Answered {
+        Answered::Refused(class, Failure::new("Code", "words"))
+    }
+
+    fn blocked(effect: &Effect) -> Option<LaneTrouble> {
+        if let Effect::Block(trouble, _) = effect { Some(*trouble) } else { None }
+    }
+
+    #[test]
+    fn five_ambiguous_answers_in_a_row_are_an_outage() {
+        let mut temper = Temper::default();
+        for _ in 0..4 {
+            assert!(!temper.in_outage());
+            assert_eq!(temper.hear(&refused(ErrorClass::Ambiguous)), Effect::None);
+        }
+        assert!(temper.in_outage() && temper.one_at_a_time());
+        assert_eq!(blocked(&temper.hear(&refused(ErrorClass::Ambiguous))), Some(LaneTrouble::Outage));
+        assert_eq!(temper.hear(&Answered::Accepted), Effect::Unblock);
+        assert!(!temper.in_outage() && !temper.one_at_a_time());
+    }
+
+    #[test]
+    fn an_answer_between_breaks_the_row() {
+        let mut temper = Temper::default();
+        for _ in 0..20 {
+            for _ in 0..4 {
+                assert_eq!(temper.hear(&refused(ErrorClass::Ambiguous)), Effect::None);
+            }
+            assert_eq!(temper.hear(&refused(ErrorClass::Throttled)), Effect::None);
+        }
+    }
+
+    #[test]
+    fn three_denials_call_for_a_probe_and_the_fourth_blocks() {
+        let mut temper = Temper::default();
+        for _ in 0..3 {
+            assert!(!temper.one_at_a_time());
+            assert_eq!(temper.hear(&refused(ErrorClass::Denied)), Effect::None);
+        }
+        assert!(temper.one_at_a_time());
+        let mut accepted = temper.clone();
+        assert_eq!(accepted.hear(&Answered::Accepted), Effect::FailDenied);
+        assert_eq!(blocked(&temper.hear(&refused(ErrorClass::Denied))), Some(LaneTrouble::Denied));
+        assert_eq!(temper.hear(&Answered::Accepted), Effect::Unblock);
+    }
+
+    #[test]
+    fn one_refusal_of_credentials_blocks_at_once() {
+        for (class, trouble) in [
+            (ErrorClass::Credentials, LaneTrouble::Credentials),
+            (ErrorClass::SetupInProgress, LaneTrouble::Setup),
+            (ErrorClass::Unreachable, LaneTrouble::Unreachable),
+        ] {
+            assert_eq!(blocked(&Temper::default().hear(&refused(class))), Some(trouble));
+        }
+    }
+}
