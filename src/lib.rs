@@ -6,4 +6,5 @@ pub mod clock;
 pub mod domain;
 pub mod lightsail;
 pub mod queue;
+pub mod tracking;
 pub mod worker;

@@ -26,7 +26,7 @@ pub struct Followed {
     pub adopts: bool,
     /// Whether it stands for an export that is not its own.
     pub adopted: bool,
-    /// The snapshot's ARN when it was last sent.
+    /// The snapshot's ARN: as last listed for a queued job, as last sent for any other.
     pub source_arn: Option<SnapshotArn>,
     /// The operation that is followed.
     pub operation: Option<OperationId>,
@@ -236,12 +236,15 @@ impl Queue {
         .fetch_all(&self.readers)
         .await?;
         let rows = sqlx::query!(
-            r#"SELECT jobs.id AS "id!: i64", snapshot_name, state, attempt AS "attempt!: u32", used AS "used!: u32",
-                      existing = 'adopt' AS "adopts!: bool", adopted AS "adopted!: bool", source_arn, operation_id,
+            r#"SELECT jobs.id AS "id!: i64", snapshot_name, jobs.state, attempt AS "attempt!: u32", used AS "used!: u32",
+                      existing = 'adopt' AS "adopts!: bool", adopted AS "adopted!: bool",
+                      CASE WHEN jobs.state = 'queued' THEN snapshots.arn ELSE coalesce(source_arn, snapshots.arn) END
+                          AS "source_arn: String", operation_id,
                       record_arn, error_code, destination_id,
                       coalesce((SELECT max(at) FROM transitions WHERE transitions.job_id = jobs.id), queued_at)
                           AS "since!: i64"
-               FROM json_each(?1) AS wanted CROSS JOIN jobs ON jobs.id = wanted.value"#,
+               FROM json_each(?1) AS wanted CROSS JOIN jobs ON jobs.id = wanted.value
+               LEFT JOIN snapshots ON snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name"#,
             ids
         )
         .fetch_all(&self.readers)
@@ -337,17 +340,35 @@ impl Queue {
             .await
     }
 
-    /// Writes down a second export of a job's snapshot, for the report to name both, and gives the entry its owner.
+    /// Writes down a second export of a job's snapshot, for the report to name both.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn note_duplicate(
-        &self,
-        job: JobId,
-        attempt: u32,
-        entry: i64,
-        message: String,
-    ) -> Result<(), QueueError> {
+    pub async fn note_duplicate(&self, job: JobId, message: String) -> Result<(), QueueError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let code = crate::domain::ErrorCode::DUPLICATE_EXPORT;
+                    sqlx::query!(
+                        "UPDATE jobs SET error_code = ?2, error_message = ?3
+                         WHERE id = ?1 AND error_message IS NOT ?3",
+                        job.0,
+                        code,
+                        message
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Gives an entry of the ledger to an attempt; one that has an owner keeps it.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn own(&self, job: JobId, attempt: u32, entry: i64) -> Result<(), QueueError> {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
@@ -356,15 +377,6 @@ impl Queue {
                         job.0,
                         attempt,
                         entry
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    let code = crate::domain::ErrorCode::DUPLICATE_EXPORT;
-                    sqlx::query!(
-                        "UPDATE jobs SET error_code = ?2, error_message = ?3 WHERE id = ?1",
-                        job.0,
-                        code,
-                        message
                     )
                     .execute(&mut *connection)
                     .await?;

@@ -1,0 +1,268 @@
+//! Reading Lightsail's lists into the store: every page, and whose account it is.
+
+use super::tracker::Tracker;
+use crate::domain::{AccountNumber, Destination};
+use crate::domain::{ErrorCode, Failure, LaneTrouble, SnapshotName};
+use crate::lightsail::{
+    CallError, ErrorClass, ExportRecord, Operation, Pages, ReadingError, RecordState, Snapshot, SnapshotKind,
+    SnapshotState, Verdict,
+};
+use crate::queue::{Block, EntryKey, EntryStatus, Identity, ListedSnapshot, QueueError, Sighting};
+
+/// Why a reading did not come to its end.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// The lane is blocked now, and says why.
+    Blocked,
+    /// A passing trouble: the next reading may do.
+    Passing,
+    /// The store failed.
+    Broken(QueueError),
+}
+
+impl From<QueueError> for Unread {
+    fn from(error: QueueError) -> Self {
+        Self::Broken(error)
+    }
+}
+
+/// The kind of operation that an export is; in no enum of the SDK.
+const EXPORT: &str = "ExportSnapshot";
+
+impl Tracker {
+    /// Reads every page of the records; how many entries were new or had changed.
+    pub(super) async fn read_records(&self) -> Result<u64, Unread> {
+        let mut pages = Pages::export_records(&self.api);
+        let mut news = 0;
+        while let Some(page) = self.page(pages.next().await).await? {
+            self.identify(page.iter().find_map(|record| record.account.clone())).await?;
+            let sightings: Vec<Sighting> = page.into_iter().filter_map(sighting_of_record).collect();
+            news += self.queue.see(self.lane.id, &sightings, self.clock.now()).await?;
+        }
+        Ok(news)
+    }
+
+    /// Reads every page of the lane's operations.
+    pub(super) async fn read_operations(&self) -> Result<(), Unread> {
+        let mut pages = Pages::operations(&self.api);
+        while let Some(page) = self.page(pages.next().await).await? {
+            self.see_operations(page, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads every page of the operations on one snapshot.
+    pub(super) async fn read_operations_of(&self, name: &SnapshotName) -> Result<(), Unread> {
+        let mut pages = Pages::operations_for_resource(&self.api, name);
+        while let Some(page) = self.page(pages.next().await).await? {
+            self.see_operations(page, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down operations that are exports. One that was asked for by its id is of the snapshot that is named.
+    pub(super) async fn see_operations(
+        &self,
+        operations: Vec<Operation>,
+        of: Option<&SnapshotName>,
+    ) -> Result<(), Unread> {
+        let sightings: Vec<Sighting> =
+            operations.into_iter().filter_map(|one| sighting_of_operation(one, of)).collect();
+        self.queue.see(self.lane.id, &sightings, self.clock.now()).await?;
+        Ok(())
+    }
+
+    /// Lists every snapshot of the lane.
+    pub(super) async fn read_snapshots(&self) -> Result<(), Unread> {
+        let listing = self.queue.next_listing(self.lane.id).await?;
+        let mut seen_account = false;
+        let mut instances = Pages::instance_snapshots(&self.api);
+        while let Some(page) = self.page(instances.next().await).await? {
+            seen_account |= self.list_page(listing, page).await?;
+        }
+        let mut disks = Pages::disk_snapshots(&self.api);
+        while let Some(page) = self.page(disks.next().await).await? {
+            seen_account |= self.list_page(listing, page).await?;
+        }
+        if !seen_account {
+            self.insist_on_an_account().await?;
+        }
+        Ok(self.queue.end_listing(self.lane.id, listing, self.clock.now()).await?)
+    }
+
+    async fn list_page(&self, listing: i64, page: Vec<Snapshot>) -> Result<bool, Unread> {
+        let account = page.iter().find_map(|snapshot| snapshot.account.clone());
+        let seen = account.is_some();
+        self.identify(account).await?;
+        let rows: Vec<ListedSnapshot> = page.into_iter().filter_map(listed).collect();
+        self.queue.list_snapshots(self.lane.id, listing, &rows).await?;
+        Ok(seen)
+    }
+
+    /// A lane that had an account must show it again before its snapshots are called missing.
+    async fn insist_on_an_account(&self) -> Result<(), Unread> {
+        let lanes = self.queue.lane_records().await?;
+        let stored = lanes.into_iter().find(|lane| lane.id == self.lane.id).and_then(|lane| lane.account_number);
+        let Some(stored) = stored else { return Ok(()) };
+        let mut pages = Pages::export_records(&self.api);
+        while let Some(page) = self.page(pages.next().await).await? {
+            let account = page.iter().find_map(|record| record.account.clone());
+            if account.is_some() {
+                return self.identify(account).await;
+            }
+        }
+        let message = format!(
+            "this lane is of account {stored}, and now shows neither a snapshot nor an export, so whose it is cannot be \
+             told; check the credentials of [accounts.{}]",
+            self.lane.lane.account
+        );
+        self.block(LaneTrouble::Identity, message).await?;
+        Err(Unread::Blocked)
+    }
+
+    /// Compares the account with the lane's before anything else is done with the page.
+    async fn identify(&self, account: Option<AccountNumber>) -> Result<(), Unread> {
+        let Some(account) = account else { return Ok(()) };
+        let label = &self.lane.lane.account;
+        let message = match self.queue.identify(self.lane.id, account.clone()).await? {
+            Identity::Same => return Ok(()),
+            Identity::Other { stored } => format!(
+                "this lane is of account {stored}, and the credentials of {label:?} now show account {account}; restore \
+                 them, or enqueue under another label",
+                label = label.as_str()
+            ),
+            Identity::Shared { label: other } => format!(
+                "the labels {:?} and {:?} both stand for account {account} in {}; remove one of them",
+                label.as_str(),
+                other.as_str(),
+                self.lane.lane.region
+            ),
+        };
+        self.block(LaneTrouble::Identity, message).await?;
+        Err(Unread::Blocked)
+    }
+
+    pub(super) async fn block(&self, trouble: LaneTrouble, message: String) -> Result<(), QueueError> {
+        tracing::warn!(lane = %self.lane.lane, trouble = %trouble, "the lane is blocked: {message}");
+        self.queue.block(self.lane.id, Block { trouble, message, since: self.clock.now() }).await
+    }
+
+    /// Takes a page, or what its error means for the lane.
+    async fn page<T>(&self, page: Result<Option<Vec<T>>, ReadingError>) -> Result<Option<Vec<T>>, Unread> {
+        match page {
+            Ok(page) => Ok(page),
+            Err(ReadingError::Call(error)) => Err(self.unread(&error).await),
+            Err(error @ ReadingError::RepeatedToken { .. }) => {
+                tracing::warn!(lane = %self.lane.lane, %error, "a reading was given up; the next one begins anew");
+                Err(Unread::Passing)
+            }
+        }
+    }
+
+    /// What a read that failed means for the lane.
+    pub(super) async fn unread(&self, error: &CallError) -> Unread {
+        let (trouble, way_out) = match error.class {
+            ErrorClass::Credentials => {
+                (LaneTrouble::Credentials, "the credentials do not work; renew them, Snapferry goes on by itself")
+            }
+            ErrorClass::Denied => (
+                LaneTrouble::Credentials,
+                "reading is denied; allow lightsail:Get* on \"*\" for these credentials, Snapferry goes on by itself",
+            ),
+            ErrorClass::Unreachable => {
+                (LaneTrouble::Unreachable, "no connection to Lightsail; check network, proxy and endpoint")
+            }
+            ErrorClass::Throttled => {
+                tracing::debug!(lane = %self.lane.lane, "a read was throttled");
+                return Unread::Passing;
+            }
+            ErrorClass::Ambiguous | ErrorClass::RetryLater | ErrorClass::Permanent | ErrorClass::SetupInProgress => {
+                tracing::warn!(lane = %self.lane.lane, code = %error.code, "a read failed: {}", error.message);
+                return Unread::Passing;
+            }
+        };
+        let message = format!("{way_out}. {}: {}", error.code, error.message);
+        match self.block(trouble, message).await {
+            Ok(()) => Unread::Blocked,
+            Err(error) => Unread::Broken(error),
+        }
+    }
+}
+
+fn sighting_of_record(record: ExportRecord) -> Option<Sighting> {
+    let snapshot = SnapshotName::parse(record.source_name.as_deref()?).ok()?;
+    let status = match record.state {
+        RecordState::Succeeded => EntryStatus::Succeeded,
+        RecordState::Failed => EntryStatus::Failed,
+        RecordState::Started | RecordState::Other(_) => EntryStatus::UnderWay,
+    };
+    Some(Sighting {
+        key: EntryKey::Record(record.arn),
+        snapshot,
+        snapshot_arn: record.source_arn,
+        status,
+        record_name: record.name,
+        destination: record.destination.map(|one| Destination { service: one.service, id: one.id }),
+        failure: None,
+        created_at: record.created_at,
+    })
+}
+
+fn sighting_of_operation(operation: Operation, of: Option<&SnapshotName>) -> Option<Sighting> {
+    let snapshot = match of {
+        Some(name) => name.clone(),
+        None if operation.kind == EXPORT => SnapshotName::parse(operation.resource_name.as_deref()?).ok()?,
+        None => return None,
+    };
+    let status = match operation.verdict() {
+        Verdict::Succeeded => EntryStatus::Succeeded,
+        Verdict::Failed => EntryStatus::Failed,
+        Verdict::UnderWay => EntryStatus::UnderWay,
+        Verdict::Unclear => {
+            tracing::warn!(
+                operation = %operation.id, status = ?operation.status,
+                "an operation has a status that was never seen before; it is followed on"
+            );
+            EntryStatus::UnderWay
+        }
+    };
+    let failure = (status == EntryStatus::Failed).then(|| Failure {
+        code: ErrorCode::new(operation.error_code.as_deref().unwrap_or(ErrorCode::OPERATION_FAILED)),
+        message: operation
+            .error_details
+            .unwrap_or_else(|| "Lightsail says that the export failed, and gives no reason".to_owned()),
+    });
+    Some(Sighting {
+        key: EntryKey::Operation(operation.id),
+        snapshot,
+        snapshot_arn: None,
+        status,
+        record_name: None,
+        destination: None,
+        failure,
+        created_at: operation.created_at,
+    })
+}
+
+fn listed(snapshot: Snapshot) -> Option<ListedSnapshot> {
+    let name = SnapshotName::parse(&snapshot.name).ok()?;
+    let kind = match snapshot.kind {
+        SnapshotKind::Instance => "instance",
+        SnapshotKind::Disk => "disk",
+    };
+    let state = match snapshot.state {
+        SnapshotState::Available => "available".to_owned(),
+        SnapshotState::Pending => "pending".to_owned(),
+        SnapshotState::Error => "error".to_owned(),
+        SnapshotState::Other(word) => word,
+    };
+    Some(ListedSnapshot {
+        name,
+        arn: snapshot.arn,
+        kind,
+        state,
+        weight: snapshot.attached_disks.saturating_add(1),
+        size_gb: snapshot.size_gb.map(i64::from),
+        created_at: snapshot.created_at,
+    })
+}

@@ -1,0 +1,356 @@
+//! A lane's tracking: `run_once(now)` does all that is to be done at a moment and says when to come again; the loop
+//! around it only waits.
+
+use super::plan::{Decision, Policy, decide};
+use super::reading::Unread;
+use crate::clock::SharedClock;
+use crate::domain::{JobId, JobState, OperationId, RetryPolicy, RunId, SnapshotName, Timestamp, backoff};
+use crate::lightsail::Lightsail;
+use crate::queue::{Answer, AttemptOutcome, Entry, Followed, LaneRecord, Queue, QueueError, Transition};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+
+/// Who stands in the history for what no person did.
+pub(super) const ACTOR: &str = "daemon";
+
+/// The longest sleep of a lane that has work: the tick behind the wake-ups.
+const TICK: Duration = Duration::from_millis(500);
+
+/// The longest sleep of a lane that has none; a wake-up ends it.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Entries and jobs that are taken up at once.
+const CHUNK: u32 = 500;
+
+/// What the settings say of tracking.
+#[derive(Debug, Clone, Copy)]
+pub struct TrackerSettings {
+    /// Attempts and waits.
+    pub retry: RetryPolicy,
+    /// The shortest wait between two looks at a job.
+    pub poll_min: Duration,
+    /// The longest.
+    pub poll_max: Duration,
+    /// How long an export may take.
+    pub give_up: Duration,
+    /// How long looks at the ledger are spread before an attempt is taken for absent.
+    pub settle: Duration,
+    /// How many complete looks that takes.
+    pub looks: u32,
+    /// How long a call may take: no look counts before.
+    pub attempt_timeout: Duration,
+    /// How often a blocked lane tries again.
+    pub probe: Duration,
+}
+
+/// A lane's follower.
+pub struct Tracker {
+    pub(super) queue: Queue,
+    pub(super) api: Arc<dyn Lightsail>,
+    pub(super) clock: SharedClock,
+    pub(super) run: RunId,
+    pub(super) lane: LaneRecord,
+    pub(super) settings: TrackerSettings,
+    wake: Arc<Notify>,
+    wake_worker: Arc<Notify>,
+}
+
+/// What the loop remembers between two rounds; all of it may be lost.
+#[derive(Debug, Default)]
+pub struct Rounds {
+    probed_at: Option<Duration>,
+    listed_at: Option<Duration>,
+    listing_pause: Duration,
+    read_at: Option<Duration>,
+    failed_at: Option<Duration>,
+}
+
+impl Tracker {
+    /// A follower of `lane`. `wake` wakes it; it wakes the worker through `wake_worker`.
+    #[expect(clippy::too_many_arguments, reason = "composition by hand: each part is named once, in the daemon")]
+    pub fn new(
+        queue: Queue,
+        api: Arc<dyn Lightsail>,
+        clock: SharedClock,
+        run: RunId,
+        lane: LaneRecord,
+        settings: TrackerSettings,
+        wake: Arc<Notify>,
+        wake_worker: Arc<Notify>,
+    ) -> Self {
+        Self { queue, api, clock, run, lane, settings, wake, wake_worker }
+    }
+
+    /// Follows until `stop` says so.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the store fails.
+    pub async fn track(self, mut stop: watch::Receiver<bool>) -> Result<(), QueueError> {
+        let mut rounds = Rounds::default();
+        while !*stop.borrow() {
+            let pause = tokio::select! {
+                pause = self.run_once(&mut rounds) => pause?,
+                _ = stop.wait_for(|stop| *stop) => break,
+            };
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = self.clock.sleep(pause) => {}
+                _ = stop.wait_for(|stop| *stop) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Does all that is to be done now; how long until there is more, unless a wake-up comes first.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the store fails.
+    pub async fn run_once(&self, rounds: &mut Rounds) -> Result<Duration, QueueError> {
+        match self.round(rounds).await {
+            Ok(pause) => Ok(pause),
+            Err(Unread::Broken(error)) => Err(error),
+            Err(Unread::Blocked) => {
+                rounds.probed_at = Some(self.clock.elapsed());
+                Ok(self.settings.probe.min(TICK))
+            }
+            Err(Unread::Passing) => {
+                rounds.failed_at = Some(self.clock.elapsed());
+                Ok(TICK)
+            }
+        }
+    }
+
+    async fn round(&self, rounds: &mut Rounds) -> Result<Duration, Unread> {
+        let elapsed = self.clock.elapsed();
+        let passed = |at: Option<Duration>, span: Duration| at.is_none_or(|at| elapsed.saturating_sub(at) >= span);
+        let lanes = self.queue.lane_records().await?;
+        let Some(lane) = lanes.into_iter().find(|lane| lane.id == self.lane.id) else { return Ok(IDLE) };
+        // After a reading that failed for a passing trouble the next one keeps a distance.
+        if !passed(rounds.failed_at, self.settings.poll_min.min(Duration::from_secs(1))) {
+            return Ok(TICK);
+        }
+        if lane.block.as_ref().is_some_and(|block| block.trouble.ends_with_a_reading()) {
+            if !passed(rounds.probed_at, self.settings.probe) {
+                return Ok(TICK);
+            }
+            self.read_snapshots().await?;
+            self.read_records().await?;
+            rounds.read_at = Some(elapsed);
+            tracing::info!(lane = %self.lane.lane, "the lane goes on");
+            self.queue.unblock(self.lane.id).await?;
+            self.wake_worker.notify_one();
+        }
+        let load = self.queue.load(self.lane.id).await?;
+        if load.queued > 0 {
+            self.list_where_due(rounds).await?;
+        }
+        let now = self.clock.now();
+        let exporting = self.queue.due(self.lane.id, JobState::Exporting, now, CHUNK).await?;
+        let unknown = self.queue.due(self.lane.id, JobState::Unknown, now, CHUNK).await?;
+        let live = load.queued + load.exporting + load.unknown + load.submitting > 0;
+        let stale = live && passed(rounds.read_at, self.settings.poll_max);
+        if !exporting.is_empty() || !unknown.is_empty() || stale {
+            rounds.read_at = Some(self.clock.elapsed());
+            self.read_records().await?;
+            self.look_at(&unknown, now).await?;
+            self.take_up_news().await?;
+            self.poll(&exporting).await?;
+            self.wake_worker.notify_one();
+        } else {
+            self.take_up_news().await?;
+        }
+        if !live {
+            return Ok(IDLE);
+        }
+        let next = self.queue.next_poll(self.lane.id).await?;
+        let until = next.map_or(TICK, |next| next.since(self.clock.now()));
+        Ok(until.clamp(Duration::from_millis(10), TICK))
+    }
+
+    /// Lists the lane where jobs wait for that; the longer the same ones wait, the less often.
+    async fn list_where_due(&self, rounds: &mut Rounds) -> Result<(), Unread> {
+        let fresh = !self.queue.uncleared(self.lane.id, self.run).await?.is_empty();
+        if !fresh && !self.queue.awaits_listing(self.lane.id).await? {
+            rounds.listing_pause = Duration::ZERO;
+            return Ok(());
+        }
+        let elapsed = self.clock.elapsed();
+        let due = rounds.listed_at.is_none_or(|at| elapsed.saturating_sub(at) >= rounds.listing_pause);
+        if !fresh && !due {
+            return Ok(());
+        }
+        let doubled = rounds.listing_pause.saturating_mul(2);
+        rounds.listing_pause = doubled.clamp(self.settings.poll_min, self.settings.poll_max);
+        rounds.listed_at = Some(elapsed);
+        self.list().await?;
+        rounds.read_at = Some(self.clock.elapsed());
+        self.wake_worker.notify_one();
+        Ok(())
+    }
+
+    /// Acts on every entry that is new or has changed.
+    async fn take_up_news(&self) -> Result<(), Unread> {
+        loop {
+            let news = self.queue.news(self.lane.id, CHUNK).await?;
+            if news.is_empty() {
+                return Ok(());
+            }
+            let jobs = self.queue.concerned(&news).await?;
+            self.settle(&jobs).await?;
+            self.queue.settle_news(&news).await?;
+        }
+    }
+
+    /// Reads what concerns unknown attempts and counts the looks that showed nothing.
+    async fn look_at(&self, unknown: &[JobId], began: Timestamp) -> Result<(), Unread> {
+        let jobs = self.queue.followed(unknown).await?;
+        for job in &jobs {
+            self.read_operations_of(&job.snapshot).await?;
+        }
+        let moved = self.settle(unknown).await?;
+        let mut looked = Vec::new();
+        let mut later = Vec::new();
+        for job in jobs.iter().filter(|job| !moved.contains(&job.job)) {
+            let meant = job.attempts.last().map_or(job.since, |attempt| attempt.intended_at);
+            let opens = meant.after(self.settings.attempt_timeout);
+            if began >= opens {
+                looked.push((job.job, job.attempt));
+                later.push((job.job, began.after(self.between_looks())));
+            } else {
+                later.push((job.job, opens.min(began.after(self.settings.poll_min))));
+            }
+        }
+        self.queue.count_looks(&looked, began).await?;
+        let looked: Vec<JobId> = looked.into_iter().map(|(job, _)| job).collect();
+        let absent = self.settle(&looked).await?;
+        later.retain(|(job, _)| !absent.contains(job));
+        self.queue.poll_later(&later).await?;
+        Ok(())
+    }
+
+    /// The distance of looks that spreads the least number of them over the settle window.
+    fn between_looks(&self) -> Duration {
+        let gaps = self.settings.looks.saturating_sub(1).max(1);
+        (self.settings.settle / gaps).max(Duration::from_millis(1))
+    }
+
+    /// Looks at exports whose time has come: what the records did not tell is asked of each operation.
+    async fn poll(&self, due: &[JobId]) -> Result<(), Unread> {
+        let now = self.clock.now();
+        let jobs = self.queue.followed(due).await?;
+        let mut later = Vec::new();
+        for job in jobs.iter().filter(|job| job.state == JobState::Exporting) {
+            if job.record.is_none() && !self.has_record(job).await? {
+                if let Some(operation) = &job.operation {
+                    self.ask(operation, &job.snapshot).await?;
+                }
+            }
+            let age = now.since(job.since);
+            let gap = (age / 4).clamp(self.settings.poll_min, self.settings.poll_max);
+            later.push((job.job, now.after(gap)));
+        }
+        self.take_up_news().await?;
+        self.settle(due).await?;
+        self.queue.poll_later(&later).await?;
+        Ok(())
+    }
+
+    async fn has_record(&self, job: &Followed) -> Result<bool, QueueError> {
+        let entries = self.queue.entries(self.lane.id, std::slice::from_ref(&job.snapshot)).await?;
+        Ok(entries.iter().any(|entry| {
+            entry.owner == Some((job.job, job.attempt))
+                && matches!(entry.sighting.key, crate::queue::EntryKey::Record(_))
+        }))
+    }
+
+    /// Asks for one operation. Not found means unknown, not failed.
+    async fn ask(&self, operation: &OperationId, of: &SnapshotName) -> Result<(), Unread> {
+        match self.api.get_operation(operation).await {
+            Ok(Some(found)) => self.see_operations(vec![found], Some(of)).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(self.unread(&error).await),
+        }
+    }
+
+    /// Decides for these jobs and writes what follows; those that moved.
+    pub(super) async fn settle(&self, jobs: &[JobId]) -> Result<HashSet<JobId>, Unread> {
+        let mut moved = HashSet::new();
+        for chunk in jobs.chunks(usize::try_from(CHUNK).unwrap_or(1)) {
+            let followed = self.queue.followed(chunk).await?;
+            let names: Vec<SnapshotName> = followed.iter().map(|job| job.snapshot.clone()).collect();
+            let mut by_name = HashMap::<SnapshotName, Vec<Entry>>::new();
+            for entry in self.queue.entries(self.lane.id, &names).await? {
+                by_name.entry(entry.sighting.snapshot.clone()).or_default().push(entry);
+            }
+            let mut transitions = Vec::new();
+            for job in &followed {
+                let entries = by_name.get(&job.snapshot).map_or(&[][..], Vec::as_slice);
+                if let Some(transition) = self.settle_one(job, entries).await? {
+                    transitions.push((job.job, transition));
+                }
+            }
+            let (ids, transitions): (Vec<JobId>, Vec<Transition>) = transitions.into_iter().unzip();
+            let verdicts = self.apply(transitions).await?;
+            moved.extend(ids.into_iter().zip(verdicts).filter(|(_, done)| *done).map(|(job, _)| job));
+        }
+        Ok(moved)
+    }
+
+    async fn settle_one(&self, job: &Followed, entries: &[Entry]) -> Result<Option<Transition>, Unread> {
+        let now = self.clock.now();
+        let wait = backoff(&self.settings.retry, job.used, fastrand::f64());
+        let policy = Policy {
+            now,
+            again_at: now.after(wait),
+            give_up: self.settings.give_up,
+            settle: self.settings.settle,
+            looks: self.settings.looks,
+        };
+        let mut decision = decide(job, entries, &policy);
+        if let Some(operation) = decision.ask.take() {
+            self.ask(&operation, &job.snapshot).await?;
+            let entries = self.queue.entries(self.lane.id, std::slice::from_ref(&job.snapshot)).await?;
+            decision = decide(job, &entries, &policy);
+        }
+        let Decision { event, outcome, own, earlier, ask: _, duplicate } = decision;
+        for (attempt, entry) in earlier {
+            self.queue.own(job.job, attempt, entry).await?;
+        }
+        if let Some(message) = duplicate {
+            self.queue.note_duplicate(job.job, message).await?;
+        }
+        let Some(event) = event else {
+            for entry in own {
+                self.queue.own(job.job, job.attempt, entry).await?;
+            }
+            return Ok(None);
+        };
+        let mut transition =
+            Transition::new(job.job, &job.standing(self.settings.retry.max_attempts), event, now, ACTOR)?.owning(own);
+        if let Some(outcome) = outcome {
+            transition = transition.answered(settled(outcome), Vec::new());
+        }
+        let live = matches!(transition.to(), JobState::Exporting | JobState::Unknown);
+        Ok(Some(if live { transition.poll_at(now.after(self.settings.poll_min)) } else { transition }))
+    }
+
+    /// Writes changes; a job that has moved on meanwhile is left to the next round.
+    pub(super) async fn apply(&self, transitions: Vec<Transition>) -> Result<Vec<bool>, QueueError> {
+        self.queue
+            .transition_all(transitions)
+            .await
+            .into_iter()
+            .map(|verdict| match verdict {
+                Ok(()) => Ok(true),
+                Err(QueueError::Stale { .. }) => Ok(false),
+                Err(error) => Err(error),
+            })
+            .collect()
+    }
+}
+
+fn settled(outcome: AttemptOutcome) -> Answer {
+    Answer { outcome, http_status: None, request_id: None, failure: None }
+}
