@@ -110,7 +110,7 @@ pub enum Verdict {
 pub struct ExportRecord {
     /// What identifies it: its ARN, or its name where the service gave no ARN.
     pub arn: RecordArn,
-    /// Its name, which CreateCloudFormationStack takes.
+    /// Its name, which `CreateCloudFormationStack` takes.
     pub name: Option<String>,
     /// When it was created; orders candidates, decides nothing.
     pub created_at: Option<Timestamp>,

@@ -95,7 +95,7 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> CallError {
     };
     let mut error = CallError::new(class, code, message);
     error.http_status = Some(evidence.status);
-    error.request_id = evidence.request_id.map(|id| id.chars().filter(|c| c.is_ascii_graphic()).take(128).collect());
+    error.request_id = evidence.request_id.map(|id| id.chars().filter(char::is_ascii_graphic).take(128).collect());
     error
 }
 

@@ -1,14 +1,8 @@
-//! The lane's limits around every call: [`Gate`] waits where `pace` decides, and [`Limited`] puts the reads of a lane
-//! behind one. An export's permission is taken by whoever sends it, before the intent is written: waiting comes
-//! before the promise to send, never after.
+//! Where a lane's calls wait for their turn: `pace` decides, a [`Gate`] waits. A lane has one for its exports and one
+//! for its reads, so that neither starves the other.
 
-use super::{
-    Accepted, CallError, Decision, ErrorClass, ExportRecord, Lightsail, Operation, Pace, Page, PageToken, Snapshot,
-    Ticket,
-};
+use super::{CallError, Decision, ErrorClass, Pace, Ticket};
 use crate::clock::SharedClock;
-use crate::domain::{OperationId, SnapshotName};
-use async_trait::async_trait;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -154,67 +148,6 @@ impl Drop for Permit {
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permit").field("ticket", &self.ticket).finish_non_exhaustive()
-    }
-}
-
-/// A Lightsail whose reads pass through a gate of their own. Exports pass as they are: their gate is the sender's.
-#[derive(Debug, Clone)]
-pub struct Limited<L> {
-    inner: L,
-    reads: Gate,
-}
-
-impl<L: Lightsail> Limited<L> {
-    /// Puts the reads of `inner` behind `reads`.
-    pub fn new(inner: L, reads: Gate) -> Self {
-        Self { inner, reads }
-    }
-
-    /// The gate of the reads.
-    pub fn reads(&self) -> &Gate {
-        &self.reads
-    }
-
-    async fn read<T>(&self, call: impl Future<Output = Result<T, CallError>> + Send) -> Result<T, CallError> {
-        let permit = self.reads.acquire().await;
-        let result = call.await;
-        permit.answered(Outcome::of(&result));
-        result
-    }
-}
-
-#[async_trait]
-impl<L: Lightsail> Lightsail for Limited<L> {
-    async fn export_snapshot(&self, name: &SnapshotName) -> Result<Accepted, CallError> {
-        self.inner.export_snapshot(name).await
-    }
-
-    async fn get_operation(&self, id: &OperationId) -> Result<Option<Operation>, CallError> {
-        self.read(self.inner.get_operation(id)).await
-    }
-
-    async fn operations(&self, token: Option<PageToken>) -> Result<Page<Operation>, CallError> {
-        self.read(self.inner.operations(token)).await
-    }
-
-    async fn operations_for_resource(
-        &self,
-        name: &SnapshotName,
-        token: Option<PageToken>,
-    ) -> Result<Page<Operation>, CallError> {
-        self.read(self.inner.operations_for_resource(name, token)).await
-    }
-
-    async fn export_records(&self, token: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
-        self.read(self.inner.export_records(token)).await
-    }
-
-    async fn instance_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
-        self.read(self.inner.instance_snapshots(token)).await
-    }
-
-    async fn disk_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
-        self.read(self.inner.disk_snapshots(token)).await
     }
 }
 

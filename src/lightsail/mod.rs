@@ -5,6 +5,7 @@ mod api;
 mod aws;
 mod classify;
 mod error;
+mod limited;
 mod limiter;
 mod pace;
 mod pages;
@@ -15,6 +16,7 @@ pub use api::{
 };
 pub use aws::{AccountAccess, AwsLightsail, CredentialSource, SharedHttp, usual_region};
 pub use error::{CallError, ErrorClass, codes};
-pub use limiter::{Gate, Limited, Outcome, Permit};
+pub use limited::Limited;
+pub use limiter::{Gate, Outcome, Permit};
 pub use pace::{Decision, Pace, Ticket};
 pub use pages::{Pages, ReadingError};

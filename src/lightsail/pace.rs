@@ -112,10 +112,10 @@ impl governor::clock::Clock for Hand {
 
 impl Pace {
     /// A pace under `ceiling` calls a second and `burst`, that begins at `now`; `learned` is what an earlier run found.
-    /// A ceiling that is no positive number counts as the slowest.
+    /// A ceiling beyond what makes sense counts as the nearest that does.
     #[must_use]
     pub fn new(ceiling: f64, burst: u32, learned: Option<f64>, now: Duration) -> Self {
-        let ceiling = if ceiling.is_finite() && ceiling > 0.0 { ceiling } else { SLOWEST };
+        let ceiling = if ceiling.is_nan() { SLOWEST } else { ceiling.clamp(0.001, 1_000_000.0) };
         let learned = learned.filter(|rate| rate.is_finite() && *rate > 0.0);
         let rate = learned.unwrap_or(FIRST_RATE).max(SLOWEST).min(ceiling);
         let slack = u32::from(burst >= 3);

@@ -53,7 +53,7 @@ impl Trial {
         self.arrivals.sort();
         for (first, from) in self.arrivals.iter().enumerate() {
             for (last, to) in self.arrivals.iter().enumerate().skip(first) {
-                let (count, length) = (last - first + 1, (*to - *from).as_secs_f64());
+                let (count, length) = (last - first + 1, to.saturating_sub(*from).as_secs_f64());
                 #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
                 let seen = count as f64;
                 prop_assert!(
@@ -94,7 +94,7 @@ fn speed(trial: &Trial, of: usize) -> f64 {
     let from = trial.departures[trial.departures.len() - 1 - of];
     #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
     let calls = of as f64;
-    calls / (trial.departures[trial.departures.len() - 1] - from).as_secs_f64()
+    calls / trial.departures[trial.departures.len() - 1].saturating_sub(from).as_secs_f64()
 }
 
 #[test]

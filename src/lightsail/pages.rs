@@ -30,7 +30,7 @@ pub struct Pages<'a, T> {
     fetch: Fetch<'a, T>,
     place: Place,
     seen: HashSet<PageToken>,
-    pages: u32,
+    count: u32,
 }
 
 /// How far a reading is.
@@ -42,7 +42,7 @@ enum Place {
 
 impl<'a, T: 'a> Pages<'a, T> {
     fn over(fetch: impl FnMut(Option<PageToken>) -> Answer<'a, T> + Send + 'a) -> Self {
-        Self { fetch: Box::new(fetch), place: Place::Before(None), seen: HashSet::new(), pages: 0 }
+        Self { fetch: Box::new(fetch), place: Place::Before(None), seen: HashSet::new(), count: 0 }
     }
 
     /// The next page, or `None` once all were read. An error stays: it is given again rather than a `None`. Dropped in
@@ -70,11 +70,11 @@ impl<'a, T: 'a> Pages<'a, T> {
 
     async fn read(&mut self, token: Option<PageToken>) -> Result<(Vec<T>, Place), ReadingError> {
         let page = (self.fetch)(token).await?;
-        self.pages = self.pages.saturating_add(1);
+        self.count = self.count.saturating_add(1);
         match page.next {
             None => Ok((page.items, Place::Complete)),
             Some(token) if self.seen.insert(token.clone()) => Ok((page.items, Place::Before(Some(token)))),
-            Some(_) => Err(ReadingError::RepeatedToken { pages: self.pages }),
+            Some(_) => Err(ReadingError::RepeatedToken { pages: self.count }),
         }
     }
 
@@ -86,13 +86,13 @@ impl<'a, T: 'a> Pages<'a, T> {
         while let Some(items) = self.next().await? {
             each(items);
         }
-        Ok(self.pages)
+        Ok(self.count)
     }
 
     /// Pages read so far.
     #[must_use]
     pub fn pages(&self) -> u32 {
-        self.pages
+        self.count
     }
 }
 

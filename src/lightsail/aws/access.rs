@@ -38,7 +38,7 @@ pub struct AccountAccess {
     pub role_arn: Option<String>,
     /// The external id that the role asks for.
     pub external_id: Option<String>,
-    /// Where Lightsail is, before AWS_ENDPOINT_URL and its like.
+    /// Where Lightsail is, before `AWS_ENDPOINT_URL` and its like.
     pub endpoint_url: Option<String>,
     /// Where the credentials come from.
     pub credentials: CredentialSource,
@@ -76,7 +76,7 @@ pub struct SharedHttp {
 }
 
 impl SharedHttp {
-    /// A pool with nothing in it. HTTPS_PROXY and its like are honoured, except towards this machine.
+    /// A pool with nothing in it. `HTTPS_PROXY` and its like are honoured, except towards this machine.
     #[must_use]
     pub fn new() -> Self {
         Self { by_proxy: pool(ProxyConfig::from_env()), direct: pool(ProxyConfig::disabled()) }

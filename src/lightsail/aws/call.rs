@@ -93,14 +93,11 @@ pub(super) fn explain<E: Error + Send + Sync + 'static>(error: &SdkError<E>, sen
 
 /// The meaning of an error without an answer.
 fn reason<E: Error + Send + Sync + 'static>(error: &SdkError<E>, sent: bool) -> (ErrorClass, &'static str) {
-    let timed_out = match error {
-        SdkError::TimeoutError(_) => true,
-        SdkError::DispatchFailure(failure) => failure.is_timeout(),
-        _ => false,
-    };
+    let timed_out = matches!(error, SdkError::TimeoutError(_))
+        || matches!(error, SdkError::DispatchFailure(failure) if failure.is_timeout());
     if !sent {
         // Nothing takes time before a request is sent but getting credentials.
-        return if timed_out || links(error).any(|link| link.is::<CredentialsError>()) {
+        return if timed_out || links(error).any(<dyn Error>::is::<CredentialsError>) {
             (ErrorClass::Credentials, codes::NO_CREDENTIALS)
         } else {
             (ErrorClass::Unreachable, codes::NOT_SENT)

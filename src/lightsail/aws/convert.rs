@@ -122,8 +122,10 @@ fn tags(from: Option<Vec<types::Tag>>) -> Vec<(String, String)> {
     from.unwrap_or_default().into_iter().filter_map(pair).collect()
 }
 
+/// The nearest millisecond: a fraction of a second has gone through a float on the wire.
 fn timestamp(from: &DateTime) -> Option<Timestamp> {
-    from.to_millis().ok().map(Timestamp)
+    let millis = (from.as_nanos() + 500_000).div_euclid(1_000_000);
+    i64::try_from(millis).ok().map(Timestamp)
 }
 
 /// What stands for the id of an entry that came without one. To leave it out would make it look absent.

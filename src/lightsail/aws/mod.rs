@@ -1,6 +1,6 @@
 //! The real Lightsail, through the AWS SDK. This folder is the only place that names the SDK's types.
 //!
-//! The SDK's retries are off: its default sends a dropped ExportSnapshot three times. Whether a failed call was sent is
+//! The SDK's retries are off: its default sends a dropped `ExportSnapshot` three times. Whether a failed call was sent is
 //! answered in `call`, how to reach an account in `access`, and what the answers say in `convert`.
 
 mod access;
