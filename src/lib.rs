@@ -2,9 +2,22 @@
 //!
 //! The modules stand in reading order; ARCHITECTURE.md has the picture.
 
-pub mod clock;
-pub mod domain;
-pub mod lightsail;
-pub mod queue;
-pub mod tracking;
+pub mod cli;
+
 pub mod worker;
+
+pub mod tracking;
+
+pub mod lightsail;
+
+pub mod queue;
+
+pub mod intake;
+
+pub mod settings;
+
+pub mod domain;
+
+pub mod clock;
+
+pub mod simulator;

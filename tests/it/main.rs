@@ -1,1 +1,8 @@
+//! The one integration test crate.
 
+// Clippy takes helpers for test code only under this.
+#![cfg(test)]
+
+mod raw_server;
+mod wire;
+mod wire_chain;

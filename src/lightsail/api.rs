@@ -1,0 +1,270 @@
+//! The one trait through which Lightsail is asked, and the plain data that comes back. No rules, no AWS types.
+
+use super::CallError;
+use crate::domain::{AccountNumber, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp};
+use async_trait::async_trait;
+use std::sync::Arc;
+
+/// A lane's Lightsail. Each method is exactly one request: never a retry, never more than one page.
+#[async_trait]
+pub trait Lightsail: Send + Sync + 'static {
+    /// Starts an export. The one call that must never be made twice on a guess.
+    async fn export_snapshot(&self, name: &SnapshotName) -> Result<Accepted, CallError>;
+
+    /// One operation; `None` where Lightsail knows none of that id, which means unknown, not failed.
+    async fn get_operation(&self, id: &OperationId) -> Result<Option<Operation>, CallError>;
+
+    /// A page of the lane's operations.
+    async fn operations(&self, token: Option<PageToken>) -> Result<Page<Operation>, CallError>;
+
+    /// A page of one snapshot's operations; not found is an empty page.
+    async fn operations_for_resource(
+        &self,
+        name: &SnapshotName,
+        token: Option<PageToken>,
+    ) -> Result<Page<Operation>, CallError>;
+
+    /// A page of the lane's export records.
+    async fn export_records(&self, token: Option<PageToken>) -> Result<Page<ExportRecord>, CallError>;
+
+    /// A page of the lane's instance snapshots.
+    async fn instance_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError>;
+
+    /// A page of the lane's disk snapshots.
+    async fn disk_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError>;
+}
+
+/// Where the next page begins; opaque.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PageToken(String);
+
+/// One page of a list. The order means nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// The next one, unless this is the last.
+    pub next: Option<PageToken>,
+}
+
+/// The answer to an export that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// All operations of the answer that carry an id; there may be none, and there may be several.
+    pub operations: Vec<Operation>,
+    /// The id of the request at AWS.
+    pub request_id: Option<String>,
+}
+
+/// A piece of Lightsail's asynchronous work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// Its id.
+    pub id: OperationId,
+    /// `ExportSnapshot` for ours; empty where the service did not say.
+    pub kind: String,
+    /// The name of what it works on.
+    pub resource_name: Option<String>,
+    /// How far it is.
+    pub status: OperationStatus,
+    /// Whether it has come to its end, by its own word.
+    pub terminal: bool,
+    /// When it was created; orders candidates, decides nothing.
+    pub created_at: Option<Timestamp>,
+    /// Why it failed, as a code.
+    pub error_code: Option<String>,
+    /// Why it failed, in words.
+    pub error_details: Option<String>,
+}
+
+/// How far an operation is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OperationStatus {
+    /// Not begun.
+    NotStarted,
+    /// Under way.
+    Started,
+    /// Done: the service says Completed or Succeeded, and means the same.
+    Succeeded,
+    /// Failed.
+    Failed,
+    /// A word never seen before, or none.
+    Other(String),
+}
+
+/// What an operation's status and end, taken together, say of the export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not at its end.
+    UnderWay,
+    /// At its end, and well.
+    Succeeded,
+    /// At its end, and failed.
+    Failed,
+    /// A status that nobody knows: keep polling, and warn.
+    Unclear,
+}
+
+/// An export snapshot record: Lightsail's lasting note of an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportRecord {
+    /// What identifies it: its ARN, or its name where the service gave no ARN.
+    pub arn: RecordArn,
+    /// Its name, which `CreateCloudFormationStack` takes.
+    pub name: Option<String>,
+    /// When it was created; orders candidates, decides nothing.
+    pub created_at: Option<Timestamp>,
+    /// How far the export is.
+    pub state: RecordState,
+    /// The name of the snapshot that was exported.
+    pub source_name: Option<String>,
+    /// The ARN of the snapshot that was exported.
+    pub source_arn: Option<SnapshotArn>,
+    /// What came out of it.
+    pub destination: Option<Destination>,
+    /// The account, as the ARN shows it.
+    pub account: Option<AccountNumber>,
+}
+
+/// What an export made in EC2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// `Aws::EC2::Image` or, for a disk, probably `Aws::EC2::Snapshot`; empty where the service did not say.
+    pub service: String,
+    /// `ami-...` or `snap-...`.
+    pub id: String,
+}
+
+/// How far a record's export is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordState {
+    /// Under way.
+    Started,
+    /// Done.
+    Succeeded,
+    /// Failed; the reason is on the operation only.
+    Failed,
+    /// A word never seen before, or none.
+    Other(String),
+}
+
+/// A snapshot as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its name, as the service has it.
+    pub name: String,
+    /// Its ARN: tells it apart from an older one of that name.
+    pub arn: Option<SnapshotArn>,
+    /// Of what it is a snapshot.
+    pub kind: SnapshotKind,
+    /// Whether it can be exported.
+    pub state: SnapshotState,
+    /// Attached disks beside the system disk; each is one more EBS copy.
+    pub attached_disks: u32,
+    /// Its size.
+    pub size_gb: Option<u32>,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+    /// The name of the instance or disk that it was made of.
+    pub source: Option<String>,
+    /// Whether it is a manual copy of an automatic snapshot.
+    pub from_auto: bool,
+    /// Its tags, key and value.
+    pub tags: Vec<(String, String)>,
+    /// The account, as the ARN shows it.
+    pub account: Option<AccountNumber>,
+}
+
+/// Of what a snapshot was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotKind {
+    /// A server; exported as an AMI.
+    Instance,
+    /// A disk; exported as an EBS snapshot.
+    Disk,
+}
+
+/// Whether a snapshot can be exported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SnapshotState {
+    /// Still being made.
+    Pending,
+    /// Ready: "available" for an instance, "completed" for a disk.
+    Available,
+    /// Broken for good.
+    Error,
+    /// Another word, or none.
+    Other(String),
+}
+
+impl PageToken {
+    /// Takes a token as it came.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The token as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<T> Page<T> {
+    /// The one page of a list with nothing in it.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { items: Vec::new(), next: None }
+    }
+}
+
+impl Operation {
+    /// What is to be made of it, by status and `isTerminal`: a status that is an end counts even where the flag is
+    /// missing, and a flag without such a status is no answer.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match (&self.status, self.terminal) {
+            (OperationStatus::Succeeded, _) => Verdict::Succeeded,
+            (OperationStatus::Failed, _) => Verdict::Failed,
+            (OperationStatus::NotStarted | OperationStatus::Started, false) => Verdict::UnderWay,
+            (OperationStatus::NotStarted | OperationStatus::Started, true) | (OperationStatus::Other(_), _) => {
+                Verdict::Unclear
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl<L: Lightsail + ?Sized> Lightsail for Arc<L> {
+    async fn export_snapshot(&self, name: &SnapshotName) -> Result<Accepted, CallError> {
+        (**self).export_snapshot(name).await
+    }
+
+    async fn get_operation(&self, id: &OperationId) -> Result<Option<Operation>, CallError> {
+        (**self).get_operation(id).await
+    }
+
+    async fn operations(&self, token: Option<PageToken>) -> Result<Page<Operation>, CallError> {
+        (**self).operations(token).await
+    }
+
+    async fn operations_for_resource(
+        &self,
+        name: &SnapshotName,
+        token: Option<PageToken>,
+    ) -> Result<Page<Operation>, CallError> {
+        (**self).operations_for_resource(name, token).await
+    }
+
+    async fn export_records(&self, token: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
+        (**self).export_records(token).await
+    }
+
+    async fn instance_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+        (**self).instance_snapshots(token).await
+    }
+
+    async fn disk_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+        (**self).disk_snapshots(token).await
+    }
+}

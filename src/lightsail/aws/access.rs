@@ -1,0 +1,209 @@
+//! How an account is reached: credentials, endpoint, connections. The usual chain of the AWS SDK decides wherever the
+//! settings say nothing.
+
+use crate::domain::{BadRegion, Region};
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::identity::IdentityCache;
+use aws_config::meta::region::ProvideRegion as _;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_sdk_lightsail::Client;
+use aws_sdk_lightsail::config::{Builder, SharedCredentialsProvider, SharedHttpClient};
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// The most that a connection may take to stand, TLS included; a shorter time for attempts leaves half of it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Idle connections go early: one that the service closes while we use it makes an answer lost, and an answer lost
+/// costs a lane more than a handshake.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// How to reach an account; what is not set is left to the usual chain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountAccess {
+    /// A profile of the AWS configuration. Named here, it goes before credentials in the environment.
+    pub profile: Option<String>,
+    /// A role to assume with those credentials.
+    pub role_arn: Option<String>,
+    /// The external id that the role asks for.
+    pub external_id: Option<String>,
+    /// Where Lightsail is, before `AWS_ENDPOINT_URL` and its like.
+    pub endpoint_url: Option<String>,
+    /// Where the credentials come from.
+    pub credentials: CredentialSource,
+}
+
+/// Where credentials come from.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum CredentialSource {
+    /// The chain: environment, profile, SSO, process, container, instance.
+    #[default]
+    Usual,
+    /// Fixed ones, for a stand-in of the service.
+    Fixed {
+        /// The access key's id.
+        access_key: String,
+        /// The secret key.
+        secret_key: String,
+    },
+}
+
+impl fmt::Debug for CredentialSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Usual => "Usual",
+            Self::Fixed { .. } => "Fixed",
+        })
+    }
+}
+
+/// The connections that all lanes share: one pool for each way out.
+#[derive(Debug, Clone)]
+pub struct SharedHttp {
+    by_proxy: SharedHttpClient,
+    direct: SharedHttpClient,
+}
+
+impl SharedHttp {
+    /// A pool with nothing in it. `HTTPS_PROXY` and its like are honoured, except towards this machine.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { by_proxy: pool(ProxyConfig::from_env()), direct: pool(ProxyConfig::disabled()) }
+    }
+
+    /// The same, whatever the environment says of proxies.
+    #[must_use]
+    pub fn without_proxy() -> Self {
+        let direct = pool(ProxyConfig::disabled());
+        Self { by_proxy: direct.clone(), direct }
+    }
+}
+
+impl Default for SharedHttp {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn pool(proxy: ProxyConfig) -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .proxy_config(proxy.clone())
+            .pool_idle_timeout(IDLE);
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(
+            components.and_then(aws_smithy_runtime_api::client::runtime_components::RuntimeComponents::sleep_impl),
+        );
+        connector.build()
+    })
+}
+
+/// The Region that the environment or the profile names, read without a network.
+///
+/// # Errors
+/// [`BadRegion`], where it names one without Lightsail.
+pub async fn usual_region(profile: Option<&str>) -> Result<Option<Region>, BadRegion> {
+    let mut files = ProfileFileRegionProvider::builder();
+    if let Some(profile) = profile {
+        files = files.profile_name(profile);
+    }
+    let named = match EnvironmentVariableRegionProvider::new().region().await {
+        Some(region) => Some(region),
+        None => files.build().region().await,
+    };
+    named.map(|region| Region::parse(region.as_ref())).transpose()
+}
+
+/// A Lightsail client that never retries and gives up on time.
+pub(super) async fn client(access: &AccountAccess, region: Region, attempt: Duration, http: &SharedHttp) -> Client {
+    let base = base_config(access, region, attempt, http).await;
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT.min(attempt / 2))
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(attempt)
+        .build();
+    let mut config = Builder::from(&base)
+        // In code, because AWS_MAX_ATTEMPTS and AWS_RETRY_MODE would apply otherwise.
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
+        // The attempt's time-out is the one judge of a slow answer.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    if let Some(url) = &access.endpoint_url {
+        config = config.endpoint_url(url);
+        if is_this_machine(url) {
+            config = config.http_client(http.direct.clone());
+        }
+    }
+    if let Some(role) = &access.role_arn {
+        let mut provider = AssumeRoleProvider::builder(role).configure(&base).session_name("snapferry");
+        if let Some(id) = &access.external_id {
+            provider = provider.external_id(id);
+        }
+        config = config.credentials_provider(provider.build().await);
+    }
+    Client::from_conf(config.build())
+}
+
+async fn base_config(access: &AccountAccess, region: Region, attempt: Duration, http: &SharedHttp) -> SdkConfig {
+    let region = aws_config::Region::from_static(region.as_str());
+    // A helper process or an SSO service may be slow; the attempt's time-out ends the wait all the same.
+    let identities = IdentityCache::lazy().load_timeout(attempt).build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(region.clone())
+        .http_client(http.by_proxy.clone())
+        .identity_cache(identities);
+    if let Ok(name) = AppName::new("snapferry") {
+        loader = loader.app_name(name);
+    }
+    if let Some(profile) = &access.profile {
+        // The chain would ask the environment first, and a named profile must never lead to another account.
+        let config = ProviderConfig::default().with_region(Some(region)).with_http_client(http.by_proxy.clone());
+        let provider = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build();
+        loader = loader.profile_name(profile).credentials_provider(provider);
+    }
+    if let CredentialSource::Fixed { access_key, secret_key } = &access.credentials {
+        let fixed = Credentials::new(access_key, secret_key, None, None, "fixed");
+        loader = loader.credentials_provider(SharedCredentialsProvider::new(fixed));
+    }
+    loader.load().await
+}
+
+fn is_this_machine(url: &str) -> bool {
+    let Ok(url) = url.parse::<hyper::Uri>() else { return false };
+    let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_reached_around_the_proxy() {
+        for url in ["http://127.0.0.1:8080", "http://localhost/", "https://[::1]:4566"] {
+            assert!(is_this_machine(url), "{url}");
+        }
+        for url in ["https://lightsail.eu-west-1.amazonaws.com", "http://localhost.example", "nonsense", ""] {
+            assert!(!is_this_machine(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let credentials = CredentialSource::Fixed { access_key: "AK".into(), secret_key: "hush".into() };
+        let access = AccountAccess { credentials, ..AccountAccess::default() };
+        assert!(!format!("{access:?}").contains("hush"));
+    }
+}

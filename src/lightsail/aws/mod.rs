@@ -1,0 +1,183 @@
+//! The real Lightsail, through the AWS SDK. This folder is the only place that names the SDK's types.
+//!
+//! The SDK's retries are off: its default sends a dropped `ExportSnapshot` three times. Whether a failed call was sent is
+//! answered in `call`, how to reach an account in `access`, and what the answers say in `convert`.
+
+mod access;
+mod call;
+mod convert;
+
+pub use access::{AccountAccess, CredentialSource, SharedHttp, usual_region};
+
+use super::{Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, Snapshot};
+use crate::domain::{OperationId, Region, SnapshotName};
+use async_trait::async_trait;
+use aws_sdk_lightsail::Client;
+use aws_sdk_lightsail::error::SdkError;
+use aws_sdk_lightsail::operation::RequestId as _;
+use call::Probe;
+use std::fmt;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// One lane's Lightsail at AWS, or at an endpoint that speaks like it.
+pub struct AwsLightsail {
+    access: AccountAccess,
+    region: Region,
+    attempt_timeout: Duration,
+    http: SharedHttp,
+    connected: Mutex<Connected>,
+}
+
+/// The client in use. It is made anew after each refusal of its credentials: the SDK reads profile files once in a
+/// client's life, and a lane must go on by itself once the user has renewed them.
+#[derive(Default)]
+struct Connected {
+    client: Option<Client>,
+    generation: u64,
+}
+
+impl AwsLightsail {
+    /// A client for one lane. Reads and connects nothing before the first call; the account behind it is whatever the
+    /// ARNs of its listings say.
+    #[must_use]
+    pub fn new(access: AccountAccess, region: Region, attempt_timeout: Duration, http: SharedHttp) -> Self {
+        Self { access, region, attempt_timeout, http, connected: Mutex::default() }
+    }
+
+    async fn client(&self) -> (Client, u64) {
+        let mut connected = self.connected.lock().await;
+        let client = match connected.client.take() {
+            Some(client) => client,
+            None => access::client(&self.access, self.region, self.attempt_timeout, &self.http).await,
+        };
+        connected.client = Some(client.clone());
+        (client, connected.generation)
+    }
+
+    /// Drops the client whose credentials were refused, unless another call has already done so.
+    async fn forget(&self, generation: u64) {
+        let mut connected = self.connected.lock().await;
+        if connected.generation == generation {
+            *connected = Connected { client: None, generation: generation.wrapping_add(1) };
+        }
+    }
+
+    /// Makes one call: one request at most, and an error that says whether it may have had an effect.
+    async fn call<O, E, F>(&self, send: impl FnOnce(Client, Probe) -> F + Send) -> Result<O, CallError>
+    where
+        O: Send,
+        E: std::error::Error + Send + Sync + 'static,
+        F: Future<Output = Result<O, SdkError<E>>> + Send,
+    {
+        let (client, generation) = self.client().await;
+        let probe = Probe::default();
+        let error = match send(client, probe.clone()).await {
+            Ok(output) if probe.saw_an_object() => return Ok(output),
+            Ok(_) => call::not_an_object(),
+            Err(error) => call::explain(&error, probe.was_sent()),
+        };
+        if error.class == ErrorClass::Credentials {
+            self.forget(generation).await;
+        }
+        Err(error)
+    }
+}
+
+impl fmt::Debug for AwsLightsail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwsLightsail")
+            .field("access", &self.access)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+fn text(token: Option<PageToken>) -> Option<String> {
+    token.map(|token| token.as_str().to_owned())
+}
+
+#[async_trait]
+impl Lightsail for AwsLightsail {
+    async fn export_snapshot(&self, name: &SnapshotName) -> Result<Accepted, CallError> {
+        let output = self
+            .call(|client, probe| {
+                client.export_snapshot().source_snapshot_name(name.as_str()).customize().interceptor(probe).send()
+            })
+            .await?;
+        let request_id = output.request_id().map(ToOwned::to_owned);
+        Ok(Accepted { operations: convert::operations_with_id(output.operations), request_id })
+    }
+
+    async fn get_operation(&self, id: &OperationId) -> Result<Option<Operation>, CallError> {
+        let output = self
+            .call(|client, probe| {
+                client.get_operation().operation_id(id.as_str()).customize().interceptor(probe).send()
+            })
+            .await;
+        match output {
+            Ok(output) => Ok(output.operation.map(convert::operation)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn operations(&self, token: Option<PageToken>) -> Result<Page<Operation>, CallError> {
+        let token = text(token);
+        let output = self
+            .call(|client, probe| client.get_operations().set_page_token(token).customize().interceptor(probe).send())
+            .await?;
+        Ok(convert::page(output.operations, output.next_page_token, |item| Some(convert::operation(item))))
+    }
+
+    async fn operations_for_resource(
+        &self,
+        name: &SnapshotName,
+        token: Option<PageToken>,
+    ) -> Result<Page<Operation>, CallError> {
+        let token = text(token);
+        let output = self
+            .call(|client, probe| {
+                let request = client.get_operations_for_resource().resource_name(name.as_str()).set_page_token(token);
+                request.customize().interceptor(probe).send()
+            })
+            .await;
+        match output {
+            Ok(output) => {
+                Ok(convert::page(output.operations, output.next_page_token, |item| Some(convert::operation(item))))
+            }
+            Err(error) if error.is_not_found() => Ok(Page::empty()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn export_records(&self, token: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
+        let token = text(token);
+        let output = self
+            .call(|client, probe| {
+                client.get_export_snapshot_records().set_page_token(token).customize().interceptor(probe).send()
+            })
+            .await?;
+        Ok(convert::page(output.export_snapshot_records, output.next_page_token, |item| Some(convert::record(item))))
+    }
+
+    async fn instance_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+        let token = text(token);
+        let output = self
+            .call(|client, probe| {
+                client.get_instance_snapshots().set_page_token(token).customize().interceptor(probe).send()
+            })
+            .await?;
+        Ok(convert::page(output.instance_snapshots, output.next_page_token, convert::instance_snapshot))
+    }
+
+    async fn disk_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+        let token = text(token);
+        let output = self
+            .call(|client, probe| {
+                client.get_disk_snapshots().set_page_token(token).customize().interceptor(probe).send()
+            })
+            .await?;
+        Ok(convert::page(output.disk_snapshots, output.next_page_token, convert::disk_snapshot))
+    }
+}

@@ -1,0 +1,238 @@
+//! From what came over the wire to what it means. Pure; decides on code strings and status, never on the SDK's typed
+//! variants, because the SDK types an error by one of three strings that need not agree.
+
+use super::{CallError, ErrorClass};
+use serde_json::Value;
+
+/// What an answer other than a readable success brought.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Evidence<'a> {
+    /// The status.
+    pub status: u16,
+    /// The header `x-amzn-errortype`.
+    pub header: Option<&'a str>,
+    /// The body as it came, as far as it came.
+    pub body: &'a [u8],
+    /// The header `x-amzn-requestid`.
+    pub request_id: Option<&'a str>,
+}
+
+const THROTTLES: [&str; 9] = [
+    "ThrottlingException",
+    "Throttling",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+    "TooManyRequests",
+    "SlowDown",
+];
+const UNCERTAIN: [&str; 7] = [
+    "ServiceException",
+    "OperationFailureException",
+    "InternalFailure",
+    "InternalError",
+    "InternalServerError",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+];
+const CREDENTIALS: [&str; 19] = [
+    "UnauthenticatedException",
+    "ExpiredTokenException",
+    "ExpiredToken",
+    "RequestExpired",
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "InvalidClientTokenIdException",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "TokenRefreshRequired",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "AuthFailure",
+    "RequestTimeTooSkewed",
+    "OptInRequired",
+];
+const DENIED: [&str; 5] =
+    ["AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized", "NotAuthorizedException"];
+const SETUP: [&str; 2] = ["AccountSetupInProgressException", "RegionSetupInProgressException"];
+const INVALID_INPUT: &str = "InvalidInputException";
+const NOT_FOUND: [&str; 3] = ["NotFoundException", "DoesNotExist", "ResourceNotFoundException"];
+
+/// With these words an `InvalidInputException` means "not now". Seen in public threads; compared in lower case.
+const NOT_NOW: [&str; 2] = ["please try again in a few minutes", "please wait for it to complete before trying again"];
+
+/// Whether a code says that there is no such thing.
+pub(super) fn is_not_found(code: &str) -> bool {
+    NOT_FOUND.contains(&code)
+}
+
+/// Makes an error of an answer. Where the strings disagree, the one that asks for more care decides.
+pub(super) fn classify(evidence: &Evidence<'_>) -> CallError {
+    let body: Value = serde_json::from_slice(evidence.body).unwrap_or(Value::Null);
+    let text = |key: &str| body.get(key).and_then(Value::as_str);
+    let candidates: Vec<&str> = [evidence.header, text("code"), text("__type")]
+        .into_iter()
+        .flatten()
+        .map(bare)
+        .filter(|c| !c.is_empty())
+        .collect();
+    let said = ["message", "Message", "errorMessage"].into_iter().find_map(text).unwrap_or_default();
+
+    let (class, deciding) = decide(evidence.status, &candidates, said);
+    let code = deciding.map_or_else(|| format!("Http{}", evidence.status), ToOwned::to_owned);
+    let others: Vec<&str> = candidates.iter().copied().filter(|other| *other != code).collect();
+    let message = match (said.is_empty(), others.first()) {
+        (false, None) => said.to_owned(),
+        (false, Some(other)) => format!("{said} ({other})"),
+        (true, _) if deciding.is_some() => format!("HTTP {} without a message", evidence.status),
+        (true, _) => format!("HTTP {} without an error of Lightsail's", evidence.status),
+    };
+    let mut error = CallError::new(class, code, message);
+    error.http_status = Some(evidence.status);
+    error.request_id = evidence.request_id.map(|id| id.chars().filter(char::is_ascii_graphic).take(128).collect());
+    error
+}
+
+/// The class, and the code that decided it, if one did.
+fn decide<'a>(status: u16, candidates: &[&'a str], said: &str) -> (ErrorClass, Option<&'a str>) {
+    let among = |known: &[&str]| candidates.iter().copied().find(|code| known.contains(code));
+    let first = candidates.first().copied();
+
+    if status < 400 {
+        // A success that cannot be read, or a redirect: not Lightsail's refusal, whatever it is.
+        return (ErrorClass::Ambiguous, first);
+    }
+    if let Some(code) = among(&UNCERTAIN) {
+        return (ErrorClass::Ambiguous, Some(code));
+    }
+    // EC2 and S3 send their throttles as 503: the code says that nothing was done.
+    if let Some(code) = among(&THROTTLES) {
+        return (ErrorClass::Throttled, Some(code));
+    }
+    if status >= 500 {
+        return (ErrorClass::Ambiguous, first);
+    }
+    if status == 429 {
+        return (ErrorClass::Throttled, first);
+    }
+    for (known, class) in [
+        (&CREDENTIALS[..], ErrorClass::Credentials),
+        (&SETUP[..], ErrorClass::SetupInProgress),
+        (&DENIED[..], ErrorClass::Denied),
+    ] {
+        if let Some(code) = among(known) {
+            return (class, Some(code));
+        }
+    }
+    if let Some(code) = among(&[INVALID_INPUT]) {
+        let said = said.to_lowercase();
+        let not_now = NOT_NOW.iter().any(|words| said.contains(words));
+        return (if not_now { ErrorClass::RetryLater } else { ErrorClass::Permanent }, Some(code));
+    }
+    match (among(&NOT_FOUND[..1]).or(first), status) {
+        (Some(code), _) => (ErrorClass::Permanent, Some(code)),
+        // Without a code this is not Lightsail's word but that of something in between: nothing fails a job for good.
+        (None, 401 | 403 | 407) => (ErrorClass::Denied, None),
+        (None, _) => (ErrorClass::Ambiguous, None),
+    }
+}
+
+/// The bare code of `aws.lightsail#Code:http://...`.
+fn bare(text: &str) -> &str {
+    let text = text.split_once(':').map_or(text, |(before, _)| before);
+    text.rsplit_once('#').map_or(text, |(_, after)| after).trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRY_AGAIN: &str = "We cannot do that now. Please try again in a few minutes.";
+    const WAIT: &str = "An export is under way. Please wait for it to complete before trying again";
+
+    fn class_of(status: u16, header: Option<&str>, body: &str) -> (ErrorClass, String) {
+        let error = classify(&Evidence { status, header, body: body.as_bytes(), request_id: None });
+        (error.class, error.code.as_str().to_owned())
+    }
+
+    fn body(kind: &str, message: &str) -> String {
+        serde_json::json!({ "__type": kind, "message": message }).to_string()
+    }
+
+    #[test]
+    fn every_line_of_the_table() {
+        use ErrorClass::{Ambiguous, Credentials, Denied, Permanent, RetryLater, SetupInProgress, Throttled};
+        for (status, code, message, class) in [
+            (500, "ServiceException", "", Ambiguous),
+            (400, "ServiceException", "", Ambiguous),
+            (400, "ThrottlingException", "Rate exceeded", Throttled),
+            (400, "Throttling", "", Throttled),
+            (400, "RequestLimitExceeded", "", Throttled),
+            (503, "RequestLimitExceeded", "", Throttled),
+            (400, "TooManyRequestsException", "", Throttled),
+            (503, "SlowDown", "", Throttled),
+            (429, "SomethingElse", "", Throttled),
+            (400, "OperationFailureException", "", Ambiguous),
+            (400, "InvalidInputException", "No.", Permanent),
+            (400, "InvalidInputException", TRY_AGAIN, RetryLater),
+            (400, "InvalidInputException", WAIT, RetryLater),
+            (400, "NotFoundException", "", Permanent),
+            (400, "NotFoundException", TRY_AGAIN, Permanent),
+            (400, "AccessDeniedException", "", Denied),
+            (400, "UnauthenticatedException", "", Credentials),
+            (403, "ExpiredTokenException", "", Credentials),
+            (400, "UnrecognizedClientException", "", Credentials),
+            (403, "InvalidClientTokenId", "", Credentials),
+            (403, "InvalidSignatureException", "", Credentials),
+            (400, "AccountSetupInProgressException", "", SetupInProgress),
+            (400, "RegionSetupInProgressException", "", SetupInProgress),
+            (400, "NeverSeenException", "", Permanent),
+            (500, "NeverSeenException", "", Ambiguous),
+            (500, "AccessDeniedException", "", Ambiguous),
+        ] {
+            assert_eq!(class_of(status, None, &body(code, message)), (class, code.to_owned()), "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_code_goes_by_its_status() {
+        for (status, class) in [
+            (200, ErrorClass::Ambiguous),
+            (302, ErrorClass::Ambiguous),
+            (400, ErrorClass::Ambiguous),
+            (403, ErrorClass::Denied),
+            (408, ErrorClass::Ambiguous),
+            (429, ErrorClass::Throttled),
+            (502, ErrorClass::Ambiguous),
+        ] {
+            assert_eq!(class_of(status, None, "<html>"), (class, format!("Http{status}")));
+            assert_eq!(class_of(status, None, ""), (class, format!("Http{status}")));
+        }
+    }
+
+    #[test]
+    fn all_three_strings_are_heard() {
+        let both = r#"{"code":"DoesNotExist","__type":"com.amazonaws.lightsail#NotFoundException","message":"m"}"#;
+        let error = classify(&Evidence { status: 400, body: both.as_bytes(), ..Evidence::default() });
+        assert_eq!((error.class, error.code.as_str()), (ErrorClass::Permanent, "NotFoundException"));
+        assert_eq!(error.message, "m (DoesNotExist)");
+        assert!(error.is_not_found());
+
+        let both = format!(r#"{{"code":"UnsupportedOperation","__type":"InvalidInputException","message":"{WAIT}"}}"#);
+        assert_eq!(class_of(400, None, &both), (ErrorClass::RetryLater, INVALID_INPUT.to_owned()));
+        let header = Some("ThrottlingException:http://internal.amazon.com/");
+        assert_eq!(class_of(400, header, ""), (ErrorClass::Throttled, "ThrottlingException".to_owned()));
+        let uncertain = body("ServiceException", "");
+        assert_eq!(
+            class_of(400, Some("InvalidInputException"), &uncertain),
+            (ErrorClass::Ambiguous, "ServiceException".to_owned()),
+        );
+        assert_eq!(class_of(400, None, r#"{"code":7,"__type":null}"#).0, ErrorClass::Ambiguous);
+    }
+}

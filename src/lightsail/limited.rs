@@ -1,0 +1,67 @@
+//! The limit of a lane's reads, as a wrapper around its Lightsail. An export's permission is taken by whoever sends it,
+//! before the intent is written: waiting comes before the promise to send, never after.
+
+use super::{Accepted, CallError, ExportRecord, Gate, Lightsail, Operation, Outcome, Page, PageToken, Snapshot};
+use crate::domain::{OperationId, SnapshotName};
+use async_trait::async_trait;
+
+/// A Lightsail whose reads pass through a gate of their own. Exports pass as they are: their gate is the sender's.
+#[derive(Debug, Clone)]
+pub struct Limited<L> {
+    inner: L,
+    reads: Gate,
+}
+
+impl<L: Lightsail> Limited<L> {
+    /// Puts the reads of `inner` behind `reads`.
+    pub fn new(inner: L, reads: Gate) -> Self {
+        Self { inner, reads }
+    }
+
+    /// The gate of the reads.
+    pub fn reads(&self) -> &Gate {
+        &self.reads
+    }
+
+    async fn read<T>(&self, call: impl Future<Output = Result<T, CallError>> + Send) -> Result<T, CallError> {
+        let permit = self.reads.acquire().await;
+        let result = call.await;
+        permit.answered(Outcome::of(&result));
+        result
+    }
+}
+
+#[async_trait]
+impl<L: Lightsail> Lightsail for Limited<L> {
+    async fn export_snapshot(&self, name: &SnapshotName) -> Result<Accepted, CallError> {
+        self.inner.export_snapshot(name).await
+    }
+
+    async fn get_operation(&self, id: &OperationId) -> Result<Option<Operation>, CallError> {
+        self.read(self.inner.get_operation(id)).await
+    }
+
+    async fn operations(&self, token: Option<PageToken>) -> Result<Page<Operation>, CallError> {
+        self.read(self.inner.operations(token)).await
+    }
+
+    async fn operations_for_resource(
+        &self,
+        name: &SnapshotName,
+        token: Option<PageToken>,
+    ) -> Result<Page<Operation>, CallError> {
+        self.read(self.inner.operations_for_resource(name, token)).await
+    }
+
+    async fn export_records(&self, token: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
+        self.read(self.inner.export_records(token)).await
+    }
+
+    async fn instance_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+        self.read(self.inner.instance_snapshots(token)).await
+    }
+
+    async fn disk_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+        self.read(self.inner.disk_snapshots(token)).await
+    }
+}

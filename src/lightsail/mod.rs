@@ -1,0 +1,22 @@
+//! Lightsail in our words: one trait, its client over the AWS SDK, what its errors mean, and the limits around every
+//! call. Nothing here retries on its own, and nothing here knows the queue.
+
+mod api;
+mod aws;
+mod classify;
+mod error;
+mod limited;
+mod limiter;
+mod pace;
+mod pages;
+
+pub use api::{
+    Accepted, Destination, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken, RecordState, Snapshot,
+    SnapshotKind, SnapshotState, Verdict,
+};
+pub use aws::{AccountAccess, AwsLightsail, CredentialSource, SharedHttp, usual_region};
+pub use error::{CallError, ErrorClass, codes};
+pub use limited::Limited;
+pub use limiter::{Gate, Outcome, Permit};
+pub use pace::{Decision, Pace, Ticket};
+pub use pages::{Pages, ReadingError};

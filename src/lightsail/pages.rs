@@ -1,0 +1,170 @@
+//! Reading a list page by page, to its end, without trusting the tokens: a list that leads back to a page already
+//! read ends in an error instead of a circle.
+
+use super::{CallError, ExportRecord, Lightsail, Operation, Page, PageToken, Snapshot};
+use crate::domain::SnapshotName;
+use std::collections::HashSet;
+use std::future::Future;
+use std::pin::Pin;
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<Page<T>, CallError>> + Send + 'a>>;
+type Fetch<'a, T> = Box<dyn FnMut(Option<PageToken>) -> Answer<'a, T> + Send + 'a>;
+
+/// Why a list was not read to its end. Whatever was read before proves presence, never absence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadingError {
+    /// A page could not be had.
+    #[error("a page of the list could not be read")]
+    Call(#[from] CallError),
+    /// The list led back to a page already read.
+    #[error("the list came back to a page already read, after {pages} pages")]
+    RepeatedToken {
+        /// Pages read until then.
+        pages: u32,
+    },
+}
+
+/// A list being read. The caller holds one page at a time and may stop early, but only a reading that came to `None`
+/// was complete.
+pub struct Pages<'a, T> {
+    fetch: Fetch<'a, T>,
+    place: Place,
+    seen: HashSet<PageToken>,
+    count: u32,
+}
+
+/// How far a reading is.
+enum Place {
+    Before(Option<PageToken>),
+    Complete,
+    Broken(ReadingError),
+}
+
+impl<'a, T: 'a> Pages<'a, T> {
+    fn over(fetch: impl FnMut(Option<PageToken>) -> Answer<'a, T> + Send + 'a) -> Self {
+        Self { fetch: Box::new(fetch), place: Place::Before(None), seen: HashSet::new(), count: 0 }
+    }
+
+    /// The next page, or `None` once all were read. An error stays: it is given again rather than a `None`. Dropped in
+    /// the middle, the same page is asked for again.
+    ///
+    /// # Errors
+    /// [`ReadingError`], where a page cannot be had or the list runs in a circle.
+    pub async fn next(&mut self) -> Result<Option<Vec<T>>, ReadingError> {
+        let token = match &self.place {
+            Place::Before(token) => token.clone(),
+            Place::Complete => return Ok(None),
+            Place::Broken(error) => return Err(error.clone()),
+        };
+        match self.read(token).await {
+            Ok((items, place)) => {
+                self.place = place;
+                Ok(Some(items))
+            }
+            Err(error) => {
+                self.place = Place::Broken(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    async fn read(&mut self, token: Option<PageToken>) -> Result<(Vec<T>, Place), ReadingError> {
+        let page = (self.fetch)(token).await?;
+        self.count = self.count.saturating_add(1);
+        match page.next {
+            None => Ok((page.items, Place::Complete)),
+            Some(token) if self.seen.insert(token.clone()) => Ok((page.items, Place::Before(Some(token)))),
+            Some(_) => Err(ReadingError::RepeatedToken { pages: self.count }),
+        }
+    }
+
+    /// Reads on to the end and hands each page to `each`; the count of all pages.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub async fn read_all(mut self, mut each: impl FnMut(Vec<T>) + Send) -> Result<u32, ReadingError> {
+        while let Some(items) = self.next().await? {
+            each(items);
+        }
+        Ok(self.count)
+    }
+
+    /// Pages read so far.
+    #[must_use]
+    pub fn pages(&self) -> u32 {
+        self.count
+    }
+}
+
+impl<'a> Pages<'a, Operation> {
+    /// The lane's operations.
+    pub fn operations<L: Lightsail + ?Sized>(api: &'a L) -> Self {
+        Self::over(move |token| api.operations(token))
+    }
+
+    /// One snapshot's operations.
+    pub fn operations_for_resource<L: Lightsail + ?Sized>(api: &'a L, name: &'a SnapshotName) -> Self {
+        Self::over(move |token| api.operations_for_resource(name, token))
+    }
+}
+
+impl<'a> Pages<'a, ExportRecord> {
+    /// The lane's export records.
+    pub fn export_records<L: Lightsail + ?Sized>(api: &'a L) -> Self {
+        Self::over(move |token| api.export_records(token))
+    }
+}
+
+impl<'a> Pages<'a, Snapshot> {
+    /// The lane's instance snapshots.
+    pub fn instance_snapshots<L: Lightsail + ?Sized>(api: &'a L) -> Self {
+        Self::over(move |token| api.instance_snapshots(token))
+    }
+
+    /// The lane's disk snapshots.
+    pub fn disk_snapshots<L: Lightsail + ?Sized>(api: &'a L) -> Self {
+        Self::over(move |token| api.disk_snapshots(token))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ErrorClass;
+    use super::*;
+
+    /// A list whose page `n` (0 is the first) is followed by page `links[n]`; number 9 cannot be read.
+    fn list(links: &'static [Option<usize>]) -> Pages<'static, usize> {
+        Pages::over(move |token| {
+            Box::pin(async move {
+                let number = token.map_or(0, |token| token.as_str().parse().expect("a number"));
+                if number == 9 {
+                    return Err(CallError::new(ErrorClass::Throttled, "SlowDown", ""));
+                }
+                let next = links[number].map(|next| PageToken::new(next.to_string()));
+                Ok(Page { items: if number == 1 { vec![] } else { vec![number] }, next })
+            })
+        })
+    }
+
+    #[tokio::test]
+    async fn every_page_is_read_even_after_an_empty_one() {
+        let mut items = Vec::new();
+        let pages = list(&[Some(1), Some(2), None]).read_all(|page| items.extend(page)).await;
+        assert_eq!((pages, items), (Ok(3), vec![0, 2]));
+    }
+
+    #[tokio::test]
+    async fn a_circle_is_an_error() {
+        let pages = list(&[Some(1), Some(2), Some(1)]).read_all(drop).await;
+        assert_eq!(pages, Err(ReadingError::RepeatedToken { pages: 3 }));
+    }
+
+    #[tokio::test]
+    async fn a_reading_ends_with_its_first_error() {
+        let mut pages = list(&[Some(9)]);
+        assert_eq!(pages.next().await, Ok(Some(vec![0])));
+        assert!(matches!(pages.next().await, Err(ReadingError::Call(_))));
+        assert!(matches!(pages.next().await, Err(ReadingError::Call(_))), "never a None after an error");
+        assert_eq!(pages.pages(), 1);
+    }
+}
