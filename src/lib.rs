@@ -2,5 +2,7 @@
 //!
 //! The modules stand in reading order; ARCHITECTURE.md has the picture.
 
+pub mod cli;
 pub mod clock;
 pub mod domain;
+pub mod simulator;
