@@ -24,6 +24,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// POST /_faults, /_limits, /_export and /_snapshots.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = fault_help())]
+#[expect(clippy::doc_markdown, reason = "this is what --help prints")]
 pub struct SimulateArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8470")]
@@ -32,7 +33,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "fleet_csv")]
     fleet: usize,
     /// The snapshots, from a CSV: name, and if wanted account, region, kind (instance, disk), state (available,
-    /// pending, error), disks, `size_gb`
+    /// pending, error), disks, size_gb
     #[arg(long, value_name = "FILE")]
     fleet_csv: Option<PathBuf>,
     /// The generated fleet only in this lane; can be repeated
@@ -59,6 +60,9 @@ pub struct SimulateArgs {
     /// How long an export takes
     #[arg(long, value_name = "DURATION[..DURATION]", default_value = "5s..15s")]
     operation_time: Spread,
+    /// How long a pending snapshot stays so, from the first call to its lane on
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "1m")]
+    pending_time: Duration,
     /// The most entries on a page
     #[arg(long, value_name = "N", default_value = "100")]
     page_size: NonZeroUsize,
@@ -124,7 +128,7 @@ impl SimulateArgs {
     fn config(&self) -> anyhow::Result<SimulatorConfig> {
         let fleet = match &self.fleet_csv {
             Some(path) => {
-                let name = || path.display().to_string();
+                let name = || format!("the fleet {}", path.display());
                 Fleet::read_csv(std::fs::File::open(path).with_context(name)?).with_context(name)?
             }
             None => Fleet::Generated { size: self.fleet, lanes: self.lane.clone() },
@@ -136,6 +140,7 @@ impl SimulateArgs {
             fleet,
             page_size: self.page_size,
             operation_time: self.operation_time,
+            pending_time: self.pending_time,
             limits: Limits {
                 export: limit(self.rate, self.burst).context("--rate and --burst")?,
                 read: limit(self.read_rate, self.read_burst).context("--read-rate and --read-burst")?,

@@ -67,9 +67,9 @@ pub(super) fn drawn_for(seed: u64, purpose: impl Hash) -> fastrand::Rng {
 /// A UUID's form, version 4.
 pub(super) fn uuid(rng: &mut fastrand::Rng) -> String {
     let bits = rng.u128(..);
-    let (a, b, c) = (bits >> 96, (bits >> 80) & 0xffff, (bits >> 64) & 0xfff);
-    let (d, e) = (((bits >> 48) & 0x3fff) | 0x8000, bits & 0xffff_ffff_ffff);
-    format!("{a:08x}-{b:04x}-4{c:03x}-{d:04x}-{e:012x}")
+    let (first, second, third) = (bits >> 96, (bits >> 80) & 0xffff, (bits >> 64) & 0xfff);
+    let (fourth, last) = (((bits >> 48) & 0x3fff) | 0x8000, bits & 0xffff_ffff_ffff);
+    format!("{first:08x}-{second:04x}-4{third:03x}-{fourth:04x}-{last:012x}")
 }
 
 /// A resource id as EC2 makes them: a prefix and 17 hexadecimal digits.

@@ -76,7 +76,7 @@ pub enum Effect {
     /// It does, as far as the simulator finds nothing wrong with it.
     #[default]
     Happens,
-    /// It does not.
+    /// It does not; an intact answer is then an empty object.
     Withheld,
 }
 

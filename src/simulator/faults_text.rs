@@ -98,15 +98,13 @@ impl Serialize for Fault {
 
 impl<'de> Deserialize<'de> for Fault {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match serde_json::Value::deserialize(deserializer)? {
-            serde_json::Value::String(name) => name.parse().map_err(serde::de::Error::custom),
-            object => {
-                let read = FaultObject::deserialize(object.into_deserializer());
-                let FaultObject { effect, answer, delay, operation_failure } =
-                    read.map_err(serde::de::Error::custom)?;
-                Ok(Self { effect, answer, delay, operation_failure })
-            }
+        let value = serde_json::Value::deserialize(deserializer)?;
+        if let Some(name) = value.as_str() {
+            return name.parse().map_err(serde::de::Error::custom);
         }
+        let read = FaultObject::deserialize(value.into_deserializer());
+        let FaultObject { effect, answer, delay, operation_failure } = read.map_err(serde::de::Error::custom)?;
+        Ok(Self { effect, answer, delay, operation_failure })
     }
 }
 

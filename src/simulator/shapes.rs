@@ -77,6 +77,7 @@ pub(super) struct SourceShape<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the wire's names")]
 pub(super) struct InstanceInfoShape {
     pub(super) from_bundle_id: &'static str,
     pub(super) from_blueprint_id: &'static str,

@@ -116,11 +116,11 @@ impl Snapshot {
             is_from_auto_snapshot: self.from_auto,
             from_attached_disks: instance.then(|| (1..=self.disks).map(|disk| self.attached(lane, disk)).collect()),
             from_instance_name: instance.then_some(self.from_name.as_str()),
-            from_instance_arn: instance.then(|| self.from_arn(lane)),
+            from_instance_arn: instance.then(|| self.origin_arn(lane)),
             from_blueprint_id: instance.then_some(BLUEPRINT),
             from_bundle_id: instance.then_some(BUNDLE),
             from_disk_name: (!instance).then_some(self.from_name.as_str()),
-            from_disk_arn: (!instance).then(|| self.from_arn(lane)),
+            from_disk_arn: (!instance).then(|| self.origin_arn(lane)),
         }
     }
 
@@ -133,23 +133,23 @@ impl Snapshot {
             name: &self.name,
             arn: &self.arn,
             from_resource_name: &self.from_name,
-            from_resource_arn: self.from_arn(lane),
+            from_resource_arn: self.origin_arn(lane),
             instance_snapshot_info: instance.then(|| InstanceInfoShape {
                 from_bundle_id: BUNDLE,
                 from_blueprint_id: BLUEPRINT,
-                from_disk_info: (0..=self.disks).map(|disk| self.from_disk(disk)).collect(),
+                from_disk_info: (0..=self.disks).map(|disk| self.disk(disk)).collect(),
             }),
             disk_snapshot_info: (!instance).then_some(DiskInfoShape { size_in_gb: self.size_gb }),
         }
     }
 
-    fn from_arn(&self, lane: &LaneAddress) -> String {
+    fn origin_arn(&self, lane: &LaneAddress) -> String {
         let resource = if self.kind == SnapshotKind::Instance { "Instance" } else { "Disk" };
         format!("arn:aws:lightsail:{}:{}:{resource}/{}", lane.region, lane.account, self.from_name)
     }
 
     /// The system disk is disk 0.
-    fn from_disk(&self, disk: u32) -> FromDiskShape {
+    fn disk(&self, disk: u32) -> FromDiskShape {
         let (name, path, size_in_gb) = match disk {
             0 => (format!("{}-system", self.from_name), SYSTEM_DISK_PATH.to_owned(), self.size_gb),
             disk => (self.disk_name(disk), disk_path(disk), 8),

@@ -41,7 +41,7 @@ pub(super) fn operation(headers: &HeaderMap) -> String {
     target.strip_prefix(TARGET_PREFIX).unwrap_or_default().to_owned()
 }
 
-/// Whose request it is, by its SigV4 header.
+/// Whose request it is, by its `Authorization` header.
 ///
 /// # Errors
 /// `MissingAuthenticationTokenException` without the header, `IncompleteSignatureException` where it has another form.

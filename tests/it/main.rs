@@ -1,1 +1,3 @@
+//! The tests that go through the public interface.
 
+mod simulator;
