@@ -6,3 +6,6 @@
 mod raw_server;
 mod wire;
 mod wire_chain;
+//! The tests that go through the public interface.
+
+mod simulator;

@@ -1,0 +1,238 @@
+//! `snapferry simulate`: the simulator as a server of its own, for any AWS client.
+
+use crate::clock::SystemClock;
+use crate::domain::{AccountNumber, Region};
+use crate::simulator::{
+    AppliesTo, CopyCap, ErrorAnswer, ExportAnswer, FAULT_NAMES, Fault, FaultRule, Faults, Fleet, LaneAddress, Limits,
+    Probability, RateLimit, Simulator, SimulatorConfig, Spread, SuccessWord,
+};
+use anyhow::{Context, anyhow};
+use std::fmt::Write as _;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Run a Lightsail of our own, for rehearsals and tests
+///
+/// Any AWS client can use it: set AWS_ENDPOINT_URL_LIGHTSAIL to its URL. The access key AKIASIM<12 digits> names the
+/// account, any other key stands for 123456789012; secrets are not checked. While it runs: GET /_ledger and /_calls,
+/// POST /_faults, /_limits, /_export and /_snapshots.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = fault_help())]
+#[expect(clippy::doc_markdown, reason = "this is what --help prints")]
+pub struct SimulateArgs {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8470")]
+    listen: SocketAddr,
+    /// How many generated snapshots each lane has: snap-00001, snap-00002...
+    #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "fleet_csv")]
+    fleet: usize,
+    /// The snapshots, from a CSV: name, and if wanted account, region, kind (instance, disk), state (available,
+    /// pending, error), disks, size_gb
+    #[arg(long, value_name = "FILE")]
+    fleet_csv: Option<PathBuf>,
+    /// The generated fleet only in this lane; can be repeated
+    #[arg(long, value_name = "ACCOUNT/REGION", value_parser = lane, conflicts_with = "fleet_csv")]
+    lane: Vec<LaneAddress>,
+    /// Calls of ExportSnapshot a second that a lane allows; no limit by default
+    #[arg(long, value_name = "N")]
+    rate: Option<f64>,
+    /// Calls of ExportSnapshot that a lane allows at once
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "rate")]
+    burst: u32,
+    /// Other calls a second that a lane allows; no limit by default
+    #[arg(long, value_name = "N")]
+    read_rate: Option<f64>,
+    /// Other calls that a lane allows at once
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "read_rate")]
+    read_burst: u32,
+    /// EBS copies that may be under way in a lane; no cap by default
+    #[arg(long, value_name = "N")]
+    copies: Option<u32>,
+    /// The error for an export beyond --copies
+    #[arg(long, value_name = "CODE", default_value = "OperationFailureException", requires = "copies")]
+    copies_error: String,
+    /// How long an export takes
+    #[arg(long, value_name = "DURATION[..DURATION]", default_value = "5s..15s")]
+    operation_time: Spread,
+    /// How long a pending snapshot stays so, from the first call to its lane on
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "1m")]
+    pending_time: Duration,
+    /// The most entries on a page
+    #[arg(long, value_name = "N", default_value = "100")]
+    page_size: NonZeroUsize,
+    /// How long an export is missing from the lists
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "0s")]
+    late_lists: Duration,
+    /// What ExportSnapshot answers with: one operation, a pair, or none
+    #[arg(long, value_name = "one|pair|none", value_parser = export_answer, default_value = "one")]
+    export_answer: ExportAnswer,
+    /// Operations that succeed say Completed, not Succeeded
+    #[arg(long)]
+    completed: bool,
+    /// Errors carry the header x-amzn-errortype
+    #[arg(long)]
+    error_header: bool,
+    /// Something goes wrong with this probability (0 to 1), in exports unless @reads or @all; can be repeated, the
+    /// first that hits decides. --help lists the names
+    #[arg(long, value_name = "NAME=PROBABILITY[@reads|@all]", value_parser = fault)]
+    fault: Vec<FaultRule>,
+    /// What all chance is drawn from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Write the ledger there at the end (JSON)
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+    /// Write every call there at the end (a JSON object a line)
+    #[arg(long, value_name = "FILE")]
+    calls: Option<PathBuf>,
+}
+
+/// Serves until Ctrl-C or SIGTERM, then writes the files asked for.
+///
+/// # Errors
+/// A fleet that cannot be read, a rate that is none, an address that is taken, a file that cannot be written.
+pub async fn simulate(args: SimulateArgs) -> anyhow::Result<()> {
+    let config = args.config()?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("the simulator cannot listen on {}", args.listen))?;
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
+    let handle = Simulator::start(config, listener, Arc::new(SystemClock::new())).context("the simulator's address")?;
+    // A reader that has gone away is no reason not to serve.
+    let _ = greet(&mut std::io::stdout().lock(), &handle.endpoint());
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("Ctrl-C cannot be caught")?,
+        _ = terminate.recv() => {}
+    }
+    handle.stop().await;
+    let (ledger, calls) = (handle.ledger(), handle.calls());
+    if let Some(path) = &args.ledger {
+        write_whole(path, &serde_json::to_string_pretty(&ledger)?)?;
+    }
+    if let Some(path) = &args.calls {
+        let lines: Result<Vec<_>, _> = calls.iter().map(serde_json::to_string).collect();
+        write_whole(path, &lines?.join("\n"))?;
+    }
+    let (exports, duplicates, calls, throttled) = (ledger.exports, ledger.duplicates, ledger.calls, ledger.throttled);
+    tracing::info!(exports, duplicates, calls, throttled, "the simulator has ended");
+    Ok(())
+}
+
+impl SimulateArgs {
+    fn config(&self) -> anyhow::Result<SimulatorConfig> {
+        let fleet = match &self.fleet_csv {
+            Some(path) => {
+                let name = || format!("the fleet {}", path.display());
+                Fleet::read_csv(std::fs::File::open(path).with_context(name)?).with_context(name)?
+            }
+            None => Fleet::Generated { size: self.fleet, lanes: self.lane.clone() },
+        };
+        let limit = |rate: Option<f64>, burst| rate.map(|rate| RateLimit::new(rate, burst)).transpose();
+        let copies = self.copies.map(|max| CopyCap { max, error: ErrorAnswer::named(&self.copies_error) });
+        Ok(SimulatorConfig {
+            seed: self.seed,
+            fleet,
+            page_size: self.page_size,
+            operation_time: self.operation_time,
+            pending_time: self.pending_time,
+            limits: Limits {
+                export: limit(self.rate, self.burst).context("--rate and --burst")?,
+                read: limit(self.read_rate, self.read_burst).context("--read-rate and --read-burst")?,
+            },
+            copies,
+            export_answer: self.export_answer,
+            success_word: if self.completed { SuccessWord::Completed } else { SuccessWord::Succeeded },
+            error_header: self.error_header,
+            faults: Faults { rules: self.fault.clone(), late_lists: self.late_lists },
+            ..SimulatorConfig::default()
+        })
+    }
+}
+
+fn greet(out: &mut impl Write, endpoint: &str) -> std::io::Result<()> {
+    writeln!(out, "{endpoint}")?;
+    writeln!(out, "  export AWS_ENDPOINT_URL_LIGHTSAIL={endpoint} AWS_REGION=us-east-1")?;
+    writeln!(
+        out,
+        "  AWS_ACCESS_KEY_ID=AKIASIM123456789012 AWS_SECRET_ACCESS_KEY=any aws lightsail get-instance-snapshots"
+    )?;
+    out.flush()
+}
+
+/// Writes a file so that it is there whole or not at all.
+fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
+    let write = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        writeln!(file, "{text}")?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok::<(), std::io::Error>(())
+    };
+    write().with_context(|| format!("{} cannot be written", path.display()))
+}
+
+fn lane(text: &str) -> anyhow::Result<LaneAddress> {
+    let (account, region) = text.split_once('/').ok_or_else(|| anyhow!("a lane is ACCOUNT/REGION"))?;
+    let account = AccountNumber::parse(account)?.as_str().to_owned();
+    Ok(LaneAddress { account, region: Region::parse(region)?.to_string() })
+}
+
+fn export_answer(text: &str) -> anyhow::Result<ExportAnswer> {
+    match text {
+        "one" => Ok(ExportAnswer::One),
+        "pair" => Ok(ExportAnswer::Pair),
+        "none" => Ok(ExportAnswer::None),
+        _ => Err(anyhow!("it is one, pair or none")),
+    }
+}
+
+fn fault(text: &str) -> anyhow::Result<FaultRule> {
+    let (name, rest) = text.split_once('=').ok_or_else(|| anyhow!("a fault is NAME=PROBABILITY"))?;
+    let (probability, side) = rest.split_once('@').unwrap_or((rest, "exports"));
+    let applies_to = match side {
+        "exports" => AppliesTo::Exports,
+        "reads" => AppliesTo::Reads,
+        "all" => AppliesTo::All,
+        _ => return Err(anyhow!("{side:?} is none of exports, reads, all")),
+    };
+    let fault: Fault = name.parse()?;
+    Ok(FaultRule { applies_to, ..FaultRule::sometimes(fault, probability.parse::<Probability>()?) })
+}
+
+fn fault_help() -> String {
+    FAULT_NAMES.iter().fold("Faults:\n".to_owned(), |mut help, (name, what)| {
+        let _ = writeln!(help, "  {name:<24} {what}");
+        help
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_says_how_often_and_in_which_calls() {
+        let rule = fault("ServiceException+effect=0.02@all").expect("a fault");
+        assert_eq!((rule.applies_to, f64::from(rule.probability)), (AppliesTo::All, 0.02));
+        for bad in ["lost", "lost=2", "lost=0.1@some", "lots=0.1"] {
+            assert!(fault(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_written_whole_and_named_where_it_cannot_be() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ledger.json");
+        write_whole(&path, "{}").expect("written");
+        assert_eq!(std::fs::read_to_string(&path).expect("there"), "{}\n");
+        let missing = folder.path().join("none").join("ledger.json");
+        let error = write_whole(&missing, "{}").expect_err("no such folder");
+        assert!(error.to_string().contains("none/ledger.json"), "{error}");
+    }
+}

@@ -1,0 +1,177 @@
+//! One export and the operations that tell of it: how both look at a given time. Nothing here moves by itself; a state
+//! is computed when somebody asks.
+
+use super::chance::{drawn_for, ec2_id, uuid};
+use super::config::{LaneAddress, SimulatorConfig, SuccessWord};
+use super::faults::OperationFailure;
+use super::fleet::SnapshotKind;
+use super::shapes::{DestinationShape, Epoch, Location, OperationShape, RecordShape};
+use super::snapshot::Snapshot;
+use std::time::Duration;
+
+/// A point in time on both clocks: the time of day in milliseconds since 1970, and time since the simulator began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    pub(super) wall_ms: i64,
+    pub(super) elapsed: Duration,
+}
+
+/// An export that has begun.
+#[derive(Debug)]
+pub(super) struct Export {
+    /// The snapshot's place in its lane.
+    pub(super) snapshot: usize,
+    pub(super) arn: String,
+    pub(super) begun: Now,
+    pub(super) failure: Option<OperationFailure>,
+    pub(super) destination_id: String,
+    /// The operations' places in the lane.
+    pub(super) operations: Vec<usize>,
+    pub(super) by_hand: bool,
+    record_name: String,
+    takes: Duration,
+    record_lag: Duration,
+}
+
+/// An operation of an export.
+#[derive(Debug)]
+pub(super) struct Operation {
+    pub(super) id: String,
+    pub(super) export: usize,
+    pub(super) about: About,
+}
+
+/// What an operation is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    Snapshot,
+    Record,
+}
+
+/// How far something has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    NotStarted,
+    Started,
+    Succeeded,
+    Failed,
+}
+
+impl Export {
+    /// The lane's `nth` export, begun now.
+    pub(super) fn begin(
+        config: &SimulatorConfig,
+        lane: &LaneAddress,
+        (place, snapshot): (usize, &Snapshot),
+        nth: usize,
+        (failure, by_hand): (Option<OperationFailure>, bool),
+        now: Now,
+    ) -> Self {
+        let mut rng = drawn_for(config.seed, ("export", lane, &snapshot.arn, nth));
+        let record_name = uuid(&mut rng);
+        let prefix = if snapshot.kind == SnapshotKind::Instance { "ami" } else { "snap" };
+        Self {
+            snapshot: place,
+            arn: format!("arn:aws:lightsail:{}:{}:ExportSnapshotRecord/{record_name}", lane.region, lane.account),
+            begun: now,
+            failure,
+            destination_id: ec2_id(&mut rng, prefix),
+            operations: Vec::new(),
+            by_hand,
+            record_name,
+            takes: config.operation_time.draw(&mut rng),
+            record_lag: config.record_lag,
+        }
+    }
+
+    /// When its copies are done, in the simulator's time.
+    pub(super) fn ends(&self) -> Duration {
+        self.begun.elapsed.saturating_add(self.takes)
+    }
+
+    /// What an operation's `resourceName` is.
+    pub(super) fn subject<'a>(&'a self, about: About, snapshot: &'a Snapshot) -> &'a str {
+        match about {
+            About::Snapshot => &snapshot.name,
+            About::Record => &self.record_name,
+        }
+    }
+
+    fn stage(&self, lag: Duration, now: Duration) -> Stage {
+        match (now >= self.ends().saturating_add(lag), &self.failure) {
+            (true, Some(_)) => Stage::Failed,
+            (true, None) => Stage::Succeeded,
+            // A tenth of the time it waits for its turn.
+            (false, _) if now < self.begun.elapsed + self.takes / 10 => Stage::NotStarted,
+            (false, _) => Stage::Started,
+        }
+    }
+
+    /// The destination, once the record has succeeded.
+    pub(super) fn destination(&self, now: Duration) -> Option<&str> {
+        (self.stage(self.record_lag, now) == Stage::Succeeded).then_some(self.destination_id.as_str())
+    }
+
+    pub(super) fn record<'a>(
+        &'a self,
+        lane: &'a LaneAddress,
+        snapshot: &'a Snapshot,
+        now: Duration,
+    ) -> RecordShape<'a> {
+        let service = match snapshot.kind {
+            SnapshotKind::Instance => "Aws::EC2::Image",
+            SnapshotKind::Disk => "Aws::EC2::Snapshot",
+        };
+        RecordShape {
+            name: &self.record_name,
+            arn: &self.arn,
+            created_at: Epoch(self.begun.wall_ms),
+            location: Location::of(lane),
+            resource_type: "ExportSnapshotRecord",
+            state: match self.stage(self.record_lag, now) {
+                Stage::NotStarted | Stage::Started => "Started",
+                Stage::Succeeded => "Succeeded",
+                Stage::Failed => "Failed",
+            },
+            source_info: snapshot.source(lane),
+            destination_info: self.destination(now).map(|id| DestinationShape { id, service }),
+        }
+    }
+
+    pub(super) fn operation<'a>(
+        &'a self,
+        operation: &'a Operation,
+        lane: &'a LaneAddress,
+        snapshot: &'a Snapshot,
+        word: SuccessWord,
+        now: Duration,
+    ) -> OperationShape<'a> {
+        let (status, after) = match (self.stage(Duration::ZERO, now), word) {
+            (Stage::NotStarted, _) => ("NotStarted", Duration::ZERO),
+            (Stage::Started, _) => ("Started", self.takes / 10),
+            (Stage::Failed, _) => ("Failed", self.takes),
+            (Stage::Succeeded, SuccessWord::Succeeded) => ("Succeeded", self.takes),
+            (Stage::Succeeded, SuccessWord::Completed) => ("Completed", self.takes),
+        };
+        let failure = self.failure.as_ref().filter(|_| status == "Failed");
+        OperationShape {
+            id: &operation.id,
+            resource_name: self.subject(operation.about, snapshot),
+            resource_type: match operation.about {
+                About::Snapshot => snapshot.resource_type(),
+                About::Record => "ExportSnapshotRecord",
+            },
+            created_at: Epoch(self.begun.wall_ms),
+            location: Location::of(lane),
+            is_terminal: matches!(status, "Failed" | "Succeeded" | "Completed"),
+            operation_details: "",
+            operation_type: "ExportSnapshot",
+            status,
+            status_changed_at: Epoch(
+                self.begun.wall_ms.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX)),
+            ),
+            error_code: failure.map(|failure| failure.code.as_str()),
+            error_details: failure.map(|failure| failure.details.as_str()),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The names of faults: on the command line, in scripts and over the control endpoints.
+
+use super::errors::ErrorAnswer;
+use super::faults::{Effect, Fault, FaultyAnswer, OperationFailure};
+use serde::de::IntoDeserializer;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Every name with what it does; those in capitals stand for what is to be filled in.
+pub const FAULT_NAMES: [(&str, &str); 13] = [
+    ("ok", "nothing goes wrong"),
+    ("lost", "the export begins, the connection is closed without an answer"),
+    ("lost-before", "the same, but the export does not begin"),
+    ("truncated", "the export begins, the answer breaks off in the middle with its connection"),
+    ("garbled", "the export begins, the answer is half a JSON"),
+    ("html", "the export begins, the answer is 200 with HTML"),
+    ("html-503", "the export begins, the answer is 503 with HTML"),
+    ("outage", "503 with HTML, without effect"),
+    ("slow[:DURATION]", "the export begins, the answer comes late (5s)"),
+    ("operation-fails[:CODE]", "accepted, but the operation ends Failed (InternalError)"),
+    ("CODE", "this error without effect: ServiceException, ExpiredTokenException, AccessDeniedException..."),
+    ("CODE:STATUS", "the same with an HTTP status of its own: SlowDown:429"),
+    ("CODE+effect", "the same, but the export begins: ServiceException+effect, InternalFailure:500+effect"),
+];
+
+/// The text was no fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no fault; there are {names}", names = FAULT_NAMES.map(|(name, _)| name).join(", "))]
+pub struct UnknownFault(String);
+
+/// The same fields as [`Fault`]: its form in JSON when no name fits.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "Fault", default, deny_unknown_fields)]
+#[derive(Default)]
+struct FaultObject {
+    effect: Effect,
+    answer: FaultyAnswer,
+    #[serde(with = "super::config::span")]
+    delay: Duration,
+    operation_failure: Option<OperationFailure>,
+}
+
+impl FromStr for Fault {
+    type Err = UnknownFault;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let unknown = || UnknownFault(text.to_owned());
+        let answered = |answer| Self { answer, ..Self::default() };
+        let (name, argument) = text.split_once(':').unwrap_or((text, ""));
+        let fault = match (name, argument) {
+            ("ok", "") => Self::default(),
+            ("lost", "") => answered(FaultyAnswer::Closed),
+            ("lost-before", "") => Self { effect: Effect::Withheld, ..answered(FaultyAnswer::Closed) },
+            ("truncated", "") => answered(FaultyAnswer::Truncated),
+            ("garbled", "") => answered(FaultyAnswer::Garbled),
+            ("html", "") => answered(FaultyAnswer::Html(200)),
+            ("html-503", "") => answered(FaultyAnswer::Html(503)),
+            ("outage", "") => Self { effect: Effect::Withheld, ..answered(FaultyAnswer::Html(503)) },
+            ("slow", "") => Self { delay: Duration::from_secs(5), ..Self::default() },
+            ("slow", span) => {
+                let delay = humantime::parse_duration(span).map_err(|_| unknown())?;
+                Self { delay, ..Self::default() }
+            }
+            ("operation-fails", code) => {
+                let code = if code.is_empty() { "InternalError" } else { code }.to_owned();
+                let details = "The export could not be completed.".to_owned();
+                Self { operation_failure: Some(OperationFailure { code, details }), ..Self::default() }
+            }
+            _ => return error(text).ok_or_else(unknown),
+        };
+        Ok(fault)
+    }
+}
+
+/// `CODE[:STATUS][+effect]`.
+fn error(text: &str) -> Option<Fault> {
+    let (rest, effect) = match text.strip_suffix("+effect") {
+        Some(rest) => (rest, Effect::Happens),
+        None => (text, Effect::Withheld),
+    };
+    let (code, status) = match rest.split_once(':') {
+        Some((code, status)) => (code, Some(status.parse().ok().filter(|status| (400..600).contains(status))?)),
+        None => (rest, None),
+    };
+    let is_code = code.starts_with(|c: char| c.is_ascii_uppercase()) && code.chars().all(|c| c.is_ascii_alphanumeric());
+    let error = ErrorAnswer::named(code);
+    let error = ErrorAnswer { status: status.unwrap_or(error.status), ..error };
+    is_code.then_some(Fault { effect, answer: FaultyAnswer::Error(error), ..Fault::default() })
+}
+
+impl Serialize for Fault {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { effect, answer, delay, operation_failure } = self.clone();
+        FaultObject { effect, answer, delay, operation_failure }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fault {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        if let Some(name) = value.as_str() {
+            return name.parse().map_err(serde::de::Error::custom);
+        }
+        let read = FaultObject::deserialize(value.into_deserializer());
+        let FaultObject { effect, answer, delay, operation_failure } = read.map_err(serde::de::Error::custom)?;
+        Ok(Self { effect, answer, delay, operation_failure })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_code_is_a_fault_with_a_status_and_an_effect_of_its_own() {
+        let Ok(Fault { effect, answer: FaultyAnswer::Error(error), .. }) = "SlowDown:429+effect".parse() else {
+            panic!("an error")
+        };
+        assert_eq!((effect, error.status, error.kind.as_str()), (Effect::Happens, 429, "SlowDown"));
+        assert_eq!("ServiceException".parse::<Fault>().map(|fault| fault.effect), Ok(Effect::Withheld));
+        for bad in ["", "lots", "lost:1", "SlowDown:200", "slow:often", "Service Exception"] {
+            assert!(bad.parse::<Fault>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_fault_is_a_name_or_an_object_in_json_and_comes_back_as_it_was() {
+        let named: Fault = serde_json::from_str(r#""slow:3s""#).expect("a name");
+        assert_eq!(named.delay, Duration::from_secs(3));
+        let text = r#"{"effect":"withheld","answer":{"error":{"__type":"Odd","status":418}},"delay":"1s"}"#;
+        let fault: Fault = serde_json::from_str(text).expect("an object");
+        let again = serde_json::to_string(&fault).and_then(|text| serde_json::from_str(&text)).expect("a round trip");
+        assert_eq!((fault.delay, fault.clone()), (Duration::from_secs(1), again));
+        assert!(serde_json::from_str::<Fault>(r#"{"efect":"withheld"}"#).is_err());
+    }
+}

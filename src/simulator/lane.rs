@@ -1,0 +1,176 @@
+//! What one account has in one Region, with an index for each way it is asked.
+
+use super::bucket::Bucket;
+use super::chance::{drawn_for, uuid};
+use super::config::{ExportAnswer, LaneAddress, SimulatorConfig};
+use super::errors::ErrorAnswer;
+use super::export::{About, Export, Now, Operation};
+use super::faults::OperationFailure;
+use super::fleet::{FleetEntry, SnapshotKind};
+use super::snapshot::{Readiness, Snapshot};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::time::Duration;
+
+/// The state of a lane. Places in its lists never change: what is deleted is only marked.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) address: LaneAddress,
+    pub(super) snapshots: Vec<Snapshot>,
+    pub(super) exports: Vec<Export>,
+    pub(super) operations: Vec<Operation>,
+    pub(super) export_limit: Bucket,
+    pub(super) read_limit: Bucket,
+    by_name: HashMap<String, usize>,
+    by_kind: HashMap<SnapshotKind, Vec<usize>>,
+    operation_by_id: HashMap<String, usize>,
+    operations_of: HashMap<String, Vec<usize>>,
+    /// The copies under way: when they end, and how many.
+    copies: BinaryHeap<Reverse<(Duration, u32)>>,
+    /// How many calls there were of each operation for each name.
+    seen: HashMap<(String, Option<String>), u64>,
+}
+
+/// Who begins an export, and how its operation ends.
+#[derive(Debug, Clone)]
+pub(super) enum Beginning {
+    /// A call, whose operation fails if so decided.
+    Called(Option<OperationFailure>),
+    /// Somebody in the console.
+    ByHand,
+}
+
+impl Lane {
+    /// A lane with the snapshots that the configuration gives it.
+    pub(super) fn new(config: &SimulatorConfig, address: LaneAddress, now: Now) -> Self {
+        let fleet = config.fleet.in_lane(&address);
+        let mut lane = Self {
+            address,
+            snapshots: Vec::with_capacity(fleet.len()),
+            exports: Vec::new(),
+            operations: Vec::new(),
+            export_limit: Bucket::default(),
+            read_limit: Bucket::default(),
+            by_name: HashMap::with_capacity(fleet.len()),
+            by_kind: HashMap::new(),
+            operation_by_id: HashMap::new(),
+            operations_of: HashMap::new(),
+            copies: BinaryHeap::new(),
+            seen: HashMap::new(),
+        };
+        for entry in fleet {
+            lane.add(config, entry, now);
+        }
+        lane
+    }
+
+    /// Adds a snapshot; false where one of that name is there.
+    pub(super) fn add(&mut self, config: &SimulatorConfig, entry: FleetEntry, now: Now) -> bool {
+        if self.by_name.contains_key(&entry.name) {
+            return false;
+        }
+        let place = self.snapshots.len();
+        let pending_until = now.elapsed.saturating_add(config.pending_time);
+        let snapshot = Snapshot::new(config.seed, &self.address, entry, place, now.wall_ms, pending_until);
+        self.by_name.insert(snapshot.name.clone(), place);
+        self.by_kind.entry(snapshot.kind).or_default().push(place);
+        self.snapshots.push(snapshot);
+        true
+    }
+
+    /// Deletes a snapshot; false where there is none of that name.
+    pub(super) fn delete(&mut self, name: &str) -> bool {
+        let snapshot = self.by_name.remove(name).and_then(|place| self.snapshots.get_mut(place));
+        if let Some(snapshot) = snapshot {
+            snapshot.gone = true;
+            return true;
+        }
+        false
+    }
+
+    /// Begins an export and gives its place in the lane.
+    ///
+    /// # Errors
+    /// What Lightsail would answer: there is no such snapshot, it is not ready, or too many copies are under way.
+    pub(super) fn export(
+        &mut self,
+        config: &SimulatorConfig,
+        name: &str,
+        beginning: Beginning,
+        now: Now,
+    ) -> Result<usize, ErrorAnswer> {
+        let found = self.by_name.get(name).and_then(|place| Some((*place, self.snapshots.get(*place)?)));
+        let Some((place, snapshot)) = found else { return Err(ErrorAnswer::not_found("Snapshot", name)) };
+        match snapshot.readiness(now.elapsed) {
+            Readiness::Ready => {}
+            Readiness::Pending => {
+                let wait = format!("{name} is pending. Please wait for it to complete before trying again.");
+                return Err(ErrorAnswer::invalid(wait));
+            }
+            Readiness::Broken => return Err(ErrorAnswer::invalid(format!("{name} is in state error."))),
+        }
+        let copies = snapshot.copies();
+        while self.copies.peek().is_some_and(|Reverse((ends, _))| *ends <= now.elapsed) {
+            self.copies.pop();
+        }
+        if let Some(cap) = &config.copies {
+            let under_way: u32 = self.copies.iter().map(|Reverse((_, copies))| *copies).sum();
+            if under_way.saturating_add(copies) > cap.max {
+                return Err(cap.error.clone());
+            }
+        }
+        let nth = self.exports.len();
+        let how = match beginning {
+            Beginning::Called(failure) => (failure, false),
+            Beginning::ByHand => (None, true),
+        };
+        let mut export = Export::begin(config, &self.address, (place, snapshot), nth, how, now);
+        self.copies.push(Reverse((export.ends(), copies)));
+        let abouts: &[About] = match config.export_answer {
+            ExportAnswer::One | ExportAnswer::None => &[About::Snapshot],
+            ExportAnswer::Pair => &[About::Snapshot, About::Record],
+        };
+        for about in abouts {
+            let id = uuid(&mut drawn_for(config.seed, ("operation", &self.address, self.operations.len())));
+            let operation = self.operations.len();
+            let subject = export.subject(*about, snapshot).to_owned();
+            self.operation_by_id.insert(id.clone(), operation);
+            self.operations_of.entry(subject).or_default().push(operation);
+            self.operations.push(Operation { id, export: nth, about: *about });
+            export.operations.push(operation);
+        }
+        self.exports.push(export);
+        Ok(nth)
+    }
+
+    pub(super) fn snapshot(&self, name: &str) -> Option<&Snapshot> {
+        self.by_name.get(name).and_then(|place| self.snapshots.get(*place))
+    }
+
+    pub(super) fn source_of(&self, export: &Export) -> Option<&Snapshot> {
+        self.snapshots.get(export.snapshot)
+    }
+
+    pub(super) fn of_kind(&self, kind: SnapshotKind) -> &[usize] {
+        self.by_kind.get(&kind).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn operation(&self, id: &str) -> Option<&Operation> {
+        self.operation_by_id.get(id).and_then(|place| self.operations.get(*place))
+    }
+
+    /// The operations of a resource; nothing where it never had any and is no snapshot.
+    pub(super) fn operations_of(&self, name: &str) -> Option<&[usize]> {
+        match self.operations_of.get(name) {
+            Some(places) => Some(places),
+            None => self.by_name.contains_key(name).then_some(&[]),
+        }
+    }
+
+    /// Counts a call; how many of its kind and name there were before.
+    pub(super) fn count(&mut self, operation: &str, name: Option<&str>) -> u64 {
+        let count = self.seen.entry((operation.to_owned(), name.map(str::to_owned))).or_default();
+        *count += 1;
+        *count - 1
+    }
+}

@@ -1,0 +1,190 @@
+//! What the reading operations answer.
+
+use super::config::SimulatorConfig;
+use super::errors::ErrorAnswer;
+use super::export::{Export, Operation};
+use super::fleet::SnapshotKind;
+use super::lane::Lane;
+use super::paging::Listing;
+use super::shapes::{OperationShape, RegionShape, ZoneShape};
+use crate::domain::Region;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// A call's input: a JSON object.
+pub(super) type Input = Map<String, Value>;
+
+/// A reader of one lane at one time.
+pub(super) struct Reader<'a> {
+    pub(super) lane: &'a Lane,
+    pub(super) config: &'a SimulatorConfig,
+    pub(super) now: Duration,
+}
+
+/// The text member `key` of a call's input, if it is there and not null.
+///
+/// # Errors
+/// `SerializationException` where it is no text.
+pub(super) fn text<'a>(input: &'a Input, key: &str) -> Result<Option<&'a str>, ErrorAnswer> {
+    match input.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            Err(ErrorAnswer::serialization(format!("{key} is not a string")))
+        }
+    }
+}
+
+/// The text member `key`, which must be there.
+///
+/// # Errors
+/// `InvalidInputException` where it is missing or empty, `SerializationException` where it is no text.
+pub(super) fn required<'a>(input: &'a Input, key: &str) -> Result<&'a str, ErrorAnswer> {
+    text(input, key)?
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| ErrorAnswer::invalid(format!("{key} must not be empty.")))
+}
+
+impl Reader<'_> {
+    /// The JSON answer to a reading operation.
+    ///
+    /// # Errors
+    /// The error that Lightsail would answer with; `UnknownOperationException` for an operation not played here.
+    pub(super) fn answer(&self, operation: &str, input: &Input) -> Result<String, ErrorAnswer> {
+        match operation {
+            "GetOperation" => {
+                let id = required(input, "operationId")?;
+                let found = self.lane.operation(id).and_then(|operation| self.operation(operation));
+                let found = found.ok_or_else(|| ErrorAnswer::not_found("Operation", id))?;
+                Ok(json("operation", &found, None))
+            }
+            "GetOperations" => {
+                let all = self.lane.operations.len();
+                self.operations("GetOperations", "", (all, &|place| place), input)
+            }
+            "GetOperationsForResource" => {
+                let name = required(input, "resourceName")?;
+                let places = self.lane.operations_of(name).ok_or_else(|| ErrorAnswer::not_found("Resource", name))?;
+                let place = |nth: usize| places.get(nth).copied().unwrap_or(usize::MAX);
+                self.operations("GetOperationsForResource", name, (places.len(), &place), input)
+            }
+            "GetExportSnapshotRecords" => self.records(input),
+            "GetInstanceSnapshots" => self.snapshots("instanceSnapshots", SnapshotKind::Instance, input),
+            "GetDiskSnapshots" => self.snapshots("diskSnapshots", SnapshotKind::Disk, input),
+            "GetInstanceSnapshot" => self.snapshot("instanceSnapshot", SnapshotKind::Instance, input),
+            "GetDiskSnapshot" => self.snapshot("diskSnapshot", SnapshotKind::Disk, input),
+            "GetRegions" => Ok(json("regions", &Region::all().map(region).collect::<Vec<_>>(), None)),
+            _ => Err(ErrorAnswer::unknown_operation()),
+        }
+    }
+
+    /// The operations that `ExportSnapshot` answers with.
+    pub(super) fn begun(&self, operations: &[usize]) -> String {
+        let operations = operations.iter().filter_map(|place| self.lane.operations.get(*place));
+        let shapes: Vec<_> = operations.filter_map(|operation| self.operation(operation)).collect();
+        json("operations", &shapes, None)
+    }
+
+    fn operation<'a>(&'a self, operation: &'a Operation) -> Option<OperationShape<'a>> {
+        let export = self.lane.exports.get(operation.export)?;
+        let snapshot = self.lane.source_of(export)?;
+        Some(export.operation(operation, &self.lane.address, snapshot, self.config.success_word, self.now))
+    }
+
+    /// Exports begin in the order of time, so what a late list shows is a first part of what there is.
+    fn is_listed(&self, export: &Export) -> bool {
+        export.begun.elapsed.saturating_add(self.config.faults.late_lists) <= self.now
+    }
+
+    fn listing<'a>(&'a self, operation: &'a str, about: &'a str) -> Listing<'a> {
+        let (order, page_size) = (self.config.order, self.config.page_size);
+        Listing { lane: &self.lane.address, about: (operation, about), order, page_size }
+    }
+
+    /// A page of so many operations, whose places in the lane `place` tells.
+    fn operations(
+        &self,
+        call: &str,
+        about: &str,
+        (length, place): (usize, &dyn Fn(usize) -> usize),
+        input: &Input,
+    ) -> Result<String, ErrorAnswer> {
+        let at = |nth: usize| self.lane.operations.get(place(nth));
+        let is_listed = |nth: usize| {
+            at(nth).and_then(|operation| self.lane.exports.get(operation.export)).is_some_and(|e| self.is_listed(e))
+        };
+        let listed = first_part(length, is_listed);
+        let page = self.listing(call, about).page(text(input, "pageToken")?, listed, |_| true)?;
+        let found = page.places.into_iter().filter_map(at);
+        let shapes: Vec<_> = found.filter_map(|operation| self.operation(operation)).collect();
+        Ok(json("operations", &shapes, page.next))
+    }
+
+    fn records(&self, input: &Input) -> Result<String, ErrorAnswer> {
+        let exports = &self.lane.exports;
+        let listed = first_part(exports.len(), |nth| exports.get(nth).is_some_and(|export| self.is_listed(export)));
+        let listing = self.listing("GetExportSnapshotRecords", "");
+        let page = listing.page(text(input, "pageToken")?, listed, |_| true)?;
+        let found = page.places.into_iter().filter_map(|place| exports.get(place));
+        let shapes: Vec<_> = found
+            .filter_map(|export| Some(export.record(&self.lane.address, self.lane.source_of(export)?, self.now)))
+            .collect();
+        Ok(json("exportSnapshotRecords", &shapes, page.next))
+    }
+
+    fn snapshots(&self, key: &str, kind: SnapshotKind, input: &Input) -> Result<String, ErrorAnswer> {
+        let places = self.lane.of_kind(kind);
+        let at = |place: usize| places.get(place).and_then(|place| self.lane.snapshots.get(*place));
+        let is_there = |place| at(place).is_some_and(|snapshot| !snapshot.gone);
+        let page = self.listing(key, "").page(text(input, "pageToken")?, places.len(), is_there)?;
+        let found = page.places.into_iter().filter_map(at);
+        let shapes: Vec<_> = found.map(|snapshot| snapshot.shape(&self.lane.address, self.now)).collect();
+        Ok(json(key, &shapes, page.next))
+    }
+
+    fn snapshot(&self, key: &str, kind: SnapshotKind, input: &Input) -> Result<String, ErrorAnswer> {
+        let name = required(input, &format!("{key}Name"))?;
+        let found = self.lane.snapshot(name).filter(|snapshot| snapshot.kind == kind);
+        let found = found.ok_or_else(|| ErrorAnswer::not_found("Snapshot", name))?;
+        Ok(json(key, &found.shape(&self.lane.address, self.now), None))
+    }
+}
+
+/// How many of `0..length` fit, where all that fit come first: the number that `slice::partition_point` finds.
+fn first_part(length: usize, fits: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, length);
+    while low < high {
+        let middle = low.midpoint(high);
+        if fits(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
+/// An object of one member; `next` becomes `nextPageToken`.
+fn json(key: &str, value: &impl Serialize, next: Option<String>) -> String {
+    // Plain structures with text keys: there is nothing that could fail.
+    let value = serde_json::to_string(value).unwrap_or_default();
+    let next = next.map(|token| format!(",\"nextPageToken\":\"{token}\"")).unwrap_or_default();
+    format!("{{\"{key}\":{value}{next}}}")
+}
+
+fn region(region: Region) -> RegionShape {
+    let name = region.as_str();
+    // As `eu-central-1`: where, which part of it, which of these.
+    let (continent_code, display_name) = match name.split('-').next() {
+        Some("ap") => ("AS", "Asia Pacific"),
+        Some("ca") => ("NA", "Canada"),
+        Some("eu") => ("EU", "Europe"),
+        _ => ("NA", "United States"),
+    };
+    let zones = ["a", "b", "c"].map(|zone| ZoneShape { zone_name: format!("{name}{zone}"), state: "available" });
+    RegionShape {
+        name,
+        display_name,
+        continent_code: continent_code.to_owned(),
+        description: format!("This Region is recommended to serve users near {name}"),
+        availability_zones: zones.into(),
+        relational_database_availability_zones: [],
+    }
+}

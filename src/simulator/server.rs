@@ -1,0 +1,189 @@
+//! The simulator behind a socket, and the handle to it.
+
+use super::calls::Call;
+use super::change::{ByHand, ChangeError, SnapshotChange};
+use super::config::{Limits, SimulatorConfig};
+use super::control;
+use super::engine::Incoming;
+use super::export::Now;
+use super::faults::Faults;
+use super::ledger::Ledger;
+use super::wire::{self, AnswerBody, Lost};
+use super::world::World;
+use crate::clock::SharedClock;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming as RequestBody;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+/// The largest request that is read: a control request with a long script is some megabytes.
+const MAX_REQUEST: usize = 64 << 20;
+/// How long to wait when no connection can be accepted, as when the process is out of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The way to start one.
+#[derive(Debug)]
+pub struct Simulator;
+
+/// A running simulator. It ends with [`Handle::stop`], or when the handle is dropped.
+#[derive(Debug)]
+pub struct Handle {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    running: watch::Sender<()>,
+    accepting: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    world: Mutex<World>,
+    clock: SharedClock,
+    began: Duration,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("began", &self.began).finish_non_exhaustive()
+    }
+}
+
+impl Simulator {
+    /// Serves `config` on `listener`, at the time that `clock` tells. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// The listener's, if it has no address.
+    pub fn start(config: SimulatorConfig, listener: TcpListener, clock: SharedClock) -> io::Result<Handle> {
+        let address = listener.local_addr()?;
+        let began = clock.elapsed();
+        let shared = Arc::new(Shared { world: Mutex::new(World::new(config)), clock, began });
+        let (running, stopped) = watch::channel(());
+        let accepting = Mutex::new(Some(tokio::spawn(accept(listener, Arc::clone(&shared), stopped))));
+        Ok(Handle { shared, address, running, accepting })
+    }
+}
+
+impl Handle {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its URL, for `AWS_ENDPOINT_URL_LIGHTSAIL`.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What has been exported so far.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        self.shared.world().ledger(self.shared.now())
+    }
+
+    /// Every call that has arrived, in order.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.shared.world().calls.clone()
+    }
+
+    /// Replaces what goes wrong.
+    pub fn set_faults(&self, faults: Faults) {
+        self.shared.world().set_faults(faults);
+    }
+
+    /// Replaces the allowed rates.
+    pub fn set_limits(&self, limits: Limits) {
+        self.shared.world().set_limits(limits);
+    }
+
+    /// Begins an export as somebody in the console would: no call, no limit, no fault.
+    ///
+    /// # Errors
+    /// [`ChangeError::Refused`] where Lightsail would refuse it.
+    pub fn export_by_hand(&self, export: &ByHand) -> Result<(), ChangeError> {
+        self.shared.world().export_by_hand(export, self.shared.now())
+    }
+
+    /// Adds, replaces or deletes a snapshot.
+    ///
+    /// # Errors
+    /// [`ChangeError`] where the entry names no Region, or its name is taken or missing.
+    pub fn change_snapshot(&self, change: SnapshotChange) -> Result<(), ChangeError> {
+        self.shared.world().change(change, self.shared.now())
+    }
+
+    /// Closes the listener and every connection; what has happened can still be asked.
+    pub async fn stop(&self) {
+        self.running.send_replace(());
+        let accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(accepting) = accepting {
+            // An error would be a panic of the accepting task, which has been reported by then.
+            let _ = accepting.await;
+        }
+    }
+}
+
+impl Shared {
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Now {
+        Now { wall_ms: self.clock.now().0, elapsed: self.clock.elapsed().saturating_sub(self.began) }
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<()>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            // The handle says so, or has gone.
+            _ = stopped.changed() => return,
+            Some(_) = connections.join_next() => continue,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        // An answer that waits for more to send would only be late.
+        let _ = stream.set_nodelay(true);
+        let shared = Arc::clone(&shared);
+        connections.spawn(async move {
+            let service = service_fn(|request| serve(&shared, request));
+            // A connection's error is a fault on purpose, or a client that left.
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn serve(shared: &Shared, request: Request<RequestBody>) -> Result<Response<AnswerBody>, Lost> {
+    let (head, body) = request.into_parts();
+    // A request that breaks off is none: it has no effect, and nobody waits for its answer.
+    let body = Limited::new(body, MAX_REQUEST).collect().await.map_err(|_| Lost)?.to_bytes();
+    let path = head.uri.path();
+    if head.method != Method::POST || path != "/" {
+        let mut world = shared.world();
+        return Ok(control::answer(&mut world, &head.method, path, &body, shared.now()));
+    }
+    let (outcome, error_header) = {
+        let mut world = shared.world();
+        let address = wire::address(&head.headers, &world.config.default_account);
+        let incoming = Incoming { operation: wire::operation(&head.headers), address, body };
+        // Read under the lock, so that time never goes back from one call to the next.
+        let now = shared.now();
+        (world.serve(incoming, now), world.config.error_header)
+    };
+    if !outcome.delay.is_zero() {
+        shared.clock.sleep(outcome.delay).await;
+    }
+    wire::response(outcome, error_header)
+}

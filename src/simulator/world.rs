@@ -1,0 +1,83 @@
+//! Everything the simulator knows, behind one lock: its lanes, the faults to come, and what has been asked.
+
+use super::calls::Call;
+use super::change::{ByHand, ChangeError, SnapshotChange};
+use super::config::{LaneAddress, Limits, SimulatorConfig};
+use super::export::Now;
+use super::faults::Faults;
+use super::lane::{Beginning, Lane};
+use super::ledger::Ledger;
+use std::collections::HashMap;
+
+/// The simulator's state.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) config: SimulatorConfig,
+    pub(super) calls: Vec<Call>,
+    lanes: HashMap<LaneAddress, Lane>,
+}
+
+impl World {
+    pub(super) fn new(config: SimulatorConfig) -> Self {
+        Self { config, calls: Vec::new(), lanes: HashMap::new() }
+    }
+
+    /// The lane, made at its first call, beside the configuration.
+    pub(super) fn lane(&mut self, address: &LaneAddress, now: Now) -> (&mut Lane, &mut SimulatorConfig) {
+        let config = &mut self.config;
+        let lane = self.lanes.entry(address.clone()).or_insert_with(|| Lane::new(config, address.clone(), now));
+        (lane, config)
+    }
+
+    pub(super) fn set_faults(&mut self, faults: Faults) {
+        self.config.faults = faults;
+    }
+
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        self.config.limits = limits;
+    }
+
+    pub(super) fn export_by_hand(&mut self, export: &ByHand, now: Now) -> Result<(), ChangeError> {
+        let address = self.address(export.account.as_deref(), Some(&export.region))?;
+        let (lane, config) = self.lane(&address, now);
+        let begun = lane.export(config, &export.name, Beginning::ByHand, now);
+        begun.map(|_| ()).map_err(|error| ChangeError::Refused(error.message))
+    }
+
+    pub(super) fn change(&mut self, change: SnapshotChange, now: Now) -> Result<(), ChangeError> {
+        let (entry, replaces) = match change {
+            SnapshotChange::Delete { account, region, name } => {
+                let address = self.address(account.as_deref(), Some(&region))?;
+                let (lane, _) = self.lane(&address, now);
+                return if lane.delete(&name) { Ok(()) } else { Err(ChangeError::Missing(name)) };
+            }
+            SnapshotChange::Add(entry) => (entry, false),
+            SnapshotChange::Replace(entry) => (entry, true),
+        };
+        let address = self.address(entry.account.as_deref(), entry.region.as_deref())?;
+        let (lane, config) = self.lane(&address, now);
+        let name = entry.name.clone();
+        if replaces && !lane.delete(&name) {
+            return Err(ChangeError::Missing(name));
+        }
+        if lane.add(config, entry, now) { Ok(()) } else { Err(ChangeError::Taken(name)) }
+    }
+
+    pub(super) fn ledger(&self, now: Now) -> Ledger {
+        let lanes = self.lanes.iter().map(|(address, lane)| (address.to_string(), lane.ledger(now.elapsed)));
+        let throttled = self.calls.iter().filter(|call| call.answer == "ThrottlingException").count();
+        let mut ledger =
+            Ledger { calls: self.calls.len(), throttled, lanes: lanes.collect(), exports: 0, duplicates: 0 };
+        for snapshot in ledger.lanes.values().flat_map(|lane| lane.snapshots.values()) {
+            ledger.exports += snapshot.exports;
+            ledger.duplicates += snapshot.duplicates;
+        }
+        ledger
+    }
+
+    fn address(&self, account: Option<&str>, region: Option<&str>) -> Result<LaneAddress, ChangeError> {
+        let account = account.unwrap_or(&self.config.default_account).to_owned();
+        let region = region.ok_or(ChangeError::NoRegion)?.to_owned();
+        Ok(LaneAddress { account, region })
+    }
+}
