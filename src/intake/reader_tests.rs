@@ -2,6 +2,7 @@ use super::super::{RECORD_LIMIT, RejectedWriter};
 use super::*;
 use crate::domain::{BadName, BadRegion, Timestamp};
 use proptest::prelude::*;
+use std::fmt::Write as _;
 use std::io;
 
 fn ireland() -> IntakeOptions {
@@ -166,10 +167,10 @@ fn each_bad_cell_is_named_by_line_column_and_way_out() {
             "name,not_before\nweb,tomorrow\n",
             "line 2, column not_before: \"tomorrow\" is no time: write it as RFC 3339, such as 2026-11-23T18:00:00Z",
         ),
-        ("name,x\nweb\n", "line 2: has 1 fields where the header has 2: quote a field that has a comma in it"),
+        ("name,x\nweb\n", "line 2: fields: 1 found, 2 expected as in the header: quote a field that has a comma in it"),
         (
             "web-1,eu-west-1\n",
-            "line 1: has 2 fields where 1 is expected, as the file has no header: begin it with a line that names the columns, such as snapshot_name,region",
+            "line 1: fields: 2 found, 1 expected as the file has no header: begin it with a line that names the columns, such as snapshot_name,region",
         ),
         (
             "name,x\nweb,a\0b\n",
@@ -278,7 +279,7 @@ fn rejected_rows_can_be_put_right_and_read_again() {
         String::from_utf8_lossy(&once),
         "line,column,reason,name,owner,note\n\
          3,name,\"the snapshot name \"\"web 2\"\" has ' '; a snapshot's name has letters, digits, '-', '_' and '.'\",web 2,'=cmd,n\u{fffd}\n\
-         4,,has 1 fields where the header has 3: quote a field that has a comma in it,web-3\n"
+         4,,\"fields: 1 found, 3 expected as in the header: quote a field that has a comma in it\",web-3\n"
     );
     let intake = Intake::new(once.as_slice(), ireland()).expect("a header");
     assert_eq!(
@@ -308,7 +309,7 @@ fn write_rejected(text: &[u8]) -> Vec<u8> {
 fn a_million_rows() {
     let mut text = String::from("snapshot_name,region,account,owner\n");
     for n in 0..1_000_000 {
-        text.push_str(&format!("WordPress-{n},eu-west-1,default,\"Team, {n}\"\n"));
+        writeln!(text, "WordPress-{n},eu-west-1,default,\"Team, {n}\"").expect("writes");
     }
     #[expect(clippy::disallowed_methods, reason = "a measure of this machine")]
     let begun = std::time::Instant::now();

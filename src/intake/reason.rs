@@ -49,7 +49,7 @@ pub enum Reason {
     #[error("{0:?} is no time: write it as RFC 3339, such as 2026-11-23T18:00:00Z")]
     Time(String),
     /// More or fewer fields than the header.
-    #[error("has {found} fields where the header has {expected}: quote a field that has a comma in it")]
+    #[error("fields: {found} found, {expected} expected as in the header: quote a field that has a comma in it")]
     FieldCount {
         /// Columns of the header.
         expected: usize,
@@ -58,7 +58,7 @@ pub enum Reason {
     },
     /// More than one field in a plain list.
     #[error(
-        "has {found} fields where 1 is expected, as the file has no header: begin it with a line that names the columns, such as snapshot_name,region"
+        "fields: {found} found, 1 expected as the file has no header: begin it with a line that names the columns, such as snapshot_name,region"
     )]
     PlainList {
         /// Fields of the row.
