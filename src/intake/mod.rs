@@ -1,0 +1,21 @@
+//! CSV in: accepted rows and rejected rows, each with its line. It streams: what it holds is one record, however
+//! big the file or any line of it. It never opens the database, never calls AWS, and never stops at a bad row; only
+//! a file that cannot be read at all is an [`IntakeError`].
+
+mod records;
+
+mod columns;
+
+mod row;
+
+mod reason;
+
+mod reader;
+
+mod rejected;
+
+pub use reader::{Entry, Intake, IntakeOptions};
+pub use reason::{IntakeError, Reason};
+pub use records::RECORD_LIMIT;
+pub use rejected::{Rejected, Writer as RejectedWriter};
+pub use row::{PRIORITIES, Row};

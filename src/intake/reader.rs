@@ -1,0 +1,176 @@
+//! The front of the room: a file in, its rows out one by one.
+
+use super::columns::{Columns, Role};
+use super::reason::{IntakeError, Reason};
+use super::records::{Record, Records};
+use super::rejected::Rejected;
+use super::row::{self, Row, cut};
+use crate::domain::{AccountLabel, Region};
+use std::collections::BTreeSet;
+use std::io::Read;
+
+/// What holds for all rows of a file unless a row says otherwise.
+#[derive(Debug, Clone, Default)]
+pub struct IntakeOptions {
+    /// The account of a row that names none; `default` where none is given here either.
+    pub account: Option<AccountLabel>,
+    /// The Region of a row that names none. Without it such a row is rejected.
+    pub region: Option<Region>,
+    /// The accounts that the settings know; none of them means that only `default` is known.
+    pub accounts: BTreeSet<AccountLabel>,
+    /// The priority of a row that has none, one of [`PRIORITIES`](super::PRIORITIES).
+    pub priority: i64,
+    /// Read so many records, good or bad, and no more.
+    pub limit: Option<u64>,
+}
+
+/// What a record turned out to be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entry {
+    /// A row that can be enqueued.
+    Accepted(Row),
+    /// A row that cannot, and why.
+    Rejected(Box<Rejected>),
+}
+
+/// Reads a CSV file row by row: an iterator over its records, each accepted or rejected. It ends after the last
+/// one, after [`IntakeOptions::limit`], or after an error of reading.
+pub struct Intake<R> {
+    records: Records<R>,
+    record: Record,
+    columns: Columns,
+    carried: Vec<String>,
+    header: Vec<String>,
+    options: IntakeOptions,
+    /// The first record is a row and not yet given out.
+    held: bool,
+    left: u64,
+}
+
+impl<R: Read> Intake<R> {
+    /// Reads the header, or finds that there is none.
+    ///
+    /// # Errors
+    /// [`IntakeError`] where nothing of the file can be taken, or `options.account` is not known.
+    pub fn new(reader: R, options: IntakeOptions) -> Result<Self, IntakeError> {
+        if options.account.is_some() {
+            options.account_of_all().map_err(IntakeError::Account)?;
+        }
+        let (mut records, start) = Records::open(reader)?;
+        if let Some(kind) = foreign(&start) {
+            return Err(IntakeError::NotText(kind));
+        }
+        let mut record = Record::default();
+        if !records.read(&mut record)? {
+            return Err(IntakeError::Empty);
+        }
+        let columns = Columns::find(&record)?;
+        let names = |wanted: fn(&Role) -> bool| {
+            let ours = columns.all.iter().skip(columns.reasons);
+            ours.filter(|(role, _)| wanted(role)).map(|(_, name)| name.clone()).collect()
+        };
+        let (carried, header) = (names(|role| *role == Role::Carried), names(|_| true));
+        let (held, left) = (!columns.header, options.limit.unwrap_or(u64::MAX));
+        Ok(Self { records, record, columns, carried, header, options, held, left })
+    }
+
+    /// The names of the carried columns, in the order of [`Row::carried`].
+    #[must_use]
+    pub fn carried_columns(&self) -> &[String] {
+        &self.carried
+    }
+
+    /// The names of the file's columns, for [`RejectedWriter`](super::RejectedWriter).
+    #[must_use]
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    fn judge(&self) -> Entry {
+        match row::read(&self.record, &self.columns, &self.options) {
+            Ok(row) => Entry::Accepted(row),
+            Err((column, reason)) => {
+                // Of a row beyond the limit only the beginning is held: half a row is no row to put right.
+                let whole = if matches!(reason, Reason::TooLong { .. }) { 0 } else { usize::MAX };
+                let fields = self.record.fields().skip(self.columns.reasons).take(whole).collect();
+                Entry::Rejected(Box::new(Rejected { line: self.record.line, column, reason, fields }))
+            }
+        }
+    }
+}
+
+impl<R: Read> Iterator for Intake<R> {
+    type Item = Result<Entry, IntakeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let more = if std::mem::take(&mut self.held) { Ok(true) } else { self.records.read(&mut self.record) };
+        match more {
+            Ok(true) => Some(Ok(self.judge())),
+            Ok(false) => {
+                self.left = 0;
+                None
+            }
+            Err(error) => {
+                self.left = 0;
+                Some(Err(error.into()))
+            }
+        }
+    }
+}
+
+impl IntakeOptions {
+    /// The account that a row without one is in.
+    pub(super) fn account_of_all(&self) -> Result<AccountLabel, Reason> {
+        match &self.account {
+            Some(given) => self.known(given.as_str()),
+            None if self.accounts.is_empty() => Ok(AccountLabel::unnamed()),
+            None => {
+                let unnamed = AccountLabel::unnamed();
+                if self.accounts.contains(&unnamed) {
+                    Ok(unnamed)
+                } else {
+                    Err(Reason::NoAccount { known: self.labels() })
+                }
+            }
+        }
+    }
+
+    /// The account of that label, if it is known.
+    pub(super) fn known(&self, label: &str) -> Result<AccountLabel, Reason> {
+        let unnamed = AccountLabel::unnamed();
+        if self.accounts.is_empty() && label == unnamed.as_str() {
+            return Ok(unnamed);
+        }
+        if let Some(known) = AccountLabel::parse(label).ok().and_then(|label| self.accounts.get(&label)) {
+            return Ok(known.clone());
+        }
+        let given = cut(label);
+        let known = self.labels();
+        let distance = |known: &String| strsim::osa_distance(&given.to_lowercase(), &known.to_lowercase());
+        let near = known.iter().map(|known| (distance(known), known)).min().filter(|(distance, _)| *distance <= 2);
+        let near = near.map(|(_, known)| known.clone());
+        Err(Reason::Account { given, near, known })
+    }
+
+    fn labels(&self) -> Vec<String> {
+        if self.accounts.is_empty() {
+            return vec![AccountLabel::unnamed().as_str().to_owned()];
+        }
+        self.accounts.iter().map(|label| label.as_str().to_owned()).collect()
+    }
+}
+
+/// What a file is, by its first bytes, where it is no text in UTF-8.
+fn foreign(start: &[u8]) -> Option<&'static str> {
+    match start {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("text in UTF-16"),
+        [b'P', b'K', 3, 4] => Some("a ZIP archive or an Excel workbook"),
+        [0x1f, 0x8b, ..] => Some("compressed with gzip"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

@@ -1,0 +1,354 @@
+use super::super::{RECORD_LIMIT, RejectedWriter};
+use super::*;
+use crate::domain::{BadName, BadRegion, Timestamp};
+use proptest::prelude::*;
+use std::fmt::Write as _;
+use std::io;
+
+fn ireland() -> IntakeOptions {
+    IntakeOptions { region: Region::parse("eu-west-1").ok(), ..IntakeOptions::default() }
+}
+
+fn labels(all: &[&str]) -> BTreeSet<AccountLabel> {
+    all.iter().map(|label| AccountLabel::parse(label).expect("a label")).collect()
+}
+
+fn read_with(text: impl AsRef<[u8]>, options: IntakeOptions) -> (Vec<Row>, Vec<Rejected>) {
+    let mut rows = Vec::new();
+    let mut bad = Vec::new();
+    for entry in Intake::new(text.as_ref(), options).expect("a header") {
+        match entry.expect("reads") {
+            Entry::Accepted(row) => rows.push(row),
+            Entry::Rejected(rejected) => bad.push(*rejected),
+        }
+    }
+    (rows, bad)
+}
+
+fn read(text: impl AsRef<[u8]>) -> (Vec<Row>, Vec<Rejected>) {
+    read_with(text, ireland())
+}
+
+fn refuse(text: impl AsRef<[u8]>) -> IntakeError {
+    Intake::new(text.as_ref(), ireland()).err().expect("an error")
+}
+
+/// The one reason against the one row of a file.
+fn reason(text: impl AsRef<[u8]>) -> String {
+    let (rows, bad) = read(text);
+    assert_eq!((rows.len(), bad.len()), (0, 1), "{rows:?} {bad:?}");
+    bad[0].to_string()
+}
+
+fn names(rows: &[Row]) -> Vec<&str> {
+    rows.iter().map(|row| row.snapshot.as_str()).collect()
+}
+
+#[test]
+fn a_plain_list_needs_no_header() {
+    let (rows, bad) = read("web-1\r\n\r\n  web-2  \n\"web-3\"");
+    assert_eq!((names(&rows), bad.len()), (vec!["web-1", "web-2", "web-3"], 0));
+    assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [1, 3, 4]);
+    assert_eq!((rows[0].region.as_str(), rows[0].account.as_str(), rows[0].priority), ("eu-west-1", "default", 0));
+}
+
+#[test]
+fn a_header_puts_each_column_in_its_place() {
+    let text = "\u{feff} Region ,owner,SourceSnapshotName,PRIORITY,not_before,account,state\n\
+                us-east-1,\" O'Brien, \"\"Bo\"\" \",web-1,-5,2026-11-23T18:00:00Z,default,failed\n\
+                ,'=1+1,web-2,,,,\n";
+    let mut intake = Intake::new(text.as_bytes(), ireland()).expect("a header");
+    assert_eq!(intake.carried_columns(), ["owner"]);
+    assert_eq!(intake.header()[..3], ["Region", "owner", "SourceSnapshotName"]);
+    let first = intake.next().expect("a row").expect("reads");
+    let row = Row {
+        line: 2,
+        snapshot: crate::domain::SnapshotName::parse("web-1").expect("a name"),
+        account: AccountLabel::unnamed(),
+        region: Region::parse("us-east-1").expect("a Region"),
+        priority: -5,
+        not_before: Timestamp::parse("2026-11-23T18:00:00Z").ok(),
+        carried: vec![" O'Brien, \"Bo\" ".to_owned()],
+    };
+    assert_eq!(first, Entry::Accepted(row));
+    let Some(Ok(Entry::Accepted(second))) = intake.next() else { panic!("a row") };
+    assert_eq!((second.region.as_str(), second.priority, second.not_before), ("eu-west-1", 0, None));
+    assert_eq!(second.carried, ["=1+1"], "the escape of a report is taken off");
+    assert!(intake.next().is_none() && intake.next().is_none());
+}
+
+#[test]
+fn a_report_is_a_valid_input() {
+    let text = "batch,snapshot_name,account,region,state,adopted,attempts,operation_id,record_name,destination_service,\
+                destination_id,error_code,error_message,queued_at,submitted_at,finished_at,'=owner\n\
+                b1,web-1,default,us-east-1,failed,false,5,op,,,,Denied,'=boom,2026-11-23T18:00:00Z,,,'-x\n";
+    let intake = Intake::new(text.as_bytes(), ireland()).expect("a header");
+    assert_eq!(intake.carried_columns(), ["=owner"]);
+    let (rows, bad) = read(text);
+    assert_eq!((names(&rows), bad.len(), rows[0].carried.clone()), (vec!["web-1"], 0, vec!["-x".to_owned()]));
+}
+
+#[test]
+fn a_file_of_nothing_but_a_header_has_no_rows() {
+    assert_eq!(read("snapshot_name,region\n"), (vec![], vec![]));
+}
+
+#[test]
+fn a_file_that_cannot_be_taken_says_why() {
+    for empty in ["", "\n \r\n\t", "\u{feff}", "\u{feff}\n"] {
+        assert!(matches!(refuse(empty), IntakeError::Empty), "{empty:?}");
+    }
+    for (text, message) in [
+        (
+            "region,owner\nx,y",
+            "the header has no column for the snapshot's name: call it snapshot_name; it has region, owner",
+        ),
+        (
+            "batch,state,attempts\n",
+            "the header has no column for the snapshot's name: call it snapshot_name; it has batch, state, attempts",
+        ),
+        (
+            "name,sourceSnapshotName\n",
+            "the header has \"name\" (column 1) and \"sourceSnapshotName\" (column 2), which are the same column: leave one out",
+        ),
+        (
+            "name,Owner, owner\n",
+            "the header has \"Owner\" (column 2) and \"owner\" (column 3), which are the same column: leave one out",
+        ),
+        ("name,,x\n", "column 2 of the header has no name: name it or delete the column"),
+        ("snapshot_name;region\n", "the header divides its columns by ';': save the file with commas"),
+        ("name\tregion\n", "the header divides its columns by '\\t': save the file with commas"),
+        (
+            "\nname,a\0b\n",
+            "line 2, the header, cannot be read: it has a NUL character: remove it; a file saved as UTF-16 must be saved as UTF-8",
+        ),
+        ("PK\u{3}\u{4}....", "the input is a ZIP archive or an Excel workbook: save it as CSV in UTF-8"),
+    ] {
+        assert_eq!(refuse(text).to_string(), message);
+    }
+    assert!(matches!(refuse(b"\xff\xfen\0a\0"), IntakeError::NotText("text in UTF-16")));
+    assert!(matches!(refuse(b"\xfe\xff\0n"), IntakeError::NotText("text in UTF-16")));
+    assert!(matches!(refuse(b"\x1f\x8b\x08\0"), IntakeError::NotText("compressed with gzip")));
+    assert!(matches!(refuse(b"name,\xff\n"), IntakeError::Header { line: 1, reason: Reason::NotUtf8 }));
+    let long = format!("name,{}\nweb-1,x\n", "x".repeat(RECORD_LIMIT));
+    assert!(matches!(refuse(long), IntakeError::Header { line: 1, reason: Reason::TooLong { .. } }));
+    assert!(matches!(refuse("name,\"x\n"), IntakeError::Header { line: 1, reason: Reason::UnclosedQuote { .. } }));
+}
+
+#[test]
+fn each_bad_cell_is_named_by_line_column_and_way_out() {
+    for (text, message) in [
+        ("name,x\n,1\n", "line 2, column name: the snapshot name is empty: fill it in or delete the row"),
+        (
+            "web 1\n",
+            "line 1, column snapshot_name: the snapshot name \"web 1\" has ' '; a snapshot's name has letters, digits, '-', '_' and '.'",
+        ),
+        (
+            "\n\nx\n",
+            "line 3, column snapshot_name: the snapshot name \"x\" has 1 character; a snapshot's name has 2 to 255",
+        ),
+        (
+            "name,region\nweb,us-east-1a\n",
+            "line 2, column region: \"us-east-1a\" is an availability zone; its Region is \"us-east-1\"",
+        ),
+        (
+            "name,Account\nweb,defalt\n",
+            "line 2, column Account: \"defalt\" is no account of the settings; did you mean \"default\"? It has default",
+        ),
+        (
+            "name,priority\nweb,1001\n",
+            "line 2, column priority: \"1001\" is no priority: a whole number from -1000 to 1000, higher first",
+        ),
+        (
+            "name,priority\nweb,high\n",
+            "line 2, column priority: \"high\" is no priority: a whole number from -1000 to 1000, higher first",
+        ),
+        (
+            "name,not_before\nweb,tomorrow\n",
+            "line 2, column not_before: \"tomorrow\" is no time: write it as RFC 3339, such as 2026-11-23T18:00:00Z",
+        ),
+        ("name,x\nweb\n", "line 2: fields: 1 found, 2 expected as in the header: quote a field that has a comma in it"),
+        (
+            "web-1,eu-west-1\n",
+            "line 1: fields: 2 found, 1 expected as the file has no header: begin it with a line that names the columns, such as snapshot_name,region",
+        ),
+        (
+            "name,x\nweb,a\0b\n",
+            "line 2, column x: has a NUL character: remove it; a file saved as UTF-16 must be saved as UTF-8",
+        ),
+        (
+            "name,x\nweb,\"a\" b\n",
+            "line 2: has text after the end of the quoted field that opens in line 2: double each quote that is part of the text",
+        ),
+    ] {
+        assert_eq!(reason(text), message);
+    }
+    assert_eq!(reason(b"name,x\nweb,\xff\n"), "line 2, column x: is not UTF-8: save the file as UTF-8");
+    let (_, bad) = read(format!("{}\n", "x".repeat(300)));
+    assert!(
+        matches!(&bad[0].reason, Reason::Name { given, bad: BadName::Long(300, 255) } if given.chars().count() == 81)
+    );
+}
+
+#[test]
+fn a_bad_row_never_stops_the_next() {
+    let long = "x".repeat(RECORD_LIMIT + 1);
+    let (rows, bad) = read(format!("web-1\n{long}\nweb 2\nweb-3\n\"a\"b\nweb-4\n"));
+    assert_eq!(names(&rows), ["web-1", "web-3", "web-4"]);
+    assert_eq!(bad.iter().map(|bad| bad.line).collect::<Vec<_>>(), [2, 3, 5]);
+    assert_eq!(bad[0].reason.to_string(), "is longer than 64 KiB: shorten it or leave columns out");
+    assert!(bad[0].fields.is_empty());
+}
+
+#[test]
+fn an_unclosed_quote_is_named_by_the_line_where_it_opens() {
+    assert_eq!(
+        reason("name,x\nweb-1,\"a\nweb-2,b\n"),
+        "line 2: the quote that opens in line 2 is never closed, so everything up to line 3 is one field: close it, \
+         or double it if it is part of the text"
+    );
+    let (rows, bad) = read(format!("name,x\nweb-0,a\nweb-1,\"a\n{}", "web-2,b\n".repeat(100_000)));
+    assert_eq!((rows.len(), bad.len()), (1, 1));
+    assert!(bad[0].to_string().contains("opens in line 3, and the field goes on up to line 10000"), "{}", bad[0]);
+}
+
+#[test]
+fn the_first_row_of_a_plain_list_can_be_bad_too() {
+    let (rows, bad) = read(b"w\xffb\nweb-2\n");
+    assert_eq!((names(&rows), bad[0].reason.clone()), (vec!["web-2"], Reason::NotUtf8));
+    let (rows, bad) = read(format!("{}\nweb-2\n", "x".repeat(RECORD_LIMIT + 1)));
+    assert_eq!((names(&rows), bad.len()), (vec!["web-2"], 1));
+}
+
+#[test]
+fn a_row_without_a_region_needs_one_from_somewhere() {
+    let (rows, bad) = read_with("name,region\nweb-1,us-east-1\nweb-2,\n", IntakeOptions::default());
+    assert_eq!((names(&rows), bad[0].line, bad[0].column.as_deref()), (vec!["web-1"], 3, Some("region")));
+    assert_eq!(bad[0].reason, Reason::NoRegion);
+    let (_, bad) = read("name,region\nweb,us-west-1\n");
+    assert_eq!(bad[0].reason, Reason::Region(BadRegion::NoEndpoint("us-west-1".into())));
+}
+
+#[test]
+fn accounts_are_those_of_the_settings() {
+    let text = "name,account\nweb-1,prod\nweb-2,prdo\nweb-3,\n";
+    let known = IntakeOptions { accounts: labels(&["prod", "staging"]), ..ireland() };
+    let (rows, bad) = read_with(text, known.clone());
+    assert_eq!(names(&rows), ["web-1"]);
+    assert_eq!(
+        bad[0].reason.to_string(),
+        "\"prdo\" is no account of the settings; did you mean \"prod\"? It has prod, staging"
+    );
+    assert_eq!(bad[1].reason, Reason::NoAccount { known: vec!["prod".into(), "staging".into()] });
+
+    let given = IntakeOptions { account: AccountLabel::parse("staging").ok(), ..known.clone() };
+    let (rows, bad) = read_with(text, given);
+    assert_eq!((rows[1].account.as_str(), bad.len()), ("staging", 1));
+
+    let unknown = IntakeOptions { account: AccountLabel::parse("nobody").ok(), ..known };
+    let error = Intake::new(text.as_bytes(), unknown).err().expect("an error");
+    assert_eq!(error.to_string(), "--account: \"nobody\" is no account of the settings; it has prod, staging");
+}
+
+#[test]
+fn the_limit_counts_records_good_or_bad() {
+    let (rows, bad) = read_with("name\nweb-1\n-\nweb-2\n", IntakeOptions { limit: Some(2), ..ireland() });
+    assert_eq!((names(&rows), bad.len()), (vec!["web-1"], 1));
+}
+
+#[test]
+fn an_error_of_reading_is_told_apart_and_ends_the_file() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("cable pulled"))
+        }
+    }
+    let mut intake = Intake::new(b"web-1\nweb-2\nw".chain(Broken), ireland()).expect("a first row");
+    assert!(matches!(intake.next(), Some(Ok(Entry::Accepted(_)))));
+    assert!(matches!(intake.next(), Some(Ok(Entry::Accepted(_)))));
+    assert!(matches!(intake.next(), Some(Err(IntakeError::Read(_)))));
+    assert!(intake.next().is_none());
+}
+
+#[test]
+fn rejected_rows_can_be_put_right_and_read_again() {
+    let text = b"name,owner,note\nweb-1,x,y\nweb 2,=cmd,n\xff\nweb-3\n";
+    let once = write_rejected(text);
+    assert_eq!(
+        String::from_utf8_lossy(&once),
+        "line,column,reason,name,owner,note\n\
+         3,name,\"the snapshot name \"\"web 2\"\" has ' '; a snapshot's name has letters, digits, '-', '_' and '.'\",web 2,'=cmd,n\u{fffd}\n\
+         4,,\"fields: 1 found, 3 expected as in the header: quote a field that has a comma in it\",web-3\n"
+    );
+    let intake = Intake::new(once.as_slice(), ireland()).expect("a header");
+    assert_eq!(
+        (intake.header(), intake.carried_columns()),
+        (&["name", "owner", "note"].map(String::from)[..], &["owner", "note"].map(String::from)[..])
+    );
+    assert!(write_rejected(&once).starts_with(b"line,column,reason,name,owner,note\n2,name,"));
+    let righted = String::from_utf8_lossy(&once).replace("web 2,", "web-2,");
+    let (rows, bad) = read(righted);
+    assert_eq!((names(&rows), &rows[0].carried[0], bad.len()), (vec!["web-2"], &"=cmd".to_owned(), 1));
+}
+
+fn write_rejected(text: &[u8]) -> Vec<u8> {
+    let intake = Intake::new(text, ireland()).expect("a header");
+    let mut writer = RejectedWriter::new(Vec::new(), intake.header()).expect("writes");
+    for entry in intake {
+        if let Entry::Rejected(rejected) = entry.expect("reads") {
+            writer.write(&rejected).expect("writes");
+        }
+    }
+    writer.finish().expect("flushes")
+}
+
+/// Not a check but a measure: `cargo test --release --lib -- --ignored --nocapture a_million_rows`.
+#[test]
+#[ignore = "a measure, for release builds"]
+fn a_million_rows() {
+    let mut text = String::from("snapshot_name,region,account,owner\n");
+    for n in 0..1_000_000 {
+        writeln!(text, "WordPress-{n},eu-west-1,default,\"Team, {n}\"").expect("writes");
+    }
+    #[expect(clippy::disallowed_methods, reason = "a measure of this machine")]
+    let begun = std::time::Instant::now();
+    let rows = Intake::new(text.as_bytes(), ireland())
+        .expect("a header")
+        .filter(|row| matches!(row, Ok(Entry::Accepted(_))))
+        .count();
+    println!("{rows} rows, {} MB: {:?}", text.len() / 1_000_000, begun.elapsed());
+    assert_eq!(rows, 1_000_000);
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), limit in prop::option::of(0_u64..9)) {
+        if let Ok(intake) = Intake::new(bytes.as_slice(), IntakeOptions { limit, ..ireland() }) {
+            for entry in intake {
+                if let Entry::Rejected(rejected) = entry.expect("reads") {
+                    prop_assert!(!rejected.to_string().chars().any(char::is_control), "a message is one clean line");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_and_rejected_are_all_the_records(text in "(name,x\n)?([ab, \"\r\n\u{e9}\0=']{0,12}\n){0,8}") {
+        if let Ok(intake) = Intake::new(text.as_bytes(), ireland()) {
+            let header = u64::from(intake.columns.header);
+            let (mut records, _) = Records::open(text.as_bytes()).expect("opens");
+            let mut record = Record::default();
+            let mut count = 0;
+            while records.read(&mut record).expect("reads") {
+                count += 1;
+            }
+            let lines: Vec<u64> = intake.map(|entry| match entry.expect("reads") {
+                Entry::Accepted(row) => row.line,
+                Entry::Rejected(rejected) => rejected.line,
+            }).collect();
+            prop_assert_eq!(lines.len() as u64 + header, count);
+            prop_assert!(lines.is_sorted_by(|a, b| a < b));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! One record into one row, or the first reason against it.
+
+use super::columns::{Columns, Role, of_fault};
+use super::reader::IntakeOptions;
+use super::reason::Reason;
+use super::records::Record;
+use crate::domain::{AccountLabel, BadName, Region, SnapshotName, Timestamp, spreadsheet};
+use std::ops::RangeInclusive;
+
+/// The priorities that a row can have; the higher goes first.
+pub const PRIORITIES: RangeInclusive<i64> = -1000..=1000;
+
+/// How much of a cell a message quotes.
+const QUOTED: usize = 80;
+
+/// A row that can be enqueued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The line where it begins, from 1.
+    pub line: u64,
+    /// The snapshot to export.
+    pub snapshot: SnapshotName,
+    /// The account it is in.
+    pub account: AccountLabel,
+    /// The Region it is in.
+    pub region: Region,
+    /// The higher goes first; one of [`PRIORITIES`].
+    pub priority: i64,
+    /// Not to be sent earlier.
+    pub not_before: Option<Timestamp>,
+    /// The cells of the carried columns in the header's order, as the file has them.
+    pub carried: Vec<String>,
+}
+
+/// The column at fault, if it is one column's, and why.
+pub(super) type Against = (Option<String>, Reason);
+
+/// Reads one record.
+pub(super) fn read(record: &Record, columns: &Columns, options: &IntakeOptions) -> Result<Row, Against> {
+    if let Some(fault) = record.fault {
+        return Err((None, of_fault(fault, record)));
+    }
+    let (expected, found) = (columns.all.len(), record.len());
+    if expected != found {
+        let reason = if columns.header { Reason::FieldCount { expected, found } } else { Reason::PlainList { found } };
+        return Err((None, reason));
+    }
+    let mut snapshot = None;
+    let mut account = None;
+    let mut region = options.region;
+    let mut priority = options.priority;
+    let mut not_before = None;
+    let mut carried = Vec::with_capacity(columns.all.iter().filter(|(role, _)| *role == Role::Carried).count());
+    for (field, (role, column)) in record.fields().zip(&columns.all) {
+        let against = |reason| (Some(column.clone()), reason);
+        let text = text_of(field).map_err(against)?;
+        let cell = spreadsheet::restore(text.trim());
+        match role {
+            Role::Name => snapshot = Some(name(cell).map_err(against)?),
+            Role::Carried => carried.push(spreadsheet::restore(text).to_owned()),
+            Role::Region if !cell.is_empty() => {
+                region = Some(Region::parse(&cut(cell)).map_err(|bad| against(Reason::Region(bad)))?);
+            }
+            Role::Account if !cell.is_empty() => account = Some(options.known(cell).map_err(against)?),
+            Role::Priority if !cell.is_empty() => priority = number(cell).map_err(against)?,
+            Role::NotBefore if !cell.is_empty() => {
+                let moment = Timestamp::parse(cell).map_err(|_| against(Reason::Time(cut(cell))))?;
+                not_before = Some(moment);
+            }
+            Role::Ignored | Role::Region | Role::Account | Role::Priority | Role::NotBefore => {}
+        }
+    }
+    let column = |role, usual: &str| Some(columns.name_of(role).unwrap_or(usual).to_owned());
+    let snapshot = snapshot.ok_or_else(|| (column(Role::Name, "snapshot_name"), Reason::NoName))?;
+    let account = match account {
+        Some(account) => account,
+        None => options.account_of_all().map_err(|reason| (column(Role::Account, "account"), reason))?,
+    };
+    let region = region.ok_or_else(|| (column(Role::Region, "region"), Reason::NoRegion))?;
+    Ok(Row { line: record.line, snapshot, account, region, priority, not_before, carried })
+}
+
+fn text_of(field: &[u8]) -> Result<&str, Reason> {
+    let text = std::str::from_utf8(field).map_err(|_| Reason::NotUtf8)?;
+    if text.contains('\0') { Err(Reason::Nul) } else { Ok(text) }
+}
+
+fn name(cell: &str) -> Result<SnapshotName, Reason> {
+    SnapshotName::parse(cell).map_err(|bad| match bad {
+        BadName::Empty => Reason::NoName,
+        BadName::Short | BadName::Long(..) | BadName::Character(_) | BadName::Edge(_) | BadName::Blank => {
+            Reason::Name { given: cut(cell), bad }
+        }
+    })
+}
+
+fn number(cell: &str) -> Result<i64, Reason> {
+    let number = cell.parse().ok().filter(|number| PRIORITIES.contains(number));
+    number.ok_or_else(|| Reason::Priority(cut(cell)))
+}
+
+/// A cell as a message quotes it.
+pub(super) fn cut(cell: &str) -> String {
+    match cell.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{}…", cell.get(..end).unwrap_or_default()),
+        None => cell.to_owned(),
+    }
+}

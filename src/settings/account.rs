@@ -1,0 +1,83 @@
+//! An account of the settings: where its credentials and its Regions are.
+
+use super::values::text;
+use crate::domain::Region;
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+
+/// How an account is reached; what is not set comes from the usual AWS chain.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
+pub struct Account {
+    /// The profile of the AWS configuration.
+    #[serde(deserialize_with = "text")]
+    pub profile: Option<String>,
+    /// The role to take on.
+    #[serde(deserialize_with = "role")]
+    pub role_arn: Option<String>,
+    /// What the role asks for besides.
+    pub external_id: Option<ExternalId>,
+    /// Where Lightsail is reached, if not at its usual place.
+    #[serde(deserialize_with = "endpoint")]
+    pub endpoint_url: Option<String>,
+    /// The Regions that are looked at where none is named.
+    pub regions: Vec<Region>,
+}
+
+/// What a role asks for besides credentials. Never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ExternalId(String);
+
+impl ExternalId {
+    /// The text, for the call that takes on the role.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ExternalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ExternalId(...)")
+    }
+}
+
+impl<'de> Deserialize<'de> for ExternalId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The usual errors would show what was given.
+        let given = String::deserialize(deserializer)
+            .map_err(|_| serde::de::Error::custom("is no text: write it in quotes"))?;
+        if (2..=1224).contains(&given.len()) {
+            Ok(Self(given))
+        } else {
+            Err(serde::de::Error::custom("has 2 to 1224 characters (STS, AssumeRole)"))
+        }
+    }
+}
+
+fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let given = text(deserializer)?;
+    let fits =
+        |arn: &String| arn.starts_with("arn:") && arn.split(':').nth(5).is_some_and(|it| it.starts_with("role/"));
+    match given {
+        Some(arn) if !fits(&arn) => Err(serde::de::Error::custom(format!(
+            "{arn:?} is no role: write it as arn:aws:iam::123456789012:role/NAME"
+        ))),
+        given => Ok(given),
+    }
+}
+
+fn endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let Some(url) = text(deserializer)? else { return Ok(None) };
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = host.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    match host {
+        Some(host) if host.contains('@') => {
+            Err(serde::de::Error::custom("has a user in it: credentials come from the AWS chain, leave them out"))
+        }
+        Some(host) if !host.is_empty() && !url.contains(char::is_whitespace) => Ok(Some(url)),
+        _ => Err(serde::de::Error::custom(format!(
+            "{url:?} is no endpoint: write it as https://HOST or http://HOST:PORT"
+        ))),
+    }
+}

@@ -1,0 +1,96 @@
+//! Environment variables into settings: `SNAPFERRY_` and the path with `__`, such as `SNAPFERRY_EXPORT__RATE`.
+
+use crate::domain::Region;
+use figment::value::{Dict, Value};
+use figment::{Error, Metadata, Profile, Provider};
+
+const PREFIX: &str = "SNAPFERRY_";
+
+/// One variable that sets something. Each is a layer of its own, so that an error can name it.
+pub(super) struct Variable {
+    pub(super) name: String,
+    pub(super) path: Vec<String>,
+    value: Value,
+}
+
+/// The variables that set something. An empty one counts as not set. `labels` and `lanes` are what the file has: a
+/// name of the environment has capitals and `_` only, so `PROD_EU` means the account `prod-eu` if there is one.
+pub(super) fn variables(env: &[(String, String)], labels: &[String], lanes: &[String]) -> Vec<Variable> {
+    let mut found: Vec<(&String, Vec<String>, &String)> = env
+        .iter()
+        .filter(|(_, text)| !text.trim().is_empty())
+        .filter_map(|(name, text)| {
+            let rest = name.strip_prefix(PREFIX).filter(|rest| !is_option(rest))?;
+            Some((name, rest.split("__").map(str::to_lowercase).collect(), text))
+        })
+        .collect();
+    // The environment comes in no order.
+    found.sort();
+    let mut labels = labels.to_vec();
+    for (_, path, _) in &mut found {
+        if let [section, label, _, ..] = path.as_mut_slice()
+            && section == "accounts"
+        {
+            match labels.iter().find(|known| plain(known) == plain(label)) {
+                Some(known) => label.clone_from(known),
+                None => labels.push(label.clone()),
+            }
+        }
+    }
+    labels.push("default".to_owned());
+    let all = labels.iter().flat_map(|label| Region::all().map(move |region| format!("{label}/{region}")));
+    let lanes: Vec<String> = lanes.iter().cloned().chain(all).collect();
+    found
+        .into_iter()
+        .map(|(name, mut path, text)| {
+            if let [section, lane, _, ..] = path.as_mut_slice()
+                && section == "lanes"
+                && let Some(known) = lanes.iter().find(|known| plain(known) == plain(lane))
+            {
+                lane.clone_from(known);
+            }
+            let value = value_of(path.last().map_or("", String::as_str), text.trim());
+            Variable { name: name.clone(), path, value }
+        })
+        .collect()
+}
+
+/// The name of the variable that sets a path.
+pub(super) fn name_of(path: &str) -> String {
+    format!("{PREFIX}{}", path.replace('.', "__").to_uppercase())
+}
+
+/// Options of the command line that can be given as a variable, but are no settings.
+fn is_option(rest: &str) -> bool {
+    matches!(rest, "CONFIG" | "LOG") || rest.starts_with("LOG_")
+}
+
+fn plain(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect()
+}
+
+/// Numbers and lists by their key; everything else is text, also where it looks like a number.
+fn value_of(key: &str, text: &str) -> Value {
+    match key {
+        "rate" | "burst" | "max_in_flight" | "max_attempts" | "looks" => text
+            .parse::<i64>()
+            .map(Value::from)
+            .or_else(|_| text.parse::<f64>().map(Value::from))
+            .unwrap_or_else(|_| Value::from(text)),
+        "regions" => Value::from(text.split(',').map(|region| region.trim().to_owned()).collect::<Vec<_>>()),
+        _ => Value::from(text),
+    }
+}
+
+impl Provider for Variable {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.name.clone())
+    }
+
+    fn data(&self) -> Result<figment::value::Map<Profile, Dict>, Error> {
+        let nested = self.path.iter().rev().fold(self.value.clone(), |value, key| {
+            Value::from(std::iter::once((key.clone(), value)).collect::<Dict>())
+        });
+        Ok(Profile::Default.collect(nested.into_dict().unwrap_or_default()))
+    }
+}

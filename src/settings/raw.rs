@@ -1,0 +1,118 @@
+//! The settings as they are written: each may be missing. The same shape serves all lanes and a single one.
+
+use super::account::Account;
+use super::database_url::DatabaseUrl;
+use super::lane_settings::{Existing, LaneSettings};
+use super::values::{Rate, Span, Whole};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+const SECOND: u64 = 1000;
+const HOUR: u64 = 3600 * SECOND;
+const DAY: u64 = 24 * HOUR;
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Raw {
+    pub(super) database: Option<DatabaseUrl>,
+    export: RawExport,
+    read: RawRead,
+    poll: RawPoll,
+    reconcile: RawReconcile,
+    lane: RawProbe,
+    pub(super) accounts: BTreeMap<String, Account>,
+    pub(super) lanes: BTreeMap<String, RawLane>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
+pub(super) struct RawLane {
+    export: RawExport,
+    read: RawRead,
+    poll: RawPoll,
+    reconcile: RawReconcile,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
+struct RawExport {
+    rate: Option<Rate>,
+    burst: Option<Whole<1, 1000>>,
+    max_in_flight: Option<Whole<1, 1_000_000>>,
+    max_attempts: Option<Whole<1, 100>>,
+    backoff_initial: Option<Span<1, DAY>>,
+    backoff_max: Option<Span<1, DAY>>,
+    attempt_timeout: Option<Span<100, HOUR>>,
+    existing: Option<Existing>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
+struct RawRead {
+    rate: Option<Rate>,
+    burst: Option<Whole<1, 1000>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
+struct RawPoll {
+    min: Option<Span<10, DAY>>,
+    max: Option<Span<10, DAY>>,
+    give_up: Option<Span<SECOND, { 365 * DAY }>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
+struct RawReconcile {
+    settle: Option<Span<100, { 7 * DAY }>>,
+    looks: Option<Whole<1, 100>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
+struct RawProbe {
+    probe: Option<Span<100, DAY>>,
+}
+
+impl Raw {
+    /// Lays what is set for all lanes over the defaults.
+    pub(super) fn every_lane(&self) -> LaneSettings {
+        let mut lane = LaneSettings::default();
+        lay(&mut lane, &self.export, &self.read, &self.poll, &self.reconcile);
+        set(&mut lane.probe, self.lane.probe);
+        lane
+    }
+}
+
+impl RawLane {
+    /// Lays what is set for this lane over what is set for all.
+    pub(super) fn over(&self, every_lane: &LaneSettings) -> LaneSettings {
+        let mut lane = every_lane.clone();
+        lay(&mut lane, &self.export, &self.read, &self.poll, &self.reconcile);
+        lane
+    }
+}
+
+fn lay(lane: &mut LaneSettings, export: &RawExport, read: &RawRead, poll: &RawPoll, reconcile: &RawReconcile) {
+    set(&mut lane.export.rate, export.rate);
+    set(&mut lane.export.burst, export.burst);
+    set(&mut lane.export.max_in_flight, export.max_in_flight);
+    set(&mut lane.export.retry.max_attempts, export.max_attempts);
+    set(&mut lane.export.retry.initial, export.backoff_initial);
+    set(&mut lane.export.retry.max, export.backoff_max);
+    set(&mut lane.export.attempt_timeout, export.attempt_timeout);
+    set(&mut lane.export.existing, export.existing);
+    set(&mut lane.read.rate, read.rate);
+    set(&mut lane.read.burst, read.burst);
+    set(&mut lane.poll.min, poll.min);
+    set(&mut lane.poll.max, poll.max);
+    set(&mut lane.poll.give_up, poll.give_up);
+    set(&mut lane.reconcile.settle, reconcile.settle);
+    set(&mut lane.reconcile.looks, reconcile.looks);
+}
+
+fn set<T>(slot: &mut T, given: Option<impl Into<T>>) {
+    if let Some(given) = given {
+        *slot = given.into();
+    }
+}
