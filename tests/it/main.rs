@@ -4,8 +4,6 @@
 #![cfg(test)]
 
 mod raw_server;
+mod simulator;
 mod wire;
 mod wire_chain;
-//! The tests that go through the public interface.
-
-mod simulator;
