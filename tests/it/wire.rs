@@ -2,11 +2,13 @@
 //! the wire for it.
 
 use crate::raw_server::{Act, RawServer};
+use snapferry::clock::SystemClock;
 use snapferry::domain::{OperationId, Region, SnapshotName};
 use snapferry::lightsail::{
-    AccountAccess, AwsLightsail, CallError, CredentialSource, ErrorClass, Lightsail, OperationStatus, PageToken, Pages,
-    RecordState, SharedHttp, SnapshotKind, SnapshotState, Verdict,
+    AccountAccess, AwsLightsail, CallError, CredentialSource, ErrorClass, Gate, Lightsail, Limited, OperationStatus,
+    PageToken, Pages, RecordState, SharedHttp, SnapshotKind, SnapshotState, Verdict,
 };
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Far longer than an answer on this machine takes, for whatever is answered.
@@ -240,6 +242,18 @@ async fn what_is_not_found_is_an_answer_of_a_read() {
     let page = api.operations_for_resource(&name(), None).await.expect("a page");
     assert!(page.items.is_empty() && page.next.is_none());
     assert!(api.export_records(None).await.is_err());
+}
+
+#[tokio::test]
+async fn a_throttled_read_slows_the_reads_and_exports_take_no_turn_of_theirs() {
+    let server = RawServer::start([fault(400, "ThrottlingException", "Rate exceeded")]).await;
+    let gate = Gate::new(1000.0, 5, Some(1000.0), Arc::new(SystemClock::new()));
+    let api = Limited::new(lightsail(&server.url(), PATIENT), gate);
+    api.export_snapshot(&name()).await.expect_err("throttled");
+    assert_eq!(api.reads().throttles(), 0);
+    api.operations(None).await.expect_err("throttled");
+    assert_eq!(api.reads().throttles(), 1);
+    assert!((api.reads().rate() - 700.0).abs() < 1e-6);
 }
 
 #[tokio::test]
