@@ -1,1 +1,5 @@
-fn main() {}
+//! The `snapferry` program.
+
+fn main() -> std::process::ExitCode {
+    snapferry::cli::main().into()
+}

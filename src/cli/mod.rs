@@ -1,5 +1,136 @@
-//! The command line: an argument becomes a call, a result becomes text.
+//! The command line: an argument becomes a call, a result becomes text. No rules, no SQL, no AWS.
 
+mod completions;
+mod context;
+mod daemon;
+mod exit;
+mod logging;
 mod simulate;
 
+pub use exit::Exit;
 pub use simulate::{SimulateArgs, simulate};
+
+use clap::{Parser, Subcommand};
+use context::Context;
+use indicatif::MultiProgress;
+use logging::{Colour, LogFormat};
+use std::path::PathBuf;
+
+/// Export Amazon Lightsail snapshots to EC2 in bulk, each exactly once
+#[derive(Debug, Parser)]
+#[command(
+    name = "snapferry",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  snapferry run --rehearse fleet.csv     rehearse against a built-in simulator; nothing leaves this machine
+  snapferry run fleet.csv                export every snapshot of the file, then print the report
+  snapferry status                       what is going on
+
+Results go to stdout, everything else to stderr. Exit status: 0 done, 1 could not be done, 2 wrong usage or bad input,
+3 finished but some jobs failed or wait for a person, 130 interrupted with nothing lost."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What stands before or after any command.
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// The settings file
+    #[arg(long, global = true, value_name = "FILE", env = "SNAPFERRY_CONFIG", help_heading = "Global options")]
+    config: Option<PathBuf>,
+    /// The database, as sqlite://PATH
+    #[arg(long, global = true, value_name = "URL", env = "SNAPFERRY_DATABASE", help_heading = "Global options")]
+    database: Option<String>,
+    /// How log lines are written
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Global options")]
+    log_format: LogFormat,
+    /// Only errors on stderr
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
+    quiet: bool,
+    /// More on stderr; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    verbose: u8,
+    /// Colours
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, help_heading = "Global options")]
+    color: Colour,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Daemon(daemon::DaemonArgs),
+    Simulate(SimulateArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+/// Runs the command that the process was given.
+#[must_use]
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // --help and --version come this way too, and are no errors.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = error.print();
+            return exit;
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&anyhow::Error::new(error).context("cannot start")),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(exit) => exit,
+        Err(error) => complain(&error),
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<Exit> {
+    let Cli { global, command } = cli;
+    let progress = MultiProgress::new();
+    let level = match (global.quiet, global.verbose, &command) {
+        (true, ..) => "error",
+        (false, 0, Command::Daemon(_) | Command::Simulate(_)) | (false, 1, _) => "info",
+        (false, 0, _) => "warn",
+        (false, ..) => "debug",
+    };
+    #[expect(clippy::disallowed_methods, reason = "NO_COLOR is a word of the terminal, not a setting")]
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    logging::set_up(level, global.log_format, global.color.wanted(&std::io::stderr(), no_color), &progress);
+    let coloured = global.color.wanted(&std::io::stdout(), no_color);
+    let context = || Context::load(global.config, global.database, progress, coloured);
+    match command {
+        Command::Daemon(args) => daemon::daemon(&args, &context()?).await,
+        Command::Simulate(args) => simulate(args).await.map(|()| Exit::Done),
+        Command::Completions(args) => completions::completions(&args),
+    }
+}
+
+/// Prints an error and its causes, once, in one line.
+#[expect(clippy::print_stderr, reason = "the one place where a command's error is printed")]
+fn complain(error: &anyhow::Error) -> Exit {
+    if is_closed_pipe(error) {
+        return Exit::Done;
+    }
+    let mut said = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        // A cause whose words are in the sentence already adds nothing.
+        if !said.contains(&text) {
+            said = if said.is_empty() { text } else { format!("{said}: {text}") };
+        }
+    }
+    eprintln!("error: {said}");
+    exit::exit_of(error)
+}
+
+/// Whoever reads our output has seen enough, as `head` does.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -30,3 +30,11 @@ pub trait Clock: Send + Sync + 'static {
     /// Waits for `span` of this clock's time.
     fn sleep(&self, span: Duration) -> Sleep;
 }
+
+/// A signal to stop, heard by many.
+pub type Stop = tokio::sync::watch::Receiver<bool>;
+
+/// Waits until the signal says stop, or nobody is left who could say so.
+pub async fn stopped(stop: &mut Stop) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}

@@ -3,6 +3,7 @@
 
 mod claims;
 mod database;
+mod drain;
 mod error;
 mod follow;
 mod lanes;

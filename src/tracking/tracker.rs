@@ -3,14 +3,14 @@
 
 use super::plan::{Decision, Policy, decide};
 use super::reading::Unread;
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{JobId, JobState, OperationId, RetryPolicy, RunId, SnapshotName, Timestamp, backoff};
 use crate::lightsail::Lightsail;
 use crate::queue::{Answer, AttemptOutcome, Entry, Followed, LaneRecord, Queue, QueueError, Transition};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 /// Who stands in the history for what no person did.
 pub(super) const ACTOR: &str = "daemon";
@@ -87,17 +87,17 @@ impl Tracker {
     ///
     /// # Errors
     /// [`QueueError`] when the store fails.
-    pub async fn track(self, mut stop: watch::Receiver<bool>) -> Result<(), QueueError> {
+    pub async fn track(self, mut stop: Stop) -> Result<(), QueueError> {
         let mut rounds = Rounds::default();
         while !*stop.borrow() {
             let pause = tokio::select! {
                 pause = self.run_once(&mut rounds) => pause?,
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = stopped(&mut stop) => break,
             };
             tokio::select! {
                 () = self.wake.notified() => {}
                 () = self.clock.sleep(pause) => {}
-                _ = stop.wait_for(|stop| *stop) => {}
+                () = stopped(&mut stop) => {}
             }
         }
         Ok(())

@@ -2,14 +2,14 @@
 
 use super::send::Sent;
 use super::temper::{Answered, Effect, Temper};
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{Event, Failure, JobId, LaneTrouble, RetryPolicy, RunId};
 use crate::lightsail::{Gate, Lightsail};
 use crate::queue::{Block, Claimable, LaneRecord, Queue, QueueError, Transition};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 /// The longest that the loop sleeps without a look at the table: the tick behind the wake-ups.
@@ -84,7 +84,7 @@ impl Worker {
     ///
     /// # Errors
     /// [`QueueError`] when the store fails: nothing may be sent then.
-    pub async fn work(self: Arc<Self>, mut stop: watch::Receiver<bool>) -> Result<(), QueueError> {
+    pub async fn work(self: Arc<Self>, mut stop: Stop) -> Result<(), QueueError> {
         let mut memory = Memory { proven: self.lane.proven, ..Memory::default() };
         let mut under_way = JoinSet::new();
         while !*stop.borrow() {
@@ -99,7 +99,7 @@ impl Worker {
                         Some(sent) = under_way.join_next(), if !under_way.is_empty() => {
                             self.take_up(sent, &mut memory).await?;
                         }
-                        _ = stop.wait_for(|stop| *stop) => {}
+                        () = stopped(&mut stop) => {}
                     }
                 }
                 Next::Send(job) => {
@@ -108,7 +108,7 @@ impl Worker {
                     let outage = memory.temper.in_outage();
                     let permit = tokio::select! {
                         permit = self.gate.acquire() => permit,
-                        _ = stop.wait_for(|stop| *stop) => break,
+                        () = stopped(&mut stop) => break,
                     };
                     let worker = Arc::clone(&self);
                     under_way.spawn(async move { worker.send(job, permit, outage).await });

@@ -1,0 +1,28 @@
+//! `snapferry completions`.
+
+use super::exit::Exit;
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+use std::io::Write;
+
+/// Prints a shell's completion script
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  snapferry completions bash > ~/.local/share/bash-completion/completions/snapferry
+  snapferry completions zsh > \"${fpath[1]}/_snapferry\"
+  snapferry completions fish > ~/.config/fish/completions/snapferry.fish")]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
+}
+
+/// Prints the script.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub(super) fn completions(args: &CompletionsArgs) -> anyhow::Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut super::Cli::command(), "snapferry", &mut script);
+    std::io::stdout().lock().write_all(&script)?;
+    Ok(Exit::Done)
+}

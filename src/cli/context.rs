@@ -1,0 +1,127 @@
+//! What every command needs: the settings, the clock, the way to Lightsail, and the signals.
+
+use super::exit::UsageError;
+use crate::clock::{SharedClock, Stop, SystemClock};
+use crate::daemon::Connect;
+use crate::domain::{AccountLabel, Lane, Region};
+use crate::lightsail::{AccountAccess, AwsLightsail, Lightsail, SharedHttp, usual_region};
+use crate::queue::Queue;
+use crate::settings::{LaneSettings, Settings, Sources};
+use anyhow::Context as _;
+use etcetera::BaseStrategy;
+use indicatif::MultiProgress;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// What the arguments before the command say, turned into what the commands use.
+pub(super) struct Context {
+    /// The settings.
+    pub(super) settings: Settings,
+    /// The machine's clock.
+    pub(super) clock: SharedClock,
+    /// Where progress is shown.
+    pub(super) progress: MultiProgress,
+    /// Whether stdout is to be coloured.
+    pub(super) coloured: bool,
+}
+
+impl Context {
+    pub(super) fn load(
+        config_file: Option<PathBuf>,
+        database: Option<String>,
+        progress: MultiProgress,
+        coloured: bool,
+    ) -> anyhow::Result<Self> {
+        #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+        let env = std::env::vars_os()
+            .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
+            .collect();
+        let folders = etcetera::choose_base_strategy().ok();
+        let sources = Sources {
+            config_file,
+            database,
+            env,
+            user_config_dir: folders.as_ref().map(BaseStrategy::config_dir),
+            user_data_dir: folders.as_ref().map(BaseStrategy::data_dir),
+        };
+        let database_was_named = sources.database.is_some();
+        let settings = Settings::load(&sources)?;
+        let ours = folders.map(|folders| folders.data_dir().join("snapferry"));
+        if let Some(folder) =
+            settings.database.path().parent().filter(|folder| !database_was_named && ours.as_deref() == Some(*folder))
+        {
+            // Our own folder is ours to make; one that somebody named has to be there.
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+        }
+        Ok(Self { settings, clock: Arc::new(SystemClock::new()), progress, coloured })
+    }
+
+    /// Opens the database.
+    ///
+    /// # Errors
+    /// What is wrong with it, and the way out.
+    pub(super) async fn queue(&self) -> anyhow::Result<Queue> {
+        Ok(Queue::open(self.settings.database.path()).await?)
+    }
+
+    /// The Region that the usual AWS chain names for an account, by environment and files alone.
+    ///
+    /// # Errors
+    /// [`UsageError`] when it names one that Lightsail does not have.
+    pub(super) async fn usual_region(&self, account: Option<&AccountLabel>) -> anyhow::Result<Option<Region>> {
+        let unnamed = AccountLabel::unnamed();
+        let label = account.unwrap_or(&unnamed);
+        let profile = self.settings.account(label).and_then(|account| account.profile.as_deref());
+        usual_region(profile).await.map_err(|error| {
+            UsageError(format!("the Region of the AWS configuration: {error}; name one with --region")).into()
+        })
+    }
+
+    /// The way to Lightsail through the AWS SDK, one HTTP client for all lanes.
+    #[must_use]
+    pub(super) fn connect(&self) -> Connect {
+        let http = SharedHttp::new();
+        let settings = self.settings.clone();
+        Arc::new(move |lane: &Lane, lane_settings: &LaneSettings| {
+            let account = settings.account(&lane.account).cloned().unwrap_or_default();
+            let access = AccountAccess {
+                profile: account.profile,
+                role_arn: account.role_arn,
+                external_id: account.external_id.map(|id| id.expose().to_owned()),
+                endpoint_url: account.endpoint_url,
+                ..AccountAccess::default()
+            };
+            let client = AwsLightsail::new(access, lane.region, lane_settings.export.attempt_timeout, http.clone());
+            Arc::new(client) as Arc<dyn Lightsail>
+        })
+    }
+}
+
+/// Hears SIGTERM and Ctrl-C. The first asks for an orderly end; the second ends the process at once, which is safe too.
+///
+/// # Errors
+/// When the system gives no signals.
+pub(super) fn hear_signals() -> anyhow::Result<Stop> {
+    let (tell, stop) = watch::channel(false);
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    tokio::spawn(async move {
+        let mut heard = 0_u8;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            heard += 1;
+            if heard > 1 {
+                std::process::exit(130);
+            }
+            tracing::info!("stopping: calls under way may end, a second signal ends them at once");
+            let _ = tell.send(true);
+        }
+    });
+    Ok(stop)
+}

@@ -1,0 +1,91 @@
+//! One lane's parts, put together.
+
+use crate::clock::{SharedClock, Stop};
+use crate::domain::{Lane, RunId};
+use crate::lightsail::{Gate, Lightsail, Limited};
+use crate::queue::{LaneRecord, Queue, QueueError};
+use crate::settings::LaneSettings;
+use crate::tracking::{Tracker, TrackerSettings};
+use crate::worker::{Worker, WorkerSettings};
+use std::sync::Arc;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+/// Makes the way to a lane's Lightsail: the AWS client, or one that a test or a rehearsal gives.
+pub type Connect = Arc<dyn Fn(&Lane, &LaneSettings) -> Arc<dyn Lightsail> + Send + Sync>;
+
+/// What wakes a lane's two rooms.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wakes {
+    worker: Arc<Notify>,
+    tracker: Arc<Notify>,
+}
+
+impl Wakes {
+    pub(super) fn all(&self) {
+        self.worker.notify_one();
+        self.tracker.notify_one();
+    }
+}
+
+/// What every lane shares.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) queue: Queue,
+    pub(super) clock: SharedClock,
+    pub(super) connect: Connect,
+    pub(super) run: RunId,
+    pub(super) stop: Stop,
+}
+
+/// Starts a lane's worker and tracker as tasks of `tasks`.
+pub(super) fn start(
+    shared: &Shared,
+    record: LaneRecord,
+    settings: &LaneSettings,
+    tasks: &mut JoinSet<Result<(), QueueError>>,
+) -> Wakes {
+    let Shared { queue, clock, connect, run, stop } = shared.clone();
+    let wakes = Wakes::default();
+    let exports = Gate::new(settings.export.rate, settings.export.burst, record.learned_rate, Arc::clone(&clock));
+    let reads = Gate::new(settings.read.rate, settings.read.burst, None, Arc::clone(&clock));
+    let client: Arc<dyn Lightsail> = Arc::new(Limited::new(connect(&record.lane, settings), reads));
+    let worker = Worker::new(
+        queue.clone(),
+        Arc::clone(&client),
+        exports,
+        Arc::clone(&clock),
+        run,
+        record.clone(),
+        WorkerSettings {
+            retry: settings.export.retry,
+            max_in_flight: u64::from(settings.export.max_in_flight),
+            probe: settings.probe,
+            first_poll: settings.poll.min,
+        },
+        Arc::clone(&wakes.worker),
+        Arc::clone(&wakes.tracker),
+    );
+    let tracker = Tracker::new(
+        queue,
+        client,
+        clock,
+        run,
+        record,
+        TrackerSettings {
+            retry: settings.export.retry,
+            poll_min: settings.poll.min,
+            poll_max: settings.poll.max,
+            give_up: settings.poll.give_up,
+            settle: settings.reconcile.settle,
+            looks: settings.reconcile.looks,
+            attempt_timeout: settings.export.attempt_timeout,
+            probe: settings.probe,
+        },
+        Arc::clone(&wakes.tracker),
+        Arc::clone(&wakes.worker),
+    );
+    tasks.spawn(Arc::new(worker).work(stop.clone()));
+    tasks.spawn(tracker.track(stop));
+    wakes
+}

@@ -1,0 +1,8 @@
+//! Composition by hand: one worker and one tracker for each lane, the pulse that hears of other processes' writes, and
+//! the order of stopping. It holds no rules.
+
+mod lane;
+mod pulse;
+
+pub use lane::Connect;
+pub use pulse::{Daemon, DaemonError, Ended, Until};

@@ -1,0 +1,185 @@
+//! The daemon's life: begin a run, take up what an earlier one left, keep the lanes going, stop in order.
+
+use super::lane::{Connect, Shared, Wakes, start};
+use crate::clock::{SharedClock, Stop, stopped};
+use crate::domain::{BatchId, LaneId};
+use crate::queue::{DatabaseLock, Held, LockError, Queue, QueueError};
+use crate::settings::Settings;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How often the daemon looks whether another process has written: new rows are taken up within a second.
+const PULSE: Duration = Duration::from_millis(250);
+
+/// How long the calls under way may take to end after a stop; what has not ended then is settled at the next start.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// When a daemon ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// When it is told to.
+    Stopped,
+    /// When every job has ended or waits for a person.
+    Drained,
+    /// When every job of a batch's rows has ended or waits for a person.
+    BatchDrained(BatchId),
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to.
+    Stopped,
+    /// There was nothing left to do.
+    Drained,
+    /// The longest wait was over before that.
+    OutOfTime,
+}
+
+/// Why it could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Another one works on this database, or its lock file cannot be used.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The store failed. What is on disk stands; the next start goes on from there.
+    #[error("stopped, because the database failed; start again once that is mended, nothing is lost")]
+    Store(#[from] QueueError),
+    /// A part of it failed, which is an error of Snapferry's.
+    #[error("stopped, because a part of Snapferry failed; start again, nothing is lost")]
+    Part(#[source] tokio::task::JoinError),
+}
+
+/// A daemon that is ready to run: it holds the database's lock.
+pub struct Daemon {
+    queue: Queue,
+    settings: Settings,
+    clock: SharedClock,
+    connect: Connect,
+    _lock: DatabaseLock,
+}
+
+impl Daemon {
+    /// Takes the lock of the database.
+    ///
+    /// # Errors
+    /// [`DaemonError::Lock`] when another one has it.
+    pub fn new(
+        queue: Queue,
+        settings: Settings,
+        clock: SharedClock,
+        connect: Connect,
+        who: &str,
+    ) -> Result<Self, DaemonError> {
+        let lock = DatabaseLock::take(queue.path(), Held::Daemon, who)?;
+        Ok(Self { queue, settings, clock, connect, _lock: lock })
+    }
+
+    /// Runs until `stop` says so, or `until` is reached, or `max_wait` is over.
+    ///
+    /// # Errors
+    /// [`DaemonError`] when it cannot go on; nothing is lost.
+    pub async fn run(self, until: Until, max_wait: Option<Duration>, mut stop: Stop) -> Result<Ended, DaemonError> {
+        let began = self.clock.elapsed();
+        let run = self.queue.begin_run(self.clock.now(), env!("CARGO_PKG_VERSION")).await?;
+        let recovered = self.queue.recover(self.clock.now()).await?;
+        if recovered > 0 {
+            tracing::warn!(jobs = recovered, "an earlier run ended in the middle of calls; the ledger will tell");
+        }
+        tracing::info!(run = run.0, database = %self.queue.path().display(), "the daemon has started");
+        let (halt, halted) = watch::channel(false);
+        let shared = Shared {
+            queue: self.queue.clone(),
+            clock: self.clock.clone(),
+            connect: self.connect.clone(),
+            run,
+            stop: halted,
+        };
+        let mut tasks = JoinSet::new();
+        let mut lanes = BTreeMap::<LaneId, Wakes>::new();
+        let mut version = None;
+        let outcome = loop {
+            let seen = self.queue.data_version().await?;
+            if version.replace(seen) != Some(seen) {
+                self.take_up_lanes(&shared, &mut lanes, &mut tasks).await?;
+                lanes.values().for_each(Wakes::all);
+            }
+            if self.is_reached(until).await? {
+                break Ok(Ended::Drained);
+            }
+            if max_wait.is_some_and(|most| self.clock.elapsed().saturating_sub(began) >= most) {
+                break Ok(Ended::OutOfTime);
+            }
+            tokio::select! {
+                () = self.clock.sleep(PULSE) => {}
+                () = stopped(&mut stop) => break Ok(Ended::Stopped),
+                Some(ended) = tasks.join_next(), if !tasks.is_empty() => match ended {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => break Err(DaemonError::Store(error)),
+                    Err(error) => break Err(DaemonError::Part(error)),
+                },
+            }
+        };
+        let _ = halt.send(true);
+        let late = self.wind_up(&mut tasks).await;
+        if let Err(error) = self.queue.end_run(run, self.clock.now()).await {
+            tracing::warn!(%error, "the end of the run could not be written down");
+        }
+        tracing::info!(run = run.0, ?outcome, "the daemon has stopped");
+        match (outcome, late) {
+            (Ok(ended), None) => Ok(ended),
+            (Err(error), _) | (Ok(_), Some(error)) => Err(error),
+        }
+    }
+
+    async fn take_up_lanes(
+        &self,
+        shared: &Shared,
+        lanes: &mut BTreeMap<LaneId, Wakes>,
+        tasks: &mut JoinSet<Result<(), QueueError>>,
+    ) -> Result<(), QueueError> {
+        for record in self.queue.lane_records().await? {
+            if lanes.contains_key(&record.id) {
+                continue;
+            }
+            let id = record.id;
+            let settings = self.settings.for_lane(&record.lane);
+            tracing::info!(lane = %record.lane, "the lane is taken up");
+            lanes.insert(id, start(shared, record, &settings, tasks));
+        }
+        Ok(())
+    }
+
+    async fn is_reached(&self, until: Until) -> Result<bool, QueueError> {
+        let batch = match until {
+            Until::Stopped => return Ok(false),
+            Until::Drained => None,
+            Until::BatchDrained(batch) => Some(batch),
+        };
+        Ok(self.queue.unfinished(batch).await? == 0)
+    }
+
+    /// Waits for the calls under way; the first error among them.
+    async fn wind_up(&self, tasks: &mut JoinSet<Result<(), QueueError>>) -> Option<DaemonError> {
+        let mut first = None;
+        let mut grace = self.clock.sleep(GRACE);
+        loop {
+            tokio::select! {
+                ended = tasks.join_next() => match ended {
+                    None => return first,
+                    Some(Ok(Ok(()))) => {}
+                    Some(Ok(Err(error))) => first = first.or(Some(DaemonError::Store(error))),
+                    Some(Err(error)) if error.is_cancelled() => {}
+                    Some(Err(error)) => first = first.or(Some(DaemonError::Part(error))),
+                },
+                () = &mut grace => {
+                    tracing::warn!("calls were still under way; the next start settles them first");
+                    tasks.shutdown().await;
+                    return first;
+                }
+            }
+        }
+    }
+}

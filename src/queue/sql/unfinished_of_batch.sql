@@ -1,0 +1,21 @@
+SELECT (SELECT coalesce(sum(tallies.jobs), 0)
+        FROM tallies
+        JOIN batches ON batches.id = tallies.batch_id
+        JOIN lanes ON lanes.id = tallies.lane_id
+        WHERE batches.id = ?1
+          AND (tallies.state IN ('submitting', 'exporting', 'unknown')
+               OR (tallies.state = 'queued' AND batches.paused_at IS NULL AND lanes.paused_at IS NULL)))
+     - (SELECT count(*) FROM lanes CROSS JOIN jobs
+        ON jobs.lane_id = lanes.id AND jobs.hold = 'paused' AND jobs.state = 'queued'
+        JOIN batches ON batches.id = jobs.batch_id
+        WHERE batches.id = ?1 AND batches.paused_at IS NULL AND lanes.paused_at IS NULL)
+     -- Jobs of other batches that this one's rows point to.
+     + (SELECT count(DISTINCT jobs.id)
+        FROM batches CROSS JOIN batch_rows ON batch_rows.batch_id = batches.id AND batch_rows.disposition = 'live'
+        JOIN jobs ON jobs.id = batch_rows.job_id
+        JOIN batches AS theirs ON theirs.id = jobs.batch_id
+        JOIN lanes ON lanes.id = jobs.lane_id
+        WHERE batches.id = ?1 AND batches.rows_live > 0
+          AND (jobs.state IN ('submitting', 'exporting', 'unknown')
+               OR (jobs.state = 'queued' AND jobs.hold IS NOT 'paused' AND theirs.paused_at IS NULL
+                   AND lanes.paused_at IS NULL))) AS "count!: i64"
