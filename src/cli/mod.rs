@@ -5,6 +5,7 @@ mod context;
 mod daemon;
 mod exit;
 mod logging;
+mod rehearsal;
 mod simulate;
 
 pub use exit::Exit;

@@ -147,8 +147,16 @@ impl Tracker {
             self.list_where_due(rounds).await?;
         }
         let now = self.clock.now();
-        let exporting = self.queue.due(self.lane.id, JobState::Exporting, now, CHUNK).await?;
-        let unknown = self.queue.due(self.lane.id, JobState::Unknown, now, CHUNK).await?;
+        // One reading serves all of a lane's jobs, so those that fall due soon after it wait for the next.
+        let rested = |span: Duration| elapsed.saturating_sub(rounds.read_at.unwrap_or_default()) >= span;
+        let due = async |state: JobState, rest: Duration| {
+            if rounds.read_at.is_some() && !rested(rest) {
+                return Ok(Vec::new());
+            }
+            self.queue.due(self.lane.id, state, now, CHUNK).await
+        };
+        let exporting = due(JobState::Exporting, self.settings.poll_min).await?;
+        let unknown = due(JobState::Unknown, self.settings.poll_min.min(self.between_looks())).await?;
         let live = load.queued + load.exporting + load.unknown + load.submitting > 0;
         let stale = live && passed(rounds.read_at, self.settings.poll_max);
         if !exporting.is_empty() || !unknown.is_empty() || stale {

@@ -1,0 +1,136 @@
+//! A rehearsal: the same program against the simulator, in this process, in a database of its own that goes with it.
+
+use super::context::Context;
+use super::exit::UsageError;
+use crate::clock::SharedClock;
+use crate::daemon::Connect;
+use crate::domain::{AccountLabel, Lane, Region};
+use crate::intake::{Entry, Intake, IntakeOptions};
+use crate::lightsail::{AccountAccess, AwsLightsail, CredentialSource, Lightsail, SharedHttp};
+use crate::settings::{DatabaseUrl, LaneSettings, Settings};
+use crate::simulator::{
+    Fleet, FleetEntry, Handle, Limits, RateLimit, Simulator, SimulatorConfig, SnapshotKind, Spread,
+};
+use anyhow::Context as _;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How much faster time runs than in earnest: 15 to 60 minutes for an export become 1.5 to 6 seconds.
+pub(super) const SPEED: u32 = 600;
+
+/// What an export takes here; 15 to 60 minutes in earnest, by public accounts.
+const EXPORT_TAKES: &str = "1500ms..6s";
+
+/// Exports a second that the simulator takes, with a burst of as many: the ceiling of the default settings.
+const LIMIT: u32 = 20;
+
+/// A rehearsal under way.
+pub(super) struct Rehearsal {
+    simulator: Handle,
+    settings: Settings,
+    _folder: TempDir,
+}
+
+impl Rehearsal {
+    /// Starts a simulator whose fleet is what the file names.
+    pub(super) async fn start(input: &[u8], options: IntakeOptions, context: &Context) -> anyhow::Result<Self> {
+        let accounts: Vec<AccountLabel> = options.accounts.iter().cloned().collect();
+        let fleet = fleet(input, options, &accounts)?;
+        let folder = tempfile::Builder::new()
+            .prefix("snapferry-rehearsal-")
+            .tempdir()
+            .context("cannot make a folder for the rehearsal's database")?;
+        let mut settings = context.settings.clone();
+        settings.database = DatabaseUrl::at(folder.path().join("rehearsal.db"));
+        settings.every_lane = hurried(&settings.every_lane);
+        let config = SimulatorConfig {
+            fleet: Fleet::Listed(fleet),
+            operation_time: EXPORT_TAKES.parse::<Spread>().context("the rehearsal's durations")?,
+            limits: Limits {
+                export: Some(RateLimit::new(f64::from(LIMIT), LIMIT).context("the rehearsal's limit")?),
+                ..Limits::default()
+            },
+            ..SimulatorConfig::default()
+        };
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("cannot listen on 127.0.0.1")?;
+        let simulator = Simulator::start(config, listener, context.clock.clone()).context("cannot start")?;
+        Ok(Self { simulator, settings, _folder: folder })
+    }
+
+    /// The settings of the rehearsal: the user's, hurried, with a database of its own.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The way to the simulator, an account for each label.
+    pub(super) fn connect(&self, accounts: &BTreeSet<AccountLabel>) -> Connect {
+        let http = SharedHttp::without_proxy();
+        let endpoint = self.simulator.endpoint();
+        let accounts: Vec<AccountLabel> = accounts.iter().cloned().collect();
+        Arc::new(move |lane: &Lane, settings: &LaneSettings| {
+            let access = AccountAccess {
+                endpoint_url: Some(endpoint.clone()),
+                credentials: CredentialSource::Fixed {
+                    access_key: format!("AKIASIM{}", number(&lane.account, &accounts)),
+                    secret_key: "rehearsal".to_owned(),
+                },
+                ..AccountAccess::default()
+            };
+            let client = AwsLightsail::new(access, lane.region, settings.export.attempt_timeout, http.clone());
+            Arc::new(client) as Arc<dyn Lightsail>
+        })
+    }
+
+    /// Ends the simulator; how often it exported, and how often more than once.
+    pub(super) async fn end(self) -> (usize, usize) {
+        self.simulator.stop().await;
+        let ledger = self.simulator.ledger();
+        (ledger.exports, ledger.duplicates)
+    }
+}
+
+/// Waits that last minutes in earnest, shortened with the exports.
+fn hurried(earnest: &LaneSettings) -> LaneSettings {
+    let mut settings = earnest.clone();
+    settings.poll.min = Duration::from_millis(250);
+    settings.poll.max = Duration::from_secs(1);
+    settings.reconcile.settle = Duration::from_secs(2);
+    settings.export.attempt_timeout = Duration::from_secs(2);
+    settings.export.retry.initial = Duration::from_millis(100);
+    settings.export.retry.max = Duration::from_secs(1);
+    settings.probe = Duration::from_secs(1);
+    settings
+}
+
+fn number(label: &AccountLabel, accounts: &[AccountLabel]) -> String {
+    let place = accounts.iter().position(|known| known == label).unwrap_or_default();
+    format!("{:012}", 100_000_000_001_u64.saturating_add(u64::try_from(place).unwrap_or_default()))
+}
+
+/// A snapshot for each good row: every fifth of a disk, every seventh of an instance with a disk attached.
+fn fleet(input: &[u8], options: IntakeOptions, accounts: &[AccountLabel]) -> anyhow::Result<Vec<FleetEntry>> {
+    let mut seen = BTreeSet::<(AccountLabel, Region, String)>::new();
+    let mut fleet = Vec::new();
+    for entry in Intake::new(input, options)? {
+        let Entry::Accepted(row) = entry? else { continue };
+        let name = row.snapshot.as_str().to_owned();
+        if !seen.insert((row.account.clone(), row.region, name.clone())) {
+            continue;
+        }
+        let place = fleet.len();
+        let kind = if place % 5 == 4 { SnapshotKind::Disk } else { SnapshotKind::Instance };
+        fleet.push(FleetEntry {
+            account: Some(number(&row.account, accounts)),
+            region: Some(row.region.as_str().to_owned()),
+            kind,
+            disks: u32::from(kind == SnapshotKind::Instance && place % 7 == 3),
+            ..FleetEntry::named(&name)
+        });
+    }
+    if fleet.is_empty() {
+        return Err(UsageError("no row of the file can be exported, so there is nothing to rehearse".to_owned()).into());
+    }
+    Ok(fleet)
+}
