@@ -2,6 +2,8 @@
 //!
 //! The modules stand in reading order; ARCHITECTURE.md has the picture.
 
+pub mod cli;
 pub mod clock;
 pub mod domain;
 pub mod queue;
+pub mod report;

@@ -8,6 +8,7 @@ mod lane;
 mod names;
 mod region;
 mod retry;
+pub mod spreadsheet;
 mod timestamp;
 
 pub use error_code::ErrorCode;

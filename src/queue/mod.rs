@@ -1,15 +1,26 @@
 //! The store: all SQL, one writer with group commit, a pool of readers, migrations. It speaks the domain's words, so
 //! that a second store can stand behind it; it does not know Lightsail, and time is an argument.
 
+mod counts;
 mod database;
 mod error;
+mod job_views;
+mod lane_views;
 mod lock;
+mod reading;
+mod selection;
 mod transition;
+mod views;
 mod writer;
 
+pub use counts::StateCounts;
 pub use error::{OpenError, QueueError};
+pub use job_views::{AttemptView, JobDetail, JobView, TransitionView};
+pub use lane_views::{Blocked, LaneView};
 pub use lock::{DatabaseLock, Held, LockError};
+pub use selection::{Cursor, ReportRow, Selector};
 pub use transition::{Answer, AttemptOutcome, SentOperation, Transition};
+pub use views::{BatchStage, BatchView, Pause, RowCounts};
 
 use sqlx::SqlitePool;
 use std::path::{Path, PathBuf};
