@@ -2,7 +2,6 @@
 
 use super::context::Context;
 use super::exit::UsageError;
-use crate::clock::SharedClock;
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, Lane, Region};
 use crate::intake::{Entry, Intake, IntakeOptions};

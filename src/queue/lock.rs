@@ -3,6 +3,11 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Who looks at a lock has it, shared, for the blink of an eye; who wants it asks a few times before it gives up.
+const ASKS: u32 = 5;
+const BETWEEN_ASKS: Duration = Duration::from_millis(10);
 
 /// What a lock is for; each has a file of its own beside the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +56,15 @@ impl DatabaseLock {
         let lock = path_of(database, held);
         let unusable = |source| LockError::Unusable { lock: lock.clone(), source };
         let mut file = open(&lock).map_err(unusable)?;
-        match file.try_lock() {
+        let mut asked = file.try_lock();
+        for _ in 1..ASKS {
+            if !matches!(asked, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(BETWEEN_ASKS);
+            asked = file.try_lock();
+        }
+        match asked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -64,6 +77,27 @@ impl DatabaseLock {
         }
         sign(&mut file, who).map_err(unusable)?;
         Ok(Self { _file: file })
+    }
+
+    /// What the holder of the lock of `database` wrote of itself; nothing where nobody has it.
+    ///
+    /// # Errors
+    /// The lock file is there and cannot be read.
+    pub fn holder(database: &Path, held: Held) -> std::io::Result<Option<String>> {
+        let mut file = match File::open(path_of(database, held)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder)?;
+                Ok(Some(holder.trim().to_owned()))
+            }
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     /// Takes the lock of `database`, and waits for whoever has it. Blocks the thread.

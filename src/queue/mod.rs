@@ -2,23 +2,34 @@
 //! that a second store can stand behind it; it does not know Lightsail, and time is an argument.
 
 mod claims;
+mod counts;
 mod database;
 mod drain;
 mod error;
 mod follow;
+mod job_views;
+mod lane_views;
 mod lanes;
 mod ledger;
 mod lock;
+mod reading;
+mod selection;
 mod transition;
+mod views;
 mod writer;
 
 pub use claims::{Claimable, Load};
+pub use counts::StateCounts;
 pub use error::{OpenError, QueueError};
 pub use follow::{Followed, FollowedAttempt, Listed};
+pub use job_views::{AttemptView, JobDetail, JobView, TransitionView};
+pub use lane_views::{Blocked, LaneView};
 pub use lanes::{Block, Identity, LaneRecord};
 pub use ledger::{Entry, EntryKey, EntryStatus, ListedSnapshot, Sighting};
 pub use lock::{DatabaseLock, Held, LockError};
+pub use selection::{Cursor, ReportRow, Selector};
 pub use transition::{Answer, AttemptOutcome, SentOperation, Transition};
+pub use views::{BatchStage, BatchView, Pause, RowCounts};
 
 use sqlx::SqlitePool;
 use std::path::{Path, PathBuf};

@@ -25,7 +25,12 @@ pub enum AttemptOutcome {
 }
 
 impl AttemptOutcome {
-    fn as_str(self) -> &'static str {
+    /// Every outcome.
+    pub const ALL: [Self; 5] = [Self::Accepted, Self::Refused, Self::Ambiguous, Self::Found, Self::Absent];
+
+    /// The outcome's name in SQL and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Refused => "refused",

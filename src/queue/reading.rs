@@ -1,0 +1,59 @@
+//! From the database's values to the domain's: what cannot be read is an error that names the column.
+
+use super::error::QueueError;
+use crate::domain::{
+    AccountLabel, AccountNumber, BatchName, ErrorCode, Hold, JobState, Lane, Region, SnapshotName, Timestamp,
+};
+
+pub(super) fn corrupt(what: &'static str, value: impl Into<String>) -> QueueError {
+    QueueError::Corrupt { what, value: value.into() }
+}
+
+pub(super) fn lane(account: &str, region: &str) -> Result<Lane, QueueError> {
+    let account = AccountLabel::parse(account).map_err(|_| corrupt("an account", account))?;
+    let region = Region::parse(region).map_err(|_| corrupt("a Region", region))?;
+    Ok(Lane { account, region })
+}
+
+pub(super) fn account_number(text: Option<String>) -> Result<Option<AccountNumber>, QueueError> {
+    text.map(|text| AccountNumber::parse(&text).map_err(|_| corrupt("an account number", text))).transpose()
+}
+
+pub(super) fn batch_name(text: String) -> Result<BatchName, QueueError> {
+    BatchName::parse(&text).map_err(|_| corrupt("a batch's name", text))
+}
+
+pub(super) fn snapshot_name(text: String) -> Result<SnapshotName, QueueError> {
+    SnapshotName::parse(&text).map_err(|_| corrupt("a snapshot's name", text))
+}
+
+pub(super) fn state(text: &str) -> Result<JobState, QueueError> {
+    JobState::parse(text).ok_or_else(|| corrupt("a job's state", text))
+}
+
+pub(super) fn hold(text: Option<String>) -> Result<Option<Hold>, QueueError> {
+    text.map(|text| Hold::parse(&text).ok_or_else(|| corrupt("a job's hold", text))).transpose()
+}
+
+/// A JSON array of texts: the names of the carried columns, or a row's values.
+pub(super) fn texts(what: &'static str, json: Option<String>) -> Result<Vec<String>, QueueError> {
+    json.map_or(Ok(Vec::new()), |json| serde_json::from_str(&json).map_err(|_| corrupt(what, json)))
+}
+
+pub(super) fn code(text: Option<String>) -> Option<ErrorCode> {
+    text.map(ErrorCode::new)
+}
+
+pub(super) fn moment(at: Option<i64>) -> Option<Timestamp> {
+    at.map(Timestamp)
+}
+
+/// A number that the schema keeps from being negative.
+pub(super) fn count(what: &'static str, value: i64) -> Result<u64, QueueError> {
+    u64::try_from(value).map_err(|_| corrupt(what, value.to_string()))
+}
+
+/// The same, of a number that stays small.
+pub(super) fn small(what: &'static str, value: i64) -> Result<u32, QueueError> {
+    u32::try_from(value).map_err(|_| corrupt(what, value.to_string()))
+}
