@@ -3,7 +3,10 @@
 // Clippy takes helpers for test code only under this.
 #![cfg(test)]
 
+mod adoption;
+mod outcomes;
 mod raw_server;
 mod simulator;
 mod wire;
 mod wire_chain;
+mod world;

@@ -1,0 +1,182 @@
+//! A world to test in: the simulator on a socket, a database in a folder of its own, the daemon with the real client.
+
+use snapferry::clock::{SharedClock, SystemClock};
+use snapferry::daemon::{Connect, Daemon, Ended, Until};
+use snapferry::domain::{AccountLabel, JobState, Lane, Region, SnapshotName};
+use snapferry::lightsail::{AccountAccess, AwsLightsail, CredentialSource, Lightsail, SharedHttp};
+use snapferry::queue::{JobView, Queue, Selector};
+use snapferry::settings::{DatabaseUrl, LaneSettings, Settings};
+use snapferry::simulator::{Call, Handle, Simulator, SimulatorConfig};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+pub const REGION: &str = "eu-west-1";
+
+/// How long a test waits for what must come; it never waits that long where it does.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct World {
+    pub simulator: Handle,
+    pub queue: Queue,
+    pub settings: Settings,
+    pub clock: SharedClock,
+    pub access_key: String,
+    pub folder: TempDir,
+}
+
+/// A daemon that runs in the background.
+pub struct Running {
+    stop: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<Ended>,
+}
+
+impl World {
+    /// A simulator as configured, and a database with nothing in it. All waits are short.
+    pub async fn new(config: SimulatorConfig) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock: SharedClock = Arc::new(SystemClock::new());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let simulator = Simulator::start(config, listener, Arc::clone(&clock)).expect("a simulator");
+        let path = folder.path().join("test.db");
+        let queue = Queue::open(&path).await.expect("a database");
+        let mut settings = Settings::built_in(DatabaseUrl::at(path));
+        settings.every_lane = hurried();
+        Self { simulator, queue, settings, clock, access_key: "AKIASIM123456789012".to_owned(), folder }
+    }
+
+    /// Another database for the same Lightsail, as after the loss of the first.
+    pub async fn with_an_empty_database(self) -> Self {
+        let Self { simulator, queue, mut settings, clock, access_key, folder: _old } = self;
+        queue.close().await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("test.db");
+        let queue = Queue::open(&path).await.expect("a database");
+        settings.database = DatabaseUrl::at(path);
+        Self { simulator, queue, settings, clock, access_key, folder }
+    }
+
+    pub fn connect(&self) -> Connect {
+        let http = SharedHttp::without_proxy();
+        let (endpoint, access_key) = (self.simulator.endpoint(), self.access_key.clone());
+        Arc::new(move |lane: &Lane, settings: &LaneSettings| {
+            let access = AccountAccess {
+                endpoint_url: Some(endpoint.clone()),
+                credentials: CredentialSource::Fixed {
+                    access_key: access_key.clone(),
+                    secret_key: "secret".to_owned(),
+                },
+                ..AccountAccess::default()
+            };
+            let client = AwsLightsail::new(access, lane.region, settings.export.attempt_timeout, http.clone());
+            Arc::new(client) as Arc<dyn Lightsail>
+        })
+    }
+
+    fn daemon(&self) -> Daemon {
+        Daemon::new(self.queue.clone(), self.settings.clone(), Arc::clone(&self.clock), self.connect(), "a test")
+            .expect("the lock")
+    }
+
+    /// Runs the daemon until every job has ended or waits for a person.
+    pub async fn drain(&self) {
+        let (_stop, stopped) = watch::channel(false);
+        let ended = self.daemon().run(Until::Drained, Some(PATIENCE), stopped).await.expect("a run");
+        assert_eq!(ended, Ended::Drained, "the queue was not drained in {PATIENCE:?}");
+    }
+
+    /// Runs the daemon in the background.
+    pub fn start(&self) -> Running {
+        let (stop, stopped) = watch::channel(false);
+        let daemon = self.daemon();
+        let task = tokio::spawn(async move { daemon.run(Until::Stopped, None, stopped).await.expect("a run") });
+        Running { stop, task }
+    }
+
+    /// The job of a snapshot in the Region that most tests use: the newest one.
+    pub async fn job(&self, name: &str) -> JobView {
+        let selector = Selector { name_globs: vec![name.to_owned()], ..Selector::default() };
+        let jobs = self.queue.jobs_page(&selector, None, 100).await.expect("jobs");
+        jobs.into_iter().next_back().unwrap_or_else(|| panic!("no job of {name}"))
+    }
+
+    pub async fn state(&self, name: &str) -> JobState {
+        self.job(name).await.state
+    }
+
+    /// The calls of ExportSnapshot of a snapshot that arrived.
+    pub fn sent(&self, name: &str) -> Vec<Call> {
+        let of = |call: &Call| call.operation == "ExportSnapshot" && call.name.as_deref() == Some(name);
+        self.simulator.calls().into_iter().filter(of).collect()
+    }
+
+    /// How often a snapshot was exported, by the simulator's ledger.
+    pub fn exports(&self, name: &str) -> usize {
+        let ledger = self.simulator.ledger();
+        ledger.lanes.values().filter_map(|lane| lane.snapshots.get(name)).map(|one| one.exports).sum()
+    }
+}
+
+impl Running {
+    pub async fn stop(self) {
+        self.stop.send(true).expect("a daemon");
+        assert_eq!(self.task.await.expect("no panic"), Ended::Stopped);
+    }
+}
+
+/// Looks until `found` says so; fails where it never does.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut found: impl FnMut() -> F) {
+    let looked = tokio::time::timeout(PATIENCE, async {
+        while !found().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    looked.await.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+/// The defaults with every wait shortened.
+pub fn hurried() -> LaneSettings {
+    let mut settings = LaneSettings::default();
+    settings.export.rate = 500.0;
+    settings.export.burst = 100;
+    settings.export.max_in_flight = 100_000;
+    settings.export.attempt_timeout = Duration::from_millis(400);
+    settings.export.retry.initial = Duration::from_millis(5);
+    settings.export.retry.max = Duration::from_millis(20);
+    settings.read.rate = 1000.0;
+    settings.read.burst = 100;
+    settings.poll.min = Duration::from_millis(30);
+    settings.poll.max = Duration::from_millis(100);
+    settings.reconcile.settle = Duration::from_millis(300);
+    settings.probe = Duration::from_millis(100);
+    settings
+}
+
+pub fn name(text: &str) -> SnapshotName {
+    SnapshotName::parse(text).expect("a name")
+}
+
+pub fn lane() -> Lane {
+    Lane { account: AccountLabel::unnamed(), region: Region::parse(REGION).expect("a Region") }
+}
+
+impl World {
+    /// Brings snapshots in, in one batch.
+    pub async fn enqueue(&self, names: &[&str]) {
+        use sqlx::Connection;
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.queue.path());
+        let mut db = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        let list = serde_json::to_string(names).unwrap();
+        for sql in [
+            "INSERT INTO batches(name,source,state,created_at,sealed_at) SELECT 'b'||count(*),'x','sealed',0,0 FROM batches",
+            "INSERT INTO lanes(account,region) VALUES('default','eu-west-1') ON CONFLICT DO NOTHING",
+        ] {
+            sqlx::query(sql).execute(&mut db).await.unwrap();
+        }
+        sqlx::query("INSERT INTO jobs(lane_id,batch_id,line,snapshot_name,priority,existing,state,queued_at) SELECT 1,(SELECT max(id) FROM batches),key+1,value,0,'adopt','queued',0 FROM json_each(?1)").bind(list).execute(&mut db).await.unwrap();
+        sqlx::query("INSERT INTO tallies SELECT lane_id,batch_id,'queued',count(*),count(*) FROM jobs WHERE batch_id=(SELECT max(id) FROM batches) GROUP BY 1,2").execute(&mut db).await.unwrap();
+        db.close().await.unwrap();
+    }
+}
