@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod adoption;
+mod crash;
 mod outcomes;
 mod raw_server;
 mod simulator;
