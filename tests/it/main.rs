@@ -5,8 +5,10 @@
 
 mod adoption;
 mod crash;
+mod life;
 mod outcomes;
 mod raw_server;
+mod rooms;
 mod simulator;
 mod wire;
 mod wire_chain;
