@@ -1,1 +1,36 @@
+//! The tests that go through the public interface.
 
+mod jobs;
+mod report;
+mod show;
+mod status;
+mod stored;
+
+/// Each member of a JSON output stands in docs/json.md.
+fn documented(value: &serde_json::Value) {
+    const DOCS: &str = include_str!("../../docs/json.md");
+    match value {
+        serde_json::Value::Object(members) => {
+            for (name, value) in members {
+                assert!(DOCS.contains(&format!("`{name}`")), "docs/json.md says nothing of {name:?}");
+                documented(value);
+            }
+        }
+        serde_json::Value::Array(values) => values.iter().for_each(documented),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
+    }
+}
+
+#[test]
+fn every_command_explains_itself_with_examples() {
+    use clap::CommandFactory;
+    let mut command = stored::Line::command();
+    command.clone().debug_assert();
+    for sub in command.get_subcommands_mut() {
+        let help = sub.render_help().to_string();
+        assert!(help.contains("Examples:\n  snapferry "), "{help}");
+    }
+}
