@@ -156,13 +156,8 @@ impl CsvSheet<'_> {
 
 /// What lies under it: the crate's own conversion hides its kind, and a closed pipe with it.
 fn of_csv(error: csv::Error) -> std::io::Error {
-    if !error.is_io_error() {
-        return std::io::Error::other(error);
-    }
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => std::io::Error::other(format!("{other:?}")),
-    }
+    let text = error.to_string();
+    if let csv::ErrorKind::Io(error) = error.into_kind() { error } else { std::io::Error::other(text) }
 }
 
 impl Sheet for CsvSheet<'_> {

@@ -1,4 +1,7 @@
-//! The tests that go through the public interface.
+//! The one integration test crate: what goes through the public interface.
+
+// Clippy takes helpers for test code only under this.
+#![cfg(test)]
 
 mod jobs;
 mod report;

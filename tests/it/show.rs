@@ -77,6 +77,7 @@ async fn a_job_tells_its_story() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "most of them are the snapshot")]
 async fn json_has_every_attempt_and_transition() {
     let stored = Stored::story().await;
     let json = stored.run(&["show", "1", "--json"]).await.done();

@@ -1,8 +1,13 @@
 //! How it stands.
 
-use crate::stored::Stored;
+use crate::stored::{Command, Line, NOW, Stored};
+use clap::Parser;
+use snapferry::cli::{Exit, Screen};
+use snapferry::clock::ManualClock;
+use snapferry::domain::Timestamp;
 use snapferry::queue::{DatabaseLock, Held};
 use snapferry::report::{Colour, Look};
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_status_says_how_it_stands_and_what_waits_for_a_person() {
@@ -174,6 +179,7 @@ async fn colours_come_only_when_asked_for() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "most of them are the snapshot")]
 async fn json_has_it_all_under_stable_names() {
     let stored = Stored::story().await;
     let json = stored.run(&["status", "--json"]).await.done();
@@ -438,4 +444,60 @@ async fn a_holder_is_seen_only_while_it_lives() {
     assert_eq!(holder().as_deref(), Some("pid 7, daemon"));
     drop(lock);
     assert_eq!(holder(), None);
+}
+
+/// Takes so many drawings, then is a pipe without a reader.
+struct Viewer {
+    drawings: usize,
+    seen: Vec<u8>,
+}
+
+impl std::io::Write for Viewer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.drawings == 0 {
+            return Err(std::io::ErrorKind::BrokenPipe.into());
+        }
+        self.seen.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.drawings -= 1;
+        Ok(())
+    }
+}
+
+async fn watched(line: &[&str], terminal: bool) -> String {
+    let stored = Stored::empty().await;
+    let command = Line::parse_from(std::iter::once("snapferry").chain(line.iter().copied())).command;
+    let Command::Status(args) = command else { panic!("a status") };
+    let clock = ManualClock::new(Timestamp::parse(NOW).expect("a time"));
+    let (mut out, mut notes) = (Viewer { drawings: 3, seen: Vec::new() }, Vec::new());
+    let screen = Screen { out: &mut out, notes: &mut notes, look: Look::default(), terminal };
+    let passing = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            clock.advance(Duration::from_secs(1));
+        }
+    };
+    tokio::select! {
+        exit = args.run(&stored.queue, &clock, screen) => assert_eq!(exit.expect("quiet"), Exit::Done),
+        () = passing => {}
+    }
+    String::from_utf8(out.seen).expect("UTF-8")
+}
+
+#[tokio::test]
+async fn watching_redraws_on_a_terminal_and_repeats_in_a_pipe() {
+    const EMPTY: &str = "empty: no jobs yet; snapferry enqueue FILE brings them in\n";
+    assert_eq!(watched(&["status", "--watch"], false).await, format!("{EMPTY}\n{EMPTY}\n{EMPTY}"));
+    let again = format!("\u{1b}[H{}\u{1b}[J", EMPTY.replace('\n', "\u{1b}[K\n"));
+    assert_eq!(watched(&["status", "--watch"], true).await, format!("\u{1b}[2J\u{1b}[H{EMPTY}{again}{again}"));
+    let lines = watched(&["status", "--watch", "--json"], true).await;
+    let times: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an object")["now"].clone())
+        .collect();
+    assert_eq!(times.len(), 3);
+    assert!(times.is_sorted_by(|a, b| a.as_str() < b.as_str()), "{times:?}");
 }

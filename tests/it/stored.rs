@@ -11,26 +11,26 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 /// Ten minutes after the story began.
-pub const NOW: &str = "2026-11-23T18:10:00Z";
+pub(crate) const NOW: &str = "2026-11-23T18:10:00Z";
 
-pub struct Stored {
-    pub folder: TempDir,
-    pub queue: Queue,
+pub(crate) struct Stored {
+    pub(crate) folder: TempDir,
+    pub(crate) queue: Queue,
 }
 
-pub struct Ran {
-    pub result: anyhow::Result<Exit>,
-    pub out: String,
-    pub notes: String,
+pub(crate) struct Ran {
+    pub(crate) result: anyhow::Result<Exit>,
+    pub(crate) out: String,
+    pub(crate) notes: String,
 }
 
 impl Ran {
-    pub fn done(self) -> String {
+    pub(crate) fn done(self) -> String {
         assert_eq!(self.result.expect("the command is done"), Exit::Done);
         self.out
     }
 
-    pub fn refused(self) -> String {
+    pub(crate) fn refused(self) -> String {
         assert_eq!(self.out, "");
         let error = self.result.expect_err("the command is refused");
         assert!(snapferry::cli::UsageError::is(&error), "{error:?}");
@@ -39,20 +39,20 @@ impl Ran {
 }
 
 impl Stored {
-    pub async fn empty() -> Self {
+    pub(crate) async fn empty() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let queue = Queue::open(&folder.path().join("snapferry.db")).await.expect("a database");
         Self { folder, queue }
     }
 
-    pub async fn story() -> Self {
+    pub(crate) async fn story() -> Self {
         let stored = Self::empty().await;
         stored.sql(include_str!("stored.sql")).await;
         stored
     }
 
     /// A batch `many` of as many jobs, with a row each.
-    pub async fn many(jobs: u32) -> Self {
+    pub(crate) async fn many(jobs: u32) -> Self {
         let stored = Self::empty().await;
         stored
             .sql(&format!(
@@ -70,28 +70,28 @@ impl Stored {
         stored
     }
 
-    pub async fn sql(&self, sql: &str) {
+    pub(crate) async fn sql(&self, sql: &str) {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.queue.path());
         let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("a connection");
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.expect("the rows");
         connection.close().await.expect("closed");
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Runs a command line in a pipe.
-    pub async fn run(&self, line: &[&str]) -> Ran {
+    pub(crate) async fn run(&self, line: &[&str]) -> Ran {
         self.run_on(line, Look::default()).await
     }
 
     /// Runs a command line on a terminal of that width.
-    pub async fn run_wide(&self, line: &[&str], width: u16) -> Ran {
+    pub(crate) async fn run_wide(&self, line: &[&str], width: u16) -> Ran {
         self.run_on(line, Look { width: Some(width), colour: Colour::Plain }).await
     }
 
-    pub async fn run_on(&self, line: &[&str], look: Look) -> Ran {
+    pub(crate) async fn run_on(&self, line: &[&str], look: Look) -> Ran {
         let words = std::iter::once("snapferry").chain(line.iter().copied());
         let command = Line::try_parse_from(words).expect("a command line").command;
         let clock = ManualClock::new(Timestamp::parse(NOW).expect("a time"));
@@ -109,13 +109,13 @@ impl Stored {
 }
 
 #[derive(Debug, clap::Parser)]
-pub struct Line {
+pub(crate) struct Line {
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     Report(ReportArgs),
     Status(StatusArgs),
     Jobs(JobsArgs),
