@@ -28,7 +28,7 @@ pub struct SelectorArgs {
     /// Jobs with this error code; can be repeated
     #[arg(long = "error", value_name = "CODE", help_heading = "Selection", value_delimiter = ',')]
     pub errors: Vec<String>,
-    /// Jobs whose snapshot's name fits this pattern (*, ?, [abc]); can be repeated
+    /// Jobs whose snapshot's name fits this pattern, such as 'web-*'; can be repeated
     #[arg(long = "name", value_name = "GLOB", help_heading = "Selection")]
     pub names: Vec<String>,
 }
