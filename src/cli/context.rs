@@ -1,15 +1,18 @@
 //! What every command needs: the settings, the clock, the way to Lightsail, and the signals.
 
 use super::exit::UsageError;
+use super::screen::Screen;
 use crate::clock::{SharedClock, Stop, SystemClock};
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, Lane, Region};
 use crate::lightsail::{AccountAccess, AwsLightsail, Lightsail, SharedHttp, usual_region};
 use crate::queue::Queue;
+use crate::report::{Colour, Look};
 use crate::settings::{LaneSettings, Settings, Sources};
 use anyhow::Context as _;
 use etcetera::BaseStrategy;
 use indicatif::MultiProgress;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -57,6 +60,14 @@ impl Context {
                 .with_context(|| format!("cannot create the folder {}", folder.display()))?;
         }
         Ok(Self { settings, clock: Arc::new(SystemClock::new()), progress, coloured })
+    }
+
+    /// Where a command's words go, and how they are laid out.
+    pub(super) fn screen<'a>(&self, out: &'a mut (dyn Write + Send), notes: &'a mut (dyn Write + Send)) -> Screen<'a> {
+        let terminal = std::io::stdout().is_terminal();
+        let width = terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| width.0);
+        let colour = if self.coloured { Colour::Ansi } else { Colour::Plain };
+        Screen { out, notes, look: Look { width, colour }, terminal }
     }
 
     /// Opens the database.

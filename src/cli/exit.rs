@@ -32,7 +32,7 @@ impl From<Exit> for ExitCode {
 /// Wrong usage or bad input, in one message that names the thing and the way out.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct UsageError(pub(super) String);
+pub struct UsageError(pub String);
 
 /// The exit status of an error that nobody handled.
 #[must_use]

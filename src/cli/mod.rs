@@ -4,12 +4,25 @@ mod completions;
 mod context;
 mod daemon;
 mod exit;
+mod jobs;
 mod logging;
+mod near;
 mod rehearsal;
+mod report;
+mod screen;
+mod selector;
+mod show;
 mod simulate;
+mod status;
 
-pub use exit::Exit;
+pub use exit::{Exit, UsageError};
+pub use jobs::JobsArgs;
+pub use report::ReportArgs;
+pub use screen::Screen;
+pub use selector::{Selected, SelectorArgs};
+pub use show::ShowArgs;
 pub use simulate::{SimulateArgs, simulate};
+pub use status::StatusArgs;
 
 use clap::{Parser, Subcommand};
 use context::Context;
@@ -64,6 +77,10 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Daemon(daemon::DaemonArgs),
+    Status(StatusArgs),
+    Report(ReportArgs),
+    Jobs(JobsArgs),
+    Show(ShowArgs),
     Simulate(SimulateArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -106,6 +123,28 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let context = || Context::load(global.config, global.database, progress, coloured);
     match command {
         Command::Daemon(args) => daemon::daemon(&args, &context()?).await,
+        Command::Status(args) => {
+            let context = context()?;
+            let queue = context.queue().await?;
+            args.run(&queue, context.clock.as_ref(), context.screen(&mut std::io::stdout(), &mut std::io::stderr()))
+                .await
+        }
+        Command::Report(args) => {
+            let context = context()?;
+            let queue = context.queue().await?;
+            args.run(&queue, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+        }
+        Command::Jobs(args) => {
+            let context = context()?;
+            let queue = context.queue().await?;
+            args.run(&queue, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+        }
+        Command::Show(args) => {
+            let context = context()?;
+            let queue = context.queue().await?;
+            let now = context.clock.now();
+            args.run(&queue, now, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+        }
         Command::Simulate(args) => simulate(args).await.map(|()| Exit::Done),
         Command::Completions(args) => completions::completions(&args),
     }

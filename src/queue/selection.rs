@@ -100,14 +100,13 @@ impl Queue {
     ) -> Result<Vec<ReportRow>, QueueError> {
         let after = after.map(|cursor| cursor.0);
         let mut transaction = self.readers.begin().await?;
-        let rows = match selector.batch {
-            Some(batch) => batch_rows(&mut transaction, selector, batch, after, limit).await?,
-            None => {
-                let ids = job_keys(&mut transaction, selector, after, limit).await?;
-                let jobs = jobs_by_id(&mut transaction, &ids).await?;
-                let row = |job: JobView| ReportRow { cursor: Cursor(job.id.0), carried: Vec::new(), job };
-                jobs.into_iter().map(row).collect()
-            }
+        let rows = if let Some(batch) = selector.batch {
+            batch_rows(&mut transaction, selector, batch, after, limit).await?
+        } else {
+            let ids = job_keys(&mut transaction, selector, after, limit).await?;
+            let jobs = jobs_by_id(&mut transaction, &ids).await?;
+            let row = |job: JobView| ReportRow { cursor: Cursor(job.id.0), carried: Vec::new(), job };
+            jobs.into_iter().map(row).collect()
         };
         transaction.commit().await?;
         Ok(rows)

@@ -1,1 +1,24 @@
-//! x
+//! What people see: completion reports, the status, lists of jobs and the story of one. It reads the queue's views
+//! and writes text or JSON to whatever it is given; it changes nothing.
+
+mod bar;
+mod completion;
+mod jobs;
+mod look;
+mod members;
+mod output;
+mod show;
+mod status;
+mod status_json;
+mod status_text;
+mod table;
+mod words;
+
+pub use completion::{COLUMNS, Format, ReportError, ReportRequest, write_report};
+pub use jobs::{JobsFormat, JobsRequest, Listed, write_jobs};
+pub use look::{Colour, Look};
+pub use output::{Output, OutputError};
+pub use show::{show_json, show_text};
+pub use status::{Binding, Health, Need, StatusView, bindings};
+pub use status_json::status_json;
+pub use status_text::status_text;

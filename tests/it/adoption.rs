@@ -153,7 +153,10 @@ async fn expired_credentials_block_one_lane_until_they_work_again() {
     let world = World::new(fleet(named(&names))).await;
     let expired = FaultRule {
         applies_to: snapferry::simulator::AppliesTo::All,
-        ..FaultRule::sometimes("ExpiredTokenException".parse().expect("a fault"), snapferry::simulator::Probability::ALWAYS)
+        ..FaultRule::sometimes(
+            "ExpiredTokenException".parse().expect("a fault"),
+            snapferry::simulator::Probability::ALWAYS,
+        )
     };
     world.simulator.set_faults(Faults { rules: vec![expired], ..Faults::default() });
     world.enqueue(&names).await;
@@ -179,7 +182,10 @@ async fn one_denied_snapshot_fails_alone_and_many_in_a_row_block_the_lane() {
     let world = World::new(fleet(named(&names))).await;
     let denied = |name: Option<&str>| FaultRule {
         name: name.map(str::to_owned),
-        ..FaultRule::sometimes("AccessDeniedException".parse().expect("a fault"), snapferry::simulator::Probability::ALWAYS)
+        ..FaultRule::sometimes(
+            "AccessDeniedException".parse().expect("a fault"),
+            snapferry::simulator::Probability::ALWAYS,
+        )
     };
     // One snapshot's tags forbid it.
     world.simulator.set_faults(Faults { rules: vec![denied(Some("web-01"))], ..Faults::default() });

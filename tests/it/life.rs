@@ -59,7 +59,8 @@ fn a_database_that_cannot_be_used_is_named_with_the_way_out() {
     let missing = snapferry(home.path(), &["status", "--database", &at("no/such/folder/x.db")]);
     fails(&missing, 1, &["no/such/folder", "does not exist", "--database"]);
 
-    std::fs::write(home.path().join("notes.txt"), "these are my notes, and no database at all".repeat(50)).expect("notes");
+    std::fs::write(home.path().join("notes.txt"), "these are my notes, and no database at all".repeat(50))
+        .expect("notes");
     let notes = snapferry(home.path(), &["status", "--database", &at("notes.txt")]);
     fails(&notes, 1, &["notes.txt", "not a Snapferry database"]);
 
@@ -76,7 +77,8 @@ async fn somebody_elses_or_a_newer_database_stays_as_it_was() {
     use sqlx::Connection;
     let home = tempfile::tempdir().expect("a folder");
     let make = async |name: &str, statements: &[&'static str]| {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(home.path().join(name)).create_if_missing(true);
+        let options =
+            sqlx::sqlite::SqliteConnectOptions::new().filename(home.path().join(name)).create_if_missing(true);
         let mut db = sqlx::SqliteConnection::connect_with(&options).await.expect("a database");
         for statement in statements {
             sqlx::query(*statement).execute(&mut db).await.expect("a statement");

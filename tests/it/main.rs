@@ -1,15 +1,49 @@
-//! The one integration test crate.
+//! The one integration test crate: what goes through the public interface.
 
 // Clippy takes helpers for test code only under this.
 #![cfg(test)]
 
 mod adoption;
 mod crash;
+mod jobs;
 mod life;
 mod outcomes;
 mod raw_server;
+mod report;
 mod rooms;
+mod show;
 mod simulator;
+mod status;
+mod stored;
 mod wire;
 mod wire_chain;
 mod world;
+
+/// Each member of a JSON output stands in docs/json.md.
+fn documented(value: &serde_json::Value) {
+    const DOCS: &str = include_str!("../../docs/json.md");
+    match value {
+        serde_json::Value::Object(members) => {
+            for (name, value) in members {
+                assert!(DOCS.contains(&format!("`{name}`")), "docs/json.md says nothing of {name:?}");
+                documented(value);
+            }
+        }
+        serde_json::Value::Array(values) => values.iter().for_each(documented),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
+    }
+}
+
+#[test]
+fn every_command_explains_itself_with_examples() {
+    use clap::CommandFactory;
+    let mut command = stored::Line::command();
+    command.clone().debug_assert();
+    for sub in command.get_subcommands_mut() {
+        let help = sub.render_help().to_string();
+        assert!(help.contains("Examples:\n  snapferry "), "{help}");
+    }
+}

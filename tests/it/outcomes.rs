@@ -43,8 +43,13 @@ async fn check(what: &str, case: Case) {
     assert_eq!(job.attempts as usize, case.calls, "{what}: calls on record");
     assert_eq!(job.used, case.used, "{what}: attempts used");
     if case.ends == JobState::Succeeded {
-        let destinations: Vec<String> =
-            world.simulator.ledger().lanes.values().flat_map(|lane| lane.snapshots[NAME].destination_ids.clone()).collect();
+        let destinations: Vec<String> = world
+            .simulator
+            .ledger()
+            .lanes
+            .values()
+            .flat_map(|lane| lane.snapshots[NAME].destination_ids.clone())
+            .collect();
         assert!(destinations.contains(&job.destination_id.expect("an id")), "{what}: the right id");
     }
 }
@@ -115,11 +120,7 @@ async fn refusals_for_good_end_the_job_at_once() {
 async fn an_invalid_input_that_asks_for_patience_gets_it() {
     for message in ["Please try again in a few minutes.", "Please wait for it to complete before trying again."] {
         let answer = ErrorAnswer { message: message.to_owned(), ..ErrorAnswer::named("InvalidInputException") };
-        let fault = Fault {
-            effect: Effect::Withheld,
-            answer: FaultyAnswer::Error(answer),
-            ..Fault::default()
-        };
+        let fault = Fault { effect: Effect::Withheld, answer: FaultyAnswer::Error(answer), ..Fault::default() };
         check(message, Case { fault, ends: JobState::Succeeded, calls: 2, exports: 1, used: 2 }).await;
     }
 }

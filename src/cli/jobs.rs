@@ -1,0 +1,63 @@
+//! `snapferry jobs`: a list of jobs.
+
+use super::exit::Exit;
+use super::screen::Screen;
+use super::selector::SelectorArgs;
+use crate::domain::JobId;
+use crate::queue::Queue;
+use crate::report::{JobsFormat, JobsRequest, write_jobs};
+
+const EXAMPLES: &str = "\
+Examples:
+  snapferry jobs --state failed                            what went wrong
+  snapferry jobs --batch fleet --name 'web-*'              by batch and name
+  snapferry jobs --error ThrottlingException --json | jq '.[].id'
+  snapferry jobs --after 50                                what comes after job 50";
+
+/// List jobs
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct JobsArgs {
+    #[command(flatten)]
+    selection: SelectorArgs,
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    /// Only those after this job
+    #[arg(long, value_name = "JOB")]
+    after: Option<JobId>,
+    /// As a JSON array, each with its id
+    #[arg(long)]
+    json: bool,
+}
+
+impl JobsArgs {
+    /// Lists them; where there are more, a note says how to get them.
+    ///
+    /// # Errors
+    /// A batch or a job that is not there, a database that cannot be read.
+    pub async fn run(&self, queue: &Queue, screen: Screen<'_>) -> anyhow::Result<Exit> {
+        let request = JobsRequest {
+            selector: self.selection.resolve(queue).await?.selector,
+            after: self.after,
+            limit: self.limit,
+            format: if self.json { JobsFormat::Json } else { JobsFormat::Table },
+            look: screen.look,
+        };
+        match write_jobs(queue, &request, screen.out).await {
+            Ok(listed) => {
+                if let Some(last) = listed.more_after {
+                    // A note that nobody can read any more is no failure.
+                    let _ = writeln!(
+                        screen.notes,
+                        "There are more: add --after {last} for those that follow, or a higher --limit than {}.",
+                        self.limit
+                    );
+                }
+                Ok(Exit::Done)
+            }
+            Err(error) if error.is_closed_pipe() => Ok(Exit::Done),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

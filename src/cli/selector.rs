@@ -1,0 +1,107 @@
+//! The selectors, the same on every command that takes some jobs.
+
+use super::exit::UsageError;
+use super::near::{hint, near};
+use crate::domain::{AccountLabel, BatchName, ErrorCode, JobId, JobState, Region};
+use crate::queue::{BatchView, Queue, Selector};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+/// Which jobs; those that fit every option, and one of several of the same
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct SelectorArgs {
+    /// These jobs, by their numbers
+    #[arg(value_name = "JOB", help_heading = "Selection")]
+    pub jobs: Vec<JobId>,
+    /// Jobs of this batch
+    #[arg(long, value_name = "BATCH", help_heading = "Selection")]
+    pub batch: Option<String>,
+    /// Jobs of this account
+    #[arg(long, value_name = "ACCOUNT", value_parser = AccountLabel::parse, help_heading = "Selection")]
+    pub account: Option<AccountLabel>,
+    /// Jobs in this Region
+    #[arg(long, value_name = "REGION", value_parser = Region::parse, help_heading = "Selection")]
+    pub region: Option<Region>,
+    /// Jobs in this state; can be repeated
+    #[arg(long = "state", value_name = "STATE", value_parser = state(), value_delimiter = ',', hide_possible_values = true,
+          help_heading = "Selection", long_help = STATES)]
+    pub states: Vec<JobState>,
+    /// Jobs with this error code; can be repeated
+    #[arg(long = "error", value_name = "CODE", help_heading = "Selection", value_delimiter = ',')]
+    pub errors: Vec<String>,
+    /// Jobs whose snapshot's name fits this pattern, such as 'web-*'; can be repeated
+    #[arg(long = "name", value_name = "GLOB", help_heading = "Selection")]
+    pub names: Vec<String>,
+}
+
+const STATES: &str = "Jobs in this state; can be repeated: queued, submitting, exporting, unknown, needs_review, \
+                      succeeded, failed, cancelled";
+
+/// What the selectors mean in this database.
+#[derive(Debug, Clone)]
+pub struct Selected {
+    /// The jobs.
+    pub selector: Selector,
+    /// The batch, where one is named.
+    pub batch: Option<BatchView>,
+}
+
+impl SelectorArgs {
+    /// Looks up what is named.
+    ///
+    /// # Errors
+    /// [`UsageError`] for a batch or a job that is not there; a database that cannot be read.
+    pub async fn resolve(&self, queue: &Queue) -> anyhow::Result<Selected> {
+        let batch = match &self.batch {
+            Some(name) => Some(find_batch(queue, name).await?),
+            None => None,
+        };
+        if let Some(missing) = queue.missing_jobs(&self.jobs).await?.first() {
+            return Err(no_job(queue, *missing).await?.into());
+        }
+        let selector = Selector {
+            jobs: self.jobs.clone(),
+            batch: batch.as_ref().map(|batch| batch.id),
+            account: self.account.clone(),
+            region: self.region,
+            states: self.states.clone(),
+            error_codes: self.errors.iter().map(ErrorCode::new).collect(),
+            name_globs: self.names.clone(),
+        };
+        Ok(Selected { selector, batch })
+    }
+}
+
+/// The batch of that name.
+///
+/// # Errors
+/// [`UsageError`] where there is none, with the names that come near.
+pub(super) async fn find_batch(queue: &Queue, name: &str) -> anyhow::Result<BatchView> {
+    if let Ok(parsed) = BatchName::parse(name)
+        && let Some(batch) = queue.batch(&parsed).await?
+    {
+        return Ok(batch);
+    }
+    let names = queue.batch_names().await?;
+    let names = || names.iter().map(BatchName::as_str);
+    let near = near(name, names());
+    let hint = match names().next() {
+        None => "; there are no batches yet, snapferry enqueue FILE makes one".to_owned(),
+        Some(newest) if near.is_empty() => format!("; the newest is {newest:?}, snapferry status lists them"),
+        Some(_) => hint(&near),
+    };
+    Err(UsageError(format!("there is no batch {name:?}{hint}")).into())
+}
+
+/// The error for a job that is not there.
+pub(super) async fn no_job(queue: &Queue, job: JobId) -> anyhow::Result<UsageError> {
+    let range = match queue.job_range().await? {
+        Some((first, last)) => format!("the jobs are {first} to {last}, snapferry jobs lists them"),
+        None => "there are no jobs yet, snapferry enqueue FILE makes some".to_owned(),
+    };
+    Ok(UsageError(format!("there is no job {job}; {range}")))
+}
+
+fn state() -> impl TypedValueParser<Value = JobState> {
+    PossibleValuesParser::new(JobState::ALL.map(JobState::as_str))
+        .try_map(|text| JobState::parse(&text).ok_or("no such state"))
+}

@@ -1,0 +1,46 @@
+//! `snapferry show`: the story of one job.
+
+use super::exit::Exit;
+use super::screen::{Screen, forgive_closed_pipe};
+use super::selector::no_job;
+use crate::domain::{JobId, Timestamp};
+use crate::queue::Queue;
+use crate::report::{show_json, show_text};
+use anyhow::Context;
+
+const EXAMPLES: &str = "\
+Examples:
+  snapferry show 12                              its timeline and every attempt
+  snapferry show 12 --json | jq '.attempts[]'    the same for programs";
+
+/// Show one job: its timeline, and every attempt with times, request id and error
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ShowArgs {
+    /// The job's number, as `snapferry jobs` lists it
+    #[arg(value_name = "JOB")]
+    job: JobId,
+    /// As JSON; its names are stable
+    #[arg(long)]
+    json: bool,
+}
+
+impl ShowArgs {
+    /// Shows it.
+    ///
+    /// # Errors
+    /// A job that is not there, a database that cannot be read.
+    pub async fn run(&self, queue: &Queue, now: Timestamp, screen: Screen<'_>) -> anyhow::Result<Exit> {
+        let Some(detail) = queue.job(self.job).await? else {
+            return Err(no_job(queue, self.job).await?.into());
+        };
+        let text = if self.json {
+            serde_json::to_string_pretty(&show_json(&detail))? + "\n"
+        } else {
+            show_text(&detail, now, screen.look)
+        };
+        let written = screen.out.write_all(text.as_bytes()).and_then(|()| screen.out.flush());
+        forgive_closed_pipe(written).context("the job could not be written")?;
+        Ok(Exit::Done)
+    }
+}

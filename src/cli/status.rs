@@ -1,0 +1,90 @@
+//! `snapferry status`: how it stands.
+
+use super::exit::Exit;
+use super::screen::{Flow, Screen, forgive_closed_pipe};
+use super::selector::find_batch;
+use crate::clock::Clock;
+use crate::queue::{DatabaseLock, Held, Queue};
+use crate::report::{StatusView, status_json, status_text};
+use anyhow::Context;
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  snapferry status                       everything
+  snapferry status --batch fleet         one batch and its lanes
+  snapferry status --watch               redrawn each second
+  snapferry status --json | jq .needs    what waits for a person";
+
+/// Between two drawings of --watch.
+const REDRAW: Duration = Duration::from_secs(1);
+
+const CLEAR_ALL: &str = "\u{1b}[2J";
+
+/// Home, and at each line's end and after the last one whatever was there before goes: nothing flickers.
+const HOME: &str = "\u{1b}[H";
+const CLEAR_LINE: &str = "\u{1b}[K\n";
+const CLEAR_BELOW: &str = "\u{1b}[J";
+
+/// Show how it stands: batches, lanes, what holds things back, what waits for you
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct StatusArgs {
+    /// This batch alone
+    #[arg(long, value_name = "BATCH")]
+    batch: Option<String>,
+    /// As JSON; its names are stable
+    #[arg(long)]
+    json: bool,
+    /// Again each second, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
+}
+
+impl StatusArgs {
+    /// Shows it, once or until nobody looks any more.
+    ///
+    /// # Errors
+    /// A batch that is not there, a database that cannot be read.
+    pub async fn run(&self, queue: &Queue, clock: &dyn Clock, screen: Screen<'_>) -> anyhow::Result<Exit> {
+        let Screen { out, look, terminal, .. } = screen;
+        let redraw = self.watch && terminal && !self.json;
+        let mut first = true;
+        loop {
+            let view = self.read(queue, clock).await?;
+            let text = match (self.json, self.watch) {
+                (true, true) => serde_json::to_string(&status_json(&view))? + "\n",
+                (true, false) => serde_json::to_string_pretty(&status_json(&view))? + "\n",
+                (false, _) => status_text(&view, look),
+            };
+            let text = match (redraw, first) {
+                (true, true) => format!("{CLEAR_ALL}{HOME}{text}"),
+                (true, false) => format!("{HOME}{}{CLEAR_BELOW}", text.replace('\n', CLEAR_LINE)),
+                (false, false) if !self.json => format!("\n{text}"),
+                (false, _) => text,
+            };
+            let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            let flow = forgive_closed_pipe(written).context("the status could not be written")?;
+            if flow == Flow::Closed || !self.watch {
+                return Ok(Exit::Done);
+            }
+            first = false;
+            tokio::select! {
+                () = clock.sleep(REDRAW) => {}
+                interrupted = tokio::signal::ctrl_c() => {
+                    interrupted?;
+                    return Ok(Exit::Interrupted);
+                }
+            }
+        }
+    }
+
+    async fn read(&self, queue: &Queue, clock: &dyn Clock) -> anyhow::Result<StatusView> {
+        let only = match &self.batch {
+            Some(name) => Some(find_batch(queue, name).await?),
+            None => None,
+        };
+        let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("the daemon's lock cannot be read")?;
+        Ok(StatusView::read(queue, only, clock.now(), daemon).await?)
+    }
+}

@@ -1,0 +1,253 @@
+//! How it stands: what is done, what binds each lane, and what waits for a person. The deciding part, pure but for
+//! one reading; `status_text.rs` and `status_json.rs` put it into words.
+
+use super::words::several;
+use crate::domain::{JobState, Lane, Timestamp};
+use crate::queue::{BatchStage, BatchView, LaneView, Queue, QueueError, StateCounts};
+
+/// Everything that a status says.
+#[derive(Debug, Clone)]
+pub struct StatusView {
+    /// When it was read.
+    pub now: Timestamp,
+    /// What the daemon says of itself; nothing where none is running.
+    pub daemon: Option<String>,
+    /// The batch it is about; nothing where it is about all.
+    pub only: Option<BatchView>,
+    /// The batches, the oldest first.
+    pub batches: Vec<BatchView>,
+    /// The lanes.
+    pub lanes: Vec<LaneView>,
+}
+
+/// How it stands, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// There is no job.
+    Empty,
+    /// Jobs are left and a daemon is at work.
+    Running,
+    /// Jobs are left and no daemon is running.
+    Stopped,
+    /// Jobs are left, and all of them wait for a person.
+    Waiting,
+    /// Every job has ended.
+    Finished,
+}
+
+impl Health {
+    /// The word, in text and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Waiting => "waiting",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+/// What keeps a lane from going faster.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Binding {
+    /// A person paused it.
+    Paused,
+    /// It is in trouble, and probes.
+    Blocked,
+    /// Nothing is sent before its ledger was read.
+    Unlisted,
+    /// Its very first export goes alone.
+    FirstExport,
+    /// The rate that throttles taught it.
+    LearnedRate(f64),
+    /// The rate and the cap of the settings.
+    Settings,
+    /// Nothing is queued.
+    Idle,
+}
+
+impl Binding {
+    /// Its name in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::Blocked => "blocked",
+            Self::Unlisted => "unlisted",
+            Self::FirstExport => "first_export",
+            Self::LearnedRate(_) => "learned_rate",
+            Self::Settings => "settings",
+            Self::Idle => "idle",
+        }
+    }
+}
+
+/// What waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// Its name in JSON.
+    pub kind: &'static str,
+    /// It in words.
+    pub text: String,
+    /// A command that helps; nothing where none does.
+    pub command: Option<String>,
+}
+
+impl StatusView {
+    /// Reads how it stands at `now`; with a batch, that one alone.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn read(
+        queue: &Queue,
+        only: Option<BatchView>,
+        now: Timestamp,
+        daemon: Option<String>,
+    ) -> Result<Self, QueueError> {
+        let batches = match &only {
+            Some(batch) => vec![batch.clone()],
+            None => queue.batches().await?,
+        };
+        let lanes = queue.lanes(only.as_ref().map(|batch| batch.id)).await?;
+        Ok(Self { now, daemon, only, batches, lanes })
+    }
+
+    /// The jobs that it is about. One that several batches share counts once.
+    #[must_use]
+    pub fn jobs(&self) -> StateCounts {
+        match &self.only {
+            Some(batch) => batch.jobs.plus(&batch.shared),
+            None => self.batches.iter().fold(StateCounts::default(), |sum, batch| sum.plus(&batch.jobs)),
+        }
+    }
+
+    /// How it stands, in a word.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let jobs = self.jobs();
+        match jobs.live() {
+            0 if jobs.total() == 0 => Health::Empty,
+            0 => Health::Finished,
+            _ if self.daemon.is_none() => Health::Stopped,
+            live if live == jobs.of(JobState::NeedsReview) => Health::Waiting,
+            _ => Health::Running,
+        }
+    }
+
+    /// What waits for a person, the most pressing first.
+    #[must_use]
+    pub fn needs(&self) -> Vec<Need> {
+        let mut needs = Vec::new();
+        let batch = self.only.as_ref().map(|batch| format!(" --batch {}", quoted(batch.name.as_str())));
+        let batch = batch.unwrap_or_default();
+        let jobs = self.jobs();
+        if self.health() == Health::Stopped {
+            needs.push(Need {
+                kind: "no_daemon",
+                text: format!("{} left, and no daemon is running", several(jobs.live(), "job")),
+                command: Some("snapferry daemon".to_owned()),
+            });
+        }
+        needs.extend(self.lanes.iter().filter_map(blocked_lane));
+        let review = jobs.of(JobState::NeedsReview);
+        if review > 0 {
+            needs.push(Need {
+                kind: "review",
+                text: format!("a decision is needed on {} (snapferry resolve JOB)", several(review, "job")),
+                command: Some(format!("snapferry jobs --state needs_review{batch}")),
+            });
+        }
+        let failed = jobs.of(JobState::Failed);
+        if failed > 0 {
+            needs.push(Need {
+                kind: "failed",
+                text: format!("{} failed (snapferry retry tries them again)", several(failed, "job")),
+                command: Some(format!("snapferry jobs --state failed{batch}")),
+            });
+        }
+        needs.extend(self.lanes.iter().filter_map(paused_lane));
+        needs.extend(self.batches.iter().filter_map(paused_batch));
+        needs
+    }
+}
+
+/// What keeps a lane from going faster: its own pause and trouble first.
+#[must_use]
+pub fn bindings(lane: &LaneView) -> Vec<Binding> {
+    let mut all = Vec::new();
+    if lane.paused.is_some() {
+        all.push(Binding::Paused);
+    }
+    if lane.blocked.is_some() {
+        all.push(Binding::Blocked);
+    }
+    if all.is_empty() {
+        all.push(match lane.learned_rate {
+            _ if lane.jobs.of(JobState::Queued) == 0 => Binding::Idle,
+            _ if lane.listed_at.is_none() => Binding::Unlisted,
+            _ if !lane.proven => Binding::FirstExport,
+            Some(rate) => Binding::LearnedRate(rate),
+            None => Binding::Settings,
+        });
+    }
+    all
+}
+
+/// How many of a batch's jobs have ended, and how many there are; those that it shares are among them.
+pub(super) fn progress(batch: &BatchView) -> (u64, u64) {
+    let jobs = batch.jobs.plus(&batch.shared);
+    (jobs.total() - jobs.live(), jobs.total())
+}
+
+/// Whether nothing of a batch is left to do.
+pub(super) fn has_ended(batch: &BatchView) -> bool {
+    let (done, all) = progress(batch);
+    done == all && batch.stage == BatchStage::Sealed
+}
+
+fn blocked_lane(lane: &LaneView) -> Option<Need> {
+    let blocked = lane.blocked.as_ref().filter(|_| lane.jobs.live() > 0)?;
+    Some(Need {
+        kind: "blocked",
+        text: format!("lane {} is blocked ({}); it goes on by itself once that is put right", lane.lane, blocked.code),
+        command: Some("snapferry doctor".to_owned()),
+    })
+}
+
+fn paused_lane(lane: &LaneView) -> Option<Need> {
+    let _ = lane.paused.as_ref().filter(|_| lane.jobs.of(JobState::Queued) > 0)?;
+    let Lane { account, region } = &lane.lane;
+    Some(Need {
+        kind: "paused_lane",
+        text: format!("lane {} is paused", lane.lane),
+        command: Some(format!("snapferry resume --account {account} --region {region}")),
+    })
+}
+
+fn paused_batch(batch: &BatchView) -> Option<Need> {
+    let _ = batch.paused.as_ref().filter(|_| batch.jobs.of(JobState::Queued) > 0)?;
+    Some(Need {
+        kind: "paused_batch",
+        text: format!("batch {} is paused", batch.name),
+        command: Some(format!("snapferry resume --batch {}", quoted(batch.name.as_str()))),
+    })
+}
+
+/// A name as a shell takes it.
+fn quoted(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '+' | ',');
+    if name.chars().all(plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_survives_the_shell() {
+        assert_eq!(quoted("fleet-2026.csv"), "fleet-2026.csv");
+        assert_eq!(quoted("Bob's fleet"), r"'Bob'\''s fleet'");
+    }
+}

@@ -1,0 +1,172 @@
+//! The status for programs. The names are stable: members are added, never renamed or taken away. Times are RFC 3339
+//! in UTC; what is not known is null. docs/json.md describes them.
+
+use super::look::Colour;
+use super::members::time;
+use super::status::{Binding, StatusView, bindings, progress};
+use super::status_text::sentence;
+use crate::domain::{JobState, Lane};
+use crate::queue::{BatchStage, BatchView, LaneView, Pause, StateCounts};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+/// A status as one JSON value, on a single line or on several.
+#[must_use]
+pub fn status_json(view: &StatusView) -> impl Serialize + '_ {
+    let jobs = view.jobs();
+    Status {
+        now: view.now.to_string(),
+        health: view.health().as_str(),
+        summary: sentence(view, Colour::Plain),
+        daemon: view.daemon.as_deref(),
+        total: jobs.total(),
+        done: jobs.total() - jobs.live(),
+        jobs: States(jobs),
+        batches: view.batches.iter().map(batch).collect(),
+        lanes: view.lanes.iter().map(lane).collect(),
+        needs: view
+            .needs()
+            .into_iter()
+            .map(|need| Need { kind: need.kind, text: need.text, command: need.command })
+            .collect(),
+    }
+}
+
+#[derive(Serialize)]
+struct Status<'a> {
+    now: String,
+    health: &'static str,
+    summary: String,
+    daemon: Option<&'a str>,
+    total: u64,
+    done: u64,
+    jobs: States,
+    batches: Vec<Batch<'a>>,
+    lanes: Vec<LaneEntry<'a>>,
+    needs: Vec<Need>,
+}
+
+#[derive(Serialize)]
+struct Batch<'a> {
+    name: &'a str,
+    source: &'a str,
+    state: &'static str,
+    created_at: String,
+    sealed_at: Option<String>,
+    rows: Rows,
+    total: u64,
+    done: u64,
+    jobs: States,
+    shared_jobs: States,
+    paused: Option<Paused<'a>>,
+}
+
+#[derive(Serialize)]
+struct Rows {
+    read: u64,
+    new: u64,
+    live: u64,
+    repeated: u64,
+    rejected: u64,
+}
+
+#[derive(Serialize)]
+struct LaneEntry<'a> {
+    account: &'a str,
+    region: &'static str,
+    account_number: Option<&'a str>,
+    jobs: States,
+    copies_in_flight: u64,
+    bound_by: Vec<&'static str>,
+    learned_rate: Option<f64>,
+    first_export_accepted: bool,
+    listed_at: Option<String>,
+    blocked: Option<BlockedEntry<'a>>,
+    paused: Option<Paused<'a>>,
+}
+
+#[derive(Serialize)]
+struct BlockedEntry<'a> {
+    since: String,
+    code: &'a str,
+    message: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Paused<'a> {
+    since: String,
+    by: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Need {
+    kind: &'static str,
+    text: String,
+    command: Option<String>,
+}
+
+/// An object with a number for each state, those with none included.
+struct States(StateCounts);
+
+impl Serialize for States {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(JobState::ALL.len()))?;
+        for (state, count) in self.0.iter() {
+            map.serialize_entry(state.as_str(), &count)?;
+        }
+        map.end()
+    }
+}
+
+fn batch(batch: &BatchView) -> Batch<'_> {
+    let (done, total) = progress(batch);
+    let rows = &batch.rows;
+    Batch {
+        name: batch.name.as_str(),
+        source: &batch.source,
+        state: match batch.stage {
+            BatchStage::Loading => "loading",
+            BatchStage::Sealed => "sealed",
+        },
+        created_at: batch.created_at.to_string(),
+        sealed_at: time(batch.sealed_at),
+        rows: Rows {
+            read: rows.read,
+            new: rows.new,
+            live: rows.live,
+            repeated: rows.repeated,
+            rejected: rows.rejected,
+        },
+        total,
+        done,
+        jobs: States(batch.jobs.clone()),
+        shared_jobs: States(batch.shared.clone()),
+        paused: batch.paused.as_ref().map(paused),
+    }
+}
+
+fn lane(view: &LaneView) -> LaneEntry<'_> {
+    let Lane { account, region } = &view.lane;
+    let in_flight = [JobState::Submitting, JobState::Exporting, JobState::Unknown];
+    LaneEntry {
+        account: account.as_str(),
+        region: region.as_str(),
+        account_number: view.account_number.as_ref().map(crate::domain::AccountNumber::as_str),
+        jobs: States(view.jobs.clone()),
+        copies_in_flight: in_flight.iter().map(|state| view.copies.of(*state)).sum(),
+        bound_by: bindings(view).into_iter().map(Binding::as_str).collect(),
+        learned_rate: view.learned_rate,
+        first_export_accepted: view.proven,
+        listed_at: time(view.listed_at),
+        blocked: view.blocked.as_ref().map(|blocked| BlockedEntry {
+            since: blocked.since.to_string(),
+            code: blocked.code.as_str(),
+            message: blocked.message.as_deref(),
+        }),
+        paused: view.paused.as_ref().map(paused),
+    }
+}
+
+fn paused(pause: &Pause) -> Paused<'_> {
+    Paused { since: pause.since.to_string(), by: pause.by.as_deref() }
+}

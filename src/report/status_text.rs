@@ -1,0 +1,159 @@
+//! The status for people: a sentence, then the batches, the lanes, and what waits for a person.
+
+use super::bar::bar;
+use super::look::{Colour, Look, Paint};
+use super::status::{Binding, Health, StatusView, bindings, has_ended, progress};
+use super::words::{ago, by_state, grouped, one_line, percent, several, span, trouble};
+use crate::domain::{JobState, Timestamp};
+use crate::queue::{BatchStage, BatchView, LaneView, Pause};
+
+/// Batches that have ended are named only as far back as this; `--json` and `--batch` have them all.
+const ENDED_SHOWN: usize = 3;
+
+/// What a pipe is taken for where a width is needed.
+const USUAL_WIDTH: u16 = 80;
+
+/// The longest bar that is still read at a glance.
+const LONGEST_BAR: u16 = 60;
+
+/// A status as text; it ends with a line end.
+#[must_use]
+pub fn status_text(view: &StatusView, look: Look) -> String {
+    let width = look.width.unwrap_or(USUAL_WIDTH);
+    let mut lines = vec![sentence(view, look.colour)];
+    if let Some(daemon) = &view.daemon {
+        lines.push(look.colour.paint(Paint::Faint, format!("daemon: {}", one_line(daemon))));
+    }
+    let hidden = match view.only {
+        Some(_) => 0,
+        None => view.batches.iter().filter(|batch| has_ended(batch)).count().saturating_sub(ENDED_SHOWN),
+    };
+    if !view.batches.is_empty() {
+        title(&mut lines, look.colour, "BATCHES");
+        let mut ended = 0;
+        for one in &view.batches {
+            ended += usize::from(has_ended(one));
+            if !has_ended(one) || ended > hidden {
+                batch(&mut lines, one, view.now, width, look.colour);
+            }
+        }
+        if hidden > 0 {
+            lines.push(format!("and {hidden} more that have ended (--json has all)"));
+        }
+    }
+    if !view.lanes.is_empty() {
+        title(&mut lines, look.colour, "LANES");
+        for one in &view.lanes {
+            lane(&mut lines, one, view.now, look.colour);
+        }
+    }
+    let needs = view.needs();
+    if !needs.is_empty() {
+        title(&mut lines, look.colour, "NEEDS YOU");
+        for need in needs {
+            lines.push(format!("- {}", need.text));
+            if let Some(command) = need.command {
+                lines.push(format!("    {command}"));
+            }
+        }
+    }
+    look.lay_out(lines)
+}
+
+/// How it stands, in one sentence.
+pub(super) fn sentence(view: &StatusView, colour: Colour) -> String {
+    let jobs = view.jobs();
+    let health = view.health();
+    if health == Health::Empty {
+        return "empty: no jobs yet; snapferry enqueue FILE brings them in".to_owned();
+    }
+    let done = jobs.total() - jobs.live();
+    let paint = match health {
+        Health::Running | Health::Finished => Paint::Good,
+        Health::Stopped | Health::Waiting | Health::Empty => Paint::Care,
+    };
+    let failed = match jobs.of(JobState::Failed) {
+        0 => String::new(),
+        failed => format!(", {} failed", grouped(failed)),
+    };
+    let needs = match view.needs().len() {
+        0 => "nothing needs you".to_owned(),
+        1 => "1 thing needs you".to_owned(),
+        more => format!("{more} things need you"),
+    };
+    format!(
+        "{}: {} of {} done{failed}; {needs}",
+        colour.paint(paint, health.as_str()),
+        grouped(done),
+        several(jobs.total(), "job")
+    )
+}
+
+fn title(lines: &mut Vec<String>, colour: Colour, text: &str) {
+    lines.push(String::new());
+    lines.push(colour.paint(Paint::Title, text));
+}
+
+fn batch(lines: &mut Vec<String>, batch: &BatchView, now: Timestamp, width: u16, colour: Colour) {
+    let (done, all) = progress(batch);
+    let source = if batch.source == "-" { "standard input" } else { &batch.source };
+    let origin = format!("{} from {}", ago(now, batch.created_at), one_line(source));
+    if batch.stage == BatchStage::Loading {
+        lines.push(format!("{}  loading, begun {origin}", batch.name));
+        return;
+    }
+    lines.push(format!(
+        "{}  {} of {} done ({} %), {origin}",
+        batch.name,
+        grouped(done),
+        several(all, "job"),
+        percent(done, all)
+    ));
+    let jobs = batch.jobs.plus(&batch.shared);
+    lines.push(format!("  {}", bar(&jobs, width.saturating_sub(4).min(LONGEST_BAR), colour)));
+    lines.push(format!("  {}", by_state(&jobs)));
+    let rows = &batch.rows;
+    if rows.read != rows.new {
+        let parts = [
+            (rows.new, "new"),
+            (rows.live, "of other batches"),
+            (rows.repeated, "repeated"),
+            (rows.rejected, "rejected"),
+        ];
+        let parts = parts.iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<String> = parts.map(|(count, what)| format!("{} {what}", grouped(*count))).collect();
+        lines.push(format!("  {}: {}", several(rows.read, "row"), parts.join(", ")));
+    }
+    if let Some(pause) = &batch.paused {
+        lines.push(format!("  {}", paused(pause, now, colour)));
+    }
+}
+
+fn lane(lines: &mut Vec<String>, lane: &LaneView, now: Timestamp, colour: Colour) {
+    let number = lane.account_number.as_ref().map(|number| format!(" ({number})")).unwrap_or_default();
+    lines.push(format!("{}{number}  {}", lane.lane, by_state(&lane.jobs)));
+    for binding in bindings(lane) {
+        let text = match binding {
+            Binding::Paused => lane.paused.as_ref().map(|pause| paused(pause, now, colour)),
+            Binding::Blocked => lane.blocked.as_ref().map(|blocked| {
+                let why = trouble(Some(blocked.code.as_str()), blocked.message.as_deref()).unwrap_or_default();
+                let since = span(now.since(blocked.since));
+                format!("{} for {since}: {why}; it tries again by itself", colour.paint(Paint::Bad, "blocked"))
+            }),
+            Binding::Unlisted => Some("nothing is sent before its ledger was read".to_owned()),
+            Binding::FirstExport => Some("its first export goes alone".to_owned()),
+            Binding::LearnedRate(rate) => Some(format!("at its learned rate of {rate:.1} exports a second")),
+            Binding::Settings => Some("at the rate and the cap of the settings".to_owned()),
+            Binding::Idle => Some(match lane.jobs.live() {
+                0 => "nothing to do".to_owned(),
+                _ => "nothing left to send".to_owned(),
+            }),
+        };
+        lines.extend(text.map(|text| format!("  {text}")));
+    }
+}
+
+fn paused(pause: &Pause, now: Timestamp, colour: Colour) -> String {
+    let by = pause.by.as_deref().map(|by| format!(" by {}", one_line(by))).unwrap_or_default();
+    format!("{}{by} {}", colour.paint(Paint::Care, "paused"), ago(now, pause.since))
+}

@@ -1,0 +1,115 @@
+//! Numbers, spans and messages as people read them.
+
+use crate::domain::Timestamp;
+use crate::queue::StateCounts;
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// A number in groups of three digits.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 job`, `2,000 jobs`.
+pub(super) fn several(number: u64, one: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {one}{ending}", grouped(number))
+}
+
+/// The states that have something in them, each with its number; `none` where there is nothing.
+pub(super) fn by_state(counts: &StateCounts) -> String {
+    let mut text = String::new();
+    for (state, count) in counts.iter().filter(|(_, count)| *count > 0) {
+        let gap = if text.is_empty() { "" } else { ", " };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{gap}{} {state}", grouped(count));
+    }
+    if text.is_empty() { "none".to_owned() } else { text }
+}
+
+/// A span in its two largest units.
+pub(super) fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    let two = |large: u64, name: &str, small: u64, small_name: &str| {
+        if small == 0 { format!("{large} {name}") } else { format!("{large} {name} {small} {small_name}") }
+    };
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => two(minutes, "min", seconds % 60, "s"),
+        3600..86_400 => two(hours, "h", minutes % 60, "min"),
+        _ => two(days, "d", hours % 24, "h"),
+    }
+}
+
+/// A span of less than a minute to the hundredth of a second.
+pub(super) fn fine_span(exact: Duration) -> String {
+    if exact < Duration::from_mins(1) { format!("{:.2} s", exact.as_secs_f64()) } else { span(exact) }
+}
+
+/// How long ago `at` was.
+pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
+    format!("{} ago", span(now.since(at)))
+}
+
+/// A share in whole percent; 100 only where it is all.
+pub(super) fn percent(part: u64, whole: u64) -> u64 {
+    let exact = u128::from(part) * 100 / u128::from(whole.max(1));
+    u64::try_from(exact).unwrap_or(100)
+}
+
+/// A text of foreign origin on one line: no control character of it reaches a terminal.
+pub(super) fn one_line(text: &str) -> Cow<'_, str> {
+    if text.chars().any(char::is_control) {
+        Cow::Owned(text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// A code with its message.
+pub(super) fn trouble(code: Option<&str>, message: Option<&str>) -> Option<String> {
+    match (code, message.filter(|message| !message.is_empty())) {
+        (Some(code), Some(message)) => Some(format!("{code}: {}", one_line(message))),
+        (Some(one), None) | (None, Some(one)) => Some(one_line(one).into_owned()),
+        (None, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        let texts: Vec<String> = [0, 12, 999, 1000, 1_234_567].into_iter().map(grouped).collect();
+        assert_eq!(texts, ["0", "12", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn spans_have_two_units() {
+        let texts: Vec<String> =
+            [0, 59, 60, 61, 3600, 7260, 86_400, 190_800].map(|s| span(Duration::from_secs(s))).into();
+        assert_eq!(texts, ["0 s", "59 s", "1 min", "1 min 1 s", "1 h", "2 h 1 min", "1 d", "2 d 5 h"]);
+    }
+
+    #[test]
+    fn only_all_of_it_is_a_hundred_percent() {
+        assert_eq!((percent(999_999, 1_000_000), percent(5, 5), percent(0, 0)), (99, 100, 0));
+        assert_eq!(percent(u64::MAX, u64::MAX), 100);
+    }
+
+    #[test]
+    fn no_escape_sequence_gets_through() {
+        assert_eq!(one_line("a\u{1b}[2Jb\nc"), "a [2Jb c");
+    }
+}

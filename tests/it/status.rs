@@ -1,0 +1,503 @@
+//! How it stands.
+
+use crate::stored::{Command, Line, NOW, Stored};
+use clap::Parser;
+use snapferry::cli::{Exit, Screen};
+use snapferry::clock::ManualClock;
+use snapferry::domain::Timestamp;
+use snapferry::queue::{DatabaseLock, Held};
+use snapferry::report::{Colour, Look};
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_status_says_how_it_stands_and_what_waits_for_a_person() {
+    let stored = Stored::story().await;
+    insta::assert_snapshot!(stored.run(&["status"]).await.done(), @"
+    stopped: 4 of 9 jobs done, 1 failed; 6 things need you
+
+    BATCHES
+    fleet  3 of 7 jobs done (42 %), 10 min ago from fleet.csv
+      [#################xxxxxxxx????????>>>>>>>>...................]
+      2 queued, 1 exporting, 1 needs_review, 2 succeeded, 1 failed
+      9 rows: 7 new, 1 repeated, 1 rejected
+    second wave  1 of 3 jobs done (33 %), 6 min 40 s ago from standard input
+      [xxxxxxxxxxxxxxxxxxxx>>>>>>>>>>>>>>>>>>>>....................]
+      1 queued, 1 exporting, 1 cancelled
+      3 rows: 2 new, 1 of other batches
+      paused by bob 6 min 30 s ago
+    third  loading, begun 3 min 20 s ago from third.csv
+
+    LANES
+    default/eu-west-1 (123456789012)  1 queued, 1 exporting, 1 needs_review, 2 succeeded, 1 failed
+      at its learned rate of 0.8 exports a second
+    prod/us-east-1 (999999999999)  1 queued
+      blocked for 5 min: ExpiredToken: The security token included in the request is expired; it tries again by itself
+    prod/us-west-2  1 queued, 1 cancelled
+      paused by alice 9 min ago
+
+    NEEDS YOU
+    - 5 jobs left, and no daemon is running
+        snapferry daemon
+    - lane prod/us-east-1 is blocked (ExpiredToken); it goes on by itself once that is put right
+        snapferry doctor
+    - a decision is needed on 1 job (snapferry resolve JOB)
+        snapferry jobs --state needs_review
+    - 1 job failed (snapferry retry tries them again)
+        snapferry jobs --state failed
+    - lane prod/us-west-2 is paused
+        snapferry resume --account prod --region us-west-2
+    - batch second wave is paused
+        snapferry resume --batch 'second wave'
+    ");
+    let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "pid 812, daemon").expect("a lock");
+    let narrow = stored.run_wide(&["status"], 60).await.done();
+    assert!(narrow.lines().all(|line| line.len() <= 60), "{narrow}");
+    insta::assert_snapshot!(narrow, @"
+    running: 4 of 9 jobs done, 1 failed; 5 things need you
+    daemon: pid 812, daemon
+
+    BATCHES
+    fleet  3 of 7 jobs done (42 %), 10 min ago from fleet.csv
+      [################xxxxxxxx????????>>>>>>>>................]
+      2 queued, 1 exporting, 1 needs_review, 2 succeeded, 1
+        failed
+      9 rows: 7 new, 1 repeated, 1 rejected
+    second wave  1 of 3 jobs done (33 %), 6 min 40 s ago from
+      standard input
+      [xxxxxxxxxxxxxxxxxx>>>>>>>>>>>>>>>>>>....................]
+      1 queued, 1 exporting, 1 cancelled
+      3 rows: 2 new, 1 of other batches
+      paused by bob 6 min 30 s ago
+    third  loading, begun 3 min 20 s ago from third.csv
+
+    LANES
+    default/eu-west-1 (123456789012)  1 queued, 1 exporting, 1
+      needs_review, 2 succeeded, 1 failed
+      at its learned rate of 0.8 exports a second
+    prod/us-east-1 (999999999999)  1 queued
+      blocked for 5 min: ExpiredToken: The security token
+        included in the request is expired; it tries again by
+        itself
+    prod/us-west-2  1 queued, 1 cancelled
+      paused by alice 9 min ago
+
+    NEEDS YOU
+    - lane prod/us-east-1 is blocked (ExpiredToken); it goes on
+      by itself once that is put right
+        snapferry doctor
+    - a decision is needed on 1 job (snapferry resolve JOB)
+        snapferry jobs --state needs_review
+    - 1 job failed (snapferry retry tries them again)
+        snapferry jobs --state failed
+    - lane prod/us-west-2 is paused
+        snapferry resume --account prod --region us-west-2
+    - batch second wave is paused
+        snapferry resume --batch 'second wave'
+    ");
+}
+
+#[tokio::test]
+async fn a_status_of_a_batch_is_of_its_jobs_and_lanes_alone() {
+    let stored = Stored::story().await;
+    insta::assert_snapshot!(stored.run(&["status", "--batch", "second wave"]).await.done(), @"
+    stopped: 1 of 3 jobs done; 3 things need you
+
+    BATCHES
+    second wave  1 of 3 jobs done (33 %), 6 min 40 s ago from standard input
+      [xxxxxxxxxxxxxxxxxxxx>>>>>>>>>>>>>>>>>>>>....................]
+      1 queued, 1 exporting, 1 cancelled
+      3 rows: 2 new, 1 of other batches
+      paused by bob 6 min 30 s ago
+
+    LANES
+    default/eu-west-1 (123456789012)  1 exporting
+      nothing left to send
+    prod/us-west-2  1 queued, 1 cancelled
+      paused by alice 9 min ago
+
+    NEEDS YOU
+    - 2 jobs left, and no daemon is running
+        snapferry daemon
+    - lane prod/us-west-2 is paused
+        snapferry resume --account prod --region us-west-2
+    - batch second wave is paused
+        snapferry resume --batch 'second wave'
+    ");
+    assert_eq!(
+        stored.run(&["status", "--batch", "second"]).await.refused(),
+        "there is no batch \"second\"; did you mean \"second wave\"?"
+    );
+}
+
+#[tokio::test]
+async fn nothing_and_all_done_are_told_apart() {
+    let empty = Stored::empty().await;
+    insta::assert_snapshot!(empty.run(&["status"]).await.done(), @"empty: no jobs yet; snapferry enqueue FILE brings them in");
+    let stored = Stored::many(3).await;
+    stored.sql("UPDATE jobs SET state = 'succeeded', finished_at = 1795456900000, destination_id = 'ami-1'").await;
+    insta::assert_snapshot!(stored.run(&["status"]).await.done(), @"
+    finished: 3 of 3 jobs done; nothing needs you
+
+    BATCHES
+    many  3 of 3 jobs done (100 %), 10 min ago from many.csv
+      [############################################################]
+      3 succeeded
+
+    LANES
+    default/eu-west-1  3 succeeded
+      nothing to do
+    ");
+}
+
+#[tokio::test]
+async fn batches_that_ended_long_ago_stay_out_of_the_way() {
+    let stored = Stored::empty().await;
+    for number in 1..=7 {
+        stored
+            .sql(&format!(
+                "INSERT INTO batches (name, source, state, created_at) VALUES ('b{number}', '-', 'sealed', 1795456800000)"
+            ))
+            .await;
+    }
+    let text = stored.run(&["status"]).await.done();
+    assert!(text.contains("and 4 more that have ended (--json has all)"), "{text}");
+    assert!(!text.contains("b4  ") && text.contains("b5  "), "{text}");
+}
+
+#[tokio::test]
+async fn colours_come_only_when_asked_for() {
+    let stored = Stored::story().await;
+    let plain = stored.run(&["status"]).await.done();
+    assert!(!plain.contains('\u{1b}'));
+    let painted = stored.run_on(&["status"], Look { width: None, colour: Colour::Ansi }).await.done();
+    assert!(painted.contains("\u{1b}[31mblocked\u{1b}[0m"), "{painted}");
+    let mut stripped = painted;
+    for code in ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m", "\u{1b}[36m"] {
+        stripped = stripped.replace(code, "");
+    }
+    assert_eq!(stripped, plain);
+}
+
+#[tokio::test]
+#[expect(clippy::too_many_lines, reason = "most of them are the snapshot")]
+async fn json_has_it_all_under_stable_names() {
+    let stored = Stored::story().await;
+    let json = stored.run(&["status", "--json"]).await.done();
+    crate::documented(&serde_json::from_str(&json).expect("an object"));
+    insta::assert_snapshot!(json, @r#"
+    {
+      "now": "2026-11-23T18:10:00Z",
+      "health": "stopped",
+      "summary": "stopped: 4 of 9 jobs done, 1 failed; 6 things need you",
+      "daemon": null,
+      "total": 9,
+      "done": 4,
+      "jobs": {
+        "queued": 3,
+        "submitting": 0,
+        "exporting": 1,
+        "unknown": 0,
+        "needs_review": 1,
+        "succeeded": 2,
+        "failed": 1,
+        "cancelled": 1
+      },
+      "batches": [
+        {
+          "name": "fleet",
+          "source": "fleet.csv",
+          "state": "sealed",
+          "created_at": "2026-11-23T18:00:00Z",
+          "sealed_at": "2026-11-23T18:00:01Z",
+          "rows": {
+            "read": 9,
+            "new": 7,
+            "live": 0,
+            "repeated": 1,
+            "rejected": 1
+          },
+          "total": 7,
+          "done": 3,
+          "jobs": {
+            "queued": 2,
+            "submitting": 0,
+            "exporting": 1,
+            "unknown": 0,
+            "needs_review": 1,
+            "succeeded": 2,
+            "failed": 1,
+            "cancelled": 0
+          },
+          "shared_jobs": {
+            "queued": 0,
+            "submitting": 0,
+            "exporting": 0,
+            "unknown": 0,
+            "needs_review": 0,
+            "succeeded": 0,
+            "failed": 0,
+            "cancelled": 0
+          },
+          "paused": null
+        },
+        {
+          "name": "second wave",
+          "source": "-",
+          "state": "sealed",
+          "created_at": "2026-11-23T18:03:20Z",
+          "sealed_at": "2026-11-23T18:03:21Z",
+          "rows": {
+            "read": 3,
+            "new": 2,
+            "live": 1,
+            "repeated": 0,
+            "rejected": 0
+          },
+          "total": 3,
+          "done": 1,
+          "jobs": {
+            "queued": 1,
+            "submitting": 0,
+            "exporting": 0,
+            "unknown": 0,
+            "needs_review": 0,
+            "succeeded": 0,
+            "failed": 0,
+            "cancelled": 1
+          },
+          "shared_jobs": {
+            "queued": 0,
+            "submitting": 0,
+            "exporting": 1,
+            "unknown": 0,
+            "needs_review": 0,
+            "succeeded": 0,
+            "failed": 0,
+            "cancelled": 0
+          },
+          "paused": {
+            "since": "2026-11-23T18:03:30Z",
+            "by": "bob"
+          }
+        },
+        {
+          "name": "third",
+          "source": "third.csv",
+          "state": "loading",
+          "created_at": "2026-11-23T18:06:40Z",
+          "sealed_at": null,
+          "rows": {
+            "read": 0,
+            "new": 0,
+            "live": 0,
+            "repeated": 0,
+            "rejected": 0
+          },
+          "total": 0,
+          "done": 0,
+          "jobs": {
+            "queued": 0,
+            "submitting": 0,
+            "exporting": 0,
+            "unknown": 0,
+            "needs_review": 0,
+            "succeeded": 0,
+            "failed": 0,
+            "cancelled": 0
+          },
+          "shared_jobs": {
+            "queued": 0,
+            "submitting": 0,
+            "exporting": 0,
+            "unknown": 0,
+            "needs_review": 0,
+            "succeeded": 0,
+            "failed": 0,
+            "cancelled": 0
+          },
+          "paused": null
+        }
+      ],
+      "lanes": [
+        {
+          "account": "default",
+          "region": "eu-west-1",
+          "account_number": "123456789012",
+          "jobs": {
+            "queued": 1,
+            "submitting": 0,
+            "exporting": 1,
+            "unknown": 0,
+            "needs_review": 1,
+            "succeeded": 2,
+            "failed": 1,
+            "cancelled": 0
+          },
+          "copies_in_flight": 3,
+          "bound_by": [
+            "learned_rate"
+          ],
+          "learned_rate": 0.8,
+          "first_export_accepted": true,
+          "listed_at": "2026-11-23T18:00:00Z",
+          "blocked": null,
+          "paused": null
+        },
+        {
+          "account": "prod",
+          "region": "us-east-1",
+          "account_number": "999999999999",
+          "jobs": {
+            "queued": 1,
+            "submitting": 0,
+            "exporting": 0,
+            "unknown": 0,
+            "needs_review": 0,
+            "succeeded": 0,
+            "failed": 0,
+            "cancelled": 0
+          },
+          "copies_in_flight": 0,
+          "bound_by": [
+            "blocked"
+          ],
+          "learned_rate": null,
+          "first_export_accepted": true,
+          "listed_at": "2026-11-23T18:00:00Z",
+          "blocked": {
+            "since": "2026-11-23T18:05:00Z",
+            "code": "ExpiredToken",
+            "message": "The security token included in the request is expired"
+          },
+          "paused": null
+        },
+        {
+          "account": "prod",
+          "region": "us-west-2",
+          "account_number": null,
+          "jobs": {
+            "queued": 1,
+            "submitting": 0,
+            "exporting": 0,
+            "unknown": 0,
+            "needs_review": 0,
+            "succeeded": 0,
+            "failed": 0,
+            "cancelled": 1
+          },
+          "copies_in_flight": 0,
+          "bound_by": [
+            "paused"
+          ],
+          "learned_rate": null,
+          "first_export_accepted": false,
+          "listed_at": null,
+          "blocked": null,
+          "paused": {
+            "since": "2026-11-23T18:01:00Z",
+            "by": "alice"
+          }
+        }
+      ],
+      "needs": [
+        {
+          "kind": "no_daemon",
+          "text": "5 jobs left, and no daemon is running",
+          "command": "snapferry daemon"
+        },
+        {
+          "kind": "blocked",
+          "text": "lane prod/us-east-1 is blocked (ExpiredToken); it goes on by itself once that is put right",
+          "command": "snapferry doctor"
+        },
+        {
+          "kind": "review",
+          "text": "a decision is needed on 1 job (snapferry resolve JOB)",
+          "command": "snapferry jobs --state needs_review"
+        },
+        {
+          "kind": "failed",
+          "text": "1 job failed (snapferry retry tries them again)",
+          "command": "snapferry jobs --state failed"
+        },
+        {
+          "kind": "paused_lane",
+          "text": "lane prod/us-west-2 is paused",
+          "command": "snapferry resume --account prod --region us-west-2"
+        },
+        {
+          "kind": "paused_batch",
+          "text": "batch second wave is paused",
+          "command": "snapferry resume --batch 'second wave'"
+        }
+      ]
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_holder_is_seen_only_while_it_lives() {
+    let stored = Stored::empty().await;
+    let holder = || DatabaseLock::holder(stored.queue.path(), Held::Daemon).expect("a look");
+    assert_eq!(holder(), None);
+    let lock = DatabaseLock::take(stored.queue.path(), Held::Daemon, "pid 7, daemon").expect("a lock");
+    assert_eq!(holder().as_deref(), Some("pid 7, daemon"));
+    drop(lock);
+    assert_eq!(holder(), None);
+}
+
+/// Takes so many drawings, then is a pipe without a reader.
+struct Viewer {
+    drawings: usize,
+    seen: Vec<u8>,
+}
+
+impl std::io::Write for Viewer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.drawings == 0 {
+            return Err(std::io::ErrorKind::BrokenPipe.into());
+        }
+        self.seen.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.drawings -= 1;
+        Ok(())
+    }
+}
+
+async fn watched(line: &[&str], terminal: bool) -> String {
+    let stored = Stored::empty().await;
+    let command = Line::parse_from(std::iter::once("snapferry").chain(line.iter().copied())).command;
+    let Command::Status(args) = command else { panic!("a status") };
+    let clock = ManualClock::new(Timestamp::parse(NOW).expect("a time"));
+    let (mut out, mut notes) = (Viewer { drawings: 3, seen: Vec::new() }, Vec::new());
+    let screen = Screen { out: &mut out, notes: &mut notes, look: Look::default(), terminal };
+    let passing = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            clock.advance(Duration::from_secs(1));
+        }
+    };
+    tokio::select! {
+        exit = args.run(&stored.queue, &clock, screen) => assert_eq!(exit.expect("quiet"), Exit::Done),
+        () = passing => {}
+    }
+    String::from_utf8(out.seen).expect("UTF-8")
+}
+
+#[tokio::test]
+async fn watching_redraws_on_a_terminal_and_repeats_in_a_pipe() {
+    const EMPTY: &str = "empty: no jobs yet; snapferry enqueue FILE brings them in\n";
+    assert_eq!(watched(&["status", "--watch"], false).await, format!("{EMPTY}\n{EMPTY}\n{EMPTY}"));
+    let again = format!("\u{1b}[H{}\u{1b}[J", EMPTY.replace('\n', "\u{1b}[K\n"));
+    assert_eq!(watched(&["status", "--watch"], true).await, format!("\u{1b}[2J\u{1b}[H{EMPTY}{again}{again}"));
+    let lines = watched(&["status", "--watch", "--json"], true).await;
+    let times: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an object")["now"].clone())
+        .collect();
+    assert_eq!(times.len(), 3);
+    assert!(times.is_sorted_by(|a, b| a.as_str() < b.as_str()), "{times:?}");
+}
