@@ -31,14 +31,14 @@ async fn a_status_says_how_it_stands_and_what_waits_for_a_person() {
     default/eu-west-1 (123456789012)  1 queued, 1 exporting, 1 needs_review, 2 succeeded, 1 failed
       at its learned rate of 0.8 exports a second
     prod/us-east-1 (999999999999)  1 queued
-      blocked for 5 min: ExpiredToken: The security token included in the request is expired; it tries again by itself
+      blocked for 5 min: credentials: The security token included in the request is expired; it tries again by itself
     prod/us-west-2  1 queued, 1 cancelled
       paused by alice 9 min ago
 
     NEEDS YOU
     - 5 jobs left, and no daemon is running
         snapferry daemon
-    - lane prod/us-east-1 is blocked (ExpiredToken); it goes on by itself once that is put right
+    - lane prod/us-east-1 is blocked (credentials); it goes on by itself once that is put right
         snapferry doctor
     - a decision is needed on 1 job (snapferry resolve JOB)
         snapferry jobs --state needs_review
@@ -75,14 +75,14 @@ async fn a_status_says_how_it_stands_and_what_waits_for_a_person() {
       needs_review, 2 succeeded, 1 failed
       at its learned rate of 0.8 exports a second
     prod/us-east-1 (999999999999)  1 queued
-      blocked for 5 min: ExpiredToken: The security token
+      blocked for 5 min: credentials: The security token
         included in the request is expired; it tries again by
         itself
     prod/us-west-2  1 queued, 1 cancelled
       paused by alice 9 min ago
 
     NEEDS YOU
-    - lane prod/us-east-1 is blocked (ExpiredToken); it goes on
+    - lane prod/us-east-1 is blocked (credentials); it goes on
       by itself once that is put right
         snapferry doctor
     - a decision is needed on 1 job (snapferry resolve JOB)
@@ -366,7 +366,7 @@ async fn json_has_it_all_under_stable_names() {
           "listed_at": "2026-11-23T18:00:00Z",
           "blocked": {
             "since": "2026-11-23T18:05:00Z",
-            "code": "ExpiredToken",
+            "code": "credentials",
             "message": "The security token included in the request is expired"
           },
           "paused": null
@@ -407,7 +407,7 @@ async fn json_has_it_all_under_stable_names() {
         },
         {
           "kind": "blocked",
-          "text": "lane prod/us-east-1 is blocked (ExpiredToken); it goes on by itself once that is put right",
+          "text": "lane prod/us-east-1 is blocked (credentials); it goes on by itself once that is put right",
           "command": "snapferry doctor"
         },
         {

@@ -2,7 +2,7 @@
 INSERT INTO runs (id, began_at, pid, version) VALUES (1, 1795456800000, 812, '0.1.0');
 INSERT INTO lanes (id, account, region, account_number, proven, learned_rate, listed_at, blocked_at, blocked_code, blocked_message, paused_at, paused_by) VALUES
   (1, 'default', 'eu-west-1', '123456789012', 1, 0.8, 1795456800000, NULL, NULL, NULL, NULL, NULL),
-  (2, 'prod', 'us-east-1', '999999999999', 1, NULL, 1795456800000, 1795457100000, 'ExpiredToken', 'The security token included in the request is expired', NULL, NULL),
+  (2, 'prod', 'us-east-1', '999999999999', 1, NULL, 1795456800000, 1795457100000, 'credentials', 'The security token included in the request is expired', NULL, NULL),
   (3, 'prod', 'us-west-2', NULL, 0, NULL, NULL, NULL, NULL, NULL, 1795456860000, 'alice');
 INSERT INTO batches (id, name, source, state, created_at, sealed_at, rows_read, rows_new, rows_live, rows_repeated, rows_rejected, carried, paused_at, paused_by) VALUES
   (1, 'fleet', 'fleet.csv', 'sealed', 1795456800000, 1795456801000, 9, 7, 0, 1, 1, '["owner","note"]', NULL, NULL),
