@@ -37,7 +37,6 @@ impl Context {
         progress: MultiProgress,
         coloured: bool,
     ) -> anyhow::Result<Self> {
-        #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
         let env = std::env::vars_os()
             .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
             .collect();

@@ -57,7 +57,7 @@ struct Global {
     /// The settings file
     #[arg(long, global = true, value_name = "FILE", env = "SNAPFERRY_CONFIG", help_heading = "Global options")]
     config: Option<PathBuf>,
-    /// The database, as sqlite://PATH
+    /// The database, as `sqlite://PATH`
     #[arg(long, global = true, value_name = "URL", env = "SNAPFERRY_DATABASE", help_heading = "Global options")]
     database: Option<String>,
     /// How log lines are written

@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     const POLICY: RetryPolicy =
-        RetryPolicy { max_attempts: 5, initial: Duration::from_secs(1), max: Duration::from_secs(300) };
+        RetryPolicy { max_attempts: 5, initial: Duration::from_secs(1), max: Duration::from_mins(5) };
 
     #[test]
     fn the_bound_doubles_up_to_the_most() {

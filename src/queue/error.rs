@@ -102,7 +102,7 @@ impl From<sqlx::Error> for QueueError {
     }
 }
 
-/// SQLite's primary result code: the low byte of the extended one.
+/// The primary result code of the database: the low byte of the extended one.
 pub(super) fn primary_code(error: &sqlx::Error) -> Option<u32> {
     let sqlx::Error::Database(error) = error else { return None };
     error.code()?.parse::<u32>().ok().map(|code| code & 0xff)

@@ -250,10 +250,10 @@ impl Tracker {
         let jobs = self.queue.followed(due).await?;
         let mut later = Vec::new();
         for job in jobs.iter().filter(|job| job.state == JobState::Exporting) {
-            if job.record.is_none() && !self.has_record(job).await? {
-                if let Some(operation) = &job.operation {
-                    self.ask(operation, &job.snapshot).await?;
-                }
+            if let Some(operation) = job.operation.as_ref().filter(|_| job.record.is_none())
+                && !self.has_record(job).await?
+            {
+                self.ask(operation, &job.snapshot).await?;
             }
             let age = now.since(job.since);
             let gap = (age / 4).clamp(self.settings.poll_min, self.settings.poll_max);

@@ -74,7 +74,7 @@ async fn killed_again_and_again_every_snapshot_is_exported_once() {
     while world.queue.unfinished(None).await.expect("a count") > 0 {
         let mut child = start(&world, &["daemon", "--drain", "-q"]);
         // Wherever that is: what must hold holds at every point.
-        let lives = if kills < 12 { Duration::from_millis(moments.u64(80..600)) } else { Duration::from_secs(60) };
+        let lives = if kills < 12 { Duration::from_millis(moments.u64(80..600)) } else { Duration::from_mins(1) };
         let ended = tokio::time::timeout(lives, async {
             loop {
                 if let Some(status) = child.try_wait().expect("a status") {

@@ -2,7 +2,7 @@
 
 use snapferry::clock::{SharedClock, SystemClock};
 use snapferry::daemon::{Connect, Daemon, Ended, Until};
-use snapferry::domain::{AccountLabel, JobState, Lane, Region, SnapshotName};
+use snapferry::domain::{JobState, Lane};
 use snapferry::lightsail::{AccountAccess, AwsLightsail, CredentialSource, Lightsail, SharedHttp};
 use snapferry::queue::{JobView, Queue, Selector};
 use snapferry::settings::{DatabaseUrl, LaneSettings, Settings};
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 pub const REGION: &str = "eu-west-1";
 
 /// How long a test waits for what must come; it never waits that long where it does.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub struct World {
     pub simulator: Handle,
@@ -152,14 +152,6 @@ pub fn hurried() -> LaneSettings {
     settings.reconcile.settle = Duration::from_millis(300);
     settings.probe = Duration::from_millis(100);
     settings
-}
-
-pub fn name(text: &str) -> SnapshotName {
-    SnapshotName::parse(text).expect("a name")
-}
-
-pub fn lane() -> Lane {
-    Lane { account: AccountLabel::unnamed(), region: Region::parse(REGION).expect("a Region") }
 }
 
 impl World {
