@@ -6,8 +6,12 @@ mod database;
 mod error;
 mod follow;
 mod lanes;
+mod leftovers;
 mod ledger;
+mod load;
 mod lock;
+mod patience;
+mod preview;
 mod transition;
 mod writer;
 
@@ -16,7 +20,9 @@ pub use error::{OpenError, QueueError};
 pub use follow::{Followed, FollowedAttempt, Listed};
 pub use lanes::{Block, Identity, LaneRecord};
 pub use ledger::{Entry, EntryKey, EntryStatus, ListedSnapshot, Sighting};
+pub use load::{BatchLoad, BatchSummary, LoadName, NewRow};
 pub use lock::{DatabaseLock, Held, LockError};
+pub use preview::{Preview, Previewed};
 pub use transition::{Answer, AttemptOutcome, SentOperation, Transition};
 
 use sqlx::SqlitePool;
