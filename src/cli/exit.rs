@@ -1,49 +1,67 @@
-//! How a command ends.
+//! The exit status: scripts depend on it.
 
+use crate::domain::{BadAccount, BadName, BadRegion};
+use crate::intake::IntakeError;
+use crate::queue::QueueError;
+use crate::settings::SettingsError;
 use std::process::ExitCode;
 
-/// Exit status; scripts depend on the numbers.
+/// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// 0: all that was asked is done.
-    Done,
-    /// 1: could not be done.
-    Failed,
-    /// 2: wrong usage or bad input.
-    Usage,
-    /// 3: finished, but some jobs failed or wait for a person.
-    Incomplete,
-    /// 130: interrupted, nothing lost.
-    Interrupted,
+    /// All that was asked is done.
+    Done = 0,
+    /// It could not be done.
+    Failed = 1,
+    /// Wrong usage or bad input.
+    Usage = 2,
+    /// Finished, but some jobs failed or wait for a person.
+    Incomplete = 3,
+    /// Interrupted; nothing is lost.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The status for an error that ended a command: whether what was given is at fault, or what happened.
+    #[must_use]
+    pub fn of_error(error: &anyhow::Error) -> Self {
+        let given = error.chain().any(|cause| {
+            let input = cause.downcast_ref::<IntakeError>().is_some_and(|it| !matches!(it, IntakeError::Read(_)));
+            let taken = matches!(cause.downcast_ref::<QueueError>(), Some(QueueError::Taken(_)));
+            input || taken || cause.is::<UsageError>() || cause.is::<SettingsError>() || is_bad_word(cause)
+        });
+        if given { Self::Usage } else { Self::Failed }
+    }
+}
+
+/// Something that was given and cannot be used, where no type of its own says so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+fn is_bad_word(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.is::<BadName>() || cause.is::<BadRegion>() || cause.is::<BadAccount>()
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Usage => 2,
-            Exit::Incomplete => 3,
-            Exit::Interrupted => 130,
-        })
+        Self::from(exit as u8)
     }
 }
 
-/// Wrong usage or bad input, in one message that names the thing and the way out.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct UsageError(pub String);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
 
-/// The exit status of an error that nobody handled.
-#[must_use]
-pub(super) fn exit_of(error: &anyhow::Error) -> Exit {
-    let usage = error.chain().any(|cause| {
-        cause.is::<UsageError>()
-            || cause.is::<crate::settings::SettingsError>()
-            || cause.downcast_ref::<crate::intake::IntakeError>().is_some_and(|error| {
-                // The file is fine; the machine could not read it.
-                !matches!(error, crate::intake::IntakeError::Read(_))
-            })
-    });
-    if usage { Exit::Usage } else { Exit::Failed }
+    #[test]
+    fn what_was_given_is_told_from_what_happened() {
+        let given = Err::<(), _>(IntakeError::Empty).context("fleet.csv").expect_err("an error");
+        assert_eq!(Exit::of_error(&given), Exit::Usage);
+        let taken = anyhow::Error::from(QueueError::Taken("there is one".into()));
+        assert_eq!(Exit::of_error(&taken), Exit::Usage);
+        let happened = IntakeError::Read(std::io::ErrorKind::BrokenPipe.into());
+        assert_eq!(Exit::of_error(&happened.into()), Exit::Failed);
+        assert_eq!(Exit::of_error(&QueueError::DiskFull.into()), Exit::Failed);
+    }
 }

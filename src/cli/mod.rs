@@ -3,18 +3,23 @@
 mod completions;
 mod context;
 mod daemon;
+mod enqueue;
 mod exit;
+mod input;
 mod jobs;
 mod logging;
 mod near;
+mod progress;
 mod rehearsal;
 mod report;
+mod run;
 mod screen;
 mod selector;
 mod show;
 mod simulate;
 mod status;
 
+pub use enqueue::{EnqueueArgs, Enqueued, Outcome, enqueue};
 pub use exit::{Exit, UsageError};
 pub use jobs::JobsArgs;
 pub use report::ReportArgs;
@@ -76,6 +81,8 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::RunArgs),
+    Enqueue(EnqueueArgs),
     Daemon(daemon::DaemonArgs),
     Status(StatusArgs),
     Report(ReportArgs),
@@ -122,6 +129,8 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let coloured = global.color.wanted(&std::io::stdout(), no_color);
     let context = || Context::load(global.config, global.database, progress, coloured);
     match command {
+        Command::Run(args) => run::run(&args, &context()?).await,
+        Command::Enqueue(args) => run::only_enqueue(&args, &context()?).await,
         Command::Daemon(args) => daemon::daemon(&args, &context()?).await,
         Command::Status(args) => {
             let context = context()?;
@@ -165,7 +174,7 @@ fn complain(error: &anyhow::Error) -> Exit {
         }
     }
     eprintln!("error: {said}");
-    exit::exit_of(error)
+    Exit::of_error(error)
 }
 
 /// Whoever reads our output has seen enough, as `head` does.

@@ -1,6 +1,7 @@
 //! A rehearsal: the same program against the simulator, in this process, in a database of its own that goes with it.
 
 use super::context::Context;
+use super::enqueue::EnqueueArgs;
 use super::exit::UsageError;
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, Lane, Region};
@@ -12,6 +13,8 @@ use crate::simulator::{
 };
 use anyhow::Context as _;
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -29,18 +32,33 @@ const LIMIT: u32 = 20;
 pub(super) struct Rehearsal {
     simulator: Handle,
     settings: Settings,
+    accounts: Vec<AccountLabel>,
     _folder: TempDir,
 }
 
 impl Rehearsal {
-    /// Starts a simulator whose fleet is what the file names.
-    pub(super) async fn start(input: &[u8], options: IntakeOptions, context: &Context) -> anyhow::Result<Self> {
+    /// Starts a simulator whose fleet is what the file names; the file to enqueue is the same, or what stdin held.
+    pub(super) async fn start(
+        rows: &EnqueueArgs,
+        context: &Context,
+        region: Option<Region>,
+    ) -> anyhow::Result<(Self, PathBuf)> {
+        let options = rows.options(&context.settings, region);
         let accounts: Vec<AccountLabel> = options.accounts.iter().cloned().collect();
-        let fleet = fleet(input, options, &accounts)?;
         let folder = tempfile::Builder::new()
             .prefix("snapferry-rehearsal-")
             .tempdir()
             .context("cannot make a folder for the rehearsal's database")?;
+        let mut file = rows.file.clone();
+        if file.as_os_str() == "-" {
+            // It is read twice: for the fleet, and for the rows.
+            file = folder.path().join("stdin.csv");
+            let mut copy = File::create(&file).context("cannot keep what stdin holds")?;
+            std::io::copy(&mut std::io::stdin().lock(), &mut copy).context("cannot read stdin")?;
+        }
+        let input =
+            File::open(&file).map_err(|error| UsageError(format!("{} cannot be read: {error}", file.display())))?;
+        let fleet = fleet(input, options, &accounts).with_context(|| file.display().to_string())?;
         let mut settings = context.settings.clone();
         settings.database = DatabaseUrl::at(folder.path().join("rehearsal.db"));
         settings.every_lane = hurried(&settings.every_lane);
@@ -55,7 +73,7 @@ impl Rehearsal {
         };
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("cannot listen on 127.0.0.1")?;
         let simulator = Simulator::start(config, listener, context.clock.clone()).context("cannot start")?;
-        Ok(Self { simulator, settings, _folder: folder })
+        Ok((Self { simulator, settings, accounts, _folder: folder }, file))
     }
 
     /// The settings of the rehearsal: the user's, hurried, with a database of its own.
@@ -64,10 +82,10 @@ impl Rehearsal {
     }
 
     /// The way to the simulator, an account for each label.
-    pub(super) fn connect(&self, accounts: &BTreeSet<AccountLabel>) -> Connect {
+    pub(super) fn connect(&self) -> Connect {
         let http = SharedHttp::without_proxy();
         let endpoint = self.simulator.endpoint();
-        let accounts: Vec<AccountLabel> = accounts.iter().cloned().collect();
+        let accounts = self.accounts.clone();
         Arc::new(move |lane: &Lane, settings: &LaneSettings| {
             let access = AccountAccess {
                 endpoint_url: Some(endpoint.clone()),
@@ -109,7 +127,7 @@ fn number(label: &AccountLabel, accounts: &[AccountLabel]) -> String {
 }
 
 /// A snapshot for each good row: every fifth of a disk, every seventh of an instance with a disk attached.
-fn fleet(input: &[u8], options: IntakeOptions, accounts: &[AccountLabel]) -> anyhow::Result<Vec<FleetEntry>> {
+fn fleet(input: File, options: IntakeOptions, accounts: &[AccountLabel]) -> anyhow::Result<Vec<FleetEntry>> {
     let mut seen = BTreeSet::<(AccountLabel, Region, String)>::new();
     let mut fleet = Vec::new();
     for entry in Intake::new(input, options)? {

@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::screen::Screen;
 use super::selector::SelectorArgs;
+use crate::domain::BatchName;
 use crate::queue::Queue;
 use crate::report::{Format, Look, Output, ReportRequest, write_report};
 use std::io::Write;
@@ -31,7 +32,7 @@ pub struct ReportArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum FormatArg {
+pub(super) enum FormatArg {
     Table,
     Csv,
     Json,
@@ -50,6 +51,11 @@ impl From<FormatArg> for Format {
 }
 
 impl ReportArgs {
+    /// The report of one batch, as `run` ends with.
+    pub(super) fn of_batch(name: &BatchName, format: FormatArg, output: Option<PathBuf>) -> Self {
+        Self { selection: SelectorArgs::of_batch(name), format, output }
+    }
+
     /// Writes the report.
     ///
     /// # Errors

@@ -36,6 +36,21 @@ pub struct SelectorArgs {
 const STATES: &str = "Jobs in this state; can be repeated: queued, submitting, exporting, unknown, needs_review, \
                       succeeded, failed, cancelled";
 
+impl SelectorArgs {
+    /// The jobs of one batch.
+    pub(super) fn of_batch(name: &BatchName) -> Self {
+        Self {
+            jobs: Vec::new(),
+            batch: Some(name.as_str().to_owned()),
+            account: None,
+            region: None,
+            states: Vec::new(),
+            errors: Vec::new(),
+            names: Vec::new(),
+        }
+    }
+}
+
 /// What the selectors mean in this database.
 #[derive(Debug, Clone)]
 pub struct Selected {

@@ -2,6 +2,7 @@
 //! randomness, no other room.
 
 mod error_code;
+mod existing;
 mod ids;
 mod job;
 mod lane;
@@ -13,6 +14,7 @@ mod timestamp;
 mod trouble;
 
 pub use error_code::ErrorCode;
+pub use existing::Existing;
 pub use ids::{BatchId, JobId, LaneId, OperationId, RecordArn, RunId, SnapshotArn};
 pub use job::{Change, Destination, Event, Failure, Hold, IllegalTransition, JobState, Standing, Trace, apply};
 pub use lane::{AccountLabel, AccountNumber, BadAccount, Lane};

@@ -20,24 +20,45 @@ const READERS: u32 = 8;
 
 pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
     check_path(path)?;
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .busy_timeout(Duration::from_mins(1))
-        .foreign_keys(true)
-        .synchronous(SqliteSynchronous::Full)
-        .statement_cache_capacity(200);
+    let options = options(path).create_if_missing(true);
     let owned = path.to_owned();
     let mut writing = match SqliteConnection::connect_with(&options).await {
         Ok(connection) => connection,
         Err(error) => return Err(explain(path, error)),
     };
     prepare(&mut writing, path).await?;
+    wait_no_longer(&mut writing).await.map_err(|error| explain(path, error))?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .min_connections(0)
         .connect_lazy_with(options.create_if_missing(false).read_only(true));
     Ok(Queue { path: owned, readers, writer: Writer::start(writing) })
+}
+
+/// A connection for loading a batch, beside the writer.
+///
+/// Its transactions are durable only with the one that seals the batch (see [`super::load`]). Its statements write or
+/// delete both ends of each reference together; with the checks on, each job of a killed load would be looked for among
+/// the rows of every batch.
+pub(super) async fn connect_for_load(path: &Path) -> Result<SqliteConnection, QueueError> {
+    let options = options(path).foreign_keys(false).synchronous(SqliteSynchronous::Normal);
+    let mut connection = SqliteConnection::connect_with(&options).await?;
+    wait_no_longer(&mut connection).await?;
+    Ok(connection)
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(Duration::from_mins(1))
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Full)
+        .statement_cache_capacity(200)
+}
+
+/// From here on it is [`super::patience`] that waits for other processes.
+async fn wait_no_longer(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("PRAGMA busy_timeout = 0").execute(connection).await.map(drop)
 }
 
 fn check_path(path: &Path) -> Result<(), OpenError> {

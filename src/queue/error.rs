@@ -74,6 +74,9 @@ pub enum QueueError {
     /// A name that is taken.
     #[error("{0}")]
     Taken(String),
+    /// The lock of loading could not be had.
+    #[error(transparent)]
+    Lock(#[from] Arc<super::lock::LockError>),
     /// The store was closed.
     #[error("the database was closed")]
     Closed,

@@ -167,7 +167,9 @@ impl Queue {
                FROM json_each(?1) AS wanted
                CROSS JOIN ledger ON ledger.id = wanted.value
                CROSS JOIN jobs ON jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
-                   AND jobs.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')"#,
+                   AND jobs.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')
+               -- A job of a load that goes on is not there yet; the listing after its batch is sealed finds the entry.
+               CROSS JOIN batches ON batches.id = jobs.batch_id AND batches.state = 'sealed'"#,
             entries
         )
         .fetch_all(&self.readers)

@@ -52,7 +52,7 @@ pub enum Identity {
 }
 
 impl Queue {
-    /// Every lane that ever had a job.
+    /// Every lane that ever had a job. One that only a load under way has brought in is not there yet.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -61,7 +61,10 @@ impl Queue {
             r#"SELECT id AS "id!: i64", account, region, account_number, proven AS "proven!: bool",
                       learned_rate AS "learned_rate: f64", blocked_at AS "blocked_at: i64", blocked_code,
                       blocked_message, paused_at IS NOT NULL AS "paused!: bool"
-               FROM lanes ORDER BY account, region"#
+               FROM lanes
+               WHERE EXISTS (SELECT 1 FROM tallies JOIN batches ON batches.id = tallies.batch_id
+                             WHERE tallies.lane_id = lanes.id AND batches.state = 'sealed')
+               ORDER BY account, region"#
         )
         .fetch_all(&self.readers)
         .await?;

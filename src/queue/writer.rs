@@ -1,6 +1,7 @@
 //! The one writer. Whatever waits at a moment goes into one transaction, and nobody is told before it is on the disk.
 
 use super::error::QueueError;
+use super::patience::Patience;
 use super::transition::{self, Transition};
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
@@ -115,8 +116,7 @@ async fn serve_group(connection: &mut SqliteConnection, group: Vec<Request>) -> 
             Request::Transition(transition, tell) => transitions.push((*transition, tell)),
             Request::Task(task, failed) => tasks.push((task, failed)),
             Request::DataVersion(tell) => {
-                let version = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut *connection).await;
-                let _ = tell.send(version.map_err(QueueError::from));
+                let _ = tell.send(read_data_version(connection).await);
             }
             Request::Close(tell) => closing = Some(tell),
         }
@@ -125,6 +125,16 @@ async fn serve_group(connection: &mut SqliteConnection, group: Vec<Request>) -> 
         commit(connection, transitions, tasks).await;
     }
     closing
+}
+
+async fn read_data_version(connection: &mut SqliteConnection) -> Result<i64, QueueError> {
+    let mut patience = Patience::new();
+    loop {
+        match sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut *connection).await {
+            Ok(version) => return Ok(version),
+            Err(error) => patience.wait(error).await?,
+        }
+    }
 }
 
 type Waiting = (Transition, oneshot::Sender<Result<(), QueueError>>);
@@ -137,7 +147,13 @@ async fn commit(
     let (transitions, tells): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
     let mut told_tasks = Vec::new();
     let outcome = async {
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut patience = Patience::new();
+        let mut transaction = loop {
+            match connection.begin_with("BEGIN IMMEDIATE").await {
+                Ok(transaction) => break transaction,
+                Err(error) => patience.wait(error).await?,
+            }
+        };
         let verdicts = transition::write(&mut transaction, &transitions).await?;
         for (task, failed) in tasks {
             let mut inner = transaction.begin().await?;

@@ -1,7 +1,6 @@
 //! What is set for a lane, with the defaults.
 
-use crate::domain::RetryPolicy;
-use serde::Deserialize;
+use crate::domain::{Existing, RetryPolicy};
 use std::time::Duration;
 
 /// Everything that can be set for a lane.
@@ -63,16 +62,6 @@ pub struct ReconcileSettings {
     pub settle: Duration,
     /// Complete readings without a trace that prove an attempt absent.
     pub looks: u32,
-}
-
-/// What is done about a snapshot that has been exported before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Existing {
-    /// Its export is taken as this job's.
-    Adopt,
-    /// It is exported once more.
-    ExportAgain,
 }
 
 impl Default for LaneSettings {

@@ -20,9 +20,10 @@ mod values;
 
 mod error;
 
+pub use crate::domain::Existing;
 pub use account::{Account, ExternalId};
 pub use database_url::{BadDatabaseUrl, DatabaseUrl};
 pub use error::SettingsError;
-pub use lane_settings::{Existing, ExportSettings, LaneSettings, PollSettings, ReadSettings, ReconcileSettings};
+pub use lane_settings::{ExportSettings, LaneSettings, PollSettings, ReadSettings, ReconcileSettings};
 pub use layers::Sources;
 pub use resolved::Settings;

@@ -2,8 +2,9 @@
 
 use super::account::Account;
 use super::database_url::DatabaseUrl;
-use super::lane_settings::{Existing, LaneSettings};
+use super::lane_settings::LaneSettings;
 use super::values::{Rate, Span, Whole};
+use crate::domain::Existing;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 

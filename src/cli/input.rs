@@ -1,0 +1,277 @@
+//! The input of `enqueue`, read on a thread of its own: a read of standard input cannot be called off, and must not
+//! keep the process from ending.
+
+use super::exit::UsageError;
+use crate::domain::{Existing, Lane};
+use crate::intake::{Entry, Intake, IntakeOptions, Rejected, RejectedWriter, Row};
+use crate::queue::NewRow;
+use crate::settings::Settings;
+use anyhow::Context;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
+use tokio::sync::mpsc;
+
+/// Rows that go to the database at once: one transaction of some 10 ms.
+const CHUNK_ROWS: usize = 1000;
+
+/// The most bytes of cells in a chunk, so that rows of 64 KiB are not held by the thousand.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Chunks that wait for the database.
+const CHUNKS: usize = 2;
+
+/// Bad rows that are printed in full.
+const SHOWN: usize = 20;
+
+/// Where rows come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Input {
+    Stdin,
+    File(PathBuf),
+}
+
+/// What happens to the good rows once there is a bad one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BadRowPolicy {
+    /// They are no longer given out: none of them will be enqueued.
+    Refuse,
+    /// They go on, and the bad ones are written to a file.
+    PassOver,
+    /// They go on: it is only a question.
+    Count,
+}
+
+/// What the thread tells, in this order: the carried columns, rows, the end.
+pub(super) enum Message {
+    Carried(Vec<String>),
+    Rows(Vec<NewRow>),
+    End(anyhow::Result<BadRows>),
+}
+
+/// The rows that cannot be enqueued.
+#[derive(Debug, Default)]
+pub(super) struct BadRows {
+    pub(super) count: u64,
+    /// The first of them, each with its line, column and reason.
+    pub(super) shown: Vec<String>,
+    /// All of them, to be put beside the input.
+    pub(super) file: Option<RejectedFile>,
+}
+
+/// The rejected rows in a file that has no name yet, so that nothing of it is left should the process end.
+#[derive(Debug)]
+pub(super) struct RejectedFile {
+    written: File,
+    path: PathBuf,
+}
+
+/// What is read, and how.
+pub(super) struct Reading {
+    pub(super) input: Input,
+    pub(super) options: IntakeOptions,
+    pub(super) policy: BadRowPolicy,
+    pub(super) settings: Settings,
+    /// For every lane, where the settings are not asked.
+    pub(super) existing: Option<Existing>,
+    /// Told how far the file is read.
+    pub(super) progress: indicatif::ProgressBar,
+}
+
+impl Input {
+    pub(super) fn new(path: &Path) -> Self {
+        if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path.to_owned()) }
+    }
+
+    /// What messages call it.
+    pub(super) fn label(&self) -> String {
+        match self {
+            Self::Stdin => "stdin".to_owned(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// The beginning of a batch's name.
+    pub(super) fn stem(&self) -> String {
+        let stem = match self {
+            Self::Stdin => return "stdin".to_owned(),
+            Self::File(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        };
+        let plain: String = stem.trim().chars().map(|c| if c.is_control() { '_' } else { c }).take(150).collect();
+        if plain.is_empty() { "batch".to_owned() } else { plain }
+    }
+
+    /// Its size, where it has one.
+    pub(super) fn size(&self) -> Option<u64> {
+        match self {
+            Self::Stdin => None,
+            Self::File(path) => path.metadata().ok().filter(std::fs::Metadata::is_file).map(|it| it.len()),
+        }
+    }
+
+    fn open(&self) -> anyhow::Result<Box<dyn Read + Send>> {
+        match self {
+            Self::Stdin => Ok(Box::new(io::stdin())),
+            Self::File(path) if path.is_dir() => {
+                Err(UsageError(format!("{} is a folder; name a CSV file in it", path.display())).into())
+            }
+            Self::File(path) => match File::open(path) {
+                Ok(file) => Ok(Box::new(file)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    Err(UsageError(format!("there is no file {}; give the path of a CSV file, or -", path.display()))
+                        .into())
+                }
+                Err(error) => Err(error).with_context(|| format!("{} cannot be opened", path.display())),
+            },
+        }
+    }
+
+    /// Beside the input, or in the working folder where that is no file (a pipe).
+    fn rejected_path(&self) -> PathBuf {
+        let mut path = match self {
+            Self::Stdin => Path::new("stdin").as_os_str().to_owned(),
+            Self::File(path) if path.is_file() => path.as_os_str().to_owned(),
+            Self::File(path) => path.file_name().unwrap_or_default().to_owned(),
+        };
+        path.push(".rejected.csv");
+        PathBuf::from(path)
+    }
+}
+
+impl Reading {
+    /// Reads on a thread of its own; what it finds comes out of the channel.
+    pub(super) fn start(self) -> anyhow::Result<mpsc::Receiver<Message>> {
+        let (sender, receiver) = mpsc::channel(CHUNKS);
+        std::thread::Builder::new()
+            .name("intake".to_owned())
+            .spawn(move || {
+                let ended = self.read(&sender);
+                // Whoever has stopped listening has given up.
+                let _ = sender.blocking_send(Message::End(ended));
+            })
+            .context("no thread for reading the input")?;
+        Ok(receiver)
+    }
+
+    fn read(&self, sender: &mpsc::Sender<Message>) -> anyhow::Result<BadRows> {
+        let label = || self.input.label();
+        let source = self.progress.wrap_read(self.input.open()?);
+        let mut intake = Intake::new(source, self.options.clone()).with_context(label)?;
+        let mut bad = BadRows::default();
+        let mut rejects = None;
+        let mut lanes = HashMap::new();
+        if sender.blocking_send(Message::Carried(intake.carried_columns().to_vec())).is_err() {
+            return Ok(bad);
+        }
+        let mut more = true;
+        while more {
+            let mut rows = Vec::with_capacity(CHUNK_ROWS);
+            let mut bytes = 0;
+            while more && rows.len() < CHUNK_ROWS && bytes < CHUNK_BYTES {
+                match intake.next().transpose().with_context(label)? {
+                    None => more = false,
+                    Some(Entry::Accepted(_)) if self.refuses(&bad) => {}
+                    Some(Entry::Accepted(row)) => {
+                        bytes += row.carried.iter().map(String::len).sum::<usize>();
+                        rows.push(self.new_row(row, &mut lanes));
+                    }
+                    Some(Entry::Rejected(rejected)) => {
+                        bad.take(&rejected);
+                        if self.policy == BadRowPolicy::PassOver {
+                            self.write_rejected(&mut rejects, intake.header(), &rejected)?;
+                        }
+                    }
+                }
+            }
+            if rows.is_empty() || self.refuses(&bad) {
+                continue;
+            }
+            self.progress.set_message(format!("line {}", rows.last().map_or(0, |row| row.line)));
+            if sender.blocking_send(Message::Rows(rows)).is_err() {
+                return Ok(bad);
+            }
+        }
+        if let Some(rejects) = rejects {
+            let path = self.input.rejected_path();
+            let written = rejects.finish().with_context(|| cannot_write(&path))?;
+            bad.file = Some(RejectedFile { written, path });
+        }
+        Ok(bad)
+    }
+
+    /// Whether none of the good rows is of use any more.
+    fn refuses(&self, bad: &BadRows) -> bool {
+        self.policy == BadRowPolicy::Refuse && bad.count > 0
+    }
+
+    fn new_row(&self, row: Row, lanes: &mut HashMap<Lane, Existing>) -> NewRow {
+        let lane = Lane { account: row.account, region: row.region };
+        let existing = self.existing.or_else(|| lanes.get(&lane).copied()).unwrap_or_else(|| {
+            let set = self.settings.for_lane(&lane).export.existing;
+            lanes.insert(lane.clone(), set);
+            set
+        });
+        NewRow {
+            line: row.line,
+            lane,
+            snapshot: row.snapshot,
+            priority: row.priority,
+            not_before: row.not_before,
+            existing,
+            carried: row.carried,
+        }
+    }
+
+    fn write_rejected(
+        &self,
+        rejects: &mut Option<RejectedWriter<File>>,
+        header: &[String],
+        rejected: &Rejected,
+    ) -> anyhow::Result<()> {
+        let path = self.input.rejected_path();
+        if rejects.is_none() {
+            let writer = tempfile::tempfile_in(folder_of(&path)).and_then(|file| RejectedWriter::new(file, header));
+            *rejects = Some(writer.with_context(|| cannot_write(&path))?);
+        }
+        let Some(writer) = rejects else { return Ok(()) };
+        writer.write(rejected).with_context(|| cannot_write(&path))
+    }
+}
+
+impl BadRows {
+    fn take(&mut self, rejected: &Rejected) {
+        self.count += 1;
+        if self.shown.len() < SHOWN {
+            self.shown.push(rejected.to_string());
+        }
+    }
+}
+
+impl RejectedFile {
+    /// Puts the file in its place, whole; where that is.
+    pub(super) fn persist(mut self) -> anyhow::Result<PathBuf> {
+        self.copy().with_context(|| cannot_write(&self.path))?;
+        Ok(self.path)
+    }
+
+    fn copy(&mut self) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        // As readable as any other file: the umask takes away from it.
+        let usual = std::fs::Permissions::from_mode(0o666);
+        let folder = folder_of(&self.path);
+        let mut named = tempfile::Builder::new().prefix(".snapferry-").permissions(usual).tempfile_in(folder)?;
+        self.written.rewind()?;
+        io::copy(&mut self.written, &mut named)?;
+        named.as_file().sync_all()?;
+        named.persist(&self.path).map(drop).map_err(|error| error.error)
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("nothing was enqueued: the rejected rows cannot be written to {}", path.display())
+}

@@ -1,0 +1,187 @@
+//! `snapferry run`: enqueue, drain with live progress, print the report.
+
+use super::context::{Context, hear_signals};
+use super::enqueue::{EnqueueArgs, Outcome, enqueue};
+use super::exit::Exit;
+use super::progress;
+use super::rehearsal::{Rehearsal, SPEED};
+use super::report::{FormatArg, ReportArgs};
+use crate::clock::{Stop, stopped};
+use crate::daemon::{Connect, Daemon, DaemonError, Ended, Until};
+use crate::domain::{BatchId, BatchName, Region};
+use crate::queue::{LockError, Queue};
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often a running daemon's work is looked at.
+const FOLLOW: Duration = Duration::from_millis(500);
+
+/// Export every snapshot of a CSV file, show the progress, print the report
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  snapferry run --rehearse fleet.csv         rehearse: a simulator instead of AWS, a database of its own, time sped up
+  snapferry run fleet.csv                    the same in earnest
+  snapferry run --limit 3 fleet.csv          the first three rows only
+  snapferry run fleet.csv --format csv -o report.csv
+
+Interrupted, nothing is lost: run the same command again and it goes on, or leave the rest to `snapferry daemon`.
+Beside a running daemon the batch is left to that, and followed.
+
+Exit status: 0 every row exported; 1 it could not run; 2 bad input, nothing was enqueued; 3 finished, but some jobs
+failed or wait for a person; 130 interrupted.")]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    enqueue: EnqueueArgs,
+    /// Only the first N rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    /// Rehearse against the built-in simulator, in a database of its own; no AWS account is touched
+    #[arg(long)]
+    rehearse: bool,
+    /// The report's format
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
+    format: FormatArg,
+    /// Write the report to a file instead of stdout, all of it or nothing
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// `snapferry enqueue`.
+///
+/// # Errors
+/// When the input is bad, or it cannot be done.
+pub(super) async fn only_enqueue(args: &EnqueueArgs, context: &Context) -> anyhow::Result<Exit> {
+    let region = context.usual_region(args.account.as_ref()).await?;
+    let queue = context.queue().await?;
+    let enqueued = enqueue(args, &context.settings, &queue, &context.clock, region).await?;
+    queue.close().await;
+    let mut out = std::io::stdout();
+    enqueued.write(args, &mut out, &mut std::io::stderr())?;
+    enqueued.write_next(&mut out)?;
+    Ok(enqueued.exit(args))
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When the input is bad, or it cannot run or go on.
+pub(super) async fn run(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> {
+    let mut rows = args.enqueue.clone();
+    rows.limit = args.limit;
+    let region = context.usual_region(rows.account.as_ref()).await?;
+    if args.rehearse {
+        return rehearse(args, rows, context, region).await;
+    }
+    let queue = context.queue().await?;
+    work(args, &rows, context, queue, context.connect(), region).await
+}
+
+async fn rehearse(
+    args: &RunArgs,
+    mut rows: EnqueueArgs,
+    context: &Context,
+    region: Option<Region>,
+) -> anyhow::Result<Exit> {
+    let (rehearsal, file) = Rehearsal::start(&rows, context, region).await?;
+    rows.file = file;
+    say(&format!(
+        "REHEARSAL: a simulator on this machine stands in for Lightsail, time runs {SPEED} times as fast, and the \
+         database goes with it. No AWS account is touched."
+    ));
+    let hurried = Context {
+        settings: rehearsal.settings().clone(),
+        clock: context.clock.clone(),
+        progress: context.progress.clone(),
+        coloured: context.coloured,
+    };
+    let queue = hurried.queue().await?;
+    let exit = work(args, &rows, &hurried, queue, rehearsal.connect(), region).await;
+    let (exports, duplicates) = rehearsal.end().await;
+    say(&format!(
+        "REHEARSAL: the simulator's own ledger counts {exports} exports, {duplicates} of them a second one of a \
+         snapshot. The ids above are made up. In earnest: the same command without --rehearse."
+    ));
+    exit
+}
+
+async fn work(
+    args: &RunArgs,
+    rows: &EnqueueArgs,
+    context: &Context,
+    queue: Queue,
+    connect: Connect,
+    region: Option<Region>,
+) -> anyhow::Result<Exit> {
+    let enqueued = enqueue(rows, &context.settings, &queue, &context.clock, region).await?;
+    // The report is the result; what was enqueued is said beside it.
+    enqueued.write(rows, &mut std::io::stderr(), &mut std::io::stderr())?;
+    let Outcome::Sealed(batch) = &enqueued.outcome else { return Ok(enqueued.exit(rows)) };
+    let stop = hear_signals()?;
+    let (halt, halted) = watch::channel(false);
+    let display = tokio::spawn(progress::show(
+        queue.clone(),
+        batch.name.clone(),
+        context.clock.clone(),
+        context.progress.clone(),
+        halted,
+    ));
+    let ended = drain(context, &queue, connect, batch.id, stop).await;
+    let _ = halt.send(true);
+    if let Ok(shown) = display.await {
+        shown?;
+    }
+    if ended? == Ended::Stopped {
+        say(&format!(
+            "interrupted, nothing is lost: `snapferry daemon` goes on with it, `snapferry report --batch {}` tells how \
+             far it is",
+            batch.name
+        ));
+        return Ok(Exit::Interrupted);
+    }
+    print_report(args, context, &queue, &batch.name).await?;
+    let unsuccessful = queue.unsuccessful(Some(batch.id)).await?;
+    queue.close().await;
+    Ok(if unsuccessful > 0 { Exit::Incomplete } else { Exit::Done })
+}
+
+/// Does the work itself, or follows the daemon that does.
+async fn drain(
+    context: &Context,
+    queue: &Queue,
+    connect: Connect,
+    batch: BatchId,
+    mut stop: Stop,
+) -> anyhow::Result<Ended> {
+    loop {
+        let who = format!("pid {}, run", std::process::id());
+        match Daemon::new(queue.clone(), context.settings.clone(), context.clock.clone(), connect.clone(), &who) {
+            Ok(daemon) => return Ok(daemon.run(Until::BatchDrained(batch), None, stop).await?),
+            Err(DaemonError::Lock(LockError::Taken { holder, .. })) => {
+                tracing::info!(holder, "a daemon is at work; following it");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        // Where the daemon ends before the batch does, this process takes over.
+        if queue.unfinished(Some(batch)).await? == 0 {
+            return Ok(Ended::Drained);
+        }
+        tokio::select! {
+            () = context.clock.sleep(FOLLOW) => {}
+            () = stopped(&mut stop) => return Ok(Ended::Stopped),
+        }
+    }
+}
+
+async fn print_report(args: &RunArgs, context: &Context, queue: &Queue, name: &BatchName) -> anyhow::Result<()> {
+    let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
+    let report = ReportArgs::of_batch(name, args.format, args.output.clone());
+    report.run(queue, context.screen(&mut out, &mut notes)).await?;
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "what is said beside the report")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}

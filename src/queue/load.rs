@@ -1,0 +1,405 @@
+//! Loading a batch: many small transactions, and one at the end that makes all of it visible. Until then its jobs are
+//! not claimed, and a load that dies leaves nothing that the next one would not take away.
+//!
+//! A load has a connection of its own. Its transactions are not flushed one by one: the one that seals the batch
+//! flushes them all, and a power cut before that loses a batch that was not there yet.
+
+use super::Queue;
+use super::database;
+use super::error::QueueError;
+use super::leftovers;
+use super::lock::{DatabaseLock, Held, LockError};
+use super::patience::Patience;
+use super::transition::json;
+use crate::domain::{BatchId, BatchName, Existing, Lane, SnapshotName, Timestamp};
+use serde::Serialize;
+use sqlx::{Connection, SqliteConnection};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Between two transactions of a load: time for a daemon that waits to write (it looks each millisecond).
+pub(super) const PAUSE: Duration = Duration::from_millis(3);
+
+/// How often a load that waits for another looks whether that has ended.
+const LOCK_LOOK: Duration = Duration::from_millis(50);
+
+/// A row to be loaded.
+#[derive(Debug, Clone)]
+pub struct NewRow {
+    /// Its line in the file; each is above the one before.
+    pub line: u64,
+    /// The lane of the snapshot.
+    pub lane: Lane,
+    /// The snapshot.
+    pub snapshot: SnapshotName,
+    /// The higher goes first.
+    pub priority: i64,
+    /// Not to be sent earlier.
+    pub not_before: Option<Timestamp>,
+    /// What to do about an export that is there already.
+    pub existing: Existing,
+    /// The cells of the carried columns, in their order.
+    pub carried: Vec<String>,
+}
+
+/// What a new batch is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadName {
+    /// So, or not at all.
+    Given(BatchName),
+    /// So, or with a number behind it where there is such a batch.
+    Derived(BatchName),
+}
+
+/// What became of the rows of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchSummary {
+    /// The batch.
+    pub id: BatchId,
+    /// Its name.
+    pub name: BatchName,
+    /// The rows of the file: the sum of the four below.
+    pub read: u64,
+    /// Rows that made a job.
+    pub new: u64,
+    /// Rows whose snapshot had a live job of an earlier batch.
+    pub live: u64,
+    /// Rows whose snapshot an earlier row of the file has.
+    pub repeated: u64,
+    /// Rows that were passed over.
+    pub rejected: u64,
+}
+
+/// A batch that is being loaded. It is there only once it is sealed; dropped before, the next load takes it away.
+#[derive(Debug)]
+pub struct BatchLoad {
+    connection: SqliteConnection,
+    batch: BatchId,
+    name: BatchName,
+    now: Timestamp,
+    lanes: HashMap<Lane, i64>,
+    last_line: u64,
+    new: u64,
+    live: u64,
+    repeated: u64,
+    _lock: DatabaseLock,
+}
+
+/// A row as the statements take it: line, name, priority, due at, carried cells.
+#[derive(Serialize)]
+struct Given<'a>(u64, &'a str, i64, Option<i64>, Option<String>);
+
+impl Queue {
+    /// Begins to load a batch from `source` with these carried columns; what killed loads have left is taken away
+    /// first. Waits while another process loads; `who` is what a third one is told.
+    ///
+    /// # Errors
+    /// [`QueueError::Taken`] where there is a batch of the given name.
+    pub async fn begin_load(
+        &self,
+        name: LoadName,
+        source: &str,
+        carried: &[String],
+        who: &str,
+        now: Timestamp,
+    ) -> Result<BatchLoad, QueueError> {
+        let lock = self.lock_loads(who).await?;
+        let mut connection = database::connect_for_load(self.path()).await?;
+        let left = leftovers::drop_all(&mut connection).await?;
+        if left > 0 {
+            tracing::info!(batches = left, "took away what a killed load had left");
+        }
+        let carried = json(carried)?;
+        let (batch, name) = begin_batch(&mut connection, name, source, &carried, now).await?;
+        Ok(BatchLoad {
+            connection,
+            batch,
+            name,
+            now,
+            lanes: HashMap::new(),
+            last_line: 0,
+            new: 0,
+            live: 0,
+            repeated: 0,
+            _lock: lock,
+        })
+    }
+
+    /// Takes away what killed loads have left, unless a load is under way; how many batches they were.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn drop_killed_loads(&self, who: &str) -> Result<usize, QueueError> {
+        let _lock = match DatabaseLock::take(self.path(), Held::Load, who) {
+            Ok(lock) => lock,
+            Err(LockError::Taken { .. }) => return Ok(0),
+            Err(error @ LockError::Unusable { .. }) => return Err(Arc::new(error).into()),
+        };
+        let mut connection = database::connect_for_load(self.path()).await?;
+        let left = leftovers::drop_all(&mut connection).await?;
+        connection.close().await?;
+        Ok(left)
+    }
+
+    /// Looks again and again instead of blocking a thread, so that whoever waits can give up.
+    async fn lock_loads(&self, who: &str) -> Result<DatabaseLock, QueueError> {
+        let mut told = false;
+        loop {
+            match DatabaseLock::take(self.path(), Held::Load, who) {
+                Ok(lock) => return Ok(lock),
+                Err(LockError::Taken { holder, .. }) if !told => {
+                    tracing::info!(holder, "waiting for another load to end");
+                    told = true;
+                }
+                Err(LockError::Taken { .. }) => {}
+                Err(error @ LockError::Unusable { .. }) => return Err(Arc::new(error).into()),
+            }
+            tokio::time::sleep(LOCK_LOOK).await;
+        }
+    }
+}
+
+impl BatchLoad {
+    /// What the batch is called.
+    #[must_use]
+    pub fn name(&self) -> &BatchName {
+        &self.name
+    }
+
+    /// Loads rows, all in one transaction: a thousand or two, so that nobody waits long for it.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails; the load is good for nothing then.
+    pub async fn add(&mut self, rows: Vec<NewRow>) -> Result<(), QueueError> {
+        let (Some(first), Some(last)) = (rows.first().map(|row| row.line), rows.last().map(|row| row.line)) else {
+            return Ok(());
+        };
+        let carries = rows.iter().any(|row| !row.carried.is_empty());
+        let mut groups: HashMap<(&Lane, Existing), Vec<Given<'_>>> = HashMap::new();
+        for row in &rows {
+            self.last_line = in_order(self.last_line, row.line)?;
+            let carried = if row.carried.is_empty() { None } else { Some(json(&row.carried)?) };
+            // A time that has come is none.
+            let due = row.not_before.filter(|due| *due > self.now).map(|due| due.0);
+            let given = Given(row.line, row.snapshot.as_str(), row.priority, due, carried);
+            groups.entry((&row.lane, row.existing)).or_default().push(given);
+        }
+        let groups = groups
+            .into_iter()
+            .map(|((lane, existing), given)| Ok((lane, existing, json(&given)?)))
+            .collect::<Result<Vec<_>, QueueError>>()?;
+
+        let mut patience = Patience::new();
+        let mut transaction = loop {
+            match self.connection.begin_with("BEGIN IMMEDIATE").await {
+                Ok(transaction) => break transaction,
+                Err(error) => patience.wait(error).await?,
+            }
+        };
+        let count = rows.len() as u64;
+        let (mut new, mut live, mut repeated) = (0, 0, 0);
+        for (lane, existing, given) in &groups {
+            let lane = lane_id(&mut transaction, &mut self.lanes, lane).await?;
+            new += add_jobs(&mut transaction, self.batch, lane, *existing, given, self.now).await?;
+        }
+        let (first, last) = (number(first)?, number(last)?);
+        let batch = self.batch.0;
+        let written = if new == count && !carries {
+            sqlx::query_file!("src/queue/sql/add_rows_of_new_jobs.sql", batch, first, last)
+                .execute(&mut *transaction)
+                .await?
+                .rows_affected()
+        } else {
+            for (lane, _, given) in &groups {
+                let lane = lane_id(&mut transaction, &mut self.lanes, lane).await?;
+                sqlx::query_file!("src/queue/sql/add_rows.sql", given, lane, batch).execute(&mut *transaction).await?;
+            }
+            let counted = sqlx::query_file!("src/queue/sql/count_rows.sql", batch, first, last)
+                .fetch_one(&mut *transaction)
+                .await?;
+            (live, repeated) = (counted.live.unsigned_abs(), counted.repeated.unsigned_abs());
+            counted.rows.unsigned_abs()
+        };
+        if written != count || new + live + repeated != count {
+            let value = format!("{written} of {count}, {new} new, {live} live, {repeated} repeated");
+            return Err(QueueError::Corrupt { what: "rows just loaded", value });
+        }
+        transaction.commit().await?;
+        self.new += new;
+        self.live += live;
+        self.repeated += repeated;
+        pause().await;
+        Ok(())
+    }
+
+    /// Makes the batch visible, all of it, and durable. `rejected` rows of the file were passed over.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails; then there is no batch.
+    pub async fn seal(mut self, rejected: u64, now: Timestamp) -> Result<BatchSummary, QueueError> {
+        let (new, live, repeated) = (self.new, self.live, self.repeated);
+        let read = new + live + repeated + rejected;
+        let numbers = [read, new, live, repeated, rejected].map(number);
+        let [read_rows, new_rows, live_rows, repeated_rows, rejected_rows] = numbers;
+        let (read_rows, new_rows, live_rows) = (read_rows?, new_rows?, live_rows?);
+        let (repeated_rows, rejected_rows) = (repeated_rows?, rejected_rows?);
+        // Flushes what came before it too.
+        sqlx::query("PRAGMA synchronous = FULL").execute(&mut self.connection).await?;
+        let mut patience = Patience::new();
+        let mut transaction = loop {
+            match self.connection.begin_with("BEGIN IMMEDIATE").await {
+                Ok(transaction) => break transaction,
+                Err(error) => patience.wait(error).await?,
+            }
+        };
+        let sealed = sqlx::query!(
+            "UPDATE batches SET state = 'sealed', sealed_at = ?2, rows_read = ?3, rows_new = ?4, rows_live = ?5,
+                    rows_repeated = ?6, rows_rejected = ?7
+             WHERE id = ?1 AND state = 'loading'",
+            self.batch.0,
+            now.0,
+            read_rows,
+            new_rows,
+            live_rows,
+            repeated_rows,
+            rejected_rows
+        )
+        .execute(&mut *transaction)
+        .await?;
+        if sealed.rows_affected() != 1 {
+            return Err(QueueError::Corrupt { what: "the batch just loaded", value: self.name.to_string() });
+        }
+        transaction.commit().await?;
+        let summary = BatchSummary { id: self.batch, name: self.name, read, new, live, repeated, rejected };
+        if let Err(error) = self.connection.close().await {
+            tracing::debug!(%error, "the load's connection was not closed cleanly; the batch is safe");
+        }
+        Ok(summary)
+    }
+
+    /// Takes away what was loaded. A load that is dropped instead is taken away by the next one.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails; the next load will try again.
+    pub async fn abandon(mut self) -> Result<(), QueueError> {
+        leftovers::drop_batch(&mut self.connection, self.batch).await?;
+        self.connection.close().await?;
+        Ok(())
+    }
+}
+
+/// Lets others write.
+pub(super) async fn pause() {
+    tokio::time::sleep(PAUSE).await;
+}
+
+async fn begin_batch(
+    connection: &mut SqliteConnection,
+    name: LoadName,
+    source: &str,
+    carried: &str,
+    now: Timestamp,
+) -> Result<(BatchId, BatchName), QueueError> {
+    let (given, derived) = match name {
+        LoadName::Given(name) => (name, false),
+        LoadName::Derived(name) => (name, true),
+    };
+    let mut number = 1;
+    let mut patience = Patience::new();
+    loop {
+        let name = if number == 1 { given.clone() } else { numbered(&given, number) };
+        let text = name.as_str();
+        let made = sqlx::query_scalar!(
+            r#"INSERT INTO batches (name, source, state, created_at, carried) VALUES (?1, ?2, 'loading', ?3, ?4)
+               ON CONFLICT (name) DO NOTHING RETURNING id AS "id!: i64""#,
+            text,
+            source,
+            now.0,
+            carried
+        )
+        .fetch_optional(&mut *connection)
+        .await;
+        match made {
+            Ok(Some(id)) => return Ok((BatchId(id), name)),
+            Ok(None) if derived => number += 1,
+            Ok(None) => {
+                return Err(QueueError::Taken(format!(
+                    "there is a batch {name} already; give this one another name with --batch NAME"
+                )));
+            }
+            Err(error) => patience.wait(error).await?,
+        }
+    }
+}
+
+/// The name with a number behind it, cut where it would be too long.
+fn numbered(name: &BatchName, number: u32) -> BatchName {
+    let ending = format!("-{number}");
+    let stem: String = name.as_str().chars().take(200 - ending.len()).collect();
+    BatchName::parse(&format!("{stem}{ending}")).unwrap_or_else(|_| name.clone())
+}
+
+async fn lane_id(
+    connection: &mut SqliteConnection,
+    known: &mut HashMap<Lane, i64>,
+    lane: &Lane,
+) -> Result<i64, QueueError> {
+    if let Some(id) = known.get(lane) {
+        return Ok(*id);
+    }
+    let (account, region) = (lane.account.as_str(), lane.region.as_str());
+    sqlx::query!("INSERT INTO lanes (account, region) VALUES (?1, ?2) ON CONFLICT DO NOTHING", account, region)
+        .execute(&mut *connection)
+        .await?;
+    let id = sqlx::query_scalar!(
+        r#"SELECT id AS "id!: i64" FROM lanes WHERE account = ?1 AND region = ?2"#,
+        account,
+        region
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    known.insert(lane.clone(), id);
+    Ok(id)
+}
+
+/// Makes the jobs that are missing, and counts them.
+async fn add_jobs(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    lane: i64,
+    existing: Existing,
+    given: &str,
+    now: Timestamp,
+) -> Result<u64, QueueError> {
+    let existing = existing.as_str();
+    let made = sqlx::query_file!("src/queue/sql/add_jobs.sql", given, lane, batch.0, existing, now.0)
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    let jobs = number(made)?;
+    if jobs > 0 {
+        sqlx::query!(
+            "INSERT INTO tallies (lane_id, batch_id, state, jobs, weight) VALUES (?1, ?2, 'queued', ?3, ?3)
+             ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs, weight = weight + excluded.weight",
+            lane,
+            batch.0,
+            jobs
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(made)
+}
+
+fn in_order(last: u64, line: u64) -> Result<u64, QueueError> {
+    if line > last {
+        Ok(line)
+    } else {
+        Err(QueueError::Corrupt { what: "a line out of order", value: line.to_string() })
+    }
+}
+
+fn number(count: u64) -> Result<i64, QueueError> {
+    i64::try_from(count).map_err(|_| QueueError::Corrupt { what: "a number too big", value: count.to_string() })
+}

@@ -1,0 +1,4 @@
+SELECT count(*) AS "rows!: i64",
+       coalesce(sum(disposition = 'live'), 0) AS "live!: i64",
+       coalesce(sum(disposition = 'repeated'), 0) AS "repeated!: i64"
+FROM batch_rows WHERE batch_id = ?1 AND line BETWEEN ?2 AND ?3
