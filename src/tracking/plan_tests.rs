@@ -4,6 +4,9 @@ use super::*;
 use crate::domain::{Destination, JobId, RecordArn, SnapshotArn, SnapshotName};
 use crate::queue::{FollowedAttempt, Sighting};
 
+#[path = "plan_truth_tests.rs"]
+mod truth;
+
 const OURS: JobId = JobId(7);
 const HOUR: Duration = Duration::from_hours(1);
 const SETTLE: Duration = Duration::from_mins(10);
@@ -49,6 +52,7 @@ fn attempt(number: u32, baseline: i64) -> FollowedAttempt {
     FollowedAttempt {
         number,
         baseline,
+        accepted: false,
         refused: false,
         absent: false,
         intended_at: Timestamp(0),
@@ -56,6 +60,11 @@ fn attempt(number: u32, baseline: i64) -> FollowedAttempt {
         first_look_at: None,
         last_look_at: None,
     }
+}
+
+/// An attempt that was answered, with an operation where the job names one.
+fn accepted(number: u32, baseline: i64) -> FollowedAttempt {
+    FollowedAttempt { accepted: true, ..attempt(number, baseline) }
 }
 
 fn refused(number: u32, baseline: i64) -> FollowedAttempt {
@@ -181,19 +190,53 @@ fn a_new_entry_settles_an_unknown_attempt() {
     for (entries, expected) in [
         (vec![operation(11, UnderWay)], "found_under_way op-11"),
         (vec![operation(11, Succeeded)], "found_under_way op-11"),
-        (vec![operation(11, Failed)], "found_failed op-11"),
         (vec![record(11, UnderWay)], "found_under_way record-11"),
         (vec![without_destination(record(11, Succeeded))], "found_under_way record-11"),
         (vec![record(11, Succeeded)], "found_done record-11"),
-        (vec![record(11, Failed)], "found_failed record-11"),
         (vec![operation(11, UnderWay), record(12, Succeeded)], "found_done op-11 record-12"),
-        (vec![record(11, Failed), operation(12, Failed)], "found_failed op-12 record-11"),
+        (vec![operation(11, Failed), record(12, UnderWay)], "found_under_way op-11 record-12"),
     ] {
         let decision = decide(&unknown, &entries, &policy());
         assert_eq!(happens(&decision), expected);
         assert_eq!(decision.outcome, Some(AttemptOutcome::Found));
         assert_eq!(decision.own.len(), entries.len());
     }
+}
+
+#[test]
+fn a_failure_settles_an_unknown_attempt_once_nothing_else_has_come_into_sight() {
+    for (entries, expected) in [
+        (vec![operation(11, Failed)], "found_failed op-11"),
+        (vec![record(11, Failed)], "found_failed record-11"),
+        (vec![record(11, Failed), operation(12, Failed)], "found_failed op-12 record-11"),
+    ] {
+        let decision = decide(&job(Unknown, vec![looked(attempt(1, 10), 2, SETTLE)]), &entries, &policy());
+        assert_eq!(decision, Decision::default(), "it may be another's");
+        let decision = decide(&job(Unknown, vec![looked(attempt(1, 10), 3, SETTLE)]), &entries, &policy());
+        assert_eq!(happens(&decision), expected);
+        assert_eq!((decision.outcome, decision.own.len()), (Some(AttemptOutcome::Found), entries.len()));
+    }
+}
+
+#[test]
+fn a_failure_that_may_be_anothers_is_no_reason_to_send_again() {
+    let mut exporting = job(Exporting, vec![accepted(1, 10)]);
+    exporting.attempts[0].intended_at = Timestamp(NOW.0 - 599_999);
+    for failed in [operation(11, Failed), record(11, Failed)] {
+        exporting.attempts[0].intended_at = Timestamp(NOW.0 - 599_999);
+        assert_eq!(decide(&exporting, std::slice::from_ref(&failed), &policy()), Decision::default());
+        exporting.attempts[0].intended_at = Timestamp(NOW.0 - 600_000);
+        assert_eq!(happens(&decide(&exporting, std::slice::from_ref(&failed), &policy())), "operation_failed");
+    }
+    // A found operation that fails beside another that is under way: which is whose, a person may know.
+    exporting.attempts[0].accepted = false;
+    exporting.operation = Some(OperationId::new("op-11"));
+    let entries = [of(operation(11, Failed), 1), operation(12, UnderWay)];
+    assert_eq!(failure(&decide(&exporting, &entries, &policy())), (ErrorCode::TOO_MANY_CANDIDATES, false));
+    // An answer's own operation leaves no doubt.
+    exporting.attempts[0] = accepted(1, 10);
+    exporting.attempts[0].intended_at = NOW;
+    assert_eq!(failure(&decide(&exporting, &entries, &policy())), ("Boom", true));
 }
 
 #[test]
@@ -219,7 +262,7 @@ fn an_operation_and_a_record_that_disagree_are_for_a_person() {
     for (operation_says, record_says) in [(Failed, Succeeded), (Succeeded, Failed)] {
         let entries = [operation(11, operation_says), record(12, record_says)];
         assert_eq!(failure(&decide(&unknown, &entries, &policy())), (ErrorCode::LEDGER_DISAGREES, false));
-        let mut exporting = job(Exporting, vec![attempt(1, 10)]);
+        let mut exporting = job(Exporting, vec![accepted(1, 10)]);
         exporting.operation = Some(OperationId::new("op-11"));
         let entries = [of(operation(11, operation_says), 1), of(record(12, record_says), 1)];
         assert_eq!(failure(&decide(&exporting, &entries, &policy())), (ErrorCode::LEDGER_DISAGREES, false));
@@ -272,7 +315,8 @@ fn a_permanent_code_ends_the_job_at_once() {
 
 /// The first attempt's operation failed, its record lags; the second is out.
 fn quick_retry(state: JobState) -> (Followed, Entry) {
-    let mut job = job(state, vec![attempt(1, 0), attempt(2, 10)]);
+    let mut job = job(state, vec![accepted(1, 0), attempt(2, 10)]);
+    job.attempts[1].accepted = state == Exporting;
     if state == Exporting {
         job.operation = Some(OperationId::new("op-11"));
     }
@@ -328,7 +372,7 @@ fn a_record_that_may_be_a_failed_attempts_neither_finds_nor_clears_the_next_one(
 #[test]
 fn a_failed_record_is_never_taken_against_an_operation_that_did_well() {
     for over in [false, true] {
-        let mut exporting = job(Exporting, vec![attempt(1, 10)]);
+        let mut exporting = job(Exporting, vec![accepted(1, 10)]);
         exporting.operation = Some(OperationId::new("op-11"));
         exporting.since = Timestamp(if over { 0 } else { NOW.0 });
         let decision = decide(&exporting, &[of(operation(11, Succeeded), 1), record(12, Failed)], &policy());
@@ -446,7 +490,7 @@ fn a_record_without_an_arn_still_ends_an_export() {
 
 #[test]
 fn a_failed_record_is_asked_of_its_operation() {
-    let mut exporting = job(Exporting, vec![attempt(1, 10)]);
+    let mut exporting = job(Exporting, vec![accepted(1, 10)]);
     exporting.operation = Some(OperationId::new("op-11"));
     let under_way = [of(operation(11, UnderWay), 1), record(12, Failed)];
     let decision = decide(&exporting, &under_way, &policy());
@@ -458,7 +502,7 @@ fn a_failed_record_is_asked_of_its_operation() {
 
 #[test]
 fn a_pair_of_operations_in_an_answer_is_one_export() {
-    let mut exporting = job(Exporting, vec![attempt(1, 10)]);
+    let mut exporting = job(Exporting, vec![accepted(1, 10)]);
     exporting.operation = Some(OperationId::new("op-12"));
     let other = of(operation(11, Succeeded), 1);
     let failed = [other.clone(), of(operation(12, Failed), 1)];
@@ -469,7 +513,7 @@ fn a_pair_of_operations_in_an_answer_is_one_export() {
 
 #[test]
 fn an_export_without_an_end_is_given_up_to_a_person_once_it_was_asked_for() {
-    let mut exporting = job(Exporting, vec![attempt(1, 10)]);
+    let mut exporting = job(Exporting, vec![accepted(1, 10)]);
     exporting.operation = Some(OperationId::new("op-11"));
     let entries = [of(operation(11, UnderWay), 1)];
     exporting.since = Timestamp(NOW.0 - 24 * 3_600_000 + 1);
@@ -556,12 +600,13 @@ fn of_two_exports_in_sight_the_resent_one_takes_the_later() {
 fn a_late_failure_of_an_attempt_taken_for_absent_is_not_the_next_ones() {
     for failed in [operation(11, Failed), record(11, Failed)] {
         let unknown = job(Unknown, vec![absent(1, 0), attempt(2, 10)]);
-        let decision = decide(&unknown, &[failed], &policy());
-        assert_eq!((happens(&decision).as_str(), decision.earlier), ("nothing", vec![(1, 11)]));
-        assert_eq!(decision.duplicate, None);
+        assert_eq!(decide(&unknown, std::slice::from_ref(&failed), &policy()), Decision::default());
+        let decision = decide(&unknown, &[failed.clone(), operation(12, UnderWay)], &policy());
+        assert_eq!(happens(&decision), "found_under_way op-12");
+        let mut exporting = job(Exporting, vec![absent(1, 0), accepted(2, 10)]);
+        exporting.attempts[1].intended_at = NOW;
+        assert_eq!(decide(&exporting, &[failed], &policy()), Decision::default());
     }
-    let exporting = job(Exporting, vec![absent(1, 0), attempt(2, 10)]);
-    assert_eq!(happens(&decide(&exporting, &[operation(11, Failed)], &policy())), "nothing");
 }
 
 #[test]

@@ -68,6 +68,11 @@ impl<'a> Case<'a> {
         self.job.attempts.iter().find(|attempt| attempt.number == self.job.attempt)
     }
 
+    /// The last entry that was known before the last attempt.
+    pub(super) fn baseline(&self) -> i64 {
+        self.last().map_or(0, |attempt| attempt.baseline)
+    }
+
     /// The attempts that may have had an effect and have no entry of that kind, in order.
     pub(super) fn lacking(&self, kind: Kind) -> Vec<&'a FollowedAttempt> {
         self.job
@@ -77,14 +82,8 @@ impl<'a> Case<'a> {
             .collect()
     }
 
-    /// Whether an earlier attempt without an entry of that kind is known to have come to nothing, or to be nowhere: what
-    /// has failed is rather its own than the last one's.
-    pub(super) fn may_have_failed(&self, attempt: &FollowedAttempt, kind: Kind) -> bool {
-        attempt.number < self.job.attempt && (attempt.absent || self.is_known_failure(attempt, kind))
-    }
-
     /// Whether an earlier attempt's operation failed, and its record is not in sight yet.
-    pub(super) fn is_known_failure(&self, attempt: &FollowedAttempt, kind: Kind) -> bool {
+    pub(super) fn has_failed_before(&self, attempt: &FollowedAttempt, kind: Kind) -> bool {
         attempt.number < self.job.attempt
             && kind == Kind::Record
             && self.owned(attempt.number, Kind::Operation).is_some_and(has_failed)

@@ -1,7 +1,7 @@
 //! Exports that an attempt made after all, though it was taken for absent and sent again: the report names them.
 
 use super::case::{Case, Kind};
-use super::{Decision, has_failed, key};
+use super::{Decision, has_failed, is_done, key};
 use crate::domain::JobState;
 use crate::queue::Entry;
 
@@ -10,10 +10,10 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
         JobState::Exporting | JobState::Succeeded | JobState::NeedsReview | JobState::Failed => {}
         JobState::Queued | JobState::Submitting | JobState::Unknown | JobState::Cancelled => return,
     }
-    // Only once the job has a record of its own: before, a late one may be that.
-    let settled = case.followed(Kind::Record).is_some()
-        || case.owned(case.job.attempt, Kind::Record).is_some()
-        || case.entries.iter().any(|entry| Kind::Record.is(entry) && decision.own.contains(&entry.id));
+    // Only once the job's own is done: before, a late one may be that.
+    let taken_now = case.entries.iter().find(|entry| Kind::Record.is(entry) && decision.own.contains(&entry.id));
+    let own = case.followed(Kind::Record).or_else(|| case.owned(case.job.attempt, Kind::Record)).or(taken_now);
+    let settled = own.is_some_and(is_done);
     let mut others = Vec::new();
     for attempt in case.job.attempts.iter().filter(|attempt| attempt.absent && attempt.number < case.job.attempt) {
         let known = case.owned(attempt.number, Kind::Record);

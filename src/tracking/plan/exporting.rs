@@ -2,8 +2,10 @@
 //! only once it decides something, because only then can it be told from an earlier attempt's or another hand's.
 
 use super::case::{Case, Kind};
-use super::{Asked, Decision, Policy, again, disagreement, has_failed, is_done, no_end_seen, reason, trace};
-use crate::domain::Event;
+use super::{
+    Asked, Decision, Policy, again, contradiction, disagreement, has_failed, is_done, keys, no_end_seen, reason, trace,
+};
+use crate::domain::{ErrorCode, Event, Failure};
 use crate::queue::{Entry, EntryKey, EntryStatus};
 
 pub(super) fn decide(case: &Case<'_>, policy: &Policy) -> Decision {
@@ -29,7 +31,7 @@ fn adopted<'a>(case: &Case<'a>) -> (Option<&'a Entry>, Option<&'a Entry>) {
 fn sent<'a>(case: &Case<'a>, decision: &mut Decision) -> (Option<&'a Entry>, Option<&'a Entry>) {
     let operation = case.owned(case.job.attempt, Kind::Operation).or_else(|| {
         // The answer named none.
-        let taken = pick(case, Kind::Operation, case.free(baseline(case), Kind::Operation));
+        let taken = pick(case, Kind::Operation, case.free(case.baseline(), Kind::Operation));
         decision.own.extend(taken.map(|entry| entry.id));
         taken
     });
@@ -38,10 +40,10 @@ fn sent<'a>(case: &Case<'a>, decision: &mut Decision) -> (Option<&'a Entry>, Opt
 }
 
 fn free_record<'a>(case: &Case<'a>, operation: Option<&Entry>, decision: &mut Decision) -> Option<&'a Entry> {
-    let mut records = case.free(baseline(case), Kind::Record);
+    let mut records = case.free(case.baseline(), Kind::Record);
     // What failed, or may be about to, is an earlier attempt's where that one's operation has failed.
     for attempt in case.lacking(Kind::Record) {
-        if !case.is_known_failure(attempt, Kind::Record) || operation.is_some_and(has_failed) {
+        if !case.has_failed_before(attempt, Kind::Record) || operation.is_some_and(has_failed) {
             continue;
         }
         if let Some(place) = records.iter().position(|record| has_failed(record)) {
@@ -50,27 +52,19 @@ fn free_record<'a>(case: &Case<'a>, operation: Option<&Entry>, decision: &mut De
             records.remove(place);
         }
     }
-    match operation.map(|operation| operation.sighting.status) {
-        Some(EntryStatus::Succeeded) => records.retain(|record| !has_failed(record)),
-        Some(EntryStatus::UnderWay) if records.iter().any(|record| !has_failed(record)) => {
-            records.retain(|record| !has_failed(record));
-        }
-        Some(EntryStatus::UnderWay | EntryStatus::Failed) | None => {}
+    if operation.is_some_and(|operation| operation.sighting.status == EntryStatus::Succeeded) {
+        records.retain(|record| !has_failed(record));
     }
-    pick(case, Kind::Record, records)
+    let failed = operation.is_some_and(has_failed).then(|| records.iter().find(|record| has_failed(record))).flatten();
+    failed.copied().or_else(|| pick(case, Kind::Record, records))
 }
 
-fn baseline(case: &Case<'_>) -> i64 {
-    case.last().map_or(0, |attempt| attempt.baseline)
-}
-
-/// The oldest; or the newest, where an earlier attempt may have made another.
+/// The oldest; or the newest, where an earlier attempt may have made another. What failed comes last.
 fn pick<'a>(case: &Case<'a>, kind: Kind, mut candidates: Vec<&'a Entry>) -> Option<&'a Entry> {
-    let twice = case.lacking(kind).iter().any(|attempt| attempt.absent && attempt.number < case.job.attempt);
-    if twice && candidates.len() < 2 {
-        // A failure that comes late is rather that one's: nothing is sent again on a guess.
+    if candidates.iter().any(|entry| !has_failed(entry)) {
         candidates.retain(|entry| !has_failed(entry));
     }
+    let twice = case.lacking(kind).iter().any(|attempt| attempt.absent && attempt.number < case.job.attempt);
     if twice { candidates.last().copied() } else { candidates.first().copied() }
 }
 
@@ -82,7 +76,6 @@ fn conclude(
     mut decision: Decision,
 ) -> Decision {
     let over = policy.now.since(case.job.since) >= policy.give_up;
-    let failed = operation.filter(|entry| has_failed(entry));
     let event = match (operation, record) {
         (Some(operation), Some(record)) if is_done(record) && has_failed(operation) => {
             return disagreement(operation, record);
@@ -95,14 +88,10 @@ fn conclude(
             return unended(case, Some(operation), policy, decision);
         }
         (operation, Some(record)) if has_failed(record) => {
-            let failure = reason(operation.or_else(|| told_by(case)));
-            let again = again(&failure, policy);
-            Event::OperationFailed(failure, again)
+            return failed(case, reason(operation.or_else(|| told_by(case))), Some(record), policy, decision);
         }
-        (Some(_), None) if failed.is_some() => {
-            let failure = reason(failed);
-            let again = again(&failure, policy);
-            Event::OperationFailed(failure, again)
+        (Some(operation), None) if has_failed(operation) => {
+            return failed(case, reason(Some(operation)), None, policy, decision);
         }
         (Some(_) | None, Some(_) | None) if over => return unended(case, operation, policy, decision),
         (Some(_) | None, Some(_) | None) => return decision,
@@ -110,6 +99,47 @@ fn conclude(
     decision.own.extend(record.filter(|record| record.owner.is_none()).map(|record| record.id));
     decision.event = Some(event);
     decision
+}
+
+/// The export failed: another attempt, unless what failed may be somebody else's.
+fn failed(
+    case: &Case<'_>,
+    failure: Failure,
+    record: Option<&Entry>,
+    policy: &Policy,
+    mut decision: Decision,
+) -> Decision {
+    let again = again(&failure, policy);
+    if again.is_some() && !is_certain(case) {
+        // Its own may come into sight yet.
+        let settled = case.last().is_none_or(|attempt| policy.now.since(attempt.intended_at) >= policy.settle);
+        if !settled {
+            decision.own.clear();
+            return decision;
+        }
+        let others: Vec<&Entry> = [Kind::Operation, Kind::Record]
+            .into_iter()
+            .flat_map(|kind| case.free(case.baseline(), kind))
+            .filter(|entry| !has_failed(entry))
+            .collect();
+        if !others.is_empty() {
+            return contradiction(
+                ErrorCode::TOO_MANY_CANDIDATES,
+                format!(
+                    "an export failed that may not be this job's; in Lightsail's ledger are also {}",
+                    keys(&others)
+                ),
+            );
+        }
+    }
+    decision.own.extend(record.filter(|record| record.owner.is_none()).map(|record| record.id));
+    decision.event = Some(Event::OperationFailed(failure, again));
+    decision
+}
+
+/// Whether what is followed is beyond doubt: the answer named it, or the job follows another's on purpose.
+fn is_certain(case: &Case<'_>) -> bool {
+    case.job.adopted || (case.job.operation.is_some() && case.last().is_some_and(|attempt| attempt.accepted))
 }
 
 /// No end that can be believed: the operation is asked for, and at last a person.

@@ -4,8 +4,9 @@ use super::case::{Case, Kind};
 use super::{
     Decision, Policy, again, contradiction, disagreement, has_failed, is_done, key, keys, no_end_seen, reason, trace,
 };
-use crate::domain::{ErrorCode, Event, Failure};
+use crate::domain::{ErrorCode, Event, Failure, Trace};
 use crate::queue::{AttemptOutcome, Entry, EntryStatus, FollowedAttempt};
+use std::time::Duration;
 
 /// What is in sight of the last attempt, of one kind.
 #[derive(Default)]
@@ -37,10 +38,13 @@ pub(super) fn decide(case: &Case<'_>, policy: &Policy) -> Decision {
             decision.own.retain(|id| *id != record.id);
             Event::FoundUnderWay(trace(Some(operation), None))
         }
-        (operation, record) if [operation, record].into_iter().flatten().any(has_failed) => {
+        (Some(operation), None) if has_failed(operation) => {
+            let failure = reason(Some(operation));
+            return found_failed(case, trace(Some(operation), None), failure, policy, decision);
+        }
+        (operation, Some(record)) if has_failed(record) => {
             let failure = reason(operation);
-            let again = again(&failure, policy);
-            Event::FoundFailed(trace(operation, record), failure, again)
+            return found_failed(case, trace(operation, Some(record)), failure, policy, decision);
         }
         (None, None) => return not_found(case, policy, open, decision),
         (operation, record) => Event::FoundUnderWay(trace(operation, record)),
@@ -65,14 +69,10 @@ fn assign<'a>(case: &Case<'a>, kind: Kind, decision: &mut Decision) -> Result<Fo
         };
         return Err(format!("{} {what} may be of {} attempts: {}", candidates.len(), waiting.len(), keys(&candidates)));
     }
-    // What failed goes first to an earlier attempt that is known to have failed, or that was taken for absent: at worst
-    // the last one is looked for a while longer.
+    // What failed goes first to an earlier attempt whose operation is known to have failed.
     candidates.retain(|candidate| {
         let place = has_failed(candidate)
-            .then(|| {
-                place_of(&waiting, candidate, |attempt| case.is_known_failure(attempt, kind))
-                    .or_else(|| place_of(&waiting, candidate, |attempt| case.may_have_failed(attempt, kind)))
-            })
+            .then(|| place_of(&waiting, candidate, |attempt| case.has_failed_before(attempt, kind)))
             .flatten();
         give(place, candidate, &mut waiting, decision)
     });
@@ -80,7 +80,7 @@ fn assign<'a>(case: &Case<'a>, kind: Kind, decision: &mut Decision) -> Result<Fo
     let mut open = false;
     candidates.retain(|candidate| {
         let place = (candidate.sighting.status == EntryStatus::UnderWay)
-            .then(|| place_of(&waiting, candidate, |attempt| case.is_known_failure(attempt, kind)))
+            .then(|| place_of(&waiting, candidate, |attempt| case.has_failed_before(attempt, kind)))
             .flatten();
         place.is_none_or(|place| {
             waiting.remove(place);
@@ -88,10 +88,13 @@ fn assign<'a>(case: &Case<'a>, kind: Kind, decision: &mut Decision) -> Result<Fo
             false
         })
     });
-    let baseline = case.last().map_or(0, |attempt| attempt.baseline);
-    let newest = candidates.iter().rposition(|candidate| candidate.id > baseline).map(|place| candidates.remove(place));
+    let newest =
+        candidates.iter().rposition(|candidate| candidate.id > case.baseline()).map(|place| candidates.remove(place));
     for candidate in candidates {
-        let place = place_of(&waiting, candidate, |attempt| attempt.number < case.job.attempt);
+        // Rather to one that is known to have been made than to one that was taken for absent.
+        let earlier = |attempt: &FollowedAttempt| attempt.number < case.job.attempt;
+        let place = place_of(&waiting, candidate, |attempt| earlier(attempt) && !attempt.absent)
+            .or_else(|| place_of(&waiting, candidate, earlier));
         give(place, candidate, &mut waiting, decision);
     }
     decision.own.extend(newest.map(|entry| entry.id));
@@ -109,6 +112,19 @@ fn give(place: Option<usize>, candidate: &Entry, waiting: &mut Vec<&FollowedAtte
     false
 }
 
+/// What failed may be somebody else's, and the last attempt's own not in sight yet: before another is sent, the ledger is
+/// looked at as often as for one that shows nothing.
+fn found_failed(case: &Case<'_>, trace: Trace, failure: Failure, policy: &Policy, mut decision: Decision) -> Decision {
+    let again = again(&failure, policy);
+    if again.is_some() && looked_through(case, policy).is_none() {
+        decision.own.clear();
+        return decision;
+    }
+    decision.outcome = Some(AttemptOutcome::Found);
+    decision.event = Some(Event::FoundFailed(trace, failure, again));
+    decision
+}
+
 fn not_found(case: &Case<'_>, policy: &Policy, open: bool, mut decision: Decision) -> Decision {
     if open {
         if policy.now.since(case.job.since) >= policy.give_up {
@@ -116,11 +132,10 @@ fn not_found(case: &Case<'_>, policy: &Policy, open: bool, mut decision: Decisio
         }
         return decision;
     }
-    let Some(event) = proven_absent(case, policy) else { return decision };
+    let Some((looks, spread)) = looked_through(case, policy) else { return decision };
     // The snapshot may have been made anew before the call, under a listing that was old by then: never a guess.
-    let baseline = case.last().map_or(0, |attempt| attempt.baseline);
     let another = case.entries.iter().filter(|entry| {
-        entry.owner.is_none() && entry.id > baseline && Kind::Record.is(entry) && !case.same_snapshot(entry)
+        entry.owner.is_none() && entry.id > case.baseline() && Kind::Record.is(entry) && !case.same_snapshot(entry)
     });
     let another: Vec<&str> = another.map(key).collect();
     if !another.is_empty() {
@@ -132,22 +147,18 @@ fn not_found(case: &Case<'_>, policy: &Policy, open: bool, mut decision: Decisio
             ),
         );
     }
+    let message = format!(
+        "not in Lightsail's ledger in {looks} complete readings over {} s: the call had no effect",
+        spread.as_secs()
+    );
     decision.outcome = Some(AttemptOutcome::Absent);
-    decision.event = Some(event);
+    decision.event = Some(Event::ProvenAbsent(Failure::new(ErrorCode::NOT_TAKEN, message), policy.again_at));
     decision
 }
 
-/// Enough complete readings, spread over the settle window, have shown nothing.
-fn proven_absent(case: &Case<'_>, policy: &Policy) -> Option<Event> {
+/// The looks that were taken and the span between the first and the last, once they are enough.
+fn looked_through(case: &Case<'_>, policy: &Policy) -> Option<(u32, Duration)> {
     let attempt = case.last()?;
     let spread = attempt.last_look_at?.since(attempt.first_look_at?);
-    if attempt.looks < policy.looks || spread < policy.settle {
-        return None;
-    }
-    let message = format!(
-        "not in Lightsail's ledger in {} complete readings over {} s: the call had no effect",
-        attempt.looks,
-        spread.as_secs()
-    );
-    Some(Event::ProvenAbsent(Failure::new(ErrorCode::NOT_TAKEN, message), policy.again_at))
+    (attempt.looks >= policy.looks && spread >= policy.settle).then_some((attempt.looks, spread))
 }
