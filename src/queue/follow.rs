@@ -49,6 +49,8 @@ pub struct FollowedAttempt {
     pub number: u32,
     /// The last entry of the ledger that was known before it.
     pub baseline: i64,
+    /// Whether Lightsail said that it took it.
+    pub accepted: bool,
     /// Whether it is known to have had no effect, by a refusal.
     pub refused: bool,
     /// Whether it was taken for absent.
@@ -256,6 +258,7 @@ impl Queue {
             by_job.entry(row.job_id).or_default().push(FollowedAttempt {
                 number: row.number,
                 baseline: row.baseline,
+                accepted: row.outcome == "accepted",
                 refused: row.outcome == "refused",
                 absent: row.outcome == "absent",
                 intended_at: Timestamp(row.intended_at),

@@ -85,7 +85,7 @@ pub struct Transition {
     intent: Option<Intent>,
     answer: Option<Answer>,
     operations: Vec<SentOperation>,
-    own: Vec<i64>,
+    own: Vec<(u32, i64)>,
 }
 
 impl Transition {
@@ -146,10 +146,10 @@ impl Transition {
         self
     }
 
-    /// The entries of the ledger that belong to the attempt from now on.
+    /// The entries of the ledger that belong to that attempt from now on; to the job as such where it is 0.
     #[must_use]
-    pub fn owning(mut self, entries: Vec<i64>) -> Self {
-        self.own = entries;
+    pub fn owning(mut self, attempt: u32, entries: Vec<i64>) -> Self {
+        self.own = entries.into_iter().map(|entry| (attempt, entry)).collect();
         self
     }
 }
@@ -359,9 +359,9 @@ fn answer_row(one: &Transition) -> Option<AttemptRow<'_>> {
 }
 
 fn entry_rows(one: &Transition) -> impl Iterator<Item = OwnedRow<'_>> {
-    one.own.iter().map(|entry| OwnedRow {
+    one.own.iter().map(|(attempt, entry)| OwnedRow {
         job: one.job.0,
-        attempt: one.expected_attempt,
+        attempt: *attempt,
         entry: Some(*entry),
         operation: None,
         created_at: None,

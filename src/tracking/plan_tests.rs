@@ -1,1 +1,621 @@
+//! The ledger's tricks, one by one: what each means for a job in each state.
 
+use super::*;
+use crate::domain::{Destination, JobId, RecordArn, SnapshotArn, SnapshotName};
+use crate::queue::{FollowedAttempt, Sighting};
+
+#[path = "plan_truth_tests.rs"]
+mod truth;
+
+const OURS: JobId = JobId(7);
+const HOUR: Duration = Duration::from_hours(1);
+const SETTLE: Duration = Duration::from_mins(10);
+const NOW: Timestamp = Timestamp(1_000_000_000);
+
+fn policy() -> Policy {
+    Policy {
+        now: NOW,
+        again_at: NOW.after(Duration::from_secs(1)),
+        give_up: 24 * HOUR,
+        settle: SETTLE,
+        looks: 3,
+        asked: Asked::NotYet,
+    }
+}
+
+fn asked() -> Policy {
+    Policy { asked: Asked::JustNow, ..policy() }
+}
+
+fn job(state: JobState, attempts: Vec<FollowedAttempt>) -> Followed {
+    let attempt = attempts.last().map_or(0, |attempt| attempt.number);
+    Followed {
+        job: OURS,
+        snapshot: SnapshotName::parse("web-1").expect("a name"),
+        state,
+        attempt,
+        used: attempt,
+        adopts: true,
+        adopted: false,
+        source_arn: Some(SnapshotArn::new("arn:web-1")),
+        operation: None,
+        record: None,
+        error_code: None,
+        destination_id: None,
+        since: NOW,
+        attempts,
+    }
+}
+
+/// An attempt whose outcome is open.
+fn attempt(number: u32, baseline: i64) -> FollowedAttempt {
+    FollowedAttempt {
+        number,
+        baseline,
+        accepted: false,
+        refused: false,
+        absent: false,
+        intended_at: Timestamp(0),
+        looks: 0,
+        first_look_at: None,
+        last_look_at: None,
+    }
+}
+
+/// An attempt that was answered, with an operation where the job names one.
+fn accepted(number: u32, baseline: i64) -> FollowedAttempt {
+    FollowedAttempt { accepted: true, ..attempt(number, baseline) }
+}
+
+fn refused(number: u32, baseline: i64) -> FollowedAttempt {
+    FollowedAttempt { refused: true, ..attempt(number, baseline) }
+}
+
+fn absent(number: u32, baseline: i64) -> FollowedAttempt {
+    FollowedAttempt { absent: true, ..looked(attempt(number, baseline), 3, SETTLE) }
+}
+
+fn looked(mut attempt: FollowedAttempt, looks: u32, spread: Duration) -> FollowedAttempt {
+    let first = Timestamp(500_000);
+    (attempt.looks, attempt.first_look_at, attempt.last_look_at) = (looks, Some(first), Some(first.after(spread)));
+    attempt
+}
+
+fn entry(id: i64, key: EntryKey, status: EntryStatus) -> Entry {
+    Entry {
+        id,
+        sighting: Sighting {
+            key,
+            snapshot: SnapshotName::parse("web-1").expect("a name"),
+            snapshot_arn: None,
+            status,
+            record_name: None,
+            destination: None,
+            failure: None,
+            created_at: Some(Timestamp(id)),
+        },
+        owner: None,
+    }
+}
+
+fn operation(id: i64, status: EntryStatus) -> Entry {
+    let mut entry = entry(id, EntryKey::Operation(OperationId::new(format!("op-{id}"))), status);
+    entry.sighting.failure = (status == EntryStatus::Failed).then(|| Failure::new("Boom", "it went wrong"));
+    entry
+}
+
+fn operation_failed_with(id: i64, code: &str) -> Entry {
+    let mut entry = operation(id, EntryStatus::Failed);
+    entry.sighting.failure = Some(Failure::new(code, "no"));
+    entry
+}
+
+fn record(id: i64, status: EntryStatus) -> Entry {
+    let mut entry = entry(id, EntryKey::Record(RecordArn::new(format!("record-{id}"))), status);
+    entry.sighting.snapshot_arn = Some(SnapshotArn::new("arn:web-1"));
+    entry.sighting.record_name = Some(format!("name-{id}"));
+    entry.sighting.destination = (status == EntryStatus::Succeeded)
+        .then(|| Destination { service: "Aws::EC2::Image".to_owned(), id: format!("ami-{id}") });
+    entry
+}
+
+/// The entry is of an attempt of ours.
+fn of(mut entry: Entry, attempt: u32) -> Entry {
+    entry.owner = Some((OURS, attempt));
+    entry
+}
+
+fn of_another_job(mut entry: Entry) -> Entry {
+    entry.owner = Some((JobId(3), 1));
+    entry
+}
+
+fn with_arn(mut entry: Entry, arn: Option<&str>) -> Entry {
+    entry.sighting.snapshot_arn = arn.map(SnapshotArn::new);
+    entry
+}
+
+fn without_destination(mut entry: Entry) -> Entry {
+    entry.sighting.destination = None;
+    entry
+}
+
+/// What is to happen, in one word, with the ids that the trace names.
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other event has no trace")]
+fn happens(decision: &Decision) -> String {
+    let Some(event) = &decision.event else { return "nothing".to_owned() };
+    let trace = match event {
+        Event::AlreadyExported(trace)
+        | Event::UnderWayAlready(trace)
+        | Event::FoundUnderWay(trace)
+        | Event::FoundDone(trace)
+        | Event::FoundFailed(trace, ..)
+        | Event::Finished(trace) => trace.clone(),
+        _ => Trace::default(),
+    };
+    let mut said = event.name().to_owned();
+    for id in trace.operation.iter().map(OperationId::as_str).chain(trace.record.iter().map(RecordArn::as_str)) {
+        said = format!("{said} {id}");
+    }
+    said
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other event has no failure")]
+fn failure(decision: &Decision) -> (&str, bool) {
+    match decision.event.as_ref().expect("an event") {
+        Event::FoundFailed(_, failure, again) | Event::OperationFailed(failure, again) => {
+            (failure.code.as_str(), again.is_some())
+        }
+        Event::Contradiction(failure) | Event::GaveUp(failure) => (failure.code.as_str(), false),
+        other => panic!("no failure: {other:?}"),
+    }
+}
+
+use EntryStatus::{Failed, Succeeded, UnderWay};
+use JobState::{Exporting, Queued, Unknown};
+
+// ---- An unknown attempt ----
+
+#[test]
+fn what_was_known_before_an_unknown_attempt_is_never_its_own() {
+    for old in [UnderWay, Succeeded, Failed] {
+        let decision = decide(&job(Unknown, vec![attempt(1, 10)]), &[operation(9, old), record(10, old)], &policy());
+        assert_eq!(decision, Decision::default(), "{old:?}");
+    }
+}
+
+#[test]
+fn a_new_entry_settles_an_unknown_attempt() {
+    let unknown = job(Unknown, vec![attempt(1, 10)]);
+    for (entries, expected) in [
+        (vec![operation(11, UnderWay)], "found_under_way op-11"),
+        (vec![operation(11, Succeeded)], "found_under_way op-11"),
+        (vec![record(11, UnderWay)], "found_under_way record-11"),
+        (vec![without_destination(record(11, Succeeded))], "found_under_way record-11"),
+        (vec![record(11, Succeeded)], "found_done record-11"),
+        (vec![operation(11, UnderWay), record(12, Succeeded)], "found_done op-11 record-12"),
+        (vec![operation(11, Failed), record(12, UnderWay)], "found_under_way op-11 record-12"),
+    ] {
+        let decision = decide(&unknown, &entries, &policy());
+        assert_eq!(happens(&decision), expected);
+        assert_eq!(decision.outcome, Some(AttemptOutcome::Found));
+        assert_eq!(decision.own.len(), entries.len());
+    }
+}
+
+#[test]
+fn a_failure_settles_an_unknown_attempt_once_nothing_else_has_come_into_sight() {
+    for (entries, expected) in [
+        (vec![operation(11, Failed)], "found_failed op-11"),
+        (vec![record(11, Failed)], "found_failed record-11"),
+        (vec![record(11, Failed), operation(12, Failed)], "found_failed op-12 record-11"),
+    ] {
+        let decision = decide(&job(Unknown, vec![looked(attempt(1, 10), 2, SETTLE)]), &entries, &policy());
+        assert_eq!(decision, Decision::default(), "it may be another's");
+        let decision = decide(&job(Unknown, vec![looked(attempt(1, 10), 3, SETTLE)]), &entries, &policy());
+        assert_eq!(happens(&decision), expected);
+        assert_eq!((decision.outcome, decision.own.len()), (Some(AttemptOutcome::Found), entries.len()));
+    }
+}
+
+#[test]
+fn a_failure_that_may_be_anothers_is_no_reason_to_send_again() {
+    let mut exporting = job(Exporting, vec![accepted(1, 10)]);
+    exporting.attempts[0].intended_at = Timestamp(NOW.0 - 599_999);
+    for failed in [operation(11, Failed), record(11, Failed)] {
+        exporting.attempts[0].intended_at = Timestamp(NOW.0 - 599_999);
+        assert_eq!(decide(&exporting, std::slice::from_ref(&failed), &policy()), Decision::default());
+        exporting.attempts[0].intended_at = Timestamp(NOW.0 - 600_000);
+        assert_eq!(happens(&decide(&exporting, std::slice::from_ref(&failed), &policy())), "operation_failed");
+    }
+    // A found operation that fails beside another that is under way: which is whose, a person may know.
+    exporting.attempts[0].accepted = false;
+    exporting.operation = Some(OperationId::new("op-11"));
+    let entries = [of(operation(11, Failed), 1), operation(12, UnderWay)];
+    assert_eq!(failure(&decide(&exporting, &entries, &policy())), (ErrorCode::TOO_MANY_CANDIDATES, false));
+    // An answer's own operation leaves no doubt.
+    exporting.attempts[0] = accepted(1, 10);
+    exporting.attempts[0].intended_at = NOW;
+    assert_eq!(failure(&decide(&exporting, &entries, &policy())), ("Boom", true));
+}
+
+#[test]
+fn a_failed_record_of_an_unknown_attempt_waits_for_what_its_operation_says() {
+    let unknown = job(Unknown, vec![attempt(1, 10)]);
+    let decision = decide(&unknown, &[operation(11, UnderWay), record(12, Failed)], &policy());
+    assert_eq!((happens(&decision).as_str(), decision.own), ("found_under_way op-11", vec![11]));
+}
+
+#[test]
+fn more_candidates_than_attempts_are_for_a_person() {
+    let unknown = job(Unknown, vec![attempt(1, 10)]);
+    for entries in [[operation(11, UnderWay), operation(12, UnderWay)], [record(11, Succeeded), record(12, Failed)]] {
+        let decision = decide(&unknown, &entries, &policy());
+        assert_eq!(failure(&decision), (ErrorCode::TOO_MANY_CANDIDATES, false));
+        assert!(decision.own.is_empty() && decision.earlier.is_empty());
+    }
+}
+
+#[test]
+fn an_operation_and_a_record_that_disagree_are_for_a_person() {
+    let unknown = job(Unknown, vec![attempt(1, 10)]);
+    for (operation_says, record_says) in [(Failed, Succeeded), (Succeeded, Failed)] {
+        let entries = [operation(11, operation_says), record(12, record_says)];
+        assert_eq!(failure(&decide(&unknown, &entries, &policy())), (ErrorCode::LEDGER_DISAGREES, false));
+        let mut exporting = job(Exporting, vec![accepted(1, 10)]);
+        exporting.operation = Some(OperationId::new("op-11"));
+        let entries = [of(operation(11, operation_says), 1), of(record(12, record_says), 1)];
+        assert_eq!(failure(&decide(&exporting, &entries, &policy())), (ErrorCode::LEDGER_DISAGREES, false));
+    }
+}
+
+#[test]
+fn absent_takes_looks_and_a_spread() {
+    for (looks, spread, proven) in [
+        (0, Duration::ZERO, false),
+        (3, SETTLE.checked_sub(Duration::from_millis(1)).expect("less"), false),
+        (2, 10 * SETTLE, false),
+        (3, SETTLE, true),
+    ] {
+        let decision = decide(&job(Unknown, vec![looked(attempt(1, 10), looks, spread)]), &[], &policy());
+        assert_eq!(happens(&decision) == "proven_absent", proven, "{looks} looks over {spread:?}");
+        assert_eq!(decision.outcome, proven.then_some(AttemptOutcome::Absent));
+    }
+}
+
+#[test]
+fn an_attempt_whose_entry_is_in_sight_is_never_absent() {
+    let unknown = job(Unknown, vec![looked(attempt(1, 10), 9, 9 * SETTLE)]);
+    for entry in [operation(11, UnderWay), operation(11, Failed), record(11, Failed), record(11, UnderWay)] {
+        assert_ne!(happens(&decide(&unknown, &[entry], &policy())), "proven_absent");
+    }
+}
+
+#[test]
+fn an_entry_of_another_owner_settles_nothing() {
+    let unknown = job(Unknown, vec![looked(attempt(1, 10), 3, SETTLE)]);
+    let decision = decide(&unknown, &[of_another_job(operation(11, UnderWay))], &policy());
+    assert_eq!(happens(&decision), "proven_absent");
+}
+
+#[test]
+fn a_permanent_code_ends_the_job_at_once() {
+    for code in PERMANENT {
+        let unknown = decide(&job(Unknown, vec![attempt(1, 0)]), &[operation_failed_with(1, code)], &policy());
+        assert_eq!(failure(&unknown), (code, false));
+        let entries = [of(operation_failed_with(1, code), 1)];
+        let exporting = decide(&job(Exporting, vec![attempt(1, 0)]), &entries, &policy());
+        assert_eq!(failure(&exporting), (code, false));
+    }
+    let entries = [of(operation_failed_with(1, "Busy"), 1)];
+    assert_eq!(failure(&decide(&job(Exporting, vec![attempt(1, 0)]), &entries, &policy())), ("Busy", true));
+}
+
+// ---- A quick retry ----
+
+/// The first attempt's operation failed, its record lags; the second is out.
+fn quick_retry(state: JobState) -> (Followed, Entry) {
+    let mut job = job(state, vec![accepted(1, 0), attempt(2, 10)]);
+    job.attempts[1].accepted = state == Exporting;
+    if state == Exporting {
+        job.operation = Some(OperationId::new("op-11"));
+    }
+    (job, of(operation(5, Failed), 1))
+}
+
+#[test]
+fn a_late_record_of_a_failed_attempt_is_not_the_next_ones() {
+    for old in [Failed, UnderWay] {
+        let (exporting, before) = quick_retry(Exporting);
+        let entries = [before, of(operation(11, UnderWay), 2), record(12, old)];
+        let decision = decide(&exporting, &entries, &policy());
+        assert_eq!(happens(&decision), "nothing", "{old:?}");
+        assert!(decision.own.is_empty(), "{old:?} {decision:?}");
+    }
+    let (unknown, before) = quick_retry(Unknown);
+    let decision = decide(&unknown, &[before, record(12, Failed)], &policy());
+    assert_eq!((happens(&decision).as_str(), decision.earlier), ("nothing", vec![(1, 12)]));
+}
+
+#[test]
+fn both_records_find_their_attempts_in_either_order() {
+    for (old, new) in [(12, 13), (13, 12)] {
+        let (exporting, before) = quick_retry(Exporting);
+        let entries = [before, of(operation(11, Succeeded), 2), record(old, Failed), record(new, Succeeded)];
+        let decision = decide(&exporting, &entries, &policy());
+        assert_eq!(happens(&decision), format!("finished op-11 record-{new}"));
+        assert_eq!((decision.own, decision.earlier), (vec![new], vec![(1, old)]));
+
+        let (unknown, before) = quick_retry(Unknown);
+        let decision = decide(&unknown, &[before, record(old, Failed), record(new, Succeeded)], &policy());
+        assert_eq!(happens(&decision), format!("found_done record-{new}"));
+        assert_eq!((decision.own, decision.earlier), (vec![new], vec![(1, old)]));
+    }
+}
+
+#[test]
+fn a_record_that_may_be_a_failed_attempts_neither_finds_nor_clears_the_next_one() {
+    let (mut unknown, before) = quick_retry(Unknown);
+    unknown.attempts[1] = looked(unknown.attempts[1].clone(), 9, 9 * SETTLE);
+    let entries = [before, record(12, UnderWay)];
+    let decision = decide(&unknown, &entries, &policy());
+    assert_eq!(decision, Decision::default());
+    // Should it never end, a person decides.
+    unknown.since = Timestamp(NOW.0 - 25 * 3_600_000);
+    assert_eq!(failure(&decide(&unknown, &entries, &policy())), (ErrorCode::NO_END_SEEN, false));
+    // Two such records are one of each.
+    unknown.since = NOW;
+    let decision = decide(&unknown, &[entries[0].clone(), record(12, UnderWay), record(13, UnderWay)], &policy());
+    assert_eq!((happens(&decision).as_str(), decision.own), ("found_under_way record-13", vec![13]));
+}
+
+#[test]
+fn a_failed_record_is_never_taken_against_an_operation_that_did_well() {
+    for over in [false, true] {
+        let mut exporting = job(Exporting, vec![accepted(1, 10)]);
+        exporting.operation = Some(OperationId::new("op-11"));
+        exporting.since = Timestamp(if over { 0 } else { NOW.0 });
+        let decision = decide(&exporting, &[of(operation(11, Succeeded), 1), record(12, Failed)], &policy());
+        assert!(!matches!(decision.event, Some(Event::OperationFailed(..))), "sent again on a guess: {decision:?}");
+    }
+}
+
+// ---- A name used again ----
+
+#[test]
+fn an_export_of_a_deleted_snapshot_of_that_name_is_never_adopted() {
+    for status in [UnderWay, Succeeded, Failed] {
+        let other = with_arn(record(12, status), Some("arn:web-1-before"));
+        for state in [Queued, Unknown, Exporting] {
+            let decision = decide(&job(state, vec![attempt(1, 10)]), std::slice::from_ref(&other), &policy());
+            assert_eq!(decision, Decision::default(), "{state} {status:?}");
+        }
+        let mut adopted = job(Exporting, vec![]);
+        (adopted.adopted, adopted.operation) = (true, Some(OperationId::new("op-11")));
+        let entries = [of(operation(11, UnderWay), 0), other];
+        assert_eq!(happens(&decide(&adopted, &entries, &policy())), "nothing", "adopted {status:?}");
+    }
+}
+
+#[test]
+fn an_export_of_another_snapshot_begun_after_the_call_forbids_to_send_again() {
+    // The listing was old: what was sent may have been the new snapshot's export.
+    let unknown = job(Unknown, vec![looked(attempt(1, 10), 3, SETTLE)]);
+    let before = with_arn(record(9, UnderWay), Some("arn:web-1-again"));
+    assert_eq!(happens(&decide(&unknown, &[before], &policy())), "proven_absent");
+    let after = with_arn(record(12, UnderWay), Some("arn:web-1-again"));
+    assert_eq!(failure(&decide(&unknown, &[after], &policy())), (ErrorCode::LEDGER_DISAGREES, false));
+}
+
+#[test]
+fn an_operation_that_is_a_deleted_snapshots_is_not_adopted() {
+    let queued = job(Queued, vec![]);
+    let other = with_arn(record(2, UnderWay), Some("arn:web-1-before"));
+    assert_eq!(happens(&decide(&queued, &[operation(1, UnderWay), other.clone()], &policy())), "nothing");
+    let entries = [operation(1, UnderWay), other, operation(3, UnderWay)];
+    assert_eq!(happens(&decide(&queued, &entries, &policy())), "under_way_already op-3");
+}
+
+// ---- A queued job ----
+
+#[test]
+fn a_queued_job_adopts_what_stands_for_it() {
+    let queued = job(Queued, vec![]);
+    for (entries, expected) in [
+        (vec![record(1, Succeeded)], "already_exported record-1"),
+        (vec![record(1, Succeeded), record(2, UnderWay)], "already_exported record-1"),
+        (vec![record(1, UnderWay)], "under_way_already record-1"),
+        (vec![without_destination(record(1, Succeeded))], "under_way_already record-1"),
+        (vec![operation(1, UnderWay)], "under_way_already op-1"),
+        (vec![operation(1, Succeeded)], "nothing"),
+        (vec![operation(1, Failed), record(2, Failed)], "nothing"),
+        (vec![with_arn(record(1, Succeeded), None)], "nothing"),
+    ] {
+        assert_eq!(happens(&decide(&queued, &entries, &policy())), expected, "{entries:?}");
+    }
+}
+
+#[test]
+fn what_an_earlier_job_exported_stands_for_a_new_one_as_well() {
+    let queued = job(Queued, vec![]);
+    let decision = decide(&queued, &[of_another_job(record(1, Succeeded))], &policy());
+    assert_eq!((happens(&decision).as_str(), decision.own.len()), ("already_exported record-1", 0));
+    let decision = decide(&queued, &[of_another_job(record(1, UnderWay))], &policy());
+    assert_eq!((happens(&decision).as_str(), decision.own.len()), ("under_way_already record-1", 0));
+    let again = Followed { adopts: false, ..queued };
+    assert_eq!(happens(&decide(&again, &[of_another_job(record(1, Succeeded))], &policy())), "nothing");
+}
+
+#[test]
+fn export_again_adopts_nothing_but_its_own_late_entries() {
+    for (attempts, expected) in [
+        (vec![], "nothing"),
+        (vec![refused(1, 0)], "nothing"),
+        (vec![attempt(1, 0)], "nothing"),
+        (vec![absent(1, 5)], "nothing"),
+        (vec![absent(1, 4)], "already_exported record-5"),
+    ] {
+        let again = Followed { adopts: false, ..job(Queued, attempts) };
+        assert_eq!(happens(&decide(&again, &[record(5, Succeeded)], &policy())), expected);
+    }
+    let again = Followed { adopts: false, ..job(Queued, vec![absent(1, 4)]) };
+    assert_eq!(
+        happens(&decide(&again, &[with_arn(record(5, UnderWay), None)], &policy())),
+        "under_way_already record-5"
+    );
+    assert_eq!(happens(&decide(&again, &[operation(5, UnderWay)], &policy())), "under_way_already op-5");
+}
+
+// ---- An export under way ----
+
+#[test]
+fn an_answer_without_an_operation_is_found_through_its_record() {
+    let exporting = job(Exporting, vec![attempt(1, 10)]);
+    assert_eq!(happens(&decide(&exporting, &[record(10, Succeeded)], &policy())), "nothing");
+    assert_eq!(happens(&decide(&exporting, &[record(11, UnderWay)], &policy())), "nothing");
+    let decision = decide(&exporting, &[record(11, Succeeded)], &policy());
+    assert_eq!((happens(&decision).as_str(), decision.own), ("finished record-11", vec![11]));
+    let decision = decide(&exporting, &[record(11, Failed)], &policy());
+    assert_eq!((failure(&decision), decision.own.clone()), ((ErrorCode::OPERATION_FAILED, true), vec![11]));
+    let decision = decide(&exporting, &[operation(11, UnderWay)], &policy());
+    assert_eq!((happens(&decision).as_str(), decision.own), ("nothing", vec![11]));
+}
+
+#[test]
+fn a_record_without_an_arn_still_ends_an_export() {
+    let exporting = job(Exporting, vec![attempt(1, 10)]);
+    let entries = [of(operation(11, UnderWay), 1), with_arn(record(12, Succeeded), None)];
+    assert_eq!(happens(&decide(&exporting, &entries, &policy())), "finished op-11 record-12");
+}
+
+#[test]
+fn a_failed_record_is_asked_of_its_operation() {
+    let mut exporting = job(Exporting, vec![accepted(1, 10)]);
+    exporting.operation = Some(OperationId::new("op-11"));
+    let under_way = [of(operation(11, UnderWay), 1), record(12, Failed)];
+    let decision = decide(&exporting, &under_way, &policy());
+    assert_eq!((happens(&decision).as_str(), decision.ask), ("nothing", Some(OperationId::new("op-11"))));
+    assert_eq!(decide(&exporting, &under_way, &asked()), Decision::default(), "and waits where it does not know yet");
+    let decision = decide(&exporting, &[of(operation(11, Failed), 1), record(12, Failed)], &asked());
+    assert_eq!((failure(&decision), decision.own.clone()), (("Boom", true), vec![12]));
+}
+
+#[test]
+fn a_pair_of_operations_in_an_answer_is_one_export() {
+    let mut exporting = job(Exporting, vec![accepted(1, 10)]);
+    exporting.operation = Some(OperationId::new("op-12"));
+    let other = of(operation(11, Succeeded), 1);
+    let failed = [other.clone(), of(operation(12, Failed), 1)];
+    assert_eq!(failure(&decide(&exporting, &failed, &policy())), ("Boom", true), "the one that is followed decides");
+    let done = [other, of(operation(12, Succeeded), 1), record(13, Succeeded)];
+    assert_eq!(happens(&decide(&exporting, &done, &policy())), "finished op-12 record-13");
+}
+
+#[test]
+fn an_export_without_an_end_is_given_up_to_a_person_once_it_was_asked_for() {
+    let mut exporting = job(Exporting, vec![accepted(1, 10)]);
+    exporting.operation = Some(OperationId::new("op-11"));
+    let entries = [of(operation(11, UnderWay), 1)];
+    exporting.since = Timestamp(NOW.0 - 24 * 3_600_000 + 1);
+    assert_eq!(happens(&decide(&exporting, &entries, &asked())), "nothing");
+    exporting.since = Timestamp(NOW.0 - 24 * 3_600_000);
+    assert_eq!(happens(&decide(&exporting, &entries, &policy())), "nothing");
+    assert!(decide(&exporting, &entries, &policy()).ask.is_some());
+    assert_eq!(failure(&decide(&exporting, &entries, &asked())), (ErrorCode::NO_END_SEEN, false));
+    let done = [of(operation(11, Succeeded), 1), without_destination(record(12, Succeeded))];
+    assert_eq!(failure(&decide(&exporting, &done, &policy())), (ErrorCode::NO_END_SEEN, false), "no destination");
+    let failed = [of(operation(11, UnderWay), 1), record(12, Failed)];
+    assert!(decide(&exporting, &failed, &policy()).ask.is_some(), "after a day's rest it is asked all the same");
+}
+
+// ---- Adopted exports ----
+
+#[test]
+fn an_adopted_export_is_followed_to_its_end() {
+    let mut adopted = job(Exporting, vec![]);
+    (adopted.adopted, adopted.record) = (true, Some(RecordArn::new("record-3")));
+    assert_eq!(happens(&decide(&adopted, &[of(record(3, UnderWay), 0)], &policy())), "nothing");
+    assert_eq!(happens(&decide(&adopted, &[of(record(3, Succeeded), 0)], &policy())), "finished record-3");
+    assert_eq!(happens(&decide(&adopted, &[of_another_job(record(3, Succeeded))], &policy())), "finished record-3");
+    let failed = [operation(2, Failed), of(record(3, Failed), 0)];
+    assert_eq!(failure(&decide(&adopted, &failed, &policy())), ("Boom", true));
+    // An operation has no ARN: an old one of that name says nothing of this record.
+    let done = [operation(1, Failed), of(record(3, Succeeded), 0)];
+    assert_eq!(happens(&decide(&adopted, &done, &policy())), "finished record-3");
+
+    let mut adopted = job(Exporting, vec![]);
+    (adopted.adopted, adopted.operation) = (true, Some(OperationId::new("op-3")));
+    let own = of(operation(3, Succeeded), 0);
+    assert_eq!(happens(&decide(&adopted, &[own.clone(), record(4, Succeeded)], &policy())), "finished op-3 record-4");
+    let old = with_arn(record(2, Succeeded), None);
+    assert_eq!(happens(&decide(&adopted, &[old, own], &policy())), "nothing", "of whom is not known");
+}
+
+#[test]
+fn an_adopted_export_is_not_judged_by_the_attempt_that_failed_before_it() {
+    let mut adopted = job(Exporting, vec![attempt(1, 0)]);
+    (adopted.adopted, adopted.record) = (true, Some(RecordArn::new("record-8")));
+    let before = [of(operation(1, Failed), 1), of(record(2, Failed), 1)];
+    for adopted_by in [0, 1] {
+        let mut entries = before.to_vec();
+        entries.push(of(record(8, UnderWay), adopted_by));
+        assert_eq!(decide(&adopted, &entries, &policy()), Decision::default());
+        entries[2] = of(record(8, Succeeded), adopted_by);
+        assert_eq!(happens(&decide(&adopted, &entries, &policy())), "finished record-8");
+    }
+}
+
+// ---- Exported twice ----
+
+#[test]
+fn an_entry_that_comes_after_a_resend_is_named_and_the_job_keeps_its_own() {
+    let mut done = job(JobState::Succeeded, vec![absent(1, 0), attempt(2, 10)]);
+    done.record = Some(RecordArn::new("record-11"));
+    let own = of(record(11, Succeeded), 2);
+    assert_eq!(decide(&done, std::slice::from_ref(&own), &policy()), Decision::default());
+    let decision = decide(&done, &[own.clone(), record(12, Succeeded)], &policy());
+    assert_eq!((decision.event.clone(), decision.earlier.clone()), (None, vec![(1, 12)]));
+    let note = decision.duplicate.expect("noted");
+    assert!(note.contains("ami-12") && note.contains("name-12") && !note.contains("ami-11"), "{note}");
+    // It is said again of what is on record already, with its destination once that is known.
+    let note = decide(&done, &[own.clone(), of(record(12, UnderWay), 1)], &policy()).duplicate.expect("noted");
+    assert!(note.contains("not finished"), "{note}");
+    assert_eq!(decide(&done, &[own, record(12, Failed)], &policy()).duplicate, None, "nothing came of it");
+}
+
+#[test]
+fn of_two_exports_in_sight_the_resent_one_takes_the_later() {
+    let exporting = job(Exporting, vec![absent(1, 0), attempt(2, 10)]);
+    let own = of(operation(11, Succeeded), 2);
+    let both = [own.clone(), record(12, Succeeded), record(13, UnderWay)];
+    assert_eq!(decide(&exporting, &both, &policy()), Decision::default(), "the job's own is not done");
+    let both = [own, record(12, Succeeded), record(13, Succeeded)];
+    let decision = decide(&exporting, &both, &policy());
+    assert_eq!(happens(&decision), "finished op-11 record-13");
+    assert_eq!((decision.own.clone(), decision.earlier.clone()), (vec![13], vec![(1, 12)]));
+    assert!(decision.duplicate.expect("noted").contains("ami-12"));
+}
+
+#[test]
+fn a_late_failure_of_an_attempt_taken_for_absent_is_not_the_next_ones() {
+    for failed in [operation(11, Failed), record(11, Failed)] {
+        let unknown = job(Unknown, vec![absent(1, 0), attempt(2, 10)]);
+        assert_eq!(decide(&unknown, std::slice::from_ref(&failed), &policy()), Decision::default());
+        let decision = decide(&unknown, &[failed.clone(), operation(12, UnderWay)], &policy());
+        assert_eq!(happens(&decision), "found_under_way op-12");
+        let mut exporting = job(Exporting, vec![absent(1, 0), accepted(2, 10)]);
+        exporting.attempts[1].intended_at = NOW;
+        assert_eq!(decide(&exporting, &[failed], &policy()), Decision::default());
+    }
+}
+
+#[test]
+fn nothing_is_decided_for_a_job_that_is_being_sent_or_has_ended() {
+    let entries = [operation(11, Failed), record(12, Succeeded)];
+    for state in JobState::ALL {
+        if matches!(state, Queued | Unknown | Exporting) {
+            continue;
+        }
+        assert_eq!(decide(&job(state, vec![attempt(1, 0)]), &entries, &policy()), Decision::default(), "{state}");
+    }
+}

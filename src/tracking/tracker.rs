@@ -1,10 +1,10 @@
 //! A lane's tracking: `run_once(now)` does all that is to be done at a moment and says when to come again; the loop
 //! around it only waits.
 
-use super::plan::{Decision, Policy, decide};
+use super::plan::{Asked, Decision, Policy, decide, record_in_sight};
 use super::reading::Unread;
 use crate::clock::{SharedClock, Stop, stopped};
-use crate::domain::{JobId, JobState, OperationId, RetryPolicy, RunId, SnapshotName, Timestamp, backoff};
+use crate::domain::{Event, JobId, JobState, OperationId, RetryPolicy, RunId, SnapshotName, Timestamp, backoff};
 use crate::lightsail::Lightsail;
 use crate::queue::{Answer, AttemptOutcome, Entry, Followed, LaneRecord, Queue, QueueError, Transition};
 use std::collections::{HashMap, HashSet};
@@ -267,10 +267,7 @@ impl Tracker {
 
     async fn has_record(&self, job: &Followed) -> Result<bool, QueueError> {
         let entries = self.queue.entries(self.lane.id, std::slice::from_ref(&job.snapshot)).await?;
-        Ok(entries.iter().any(|entry| {
-            entry.owner == Some((job.job, job.attempt))
-                && matches!(entry.sighting.key, crate::queue::EntryKey::Record(_))
-        }))
+        Ok(record_in_sight(job, &entries))
     }
 
     /// Asks for one operation. Not found means unknown, not failed.
@@ -315,28 +312,33 @@ impl Tracker {
             give_up: self.settings.give_up,
             settle: self.settings.settle,
             looks: self.settings.looks,
+            asked: Asked::NotYet,
         };
         let mut decision = decide(job, entries, &policy);
         if let Some(operation) = decision.ask.take() {
             self.ask(&operation, &job.snapshot).await?;
             let entries = self.queue.entries(self.lane.id, std::slice::from_ref(&job.snapshot)).await?;
-            decision = decide(job, &entries, &policy);
+            decision = decide(job, &entries, &Policy { asked: Asked::JustNow, ..policy });
         }
         let Decision { event, outcome, own, earlier, ask: _, duplicate } = decision;
-        for (attempt, entry) in earlier {
-            self.queue.own(job.job, attempt, entry).await?;
+        // What a job adopts is no attempt's.
+        let adopts = matches!(event, Some(Event::AlreadyExported(_) | Event::UnderWayAlready(_)));
+        let attempt = if adopts || job.adopted { 0 } else { job.attempt };
+        for (number, entry) in earlier {
+            self.queue.own(job.job, number, entry).await?;
         }
         if let Some(message) = duplicate {
             self.queue.note_duplicate(job.job, message).await?;
         }
         let Some(event) = event else {
             for entry in own {
-                self.queue.own(job.job, job.attempt, entry).await?;
+                self.queue.own(job.job, attempt, entry).await?;
             }
             return Ok(None);
         };
         let mut transition =
-            Transition::new(job.job, &job.standing(self.settings.retry.max_attempts), event, now, ACTOR)?.owning(own);
+            Transition::new(job.job, &job.standing(self.settings.retry.max_attempts), event, now, ACTOR)?
+                .owning(attempt, own);
         if let Some(outcome) = outcome {
             transition = transition.answered(settled(outcome), Vec::new());
         }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// Starts the program on a world's database, as a user would; the settings come through the environment.
-pub fn start(world: &World, arguments: &[&str]) -> Child {
+pub(crate) fn start(world: &World, arguments: &[&str]) -> Child {
     let lane = hurried();
     let mut command = Command::new(env!("CARGO_BIN_EXE_snapferry"));
     command.args(arguments).env_clear();

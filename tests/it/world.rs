@@ -2,9 +2,9 @@
 
 use snapferry::clock::{SharedClock, SystemClock};
 use snapferry::daemon::{Connect, Daemon, Ended, Until};
-use snapferry::domain::{JobState, Lane};
+use snapferry::domain::{AccountLabel, BatchName, Existing, JobState, Lane, Region, SnapshotName};
 use snapferry::lightsail::{AccountAccess, AwsLightsail, CredentialSource, Lightsail, SharedHttp};
-use snapferry::queue::{JobView, Queue, Selector};
+use snapferry::queue::{JobView, LoadName, NewRow, Queue, Selector};
 use snapferry::settings::{DatabaseUrl, LaneSettings, Settings};
 use snapferry::simulator::{Call, Handle, Simulator, SimulatorConfig};
 use std::future::Future;
@@ -13,29 +13,29 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-pub const REGION: &str = "eu-west-1";
+pub(crate) const REGION: &str = "eu-west-1";
 
 /// How long a test waits for what must come; it never waits that long where it does.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-pub struct World {
-    pub simulator: Handle,
-    pub queue: Queue,
-    pub settings: Settings,
-    pub clock: SharedClock,
-    pub access_key: String,
-    pub folder: TempDir,
+pub(crate) struct World {
+    pub(crate) simulator: Handle,
+    pub(crate) queue: Queue,
+    pub(crate) settings: Settings,
+    pub(crate) clock: SharedClock,
+    pub(crate) access_key: String,
+    pub(crate) folder: TempDir,
 }
 
 /// A daemon that runs in the background.
-pub struct Running {
+pub(crate) struct Running {
     stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<Ended>,
 }
 
 impl World {
     /// A simulator as configured, and a database with nothing in it. All waits are short.
-    pub async fn new(config: SimulatorConfig) -> Self {
+    pub(crate) async fn new(config: SimulatorConfig) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock: SharedClock = Arc::new(SystemClock::new());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -48,7 +48,7 @@ impl World {
     }
 
     /// Another database for the same Lightsail, as after the loss of the first.
-    pub async fn with_an_empty_database(self) -> Self {
+    pub(crate) async fn with_an_empty_database(self) -> Self {
         let Self { simulator, queue, mut settings, clock, access_key, folder: _old } = self;
         queue.close().await;
         let folder = tempfile::tempdir().expect("a folder");
@@ -58,7 +58,7 @@ impl World {
         Self { simulator, queue, settings, clock, access_key, folder }
     }
 
-    pub fn connect(&self) -> Connect {
+    pub(crate) fn connect(&self) -> Connect {
         let http = SharedHttp::without_proxy();
         let (endpoint, access_key) = (self.simulator.endpoint(), self.access_key.clone());
         Arc::new(move |lane: &Lane, settings: &LaneSettings| {
@@ -81,14 +81,14 @@ impl World {
     }
 
     /// Runs the daemon until every job has ended or waits for a person.
-    pub async fn drain(&self) {
+    pub(crate) async fn drain(&self) {
         let (_stop, stopped) = watch::channel(false);
         let ended = self.daemon().run(Until::Drained, Some(PATIENCE), stopped).await.expect("a run");
         assert_eq!(ended, Ended::Drained, "the queue was not drained in {PATIENCE:?}");
     }
 
     /// Runs the daemon in the background.
-    pub fn start(&self) -> Running {
+    pub(crate) fn start(&self) -> Running {
         let (stop, stopped) = watch::channel(false);
         let daemon = self.daemon();
         let task = tokio::spawn(async move { daemon.run(Until::Stopped, None, stopped).await.expect("a run") });
@@ -96,38 +96,38 @@ impl World {
     }
 
     /// The job of a snapshot in the Region that most tests use: the newest one.
-    pub async fn job(&self, name: &str) -> JobView {
+    pub(crate) async fn job(&self, name: &str) -> JobView {
         let selector = Selector { name_globs: vec![name.to_owned()], ..Selector::default() };
         let jobs = self.queue.jobs_page(&selector, None, 100).await.expect("jobs");
         jobs.into_iter().next_back().unwrap_or_else(|| panic!("no job of {name}"))
     }
 
-    pub async fn state(&self, name: &str) -> JobState {
+    pub(crate) async fn state(&self, name: &str) -> JobState {
         self.job(name).await.state
     }
 
     /// The calls of ExportSnapshot of a snapshot that arrived.
-    pub fn sent(&self, name: &str) -> Vec<Call> {
+    pub(crate) fn sent(&self, name: &str) -> Vec<Call> {
         let of = |call: &Call| call.operation == "ExportSnapshot" && call.name.as_deref() == Some(name);
         self.simulator.calls().into_iter().filter(of).collect()
     }
 
     /// How often a snapshot was exported, by the simulator's ledger.
-    pub fn exports(&self, name: &str) -> usize {
+    pub(crate) fn exports(&self, name: &str) -> usize {
         let ledger = self.simulator.ledger();
         ledger.lanes.values().filter_map(|lane| lane.snapshots.get(name)).map(|one| one.exports).sum()
     }
 }
 
 impl Running {
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send(true).expect("a daemon");
         assert_eq!(self.task.await.expect("no panic"), Ended::Stopped);
     }
 }
 
 /// Looks until `found` says so; fails where it never does.
-pub async fn eventually<F: Future<Output = bool>>(what: &str, mut found: impl FnMut() -> F) {
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut found: impl FnMut() -> F) {
     let looked = tokio::time::timeout(PATIENCE, async {
         while !found().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -137,7 +137,7 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut found: impl Fn
 }
 
 /// The defaults with every wait shortened.
-pub fn hurried() -> LaneSettings {
+pub(crate) fn hurried() -> LaneSettings {
     let mut settings = LaneSettings::default();
     settings.export.rate = 500.0;
     settings.export.burst = 100;
@@ -156,19 +156,19 @@ pub fn hurried() -> LaneSettings {
 
 impl World {
     /// Brings snapshots in, in one batch.
-    pub async fn enqueue(&self, names: &[&str]) {
-        use sqlx::Connection;
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.queue.path());
-        let mut db = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
-        let list = serde_json::to_string(names).unwrap();
-        for sql in [
-            "INSERT INTO batches(name,source,state,created_at,sealed_at) SELECT 'b'||count(*),'x','sealed',0,0 FROM batches",
-            "INSERT INTO lanes(account,region) VALUES('default','eu-west-1') ON CONFLICT DO NOTHING",
-        ] {
-            sqlx::query(sql).execute(&mut db).await.unwrap();
-        }
-        sqlx::query("INSERT INTO jobs(lane_id,batch_id,line,snapshot_name,priority,existing,state,queued_at) SELECT 1,(SELECT max(id) FROM batches),key+1,value,0,'adopt','queued',0 FROM json_each(?1)").bind(list).execute(&mut db).await.unwrap();
-        sqlx::query("INSERT INTO tallies SELECT lane_id,batch_id,'queued',count(*),count(*) FROM jobs WHERE batch_id=(SELECT max(id) FROM batches) GROUP BY 1,2").execute(&mut db).await.unwrap();
-        db.close().await.unwrap();
+    pub(crate) async fn enqueue(&self, names: &[&str]) {
+        let name = LoadName::Derived(BatchName::parse("batch").expect("a name"));
+        let mut load = self.queue.begin_load(name, "a test", &[], "a test", self.clock.now()).await.expect("a load");
+        let rows = names.iter().zip(1..).map(|(name, line)| NewRow {
+            line,
+            lane: Lane { account: AccountLabel::unnamed(), region: Region::parse(REGION).expect("a Region") },
+            snapshot: SnapshotName::parse(name).expect("a name"),
+            priority: 0,
+            not_before: None,
+            existing: Existing::Adopt,
+            carried: Vec::new(),
+        });
+        load.add(rows.collect()).await.expect("added");
+        load.seal(0, self.clock.now()).await.expect("sealed");
     }
 }

@@ -1,0 +1,98 @@
+//! One job beside the entries of its snapshot's name: which of them can be whose.
+
+use super::has_failed;
+use crate::queue::{Entry, EntryKey, Followed, FollowedAttempt};
+
+/// The two lists of the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Operation,
+    Record,
+}
+
+impl Kind {
+    pub(super) fn is(self, entry: &Entry) -> bool {
+        match &entry.sighting.key {
+            EntryKey::Operation(_) => self == Self::Operation,
+            EntryKey::Record(_) => self == Self::Record,
+        }
+    }
+}
+
+/// A job and all entries of its snapshot's name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Case<'a> {
+    pub(super) job: &'a Followed,
+    pub(super) entries: &'a [Entry],
+}
+
+impl<'a> Case<'a> {
+    /// Whether an entry can be of the job's snapshot: names are reused after a delete.
+    pub(super) fn same_snapshot(&self, entry: &Entry) -> bool {
+        match (&entry.sighting.snapshot_arn, &self.job.source_arn) {
+            (Some(entry), Some(job)) => entry == job,
+            (None, _) | (_, None) => true,
+        }
+    }
+
+    /// Whether an entry is known to be of the job's snapshot.
+    pub(super) fn known_snapshot(&self, entry: &Entry) -> bool {
+        entry.sighting.snapshot_arn.is_some() && entry.sighting.snapshot_arn == self.job.source_arn
+    }
+
+    /// The entry that the job names as the one that it follows.
+    pub(super) fn followed(&self, kind: Kind) -> Option<&'a Entry> {
+        self.entries.iter().find(|entry| match (kind, &entry.sighting.key) {
+            (Kind::Operation, EntryKey::Operation(id)) => Some(id) == self.job.operation.as_ref(),
+            (Kind::Record, EntryKey::Record(arn)) => Some(arn) == self.job.record.as_ref(),
+            (Kind::Operation, EntryKey::Record(_)) | (Kind::Record, EntryKey::Operation(_)) => false,
+        })
+    }
+
+    /// The entry that belongs to an attempt. An answer may have named several operations: the one that is followed comes
+    /// first.
+    pub(super) fn owned(&self, attempt: u32, kind: Kind) -> Option<&'a Entry> {
+        let mine = |entry: &&Entry| entry.owner == Some((self.job.job, attempt)) && kind.is(entry);
+        self.followed(kind).filter(mine).or_else(|| self.entries.iter().find(mine))
+    }
+
+    /// Entries without an owner that came after `baseline`, oldest first.
+    pub(super) fn free(&self, baseline: i64, kind: Kind) -> Vec<&'a Entry> {
+        in_order(self.entries.iter().filter(|entry| {
+            entry.owner.is_none() && entry.id > baseline && kind.is(entry) && self.same_snapshot(entry)
+        }))
+    }
+
+    /// The last attempt.
+    pub(super) fn last(&self) -> Option<&'a FollowedAttempt> {
+        self.job.attempts.iter().find(|attempt| attempt.number == self.job.attempt)
+    }
+
+    /// The last entry that was known before the last attempt.
+    pub(super) fn baseline(&self) -> i64 {
+        self.last().map_or(0, |attempt| attempt.baseline)
+    }
+
+    /// The attempts that may have had an effect and have no entry of that kind, in order.
+    pub(super) fn lacking(&self, kind: Kind) -> Vec<&'a FollowedAttempt> {
+        self.job
+            .attempts
+            .iter()
+            .filter(|attempt| !attempt.refused && self.owned(attempt.number, kind).is_none())
+            .collect()
+    }
+
+    /// Whether an earlier attempt's operation failed, and its record is not in sight yet.
+    pub(super) fn has_failed_before(&self, attempt: &FollowedAttempt, kind: Kind) -> bool {
+        attempt.number < self.job.attempt
+            && kind == Kind::Record
+            && self.owned(attempt.number, Kind::Operation).is_some_and(has_failed)
+    }
+}
+
+/// Oldest first, by the service's clock, then as they were seen.
+pub(super) fn in_order<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<&'a Entry> {
+    let mut entries: Vec<&Entry> = entries.collect();
+    entries.sort_by_key(|entry| (entry.sighting.created_at, entry.id));
+    entries
+}

@@ -1,0 +1,161 @@
+//! How far an export that Lightsail has is: done, failed, or without an end for too long. A record is taken for its own
+//! only once it decides something, because only then can it be told from an earlier attempt's or another hand's.
+
+use super::case::{Case, Kind};
+use super::{
+    Asked, Decision, Policy, again, contradiction, disagreement, has_failed, is_done, keys, no_end_seen, reason, trace,
+};
+use crate::domain::{ErrorCode, Event, Failure};
+use crate::queue::{Entry, EntryKey, EntryStatus};
+
+pub(super) fn decide(case: &Case<'_>, policy: &Policy) -> Decision {
+    let mut decision = Decision::default();
+    let (operation, record) = if case.job.adopted { adopted(case) } else { sent(case, &mut decision) };
+    conclude(case, operation, record, policy, decision)
+}
+
+/// An adopted export has no attempt of its own: it is what the job names, and what an operation so named has made.
+fn adopted<'a>(case: &Case<'a>) -> (Option<&'a Entry>, Option<&'a Entry>) {
+    let operation = case.followed(Kind::Operation);
+    let record = case.followed(Kind::Record).or_else(|| {
+        let began = operation.map_or(i64::MAX, |operation| operation.id);
+        let mut records = case.free(0, Kind::Record);
+        records.retain(|record| case.known_snapshot(record) || record.id > began);
+        records.retain(|record| !has_failed(record) || operation.is_none_or(has_failed));
+        records.last().copied()
+    });
+    (operation, record)
+}
+
+/// What the last attempt has made.
+fn sent<'a>(case: &Case<'a>, decision: &mut Decision) -> (Option<&'a Entry>, Option<&'a Entry>) {
+    let operation = case.owned(case.job.attempt, Kind::Operation).or_else(|| {
+        // The answer named none.
+        let taken = pick(case, Kind::Operation, case.free(case.baseline(), Kind::Operation));
+        decision.own.extend(taken.map(|entry| entry.id));
+        taken
+    });
+    let record = case.owned(case.job.attempt, Kind::Record).or_else(|| free_record(case, operation, decision));
+    (operation, record)
+}
+
+fn free_record<'a>(case: &Case<'a>, operation: Option<&Entry>, decision: &mut Decision) -> Option<&'a Entry> {
+    let mut records = case.free(case.baseline(), Kind::Record);
+    // What failed, or may be about to, is an earlier attempt's where that one's operation has failed.
+    for attempt in case.lacking(Kind::Record) {
+        if !case.has_failed_before(attempt, Kind::Record) || operation.is_some_and(has_failed) {
+            continue;
+        }
+        if let Some(place) = records.iter().position(|record| has_failed(record)) {
+            decision.earlier.push((attempt.number, records.remove(place).id));
+        } else if let Some(place) = records.iter().position(|record| record.sighting.status == EntryStatus::UnderWay) {
+            records.remove(place);
+        }
+    }
+    if operation.is_some_and(|operation| operation.sighting.status == EntryStatus::Succeeded) {
+        records.retain(|record| !has_failed(record));
+    }
+    let failed = operation.is_some_and(has_failed).then(|| records.iter().find(|record| has_failed(record))).flatten();
+    failed.copied().or_else(|| pick(case, Kind::Record, records))
+}
+
+/// The oldest; or the newest, where an earlier attempt may have made another. What failed comes last.
+fn pick<'a>(case: &Case<'a>, kind: Kind, mut candidates: Vec<&'a Entry>) -> Option<&'a Entry> {
+    if candidates.iter().any(|entry| !has_failed(entry)) {
+        candidates.retain(|entry| !has_failed(entry));
+    }
+    let twice = case.lacking(kind).iter().any(|attempt| attempt.absent && attempt.number < case.job.attempt);
+    if twice { candidates.last().copied() } else { candidates.first().copied() }
+}
+
+fn conclude(
+    case: &Case<'_>,
+    operation: Option<&Entry>,
+    record: Option<&Entry>,
+    policy: &Policy,
+    mut decision: Decision,
+) -> Decision {
+    let over = policy.now.since(case.job.since) >= policy.give_up;
+    let event = match (operation, record) {
+        (Some(operation), Some(record)) if is_done(record) && has_failed(operation) => {
+            return disagreement(operation, record);
+        }
+        (operation, Some(record)) if is_done(record) => Event::Finished(trace(operation, Some(record))),
+        (Some(operation), Some(record)) if has_failed(record) && !has_failed(operation) => {
+            if operation.sighting.status == EntryStatus::Succeeded {
+                return disagreement(operation, record);
+            }
+            return unended(case, Some(operation), policy, decision);
+        }
+        (operation, Some(record)) if has_failed(record) => {
+            return failed(case, reason(operation.or_else(|| told_by(case))), Some(record), policy, decision);
+        }
+        (Some(operation), None) if has_failed(operation) => {
+            return failed(case, reason(Some(operation)), None, policy, decision);
+        }
+        (Some(_) | None, Some(_) | None) if over => return unended(case, operation, policy, decision),
+        (Some(_) | None, Some(_) | None) => return decision,
+    };
+    decision.own.extend(record.filter(|record| record.owner.is_none()).map(|record| record.id));
+    decision.event = Some(event);
+    decision
+}
+
+/// The export failed: another attempt, unless what failed may be somebody else's.
+fn failed(
+    case: &Case<'_>,
+    failure: Failure,
+    record: Option<&Entry>,
+    policy: &Policy,
+    mut decision: Decision,
+) -> Decision {
+    let again = again(&failure, policy);
+    if again.is_some() && !is_certain(case) {
+        // Its own may come into sight yet.
+        let settled = case.last().is_none_or(|attempt| policy.now.since(attempt.intended_at) >= policy.settle);
+        if !settled {
+            decision.own.clear();
+            return decision;
+        }
+        let others: Vec<&Entry> = [Kind::Operation, Kind::Record]
+            .into_iter()
+            .flat_map(|kind| case.free(case.baseline(), kind))
+            .filter(|entry| !has_failed(entry))
+            .collect();
+        if !others.is_empty() {
+            return contradiction(
+                ErrorCode::TOO_MANY_CANDIDATES,
+                format!(
+                    "an export failed that may not be this job's; in Lightsail's ledger are also {}",
+                    keys(&others)
+                ),
+            );
+        }
+    }
+    decision.own.extend(record.filter(|record| record.owner.is_none()).map(|record| record.id));
+    decision.event = Some(Event::OperationFailed(failure, again));
+    decision
+}
+
+/// Whether what is followed is beyond doubt: the answer named it, or the job follows another's on purpose.
+fn is_certain(case: &Case<'_>) -> bool {
+    case.job.adopted || (case.job.operation.is_some() && case.last().is_some_and(|attempt| attempt.accepted))
+}
+
+/// No end that can be believed: the operation is asked for, and at last a person.
+fn unended(case: &Case<'_>, operation: Option<&Entry>, policy: &Policy, mut decision: Decision) -> Decision {
+    let open = operation.filter(|entry| entry.sighting.status == EntryStatus::UnderWay);
+    if policy.asked == Asked::NotYet
+        && let Some(EntryKey::Operation(id)) = open.map(|entry| &entry.sighting.key)
+    {
+        decision.ask = Some(id.clone());
+    } else if policy.now.since(case.job.since) >= policy.give_up {
+        decision.event = Some(Event::GaveUp(no_end_seen(case, policy)));
+    }
+    decision
+}
+
+/// The operation that may say why an adopted record failed: the newest that failed as well.
+fn told_by<'a>(case: &Case<'a>) -> Option<&'a Entry> {
+    case.free(0, Kind::Operation).into_iter().rfind(|entry| has_failed(entry))
+}

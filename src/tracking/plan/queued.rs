@@ -1,0 +1,40 @@
+//! What stands for a queued job already: an export of the same snapshot, done or under way, by whoever it was.
+
+use super::case::{Case, Kind, in_order};
+use super::{Decision, has_failed, is_done, trace};
+use crate::domain::Event;
+use crate::queue::{Entry, EntryStatus};
+
+pub(super) fn decide(case: &Case<'_>) -> Decision {
+    // What attempts of its own have made after all stands for the job even where it is not to adopt.
+    let own = case.job.attempts.iter().filter(|attempt| attempt.absent).map(|attempt| attempt.baseline).min();
+    let late =
+        |entry: &Entry| entry.owner.is_none() && own.is_some_and(|own| entry.id > own) && case.same_snapshot(entry);
+    // Whoever made it, and for whichever job: a snapshot's export is a snapshot's export.
+    let same = |entry: &Entry| case.job.adopts && case.known_snapshot(entry);
+    let records = in_order(case.entries.iter().filter(|entry| Kind::Record.is(entry) && (late(entry) || same(entry))));
+    if let Some(record) = records.iter().rfind(|entry| is_done(entry)) {
+        return adopt(record, Event::AlreadyExported(trace(None, Some(record))));
+    }
+    if let Some(record) = records.iter().rfind(|entry| !has_failed(entry)) {
+        return adopt(record, Event::UnderWayAlready(trace(None, Some(record))));
+    }
+    // The record may come into sight later than its operation.
+    let Some(baseline) = (if case.job.adopts { Some(0) } else { own }) else { return Decision::default() };
+    let mut begun = case.free(baseline, Kind::Operation);
+    begun.retain(|entry| entry.sighting.status == EntryStatus::UnderWay);
+    // An operation does not say of which snapshot of that name it is; as many as another's records are another's.
+    let another = case.entries.iter().filter(|entry| {
+        Kind::Record.is(entry) && entry.sighting.status == EntryStatus::UnderWay && !case.same_snapshot(entry)
+    });
+    match begun.iter().skip(another.count()).next_back() {
+        Some(operation) => adopt(operation, Event::UnderWayAlready(trace(Some(operation), None))),
+        None => Decision::default(),
+    }
+}
+
+fn adopt(entry: &Entry, event: Event) -> Decision {
+    // What belongs to another job stays its own.
+    let own = if entry.owner.is_none() { vec![entry.id] } else { Vec::new() };
+    Decision { event: Some(event), own, ..Decision::default() }
+}

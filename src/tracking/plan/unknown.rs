@@ -1,0 +1,164 @@
+//! What became of an attempt that nobody could answer for: found, proven absent, or not to be told yet.
+
+use super::case::{Case, Kind};
+use super::{
+    Decision, Policy, again, contradiction, disagreement, has_failed, is_done, key, keys, no_end_seen, reason, trace,
+};
+use crate::domain::{ErrorCode, Event, Failure, Trace};
+use crate::queue::{AttemptOutcome, Entry, EntryStatus, FollowedAttempt};
+use std::time::Duration;
+
+/// What is in sight of the last attempt, of one kind.
+#[derive(Default)]
+struct Found<'a> {
+    entry: Option<&'a Entry>,
+    /// Something is in sight of which it cannot be told yet whether it is the last attempt's.
+    open: bool,
+}
+
+pub(super) fn decide(case: &Case<'_>, policy: &Policy) -> Decision {
+    let mut decision = Decision::default();
+    let found = assign(case, Kind::Operation, &mut decision)
+        .and_then(|operation| Ok((operation, assign(case, Kind::Record, &mut decision)?)));
+    let (operation, record) = match found {
+        Ok(found) => found,
+        Err(message) => return contradiction(ErrorCode::TOO_MANY_CANDIDATES, message),
+    };
+    let open = operation.open || record.open;
+    let event = match (operation.entry, record.entry) {
+        (Some(operation), Some(record)) if is_done(record) && has_failed(operation) => {
+            return disagreement(operation, record);
+        }
+        (operation, Some(record)) if is_done(record) => Event::FoundDone(trace(operation, Some(record))),
+        (Some(operation), Some(record)) if has_failed(record) && !has_failed(operation) => {
+            if operation.sighting.status == EntryStatus::Succeeded {
+                return disagreement(operation, record);
+            }
+            // Another's record, or the operation's end is not in sight yet: it is followed until that is told.
+            decision.own.retain(|id| *id != record.id);
+            Event::FoundUnderWay(trace(Some(operation), None))
+        }
+        (Some(operation), None) if has_failed(operation) => {
+            let failure = reason(Some(operation));
+            return found_failed(case, trace(Some(operation), None), failure, policy, decision);
+        }
+        (operation, Some(record)) if has_failed(record) => {
+            let failure = reason(operation);
+            return found_failed(case, trace(operation, Some(record)), failure, policy, decision);
+        }
+        (None, None) => return not_found(case, policy, open, decision),
+        (operation, record) => Event::FoundUnderWay(trace(operation, record)),
+    };
+    decision.outcome = Some(AttemptOutcome::Found);
+    decision.event = Some(event);
+    decision
+}
+
+/// Finds the last attempt's entry, and gives to earlier attempts what is rather theirs.
+fn assign<'a>(case: &Case<'a>, kind: Kind, decision: &mut Decision) -> Result<Found<'a>, String> {
+    if let Some(own) = case.owned(case.job.attempt, kind) {
+        return Ok(Found { entry: Some(own), open: false });
+    }
+    let mut waiting = case.lacking(kind);
+    let Some(first) = waiting.iter().map(|attempt| attempt.baseline).min() else { return Ok(Found::default()) };
+    let mut candidates = case.free(first, kind);
+    if candidates.len() > waiting.len() {
+        let what = match kind {
+            Kind::Operation => "operations",
+            Kind::Record => "records",
+        };
+        return Err(format!("{} {what} may be of {} attempts: {}", candidates.len(), waiting.len(), keys(&candidates)));
+    }
+    // What failed goes first to an earlier attempt whose operation is known to have failed.
+    candidates.retain(|candidate| {
+        let place = has_failed(candidate)
+            .then(|| place_of(&waiting, candidate, |attempt| case.has_failed_before(attempt, kind)))
+            .flatten();
+        give(place, candidate, &mut waiting, decision)
+    });
+    // What is under way may be about to fail, as an earlier attempt's operation has: it belongs to nobody until then.
+    let mut open = false;
+    candidates.retain(|candidate| {
+        let place = (candidate.sighting.status == EntryStatus::UnderWay)
+            .then(|| place_of(&waiting, candidate, |attempt| case.has_failed_before(attempt, kind)))
+            .flatten();
+        place.is_none_or(|place| {
+            waiting.remove(place);
+            open = true;
+            false
+        })
+    });
+    let newest =
+        candidates.iter().rposition(|candidate| candidate.id > case.baseline()).map(|place| candidates.remove(place));
+    for candidate in candidates {
+        // Rather to one that is known to have been made than to one that was taken for absent.
+        let earlier = |attempt: &FollowedAttempt| attempt.number < case.job.attempt;
+        let place = place_of(&waiting, candidate, |attempt| earlier(attempt) && !attempt.absent)
+            .or_else(|| place_of(&waiting, candidate, earlier));
+        give(place, candidate, &mut waiting, decision);
+    }
+    decision.own.extend(newest.map(|entry| entry.id));
+    Ok(Found { entry: newest, open })
+}
+
+fn place_of(waiting: &[&FollowedAttempt], candidate: &Entry, fits: impl Fn(&FollowedAttempt) -> bool) -> Option<usize> {
+    waiting.iter().position(|attempt| candidate.id > attempt.baseline && fits(attempt))
+}
+
+/// Gives a candidate to the attempt at that place; whether it is still to be had.
+fn give(place: Option<usize>, candidate: &Entry, waiting: &mut Vec<&FollowedAttempt>, decision: &mut Decision) -> bool {
+    let Some(place) = place else { return true };
+    decision.earlier.push((waiting.remove(place).number, candidate.id));
+    false
+}
+
+/// What failed may be somebody else's, and the last attempt's own not in sight yet: before another is sent, the ledger is
+/// looked at as often as for one that shows nothing.
+fn found_failed(case: &Case<'_>, trace: Trace, failure: Failure, policy: &Policy, mut decision: Decision) -> Decision {
+    let again = again(&failure, policy);
+    if again.is_some() && looked_through(case, policy).is_none() {
+        decision.own.clear();
+        return decision;
+    }
+    decision.outcome = Some(AttemptOutcome::Found);
+    decision.event = Some(Event::FoundFailed(trace, failure, again));
+    decision
+}
+
+fn not_found(case: &Case<'_>, policy: &Policy, open: bool, mut decision: Decision) -> Decision {
+    if open {
+        if policy.now.since(case.job.since) >= policy.give_up {
+            decision.event = Some(Event::Contradiction(no_end_seen(case, policy)));
+        }
+        return decision;
+    }
+    let Some((looks, spread)) = looked_through(case, policy) else { return decision };
+    // The snapshot may have been made anew before the call, under a listing that was old by then: never a guess.
+    let another = case.entries.iter().filter(|entry| {
+        entry.owner.is_none() && entry.id > case.baseline() && Kind::Record.is(entry) && !case.same_snapshot(entry)
+    });
+    let another: Vec<&str> = another.map(key).collect();
+    if !another.is_empty() {
+        return contradiction(
+            ErrorCode::LEDGER_DISAGREES,
+            format!(
+                "not in Lightsail's ledger, but an export of another snapshot of this name began after the call: {}",
+                another.join(", ")
+            ),
+        );
+    }
+    let message = format!(
+        "not in Lightsail's ledger in {looks} complete readings over {} s: the call had no effect",
+        spread.as_secs()
+    );
+    decision.outcome = Some(AttemptOutcome::Absent);
+    decision.event = Some(Event::ProvenAbsent(Failure::new(ErrorCode::NOT_TAKEN, message), policy.again_at));
+    decision
+}
+
+/// The looks that were taken and the span between the first and the last, once they are enough.
+fn looked_through(case: &Case<'_>, policy: &Policy) -> Option<(u32, Duration)> {
+    let attempt = case.last()?;
+    let spread = attempt.last_look_at?.since(attempt.first_look_at?);
+    (attempt.looks >= policy.looks && spread >= policy.settle).then_some((attempt.looks, spread))
+}

@@ -1,0 +1,346 @@
+//! `decide` against a tiny truth: attempts that have an effect or none, each effect an operation and a record that come
+//! into sight and to their end when they please, and somebody else at the console. What was decided is held against
+//! what is true.
+
+use super::*;
+use crate::domain::{Destination, RecordArn, SnapshotArn, Standing, apply};
+use crate::queue::FollowedAttempt;
+use proptest::prelude::*;
+
+/// Minutes; longer than anything here takes, so that what has no end by then never has one.
+const END: i64 = 4000;
+const SETTLE_MINUTES: i64 = 10;
+const GIVE_UP: i64 = 600;
+
+/// How a call is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answered {
+    Accepted,
+    AcceptedWithoutOperation,
+    LostAfterEffect,
+    LostBeforeEffect,
+    Refused,
+}
+
+/// An export as it is going to be.
+#[derive(Debug, Clone)]
+struct Export {
+    fails: bool,
+    operation_lag: i64,
+    record_lag: i64,
+    takes: i64,
+    record_end_lag: i64,
+    record_has_arn: bool,
+}
+
+/// An export by another hand.
+#[derive(Debug, Clone)]
+struct ByHand {
+    at: i64,
+    same_snapshot: bool,
+    export: Export,
+}
+
+#[derive(Debug, Clone)]
+struct Script {
+    calls: Vec<(Answered, Export)>,
+    by_hand: Vec<ByHand>,
+    adopts: bool,
+}
+
+fn export(most_lag: i64) -> impl Strategy<Value = Export> {
+    (any::<bool>(), 0..=most_lag, 0..=most_lag, 1..60i64, 0..5i64, prop::bool::weighted(0.9)).prop_map(
+        |(fails, operation_lag, record_lag, takes, record_end_lag, record_has_arn)| Export {
+            fails,
+            operation_lag,
+            record_lag,
+            takes,
+            record_end_lag,
+            record_has_arn,
+        },
+    )
+}
+
+fn script(most_lag: i64, most_by_hand: usize) -> impl Strategy<Value = Script> {
+    let answered = prop_oneof![
+        Just(Answered::Accepted),
+        Just(Answered::AcceptedWithoutOperation),
+        Just(Answered::LostAfterEffect),
+        Just(Answered::LostBeforeEffect),
+        Just(Answered::Refused),
+    ];
+    let by_hand = (0..120i64, any::<bool>(), export(most_lag)).prop_map(|(at, same_snapshot, export)| ByHand {
+        at,
+        same_snapshot,
+        export,
+    });
+    (
+        prop::collection::vec((answered, export(most_lag)), 1..6),
+        prop::collection::vec(by_hand, 0..=most_by_hand),
+        any::<bool>(),
+    )
+        .prop_map(|(calls, by_hand, adopts)| Script { calls, by_hand, adopts })
+}
+
+/// An effect that is true, and its entries once they were seen.
+struct Effect {
+    /// The attempt that made it; 0 for another hand.
+    attempt: u32,
+    same_snapshot: bool,
+    began: i64,
+    export: Export,
+}
+
+impl Effect {
+    fn status(&self, now: i64, lag: i64) -> EntryStatus {
+        match (now >= self.began + self.export.takes + lag, self.export.fails) {
+            (false, _) => EntryStatus::UnderWay,
+            (true, false) => EntryStatus::Succeeded,
+            (true, true) => EntryStatus::Failed,
+        }
+    }
+}
+
+struct World {
+    now: i64,
+    job: Followed,
+    effects: Vec<Effect>,
+    entries: Vec<Entry>,
+    /// The effect behind each entry.
+    behind: Vec<usize>,
+    ended_with: Option<Destination>,
+    due: i64,
+    look_at: i64,
+}
+
+fn minutes(minutes: i64) -> Timestamp {
+    Timestamp(minutes * 60_000)
+}
+
+impl World {
+    fn new(adopts: bool) -> Self {
+        let mut job = job(JobState::Queued, Vec::new());
+        (job.adopts, job.since) = (adopts, minutes(0));
+        Self {
+            now: 0,
+            job,
+            effects: Vec::new(),
+            entries: Vec::new(),
+            behind: Vec::new(),
+            ended_with: None,
+            due: 0,
+            look_at: 0,
+        }
+    }
+
+    fn policy(&self, asked: Asked) -> Policy {
+        Policy {
+            now: minutes(self.now),
+            again_at: minutes(self.now + 1),
+            give_up: Duration::from_mins(GIVE_UP.unsigned_abs()),
+            settle: Duration::from_mins(SETTLE_MINUTES.unsigned_abs()),
+            looks: 3,
+            asked,
+        }
+    }
+
+    /// Writes down what an effect shows of one kind.
+    fn see(&mut self, effect: usize, kind: Kind) {
+        let truth = &self.effects[effect];
+        let (id_there, lag, end_lag) = match kind {
+            Kind::Operation => (format!("op-of-{effect}"), truth.export.operation_lag, 0),
+            Kind::Record => (format!("record-of-{effect}"), truth.export.record_lag, truth.export.record_end_lag),
+        };
+        if self.now < truth.began + lag {
+            return;
+        }
+        let status = truth.status(self.now, end_lag);
+        let arn = if truth.same_snapshot { "arn:web-1" } else { "arn:web-1-other" };
+        let place = self.entries.iter().position(|entry| key(entry) == id_there).unwrap_or_else(|| {
+            let key = match kind {
+                Kind::Operation => EntryKey::Operation(OperationId::new(id_there)),
+                Kind::Record => EntryKey::Record(RecordArn::new(id_there)),
+            };
+            let mut entry = entry(i64::try_from(self.entries.len()).expect("few") + 1, key, EntryStatus::UnderWay);
+            entry.sighting.created_at = Some(minutes(truth.began));
+            let names_it = kind == Kind::Record && (truth.export.record_has_arn || !truth.same_snapshot);
+            entry.sighting.snapshot_arn = names_it.then(|| SnapshotArn::new(arn));
+            self.entries.push(entry);
+            self.behind.push(effect);
+            self.entries.len() - 1
+        });
+        let sighting = &mut self.entries[place].sighting;
+        sighting.status = status;
+        if kind == Kind::Record && status == EntryStatus::Succeeded {
+            sighting.destination = Some(Destination { service: String::new(), id: format!("ami-{effect}") });
+        }
+        if kind == Kind::Operation && status == EntryStatus::Failed {
+            sighting.failure = Some(Failure::new("Boom", "it went wrong"));
+        }
+    }
+
+    fn read(&mut self, kind: Kind) {
+        for effect in 0..self.effects.len() {
+            self.see(effect, kind);
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        self.job.standing(5)
+    }
+
+    fn send(&mut self, answered: Answered, export: Export) {
+        let baseline = i64::try_from(self.entries.len()).expect("few");
+        let intent = apply(&self.standing(), Event::Intend).expect("queued");
+        (self.job.state, self.job.attempt, self.job.used) = (intent.to, intent.attempt, intent.used);
+        (self.job.adopted, self.job.operation, self.job.record) = (false, None, None);
+        let mut sent = attempt(intent.attempt, baseline);
+        sent.intended_at = minutes(self.now);
+        sent.refused = answered == Answered::Refused;
+        sent.accepted = matches!(answered, Answered::Accepted | Answered::AcceptedWithoutOperation);
+        self.job.attempts.push(sent);
+        if !matches!(answered, Answered::LostBeforeEffect | Answered::Refused) {
+            self.effects.push(Effect { attempt: intent.attempt, same_snapshot: true, began: self.now, export });
+        }
+        let failure = Failure::new("Trouble", "trouble");
+        let mut trace = Trace::default();
+        let event = match answered {
+            Answered::Accepted => {
+                let effect = self.effects.len() - 1;
+                let lag = std::mem::take(&mut self.effects[effect].export.operation_lag);
+                self.see(effect, Kind::Operation);
+                self.effects[effect].export.operation_lag = lag;
+                let own = self.entries.last_mut().expect("seen");
+                own.owner = Some((self.job.job, intent.attempt));
+                trace.operation = Some(OperationId::new(key(own)));
+                Event::Accepted(trace)
+            }
+            Answered::AcceptedWithoutOperation => Event::Accepted(trace),
+            Answered::LostAfterEffect | Answered::LostBeforeEffect => Event::OutcomeUnknown(failure),
+            Answered::Refused => Event::RefusedForNow(failure, minutes(self.now + 1)),
+        };
+        self.look_at = self.now + 1;
+        self.apply(event);
+    }
+
+    fn apply(&mut self, event: Event) {
+        let change = apply(&self.standing(), event).expect("the decision fits the state");
+        if change.to != self.job.state {
+            self.job.since = minutes(self.now);
+        }
+        (self.job.state, self.job.attempt, self.job.used) = (change.to, change.attempt, change.used);
+        self.due = change.due_at.map_or(self.now, |due| due.0 / 60_000);
+        if change.afresh {
+            (self.job.operation, self.job.record) = (None, None);
+        }
+        self.job.adopted = if change.afresh { change.adopted } else { self.job.adopted || change.adopted };
+        self.job.operation = change.trace.operation.or(self.job.operation.take());
+        self.job.record = change.trace.record.or(self.job.record.take());
+        self.ended_with = change.trace.destination.or(self.ended_with.take());
+    }
+
+    /// Decides, holds the decision against the truth, and does it; whether something happened.
+    fn settle(&mut self) -> Result<bool, TestCaseError> {
+        let mut decision = decide(&self.job, &self.entries, &self.policy(Asked::NotYet));
+        if let Some(operation) = decision.ask.take() {
+            let place = self.entries.iter().position(|entry| key(entry) == operation.as_str()).expect("it is known");
+            let effect = self.behind[place];
+            self.see(effect, Kind::Operation);
+            decision = decide(&self.job, &self.entries, &self.policy(Asked::JustNow));
+        }
+        let adopts = matches!(decision.event, Some(Event::AlreadyExported(_) | Event::UnderWayAlready(_)));
+        let last = if adopts || self.job.adopted { 0 } else { self.job.attempt };
+        let given: Vec<(u32, i64)> =
+            decision.own.iter().map(|id| (last, *id)).chain(decision.earlier.iter().copied()).collect();
+        for (attempt, id) in given {
+            let place = usize::try_from(id - 1).expect("an id");
+            let effect = &self.effects[self.behind[place]];
+            prop_assert!(self.entries[place].owner.is_none(), "an entry of two owners: {:?}", self.entries[place]);
+            let is_record = Kind::Record.is(&self.entries[place]);
+            prop_assert!(effect.same_snapshot || !is_record, "a record of another snapshot");
+            self.entries[place].owner = Some((self.job.job, attempt));
+        }
+        let Some(event) = decision.event else { return Ok(false) };
+        if decision.outcome == Some(AttemptOutcome::Absent) {
+            for (entry, effect) in self.entries.iter().zip(&self.behind) {
+                let its_own = self.effects[*effect].attempt == self.job.attempt;
+                prop_assert!(!its_own || has_failed(entry), "absent, and in sight: {entry:?}");
+            }
+            let attempt: &mut FollowedAttempt = self.job.attempts.last_mut().expect("an attempt");
+            attempt.absent = true;
+        }
+        self.apply(event);
+        Ok(true)
+    }
+
+    /// Lives through a script; how many exports of ours did not fail.
+    fn live(&mut self, script: &Script) -> Result<usize, TestCaseError> {
+        let mut calls = script.calls.iter().cloned();
+        while self.now < END && self.job.state.is_live() && self.job.state != JobState::NeedsReview {
+            for by_hand in script.by_hand.iter().filter(|one| one.at == self.now) {
+                self.effects.push(Effect {
+                    attempt: 0,
+                    same_snapshot: by_hand.same_snapshot,
+                    began: self.now,
+                    export: by_hand.export.clone(),
+                });
+            }
+            self.read(Kind::Record);
+            if self.job.state != JobState::Exporting {
+                self.read(Kind::Operation);
+            }
+            let mut rounds = 0;
+            while self.settle()? {
+                rounds += 1;
+                prop_assert!(rounds < 20, "no end of deciding");
+            }
+            if self.job.state == JobState::Unknown && self.now >= self.look_at {
+                let attempt = self.job.attempts.last_mut().expect("an attempt");
+                attempt.looks += 1;
+                attempt.first_look_at.get_or_insert(minutes(self.now));
+                attempt.last_look_at = Some(minutes(self.now));
+                self.look_at = self.now + SETTLE_MINUTES / 2;
+                self.settle()?;
+            }
+            if self.job.state == JobState::Queued && self.now >= self.due {
+                let Some((answered, export)) = calls.next() else { break };
+                self.send(answered, export);
+            }
+            self.now += 1;
+        }
+        prop_assert!(self.now < END, "stuck in {}", self.job.state);
+        if let Some(destination) = self.ended_with.as_ref().filter(|_| self.job.state == JobState::Succeeded) {
+            let effect: usize = destination.id.trim_start_matches("ami-").parse().expect("one of ours");
+            prop_assert!(self.effects[effect].same_snapshot && !self.effects[effect].export.fails);
+        }
+        Ok(self.effects.iter().filter(|effect| effect.attempt > 0 && !effect.export.fails).count())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever lags, and whoever else is at work: nothing absent that is in sight, no entry of two owners, nothing of
+    /// another snapshot, no panic, an end.
+    #[test]
+    fn every_ledger_is_read_for_what_it_shows(script in script(200, 2)) {
+        World::new(script.adopts).live(&script)?;
+    }
+
+    /// Where the ledger shows everything within the settle window, a snapshot is exported once.
+    #[test]
+    fn a_ledger_that_keeps_the_settle_window_means_one_export(script in script(SETTLE_MINUTES - 1, 0)) {
+        let mut world = World::new(script.adopts);
+        let exports = world.live(&script)?;
+        prop_assert!(exports <= 1, "{exports} exports");
+        prop_assert_ne!(world.job.state, JobState::NeedsReview);
+        prop_assert!(exports == 0 || world.job.state == JobState::Succeeded, "{}", world.job.state);
+    }
+
+    /// The same with somebody at the console: a person may be asked, but nothing is sent twice.
+    #[test]
+    fn another_hand_never_makes_us_send_twice(script in script(SETTLE_MINUTES - 1, 2)) {
+        let exports = World::new(script.adopts).live(&script)?;
+        prop_assert!(exports <= 1, "{exports} exports");
+    }
+}
