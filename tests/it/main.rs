@@ -5,6 +5,7 @@
 
 mod adoption;
 mod crash;
+mod enqueue;
 mod jobs;
 mod life;
 mod outcomes;

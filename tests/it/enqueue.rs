@@ -1,0 +1,240 @@
+//! Bringing rows in: what is counted, what is refused, and that a batch is there whole or not at all.
+
+use super::world::World;
+use snapferry::domain::{AccountLabel, BatchName, Existing, JobState, Lane, Region, SnapshotName};
+use snapferry::queue::{LoadName, NewRow, Queue, Selector};
+use snapferry::simulator::SimulatorConfig;
+use sqlx::Connection;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A folder with a database in it and the program run there.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn put(&self, name: &str, text: impl AsRef<[u8]>) {
+        std::fs::write(self.path().join(name), text).expect("a file");
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_snapferry"))
+            .args(arguments)
+            .args(["--database", "sqlite://desk.db"])
+            .current_dir(self.path())
+            .env_clear()
+            .env("HOME", self.path())
+            .output()
+            .expect("the program")
+    }
+
+    async fn queue(&self) -> Queue {
+        Queue::open(&self.path().join("desk.db")).await.expect("a database")
+    }
+
+    async fn jobs(&self) -> Vec<String> {
+        let queue = self.queue().await;
+        let jobs = queue.jobs_page(&Selector::default(), None, 1000).await.expect("jobs");
+        queue.close().await;
+        jobs.iter().map(|job| format!("{} {}", job.lane.region, job.snapshot_name)).collect()
+    }
+
+    /// The counters, and the same counted over all jobs.
+    async fn tallies(&self) -> (i64, i64) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path().join("desk.db"));
+        let mut db = sqlx::SqliteConnection::connect_with(&options).await.expect("a database");
+        let kept =
+            sqlx::query_scalar("SELECT coalesce(sum(jobs), 0) FROM tallies").fetch_one(&mut db).await.expect("kept");
+        let counted = sqlx::query_scalar("SELECT count(*) FROM jobs").fetch_one(&mut db).await.expect("counted");
+        db.close().await.expect("closed");
+        (kept, counted)
+    }
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[tokio::test]
+async fn files_of_every_make_come_in_alike() {
+    let files: [(&str, &[u8]); 6] = [
+        ("header.csv", b"snapshot_name,region\nweb-1,eu-west-1\nweb-2,eu-west-1\n"),
+        ("bom-crlf.csv", b"\xef\xbb\xbfname,region\r\nweb-1,eu-west-1\r\nweb-2,eu-west-1\r\n"),
+        (
+            "quoted.csv",
+            b"\"note\",\"sourceSnapshotName\",\"region\"\n\"a, \"\"b\"\"\nc\",\"web-1\",eu-west-1\nd,web-2,eu-west-1",
+        ),
+        ("order.csv", b"region,ticket,snapshot_name\neu-west-1,1,web-1\n\neu-west-1,2,web-2\n"),
+        ("list.csv", b"web-1\nweb-2\n"),
+        ("list-bom.csv", b"\xef\xbb\xbfweb-1\r\nweb-2"),
+    ];
+    for (name, bytes) in files {
+        let desk = Desk::new();
+        desk.put(name, bytes);
+        let output = desk.run(&["enqueue", name, "--region", "eu-west-1"]);
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", err(&output));
+        assert!(
+            out(&output).contains("2 rows: 2 new, 0 already live, 0 repeated, 0 rejected"),
+            "{name}: {}",
+            out(&output)
+        );
+        assert_eq!(desk.jobs().await, ["eu-west-1 web-1", "eu-west-1 web-2"], "{name}");
+        assert_eq!(desk.tallies().await, (2, 2), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn one_bad_row_keeps_the_whole_file_out_and_is_named() {
+    let desk = Desk::new();
+    desk.put("bad.csv", "snapshot_name,region,priority\nweb-1,eu-west-1,0\nweb-2,us-east-1a,0\n-x,eu-west-1,0\nweb-3,eu-west-1,high\nweb-4\n");
+    let output = desk.run(&["enqueue", "bad.csv"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = err(&output);
+    for part in
+        ["line 3, column region", "us-east-1", "line 4, column snapshot_name", "line 5, column priority", "line 6"]
+    {
+        assert!(said.contains(part), "{part:?} is not in {said}");
+    }
+    assert!(said.contains("nothing was enqueued") && said.contains("--skip-invalid"), "{said}");
+    assert!(desk.jobs().await.is_empty());
+    assert_eq!(desk.tallies().await, (0, 0));
+}
+
+#[tokio::test]
+async fn with_skip_invalid_the_good_come_in_and_the_bad_are_kept_beside() {
+    let desk = Desk::new();
+    desk.put("bad.csv", "snapshot_name,region\nweb-1,eu-west-1\nweb-2,mars\n");
+    let output = desk.run(&["enqueue", "bad.csv", "--skip-invalid"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert!(out(&output).contains("2 rows: 1 new, 0 already live, 0 repeated, 1 rejected"), "{}", out(&output));
+    assert_eq!(desk.jobs().await, ["eu-west-1 web-1"]);
+    let kept = std::fs::read_to_string(desk.path().join("bad.csv.rejected.csv")).expect("the bad ones");
+    assert!(kept.contains("web-2") && kept.contains("mars") && kept.contains('3'), "{kept}");
+}
+
+#[tokio::test]
+async fn rows_point_to_jobs_that_are_live_and_add_none() {
+    let desk = Desk::new();
+    desk.put("one.csv", "name,region\nweb-1,eu-west-1\nweb-2,eu-west-1\nweb-1,eu-west-1\n");
+    let first = desk.run(&["enqueue", "one.csv", "--batch", "first"]);
+    assert!(out(&first).contains("3 rows: 2 new, 0 already live, 1 repeated"), "{}", out(&first));
+    let again = desk.run(&["enqueue", "one.csv", "--batch", "second"]);
+    assert_eq!(again.status.code(), Some(0));
+    assert!(out(&again).contains("3 rows: 0 new, 3 already live"), "{}", out(&again));
+    desk.put("two.csv", "name,region\nweb-2,eu-west-1\nweb-3,eu-west-1\nweb-1,us-east-1\n");
+    let other = desk.run(&["enqueue", "two.csv", "--batch", "third"]);
+    assert!(out(&other).contains("3 rows: 2 new, 1 already live"), "{}", out(&other));
+    assert_eq!(desk.tallies().await, (4, 4));
+    // Rows of the CSV are rows of the report, always.
+    let report = desk.run(&["report", "--batch", "second", "--format", "csv"]);
+    assert_eq!(out(&report).lines().count(), 4, "{}", out(&report));
+    let taken = desk.run(&["enqueue", "two.csv", "--batch", "third"]);
+    assert_eq!(taken.status.code(), Some(2));
+    assert!(err(&taken).contains("third") && err(&taken).contains("--batch"), "{}", err(&taken));
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_happen_and_writes_nothing() {
+    let desk = Desk::new();
+    desk.put("one.csv", "web-1\nweb-2\nweb-1\n");
+    let output = desk.run(&["enqueue", "one.csv", "--region", "eu-west-1", "--dry-run"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert!(out(&output).contains("2 new, 0 already live, 1 repeated"), "{}", out(&output));
+    assert!(desk.jobs().await.is_empty());
+}
+
+#[test]
+fn files_that_are_no_list_of_snapshots_are_named_with_the_way_out() {
+    let desk = Desk::new();
+    let files: [(&str, &[u8]); 6] = [
+        ("empty.csv", b""),
+        ("blank.csv", b"\n\n"),
+        ("utf16.csv", b"\xff\xfen\0a\0m\0e\0"),
+        ("excel.xlsx", b"PK\x03\x04rest"),
+        ("twice.csv", b"name,region,name\nweb-1,eu-west-1,x\n"),
+        ("unnamed.csv", b"region,ticket\neu-west-1,1\n"),
+    ];
+    for (name, bytes) in files {
+        desk.put(name, bytes);
+        let output = desk.run(&["enqueue", name, "--region", "eu-west-1"]);
+        let said = err(&output);
+        assert_eq!(output.status.code(), Some(2), "{name}: {said}");
+        assert_eq!(said.lines().count(), 1, "{name}: {said}");
+        assert!(said.contains(name) && !said.contains("panic"), "{name}: {said}");
+    }
+    let missing = desk.run(&["enqueue", "no-such.csv"]);
+    assert!(err(&missing).contains("no-such.csv"), "{}", err(&missing));
+    assert_ne!(missing.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_killed_load_leaves_nothing_and_its_jobs_are_never_claimed() {
+    let world = World::new(SimulatorConfig::default()).await;
+    let lane = Lane { account: AccountLabel::unnamed(), region: Region::parse("eu-west-1").expect("a Region") };
+    let row = |line: u64| NewRow {
+        line,
+        lane: lane.clone(),
+        snapshot: SnapshotName::parse(&format!("snap-{line:05}")).expect("a name"),
+        priority: 0,
+        not_before: None,
+        existing: Existing::Adopt,
+        carried: Vec::new(),
+    };
+    let name = |text: &str| LoadName::Given(BatchName::parse(text).expect("a name"));
+    let mut killed =
+        world.queue.begin_load(name("killed"), "x", &[], "a test", world.clock.now()).await.expect("a load");
+    killed.add((1..=50).map(row).collect()).await.expect("added");
+    // Not sealed: a daemon that runs meanwhile takes nothing of it.
+    world.drain().await;
+    assert!(world.simulator.calls().is_empty());
+    // As after kill -9: the process's lock is gone, its rows are not.
+    drop(killed);
+    let mut load = world.queue.begin_load(name("next"), "y", &[], "a test", world.clock.now()).await.expect("a load");
+    load.add((40..=60).map(row).collect()).await.expect("added");
+    let batch = load.seal(0, world.clock.now()).await.expect("sealed");
+    assert_eq!((batch.new, batch.live), (21, 0));
+    assert_eq!(world.queue.batch_names().await.expect("names").len(), 1);
+    let jobs = world.queue.jobs_page(&Selector::default(), None, 1000).await.expect("jobs");
+    assert_eq!(jobs.len(), 21);
+    assert!(jobs.iter().all(|job| job.state == JobState::Queued));
+}
+
+#[tokio::test]
+async fn a_running_daemon_takes_up_new_rows_and_not_before_is_kept() {
+    let world = World::new(SimulatorConfig::default()).await;
+    let daemon = world.start();
+    world.enqueue(&["snap-00001"]).await;
+    super::world::eventually("it is sent", async || !world.sent("snap-00001").is_empty()).await;
+    let far = world.clock.now().after(std::time::Duration::from_hours(1));
+    let name = LoadName::Given(BatchName::parse("later").expect("a name"));
+    let mut load = world.queue.begin_load(name, "x", &[], "a test", world.clock.now()).await.expect("a load");
+    let lane = Lane { account: AccountLabel::unnamed(), region: Region::parse("eu-west-1").expect("a Region") };
+    let row = |line: u64, not_before| NewRow {
+        line,
+        lane: lane.clone(),
+        snapshot: SnapshotName::parse(&format!("snap-{line:05}")).expect("a name"),
+        priority: 0,
+        not_before,
+        existing: Existing::Adopt,
+        carried: Vec::new(),
+    };
+    load.add(vec![row(2, Some(far)), row(3, None)]).await.expect("added");
+    load.seal(0, world.clock.now()).await.expect("sealed");
+    super::world::eventually("the other is sent", async || !world.sent("snap-00003").is_empty()).await;
+    daemon.stop().await;
+    assert!(world.sent("snap-00002").is_empty());
+    assert_eq!(world.job("snap-00002").await.due_at, Some(far));
+}
