@@ -15,7 +15,7 @@ const DRAW: Duration = Duration::from_millis(500);
 const LINE: Duration = Duration::from_secs(5);
 
 /// The time over which a rate is taken: long enough for a lane's exports to end several times.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 /// Follows a batch until `stop` says so.
 ///

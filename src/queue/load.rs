@@ -179,10 +179,10 @@ impl BatchLoad {
         let mut groups: HashMap<(&Lane, Existing), Vec<Given<'_>>> = HashMap::new();
         for row in &rows {
             self.last_line = in_order(self.last_line, row.line)?;
-            let carried = if row.carried.is_empty() { None } else { Some(json(&row.carried)?) };
+            let cells = if row.carried.is_empty() { None } else { Some(json(&row.carried)?) };
             // A time that has come is none.
             let due = row.not_before.filter(|due| *due > self.now).map(|due| due.0);
-            let given = Given(row.line, row.snapshot.as_str(), row.priority, due, carried);
+            let given = Given(row.line, row.snapshot.as_str(), row.priority, due, cells);
             groups.entry((&row.lane, row.existing)).or_default().push(given);
         }
         let groups = groups

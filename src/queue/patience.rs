@@ -1,4 +1,4 @@
-//! Waiting for another process that writes. SQLite's own wait sleeps longer each time, up to a tenth of a second, and is
+//! Waiting for another process that writes. The database's own wait sleeps longer each time, up to a tenth of a second, and is
 //! outrun by a process that writes again and again; this one looks often enough to find the gap between two writes.
 
 use super::error::QueueError;

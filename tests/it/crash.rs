@@ -84,14 +84,13 @@ async fn killed_again_and_again_every_snapshot_is_exported_once() {
             }
         })
         .await;
-        match ended {
-            Ok(status) => assert!(status.success(), "{status}, {:?}", child.wait_with_output()),
-            Err(_) => {
-                child.kill().expect("killed");
-                child.wait().expect("gone");
-                kills += 1;
-                assert!(kills < 14, "the last one had all the time it needs");
-            }
+        if let Ok(status) = ended {
+            assert!(status.success(), "{status}, {:?}", child.wait_with_output());
+        } else {
+            child.kill().expect("killed");
+            child.wait().expect("gone");
+            kills += 1;
+            assert!(kills < 14, "the last one had all the time it needs");
         }
     }
     assert!(kills > 3, "{kills} kills are no test");

@@ -1,6 +1,4 @@
 //! The simulator, as AWS's own clients see it: the Rust SDK here, botocore in `tests/python/check_simulator.py`.
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test's helper may fail as a test does")]
-
 use aws_credential_types::Credentials;
 use aws_sdk_lightsail::config::retry::RetryConfig;
 use aws_sdk_lightsail::config::{BehaviorVersion, Region, SharedCredentialsProvider};

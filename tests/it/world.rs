@@ -106,7 +106,7 @@ impl World {
         self.job(name).await.state
     }
 
-    /// The calls of ExportSnapshot of a snapshot that arrived.
+    /// The calls of `ExportSnapshot` of a snapshot that arrived.
     pub(crate) fn sent(&self, name: &str) -> Vec<Call> {
         let of = |call: &Call| call.operation == "ExportSnapshot" && call.name.as_deref() == Some(name);
         self.simulator.calls().into_iter().filter(of).collect()
