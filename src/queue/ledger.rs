@@ -212,13 +212,19 @@ impl Queue {
             .collect()
     }
 
-    /// Up to `limit` entries that have not been acted upon.
+    /// Up to `limit` entries that have not been acted upon. Those of a job that is being sent wait for its answer: it
+    /// may come back to the queue, and then they matter.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn news(&self, lane: LaneId, limit: u32) -> Result<Vec<i64>, QueueError> {
         let news = sqlx::query_scalar!(
-            r#"SELECT id AS "id!: i64" FROM ledger WHERE lane_id = ?1 AND news = 1 ORDER BY id LIMIT ?2"#,
+            r#"SELECT id AS "id!: i64" FROM ledger
+               WHERE lane_id = ?1 AND news = 1
+                 AND NOT EXISTS (SELECT 1 FROM jobs
+                                 WHERE jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
+                                   AND jobs.state = 'submitting')
+               ORDER BY id LIMIT ?2"#,
             lane.0,
             limit
         )

@@ -610,6 +610,13 @@ fn a_late_failure_of_an_attempt_taken_for_absent_is_not_the_next_ones() {
 }
 
 #[test]
+fn of_two_candidates_the_one_that_did_well_is_the_last_attempts() {
+    let unknown = job(Unknown, vec![absent(1, 0), attempt(2, 10)]);
+    let decision = decide(&unknown, &[record(11, Succeeded), record(12, Failed)], &policy());
+    assert_eq!((happens(&decision).as_str(), decision.earlier), ("found_done record-11", vec![(1, 12)]));
+}
+
+#[test]
 fn nothing_is_decided_for_a_job_that_is_being_sent_or_has_ended() {
     let entries = [operation(11, Failed), record(12, Succeeded)];
     for state in JobState::ALL {

@@ -206,7 +206,9 @@ impl Tracker {
                 return Ok(());
             }
             let jobs = self.queue.concerned(&news).await?;
-            self.settle(&jobs).await?;
+            // One that came back to the queue is decided for once more: another export may stand for it.
+            let moved: Vec<JobId> = self.settle(&jobs).await?.into_iter().collect();
+            self.settle(&moved).await?;
             self.queue.settle_news(&news).await?;
         }
     }

@@ -10,6 +10,10 @@ JOIN jobs ON jobs.id IN (
     SELECT best.id FROM jobs AS best
     WHERE best.lane_id = ?1 AND best.batch_id = tallies.batch_id
       AND best.state = 'queued' AND best.hold IS NULL AND best.due_at IS NULL
+      -- What the ledger says of it is acted upon first.
+      AND NOT EXISTS (SELECT 1 FROM ledger
+                      WHERE ledger.lane_id = best.lane_id AND ledger.snapshot_name = best.snapshot_name
+                        AND ledger.news = 1)
     ORDER BY best.priority DESC, best.id
     LIMIT ?3)
 JOIN snapshots ON snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name

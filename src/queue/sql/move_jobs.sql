@@ -52,4 +52,8 @@ FROM (
     FROM json_each(?1)
 ) AS change
 WHERE jobs.id = change.job AND jobs.state = change.from_state AND jobs.attempt = change.expected
+  -- Nothing is sent that was held back since it was claimed, or of which the ledger says something unheard.
+  AND (change.to_state <> 'submitting' OR (jobs.hold IS NULL AND jobs.due_at IS NULL AND NOT EXISTS (
+      SELECT 1 FROM ledger
+      WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name AND ledger.news = 1)))
 RETURNING jobs.id AS "id!: i64"

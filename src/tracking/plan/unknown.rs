@@ -88,8 +88,13 @@ fn assign<'a>(case: &Case<'a>, kind: Kind, decision: &mut Decision) -> Result<Fo
             false
         })
     });
-    let newest =
-        candidates.iter().rposition(|candidate| candidate.id > case.baseline()).map(|place| candidates.remove(place));
+    // The newest that may be its own; what has not failed rather than what has.
+    let its_own = |candidate: &&Entry| candidate.id > case.baseline();
+    let newest = candidates
+        .iter()
+        .rposition(|candidate| its_own(candidate) && !has_failed(candidate))
+        .or_else(|| candidates.iter().rposition(its_own))
+        .map(|place| candidates.remove(place));
     for candidate in candidates {
         // Rather to one that is known to have been made than to one that was taken for absent.
         let earlier = |attempt: &FollowedAttempt| attempt.number < case.job.attempt;
