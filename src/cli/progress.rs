@@ -66,7 +66,7 @@ fn say(line: &str) {
 }
 
 fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:24} {percent:>3}%  {wide_msg}{prefix}")
+    let style = ProgressStyle::with_template("{bar:14} {percent:>3}%  {wide_msg}{prefix}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ");
     ProgressBar::new(0).with_style(style)
