@@ -92,7 +92,7 @@ pub struct Listed {
     pub snapshot_state: Option<String>,
     /// The ARN of the snapshot, where it exists and says so.
     pub snapshot_arn: Option<SnapshotArn>,
-    /// Whether the ledger has entries of that name that belong to nobody.
+    /// Whether the ledger has entries of that name.
     pub in_ledger: bool,
 }
 
@@ -391,19 +391,21 @@ impl Queue {
             .await
     }
 
-    /// Up to `limit` queued jobs after `after` that a listing concerns: those of `batches`, and those that wait for one.
+    /// Up to `limit` queued jobs after `after` that a listing concerns: those of `batch`; without one, those that wait
+    /// for a listing, and those whose snapshot is gone since an earlier listing of this run.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn listed(
         &self,
         lane: LaneId,
+        run: RunId,
         batch: Option<BatchId>,
         after: JobId,
         limit: u32,
     ) -> Result<Vec<Listed>, QueueError> {
         let batch = batch.map(|batch| batch.0);
-        let rows = sqlx::query_file!("src/queue/sql/listed.sql", lane.0, batch, after.0, limit)
+        let rows = sqlx::query_file!("src/queue/sql/listed.sql", lane.0, batch, after.0, limit, run.0)
             .fetch_all(&self.readers)
             .await?;
         rows.into_iter()

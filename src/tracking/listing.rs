@@ -23,10 +23,12 @@ impl Tracker {
         self.read_records().await?;
         self.read_operations().await?;
         let names = self.queue.snapshot_names(self.lane.id).await?;
+        // One that was held only since is of the next listing: this one began before it was queued.
+        let meant = |job: &Listed| !job.held || held.contains(&job.job);
         for batch in &batches {
-            self.act(Some(*batch), &names, |_| true).await?;
+            self.act(Some(*batch), &names, meant).await?;
         }
-        self.act(None, &names, |job| held.contains(&job.job)).await?;
+        self.act(None, &names, meant).await?;
         self.queue.clear(self.lane.id, self.run, batches).await?;
         Ok(())
     }
@@ -35,10 +37,10 @@ impl Tracker {
         let mut held = HashSet::new();
         let mut after = JobId(0);
         loop {
-            let page = self.queue.listed(self.lane.id, None, after, CHUNK).await?;
+            let page = self.queue.listed(self.lane.id, self.run, None, after, CHUNK).await?;
             let Some(last) = page.last() else { return Ok(held) };
             after = last.job;
-            held.extend(page.iter().map(|job| job.job));
+            held.extend(page.iter().filter(|job| job.held).map(|job| job.job));
         }
     }
 
@@ -50,7 +52,7 @@ impl Tracker {
     ) -> Result<(), Unread> {
         let mut after = JobId(0);
         loop {
-            let page = self.queue.listed(self.lane.id, batch, after, CHUNK).await?;
+            let page = self.queue.listed(self.lane.id, self.run, batch, after, CHUNK).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.job;
             let page: Vec<Listed> = page.into_iter().filter(&concerns).collect();

@@ -1,13 +1,18 @@
--- Jobs of one batch, or, without a batch, those of any that wait for a listing.
+-- Jobs of one batch, or, without a batch, those of any that wait for a listing, and those of batches that an earlier
+-- listing of this run has cleared and whose snapshot is gone since: nothing else would ever come back to them.
 SELECT jobs.id AS "id!: i64", jobs.snapshot_name, jobs.attempt AS "attempt!: u32", jobs.used AS "used!: u32",
        jobs.existing = 'adopt' AS "adopts!: bool", jobs.hold IS 'listing' AS "held!: bool",
        snapshots.state AS "snapshot_state?", snapshots.arn AS snapshot_arn,
-       EXISTS (SELECT 1 FROM ledger WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name
-               AND ledger.job_id IS NULL) AS "in_ledger!: bool"
+       EXISTS (SELECT 1 FROM ledger WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name)
+           AS "in_ledger!: bool"
 FROM jobs
 JOIN batches ON batches.id = jobs.batch_id AND batches.state = 'sealed'
 LEFT JOIN snapshots ON snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name
 WHERE jobs.lane_id = ?1 AND jobs.state = 'queued' AND jobs.id > ?3
-  AND (jobs.batch_id = ?2 OR (?2 IS NULL AND jobs.hold = 'listing'))
+  AND (jobs.batch_id = ?2 OR (?2 IS NULL AND (
+      jobs.hold = 'listing'
+      OR (snapshots.name IS NULL AND EXISTS (
+          SELECT 1 FROM clearances
+          WHERE clearances.lane_id = jobs.lane_id AND clearances.batch_id = jobs.batch_id AND clearances.run_id = ?5)))))
 ORDER BY jobs.id
 LIMIT ?4
