@@ -135,24 +135,32 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Status(args) => {
             let context = context()?;
             let queue = context.queue().await?;
-            args.run(&queue, context.clock.as_ref(), context.screen(&mut std::io::stdout(), &mut std::io::stderr()))
-                .await
+            let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
+            let ended = args.run(&queue, context.clock.as_ref(), context.screen(&mut out, &mut notes)).await;
+            queue.close().await;
+            ended
         }
         Command::Report(args) => {
             let context = context()?;
             let queue = context.queue().await?;
-            args.run(&queue, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+            let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
+            queue.close().await;
+            ended
         }
         Command::Jobs(args) => {
             let context = context()?;
             let queue = context.queue().await?;
-            args.run(&queue, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+            let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
+            queue.close().await;
+            ended
         }
         Command::Show(args) => {
             let context = context()?;
             let queue = context.queue().await?;
             let now = context.clock.now();
-            args.run(&queue, now, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+            let ended = args.run(&queue, now, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
+            queue.close().await;
+            ended
         }
         Command::Simulate(args) => simulate(args).await.map(|()| Exit::Done),
         Command::Completions(args) => completions::completions(&args),

@@ -10,6 +10,7 @@ use crate::clock::{Stop, stopped};
 use crate::daemon::{Connect, Daemon, DaemonError, Ended, Until};
 use crate::domain::{BatchId, BatchName, Region};
 use crate::queue::{LockError, Queue};
+use anyhow::Context as _;
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -58,8 +59,13 @@ pub(super) async fn only_enqueue(args: &EnqueueArgs, context: &Context) -> anyho
     let enqueued = enqueue(args, &context.settings, &queue, &context.clock, region).await?;
     queue.close().await;
     let mut out = std::io::stdout();
-    enqueued.write(args, &mut out, &mut std::io::stderr())?;
-    enqueued.write_next(&mut out)?;
+    let told = enqueued.write(args, &mut out, &mut std::io::stderr()).and_then(|()| enqueued.write_next(&mut out));
+    if let (Err(error), Outcome::Sealed(batch)) = (&told, &enqueued.outcome) {
+        // The work is done; only the word of it was lost.
+        tracing::warn!("batch {} is enqueued, but that could not be written to stdout: {error}", batch.name);
+        return Ok(enqueued.exit(args));
+    }
+    told.context("what came of it could not be written to stdout")?;
     Ok(enqueued.exit(args))
 }
 

@@ -2,11 +2,13 @@
 
 use super::Queue;
 use super::error::{OpenError, QueueError, primary_code};
+use super::lock::{DatabaseLock, Held};
 use super::writer::Writer;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, SqliteConnection};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -26,7 +28,10 @@ pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
         Ok(connection) => connection,
         Err(error) => return Err(explain(path, error)),
     };
-    prepare(&mut writing, path).await?;
+    let lock = if is_current(&mut writing).await { None } else { Some(lock_migration(path).await?) };
+    let prepared = prepare(&mut writing, path).await;
+    lock.into_iter().for_each(DatabaseLock::remove);
+    prepared?;
     wait_no_longer(&mut writing).await.map_err(|error| explain(path, error))?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
@@ -72,16 +77,33 @@ fn check_path(path: &Path) -> Result<(), OpenError> {
     if folder.is_dir() { Ok(()) } else { Err(OpenError::NoFolder { folder: folder.to_owned() }) }
 }
 
+/// Whether the file is ours and has every migration; whatever is odd about it is for `prepare` to say.
+async fn is_current(connection: &mut SqliteConnection) -> bool {
+    let done: Result<i64, _> =
+        sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations WHERE success").fetch_one(connection).await;
+    done.is_ok_and(|done| usize::try_from(done).is_ok_and(|done| done >= MIGRATIONS.iter().count()))
+}
+
+/// Two processes that find a new file at one moment take turns: the second finds it made.
+async fn lock_migration(path: &Path) -> Result<DatabaseLock, OpenError> {
+    let (owned, who) = (path.to_owned(), format!("pid {}, opening", std::process::id()));
+    let other = |source: QueueError| OpenError::Other { path: path.to_owned(), source };
+    let waited = tokio::task::spawn_blocking(move || DatabaseLock::wait(&owned, Held::Migration, &who)).await;
+    match waited {
+        Ok(lock) => lock.map_err(|error| other(QueueError::Database(Arc::new(error)))),
+        Err(_) => Err(other(QueueError::Closed)),
+    }
+}
+
 /// Looks at what the file is, then brings it to this version.
 async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
-    let id: i32 = sqlx::query_scalar("PRAGMA application_id")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(|error| explain(path, error))?;
-    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(|error| explain(path, error))?;
+    // In one statement: between two another process may have made the file ours.
+    let (id, tables): (i32, i64) = sqlx::query_as(
+        "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)",
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(|error| explain(path, error))?;
     if id != APPLICATION_ID && (tables > 0 || id != 0) {
         return Err(OpenError::NotADatabase { path: path.to_owned() });
     }
@@ -95,9 +117,7 @@ async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), O
         Ok(()) => Ok(()),
         Err(MigrateError::VersionMissing(schema)) => Err(OpenError::Newer { path: path.to_owned(), schema }),
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(explain(path, error)),
-        Err(other) => {
-            Err(OpenError::Other { path: path.to_owned(), source: QueueError::Database(std::sync::Arc::new(other)) })
-        }
+        Err(other) => Err(OpenError::Other { path: path.to_owned(), source: QueueError::Database(Arc::new(other)) }),
     }
 }
 

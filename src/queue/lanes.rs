@@ -133,16 +133,16 @@ impl Queue {
             .await
     }
 
-    /// Blocks a lane: it keeps its jobs and sends nothing. The first moment of one block stays.
+    /// Blocks a lane: it keeps its jobs and sends nothing. The first moment of one block stays. Whether that is new.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn block(&self, lane: LaneId, block: Block) -> Result<(), QueueError> {
+    pub async fn block(&self, lane: LaneId, block: Block) -> Result<bool, QueueError> {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
                     let code = block.trouble.as_str();
-                    sqlx::query!(
+                    let written = sqlx::query!(
                         "UPDATE lanes SET blocked_message = ?3, blocked_code = ?2,
                                 blocked_at = CASE WHEN blocked_code = ?2 THEN blocked_at ELSE ?4 END
                          WHERE id = ?1 AND (blocked_code IS NOT ?2 OR blocked_message IS NOT ?3)",
@@ -153,7 +153,7 @@ impl Queue {
                     )
                     .execute(&mut *connection)
                     .await?;
-                    Ok(())
+                    Ok(written.rows_affected() > 0)
                 })
             })
             .await

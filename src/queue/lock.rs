@@ -14,6 +14,8 @@ const BETWEEN_ASKS: Duration = Duration::from_millis(10);
 pub enum Held {
     /// Sending and tracking: one daemon per database.
     Daemon,
+    /// Making or migrating the database: one process at a time.
+    Migration,
     /// Loading a batch: one at a time, so that a batch left `loading` is known to be of a killed load.
     Load,
 }
@@ -22,6 +24,7 @@ pub enum Held {
 #[derive(Debug)]
 pub struct DatabaseLock {
     _file: File,
+    path: PathBuf,
 }
 
 /// Why there is no lock.
@@ -38,7 +41,7 @@ pub enum LockError {
         lock: PathBuf,
     },
     /// The file could not be opened or locked.
-    #[error("the lock file {lock:?} cannot be used")]
+    #[error("the lock file {lock:?} cannot be used; check the owner and mode of its folder, and the room on its disk")]
     Unusable {
         /// The lock file.
         lock: PathBuf,
@@ -75,8 +78,9 @@ impl DatabaseLock {
             }
             Err(TryLockError::Error(source)) => return Err(unusable(source)),
         }
-        sign(&mut file, who).map_err(unusable)?;
-        Ok(Self { _file: file })
+        // What it says of itself is a help, no condition: a full disk is the database's to complain of.
+        let _ = sign(&mut file, who);
+        Ok(Self { _file: file, path: lock })
     }
 
     /// What the holder of the lock of `database` wrote of itself; nothing where nobody has it.
@@ -100,6 +104,12 @@ impl DatabaseLock {
         }
     }
 
+    /// Lets go and takes the file away: for a lock that guards what is done once.
+    pub(super) fn remove(self) {
+        // One that stays behind is litter and no more.
+        let _ = std::fs::remove_file(&self.path);
+    }
+
     /// Takes the lock of `database`, and waits for whoever has it. Blocks the thread.
     ///
     /// # Errors
@@ -109,8 +119,9 @@ impl DatabaseLock {
         let unusable = |source| LockError::Unusable { lock: lock.clone(), source };
         let mut file = open(&lock).map_err(unusable)?;
         file.lock().map_err(unusable)?;
-        sign(&mut file, who).map_err(unusable)?;
-        Ok(Self { _file: file })
+        // What it says of itself is a help, no condition: a full disk is the database's to complain of.
+        let _ = sign(&mut file, who);
+        Ok(Self { _file: file, path: lock })
     }
 }
 
@@ -127,6 +138,7 @@ fn sign(file: &mut File, who: &str) -> std::io::Result<()> {
 fn path_of(database: &Path, held: Held) -> PathBuf {
     let ending = match held {
         Held::Daemon => "daemon.lock",
+        Held::Migration => "migrate.lock",
         Held::Load => "load.lock",
     };
     let mut name = database.as_os_str().to_owned();

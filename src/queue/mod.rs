@@ -67,8 +67,9 @@ impl Queue {
 
     /// Writes what is waiting, then closes every connection.
     pub async fn close(self) {
-        self.writer.close().await;
+        // The writer last: only one that may write can fold the WAL into the file.
         self.readers.close().await;
+        self.writer.close().await;
     }
 
     /// A number that changes when another process has written.

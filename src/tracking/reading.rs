@@ -143,8 +143,12 @@ impl Tracker {
     }
 
     pub(super) async fn block(&self, trouble: LaneTrouble, message: String) -> Result<(), QueueError> {
-        tracing::warn!(lane = %self.lane.lane, trouble = %trouble, "the lane is blocked: {message}");
-        self.queue.block(self.lane.id, Block { trouble, message, since: self.clock.now() }).await
+        let block = Block { trouble, message: message.clone(), since: self.clock.now() };
+        // Once, not at every probe.
+        if self.queue.block(self.lane.id, block).await? {
+            tracing::warn!(lane = %self.lane.lane, trouble = %trouble, "the lane is blocked: {message}");
+        }
+        Ok(())
     }
 
     /// Takes a page, or what its error means for the lane.

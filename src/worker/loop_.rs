@@ -229,8 +229,10 @@ impl Worker {
             Effect::Block(trouble, message) => {
                 memory.ahead.clear();
                 memory.probed_at = Some(self.clock.elapsed());
-                tracing::warn!(lane = %self.lane.lane, trouble = %trouble, "the lane is blocked: {message}");
-                self.queue.block(self.lane.id, Block { trouble, message, since: self.clock.now() }).await?;
+                let block = Block { trouble, message: message.clone(), since: self.clock.now() };
+                if self.queue.block(self.lane.id, block).await? {
+                    tracing::warn!(lane = %self.lane.lane, trouble = %trouble, "the lane is blocked: {message}");
+                }
             }
             Effect::Unblock => {
                 tracing::info!(lane = %self.lane.lane, "the lane goes on");

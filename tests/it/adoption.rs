@@ -231,3 +231,21 @@ async fn an_outage_uses_up_no_attempts() {
         assert_eq!(world.exports(name), 1, "{name}");
     }
 }
+
+#[tokio::test]
+async fn the_same_rows_again_in_the_same_database_are_adopted_and_not_exported_again() {
+    let names = ["web-1", "web-2"];
+    let world = World::new(fleet(named(&names))).await;
+    world.enqueue(&names).await;
+    world.drain().await;
+    let first = world.job("web-1").await;
+    for _ in 0..2 {
+        world.enqueue(&names).await;
+        world.drain().await;
+        let again = world.job("web-1").await;
+        assert_ne!(again.id, first.id);
+        assert_eq!((again.state, again.adopted, again.attempts), (JobState::Succeeded, true, 0));
+        assert_eq!(again.destination_id, first.destination_id);
+    }
+    assert_eq!((world.sent("web-1").len(), world.sent("web-2").len()), (1, 1));
+}

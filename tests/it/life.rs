@@ -104,3 +104,30 @@ async fn somebody_elses_or_a_newer_database_stays_as_it_was() {
     let newer = snapferry(home.path(), &["status", "--database", &at("ours.db")]);
     fails(&newer, 1, &["ours.db", "newer Snapferry"]);
 }
+
+#[test]
+fn many_that_find_no_database_at_one_moment_make_it_once() {
+    for _ in 0..3 {
+        let home = tempfile::tempdir().expect("a folder");
+        let database = format!("sqlite://{}", home.path().join("new.db").display());
+        let children: Vec<_> = (0..6)
+            .map(|_| {
+                Command::new(env!("CARGO_BIN_EXE_snapferry"))
+                    .args(["status", "--database", &database])
+                    .env_clear()
+                    .env("HOME", home.path())
+                    .stdout(std::process::Stdio::null())
+                    .stderr(std::process::Stdio::piped())
+                    .spawn()
+                    .expect("the program")
+            })
+            .collect();
+        for child in children {
+            let output = child.wait_with_output().expect("an end");
+            assert_eq!(output.status.code(), Some(0), "{}", says(&output));
+        }
+        let left: Vec<_> =
+            std::fs::read_dir(home.path()).expect("a folder").map(|entry| entry.expect("a file").file_name()).collect();
+        assert_eq!(left, ["new.db"], "nothing is left beside the file");
+    }
+}
