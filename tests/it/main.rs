@@ -5,5 +5,6 @@
 
 mod raw_server;
 mod simulator;
+mod tracker;
 mod wire;
 mod wire_chain;
