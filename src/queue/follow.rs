@@ -179,7 +179,8 @@ impl Queue {
         Ok(jobs.into_iter().map(JobId).collect())
     }
 
-    /// Up to `limit` jobs of a lane in `state` that are to be looked at by now.
+    /// Up to `limit` jobs of a lane in `state` that are to be looked at by now; also those that are put off to beyond
+    /// `latest`, which nothing is: the clock was set back.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -188,17 +189,19 @@ impl Queue {
         lane: LaneId,
         state: JobState,
         now: Timestamp,
+        latest: Timestamp,
         limit: u32,
     ) -> Result<Vec<JobId>, QueueError> {
         let state = state.as_str();
         let jobs = sqlx::query_scalar!(
             r#"SELECT id AS "id!: i64" FROM jobs
                WHERE lane_id = ?1 AND state = ?2 AND state IN ('submitting', 'exporting', 'unknown', 'needs_review')
-                 AND next_poll_at <= ?3
-               ORDER BY next_poll_at LIMIT ?4"#,
+                 AND (next_poll_at <= ?3 OR next_poll_at > ?4)
+               ORDER BY next_poll_at LIMIT ?5"#,
             lane.0,
             state,
             now.0,
+            latest.0,
             limit
         )
         .fetch_all(&self.readers)
@@ -316,7 +319,8 @@ impl Queue {
             .await
     }
 
-    /// Counts a complete reading, begun at `began`, that did not show the last attempts of these jobs.
+    /// Counts a complete reading, begun at `began`, that did not show the last attempts of these jobs. Where the clock was
+    /// set back behind the looks before, the count begins anew.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -330,8 +334,9 @@ impl Queue {
             .write(move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
-                        "UPDATE attempts SET looks = looks + 1, first_look_at = coalesce(first_look_at, ?2),
-                                last_look_at = max(coalesce(last_look_at, ?2), ?2)
+                        "UPDATE attempts SET looks = CASE WHEN last_look_at > ?2 THEN 1 ELSE looks + 1 END,
+                                first_look_at = CASE WHEN last_look_at > ?2 THEN ?2 ELSE coalesce(first_look_at, ?2) END,
+                                last_look_at = ?2
                          FROM (SELECT value ->> 'job' AS job, value ->> 'at' AS number FROM json_each(?1)) AS look
                          WHERE attempts.job_id = look.job AND attempts.number = look.number",
                         rows,

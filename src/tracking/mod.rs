@@ -1,9 +1,10 @@
 //! Follows: lists lanes and adopts what is exported already, follows operations to their end, settles what is unknown
-//! from Lightsail's own ledger. Decides (pure, in `plan` and `adopt`) apart from doing.
+//! from Lightsail's own ledger. Decides (pure, in `plan`) apart from doing.
 
+mod following;
 mod listing;
 mod plan;
 mod reading;
 mod tracker;
 
-pub use tracker::{Tracker, TrackerSettings};
+pub use tracker::{Rounds, Tracker, TrackerSettings};

@@ -26,6 +26,15 @@ impl From<QueueError> for Unread {
     }
 }
 
+/// How far a reading of one snapshot's operations came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Every page was read: what it did not show was not there.
+    Complete,
+    /// It proves presence only.
+    Incomplete,
+}
+
 /// The kind of operation that an export is; in no enum of the SDK.
 const EXPORT: &str = "ExportSnapshot";
 
@@ -51,13 +60,36 @@ impl Tracker {
         Ok(())
     }
 
-    /// Reads every page of the operations on one snapshot.
-    pub(super) async fn read_operations_of(&self, name: &SnapshotName) -> Result<(), Unread> {
+    /// Reads every page of the operations on one snapshot. What goes wrong with this snapshot only does not keep the lane
+    /// from the others.
+    pub(super) async fn read_operations_of(&self, name: &SnapshotName) -> Result<Reading, Unread> {
         let mut pages = Pages::operations_for_resource(&self.api, name);
-        while let Some(page) = self.page(pages.next().await).await? {
-            self.see_operations(page, None).await?;
+        loop {
+            match pages.next().await {
+                Ok(Some(page)) => self.see_operations(page, None).await?,
+                Ok(None) => return Ok(Reading::Complete),
+                Err(ReadingError::Call(error)) => return self.bear(&error).await,
+                Err(error @ ReadingError::RepeatedToken { .. }) => {
+                    tracing::warn!(lane = %self.lane.lane, snapshot = %name, %error, "a reading was given up");
+                    return Ok(Reading::Incomplete);
+                }
+            }
         }
-        Ok(())
+    }
+
+    /// Bears an error that may be of what was asked for alone; what is the lane's ends the round.
+    pub(super) async fn bear(&self, error: &CallError) -> Result<Reading, Unread> {
+        match error.class {
+            ErrorClass::Ambiguous | ErrorClass::RetryLater | ErrorClass::Permanent => {
+                tracing::warn!(lane = %self.lane.lane, code = %error.code, "a read failed: {}", error.message);
+                Ok(Reading::Incomplete)
+            }
+            ErrorClass::Credentials
+            | ErrorClass::Denied
+            | ErrorClass::Unreachable
+            | ErrorClass::Throttled
+            | ErrorClass::SetupInProgress => Err(self.unread(error).await),
+        }
     }
 
     /// Writes down operations that are exports. One that was asked for by its id is of the snapshot that is named.

@@ -1,10 +1,10 @@
 //! A lane's tracking: `run_once(now)` does all that is to be done at a moment and says when to come again; the loop
 //! around it only waits.
 
-use super::plan::{Asked, Decision, Policy, decide, record_in_sight};
+use super::plan::{Asked, Decision, Policy, decide};
 use super::reading::Unread;
 use crate::clock::{SharedClock, Stop, stopped};
-use crate::domain::{Event, JobId, JobState, OperationId, RetryPolicy, RunId, SnapshotName, Timestamp, backoff};
+use crate::domain::{Event, JobId, JobState, RetryPolicy, RunId, SnapshotName, backoff};
 use crate::lightsail::Lightsail;
 use crate::queue::{Answer, AttemptOutcome, Entry, Followed, LaneRecord, Queue, QueueError, Transition};
 use std::collections::{HashMap, HashSet};
@@ -65,6 +65,8 @@ pub struct Rounds {
     listing_pause: Duration,
     read_at: Option<Duration>,
     failed_at: Option<Duration>,
+    /// When an unknown job was last looked at, by a clock that nobody sets.
+    pub(super) looked_at: HashMap<JobId, Duration>,
 }
 
 impl Tracker {
@@ -135,6 +137,8 @@ impl Tracker {
             if !passed(rounds.probed_at, self.settings.probe) {
                 return Ok(TICK);
             }
+            // Even where this one does well: a lane that is blocked again at once is not tried without a pause.
+            rounds.probed_at = Some(elapsed);
             self.read_snapshots().await?;
             self.read_records().await?;
             rounds.read_at = Some(elapsed);
@@ -147,13 +151,14 @@ impl Tracker {
             self.list_where_due(rounds).await?;
         }
         let now = self.clock.now();
+        let latest = now.after(self.longest_wait());
         // One reading serves all of a lane's jobs, so those that fall due soon after it wait for the next.
         let rested = |span: Duration| elapsed.saturating_sub(rounds.read_at.unwrap_or_default()) >= span;
         let due = async |state: JobState, rest: Duration| {
             if rounds.read_at.is_some() && !rested(rest) {
                 return Ok(Vec::new());
             }
-            self.queue.due(self.lane.id, state, now, CHUNK).await
+            self.queue.due(self.lane.id, state, now, latest, CHUNK).await
         };
         let exporting = due(JobState::Exporting, self.settings.poll_min).await?;
         let unknown = due(JobState::Unknown, self.settings.poll_min.min(self.between_looks())).await?;
@@ -162,7 +167,7 @@ impl Tracker {
         if !exporting.is_empty() || !unknown.is_empty() || stale {
             rounds.read_at = Some(self.clock.elapsed());
             self.read_records().await?;
-            self.look_at(&unknown, now).await?;
+            self.look_at(&unknown, now, rounds).await?;
             self.take_up_news().await?;
             self.poll(&exporting).await?;
             self.wake_worker.notify_one();
@@ -199,7 +204,7 @@ impl Tracker {
     }
 
     /// Acts on every entry that is new or has changed.
-    async fn take_up_news(&self) -> Result<(), Unread> {
+    pub(super) async fn take_up_news(&self) -> Result<(), Unread> {
         loop {
             let news = self.queue.news(self.lane.id, CHUNK).await?;
             if news.is_empty() {
@@ -210,74 +215,6 @@ impl Tracker {
             let moved: Vec<JobId> = self.settle(&jobs).await?.into_iter().collect();
             self.settle(&moved).await?;
             self.queue.settle_news(&news).await?;
-        }
-    }
-
-    /// Reads what concerns unknown attempts and counts the looks that showed nothing.
-    async fn look_at(&self, unknown: &[JobId], began: Timestamp) -> Result<(), Unread> {
-        let jobs = self.queue.followed(unknown).await?;
-        for job in &jobs {
-            self.read_operations_of(&job.snapshot).await?;
-        }
-        let moved = self.settle(unknown).await?;
-        let mut looked = Vec::new();
-        let mut later = Vec::new();
-        for job in jobs.iter().filter(|job| !moved.contains(&job.job)) {
-            let meant = job.attempts.last().map_or(job.since, |attempt| attempt.intended_at);
-            let opens = meant.after(self.settings.attempt_timeout);
-            if began >= opens {
-                looked.push((job.job, job.attempt));
-                later.push((job.job, began.after(self.between_looks())));
-            } else {
-                later.push((job.job, opens.min(began.after(self.settings.poll_min))));
-            }
-        }
-        self.queue.count_looks(&looked, began).await?;
-        let looked: Vec<JobId> = looked.into_iter().map(|(job, _)| job).collect();
-        let absent = self.settle(&looked).await?;
-        later.retain(|(job, _)| !absent.contains(job));
-        self.queue.poll_later(&later).await?;
-        Ok(())
-    }
-
-    /// The distance of looks that spreads the least number of them over the settle window.
-    fn between_looks(&self) -> Duration {
-        let gaps = self.settings.looks.saturating_sub(1).max(1);
-        (self.settings.settle / gaps).max(Duration::from_millis(1))
-    }
-
-    /// Looks at exports whose time has come: what the records did not tell is asked of each operation.
-    async fn poll(&self, due: &[JobId]) -> Result<(), Unread> {
-        let now = self.clock.now();
-        let jobs = self.queue.followed(due).await?;
-        let mut later = Vec::new();
-        for job in jobs.iter().filter(|job| job.state == JobState::Exporting) {
-            if let Some(operation) = job.operation.as_ref().filter(|_| job.record.is_none())
-                && !self.has_record(job).await?
-            {
-                self.ask(operation, &job.snapshot).await?;
-            }
-            let age = now.since(job.since);
-            let gap = (age / 4).clamp(self.settings.poll_min, self.settings.poll_max);
-            later.push((job.job, now.after(gap)));
-        }
-        self.take_up_news().await?;
-        self.settle(due).await?;
-        self.queue.poll_later(&later).await?;
-        Ok(())
-    }
-
-    async fn has_record(&self, job: &Followed) -> Result<bool, QueueError> {
-        let entries = self.queue.entries(self.lane.id, std::slice::from_ref(&job.snapshot)).await?;
-        Ok(record_in_sight(job, &entries))
-    }
-
-    /// Asks for one operation. Not found means unknown, not failed.
-    async fn ask(&self, operation: &OperationId, of: &SnapshotName) -> Result<(), Unread> {
-        match self.api.get_operation(operation).await {
-            Ok(Some(found)) => self.see_operations(vec![found], Some(of)).await,
-            Ok(None) => Ok(()),
-            Err(error) => Err(self.unread(&error).await),
         }
     }
 

@@ -1,0 +1,111 @@
+//! Looking at what is open: the ledger for attempts that nobody could answer for, operations for exports under way.
+
+use super::plan::record_in_sight;
+use super::reading::{Reading, Unread};
+use super::tracker::{Rounds, Tracker};
+use crate::domain::{JobId, JobState, OperationId, SnapshotName, Timestamp};
+use crate::queue::{Followed, QueueError};
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// Reads in a row that may fail, each for itself, before the rest of a round is left to the next.
+const BEAR: u32 = 3;
+
+impl Tracker {
+    /// Reads what concerns unknown attempts and counts the looks that showed nothing.
+    pub(super) async fn look_at(&self, unknown: &[JobId], began: Timestamp, rounds: &mut Rounds) -> Result<(), Unread> {
+        let elapsed = self.clock.elapsed();
+        let jobs = self.queue.followed(unknown).await?;
+        let mut unread = HashSet::new();
+        let mut in_a_row = 0;
+        for job in &jobs {
+            // A few that cannot be read are their own trouble, many in a row are the lane's: the rest waits.
+            let read = in_a_row < BEAR && self.read_operations_of(&job.snapshot).await? == Reading::Complete;
+            in_a_row = if read { 0 } else { in_a_row + 1 };
+            if !read {
+                unread.insert(job.job);
+            }
+        }
+        let moved = self.settle(unknown).await?;
+        let mut looked = Vec::new();
+        let mut later = Vec::new();
+        for job in jobs.iter().filter(|job| !moved.contains(&job.job)) {
+            let meant = job.attempts.last().map_or(job.since, |attempt| attempt.intended_at);
+            let opens = meant.after(self.settings.attempt_timeout);
+            let rested = rounds.looked_at.get(&job.job).is_none_or(|at| elapsed.saturating_sub(*at) >= self.rest());
+            if began >= opens && rested && !unread.contains(&job.job) {
+                looked.push((job.job, job.attempt));
+                rounds.looked_at.insert(job.job, elapsed);
+                later.push((job.job, began.after(self.between_looks())));
+            } else {
+                let soon = began.after(self.settings.poll_min);
+                later.push((job.job, if began < opens { opens.min(soon) } else { soon }));
+            }
+        }
+        rounds.looked_at.retain(|_, at| elapsed.saturating_sub(*at) < self.settings.settle.saturating_mul(2));
+        self.queue.count_looks(&looked, began).await?;
+        let looked: Vec<JobId> = looked.into_iter().map(|(job, _)| job).collect();
+        let absent = self.settle(&looked).await?;
+        later.retain(|(job, _)| !absent.contains(job));
+        self.queue.poll_later(&later).await?;
+        Ok(())
+    }
+
+    /// No look is ever put off further: one that is was put off before the clock was set back.
+    pub(super) fn longest_wait(&self) -> Duration {
+        let settings = &self.settings;
+        settings.poll_max.max(settings.settle).max(settings.attempt_timeout).saturating_mul(2)
+    }
+
+    /// The distance of looks that spreads the least number of them over the settle window.
+    pub(super) fn between_looks(&self) -> Duration {
+        let gaps = self.settings.looks.saturating_sub(1).max(1);
+        (self.settings.settle / gaps).max(Duration::from_millis(1))
+    }
+
+    /// The least that passes between two looks that count, by a clock that nobody sets: setting the clock on shortens no
+    /// settle window. A tenth less than their distance, for clocks that are slewed.
+    fn rest(&self) -> Duration {
+        self.between_looks().mul_f64(0.9)
+    }
+
+    /// Looks at exports whose time has come: what the records did not tell is asked of each operation.
+    pub(super) async fn poll(&self, due: &[JobId]) -> Result<(), Unread> {
+        let now = self.clock.now();
+        let jobs = self.queue.followed(due).await?;
+        let mut later = Vec::new();
+        let mut in_a_row = 0;
+        for job in jobs.iter().filter(|job| job.state == JobState::Exporting) {
+            if let Some(operation) = &job.operation
+                && job.record.is_none()
+                && in_a_row < BEAR
+                && !self.has_record(job).await?
+            {
+                let asked = self.ask(operation, &job.snapshot).await?;
+                in_a_row = if asked == Reading::Complete { 0 } else { in_a_row + 1 };
+            }
+            let age = now.since(job.since);
+            let gap = (age / 4).clamp(self.settings.poll_min, self.settings.poll_max);
+            later.push((job.job, now.after(gap)));
+        }
+        self.take_up_news().await?;
+        self.settle(due).await?;
+        self.queue.poll_later(&later).await?;
+        Ok(())
+    }
+
+    async fn has_record(&self, job: &Followed) -> Result<bool, QueueError> {
+        let entries = self.queue.entries(self.lane.id, std::slice::from_ref(&job.snapshot)).await?;
+        Ok(record_in_sight(job, &entries))
+    }
+
+    /// Asks for one operation. Not found means unknown, not failed; and so does an error that is this one operation's
+    /// only: it must not keep the lane from all others.
+    pub(super) async fn ask(&self, operation: &OperationId, of: &SnapshotName) -> Result<Reading, Unread> {
+        match self.api.get_operation(operation).await {
+            Ok(Some(found)) => self.see_operations(vec![found], Some(of)).await.map(|()| Reading::Complete),
+            Ok(None) => Ok(Reading::Complete),
+            Err(error) => self.bear(&error).await,
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! Tracking over a real store, with a Lightsail that answers as it is told.
+
+use async_trait::async_trait;
+use snapferry::clock::{Clock, ManualClock};
+use snapferry::domain::{
+    AccountNumber, JobId, LaneId, OperationId, RecordArn, RetryPolicy, RunId, SnapshotArn, SnapshotName, Timestamp,
+};
+use snapferry::lightsail::{
+    Accepted, CallError, Destination, ErrorClass, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken,
+    RecordState, Snapshot, SnapshotKind, SnapshotState,
+};
+use snapferry::queue::Queue;
+use snapferry::tracking::{Rounds, Tracker, TrackerSettings};
+use sqlx::{Connection, SqliteConnection};
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+const NOW: i64 = 1_800_000_000_000;
+const MINUTE: Duration = Duration::from_mins(1);
+
+#[derive(Default)]
+struct Told {
+    snapshots: Vec<&'static str>,
+    records: Vec<ExportRecord>,
+    operations: Vec<Operation>,
+    /// Names and ids of which no reading does well.
+    poisoned: HashSet<&'static str>,
+    listings: usize,
+    /// Statements that somebody else writes while the snapshots are being listed.
+    meanwhile: Option<&'static str>,
+}
+
+struct Fake {
+    told: Mutex<Told>,
+    path: PathBuf,
+}
+
+impl Fake {
+    fn told<T>(&self, tell: impl FnOnce(&mut Told) -> T) -> T {
+        tell(&mut self.told.lock().expect("not poisoned"))
+    }
+
+    fn check(&self, what: &str) -> Result<(), CallError> {
+        let bad = self.told(|told| told.poisoned.contains(what));
+        if bad { Err(CallError::new(ErrorClass::Permanent, "InvalidInputException", "no")) } else { Ok(()) }
+    }
+}
+
+fn page<T>(items: Vec<T>) -> Page<T> {
+    Page { items, next: None }
+}
+
+fn arn_of(name: &str) -> SnapshotArn {
+    SnapshotArn::new(format!("arn:aws:lightsail:eu-west-1:123456789012:InstanceSnapshot/{name}"))
+}
+
+#[async_trait]
+impl Lightsail for Fake {
+    async fn export_snapshot(&self, _: &SnapshotName) -> Result<Accepted, CallError> {
+        panic!("tracking sends nothing")
+    }
+
+    async fn get_operation(&self, id: &OperationId) -> Result<Option<Operation>, CallError> {
+        self.check(id.as_str())?;
+        Ok(self.told(|told| told.operations.iter().find(|one| one.id == *id).cloned()))
+    }
+
+    async fn operations(&self, _: Option<PageToken>) -> Result<Page<Operation>, CallError> {
+        Ok(page(self.told(|told| told.operations.clone())))
+    }
+
+    async fn operations_for_resource(
+        &self,
+        name: &SnapshotName,
+        _: Option<PageToken>,
+    ) -> Result<Page<Operation>, CallError> {
+        self.check(name.as_str())?;
+        let of = |one: &&Operation| one.resource_name.as_deref() == Some(name.as_str());
+        Ok(page(self.told(|told| told.operations.iter().filter(of).cloned().collect())))
+    }
+
+    async fn export_records(&self, _: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
+        Ok(page(self.told(|told| told.records.clone())))
+    }
+
+    async fn instance_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+        let (names, meanwhile) = self.told(|told| {
+            told.listings += 1;
+            (told.snapshots.clone(), told.meanwhile.take())
+        });
+        if let Some(statements) = meanwhile {
+            write(&self.path, statements).await;
+        }
+        let snapshot = |name: &&str| Snapshot {
+            name: (*name).to_owned(),
+            arn: Some(arn_of(name)),
+            kind: SnapshotKind::Instance,
+            state: SnapshotState::Available,
+            attached_disks: 0,
+            size_gb: None,
+            created_at: None,
+            source: None,
+            from_auto: false,
+            tags: Vec::new(),
+            account: AccountNumber::parse("123456789012").ok(),
+        };
+        Ok(page(names.iter().map(snapshot).collect()))
+    }
+
+    async fn disk_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+        Ok(page(Vec::new()))
+    }
+}
+
+fn record(name: &str, snapshot: &str, destination: Option<&str>) -> ExportRecord {
+    ExportRecord {
+        arn: RecordArn::new(name),
+        name: Some(name.to_owned()),
+        created_at: Some(Timestamp(NOW)),
+        state: if destination.is_some() { RecordState::Succeeded } else { RecordState::Started },
+        source_name: Some(snapshot.to_owned()),
+        source_arn: Some(arn_of(snapshot)),
+        destination: destination.map(|id| Destination { service: "Aws::EC2::Image".to_owned(), id: id.to_owned() }),
+        account: None,
+    }
+}
+
+fn operation(id: &str, snapshot: &str, status: OperationStatus) -> Operation {
+    Operation {
+        id: OperationId::new(id),
+        kind: "ExportSnapshot".to_owned(),
+        resource_name: Some(snapshot.to_owned()),
+        status,
+        terminal: false,
+        created_at: Some(Timestamp(NOW)),
+        error_code: None,
+        error_details: None,
+    }
+}
+
+async fn write(path: &std::path::Path, statements: &'static str) {
+    let url = format!("sqlite://{}", path.display());
+    let mut connection = SqliteConnection::connect(&url).await.expect("a connection");
+    sqlx::raw_sql(statements).execute(&mut connection).await.expect("written");
+    // The tallies are the enqueuing's business, which is not here.
+    sqlx::raw_sql(
+        "DELETE FROM tallies;
+         INSERT INTO tallies SELECT lane_id, batch_id, state, count(*), sum(weight) FROM jobs GROUP BY 1, 2, 3;",
+    )
+    .execute(&mut connection)
+    .await
+    .expect("tallied");
+}
+
+/// A lane with batch 1, sealed.
+const LANE: &str = "INSERT INTO lanes (id, account, region) VALUES (1, 'default', 'eu-west-1');
+    INSERT INTO batches (id, name, source, state, created_at, sealed_at) VALUES (1, 'one', '-', 'sealed', 0, 0);";
+
+struct Scene {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+    queue: Queue,
+    clock: Arc<ManualClock>,
+    fake: Arc<Fake>,
+    tracker: Tracker,
+    rounds: Rounds,
+    run: RunId,
+}
+
+impl Scene {
+    async fn new(jobs: &'static str, told: Told) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("queue.db");
+        let queue = Queue::open(&path).await.expect("opened");
+        let run = queue.begin_run(Timestamp(NOW), "test").await.expect("a run");
+        write(&path, LANE).await;
+        write(&path, jobs).await;
+        let clock = Arc::new(ManualClock::new(Timestamp(NOW)));
+        let fake = Arc::new(Fake { told: Mutex::new(told), path: path.clone() });
+        let lane = queue.lane_records().await.expect("lanes").remove(0);
+        let settings = TrackerSettings {
+            retry: RetryPolicy { max_attempts: 5, initial: Duration::from_secs(1), max: 5 * MINUTE },
+            poll_min: Duration::from_secs(5),
+            poll_max: MINUTE,
+            give_up: 24 * 60 * MINUTE,
+            settle: 10 * MINUTE,
+            looks: 3,
+            attempt_timeout: Duration::from_secs(30),
+            probe: Duration::from_secs(30),
+        };
+        let tracker = Tracker::new(
+            queue.clone(),
+            fake.clone(),
+            clock.clone(),
+            run,
+            lane,
+            settings,
+            Arc::new(Notify::new()),
+            Arc::new(Notify::new()),
+        );
+        Self { _folder: folder, path, queue, clock, fake, tracker, rounds: Rounds::default(), run }
+    }
+
+    async fn round(&mut self) {
+        self.tracker.run_once(&mut self.rounds).await.expect("a round");
+    }
+
+    /// Rounds for that long, one every ten seconds.
+    async fn live(&mut self, span: Duration) {
+        let until = self.clock.elapsed() + span;
+        while self.clock.elapsed() < until {
+            self.round().await;
+            self.clock.advance(Duration::from_secs(10));
+        }
+    }
+
+    async fn state(&self, job: i64) -> String {
+        let followed = self.queue.followed(&[JobId(job)]).await.expect("read");
+        followed.first().expect("the job").state.to_string()
+    }
+
+    async fn claimable(&self, limit: u32) -> Vec<i64> {
+        let claimable = self.queue.claimable(LaneId(1), self.run, limit).await.expect("read");
+        claimable.into_iter().map(|job| job.job.0).collect()
+    }
+}
+
+const TWO_QUEUED: &str =
+    "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
+    VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'queued', 0), (2, 1, 1, 2, 'web-2', 0, 'adopt', 'queued', 0);";
+
+const TWO_UNKNOWN: &str = "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at,
+        attempt, used, next_poll_at)
+    VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'unknown', 0, 1, 1, 0), (2, 1, 1, 2, 'web-2', 0, 'adopt', 'unknown', 0, 1, 1, 1);
+    INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome)
+    VALUES (1, 1, 1, 1799999940000, 0, 'ambiguous'), (2, 1, 1, 1799999940000, 0, 'ambiguous');";
+
+const TWO_EXPORTING: &str = "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at,
+        attempt, used, next_poll_at, operation_id)
+    VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'exporting', 1800000000000, 1, 1, 0, 'op-1'),
+           (2, 1, 1, 2, 'web-2', 0, 'adopt', 'exporting', 1800000000000, 1, 1, 1, 'op-2');
+    INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome)
+    VALUES (1, 1, 1, 1799999940000, 0, 'accepted'), (2, 1, 1, 1799999940000, 0, 'accepted');
+    INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, seen_at, job_id, attempt, news)
+    VALUES (1, 'operation', 'op-1', 'web-1', 'under_way', 0, 1, 1, 0), (1, 'operation', 'op-2', 'web-2', 'under_way', 0, 2, 1, 0);";
+
+fn both() -> Told {
+    Told { snapshots: vec!["web-1", "web-2"], ..Told::default() }
+}
+
+#[tokio::test]
+async fn a_name_that_cannot_be_read_holds_up_no_other_and_is_never_absent() {
+    let mut scene = Scene::new(TWO_UNKNOWN, Told { poisoned: HashSet::from(["web-1"]), ..both() }).await;
+    scene.live(12 * MINUTE).await;
+    assert_eq!((scene.state(1).await.as_str(), scene.state(2).await.as_str()), ("unknown", "queued"));
+    scene.fake.told(|told| told.poisoned.clear());
+    scene.live(12 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "queued");
+}
+
+#[tokio::test]
+async fn an_operation_that_cannot_be_read_holds_up_no_other() {
+    let mut scene = Scene::new(TWO_EXPORTING, Told { poisoned: HashSet::from(["op-1"]), ..both() }).await;
+    // Its record failed, so that its operation is asked for whenever there is news of it.
+    scene.fake.told(|told| {
+        let mut failed = record("record-1", "web-1", None);
+        failed.state = RecordState::Failed;
+        told.records = vec![failed, record("record-2", "web-2", Some("ami-2"))];
+    });
+    scene.live(MINUTE).await;
+    assert_eq!((scene.state(1).await.as_str(), scene.state(2).await.as_str()), ("exporting", "succeeded"));
+}
+
+#[tokio::test]
+async fn a_clock_set_on_shortens_no_settle_window() {
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    scene.round().await;
+    for _ in 0..3 {
+        scene.clock.jump(scene.clock.now().after(60 * MINUTE));
+        scene.live(MINUTE).await;
+    }
+    assert_eq!(scene.state(1).await, "unknown");
+    scene.live(12 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "queued");
+}
+
+#[tokio::test]
+async fn a_clock_set_back_holds_nothing_up() {
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    scene.live(6 * MINUTE).await;
+    scene.clock.jump(Timestamp(NOW).before(60 * 24 * 60 * MINUTE));
+    scene.live(6 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "unknown", "the count began anew");
+    scene.clock.jump(Timestamp(NOW));
+    scene.live(16 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "queued");
+}
+
+#[tokio::test]
+async fn a_job_queued_again_during_a_listing_waits_for_the_next() {
+    let mut scene = Scene::new(TWO_QUEUED, both()).await;
+    write(&scene.path, "UPDATE jobs SET state = 'cancelled', finished_at = 0 WHERE id = 1").await;
+    // Its snapshot is made anew, after the page was read, and a person retries it.
+    scene.fake.told(|told| {
+        told.snapshots = vec!["web-2"];
+        told.meanwhile = Some("UPDATE jobs SET state = 'queued', finished_at = NULL, hold = 'listing' WHERE id = 1");
+    });
+    scene.round().await;
+    assert_eq!((scene.state(1).await.as_str(), scene.claimable(9).await), ("queued", vec![2]));
+    scene.fake.told(|told| told.snapshots = vec!["web-1", "web-2"]);
+    scene.live(MINUTE).await;
+    assert_eq!(scene.claimable(9).await, [1, 2]);
+    assert_eq!(scene.fake.told(|told| told.listings), 2);
+}
+
+#[tokio::test]
+async fn a_job_whose_snapshot_a_later_listing_misses_ends_and_blocks_nobody() {
+    let mut scene = Scene::new(TWO_QUEUED, both()).await;
+    scene.round().await;
+    assert_eq!(scene.claimable(1).await, [1]);
+    scene.fake.told(|told| told.snapshots = vec!["web-2", "web-3"]);
+    write(
+        &scene.path,
+        "INSERT INTO batches (id, name, source, state, created_at, sealed_at) VALUES (2, 'two', '-', 'sealed', 0, 0);
+         INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
+         VALUES (3, 1, 2, 1, 'web-3', 0, 'adopt', 'queued', 0);",
+    )
+    .await;
+    scene.round().await;
+    assert_eq!((scene.state(1).await.as_str(), scene.claimable(1).await), ("failed", vec![2]));
+}
+
+#[tokio::test]
+async fn what_an_earlier_job_exported_is_not_exported_again() {
+    let mut scene = Scene::new(TWO_QUEUED, both()).await;
+    write(
+        &scene.path,
+        "UPDATE jobs SET state = 'succeeded', finished_at = 0, destination_id = 'ami-1', record_arn = 'record-1' WHERE id = 1;
+         INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, destination_id, seen_at, job_id, attempt, news)
+         VALUES (1, 'record', 'record-1', 'web-1', 'arn:aws:lightsail:eu-west-1:123456789012:InstanceSnapshot/web-1',
+                 'succeeded', 'ami-1', 0, 1, 1, 0);
+         INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
+         VALUES (3, 1, 1, 3, 'web-1', 0, 'adopt', 'queued', 0);",
+    )
+    .await;
+    scene.fake.told(|told| told.records = vec![record("record-1", "web-1", Some("ami-1"))]);
+    scene.round().await;
+    assert_eq!((scene.state(3).await.as_str(), scene.claimable(9).await), ("succeeded", vec![2]));
+}
+
+#[tokio::test]
+async fn what_the_ledger_says_is_acted_upon_before_a_job_is_claimed() {
+    let mut scene = Scene::new(TWO_QUEUED, both()).await;
+    scene.round().await;
+    write(
+        &scene.path,
+        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, seen_at, news)
+         VALUES (1, 'record', 'record-1', 'web-1', 'arn:aws:lightsail:eu-west-1:123456789012:InstanceSnapshot/web-1',
+                 'under_way', 0, 1)",
+    )
+    .await;
+    assert_eq!(scene.claimable(9).await, [2], "somebody at the console has begun it");
+    scene.round().await;
+    assert_eq!(scene.state(1).await, "exporting");
+}
+
+#[tokio::test]
+async fn a_job_that_comes_back_to_the_queue_is_looked_for_in_the_ledger() {
+    // While its own export failed, somebody at the console began another, which the ledger has shown already.
+    let mut scene = Scene::new(TWO_EXPORTING, both()).await;
+    write(
+        &scene.path,
+        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, seen_at, news)
+         VALUES (1, 'record', 'record-9', 'web-1', 'arn:aws:lightsail:eu-west-1:123456789012:InstanceSnapshot/web-1',
+                 'under_way', 0, 0);
+         INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, seen_at, job_id, attempt, news)
+         VALUES (1, 'record', 'record-1', 'web-1', 'arn:aws:lightsail:eu-west-1:123456789012:InstanceSnapshot/web-1',
+                 'failed', 0, 1, 1, 0);",
+    )
+    .await;
+    let mut failed = operation("op-1", "web-1", OperationStatus::Failed);
+    failed.error_code = Some("Busy".to_owned());
+    scene.fake.told(|told| told.operations = vec![failed]);
+    scene.live(MINUTE).await;
+    assert_eq!(scene.state(1).await, "exporting");
+    scene.fake.told(|told| told.records = vec![record("record-9", "web-1", Some("ami-9"))]);
+    scene.live(2 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "succeeded");
+    let followed = scene.queue.followed(&[JobId(1)]).await.expect("read").remove(0);
+    assert_eq!((followed.adopted, followed.destination_id.as_deref(), followed.attempt), (true, Some("ami-9"), 1));
+}
