@@ -155,7 +155,7 @@ impl StatusView {
         if review > 0 {
             needs.push(Need {
                 kind: "review",
-                text: format!("a decision is needed on {} (snapferry resolve JOB)", several(review, "job")),
+                text: format!("a decision is needed on {} (see snapferry show JOB)", several(review, "job")),
                 command: Some(format!("snapferry jobs --state needs_review{batch}")),
             });
         }
@@ -163,7 +163,7 @@ impl StatusView {
         if failed > 0 {
             needs.push(Need {
                 kind: "failed",
-                text: format!("{} failed (snapferry retry tries them again)", several(failed, "job")),
+                text: format!("{} failed (can be enqueued again from a report)", several(failed, "job")),
                 command: Some(format!("snapferry jobs --state failed{batch}")),
             });
         }
@@ -212,7 +212,7 @@ fn blocked_lane(lane: &LaneView) -> Option<Need> {
     Some(Need {
         kind: "blocked",
         text: format!("lane {} is blocked ({}); it goes on by itself once that is put right", lane.lane, blocked.code),
-        command: Some("snapferry doctor".to_owned()),
+        command: Some("snapferry status".to_owned()),
     })
 }
 
@@ -222,7 +222,7 @@ fn paused_lane(lane: &LaneView) -> Option<Need> {
     Some(Need {
         kind: "paused_lane",
         text: format!("lane {} is paused", lane.lane),
-        command: Some(format!("snapferry resume --account {account} --region {region}")),
+        command: Some(format!("snapferry jobs --account {account} --region {region}")),
     })
 }
 
@@ -231,7 +231,7 @@ fn paused_batch(batch: &BatchView) -> Option<Need> {
     Some(Need {
         kind: "paused_batch",
         text: format!("batch {} is paused", batch.name),
-        command: Some(format!("snapferry resume --batch {}", quoted(batch.name.as_str()))),
+        command: Some(format!("snapferry jobs --batch {}", quoted(batch.name.as_str()))),
     })
 }
 

@@ -153,7 +153,7 @@ fn no_end_seen(case: &Case<'_>, policy: &Policy) -> Failure {
     Failure::new(
         ErrorCode::NO_END_SEEN,
         format!(
-            "no end, or no destination, within {}; see the console, then `snapferry resolve {}`",
+            "no end, or no destination, within {}; see the console; `snapferry show {}` has its ids",
             humantime::format_duration(policy.give_up),
             case.job.job
         ),

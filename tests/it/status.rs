@@ -39,15 +39,15 @@ async fn a_status_says_how_it_stands_and_what_waits_for_a_person() {
     - 5 jobs left, and no daemon is running
         snapferry daemon
     - lane prod/us-east-1 is blocked (credentials); it goes on by itself once that is put right
-        snapferry doctor
-    - a decision is needed on 1 job (snapferry resolve JOB)
+        snapferry status
+    - a decision is needed on 1 job (see snapferry show JOB)
         snapferry jobs --state needs_review
-    - 1 job failed (snapferry retry tries them again)
+    - 1 job failed (can be enqueued again from a report)
         snapferry jobs --state failed
     - lane prod/us-west-2 is paused
-        snapferry resume --account prod --region us-west-2
+        snapferry jobs --account prod --region us-west-2
     - batch second wave is paused
-        snapferry resume --batch 'second wave'
+        snapferry jobs --batch 'second wave'
     ");
     let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "pid 812, daemon").expect("a lock");
     let narrow = stored.run_wide(&["status"], 60).await.done();
@@ -84,15 +84,15 @@ async fn a_status_says_how_it_stands_and_what_waits_for_a_person() {
     NEEDS YOU
     - lane prod/us-east-1 is blocked (credentials); it goes on
       by itself once that is put right
-        snapferry doctor
-    - a decision is needed on 1 job (snapferry resolve JOB)
+        snapferry status
+    - a decision is needed on 1 job (see snapferry show JOB)
         snapferry jobs --state needs_review
-    - 1 job failed (snapferry retry tries them again)
+    - 1 job failed (can be enqueued again from a report)
         snapferry jobs --state failed
     - lane prod/us-west-2 is paused
-        snapferry resume --account prod --region us-west-2
+        snapferry jobs --account prod --region us-west-2
     - batch second wave is paused
-        snapferry resume --batch 'second wave'
+        snapferry jobs --batch 'second wave'
     ");
 }
 
@@ -119,9 +119,9 @@ async fn a_status_of_a_batch_is_of_its_jobs_and_lanes_alone() {
     - 2 jobs left, and no daemon is running
         snapferry daemon
     - lane prod/us-west-2 is paused
-        snapferry resume --account prod --region us-west-2
+        snapferry jobs --account prod --region us-west-2
     - batch second wave is paused
-        snapferry resume --batch 'second wave'
+        snapferry jobs --batch 'second wave'
     ");
     assert_eq!(
         stored.run(&["status", "--batch", "second"]).await.refused(),
@@ -408,27 +408,27 @@ async fn json_has_it_all_under_stable_names() {
         {
           "kind": "blocked",
           "text": "lane prod/us-east-1 is blocked (credentials); it goes on by itself once that is put right",
-          "command": "snapferry doctor"
+          "command": "snapferry status"
         },
         {
           "kind": "review",
-          "text": "a decision is needed on 1 job (snapferry resolve JOB)",
+          "text": "a decision is needed on 1 job (see snapferry show JOB)",
           "command": "snapferry jobs --state needs_review"
         },
         {
           "kind": "failed",
-          "text": "1 job failed (snapferry retry tries them again)",
+          "text": "1 job failed (can be enqueued again from a report)",
           "command": "snapferry jobs --state failed"
         },
         {
           "kind": "paused_lane",
           "text": "lane prod/us-west-2 is paused",
-          "command": "snapferry resume --account prod --region us-west-2"
+          "command": "snapferry jobs --account prod --region us-west-2"
         },
         {
           "kind": "paused_batch",
           "text": "batch second wave is paused",
-          "command": "snapferry resume --batch 'second wave'"
+          "command": "snapferry jobs --batch 'second wave'"
         }
       ]
     }
