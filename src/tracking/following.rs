@@ -2,7 +2,7 @@
 
 use super::plan::record_in_sight;
 use super::reading::{Reading, Unread};
-use super::tracker::{Rounds, Tracker};
+use super::tracker::{Met, Rounds, Tracker};
 use crate::domain::{JobId, JobState, OperationId, SnapshotName, Timestamp};
 use crate::queue::{Followed, QueueError};
 use std::collections::HashSet;
@@ -32,17 +32,22 @@ impl Tracker {
         for job in jobs.iter().filter(|job| !moved.contains(&job.job)) {
             let meant = job.attempts.last().map_or(job.since, |attempt| attempt.intended_at);
             let opens = meant.after(self.settings.attempt_timeout);
-            let rested = rounds.looked_at.get(&job.job).is_none_or(|at| elapsed.saturating_sub(*at) >= self.rest());
-            if began >= opens && rested && !unread.contains(&job.job) {
+            let met = rounds.met.entry((job.job, job.attempt)).or_insert(Met { at: elapsed, looked_at: None });
+            let passed = |since: Duration, span: Duration| elapsed.saturating_sub(since) >= span;
+            // Meant by a clock that was ahead, and is set right: then the time since it was met counts.
+            let open = began >= opens || passed(met.at, self.settings.attempt_timeout);
+            let rested = met.looked_at.is_none_or(|at| passed(at, self.rest()));
+            if open && rested && !unread.contains(&job.job) {
                 looked.push((job.job, job.attempt));
-                rounds.looked_at.insert(job.job, elapsed);
+                met.looked_at = Some(elapsed);
                 later.push((job.job, began.after(self.between_looks())));
             } else {
                 let soon = began.after(self.settings.poll_min);
                 later.push((job.job, if began < opens { opens.min(soon) } else { soon }));
             }
         }
-        rounds.looked_at.retain(|_, at| elapsed.saturating_sub(*at) < self.settings.settle.saturating_mul(2));
+        let forgotten = self.longest_wait();
+        rounds.met.retain(|_, met| elapsed.saturating_sub(met.looked_at.unwrap_or(met.at)) < forgotten);
         self.queue.count_looks(&looked, began).await?;
         let looked: Vec<JobId> = looked.into_iter().map(|(job, _)| job).collect();
         let absent = self.settle(&looked).await?;

@@ -65,8 +65,15 @@ pub struct Rounds {
     listing_pause: Duration,
     read_at: Option<Duration>,
     failed_at: Option<Duration>,
-    /// When an unknown job was last looked at, by a clock that nobody sets.
-    pub(super) looked_at: HashMap<JobId, Duration>,
+    /// Unknown attempts, by a clock that nobody sets.
+    pub(super) met: HashMap<(JobId, u32), Met>,
+}
+
+/// When an unknown attempt was met first, and last looked at.
+#[derive(Debug)]
+pub(super) struct Met {
+    pub(super) at: Duration,
+    pub(super) looked_at: Option<Duration>,
 }
 
 impl Tracker {
