@@ -4,9 +4,9 @@ use super::send::Sent;
 use super::temper::{Answered, Effect, Temper};
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{Event, Failure, JobId, LaneTrouble, RetryPolicy, RunId};
-use crate::lightsail::{Gate, Lightsail};
+use crate::lightsail::{ErrorClass, Gate, Lightsail};
 use crate::queue::{Block, Claimable, LaneRecord, Queue, QueueError, Transition};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -61,6 +61,8 @@ struct Memory {
     proven: bool,
     probed_at: Option<Duration>,
     learned: Option<f64>,
+    /// Jobs that were denied before the lane was seen to be able to export.
+    suspects: HashSet<JobId>,
 }
 
 impl Worker {
@@ -145,12 +147,14 @@ impl Worker {
             if let Some(wait) = self.until_probe(memory) {
                 return Ok(Next::Wait(wait.min(TICK)));
             }
-            if trouble == Some(LaneTrouble::Denied) {
-                self.queue.release_denied(self.lane.id).await?;
-            }
         }
         self.queue.release_due(self.lane.id, self.clock.now()).await?;
         self.read_ahead(memory, trouble.is_some()).await?;
+        // Another job probes; those that were denied do only where there is none.
+        if trouble == Some(LaneTrouble::Denied) && memory.ahead.is_empty() {
+            self.queue.release_denied(self.lane.id).await?;
+            self.read_ahead(memory, true).await?;
+        }
         if let Some(job) = take_fitting(memory) {
             if trouble.is_some() {
                 memory.probed_at = Some(self.clock.elapsed());
@@ -213,8 +217,8 @@ impl Worker {
     }
 
     async fn take_up(&self, sent: Result<Sent, tokio::task::JoinError>, memory: &mut Memory) -> Result<(), QueueError> {
-        let heard = match sent {
-            Ok(Sent::Heard(heard)) => heard,
+        let (job, heard) = match sent {
+            Ok(Sent::Heard(job, heard)) => (job, heard),
             Ok(Sent::Skipped) => return Ok(()),
             Ok(Sent::Broken(error)) => return Err(error),
             Err(error) => return Err(QueueError::Database(Arc::new(error))),
@@ -223,6 +227,11 @@ impl Worker {
         if matches!(heard, Answered::Accepted) && !memory.proven {
             self.queue.prove(self.lane.id).await?;
             memory.proven = true;
+        }
+        let denied = matches!(heard, Answered::Refused(ErrorClass::Denied, _));
+        if memory.suspects.remove(&job) && denied {
+            // The lane has exported others between its two denials: it is the job's own.
+            return self.fail_denied(|one| one == job).await;
         }
         match memory.temper.hear(&heard) {
             Effect::None => {}
@@ -237,9 +246,11 @@ impl Worker {
             Effect::Unblock => {
                 tracing::info!(lane = %self.lane.lane, "the lane goes on");
                 self.queue.unblock(self.lane.id).await?;
+                let denied = self.queue.denied(self.lane.id).await?;
+                memory.suspects = denied.into_iter().map(|denied| denied.job).collect();
                 self.queue.release_denied(self.lane.id).await?;
             }
-            Effect::FailDenied => self.fail_denied().await?,
+            Effect::FailDenied => self.fail_denied(|_| true).await?,
         }
         Ok(())
     }
@@ -255,16 +266,16 @@ impl Worker {
         }
         let denied = self.queue.denied(self.lane.id).await?.len();
         if denied > 0 && u64::try_from(denied).unwrap_or(u64::MAX) >= load.queued {
-            self.fail_denied().await?;
+            self.fail_denied(|_| true).await?;
         }
         Ok(())
     }
 
-    async fn fail_denied(&self) -> Result<(), QueueError> {
+    async fn fail_denied(&self, concerns: impl Fn(JobId) -> bool) -> Result<(), QueueError> {
         let now = self.clock.now();
         let denied = self.queue.denied(self.lane.id).await?;
         let mut failing = Vec::with_capacity(denied.len());
-        for job in denied {
+        for job in denied.into_iter().filter(|one| concerns(one.job)) {
             let standing = job.standing(self.settings.retry.max_attempts);
             let failure =
                 job.failure.unwrap_or_else(|| Failure::new("AccessDeniedException", "Lightsail denied the export"));

@@ -3,7 +3,7 @@
 use super::loop_::Worker;
 use super::ruling::{Ruling, rule};
 use super::temper::Answered;
-use crate::domain::{Event, backoff};
+use crate::domain::{Event, JobId, backoff};
 use crate::lightsail::{Outcome, Permit};
 use crate::queue::{Claimable, QueueError, Transition};
 
@@ -16,7 +16,7 @@ pub(super) enum Sent {
     /// The job had moved on meanwhile; nothing left this machine.
     Skipped,
     /// The call was made, and this is what the lane hears of it.
-    Heard(Answered),
+    Heard(JobId, Answered),
     /// The store failed; the daemon has to stop. What was sent is settled at the next start.
     Broken(QueueError),
 }
@@ -68,7 +68,7 @@ impl Worker {
             Err(error) => Err(error),
         };
         match recorded {
-            Ok(()) => Sent::Heard(heard),
+            Ok(()) => Sent::Heard(job.job, heard),
             Err(error) => Sent::Broken(error),
         }
     }

@@ -49,3 +49,4 @@ fn every_command_explains_itself_with_examples() {
         assert!(help.contains("Examples:\n  snapferry "), "{help}");
     }
 }
+mod worker;

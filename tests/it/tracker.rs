@@ -141,7 +141,7 @@ fn operation(id: &str, snapshot: &str, status: OperationStatus) -> Operation {
     }
 }
 
-async fn write(path: &std::path::Path, statements: &'static str) {
+pub(crate) async fn write(path: &std::path::Path, statements: &'static str) {
     let url = format!("sqlite://{}", path.display());
     let mut connection = SqliteConnection::connect(&url).await.expect("a connection");
     sqlx::raw_sql(statements).execute(&mut connection).await.expect("written");
@@ -156,7 +156,7 @@ async fn write(path: &std::path::Path, statements: &'static str) {
 }
 
 /// A lane with batch 1, sealed.
-const LANE: &str = "INSERT INTO lanes (id, account, region) VALUES (1, 'default', 'eu-west-1');
+pub(crate) const LANE: &str = "INSERT INTO lanes (id, account, region) VALUES (1, 'default', 'eu-west-1');
     INSERT INTO batches (id, name, source, state, created_at, sealed_at) VALUES (1, 'one', '-', 'sealed', 0, 0);";
 
 struct Scene {

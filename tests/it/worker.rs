@@ -1,0 +1,133 @@
+//! Sending over a real store, with a Lightsail that denies some snapshots.
+
+use super::tracker::{LANE, write};
+use async_trait::async_trait;
+use snapferry::clock::ManualClock;
+use snapferry::domain::{JobId, OperationId, RetryPolicy, SnapshotName, Timestamp};
+use snapferry::lightsail::{
+    Accepted, CallError, ErrorClass, ExportRecord, Gate, Lightsail, Operation, Page, PageToken, Snapshot,
+};
+use snapferry::queue::Queue;
+use snapferry::worker::{Worker, WorkerSettings};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+
+/// Denies by name, and everything until `lane_denied` calls were made.
+struct Denying {
+    denied: &'static [&'static str],
+    lane_denied: usize,
+    calls: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Lightsail for Denying {
+    async fn export_snapshot(&self, name: &SnapshotName) -> Result<Accepted, CallError> {
+        let made = {
+            let mut calls = self.calls.lock().expect("not poisoned");
+            calls.push(name.as_str().to_owned());
+            calls.len()
+        };
+        if self.denied.contains(&name.as_str()) || made <= self.lane_denied {
+            return Err(CallError::new(ErrorClass::Denied, "AccessDeniedException", "no"));
+        }
+        Ok(Accepted { operations: Vec::new(), request_id: None })
+    }
+
+    async fn get_operation(&self, _: &OperationId) -> Result<Option<Operation>, CallError> {
+        Ok(None)
+    }
+
+    async fn operations(&self, _: Option<PageToken>) -> Result<Page<Operation>, CallError> {
+        Ok(Page::empty())
+    }
+
+    async fn operations_for_resource(
+        &self,
+        _: &SnapshotName,
+        _: Option<PageToken>,
+    ) -> Result<Page<Operation>, CallError> {
+        Ok(Page::empty())
+    }
+
+    async fn export_records(&self, _: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
+        Ok(Page::empty())
+    }
+
+    async fn instance_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+        Ok(Page::empty())
+    }
+
+    async fn disk_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+        Ok(Page::empty())
+    }
+}
+
+/// Ten queued jobs of `web-0` to `web-9`, listed and cleared for run 1.
+const TEN: &str = "INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (1, 1, 1);
+    WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 9)
+    INSERT INTO jobs (lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
+    SELECT 1, 1, n, 'web-' || n, 0, 'adopt', 'queued', 0 FROM n;
+    INSERT INTO snapshots (lane_id, name, kind, state, weight, listing)
+    SELECT 1, snapshot_name, 'instance', 'available', 1, 1 FROM jobs;";
+
+/// Sends for ten jobs for a quarter of an hour; what each is then, by its first letter, and the calls that were made.
+async fn send(api: Denying) -> (String, usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue.db");
+    let queue = Queue::open(&path).await.expect("opened");
+    let run = queue.begin_run(Timestamp(0), "test").await.expect("a run");
+    write(&path, LANE).await;
+    write(&path, TEN).await;
+    let clock = Arc::new(ManualClock::new(Timestamp(0)));
+    let api = Arc::new(api);
+    let lane = queue.lane_records().await.expect("lanes").remove(0);
+    let settings = WorkerSettings {
+        retry: RetryPolicy { max_attempts: 5, initial: Duration::from_secs(1), max: Duration::from_secs(1) },
+        max_in_flight: 20,
+        probe: Duration::from_secs(30),
+        first_poll: Duration::from_secs(5),
+    };
+    let gate = Gate::new(20.0, 10, Some(20.0), clock.clone());
+    let (wake, wake_tracking) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let worker = Arc::new(Worker::new(
+        queue.clone(),
+        api.clone(),
+        gate,
+        clock.clone(),
+        run,
+        lane,
+        settings,
+        wake,
+        wake_tracking,
+    ));
+    let (stop, stopped) = watch::channel(false);
+    let living = async {
+        for _ in 0..450 {
+            clock.advance(Duration::from_secs(2));
+            tokio::time::sleep(Duration::from_millis(4)).await;
+        }
+        stop.send(true).expect("it is there");
+    };
+    let (worked, ()) = tokio::join!(worker.work(stopped), living);
+    worked.expect("no error");
+    let jobs: Vec<JobId> = (1..=10).map(JobId).collect();
+    let followed = queue.followed(&jobs).await.expect("read");
+    let states = followed.iter().map(|job| job.state.as_str().chars().next().expect("a letter")).collect();
+    let calls = api.calls.lock().expect("not poisoned").len();
+    (states, calls)
+}
+
+#[tokio::test]
+async fn denied_snapshots_at_the_head_of_the_queue_do_not_block_the_rest() {
+    let denied = &["web-0", "web-1", "web-2", "web-3", "web-4"];
+    let (states, calls) = send(Denying { denied, lane_denied: 0, calls: Mutex::default() }).await;
+    assert_eq!(states, "fffffeeeee");
+    assert!(calls <= 15, "{calls} calls");
+}
+
+#[tokio::test]
+async fn denials_of_the_whole_lane_fail_no_job() {
+    let (states, _) = send(Denying { denied: &[], lane_denied: 7, calls: Mutex::default() }).await;
+    assert_eq!(states, "eeeeeeeeee");
+}
