@@ -4,7 +4,7 @@ use super::loop_::Worker;
 use super::ruling::{Ruling, rule};
 use super::temper::Answered;
 use crate::domain::{Event, JobId, backoff};
-use crate::lightsail::{Outcome, Permit};
+use crate::lightsail::{ErrorClass, Outcome, Permit};
 use crate::queue::{Claimable, QueueError, Transition};
 
 /// Who stands in the history for what no person did.
@@ -48,7 +48,14 @@ impl Worker {
         outage: bool,
     ) -> Sent {
         let now = self.clock.now();
-        let wait = backoff(&self.settings.retry, job.used.saturating_add(1), fastrand::f64());
+        let wait = match &result {
+            // "In a few minutes", says Lightsail, or once what is under way has ended: the seconds of the first backoffs
+            // would use up every attempt before that.
+            Err(error) if error.class == ErrorClass::RetryLater => {
+                self.settings.retry.max.mul_f64(0.5 + fastrand::f64() / 2.0)
+            }
+            Ok(_) | Err(_) => backoff(&self.settings.retry, job.used.saturating_add(1), fastrand::f64()),
+        };
         if let Err(error) = &result {
             tracing::warn!(
                 job = job.job.0, lane = %self.lane.lane, snapshot = %job.snapshot, code = %error.code,
