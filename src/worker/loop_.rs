@@ -143,10 +143,10 @@ impl Worker {
         if lane.paused || trouble.is_some_and(LaneTrouble::ends_with_a_reading) {
             return Ok(Next::Wait(TICK));
         }
-        if trouble.is_some() {
-            if let Some(wait) = self.until_probe(memory) {
-                return Ok(Next::Wait(wait.min(TICK)));
-            }
+        if trouble.is_some()
+            && let Some(wait) = self.until_probe(memory)
+        {
+            return Ok(Next::Wait(wait.min(TICK)));
         }
         self.queue.release_due(self.lane.id, self.clock.now()).await?;
         self.read_ahead(memory, trouble.is_some()).await?;

@@ -109,8 +109,8 @@ async fn send(api: Denying) -> (String, usize) {
         }
         stop.send(true).expect("it is there");
     };
-    let (worked, ()) = tokio::join!(worker.work(stopped), living);
-    worked.expect("no error");
+    let (outcome, ()) = tokio::join!(worker.work(stopped), living);
+    outcome.expect("no error");
     let jobs: Vec<JobId> = (1..=10).map(JobId).collect();
     let followed = queue.followed(&jobs).await.expect("read");
     let states = followed.iter().map(|job| job.state.as_str().chars().next().expect("a letter")).collect();
