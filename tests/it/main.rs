@@ -19,6 +19,7 @@ mod stored;
 mod tracker;
 mod wire;
 mod wire_chain;
+mod worker;
 mod world;
 
 /// Each member of a JSON output stands in docs/json.md.
@@ -49,4 +50,3 @@ fn every_command_explains_itself_with_examples() {
         assert!(help.contains("Examples:\n  snapferry "), "{help}");
     }
 }
-mod worker;
