@@ -16,9 +16,21 @@ pub type Connect = Arc<dyn Fn(&Lane, &LaneSettings) -> Arc<dyn Lightsail> + Send
 
 /// What wakes a lane's two rooms.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Wakes {
-    worker: Arc<Notify>,
-    tracker: Arc<Notify>,
+pub struct Wakes {
+    /// Wakes the worker.
+    pub worker: Arc<Notify>,
+    /// Wakes the tracker.
+    pub tracker: Arc<Notify>,
+}
+
+/// A lane's parts, that do nothing until they are driven.
+pub struct LaneParts {
+    /// It sends.
+    pub worker: Worker,
+    /// It follows.
+    pub tracker: Tracker,
+    /// What wakes the two.
+    pub wakes: Wakes,
 }
 
 impl Wakes {
@@ -38,14 +50,16 @@ pub(super) struct Shared {
     pub(super) stop: Stop,
 }
 
-/// Starts a lane's worker and tracker as tasks of `tasks`.
-pub(super) fn start(
-    shared: &Shared,
+/// Puts a lane's parts together.
+#[must_use]
+pub fn compose(
+    queue: Queue,
+    clock: SharedClock,
+    connect: &Connect,
+    run: RunId,
     record: LaneRecord,
     settings: &LaneSettings,
-    tasks: &mut JoinSet<Result<(), QueueError>>,
-) -> Wakes {
-    let Shared { queue, clock, connect, run, stop } = shared.clone();
+) -> LaneParts {
     let wakes = Wakes::default();
     let exports = Gate::new(settings.export.rate, settings.export.burst, record.learned_rate, Arc::clone(&clock));
     let reads = Gate::new(settings.read.rate, settings.read.burst, None, Arc::clone(&clock));
@@ -85,6 +99,18 @@ pub(super) fn start(
         Arc::clone(&wakes.tracker),
         Arc::clone(&wakes.worker),
     );
+    LaneParts { worker, tracker, wakes }
+}
+
+/// Starts a lane's worker and tracker as tasks of `tasks`.
+pub(super) fn start(
+    shared: &Shared,
+    record: LaneRecord,
+    settings: &LaneSettings,
+    tasks: &mut JoinSet<Result<(), QueueError>>,
+) -> Wakes {
+    let Shared { queue, clock, connect, run, stop } = shared.clone();
+    let LaneParts { worker, tracker, wakes } = compose(queue, clock, &connect, run, record, settings);
     tasks.spawn(Arc::new(worker).work(stop.clone()));
     tasks.spawn(tracker.track(stop));
     wakes

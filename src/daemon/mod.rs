@@ -4,5 +4,5 @@
 mod lane;
 mod pulse;
 
-pub use lane::Connect;
+pub use lane::{Connect, LaneParts, Wakes, compose};
 pub use pulse::{Daemon, DaemonError, Ended, Until};

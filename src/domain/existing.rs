@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What is done about a snapshot that has been exported before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Existing {
     /// Its export is taken as this job's.

@@ -14,7 +14,7 @@ use super::transition::json;
 use crate::domain::{BatchId, BatchName, Existing, Lane, SnapshotName, Timestamp};
 use serde::Serialize;
 use sqlx::{Connection, SqliteConnection};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -176,7 +176,7 @@ impl BatchLoad {
             return Ok(());
         };
         let carries = rows.iter().any(|row| !row.carried.is_empty());
-        let mut groups: HashMap<(&Lane, Existing), Vec<Given<'_>>> = HashMap::new();
+        let mut groups: BTreeMap<(&Lane, Existing), Vec<Given<'_>>> = BTreeMap::new();
         for row in &rows {
             self.last_line = in_order(self.last_line, row.line)?;
             let cells = if row.carried.is_empty() { None } else { Some(json(&row.carried)?) };

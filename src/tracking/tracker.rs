@@ -7,7 +7,7 @@ use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{Event, JobId, JobState, RetryPolicy, RunId, SnapshotName, backoff};
 use crate::lightsail::Lightsail;
 use crate::queue::{Answer, AttemptOutcome, Entry, Followed, LaneRecord, Queue, QueueError, Transition};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -226,8 +226,8 @@ impl Tracker {
     }
 
     /// Decides for these jobs and writes what follows; those that moved.
-    pub(super) async fn settle(&self, jobs: &[JobId]) -> Result<HashSet<JobId>, Unread> {
-        let mut moved = HashSet::new();
+    pub(super) async fn settle(&self, jobs: &[JobId]) -> Result<BTreeSet<JobId>, Unread> {
+        let mut moved = BTreeSet::new();
         for chunk in jobs.chunks(usize::try_from(CHUNK).unwrap_or(1)) {
             let followed = self.queue.followed(chunk).await?;
             let names: Vec<SnapshotName> = followed.iter().map(|job| job.snapshot.clone()).collect();

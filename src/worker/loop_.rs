@@ -1,10 +1,10 @@
 //! A lane's sending: what may go, as many at once as the lane bears, one at a time when it is in trouble.
 
-use super::send::Sent;
+use super::send::{Came, Sent};
 use super::temper::{Answered, Effect, Temper};
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{Event, Failure, JobId, LaneTrouble, RetryPolicy, RunId};
-use crate::lightsail::{ErrorClass, Gate, Lightsail};
+use crate::lightsail::{ErrorClass, Gate, Lightsail, Permit};
 use crate::queue::{Block, Claimable, LaneRecord, Queue, QueueError, Transition};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,21 +46,35 @@ pub struct Worker {
     hand: Mutex<HashMap<JobId, u32>>,
 }
 
-/// What the loop does next.
-enum Next {
-    Send(Claimable),
+/// What a turn of the loop comes to.
+#[derive(Debug)]
+pub enum Turn {
+    /// A job may be sent: with a permission, in a task of its own.
+    Send(Departure),
+    /// Nothing goes before the calls under way have come back.
+    Answers,
+    /// Nothing goes for this long, unless a wake-up or an answer comes first.
     Wait(Duration),
 }
 
-/// The loop's own memory.
-#[derive(Default)]
-struct Memory {
+/// A job taken in hand, about to be sent.
+#[derive(Debug)]
+pub struct Departure {
+    pub(super) job: Claimable,
+    pub(super) outage: bool,
+}
+
+/// What the loop remembers between two turns; all of it may be lost.
+#[derive(Debug, Default)]
+pub struct Turns {
     temper: Temper,
     ahead: VecDeque<Claimable>,
     room: u64,
     proven: bool,
     probed_at: Option<Duration>,
     learned: Option<f64>,
+    /// Whether the call that went last has to come back before another one goes.
+    alone: bool,
     /// Jobs that were denied before the lane was seen to be able to export.
     suspects: HashSet<JobId>,
 }
@@ -87,93 +101,110 @@ impl Worker {
     /// # Errors
     /// [`QueueError`] when the store fails: nothing may be sent then.
     pub async fn work(self: Arc<Self>, mut stop: Stop) -> Result<(), QueueError> {
-        let mut memory = Memory { proven: self.lane.proven, ..Memory::default() };
+        let mut turns = Turns::default();
         let mut under_way = JoinSet::new();
         while !*stop.borrow() {
             while let Some(sent) = under_way.try_join_next() {
-                self.take_up(sent, &mut memory).await?;
+                self.take_up(came_back(sent)?, &mut turns).await?;
             }
-            match self.next(&mut memory, under_way.len()).await? {
-                Next::Wait(span) => {
+            match self.run_once(&mut turns, under_way.len()).await? {
+                Turn::Wait(span) => {
                     tokio::select! {
                         () = self.wake.notified() => {}
                         () = self.clock.sleep(span) => {}
                         Some(sent) = under_way.join_next(), if !under_way.is_empty() => {
-                            self.take_up(sent, &mut memory).await?;
+                            self.take_up(came_back(sent)?, &mut turns).await?;
                         }
                         () = stopped(&mut stop) => {}
                     }
                 }
-                Next::Send(job) => {
-                    self.take_in_hand(&job);
-                    let alone = !memory.proven || memory.temper.one_at_a_time();
-                    let outage = memory.temper.in_outage();
+                Turn::Answers => {
+                    if let Some(sent) = under_way.join_next().await {
+                        self.take_up(came_back(sent)?, &mut turns).await?;
+                    }
+                }
+                Turn::Send(departure) => {
                     let permit = tokio::select! {
-                        permit = self.gate.acquire() => permit,
+                        permit = self.permit() => permit,
                         () = stopped(&mut stop) => break,
                     };
                     let worker = Arc::clone(&self);
-                    under_way.spawn(async move { worker.send(job, permit, outage).await });
-                    if alone {
-                        while let Some(sent) = under_way.join_next().await {
-                            self.take_up(sent, &mut memory).await?;
-                        }
-                    }
+                    under_way.spawn(async move { worker.send(departure, permit).await });
                 }
             }
         }
         while let Some(sent) = under_way.join_next().await {
-            self.take_up(sent, &mut memory).await?;
+            self.take_up(came_back(sent)?, &mut turns).await?;
         }
         Ok(())
     }
 
-    /// What is to be done now.
-    async fn next(&self, memory: &mut Memory, under_way: usize) -> Result<Next, QueueError> {
-        if let Some(job) = take_fitting(memory) {
-            return Ok(Next::Send(job));
+    /// Says what is to be done now, with `under_way` calls out. A job to be sent is in hand from here on.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the store fails.
+    pub async fn run_once(&self, turns: &mut Turns, under_way: usize) -> Result<Turn, QueueError> {
+        if turns.alone && under_way > 0 {
+            return Ok(Turn::Answers);
+        }
+        let turn = self.turn(turns, under_way).await?;
+        if let Turn::Send(departure) = &turn {
+            self.take_in_hand(&departure.job);
+            turns.alone = !turns.proven || turns.temper.one_at_a_time();
+        }
+        Ok(turn)
+    }
+
+    /// Waits for the pace to let a call go. Dropped while it waits, it has taken nothing.
+    pub async fn permit(&self) -> Permit {
+        self.gate.acquire().await
+    }
+
+    async fn turn(&self, turns: &mut Turns, under_way: usize) -> Result<Turn, QueueError> {
+        if let Some(job) = take_fitting(turns) {
+            return Ok(departs(job, turns));
         }
         let Some(lane) = self.queue.lane_records().await?.into_iter().find(|lane| lane.id == self.lane.id) else {
-            return Ok(Next::Wait(TICK));
+            return Ok(Turn::Wait(TICK));
         };
-        memory.proven = lane.proven;
+        turns.proven = lane.proven;
         let trouble = lane.block.as_ref().map(|block| block.trouble);
-        memory.temper.set_trouble(trouble);
-        self.keep_learned(memory).await?;
+        turns.temper.set_trouble(trouble);
+        self.keep_learned(turns).await?;
         if lane.paused || trouble.is_some_and(LaneTrouble::ends_with_a_reading) {
-            return Ok(Next::Wait(TICK));
+            return Ok(Turn::Wait(TICK));
         }
         if trouble.is_some()
-            && let Some(wait) = self.until_probe(memory)
+            && let Some(wait) = self.until_probe(turns)
         {
-            return Ok(Next::Wait(wait.min(TICK)));
+            return Ok(Turn::Wait(wait.min(TICK)));
         }
         self.queue.release_due(self.lane.id, self.clock.now()).await?;
-        self.read_ahead(memory, trouble.is_some()).await?;
+        self.read_ahead(turns, trouble.is_some()).await?;
         // Another job probes; those that were denied do only where there is none.
-        if trouble == Some(LaneTrouble::Denied) && memory.ahead.is_empty() {
+        if trouble == Some(LaneTrouble::Denied) && turns.ahead.is_empty() {
             self.queue.release_denied(self.lane.id).await?;
-            self.read_ahead(memory, true).await?;
+            self.read_ahead(turns, true).await?;
         }
-        if let Some(job) = take_fitting(memory) {
+        if let Some(job) = take_fitting(turns) {
             if trouble.is_some() {
-                memory.probed_at = Some(self.clock.elapsed());
+                turns.probed_at = Some(self.clock.elapsed());
             }
-            return Ok(Next::Send(job));
+            return Ok(departs(job, turns));
         }
-        if under_way == 0 && memory.ahead.is_empty() {
+        if under_way == 0 && turns.ahead.is_empty() {
             self.settle_denied(trouble).await?;
         }
-        Ok(Next::Wait(TICK))
+        Ok(Turn::Wait(TICK))
     }
 
     /// How long until a lane in trouble may be probed; nothing when it may now.
-    fn until_probe(&self, memory: &Memory) -> Option<Duration> {
-        let next = memory.probed_at?.saturating_add(self.settings.probe);
+    fn until_probe(&self, turns: &Turns) -> Option<Duration> {
+        let next = turns.probed_at?.saturating_add(self.settings.probe);
         next.checked_sub(self.clock.elapsed()).filter(|wait| !wait.is_zero())
     }
 
-    async fn read_ahead(&self, memory: &mut Memory, probing: bool) -> Result<(), QueueError> {
+    async fn read_ahead(&self, turns: &mut Turns, probing: bool) -> Result<(), QueueError> {
         // In this order: a job that leaves the hand between the two is counted twice, never not at all.
         let (in_hand, held) = {
             let hand = self.hand.lock().unwrap_or_else(PoisonError::into_inner);
@@ -181,9 +212,9 @@ impl Worker {
         };
         let load = self.queue.load(self.lane.id).await?;
         let taken = load.in_flight.saturating_add(in_hand);
-        memory.room = self.settings.max_in_flight.saturating_sub(taken);
-        if load.queued == 0 || (memory.room == 0 && taken > 0) {
-            memory.ahead.clear();
+        turns.room = self.settings.max_in_flight.saturating_sub(taken);
+        if load.queued == 0 || (turns.room == 0 && taken > 0) {
+            turns.ahead.clear();
             return Ok(());
         }
         // Half a second's worth, so that a pause, a cancellation or a higher priority is not long in coming.
@@ -192,52 +223,55 @@ impl Worker {
         let wanted = if probing { 1 } else { half_a_second };
         let limit = wanted.saturating_add(u32::try_from(held.len()).unwrap_or(u32::MAX));
         let found = self.queue.claimable(self.lane.id, self.run, limit).await?;
-        memory.ahead = found.into_iter().filter(|job| !held.contains_key(&job.job)).collect();
+        turns.ahead = found.into_iter().filter(|job| !held.contains_key(&job.job)).collect();
         // One that is heavier than the whole cap goes when nothing else is under way.
         if taken == 0 {
-            let heaviest = memory.ahead.front().map_or(0, |job| u64::from(job.weight));
-            memory.room = memory.room.max(heaviest);
+            let heaviest = turns.ahead.front().map_or(0, |job| u64::from(job.weight));
+            turns.room = turns.room.max(heaviest);
         }
         Ok(())
     }
 
-    async fn keep_learned(&self, memory: &mut Memory) -> Result<(), QueueError> {
+    async fn keep_learned(&self, turns: &mut Turns) -> Result<(), QueueError> {
         let learned = self.gate.learned();
         // A change of less than a twentieth is not worth a write.
-        let changed = match (learned, memory.learned) {
+        let changed = match (learned, turns.learned) {
             (Some(now), Some(before)) => (now - before).abs() > before * 0.05,
             (Some(_), None) => true,
             (None, _) => false,
         };
         if let Some(rate) = learned.filter(|_| changed) {
             self.queue.learn_rate(self.lane.id, rate).await?;
-            memory.learned = learned;
+            turns.learned = learned;
         }
         Ok(())
     }
 
-    async fn take_up(&self, sent: Result<Sent, tokio::task::JoinError>, memory: &mut Memory) -> Result<(), QueueError> {
-        let (job, heard) = match sent {
-            Ok(Sent::Heard(job, heard)) => (job, heard),
-            Ok(Sent::Skipped) => return Ok(()),
-            Ok(Sent::Broken(error)) => return Err(error),
-            Err(error) => return Err(QueueError::Database(Arc::new(error))),
+    /// Takes up what a call that came back means for the lane.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the store fails.
+    pub async fn take_up(&self, sent: Sent, turns: &mut Turns) -> Result<(), QueueError> {
+        let (job, heard) = match sent.0 {
+            Came::Heard(job, heard) => (job, heard),
+            Came::Skipped => return Ok(()),
+            Came::Broken(error) => return Err(error),
         };
         self.wake_tracking.notify_one();
-        if matches!(heard, Answered::Accepted) && !memory.proven {
+        if matches!(heard, Answered::Accepted) && !turns.proven {
             self.queue.prove(self.lane.id).await?;
-            memory.proven = true;
+            turns.proven = true;
         }
         let denied = matches!(heard, Answered::Refused(ErrorClass::Denied, _));
-        if memory.suspects.remove(&job) && denied {
+        if turns.suspects.remove(&job) && denied {
             // The lane has exported others between its two denials: it is the job's own.
             return self.fail_denied(|one| one == job).await;
         }
-        match memory.temper.hear(&heard) {
+        match turns.temper.hear(&heard) {
             Effect::None => {}
             Effect::Block(trouble, message) => {
-                memory.ahead.clear();
-                memory.probed_at = Some(self.clock.elapsed());
+                turns.ahead.clear();
+                turns.probed_at = Some(self.clock.elapsed());
                 let block = Block { trouble, message: message.clone(), since: self.clock.now() };
                 if self.queue.block(self.lane.id, block).await? {
                     tracing::warn!(lane = %self.lane.lane, trouble = %trouble, "the lane is blocked: {message}");
@@ -247,7 +281,7 @@ impl Worker {
                 tracing::info!(lane = %self.lane.lane, "the lane goes on");
                 self.queue.unblock(self.lane.id).await?;
                 let denied = self.queue.denied(self.lane.id).await?;
-                memory.suspects = denied.into_iter().map(|denied| denied.job).collect();
+                turns.suspects = denied.into_iter().map(|denied| denied.job).collect();
                 self.queue.release_denied(self.lane.id).await?;
             }
             Effect::FailDenied => self.fail_denied(|_| true).await?,
@@ -301,13 +335,21 @@ impl Worker {
     }
 }
 
+fn departs(job: Claimable, turns: &Turns) -> Turn {
+    Turn::Send(Departure { job, outage: turns.temper.in_outage() })
+}
+
+fn came_back(sent: Result<Sent, tokio::task::JoinError>) -> Result<Sent, QueueError> {
+    sent.map_err(|error| QueueError::Database(Arc::new(error)))
+}
+
 /// The next job read ahead that the cap has room for: the order is kept, a heavy one is not overtaken.
-fn take_fitting(memory: &mut Memory) -> Option<Claimable> {
-    let weight = u64::from(memory.ahead.front()?.weight);
-    if weight > memory.room {
-        memory.ahead.clear();
+fn take_fitting(turns: &mut Turns) -> Option<Claimable> {
+    let weight = u64::from(turns.ahead.front()?.weight);
+    if weight > turns.room {
+        turns.ahead.clear();
         return None;
     }
-    memory.room -= weight;
-    memory.ahead.pop_front()
+    turns.room -= weight;
+    turns.ahead.pop_front()
 }

@@ -6,4 +6,5 @@ mod ruling;
 mod send;
 mod temper;
 
-pub use loop_::{Worker, WorkerSettings};
+pub use loop_::{Departure, Turn, Turns, Worker, WorkerSettings};
+pub use send::Sent;

@@ -1,6 +1,6 @@
 //! One job: the durable intent, one call, what came of it.
 
-use super::loop_::Worker;
+use super::loop_::{Departure, Worker};
 use super::ruling::{Ruling, rule};
 use super::temper::Answered;
 use crate::domain::{Event, JobId, backoff};
@@ -10,9 +10,13 @@ use crate::queue::{Claimable, QueueError, Transition};
 /// Who stands in the history for what no person did.
 const ACTOR: &str = "daemon";
 
+/// A call that came back, for [`Worker::take_up`].
+#[derive(Debug)]
+pub struct Sent(pub(super) Came);
+
 /// What became of an attempt to send.
 #[derive(Debug)]
-pub(super) enum Sent {
+pub(super) enum Came {
     /// The job had moved on meanwhile; nothing left this machine.
     Skipped,
     /// The call was made, and this is what the lane hears of it.
@@ -22,7 +26,13 @@ pub(super) enum Sent {
 }
 
 impl Worker {
-    pub(super) async fn send(&self, job: Claimable, permit: Permit, outage: bool) -> Sent {
+    /// Writes the intent, makes the one call, and writes down what came of it.
+    pub async fn send(&self, departure: Departure, permit: Permit) -> Sent {
+        Sent(self.make_call(departure, permit).await)
+    }
+
+    async fn make_call(&self, departure: Departure, permit: Permit) -> Came {
+        let Departure { job, outage } = departure;
         let standing = job.standing(self.settings.retry.max_attempts);
         let intent = Transition::new(job.job, &standing, Event::Intend, self.clock.now(), ACTOR)
             .map(|intent| intent.intending(self.run, job.weight, job.source_arn.clone()));
@@ -33,8 +43,8 @@ impl Worker {
         self.put_down(job.job);
         match written {
             Ok(()) => {}
-            Err(QueueError::Stale { .. }) => return Sent::Skipped,
-            Err(error) => return Sent::Broken(error),
+            Err(QueueError::Stale { .. }) => return Came::Skipped,
+            Err(error) => return Came::Broken(error),
         }
         let result = self.api.export_snapshot(&job.snapshot).await;
         permit.answered(Outcome::of(&result));
@@ -46,7 +56,7 @@ impl Worker {
         job: &Claimable,
         result: Result<crate::lightsail::Accepted, crate::lightsail::CallError>,
         outage: bool,
-    ) -> Sent {
+    ) -> Came {
         let now = self.clock.now();
         let wait = match &result {
             // "In a few minutes", says Lightsail, or once what is under way has ended: the seconds of the first backoffs
@@ -75,8 +85,8 @@ impl Worker {
             Err(error) => Err(error),
         };
         match recorded {
-            Ok(()) => Sent::Heard(job.job, heard),
-            Err(error) => Sent::Broken(error),
+            Ok(()) => Came::Heard(job.job, heard),
+            Err(error) => Came::Broken(error),
         }
     }
 }
