@@ -1,0 +1,185 @@
+//! What a run has to bear, drawn from its seed.
+
+use fastrand::Rng;
+use snapferry::domain::Existing;
+use snapferry::lightsail::ErrorClass;
+use snapferry::settings::LaneSettings;
+use std::time::Duration;
+
+/// How far a list may be behind, beside the delay with which an entry comes into sight.
+pub(super) const STALE: Duration = Duration::from_secs(5);
+
+pub(super) struct Weather {
+    pub(super) seed: u64,
+    pub(super) lanes: usize,
+    /// Snapshots in each lane.
+    pub(super) names: usize,
+    pub(super) settings: LaneSettings,
+    /// Shares of calls that go wrong.
+    pub(super) export_faults: f64,
+    pub(super) read_faults: f64,
+    /// The longest that a call is on the way, there or back.
+    pub(super) leg: Duration,
+    /// The longest from an export to its entries' being visible, and the share of those that take longer than allowed.
+    pub(super) lag: Duration,
+    pub(super) late: f64,
+    /// Entries on a page at most.
+    pub(super) page: usize,
+    /// The share of readings in which an entry slips between two pages.
+    pub(super) slips: f64,
+    /// The share of steps after which everything in memory is lost.
+    pub(super) crashes: f64,
+    /// The share of exports that are odd in one way or another, and of those that fail.
+    pub(super) odd: f64,
+    pub(super) failing: f64,
+    /// The share of snapshots that are pending, broken, gone, or made anew.
+    pub(super) changing: f64,
+    /// From here on nothing goes wrong any more: then everything has to come to an end.
+    pub(super) clears: Duration,
+    pub(super) spells: Vec<Spell>,
+    /// What people do, in order.
+    pub(super) events: Vec<(Duration, Event)>,
+}
+
+/// A time in which a lane's calls all go wrong in one way.
+#[derive(Debug)]
+pub(super) struct Spell {
+    pub(super) lane: usize,
+    pub(super) from: Duration,
+    pub(super) to: Duration,
+    pub(super) class: ErrorClass,
+    pub(super) reads: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Event {
+    Enqueue { rows: Vec<(usize, usize)>, existing: Existing },
+    Console { lane: usize, name: usize },
+    /// The wall clock is set by so many milliseconds.
+    Jump(i64),
+    Crash,
+}
+
+pub(super) fn span(rng: &mut Rng, from: Duration, to: Duration) -> Duration {
+    let (from, to) = (from.as_millis(), to.as_millis());
+    Duration::from_millis(u64::try_from(if from >= to { from } else { rng.u128(from..=to) }).expect("short"))
+}
+
+fn secs(rng: &mut Rng, from: u64, to: u64) -> Duration {
+    span(rng, Duration::from_secs(from), Duration::from_secs(to))
+}
+
+/// One of these.
+pub(super) fn one<T: Copy>(rng: &mut Rng, of: &[T]) -> T {
+    of[rng.usize(..of.len())]
+}
+
+impl Weather {
+    pub(super) fn of(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let rng = &mut rng;
+        let settings = settings(rng);
+        let lanes = rng.usize(1..=2);
+        let names = rng.usize(2..=7);
+        let clears = secs(rng, 600, 7200);
+        let fair = settings.reconcile.settle / 3 - STALE;
+        let mut weather = Self {
+            seed,
+            lanes,
+            names,
+            export_faults: one(rng, &[0.0, 0.1, 0.3, 0.6]),
+            read_faults: one(rng, &[0.0, 0.02, 0.1, 0.25]),
+            leg: one(rng, &[Duration::from_millis(50), Duration::from_secs(1), settings.export.attempt_timeout / 3]),
+            lag: span(rng, Duration::ZERO, fair),
+            late: one(rng, &[0.0, 0.0, 0.0, 0.0, 0.3]),
+            page: one(rng, &[1, 2, 5, 100]),
+            slips: one(rng, &[0.0, 0.0, 0.2, 0.5]),
+            crashes: one(rng, &[0.0, 0.0, 0.002, 0.01, 0.03]),
+            odd: one(rng, &[0.0, 0.1, 0.5]),
+            failing: one(rng, &[0.0, 0.1, 0.4]),
+            changing: one(rng, &[0.0, 0.0, 0.2, 0.5]),
+            clears,
+            spells: Vec::new(),
+            events: Vec::new(),
+            settings,
+        };
+        for _ in 0..one(rng, &[0, 0, 1, 3]) {
+            let from = span(rng, Duration::ZERO, clears);
+            let class = one(
+                rng,
+                &[
+                    ErrorClass::Ambiguous,
+                    ErrorClass::Ambiguous,
+                    ErrorClass::Throttled,
+                    ErrorClass::Denied,
+                    ErrorClass::Credentials,
+                    ErrorClass::SetupInProgress,
+                    ErrorClass::Unreachable,
+                ],
+            );
+            weather.spells.push(Spell {
+                lane: rng.usize(..lanes),
+                from,
+                to: (from + secs(rng, 30, 1200)).min(clears),
+                class,
+                reads: rng.bool(),
+            });
+        }
+        weather.events = weather.draw_events(rng);
+        weather
+    }
+
+    fn draw_events(&self, rng: &mut Rng) -> Vec<(Duration, Event)> {
+        let all: Vec<(usize, usize)> =
+            (0..self.lanes).flat_map(|lane| (0..self.names).map(move |name| (lane, name))).collect();
+        let mut events = vec![(Duration::ZERO, Event::Enqueue { rows: all.clone(), existing: Existing::Adopt })];
+        if rng.f64() < 0.15 {
+            events[0].1 = Event::Enqueue { rows: all.clone(), existing: Existing::ExportAgain };
+        }
+        if rng.f64() < 0.4 {
+            let rows = all.iter().copied().filter(|_| rng.bool()).collect();
+            let existing = if rng.f64() < 0.3 { Existing::ExportAgain } else { Existing::Adopt };
+            events.push((span(rng, Duration::ZERO, self.clears), Event::Enqueue { rows, existing }));
+        }
+        let by_hand = one(rng, &[0.0, 0.0, 0.2, 0.6]);
+        for (lane, name) in all {
+            if rng.f64() < by_hand {
+                events.push((span(rng, Duration::ZERO, self.clears / 2), Event::Console { lane, name }));
+            }
+        }
+        for _ in 0..one(rng, &[0, 0, 1, 3]) {
+            let by = one(rng, &[-3_600_000, -240_000, -5_000, 5_000, 240_000, 3_600_000, 86_400_000]);
+            events.push((span(rng, Duration::ZERO, self.clears), Event::Jump(by)));
+        }
+        for _ in 0..one(rng, &[0, 0, 1, 2]) {
+            events.push((span(rng, Duration::ZERO, self.clears / 4), Event::Crash));
+        }
+        events.sort_by_key(|(at, _)| *at);
+        events
+    }
+
+    pub(super) fn spell(&self, lane: usize, at: Duration, read: bool) -> Option<&Spell> {
+        self.spells.iter().find(|spell| {
+            spell.lane == lane && (spell.from..spell.to).contains(&at) && (spell.reads || !read)
+        })
+    }
+}
+
+fn settings(rng: &mut Rng) -> LaneSettings {
+    let mut settings = LaneSettings::default();
+    settings.export.rate = one(rng, &[0.5, 2.0, 10.0, 20.0]);
+    settings.export.burst = one(rng, &[1, 2, 3, 10]);
+    settings.export.max_in_flight = one(rng, &[1, 2, 4, 20]);
+    settings.export.attempt_timeout = secs(rng, 5, 30);
+    settings.export.retry.max_attempts = one(rng, &[1, 2, 3, 5]);
+    settings.export.retry.max = Duration::from_secs(60);
+    settings.read.rate = one(rng, &[2.0, 10.0]);
+    settings.read.burst = one(rng, &[1, 2, 10]);
+    settings.poll.min = secs(rng, 2, 5);
+    settings.poll.max = secs(rng, 20, 60);
+    settings.poll.give_up = secs(rng, 3600, 7200);
+    settings.reconcile.settle = secs(rng, 60, 600);
+    settings.reconcile.looks = one(rng, &[3, 4]);
+    settings.probe = secs(rng, 10, 30);
+    settings
+}
