@@ -1,6 +1,7 @@
 //! The words of Snapferry and the one state machine over them. Pure: no input or output, no clock, no
 //! randomness, no other room.
 
+mod act;
 mod error_code;
 mod ids;
 mod job;
@@ -12,6 +13,7 @@ pub mod spreadsheet;
 mod timestamp;
 mod trouble;
 
+pub use act::{Act, LeftAlone};
 pub use error_code::ErrorCode;
 pub use ids::{BatchId, JobId, LaneId, OperationId, RecordArn, RunId, SnapshotArn};
 pub use job::{Change, Destination, Event, Failure, Hold, IllegalTransition, JobState, Standing, Trace, apply};

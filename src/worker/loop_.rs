@@ -252,7 +252,11 @@ impl Worker {
             return Ok(());
         }
         let denied = self.queue.denied(self.lane.id).await?.len();
-        if denied > 0 && u64::try_from(denied).unwrap_or(u64::MAX) >= load.queued {
+        // What a person has paused will not tell.
+        if denied > 0
+            && u64::try_from(denied).unwrap_or(u64::MAX)
+                >= load.queued.saturating_sub(self.queue.waiting_for_a_person(self.lane.id).await?)
+        {
             self.fail_denied().await?;
         }
         Ok(())

@@ -33,7 +33,7 @@ impl Ran {
     pub(crate) fn refused(self) -> String {
         assert_eq!(self.out, "");
         let error = self.result.expect_err("the command is refused");
-        assert!(snapferry::cli::UsageError::is(&error), "{error:?}");
+        assert!(error.is::<snapferry::cli::UsageError>(), "{error:?}");
         error.to_string()
     }
 }
