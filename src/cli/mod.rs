@@ -1,29 +1,41 @@
 //! The command line: an argument becomes a call, a result becomes text. No rules, no SQL, no AWS.
 
+mod acting;
+mod backup;
 mod completions;
+mod consent;
 mod context;
 mod daemon;
 mod exit;
 mod jobs;
 mod logging;
 mod near;
+mod pausing;
 mod rehearsal;
 mod report;
+mod resolve;
 mod screen;
 mod selector;
 mod show;
 mod simulate;
 mod status;
+mod why;
 
+pub use acting::{Actor, CancelArgs, PauseArgs, ResumeArgs, RetryArgs};
+pub use backup::BackupArgs;
+pub use consent::Asking;
 pub use exit::{Exit, UsageError};
 pub use jobs::JobsArgs;
 pub use report::ReportArgs;
+pub use resolve::ResolveArgs;
 pub use screen::Screen;
 pub use selector::{Selected, SelectorArgs};
 pub use show::ShowArgs;
 pub use simulate::{SimulateArgs, simulate};
 pub use status::StatusArgs;
+pub use why::WhyArgs;
 
+use crate::domain::Lane;
 use clap::{Parser, Subcommand};
 use context::Context;
 use indicatif::MultiProgress;
@@ -81,6 +93,13 @@ enum Command {
     Report(ReportArgs),
     Jobs(JobsArgs),
     Show(ShowArgs),
+    Why(WhyArgs),
+    Retry(RetryArgs),
+    Cancel(CancelArgs),
+    Pause(PauseArgs),
+    Resume(ResumeArgs),
+    Resolve(ResolveArgs),
+    Backup(BackupArgs),
     Simulate(SimulateArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -105,6 +124,18 @@ pub fn main() -> Exit {
         Ok(exit) => exit,
         Err(error) => complain(&error),
     }
+}
+
+/// Runs a command that asks before it acts.
+macro_rules! acting {
+    ($args:expr, $context:expr) => {{
+        let context = $context;
+        let queue = context.queue().await?;
+        let (actor, mut out, mut notes) = (context.actor(), std::io::stdout(), std::io::stderr());
+        let mut answers = std::io::BufReader::new(std::io::stdin());
+        let asking = context::asking(&mut answers);
+        $args.run(&queue, &actor, context.screen(&mut out, &mut notes), asking).await
+    }};
 }
 
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
@@ -144,6 +175,28 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             let queue = context.queue().await?;
             let now = context.clock.now();
             args.run(&queue, now, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+        }
+        Command::Why(args) => {
+            let context = context()?;
+            let queue = context.queue().await?;
+            let settings = |lane: &Lane| context.settings.for_lane(lane);
+            let now = context.clock.now();
+            args.run(&queue, settings, now, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+        }
+        Command::Retry(args) => acting!(args, context()?),
+        Command::Cancel(args) => acting!(args, context()?),
+        Command::Pause(args) => acting!(args, context()?),
+        Command::Resume(args) => acting!(args, context()?),
+        Command::Resolve(args) => {
+            let context = context()?;
+            let queue = context.queue().await?;
+            let actor = context.actor();
+            args.run(&queue, &actor, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+        }
+        Command::Backup(args) => {
+            let context = context()?;
+            let queue = context.queue().await?;
+            args.run(&queue, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
         }
         Command::Simulate(args) => simulate(args).await.map(|()| Exit::Done),
         Command::Completions(args) => completions::completions(&args),

@@ -232,10 +232,15 @@ struct PausedPlaces {
 impl PausedPlaces {
     /// A job that is not paused itself may stand still all the same.
     fn refine(&self, reason: LeftAlone, job: &JobView) -> LeftAlone {
-        match reason {
-            LeftAlone::NotPaused if self.batches.contains(&job.batch) => LeftAlone::BatchPaused,
-            LeftAlone::NotPaused if self.lanes.contains(&job.lane) => LeftAlone::LanePaused,
-            other => other,
+        if reason != LeftAlone::NotPaused {
+            return reason;
+        }
+        if self.batches.contains(&job.batch) {
+            LeftAlone::BatchPaused
+        } else if self.lanes.contains(&job.lane) {
+            LeftAlone::LanePaused
+        } else {
+            LeftAlone::NotPaused
         }
     }
 }

@@ -85,9 +85,9 @@ impl Queue {
         let path = part.path().to_str().ok_or_else(|| failed(std::io::ErrorKind::InvalidFilename.into()))?.to_owned();
         sqlx::query("VACUUM INTO ?1").bind(path).execute(&self.readers).await.map_err(QueueError::from)?;
         let jobs = make_usable(part.path()).await?;
-        let bytes = keep(part, &file, self.path(), overwrite).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => BackupError::Exists(file.clone()),
-            _ => failed(error),
+        let bytes = keep(part, &file, self.path(), overwrite).map_err(|error| {
+            let taken = error.kind() == std::io::ErrorKind::AlreadyExists;
+            if taken { BackupError::Exists(file.clone()) } else { failed(error) }
         })?;
         Ok(BackedUp { bytes, jobs })
     }
