@@ -209,6 +209,10 @@ pub enum Event {
     CallFailed(Failure),
     /// A person wants an ended job tried afresh.
     Retry,
+    /// A person wants a queued job left unsent.
+    Pause,
+    /// A person lets a paused job go on.
+    Resume,
 }
 
 impl Event {
@@ -240,11 +244,14 @@ impl Event {
             Self::AdoptRecord(_) => "adopt_record",
             Self::CallFailed(_) => "call_failed",
             Self::Retry => "retry",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
         }
     }
 }
 
-/// What is to be written for an event.
+/// What is to be written for an event. A change within a state touches the hold alone: what the job waits for and the
+/// trouble that it shows stay as they were.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The state after it.
@@ -314,6 +321,9 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
             afresh: true,
             ..to(S::Submitting)
         },
+        (S::Queued, E::Pause) => Change { hold: Some(Hold::Paused), ..to(S::Queued) },
+        // The ledger may have grown meanwhile: it is read anew before the job is sent.
+        (S::Queued, E::Resume) => Change { hold: Some(Hold::Listing), ..to(S::Queued) },
 
         (S::Submitting, E::Accepted(trace)) => Change { trace, ..to(S::Exporting) },
         (S::Submitting, E::RefusedByLane(failure)) => {
@@ -403,6 +413,8 @@ mod tests {
             Event::AdoptRecord(Trace::default()),
             Event::CallFailed(failure()),
             Event::Retry,
+            Event::Pause,
+            Event::Resume,
         ]
     }
 
@@ -419,6 +431,7 @@ mod tests {
             }
         }
         let design = [
+            (S::Queued, S::Queued),
             (S::Queued, S::Submitting),
             (S::Queued, S::Exporting),
             (S::Queued, S::Succeeded),

@@ -1,6 +1,7 @@
 //! The words of Snapferry and the one state machine over them. Pure: no input or output, no clock, no
 //! randomness, no other room.
 
+mod act;
 mod error_code;
 mod existing;
 mod ids;
@@ -13,6 +14,7 @@ pub mod spreadsheet;
 mod timestamp;
 mod trouble;
 
+pub use act::{Act, LeftAlone};
 pub use error_code::ErrorCode;
 pub use existing::Existing;
 pub use ids::{BatchId, JobId, LaneId, OperationId, RecordArn, RunId, SnapshotArn};

@@ -83,7 +83,7 @@ impl<'a, A> JobMembers<'a, A> {
     }
 }
 
-const TABLE: [Column; 5] = [
+pub(super) const TABLE: [Column; 5] = [
     Column::right("JOB"),
     Column::left("SNAPSHOT", 16),
     Column::left("LANE", 17),
@@ -138,6 +138,6 @@ pub async fn write_jobs(
     Ok(Listed { jobs: listed, more_after: last.filter(|_| more) })
 }
 
-fn cells(job: &JobView) -> Vec<String> {
+pub(super) fn cells(job: &JobView) -> Vec<String> {
     vec![job.id.to_string(), job.snapshot_name.to_string(), job.lane.to_string(), job.state.to_string(), result(job)]
 }

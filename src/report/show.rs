@@ -169,7 +169,7 @@ fn transition(step: &TransitionView, colour: Colour) -> Vec<String> {
     lines
 }
 
-fn attempt(attempt: &AttemptView) -> Vec<String> {
+pub(super) fn attempt(attempt: &AttemptView) -> Vec<String> {
     let outcome = attempt.outcome.map_or("no answer yet", |outcome| match outcome {
         AttemptOutcome::Accepted => "accepted",
         AttemptOutcome::Refused => "refused",

@@ -265,7 +265,9 @@ impl Worker {
             return Ok(());
         }
         let denied = self.queue.denied(self.lane.id).await?.len();
-        if denied > 0 && u64::try_from(denied).unwrap_or(u64::MAX) >= load.queued {
+        // What a person has paused will not tell.
+        let telling = load.queued.saturating_sub(self.queue.waiting_for_a_person(self.lane.id).await?);
+        if denied > 0 && u64::try_from(denied).unwrap_or(u64::MAX) >= telling {
             self.fail_denied(|_| true).await?;
         }
         Ok(())

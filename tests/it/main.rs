@@ -3,6 +3,7 @@
 // Clippy takes helpers for test code only under this.
 #![cfg(test)]
 
+mod acting;
 mod adoption;
 mod crash;
 mod enqueue;
