@@ -102,7 +102,7 @@ impl SelectorArgs {
             states: self.states.clone(),
             error_codes: self.errors.iter().map(ErrorCode::new).collect(),
             name_globs: self.names.clone(),
-            hold: None,
+            only_paused: false,
         };
         Ok(Selected { selector, batch })
     }

@@ -1,6 +1,6 @@
-//! What a person may do to many jobs at once, and which of them that leaves alone. Pure: state and hold in, a reason out.
+//! What a person may do to many jobs at once, and which of them that leaves alone. Pure: state and pause in, a reason out.
 
-use super::{Event, Hold, JobState};
+use super::{Event, JobState, Timestamp};
 
 /// What a person does to jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,9 +54,9 @@ impl Act {
 
     /// Why a job that stands so is left alone; nothing where it is taken up.
     #[must_use]
-    pub fn leaves_alone(self, state: JobState, hold: Option<Hold>) -> Option<LeftAlone> {
+    pub fn leaves_alone(self, state: JobState, paused_at: Option<Timestamp>) -> Option<LeftAlone> {
         use JobState as S;
-        let paused = hold == Some(Hold::Paused);
+        let paused = paused_at.is_some();
         match (self, state) {
             (Self::Retry, S::Failed | S::Cancelled) | (Self::Cancel, S::Queued) => None,
             (Self::Pause, S::Queued) if !paused => None,
@@ -89,13 +89,13 @@ mod tests {
 
     #[test]
     fn what_is_taken_up_is_what_the_state_machine_allows() {
-        let holds = [None, Some(Hold::Listing), Some(Hold::Denied), Some(Hold::Paused)];
+        let pauses = [None, Some(Timestamp(1))];
         for act in [Act::Retry, Act::Cancel, Act::Pause, Act::Resume] {
             for state in JobState::ALL {
-                for hold in holds {
-                    if act.leaves_alone(state, hold).is_none() {
+                for paused in pauses {
+                    if act.leaves_alone(state, paused).is_none() {
                         let standing = Standing { state, attempt: 1, used: 1, max_attempts: 5 };
-                        assert!(apply(&standing, act.event()).is_ok(), "{act:?} {state} {hold:?}");
+                        assert!(apply(&standing, act.event()).is_ok(), "{act:?} {state} {paused:?}");
                     }
                 }
             }
@@ -105,10 +105,10 @@ mod tests {
     #[test]
     fn an_act_done_twice_changes_nothing_more() {
         for (act, after) in [
-            (Act::Retry, (JobState::Queued, Some(Hold::Listing))),
+            (Act::Retry, (JobState::Queued, None)),
             (Act::Cancel, (JobState::Cancelled, None)),
-            (Act::Pause, (JobState::Queued, Some(Hold::Paused))),
-            (Act::Resume, (JobState::Queued, Some(Hold::Listing))),
+            (Act::Pause, (JobState::Queued, Some(Timestamp(1)))),
+            (Act::Resume, (JobState::Queued, None)),
         ] {
             let left = act.leaves_alone(after.0, after.1).expect("left alone");
             assert!(act.is_done_already(left), "{act:?}");

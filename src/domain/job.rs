@@ -77,7 +77,7 @@ impl fmt::Display for JobState {
     }
 }
 
-/// Why a queued job is not to be claimed.
+/// Why a queued job is not to be claimed. A pause is no hold: it lies over one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hold {
@@ -85,8 +85,6 @@ pub enum Hold {
     Listing,
     /// It was denied, and so was nothing since that was accepted: the snapshot's trouble or the lane's.
     Denied,
-    /// A person paused it.
-    Paused,
 }
 
 impl Hold {
@@ -96,14 +94,13 @@ impl Hold {
         match self {
             Self::Listing => "listing",
             Self::Denied => "denied",
-            Self::Paused => "paused",
         }
     }
 
     /// The hold of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Listing, Self::Denied, Self::Paused].into_iter().find(|hold| hold.as_str() == text)
+        [Self::Listing, Self::Denied].into_iter().find(|hold| hold.as_str() == text)
     }
 }
 
@@ -250,8 +247,8 @@ impl Event {
     }
 }
 
-/// What is to be written for an event. A change within a state touches the hold alone: what the job waits for and the
-/// trouble that it shows stay as they were.
+/// What is to be written for an event. A change within a state touches the pause alone, and adds a hold where there is
+/// none: what the job waits for and the trouble that it shows stay as they were.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The state after it.
@@ -264,6 +261,10 @@ pub struct Change {
     pub due_at: Option<Timestamp>,
     /// Why it is not to be claimed; only of a queued job.
     pub hold: Option<Hold>,
+    /// Whether a person has it paused; only of a queued job.
+    pub paused: bool,
+    /// Whether the job is done with every entry that the ledger has by now: none of them is its own.
+    pub forgoes: bool,
     /// What is newly known of the export; what it leaves out stays as it was.
     pub trace: Trace,
     /// Whether the job now stands for an export that was not its own.
@@ -299,6 +300,8 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
         used: job.used,
         due_at: None,
         hold: None,
+        paused: false,
+        forgoes: false,
         trace: Trace::default(),
         adopted: false,
         afresh: false,
@@ -321,7 +324,7 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
             afresh: true,
             ..to(S::Submitting)
         },
-        (S::Queued, E::Pause) => Change { hold: Some(Hold::Paused), ..to(S::Queued) },
+        (S::Queued, E::Pause) => Change { paused: true, ..to(S::Queued) },
         // The ledger may have grown meanwhile: it is read anew before the job is sent.
         (S::Queued, E::Resume) => Change { hold: Some(Hold::Listing), ..to(S::Queued) },
 
@@ -350,7 +353,7 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
         (S::Exporting, E::Finished(trace)) => Change { trace, ..to(S::Succeeded) },
         (S::Exporting, E::OperationFailed(failure, again)) => again_or_failed(failure, again),
 
-        (S::NeedsReview, E::SendAgain) => Change { used: 0, hold: Some(Hold::Listing), ..to(S::Queued) },
+        (S::NeedsReview, E::SendAgain) => Change { used: 0, hold: Some(Hold::Listing), forgoes: true, ..to(S::Queued) },
         (S::NeedsReview, E::AdoptRecord(trace)) => Change { trace, afresh: true, ..to(S::Succeeded) },
         (S::NeedsReview, E::CallFailed(failure)) => Change { failure: Some(failure), ..to(S::Failed) },
 

@@ -124,7 +124,7 @@ impl Queue {
             after = Some(last.id);
             let mut rivals = if act == Act::Retry { self.rivals(&page).await? } else { HashMap::new() };
             for job in page {
-                let reason = act.leaves_alone(job.state, job.hold).map(|reason| paused.refine(reason, &job));
+                let reason = act.leaves_alone(job.state, job.paused_at).map(|reason| paused.refine(reason, &job));
                 if let Some(reason) = reason {
                     plan.leave(reason, job.id, None);
                     continue;

@@ -130,11 +130,11 @@ impl Queue {
     pub async fn pauses_met(&self, job: JobId) -> Result<Vec<PastPause>, QueueError> {
         let rows = sqlx::query!(
             r#"SELECT pauses.batch_id AS "batch_id: i64", pauses.lane_id AS "lane_id: i64",
-                      paused_at AS "paused_at!: i64", paused_by AS "paused_by!: String",
+                      pauses.paused_at AS "paused_at!: i64", paused_by AS "paused_by!: String",
                       resumed_at AS "resumed_at: i64", resumed_by
                FROM jobs JOIN pauses ON pauses.batch_id = jobs.batch_id OR pauses.lane_id = jobs.lane_id
                WHERE jobs.id = ?1 AND (resumed_at IS NULL OR resumed_at >= jobs.queued_at)
-               ORDER BY paused_at, pauses.id"#,
+               ORDER BY pauses.paused_at, pauses.id"#,
             job.0
         )
         .fetch_all(&self.readers)
@@ -160,7 +160,7 @@ impl Queue {
         let (batch, lanes) = (batch.map(|batch| batch.0), super::transition::json(lanes)?);
         let count = sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!: i64" FROM lanes CROSS JOIN jobs
-                   ON jobs.lane_id = lanes.id AND jobs.hold = 'paused' AND jobs.state = 'queued'
+                   ON jobs.lane_id = lanes.id AND jobs.paused_at IS NOT NULL
                WHERE jobs.batch_id = ?1 OR (?1 IS NULL AND lanes.id IN (SELECT value FROM json_each(?2)))"#,
             batch,
             lanes
@@ -170,24 +170,27 @@ impl Queue {
         reading::count("a count of jobs", count)
     }
 
-    /// The queued jobs of a lane that wait for a person: paused one by one, or with their batch.
+    /// Whether a lane has denied jobs that nobody paused, and no queued job that could tell whose trouble the denial is:
+    /// what a person has paused, by itself or with its batch, will not tell.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn waiting_for_a_person(&self, lane: LaneId) -> Result<u64, QueueError> {
-        let count = sqlx::query_scalar!(
-            r#"SELECT (SELECT coalesce(sum(tallies.jobs), 0)
-                       FROM tallies JOIN batches ON batches.id = tallies.batch_id
-                       WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND batches.state = 'sealed'
-                         AND batches.paused_at IS NOT NULL)
-                    + (SELECT count(*)
-                       FROM jobs JOIN batches ON batches.id = jobs.batch_id
-                       WHERE jobs.lane_id = ?1 AND jobs.state = 'queued' AND jobs.hold = 'paused'
-                         AND batches.state = 'sealed' AND batches.paused_at IS NULL) AS "count!: i64""#,
+    pub async fn nobody_will_tell(&self, lane: LaneId) -> Result<bool, QueueError> {
+        let found = sqlx::query!(
+            r#"SELECT (SELECT count(*) FROM jobs JOIN batches ON batches.id = jobs.batch_id
+                       WHERE jobs.lane_id = ?1 AND jobs.state = 'queued' AND jobs.hold = 'denied'
+                         AND jobs.paused_at IS NULL
+                         AND batches.state = 'sealed' AND batches.paused_at IS NULL) AS "denied!: i64",
+                      (SELECT count(*) FROM jobs JOIN batches ON batches.id = jobs.batch_id
+                       WHERE jobs.lane_id = ?1 AND jobs.paused_at IS NOT NULL
+                         AND batches.state = 'sealed' AND batches.paused_at IS NULL) AS "paused!: i64",
+                      (SELECT coalesce(sum(tallies.jobs), 0) FROM tallies JOIN batches ON batches.id = tallies.batch_id
+                       WHERE tallies.lane_id = ?1 AND tallies.state = 'queued'
+                         AND batches.state = 'sealed' AND batches.paused_at IS NULL) AS "queued!: i64""#,
             lane.0
         )
         .fetch_one(&self.readers)
         .await?;
-        reading::count("a count of jobs", count)
+        Ok(found.denied > 0 && found.denied.saturating_add(found.paused) >= found.queued)
     }
 }

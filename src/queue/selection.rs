@@ -8,7 +8,7 @@ use super::Queue;
 use super::error::QueueError;
 use super::job_views::{JobView, jobs_by_id, json};
 use super::reading;
-use crate::domain::{AccountLabel, BatchId, ErrorCode, Hold, JobId, JobState, Region};
+use crate::domain::{AccountLabel, BatchId, ErrorCode, JobId, JobState, Region};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use std::collections::HashMap;
 
@@ -29,15 +29,15 @@ pub struct Selector {
     pub error_codes: Vec<ErrorCode>,
     /// Those whose snapshot's name fits one of the patterns: `*` any text, `?` one character, `[a-f]` one of a set.
     pub name_globs: Vec<String>,
-    /// Those that are held so.
-    pub hold: Option<Hold>,
+    /// Whether only those that are paused one by one.
+    pub only_paused: bool,
 }
 
 impl Selector {
     /// The jobs that are paused one by one.
     #[must_use]
     pub fn paused() -> Self {
-        Self { states: vec![JobState::Queued], hold: Some(Hold::Paused), ..Self::default() }
+        Self { states: vec![JobState::Queued], only_paused: true, ..Self::default() }
     }
 
     /// Whether it leaves no job out.
@@ -206,8 +206,8 @@ fn narrow(query: &mut QueryBuilder<Sqlite>, selector: &Selector) -> Result<(), Q
             query.push(" AND jobs.state IN ('unknown', 'needs_review', 'failed', 'cancelled')");
         }
     }
-    if let Some(hold) = selector.hold {
-        query.push(" AND jobs.hold = ").push_bind(hold.as_str());
+    if selector.only_paused {
+        query.push(" AND jobs.paused_at IS NOT NULL");
     }
     if !selector.error_codes.is_empty() {
         any_of(query, "jobs.error_code IN (", selector.error_codes.iter().map(|code| code.as_str().to_owned()));

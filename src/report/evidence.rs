@@ -53,7 +53,17 @@ pub fn evidence_text(evidence: &Evidence, look: Look) -> String {
 pub fn resolved_text(evidence: &Evidence, verdict: &Verdict) -> String {
     let job = &evidence.detail.job;
     match verdict {
-        Verdict::SendAgain => format!("Job {} is queued again. {}\n", job.id, send_again(evidence)),
+        Verdict::SendAgain => {
+            let aside = match evidence.entries.len() {
+                0 => String::new(),
+                count => {
+                    let (entries, verb) = if count == 1 { ("entry", "is") } else { ("entries", "are") };
+                    let names = evidence.entries.iter().map(|entry| one_line(id(entry))).collect::<Vec<_>>();
+                    format!(" {count} {entries} of the ledger {verb} set aside: {}.", names.join(", "))
+                }
+            };
+            format!("Job {} is queued again, and is sent once the lane's snapshots were listed anew.{aside}\n", job.id)
+        }
         Verdict::Adopt(record) => format!("Job {} has succeeded: it became {}.\n", job.id, one_line(record)),
         Verdict::Fail => format!("Job {} has failed; snapferry retry {} would try it again.\n", job.id, job.id),
     }
@@ -67,25 +77,21 @@ fn decisions(evidence: &Evidence, look: Look) -> Vec<String> {
         format!("snapferry resolve {job} --adopt RECORD"),
         "    It became that record, by the id above or the ARN; the record must have a destination.".to_owned(),
         format!("snapferry resolve {job} --send-again"),
-        format!("    Queue it again. {}", send_again(evidence)),
+        format!("    Queue it again. {SEND_AGAIN}"),
         format!("snapferry resolve {job} --fail"),
         "    It has failed.".to_owned(),
     ]
 }
 
-fn send_again(evidence: &Evidence) -> &'static str {
-    if evidence.detail.job.export_again {
-        "The ledger is read first, then it is sent: where an attempt above took effect, that makes a second export."
-    } else {
-        "The ledger is read first: an export of this snapshot that it shows is adopted, otherwise it is sent."
-    }
-}
+/// What sending it again does with what the ledger has of it.
+const SEND_AGAIN: &str = "What the ledger has of it by then is set aside for good: none of that is adopted, and where one \
+                          of them is its own, there will be two exports.";
 
 fn cells(entry: &Entry) -> Vec<String> {
     let sighting = &entry.sighting;
-    let (kind, id) = match &sighting.key {
-        EntryKey::Operation(id) => ("operation", id.as_str()),
-        EntryKey::Record(arn) => ("record", sighting.record_name.as_deref().unwrap_or(arn.as_str())),
+    let kind = match &sighting.key {
+        EntryKey::Operation(_) => "operation",
+        EntryKey::Record(_) => "record",
     };
     let owner = match entry.owner {
         None => "nobody".to_owned(),
@@ -94,10 +100,18 @@ fn cells(entry: &Entry) -> Vec<String> {
     };
     vec![
         kind.to_owned(),
-        one_line(id).into_owned(),
+        one_line(id(entry)).into_owned(),
         sighting.status.as_str().to_owned(),
         sighting.created_at.map(|at| at.to_string()).unwrap_or_default(),
         sighting.destination.as_ref().map(|destination| one_line(&destination.id).into_owned()).unwrap_or_default(),
         owner,
     ]
+}
+
+/// What a person calls an entry by: an operation's id, a record's name, or its ARN where it has none.
+fn id(entry: &Entry) -> &str {
+    match &entry.sighting.key {
+        EntryKey::Operation(id) => id.as_str(),
+        EntryKey::Record(arn) => entry.sighting.record_name.as_deref().unwrap_or(arn.as_str()),
+    }
 }

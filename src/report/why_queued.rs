@@ -54,10 +54,10 @@ fn paused(facts: &Facts, chain: &mut Chain) -> bool {
         chain.way("resume the lane", Some(format!("snapferry resume --account {account} --region {region}")));
         bound = true;
     }
-    if job.hold == Some(Hold::Paused) {
+    if let Some(since) = job.paused_at {
         let step = facts.last_step(|step| step.event == "pause");
         let text = format!("it is paused{}", by(step.map(|step| step.actor.as_str())));
-        chain.cause("paused", text).since(step.map(|step| step.at));
+        chain.cause("paused", text).since(Some(since));
         chain.way("resume it", Some(format!("snapferry resume {}", job.id)));
         bound = true;
     }
@@ -94,7 +94,7 @@ fn held(facts: &Facts, chain: &mut Chain) -> bool {
             );
             chain.way("if others are accepted it fails as denied; if not, the lane is blocked and says why", None);
         }
-        Some(Hold::Paused) | None => return false,
+        None => return false,
     }
     true
 }

@@ -264,10 +264,7 @@ impl Worker {
         if load.queued == 0 || load.submitting > 0 {
             return Ok(());
         }
-        let denied = self.queue.denied(self.lane.id).await?.len();
-        // What a person has paused will not tell.
-        let telling = load.queued.saturating_sub(self.queue.waiting_for_a_person(self.lane.id).await?);
-        if denied > 0 && u64::try_from(denied).unwrap_or(u64::MAX) >= telling {
+        if self.queue.nobody_will_tell(self.lane.id).await? {
             self.fail_denied(|_| true).await?;
         }
         Ok(())

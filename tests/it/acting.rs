@@ -53,6 +53,10 @@ impl Stored {
         (job.state, job.hold)
     }
 
+    async fn is_paused(&self, job: i64) -> bool {
+        self.queue.job(JobId(job)).await.expect("a read").expect("a job").job.paused_at.is_some()
+    }
+
     /// The last change of a job: from, to, event, actor.
     async fn last_step(&self, job: i64) -> (JobState, JobState, String, String) {
         let detail = self.queue.job(JobId(job)).await.expect("a read").expect("a job");
@@ -272,15 +276,118 @@ async fn a_paused_job_waits_for_a_person_and_goes_on_through_a_listing() {
     assert!(stored.says(&["pause", "1", "--yes"]).done().contains("1 paused already (job 1)"));
     // No listing lets it go.
     stored.queue.hold_for_listing(&[], &[JobId(1)]).await.expect("a write");
-    assert_eq!(stored.stands(1).await, (JobState::Queued, Some(Hold::Paused)));
+    assert!(stored.is_paused(1).await);
+    assert_eq!(stored.claimable(1).await, [3]);
 
     let said = stored.says(&["resume", "1", "2", "3", "--yes"]).done();
     assert!(said.contains("1 not paused (job 3)") && said.contains("Resumed 2 jobs."), "{said}");
     assert_eq!(stored.stands(1).await, (JobState::Queued, Some(Hold::Listing)));
+    assert!(!stored.is_paused(1).await);
     assert_eq!(stored.last_step(1).await.2, "resume");
     assert_eq!(stored.queue.unfinished(None).await.expect("a count"), 3);
     let counts = &stored.queue.batches().await.expect("a read")[0].jobs;
     assert_eq!(counts.of(JobState::Queued), 3);
+}
+
+#[tokio::test]
+async fn a_pause_takes_no_other_hold_away() {
+    let stored = three().await;
+    stored
+        .sql(
+            "UPDATE jobs SET hold = 'listing' WHERE id = 1;
+             UPDATE jobs SET hold = 'denied', error_code = 'AccessDeniedException', attempt = 1 WHERE id = 2;",
+        )
+        .await;
+    stored.says(&["pause", "1", "2", "3", "--yes"]).done();
+    for (job, hold) in [(1, Some(Hold::Listing)), (2, Some(Hold::Denied)), (3, None)] {
+        assert_eq!(stored.stands(job).await, (JobState::Queued, hold));
+        assert!(stored.is_paused(job).await);
+    }
+    // A listing that finds the snapshot still pending, and answers that tell nothing, leave it so.
+    stored.says(&["resume", "1", "2", "3", "--yes"]).done();
+    for (job, hold) in [(1, Hold::Listing), (2, Hold::Denied), (3, Hold::Listing)] {
+        assert_eq!(stored.stands(job).await, (JobState::Queued, Some(hold)));
+    }
+    assert_eq!(stored.claimable(1).await, Vec::<i64>::new());
+    // What goes on beneath a pause is not lost either.
+    stored.says(&["pause", "1", "2", "--yes"]).done();
+    stored.queue.release_denied(LaneId(1)).await.expect("a write");
+    assert_eq!(stored.stands(2).await.1, None);
+    assert!(stored.is_paused(2).await);
+    // A cancelled one is not paused any more.
+    stored.says(&["cancel", "2", "--yes"]).done();
+    assert!(!stored.is_paused(2).await);
+}
+
+#[tokio::test]
+async fn whoever_is_paused_tells_nothing_of_a_denial() {
+    let stored = three().await;
+    let told = async || !stored.queue.nobody_will_tell(LaneId(1)).await.expect("a read");
+    assert!(told().await);
+    stored.sql("UPDATE jobs SET hold = 'denied', error_code = 'AccessDeniedException', attempt = 1 WHERE id = 1").await;
+    assert!(told().await);
+    stored.says(&["pause", "2", "--yes"]).done();
+    assert!(told().await, "the third may tell");
+    stored.says(&["pause", "3", "--yes"]).done();
+    assert!(!told().await);
+    stored.says(&["pause", "1", "--yes"]).done();
+    assert!(told().await, "nobody asks of a paused one");
+    stored.says(&["resume", "1", "2", "--yes"]).done();
+    assert!(told().await);
+}
+
+#[tokio::test]
+async fn a_paused_job_whose_snapshot_is_pending_is_not_sent_too_early_after_its_resumption() {
+    let mut pending = FleetEntry::named("slow");
+    pending.state = snapferry::simulator::SnapshotState::Pending;
+    let config = SimulatorConfig {
+        fleet: Fleet::Listed(vec![pending]),
+        pending_time: std::time::Duration::from_secs(2),
+        ..SimulatorConfig::default()
+    };
+    let world = World::new(config).await;
+    world.enqueue(&["slow"]).await;
+    let path = world.queue.path().to_owned();
+    let daemon = world.start();
+    eventually("it waits", async || world.job("slow").await.hold == Some(Hold::Listing)).await;
+    snapferry(&path, &["pause", "--name", "slow", "--yes"]).done();
+    snapferry(&path, &["resume", "--name", "slow", "--yes"]).done();
+    eventually("it is exported", async || world.state("slow").await == JobState::Succeeded).await;
+    daemon.stop().await;
+    // Lightsail refuses what is pending, and each refusal is a call.
+    assert_eq!(world.sent("slow").len(), 1);
+}
+
+#[tokio::test]
+async fn a_database_with_paused_jobs_in_it_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let migrations = folder.path().join("migrations");
+    std::fs::create_dir(&migrations).expect("a folder");
+    for name in ["20261123000000_create_queue.sql", "20261124000000_record_pauses.sql"] {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(name);
+        std::fs::copy(from, migrations.join(name)).expect("a copy");
+    }
+    let database = folder.path().join("old.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&database).create_if_missing(true);
+    let mut old = <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.expect("a connection");
+    let migrator = sqlx::migrate::Migrator::new(migrations).await.expect("migrations");
+    migrator.run(&mut old).await.expect("the old schema");
+    sqlx::raw_sql("PRAGMA application_id = 0x536e4679").execute(&mut old).await.expect("the mark");
+    let rows = concat!(
+        include_str!("stored.sql"),
+        "UPDATE jobs SET hold = 'paused' WHERE id = 4;
+         INSERT INTO transitions VALUES (4, 1000, 1795456900000, 'queued', 'queued', 'pause', 1, NULL, NULL, 'dave');"
+    );
+    sqlx::raw_sql(rows).execute(&mut old).await.expect("rows");
+    sqlx::Connection::close(old).await.expect("closed");
+
+    let stored = Stored { queue: Queue::open(&database).await.expect("the new schema"), folder };
+    let job = stored.queue.job(JobId(4)).await.expect("a read").expect("a job").job;
+    assert_eq!((job.hold, job.paused_at), (Some(Hold::Listing), Some(Timestamp(1_795_456_900_000))));
+    assert!(stored.says(&["why", "4"]).done().contains("It is paused by dave"));
+    stored.says(&["resume", "4", "--yes"]).done();
+    assert_eq!(stored.stands(4).await, (JobState::Queued, Some(Hold::Listing)));
+    stored.says(&["status"]).done();
 }
 
 #[tokio::test]
@@ -421,7 +528,7 @@ async fn a_review_shows_the_evidence_and_the_decisions() {
     snapferry resolve 6 --adopt RECORD
         It became that record, by the id above or the ARN; the record must have a destination.
     snapferry resolve 6 --send-again
-        Queue it again. The ledger is read first: an export of this snapshot that it shows is adopted, otherwise it is sent.
+        Queue it again. What the ledger has of it by then is set aside for good: none of that is adopted, and where one of them is its own, there will be two exports.
     snapferry resolve 6 --fail
         It has failed.
     ");
@@ -463,9 +570,109 @@ async fn a_review_ends_in_failed_or_in_the_queue() {
         Some("called failed by carol; before that: TooManyCandidates: two exports for one attempt")
     );
     let other = in_review().await;
-    assert!(other.says(&["resolve", "6", "--send-again"]).done().starts_with("Job 6 is queued again."));
+    insta::assert_snapshot!(other.says(&["resolve", "6", "--send-again"]).done(), @"
+    Job 6 is queued again, and is sent once the lane's snapshots were listed anew. 4 entries of the ledger are set aside: rec-1, rec-2, rec-3, op-7.
+    ");
     assert_eq!(other.stands(6).await, (JobState::Queued, Some(Hold::Listing)));
     assert_eq!(other.last_step(6).await.2, "send_again");
+}
+
+/// A world whose one job waits for a person: its call was lost without effect, and somebody else began two exports.
+async fn rejected_by_a_person() -> World {
+    let lost = snapferry::simulator::Fault {
+        effect: snapferry::simulator::Effect::Withheld,
+        answer: snapferry::simulator::FaultyAnswer::Closed,
+        ..snapferry::simulator::Fault::default()
+    };
+    let rule = snapferry::simulator::FaultRule::script("web-1", [lost]);
+    let config = SimulatorConfig {
+        fleet: Fleet::Listed(vec![FleetEntry::named("web-1")]),
+        operation_time: "10ms..30ms".parse().expect("a spread"),
+        faults: snapferry::simulator::Faults { rules: vec![rule], ..snapferry::simulator::Faults::default() },
+        ..SimulatorConfig::default()
+    };
+    let mut world = World::new(config).await;
+    // Long enough that only the ledger can tell.
+    world.settings.every_lane.reconcile.settle = std::time::Duration::from_hours(1);
+    world.enqueue(&["web-1"]).await;
+    let daemon = world.start();
+    eventually("nobody can say", async || world.state("web-1").await == JobState::Unknown).await;
+    daemon.stop().await;
+    by_somebody_else(&world);
+    by_somebody_else(&world);
+    world.drain().await;
+    assert_eq!(world.state("web-1").await, JobState::NeedsReview);
+    world
+}
+
+fn by_somebody_else(world: &World) {
+    let export = snapferry::simulator::ByHand {
+        account: None,
+        region: super::world::REGION.to_owned(),
+        name: "web-1".to_owned(),
+    };
+    world.simulator.export_by_hand(&export).expect("an export");
+}
+
+#[tokio::test]
+async fn what_a_person_has_sent_again_is_sent_and_takes_nothing_that_was_rejected() {
+    let world = rejected_by_a_person().await;
+    let rejected: Vec<String> =
+        world.simulator.ledger().lanes.values().next().expect("a lane").snapshots["web-1"].destination_ids.clone();
+    assert_eq!(rejected.len(), 2);
+    let daemon = world.start();
+    snapferry(world.queue.path(), &["resolve", "1", "--send-again"]).done();
+    eventually("it is exported", async || world.state("web-1").await == JobState::Succeeded).await;
+    daemon.stop().await;
+    let job = world.job("web-1").await;
+    assert_eq!((job.adopted, job.attempts, world.sent("web-1").len()), (false, 2, 2));
+    assert_eq!(world.exports("web-1"), 3);
+    assert!(!rejected.contains(&job.destination_id.expect("an id")));
+}
+
+#[tokio::test]
+async fn what_a_person_has_sent_again_adopts_no_export_that_another_hand_begins_later() {
+    let world = rejected_by_a_person().await;
+    let path = world.queue.path().to_owned();
+    snapferry(&path, &["pause", "--region", super::world::REGION, "--yes"]).done();
+    let daemon = world.start();
+    snapferry(&path, &["resolve", "1", "--send-again"]).done();
+    by_somebody_else(&world);
+    let seen = async || {
+        let evidence = world.queue.evidence(JobId(1)).await.expect("a read").expect("a job");
+        let records = evidence.entries.iter().filter(|entry| entry.sighting.destination.is_some());
+        records.count() == 3
+    };
+    eventually("the third is seen", seen).await;
+    let acted_upon = async || {
+        world.queue.news(LaneId(1), 10).await.expect("a read").is_empty() && world.job("web-1").await.hold.is_none()
+    };
+    eventually("it is acted upon", acted_upon).await;
+    assert_eq!(world.state("web-1").await, JobState::Queued);
+    snapferry(&path, &["resume", "--region", super::world::REGION, "--yes"]).done();
+    eventually("it is exported", async || world.state("web-1").await == JobState::Succeeded).await;
+    daemon.stop().await;
+    let job = world.job("web-1").await;
+    assert_eq!((job.adopted, world.sent("web-1").len(), world.exports("web-1")), (false, 2, 4));
+}
+
+#[tokio::test]
+async fn a_lost_answer_after_send_again_is_settled_without_what_was_rejected() {
+    let world = rejected_by_a_person().await;
+    // Taken, and the answer lost: the one new entry is its own, the two rejected ones are no candidates.
+    let lost = snapferry::simulator::Fault {
+        answer: snapferry::simulator::FaultyAnswer::Closed,
+        ..snapferry::simulator::Fault::default()
+    };
+    let rule = snapferry::simulator::FaultRule::script("web-1", [lost]);
+    world
+        .simulator
+        .set_faults(snapferry::simulator::Faults { rules: vec![rule], ..snapferry::simulator::Faults::default() });
+    snapferry(world.queue.path(), &["resolve", "1", "--send-again"]).done();
+    world.drain().await;
+    let job = world.job("web-1").await;
+    assert_eq!((job.state, job.attempts, job.adopted), (JobState::Succeeded, 2, false), "{:?}", job.error_message);
+    assert_eq!((world.sent("web-1").len(), world.exports("web-1")), (2, 3));
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 -- Moves the jobs that are still in the state and the attempt that each change expects. A change within a state touches
--- the hold alone.
+-- the pause alone, and adds a hold where there is none.
 UPDATE jobs SET
     state = change.to_state,
-    hold = change.hold,
+    hold = CASE WHEN change.to_state = change.from_state THEN coalesce(jobs.hold, change.hold) ELSE change.hold END,
+    paused_at = CASE WHEN change.paused THEN change.at END,
+    forgone = CASE WHEN change.forgoes THEN (SELECT coalesce(max(id), 0) FROM ledger) ELSE jobs.forgone END,
     due_at = CASE WHEN change.to_state = change.from_state THEN jobs.due_at ELSE change.due_at END,
     attempt = change.attempt,
     used = change.used,
@@ -34,6 +36,8 @@ FROM (
         value ->> 'expected' AS expected,
         value ->> 'to' AS to_state,
         value ->> 'hold' AS hold,
+        value ->> 'paused' AS paused,
+        value ->> 'forgoes' AS forgoes,
         value ->> 'due_at' AS due_at,
         value ->> 'attempt' AS attempt,
         value ->> 'used' AS used,
@@ -56,7 +60,7 @@ FROM (
 ) AS change
 WHERE jobs.id = change.job AND jobs.state = change.from_state AND jobs.attempt = change.expected
   -- Nothing is sent that was held back or paused since it was claimed, or of which the ledger says something unheard.
-  AND (change.to_state <> 'submitting' OR (jobs.hold IS NULL AND jobs.due_at IS NULL
+  AND (change.to_state <> 'submitting' OR (jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM batches WHERE batches.id = jobs.batch_id AND batches.paused_at IS NOT NULL)
        AND NOT EXISTS (SELECT 1 FROM lanes WHERE lanes.id = jobs.lane_id AND lanes.paused_at IS NOT NULL)
        AND NOT EXISTS (SELECT 1 FROM ledger WHERE ledger.lane_id = jobs.lane_id
