@@ -3,7 +3,7 @@
 
 use super::why_queued;
 use super::words::{ago, one_line, several, span, trouble};
-use crate::domain::{ErrorCode, JobState, Timestamp};
+use crate::domain::{ErrorCode, JobState, LaneTrouble, Timestamp};
 use crate::queue::{AttemptView, TransitionView, Waiting};
 use std::time::Duration;
 
@@ -175,11 +175,24 @@ pub(super) fn blocked(facts: &Facts, chain: &mut Chain) -> bool {
     let Some(block) = &lane.blocked else { return false };
     let said = trouble(Some(block.code.as_str()), block.message.as_deref()).unwrap_or_default();
     chain.cause("blocked", format!("its lane {} is blocked: {said}", lane.lane)).since(Some(block.since));
-    chain.way(
-        format!("put that right; the lane tries again every {} and goes on by itself", span(facts.pace.probe)),
-        Some("snapferry doctor".to_owned()),
-    );
+    let tries = format!("the lane tries again every {} and goes on by itself", span(facts.pace.probe));
+    chain.way(format!("{}; {tries}", remedy(block.code.as_str())), None);
     true
+}
+
+/// What helps against a lane's trouble.
+fn remedy(code: &str) -> &'static str {
+    match LaneTrouble::parse(code) {
+        Some(LaneTrouble::Credentials) => "renew the account's credentials (profile, SSO login or role)",
+        Some(LaneTrouble::Unreachable) => "see to the connection to Lightsail's endpoint",
+        Some(LaneTrouble::Identity) => {
+            "give the label its own account's credentials again, or start a new label for the other"
+        }
+        Some(LaneTrouble::Outage) => "Lightsail has to recover",
+        Some(LaneTrouble::Denied) => "allow the credentials lightsail:ExportSnapshot on these snapshots",
+        Some(LaneTrouble::Setup) => "AWS has to finish setting the account or the Region up",
+        None => "put that right",
+    }
 }
 
 fn submitting(facts: &Facts, chain: &mut Chain) {
@@ -197,6 +210,13 @@ fn submitting(facts: &Facts, chain: &mut Chain) {
     chain.way("the answer, or after that time the ledger, tells", None);
 }
 
+/// When the daemon looks at it next.
+fn looked_at(facts: &Facts, chain: &mut Chain) {
+    let Some(at) = facts.waiting.detail.job.next_poll_at else { return };
+    let when = if at > facts.now { format!("in {}", span(at.since(facts.now))) } else { "any moment".to_owned() };
+    chain.cause("looked_at", format!("it is looked at next {when}")).until(Some(at));
+}
+
 fn exporting(facts: &Facts, chain: &mut Chain) {
     let job = &facts.waiting.detail.job;
     let since = facts.since();
@@ -207,11 +227,7 @@ fn exporting(facts: &Facts, chain: &mut Chain) {
     };
     chain.cause("under_way", text).since(Some(since));
     if !no_daemon(facts, chain) {
-        if let Some(at) = job.next_poll_at {
-            let when =
-                if at > facts.now { format!("in {}", span(at.since(facts.now))) } else { "any moment".to_owned() };
-            chain.cause("looked_at", format!("it is looked at next {when}")).until(Some(at));
-        }
+        looked_at(facts, chain);
         blocked(facts, chain);
     }
     let give_up = since.after(facts.pace.give_up);
@@ -246,6 +262,7 @@ fn unknown(facts: &Facts, chain: &mut Chain) {
         );
     }
     if !no_daemon(facts, chain) {
+        looked_at(facts, chain);
         blocked(facts, chain);
     }
 }

@@ -109,6 +109,7 @@ fn not_before(facts: &Facts, chain: &mut Chain, bound: bool) -> bool {
     let job = &facts.waiting.detail.job;
     let Some(due) = job.due_at.filter(|due| *due > facts.now) else { return false };
     let wait = span(due.since(facts.now));
+    let kind = if facts.last_attempt().is_some() { "backoff" } else { "not_before" };
     let text = match facts.last_attempt() {
         Some(last) => format!(
             "attempt {} went wrong ({}); the next one is in {wait}, {} of {} are used",
@@ -119,7 +120,7 @@ fn not_before(facts: &Facts, chain: &mut Chain, bound: bool) -> bool {
         ),
         None => format!("its row says not before {due}, which is in {wait}"),
     };
-    chain.cause("not_before", text).until(Some(due));
+    chain.cause(kind, text).until(Some(due));
     if !bound {
         chain.way(format!("it goes on by itself at {due}"), None);
     }

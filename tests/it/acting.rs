@@ -4,7 +4,7 @@
 use super::stored::Stored;
 use super::world::{World, eventually};
 use snapferry::domain::{Act, BatchId, Hold, JobId, JobState, LaneId, RunId, Timestamp};
-use snapferry::queue::{Queue, QueueError, Selector, Transition};
+use snapferry::queue::{DatabaseLock, Held, Queue, QueueError, Selector, Transition};
 use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
 use std::path::Path;
 use std::process::Command;
@@ -699,6 +699,92 @@ async fn why_names_what_binds_and_the_way_out() {
         assert!(value["causes"][0]["text"].is_string(), "{json}");
     }
     assert!(stored.says(&["why", "77"]).fails(2).contains("there is no job 77"));
+}
+
+#[tokio::test]
+async fn why_knows_every_reason() {
+    const ATTEMPT: &str = "INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome, error_code, \
+                           error_message, looks, first_look_at, last_look_at) \
+                           VALUES (2, 1, 1, 1795456817000, 0, 'ambiguous', 'Cut', 'lost', 2, 1795456900000, 1795457000000);";
+    let blocked = |code: &str| {
+        format!("UPDATE lanes SET blocked_at = 1795456801000, blocked_code = '{code}', blocked_message = 'said'")
+    };
+    let cases: Vec<(String, &str, &str)> = vec![
+        ("UPDATE lanes SET proven = 1, learned_rate = 0.5".into(), "learned_rate", "learned rate of 0.5/s"),
+        ("UPDATE lanes SET proven = 1".into(), "ahead", "1 job of its lane is sent before it"),
+        ("UPDATE lanes SET proven = 0".into(), "first_export", "the very first export"),
+        (
+            "UPDATE lanes SET proven = 1; UPDATE tallies SET state = 'exporting', weight = 20".into(),
+            "cap",
+            "20 of 20 ebs copies",
+        ),
+        (blocked("credentials"), "blocked", "renew the account's credentials"),
+        (blocked("unreachable"), "blocked", "see to the connection"),
+        (blocked("identity"), "blocked", "its own account's credentials"),
+        (blocked("outage"), "blocked", "lightsail has to recover"),
+        (blocked("denied"), "blocked", "lightsail:exportsnapshot"),
+        (blocked("setup"), "blocked", "aws has to finish"),
+        ("UPDATE jobs SET paused_at = 1795456801000".into(), "paused", "snapferry resume 2"),
+        ("UPDATE batches SET paused_at = 1795456801000, paused_by = 'bob'".into(), "paused_batch", "paused by bob"),
+        ("UPDATE lanes SET paused_at = 1795456801000, paused_by = 'bob'".into(), "paused_lane", "paused by bob"),
+        ("UPDATE jobs SET due_at = 4102444800000".into(), "not_before", "not before 2100-01-01"),
+        (
+            format!("{ATTEMPT} UPDATE jobs SET attempt = 1, used = 1, due_at = 4102444800000"),
+            "backoff",
+            "attempt 1 went wrong (cut: lost)",
+        ),
+        ("DELETE FROM clearances".into(), "unlisted", "has to be read once since the daemon's start"),
+        (
+            "UPDATE snapshots SET state = 'pending'; UPDATE jobs SET hold = 'listing'".into(),
+            "pending",
+            "still pending when",
+        ),
+        ("UPDATE jobs SET hold = 'listing'".into(), "listing", "has to be read before it is sent"),
+        ("UPDATE jobs SET hold = 'denied'".into(), "denied", "lightsail denied it"),
+        ("UPDATE batches SET state = 'loading'".into(), "loading", "still being loaded"),
+        (format!("{ATTEMPT} UPDATE jobs SET state = 'submitting', attempt = 1"), "calling", "waited for up to 30 s"),
+        (
+            format!("{ATTEMPT} UPDATE jobs SET state = 'unknown', attempt = 1, next_poll_at = 4102444800000"),
+            "looks",
+            "2 of 3 complete looks",
+        ),
+        (
+            format!("{ATTEMPT} UPDATE jobs SET state = 'unknown', attempt = 1, next_poll_at = 4102444800000"),
+            "looked_at",
+            "looked at next in",
+        ),
+        (
+            "UPDATE jobs SET state = 'exporting', operation_id = 'op-1', next_poll_at = 4102444800000".into(),
+            "looked_at",
+            "looked at next in",
+        ),
+        (
+            "UPDATE jobs SET state = 'needs_review', error_code = 'Odd', error_message = 'two'".into(),
+            "review",
+            "snapferry resolve 2",
+        ),
+        ("UPDATE jobs SET state = 'failed', finished_at = 1, error_code = 'Odd'".into(), "failed", "snapferry retry 2"),
+        ("UPDATE jobs SET state = 'cancelled', finished_at = 1".into(), "cancelled", "snapferry retry 2"),
+        (
+            "UPDATE jobs SET state = 'succeeded', finished_at = 1, destination_id = 'ami-1'".into(),
+            "succeeded",
+            "it became ami-1",
+        ),
+    ];
+    for (sql, kind, part) in cases {
+        let stored = three().await;
+        let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "a test").expect("the lock");
+        let sql = sql.replace("UPDATE jobs SET", "UPDATE jobs SET step = step,");
+        stored.sql(&format!("{sql} {}", if sql.contains("UPDATE jobs SET step") { "WHERE id = 2" } else { "" })).await;
+        let text = stored.says(&["why", "2"]).done();
+        assert!(text.to_lowercase().contains(part), "{part:?} is not in: {text}");
+        assert!(text.starts_with("Job 2 (snap-2): "), "{text}");
+        let json = stored.says(&["why", "2", "--json"]).done();
+        let value: serde_json::Value = serde_json::from_str(&json).expect("an object");
+        let kinds: Vec<&str> =
+            value["causes"].as_array().expect("causes").iter().filter_map(|cause| cause["kind"].as_str()).collect();
+        assert!(kinds.contains(&kind), "{kind} is not in {kinds:?} after {sql}");
+    }
 }
 
 #[tokio::test]
