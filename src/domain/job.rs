@@ -247,6 +247,29 @@ impl Event {
     }
 }
 
+/// What a change means for the job besides its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Besides {
+    /// Nothing; a pause, where there was one, is over.
+    Nothing,
+    /// A person has it paused.
+    Pauses,
+    /// The job is done with every entry that the ledger has by now: none of them is its own.
+    Forgoes,
+}
+
+impl Besides {
+    /// Its name in SQL.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Pauses => "pauses",
+            Self::Forgoes => "forgoes",
+        }
+    }
+}
+
 /// What is to be written for an event. A change within a state touches the pause alone, and adds a hold where there is
 /// none: what the job waits for and the trouble that it shows stay as they were.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -261,10 +284,8 @@ pub struct Change {
     pub due_at: Option<Timestamp>,
     /// Why it is not to be claimed; only of a queued job.
     pub hold: Option<Hold>,
-    /// Whether a person has it paused; only of a queued job.
-    pub paused: bool,
-    /// Whether the job is done with every entry that the ledger has by now: none of them is its own.
-    pub forgoes: bool,
+    /// What it means besides.
+    pub besides: Besides,
     /// What is newly known of the export; what it leaves out stays as it was.
     pub trace: Trace,
     /// Whether the job now stands for an export that was not its own.
@@ -300,8 +321,7 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
         used: job.used,
         due_at: None,
         hold: None,
-        paused: false,
-        forgoes: false,
+        besides: Besides::Nothing,
         trace: Trace::default(),
         adopted: false,
         afresh: false,
@@ -324,7 +344,7 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
             afresh: true,
             ..to(S::Submitting)
         },
-        (S::Queued, E::Pause) => Change { paused: true, ..to(S::Queued) },
+        (S::Queued, E::Pause) => Change { besides: Besides::Pauses, ..to(S::Queued) },
         // The ledger may have grown meanwhile: it is read anew before the job is sent.
         (S::Queued, E::Resume) => Change { hold: Some(Hold::Listing), ..to(S::Queued) },
 
@@ -353,7 +373,9 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
         (S::Exporting, E::Finished(trace)) => Change { trace, ..to(S::Succeeded) },
         (S::Exporting, E::OperationFailed(failure, again)) => again_or_failed(failure, again),
 
-        (S::NeedsReview, E::SendAgain) => Change { used: 0, hold: Some(Hold::Listing), forgoes: true, ..to(S::Queued) },
+        (S::NeedsReview, E::SendAgain) => {
+            Change { used: 0, hold: Some(Hold::Listing), besides: Besides::Forgoes, ..to(S::Queued) }
+        }
         (S::NeedsReview, E::AdoptRecord(trace)) => Change { trace, afresh: true, ..to(S::Succeeded) },
         (S::NeedsReview, E::CallFailed(failure)) => Change { failure: Some(failure), ..to(S::Failed) },
 

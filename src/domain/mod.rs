@@ -18,7 +18,9 @@ pub use act::{Act, LeftAlone};
 pub use error_code::ErrorCode;
 pub use existing::Existing;
 pub use ids::{BatchId, JobId, LaneId, OperationId, RecordArn, RunId, SnapshotArn};
-pub use job::{Change, Destination, Event, Failure, Hold, IllegalTransition, JobState, Standing, Trace, apply};
+pub use job::{
+    Besides, Change, Destination, Event, Failure, Hold, IllegalTransition, JobState, Standing, Trace, apply,
+};
 pub use lane::{AccountLabel, AccountNumber, BadAccount, Lane};
 pub use names::{BadName, BatchName, SnapshotName};
 pub use region::{BadRegion, Region};
