@@ -480,7 +480,9 @@ fn what_a_person_was_done_with_is_no_candidate_in_any_state() {
     assert_eq!(happens(&decide(&adopted, &rejected, &policy())), "nothing");
     assert!(!record_in_sight(&after(Exporting, vec![attempt(2, 7)]), &rejected));
     // Without the person's word the same entries are candidates.
-    assert_ne!(happens(&decide(&job(Unknown, vec![attempt(1, 4), attempt(2, 7)]), &rejected, &policy())), "nothing");
+    let kept = |job: &Followed| decide(&Followed { forgone: 0, ..job.clone() }, &rejected, &policy());
+    assert_eq!(happens(&kept(&after(Queued, vec![absent(1, 4)]))), "already_exported record-5");
+    assert!(!kept(&unknown).earlier.is_empty() && decide(&unknown, &rejected, &policy()).earlier.is_empty());
 }
 
 // ---- An export under way ----

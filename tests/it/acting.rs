@@ -570,9 +570,7 @@ async fn a_review_ends_in_failed_or_in_the_queue() {
         Some("called failed by carol; before that: TooManyCandidates: two exports for one attempt")
     );
     let other = in_review().await;
-    insta::assert_snapshot!(other.says(&["resolve", "6", "--send-again"]).done(), @"
-    Job 6 is queued again, and is sent once the lane's snapshots were listed anew. 4 entries of the ledger are set aside: rec-1, rec-2, rec-3, op-7.
-    ");
+    insta::assert_snapshot!(other.says(&["resolve", "6", "--send-again"]).done(), @"Job 6 is queued again, and is sent once the lane's snapshots were listed anew. 4 entries of the ledger are set aside: rec-1, rec-2, rec-3, op-7.");
     assert_eq!(other.stands(6).await, (JobState::Queued, Some(Hold::Listing)));
     assert_eq!(other.last_step(6).await.2, "send_again");
 }
@@ -820,6 +818,18 @@ async fn a_backup_is_a_whole_database_of_its_own() {
     assert!(writing.await.expect("no panic") > 0);
     assert!(said.done().contains("2,500 jobs"));
 
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let mode = |path: &Path| std::fs::metadata(path).expect("a file").mode() & 0o777;
+        assert_eq!(mode(&copy), mode(stored.queue.path()));
+        // Who may not read the database may not read its copy.
+        let secret = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(stored.queue.path(), secret).expect("permissions");
+        let private = stored.path("private.db");
+        stored.says(&["backup", private.to_str().expect("UTF-8")]).done();
+        assert_eq!(mode(&private), 0o600);
+    }
     let opened = Queue::open(&copy).await.expect("a database");
     let counts = |batches: Vec<snapferry::queue::BatchView>| batches[0].jobs.clone();
     assert_eq!(counts(opened.batches().await.expect("a read")), counts(stored.queue.batches().await.expect("a read")));
