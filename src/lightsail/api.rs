@@ -178,7 +178,7 @@ pub struct Snapshot {
 }
 
 /// Of what a snapshot was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SnapshotKind {
     /// A server; exported as an AMI.
     Instance,

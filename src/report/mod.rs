@@ -1,12 +1,15 @@
 //! What people see: completion reports, the status, lists of jobs and the story of one. It reads the queue's views
-//! and writes text or JSON to whatever it is given; it changes nothing.
+//! and what a survey has found, and writes text or JSON to whatever it is given; it changes nothing.
 
 mod bar;
 mod completion;
+mod discovered;
 mod jobs;
 mod look;
 mod members;
 mod output;
+mod plan_json;
+mod plan_text;
 mod show;
 mod status;
 mod status_json;
@@ -15,9 +18,12 @@ mod table;
 mod words;
 
 pub use completion::{COLUMNS, Format, ReportError, ReportRequest, write_report};
+pub use discovered::{DISCOVERED, DiscoveredForm, DiscoveredSheet};
 pub use jobs::{JobsFormat, JobsRequest, Listed, write_jobs};
 pub use look::{Colour, Look};
 pub use output::{Output, OutputError};
+pub use plan_json::plan_json;
+pub use plan_text::{PlanView, Price, plan_text};
 pub use show::{show_json, show_text};
 pub use status::{Binding, Health, Need, StatusView, bindings};
 pub use status_json::status_json;

@@ -19,8 +19,8 @@ mod plan;
 
 pub use choice::{Choice, Chosen, TagWanted};
 pub use exports::Exports;
-pub use found::{Export, Found, discover};
+pub use found::{Export, Found, NotFound, discover};
 pub use plan::{FailingRow, LanePlan, Plan, PlannedLane, Reason, plan};
 pub use reading::{LaneReader, LaneReading, Scope, Unread};
-pub use reckon::{Basis, Load, Pace, Span};
+pub use reckon::{Basis, Load, Pace, Span, duration};
 pub use rows::{Outlook, PlannedRow, RowOutlooks};

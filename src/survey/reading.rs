@@ -83,7 +83,7 @@ impl LaneReader {
         })
     }
 
-    async fn list<T>(&self, mut pages: Pages<'_, T>, mut each: impl FnMut(Vec<T>)) -> Result<u32, ReadingError> {
+    async fn list<'p, T: 'p>(&self, mut pages: Pages<'p, T>, mut each: impl FnMut(Vec<T>)) -> Result<u32, ReadingError> {
         let mut failed = 0;
         loop {
             match pages.next().await {
