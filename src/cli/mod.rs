@@ -3,13 +3,16 @@
 mod completions;
 mod context;
 mod daemon;
+mod discover;
 mod enqueue;
 mod exit;
 mod input;
 mod jobs;
 mod logging;
 mod near;
+mod plan;
 mod progress;
+mod reading;
 mod rehearsal;
 mod report;
 mod run;
@@ -19,9 +22,11 @@ mod show;
 mod simulate;
 mod status;
 
+pub use discover::DiscoverArgs;
 pub use enqueue::{EnqueueArgs, Enqueued, Outcome, enqueue};
 pub use exit::{Exit, UsageError};
 pub use jobs::JobsArgs;
+pub use plan::PlanArgs;
 pub use report::ReportArgs;
 pub use screen::Screen;
 pub use selector::{Selected, SelectorArgs};
@@ -43,6 +48,8 @@ use std::path::PathBuf;
     max_term_width = 100,
     after_help = "Examples:
   snapferry run --rehearse fleet.csv     rehearse against a built-in simulator; nothing leaves this machine
+  snapferry discover > fleet.csv         what there is to export
+  snapferry plan fleet.csv               what would become of it, how long it takes, what it costs
   snapferry run fleet.csv                export every snapshot of the file, then print the report
   snapferry status                       what is going on
 
@@ -82,6 +89,8 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Discover(DiscoverArgs),
+    Plan(PlanArgs),
     Enqueue(EnqueueArgs),
     Daemon(daemon::DaemonArgs),
     Status(StatusArgs),
@@ -131,6 +140,14 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
     match command {
         Command::Run(args) => run::run(&args, &context()?).await,
         Command::Enqueue(args) => run::only_enqueue(&args, &context()?).await,
+        Command::Discover(args) => {
+            let context = context()?;
+            discover::discover(&args, &context, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+        }
+        Command::Plan(args) => {
+            let context = context()?;
+            plan::plan(&args, &context, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+        }
         Command::Daemon(args) => daemon::daemon(&args, &context()?).await,
         Command::Status(args) => {
             let context = context()?;
