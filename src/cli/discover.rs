@@ -266,7 +266,15 @@ impl Sum {
 
     fn write(&self, notes: &mut (dyn Write + Send)) -> std::io::Result<()> {
         let s = |number: u64| if number == 1 { "" } else { "s" };
-        write!(notes, "{} snapshot{}, {} GB, in {} lane{}", self.snapshots, s(self.snapshots), self.gb, self.lanes, s(self.lanes))?;
+        write!(
+            notes,
+            "{} snapshot{}, {} GB, in {} lane{}",
+            self.snapshots,
+            s(self.snapshots),
+            self.gb,
+            self.lanes,
+            s(self.lanes)
+        )?;
         if self.exported > 0 {
             write!(notes, "; {} exported already", self.exported)?;
         }
@@ -279,4 +287,3 @@ impl Sum {
         writeln!(notes)
     }
 }
-

@@ -328,12 +328,7 @@ impl Enqueued {
 }
 
 /// Names the bad rows: the first of them in full, the rest by their number.
-pub(super) fn say_bad(
-    input: &str,
-    bad: u64,
-    shown: &[String],
-    err: &mut (impl Write + ?Sized),
-) -> io::Result<()> {
+pub(super) fn say_bad(input: &str, bad: u64, shown: &[String], err: &mut (impl Write + ?Sized)) -> io::Result<()> {
     for shown in shown {
         writeln!(err, "{input}: {shown}")?;
     }

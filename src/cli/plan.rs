@@ -72,7 +72,10 @@ impl PlanArgs {
         let (rows, bad) = self.rows(context, input).await?;
         say_bad(&label, bad.count, &bad.shown, notes)?;
         if bad.count > 0 && !self.skip_invalid {
-            writeln!(notes, "{label}: nothing was planned: put right what is bad, or give --skip-invalid to pass it over")?;
+            writeln!(
+                notes,
+                "{label}: nothing was planned: put right what is bad, or give --skip-invalid to pass it over"
+            )?;
             return Ok(Exit::Usage);
         }
         let peek = context.peek().await?;

@@ -103,7 +103,8 @@ impl<'a> Line<'a> {
     fn cells(&self) -> [String; 15] {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
-        let pair = |(key, value): &(String, String)| if value.is_empty() { key.clone() } else { format!("{key}={value}") };
+        let pair =
+            |(key, value): &(String, String)| if value.is_empty() { key.clone() } else { format!("{key}={value}") };
         [
             self.snapshot_name.to_owned(),
             self.region.to_owned(),

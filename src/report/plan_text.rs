@@ -133,7 +133,9 @@ fn basis(lane: &LanePlan) -> String {
     let each = range(lane.each);
     match lane.basis {
         Basis::Lane(count) => format!("each {each}, as {} of {} took", several(count as u64, "past export"), lane.lane),
-        Basis::OtherLanes(count) => format!("each {each}, as {} of all lanes took", several(count as u64, "past export")),
+        Basis::OtherLanes(count) => {
+            format!("each {each}, as {} of all lanes took", several(count as u64, "past export"))
+        }
         Basis::Documented => format!("each {each}, as is documented: the database has no past exports to go by"),
     }
 }
@@ -200,7 +202,9 @@ pub(super) fn why(reason: &Reason) -> String {
         Reason::Missing { empty_lane: true, .. } => {
             "missing; this account has no snapshot in this Region (automatic snapshots must be copied first)".to_owned()
         }
-        Reason::Missing { near, .. } if near.is_empty() => "missing (automatic snapshots must be copied first)".to_owned(),
+        Reason::Missing { near, .. } if near.is_empty() => {
+            "missing (automatic snapshots must be copied first)".to_owned()
+        }
         Reason::Missing { near, .. } => {
             format!("missing; did you mean {}?", near.iter().map(|it| one_line(it)).collect::<Vec<_>>().join(" or "))
         }

@@ -54,7 +54,13 @@ impl Settings {
     #[must_use]
     pub fn built_in(database: DatabaseUrl) -> Self {
         let accounts = BTreeMap::from([(AccountLabel::unnamed(), Account::default())]);
-        Self { database, every_lane: LaneSettings::default(), plan: PlanSettings::default(), accounts, lanes: BTreeMap::new() }
+        Self {
+            database,
+            every_lane: LaneSettings::default(),
+            plan: PlanSettings::default(),
+            accounts,
+            lanes: BTreeMap::new(),
+        }
     }
 
     /// What is set for a lane.

@@ -77,7 +77,8 @@ mod tests {
         ] {
             exports.add(&one);
         }
-        let of = |arn: &str| exports.of(Some(&SnapshotArn::new(arn))).map(|told| (told.done.as_deref(), told.under_way));
+        let of =
+            |arn: &str| exports.of(Some(&SnapshotArn::new(arn))).map(|told| (told.done.as_deref(), told.under_way));
         assert_eq!(of("a"), Some((Some("ami-5"), false)));
         assert_eq!(of("b"), None);
         assert_eq!(of("c"), Some((None, true)));

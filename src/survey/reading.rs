@@ -83,7 +83,11 @@ impl LaneReader {
         })
     }
 
-    async fn list<'p, T: 'p>(&self, mut pages: Pages<'p, T>, mut each: impl FnMut(Vec<T>)) -> Result<u32, ReadingError> {
+    async fn list<'p, T: 'p>(
+        &self,
+        mut pages: Pages<'p, T>,
+        mut each: impl FnMut(Vec<T>),
+    ) -> Result<u32, ReadingError> {
         let mut failed = 0;
         loop {
             match pages.next().await {
@@ -135,3 +139,7 @@ fn advice(error: &ReadingError) -> &'static str {
         },
     }
 }
+
+#[cfg(test)]
+#[path = "reading_tests.rs"]
+mod tests;

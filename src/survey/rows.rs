@@ -143,6 +143,14 @@ impl RowOutlooks {
     }
 }
 
+impl FromIterator<Outlook> for RowOutlooks {
+    fn from_iter<I: IntoIterator<Item = Outlook>>(outlooks: I) -> Self {
+        let mut counts = Self::default();
+        outlooks.into_iter().for_each(|outlook| counts.add(outlook));
+        counts
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,7 +167,11 @@ mod tests {
             (SnapshotState::Error, done, Outlook::Exported, Outlook::Broken),
             (SnapshotState::Available, Export::UnderWay, Outlook::UnderWay, Outlook::Ready),
         ] {
-            assert_eq!(Outlook::of_snapshot(Some((&state, &export)), Existing::Adopt), adopting, "{state:?} {export:?}");
+            assert_eq!(
+                Outlook::of_snapshot(Some((&state, &export)), Existing::Adopt),
+                adopting,
+                "{state:?} {export:?}"
+            );
             let again = Outlook::of_snapshot(Some((&state, &export)), Existing::ExportAgain);
             assert_eq!(again, exporting_again, "{state:?} {export:?}");
         }

@@ -16,6 +16,7 @@ mod show;
 mod simulator;
 mod status;
 mod stored;
+mod survey;
 mod tracker;
 mod wire;
 mod wire_chain;
