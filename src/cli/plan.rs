@@ -81,7 +81,7 @@ impl PlanArgs {
         let peek = context.peek().await?;
         let lanes: BTreeSet<&Lane> = rows.iter().map(|row| &row.lane).collect();
         let readers = Readers::new(context);
-        let others = others(context, &lanes, &readers).await?;
+        let others = others(context, &lanes, &readers);
         let planned = lanes.iter().map(|lane| {
             let settings = context.settings.for_lane(lane);
             PlannedLane {
@@ -154,7 +154,7 @@ impl PlanArgs {
 }
 
 /// The other lanes of the file's accounts that the settings name: what is missing may be there.
-async fn others(context: &Context, lanes: &BTreeSet<&Lane>, readers: &Readers<'_>) -> anyhow::Result<Vec<LaneReader>> {
+fn others(context: &Context, lanes: &BTreeSet<&Lane>, readers: &Readers<'_>) -> Vec<LaneReader> {
     let accounts: BTreeSet<&AccountLabel> = lanes.iter().map(|lane| &lane.account).collect();
     let mut others = Vec::new();
     for account in accounts {
@@ -166,5 +166,5 @@ async fn others(context: &Context, lanes: &BTreeSet<&Lane>, readers: &Readers<'_
             }
         }
     }
-    Ok(others)
+    others
 }

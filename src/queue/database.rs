@@ -72,10 +72,11 @@ pub(super) async fn peek(path: &Path) -> Result<Option<SqlitePool>, OpenError> {
 }
 
 fn explain_peek(path: &Path, error: sqlx::Error) -> OpenError {
-    match explain(path, error) {
-        OpenError::NotWritable { path, reason } => OpenError::NotReadable { path, reason },
-        other => other,
+    let explained = explain(path, error);
+    if let OpenError::NotWritable { path, reason } = explained {
+        return OpenError::NotReadable { path, reason };
     }
+    explained
 }
 
 /// A connection for loading a batch, beside the writer.

@@ -69,7 +69,7 @@ impl Peek {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn known(&self, lane: &Lane, names: &[&str]) -> Result<Vec<(usize, Known)>, QueueError> {
-        let (account, region, given) = (lane.account.as_str(), lane.region.as_str(), json(&names)?);
+        let (account, region, given) = (lane.account.as_str(), lane.region.as_str(), json(names)?);
         let live = sqlx::query_file!("src/queue/sql/known_live.sql", given, account, region);
         let done = sqlx::query_file!("src/queue/sql/known_done.sql", given, account, region);
         let mut known = Vec::new();

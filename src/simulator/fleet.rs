@@ -261,7 +261,7 @@ mod tests {
         let Fleet::Listed(entries) = Fleet::read_csv(text.as_bytes()).expect("a fleet") else { panic!("a list") };
         let first = &entries[0];
         assert_eq!((first.disks, first.disk_gb, first.source.as_deref()), (2, 64, Some("web")));
-        assert_eq!(first.age, Some(Duration::from_secs(30 * 86_400)));
+        assert_eq!(first.age, Some(Duration::from_hours(30 * 24)));
         let tags = [("env", "prod"), ("keep", "")].map(|(key, value)| (key.to_owned(), value.to_owned()));
         assert_eq!(first.tags, BTreeMap::from(tags));
         assert_eq!(entries[1], FleetEntry::named("web-2"));

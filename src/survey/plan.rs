@@ -151,7 +151,7 @@ pub async fn plan(
     let (parts, failing) = judge(rows, &seen);
     let failing = explain(failing, &seen, others).await;
     let all_took: Vec<Duration> = seen.values().flat_map(|lane| lane.pace.took.iter().copied()).collect();
-    let lanes = seen.into_iter().zip(parts).map(|((lane, seen), part)| lane_plan(lane, seen, part, &all_took));
+    let lanes = seen.into_iter().zip(parts).map(|((lane, seen), part)| lane_plan(lane, seen, &part, &all_took));
     Ok(Plan { rejected: 0, lanes: lanes.collect(), failing })
 }
 
@@ -227,7 +227,9 @@ async fn explain(
     let mut lanes_of: HashMap<&str, Vec<&Lane>> = HashMap::new();
     if !missing.is_empty() {
         for (lane, snapshots) in of_file.chain(elsewhere.iter().map(|(lane, snapshots)| (lane, snapshots))) {
-            snapshots.iter().for_each(|one| lanes_of.entry(&one.name).or_default().push(lane));
+            for one in snapshots {
+                lanes_of.entry(&one.name).or_default().push(lane);
+            }
         }
     }
     let names: BTreeMap<&Lane, Names<'_>> = missing
@@ -255,7 +257,7 @@ async fn explain(
     failing.collect()
 }
 
-fn lane_plan(lane: Lane, seen: Seen, part: Part, all_took: &[Duration]) -> LanePlan {
+fn lane_plan(lane: Lane, seen: Seen, part: &Part, all_took: &[Duration]) -> LanePlan {
     let Seen { settings, reading, pace: known, .. } = seen;
     let (each, basis) = Span::of_exports(&known.took, all_took);
     let rate = known.learned_rate.map_or(settings.rate, |learned| learned.min(settings.rate));

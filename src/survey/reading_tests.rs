@@ -55,12 +55,13 @@ fn failed(class: ErrorClass) -> Answer {
     Err(CallError::new(class, "Code", "words"))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "an answer beside those that failed")]
 fn page(next: Option<&str>) -> Answer {
     Ok(Page { items: Vec::new(), next: next.map(PageToken::new) })
 }
 
-/// Reads by the script with three tries of a page; what came of it, the tokens asked for, and the time that it waited.
-async fn read(answers: impl IntoIterator<Item = Answer>) -> (Result<u32, Unread>, Vec<Option<PageToken>>) {
+/// Reads by the script with three tries of a page; the pages of snapshots, or why not, and the tokens asked for.
+fn read(answers: impl IntoIterator<Item = Answer>) -> (Result<u32, Unread>, Vec<Option<PageToken>>) {
     let api = Arc::new(Scripted { answers: Mutex::new(answers.into_iter().collect()), asked: Mutex::default() });
     let clock = Arc::new(ManualClock::new(Timestamp(0)));
     let reader = LaneReader {
@@ -82,8 +83,8 @@ async fn read(answers: impl IntoIterator<Item = Answer>) -> (Result<u32, Unread>
     (read.map(|reading| reading.snapshot_pages), asked)
 }
 
-#[tokio::test]
-async fn a_passing_trouble_is_waited_for_at_the_page_where_it_came() {
+#[test]
+fn a_passing_trouble_is_waited_for_at_the_page_where_it_came() {
     let (read, asked) = read([
         page(Some("a")),
         failed(ErrorClass::Throttled),
@@ -92,23 +93,21 @@ async fn a_passing_trouble_is_waited_for_at_the_page_where_it_came() {
         failed(ErrorClass::Throttled),
         failed(ErrorClass::Throttled),
         page(None),
-    ])
-    .await;
+    ]);
     // The page of the other list is among them.
     assert_eq!(read, Ok(4));
     let tokens: Vec<&str> = asked.iter().map(|token| token.as_ref().map_or("", PageToken::as_str)).collect();
     assert_eq!(tokens, ["", "a", "a", "a", "b", "b", "b"]);
 }
 
-#[tokio::test]
-async fn a_trouble_that_stays_ends_the_reading_and_one_that_never_passes_at_once() {
+#[test]
+fn a_trouble_that_stays_ends_the_reading_and_one_that_never_passes_at_once() {
     let (unread, asked) = read([
         page(Some("a")),
         failed(ErrorClass::Throttled),
         failed(ErrorClass::Throttled),
         failed(ErrorClass::Throttled),
-    ])
-    .await;
+    ]);
     assert!(unread.expect_err("half a list").to_string().contains("throttled"));
     assert_eq!(asked.len(), 4);
     for (class, said) in [
@@ -117,15 +116,15 @@ async fn a_trouble_that_stays_ends_the_reading_and_one_that_never_passes_at_once
         (ErrorClass::Unreachable, "no connection"),
         (ErrorClass::SetupInProgress, "setting this account"),
     ] {
-        let (unread, asked) = read([failed(class)]).await;
+        let (unread, asked) = read([failed(class)]);
         assert!(unread.expect_err("nothing").to_string().contains(said), "{class}");
         assert_eq!(asked.len(), 1, "{class}");
     }
 }
 
-#[tokio::test]
-async fn a_list_that_repeats_a_token_is_no_list() {
-    let (unread, asked) = read([page(Some("a")), page(Some("b")), page(Some("a"))]).await;
+#[test]
+fn a_list_that_repeats_a_token_is_no_list() {
+    let (unread, asked) = read([page(Some("a")), page(Some("b")), page(Some("a"))]);
     assert_eq!(unread, Err(Unread(ReadingError::RepeatedToken { pages: 3 })));
     assert_eq!(asked.len(), 3);
 }

@@ -163,9 +163,18 @@ impl Ran {
 
 #[tokio::test]
 async fn everything_in_three_accounts_and_two_regions_is_listed_and_nothing_is_sent_or_written() {
-    let home = Home::new(|_| {}).await;
+    let home = Home::new(|config| config.pending_time = Duration::from_hours(1)).await;
     let ran = home.run(&["discover"]).await.exits(0);
-    insta::assert_snapshot!(ran.without_times(), @"");
+    insta::assert_snapshot!(ran.without_times(), @"
+    snapshot_name,region,account,kind,snapshot_state,size_gb,disks,disks_gb,source,created_at,age_days,tags,exported,exported_as,job
+    data-1,eu-west-1,alpha,disk,available,100,0,0,data,TIME,9,,no,,
+    web-1,eu-west-1,alpha,instance,available,40,0,0,web,TIME,30,env=prod,no,,
+    web-2,eu-west-1,alpha,instance,available,40,1,64,web,TIME,2,env=prod;keep,no,,
+    young,eu-west-1,alpha,instance,pending,20,0,0,mail,TIME,0,,no,,
+    mail-1,us-east-1,alpha,instance,available,80,0,0,mail,TIME,5,,no,,
+    shop-1,eu-west-1,beta,instance,available,160,2,16,shop,TIME,5,,no,,
+    shop-2,us-east-1,gamma,instance,available,20,0,0,'-shop,TIME,5,'=1+1;owner==SUM(A1),no,,
+    ");
     assert_eq!(ran.err, "7 snapshots, 540 GB, in 4 lanes; 1 in state error left out\n");
     assert_eq!(home.exports(), 0);
     assert_eq!(home.files(), ["credentials", "ferry.toml"], "no database, no folder for one");
@@ -266,7 +275,7 @@ async fn a_snapshot_replaced_under_its_name_is_not_exported_yet() {
         region: Some("us-east-1".to_owned()),
         ..FleetEntry::named("mail-1")
     };
-    home.simulator.change(snapferry::simulator::SnapshotChange::Replace(entry)).expect("replaced");
+    home.simulator.change_snapshot(snapferry::simulator::SnapshotChange::Replace(entry)).expect("replaced");
     let ran = home.run(&["discover", "--name", "mail-1", "--not-exported"]).await.exits(0);
     assert_eq!(ran.names(), ["mail-1"]);
     let plan = home.run(&["plan", "one.csv"]).await.exits(0);
@@ -372,7 +381,34 @@ async fn a_plan_tells_what_would_become_of_each_row_and_writes_nothing() {
     let home = Home::new(|config| config.pending_time = Duration::from_hours(1)).await;
     home.put("fleet.csv", ROWS);
     let ran = home.run(&["plan", "fleet.csv"]).await.exits(3);
-    insta::assert_snapshot!(ran.out, @"");
+    insta::assert_snapshot!(ran.out, @"
+    fleet.csv: 10 rows in 3 lanes; 5 rows would fail
+
+    TOTALS
+    rows     3 to export, 1 to export once no longer pending, 1 repeated, 1 in state error, 4 missing
+    exports  4 snapshots, 7 EBS copies in all
+    stored   340 GB at most: the full size of every disk
+    costs    17.00 USD a month at most, at 0.05 a GB (plan.price_per_gb_month)
+    takes    15 min to 1 h
+             each 15 min to 1 h, as is documented: the database has no past exports to go by
+    calls    4 ExportSnapshot, about 1,815 to 7,215 reads
+
+    LANES
+    alpha/eu-west-1  2 to export, 1 to export once no longer pending, 1 repeated, 1 in state error, 2 missing
+      4 EBS copies, 164 GB, 15 min to 1 h
+      20 exports a second by the settings, 20 EBS copies in flight
+    beta/eu-west-1  1 to export
+      3 EBS copies, 176 GB, 15 min to 1 h
+      20 exports a second by the settings, 20 EBS copies in flight
+    gamma/us-east-1  2 missing
+
+    WOULD FAIL
+    line 4: web-3 in alpha/eu-west-1: missing; did you mean web-1 or web-2?
+    line 5: broken in alpha/eu-west-1: it is in state error; make a new one
+    line 7: mail-1 in alpha/eu-west-1: missing; there is one in alpha/us-east-1
+    line 10: mail-1 in gamma/us-east-1: missing; there is one in alpha/us-east-1
+    line 11: zebra-crossing in gamma/us-east-1: missing (automatic snapshots must be copied first)
+    ");
     assert_eq!(ran.err, "");
     assert_eq!(home.exports(), 0);
     assert_eq!(home.files(), ["credentials", "ferry.toml", "fleet.csv"]);
@@ -422,7 +458,10 @@ async fn a_database_is_looked_at_as_it_is() {
     let lane = Lane { account: AccountLabel::unnamed(), region };
     let known = peek.known(&lane, &["web-1", "web-2", "web-3", "db-2", "stranger"]).await.expect("known");
     let known: Vec<String> = known.iter().map(|one| format!("{one:?}")).collect();
-    insta::assert_snapshot!(known.join("\n"), @"");
+    insta::assert_snapshot!(known.join("\n"), @r#"
+    (3, Live { job: JobId(5), state: Exporting })
+    (0, Done { job: Some(JobId(1)), arn: SnapshotArn("arn:1"), destination: "ami-1" })
+    "#);
     let memory = peek.memory(&lane).await.expect("memory");
     assert_eq!((memory.learned_rate, memory.live_jobs, memory.live_copies), (Some(0.8), 3, 5));
     assert_eq!(memory.took, [Duration::from_mins(15)]);
@@ -485,6 +524,42 @@ fn a_plan_fits_into_80_columns() {
     let text = plan_text(view, Look { width: Some(80), colour: Colour::Plain });
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     let end = text.find("line 6:").expect("more lines");
-    insta::assert_snapshot!(&text[..end], @"");
+    insta::assert_snapshot!(&text[..end], @"
+    fleet.csv: 10,802 rows in 1 lane; 2,400 rows would fail
+
+    TOTALS
+    rows     1,200 to export, 1,200 to export once no longer pending, 1,200 exported
+      already (adopted), 1,200 under way already (adopted), 1,200 live in the queue
+      already, 1,200 repeated, 1,200 in state error, 1,200 missing, 1,200 unknown, 2
+      rejected
+    exports  2,400 snapshots, 3,100 EBS copies in all
+    stored   96,000 GB at most: the full size of every disk, and 3 snapshots of
+      unknown size
+    costs    5,088.00 a month at most, at 0.053 a GB (plan.price_per_gb_month)
+    takes    10 h to 2 d 2 h
+             each 11 min to 42 min, as 512 past exports of prod/eu-west-1 took
+    calls    2,400 ExportSnapshot, about 1,000 to 36,000 reads
+
+    LANES
+    prod/eu-west-1  1,200 to export, 1,200 to export once no longer pending, 1,200
+      exported already (adopted), 1,200 under way already (adopted), 1,200 live in
+      the queue already, 1,200 repeated, 1,200 in state error, 1,200 missing, 1,200
+      unknown
+      3,100 EBS copies, 96,000 GB, 10 h to 2 d 2 h
+      0.81 exports a second as learned, 20 EBS copies in flight, behind 40 live jobs
+
+    WOULD FAIL
+    line 1: harbour-cafe-wordpress-1-20261101 in prod/eu-west-1: it is in state
+      error; make a new one
+    line 2: harbour-cafe-wordpress-2-20261101 in prod/eu-west-1: missing; this
+      account has no snapshot in this Region (automatic snapshots must be copied
+      first)
+    line 3: harbour-cafe-wordpress-3-20261101 in prod/eu-west-1: missing; there is
+      one in shop/eu-west-1
+    line 4: harbour-cafe-wordpress-4-20261101 in prod/eu-west-1: missing (automatic
+      snapshots must be copied first)
+    line 5: harbour-cafe-wordpress-5-20261101 in prod/eu-west-1: missing; did you
+      mean harbour-cafe-wordpress-5-20261102?
+    ");
     assert!(text.ends_with("and 3 more (--json has all)\n"), "{text}");
 }
