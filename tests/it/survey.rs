@@ -235,7 +235,9 @@ async fn what_is_discovered_is_enqueued_and_run_as_it_is_and_told_as_exported_af
     let enqueued = home.run_with(&["enqueue", "-", "--batch", "all"], &all).await.exits(0);
     assert!(enqueued.out.contains("7 rows: 7 new, 0 already live, 0 repeated, 0 rejected"), "{}", enqueued.out);
     let queued = home.run(&["discover", "--name", "web-1"]).await.exits(0);
-    assert!(queued.out.ends_with(",env=prod,queued,,2\n"), "{}", queued.out);
+    let (_, job) = queued.out.trim_end().rsplit_once(",env=prod,queued,,").expect("it is queued");
+    let shown = home.run(&["show", job, "--json"]).await.exits(0);
+    assert!(shown.out.contains("\"web-1\""), "{}", shown.out);
     let live = home.run(&["plan", "all.csv", "--json"]).await.exits(0);
     let live: serde_json::Value = serde_json::from_str(&live.out).expect("JSON");
     assert_eq!((&live["rows"]["live"], &live["exports"]), (&7.into(), &0.into()));
