@@ -12,6 +12,8 @@ pub mod worker;
 
 pub mod tracking;
 
+pub mod survey;
+
 pub mod lightsail;
 
 pub mod queue;

@@ -8,7 +8,7 @@ use super::screen::Screen;
 use super::selector::SelectorArgs;
 use crate::domain::{Act, JobId, Timestamp};
 use crate::queue::{Plan, Queue, Selector};
-use crate::report::{acted_text, plan_question, plan_text};
+use crate::report::{acted_text, plan_question, touched_text};
 
 /// Who acts, and when.
 #[derive(Debug, Clone)]
@@ -216,7 +216,7 @@ async fn act_on_jobs(
 ) -> anyhow::Result<Exit> {
     let selector = selection.resolve(queue).await?.selector;
     let plan = queue.plan_act(act, &selector).await?;
-    screen.say(&plan_text(&plan, screen.look))?;
+    screen.say(&touched_text(&plan, screen.look))?;
     if plan.is_empty() {
         return Ok(all_done(&plan, &selection.jobs));
     }

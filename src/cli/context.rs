@@ -32,6 +32,8 @@ pub(super) struct Context {
     pub(super) coloured: bool,
     /// Who stands in the history for what this process is asked to do.
     pub(super) person: String,
+    /// The folder of the database, where it is ours to make: one that somebody named has to be there.
+    pub(super) own_folder: Option<PathBuf>,
 }
 
 impl Context {
@@ -56,14 +58,8 @@ impl Context {
         let database_was_named = sources.database.is_some();
         let settings = Settings::load(&sources)?;
         let ours = folders.map(|folders| folders.data_dir().join("snapferry"));
-        if let Some(folder) =
-            settings.database.path().parent().filter(|folder| !database_was_named && ours.as_deref() == Some(*folder))
-        {
-            // Our own folder is ours to make; one that somebody named has to be there.
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot create the folder {}", folder.display()))?;
-        }
-        Ok(Self { settings, clock: Arc::new(SystemClock::new()), progress, coloured, person })
+        let own_folder = ours.filter(|ours| !database_was_named && settings.database.path().parent() == Some(ours));
+        Ok(Self { settings, clock: Arc::new(SystemClock::new()), progress, coloured, person, own_folder })
     }
 
     /// Where a command's words go, and how they are laid out.
@@ -79,11 +75,20 @@ impl Context {
         Actor { name: self.person.clone(), now: self.clock.now() }
     }
 
-    /// Opens the database.
+    /// Whether there cannot be a database yet, because its folder is still to be made.
+    pub(super) fn has_no_folder_yet(&self) -> bool {
+        self.own_folder.as_ref().is_some_and(|folder| !folder.exists())
+    }
+
+    /// Opens the database, and makes it where there is none.
     ///
     /// # Errors
     /// What is wrong with it, and the way out.
     pub(super) async fn queue(&self) -> anyhow::Result<Queue> {
+        if let Some(folder) = &self.own_folder {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+        }
         Ok(Queue::open(self.settings.database.path()).await?)
     }
 

@@ -6,6 +6,7 @@ mod completions;
 mod consent;
 mod context;
 mod daemon;
+mod discover;
 mod enqueue;
 mod exit;
 mod input;
@@ -13,7 +14,9 @@ mod jobs;
 mod logging;
 mod near;
 mod pausing;
+mod plan;
 mod progress;
+mod reading;
 mod rehearsal;
 mod report;
 mod resolve;
@@ -28,9 +31,11 @@ mod why;
 pub use acting::{Actor, CancelArgs, PauseArgs, ResumeArgs, RetryArgs};
 pub use backup::BackupArgs;
 pub use consent::Asking;
+pub use discover::DiscoverArgs;
 pub use enqueue::{EnqueueArgs, Enqueued, Outcome, enqueue};
 pub use exit::{Exit, UsageError};
 pub use jobs::JobsArgs;
+pub use plan::PlanArgs;
 pub use report::ReportArgs;
 pub use resolve::ResolveArgs;
 pub use screen::Screen;
@@ -55,6 +60,8 @@ use std::path::PathBuf;
     max_term_width = 100,
     after_help = "Examples:
   snapferry run --rehearse fleet.csv     rehearse against a built-in simulator; nothing leaves this machine
+  snapferry discover > fleet.csv         what there is to export
+  snapferry plan fleet.csv               what would become of it, how long it takes, what it costs
   snapferry run fleet.csv                export every snapshot of the file, then print the report
   snapferry status                       what is going on
 
@@ -94,6 +101,8 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Discover(DiscoverArgs),
+    Plan(PlanArgs),
     Enqueue(EnqueueArgs),
     Daemon(daemon::DaemonArgs),
     Status(StatusArgs),
@@ -164,6 +173,14 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
     match command {
         Command::Run(args) => run::run(&args, &context()?).await,
         Command::Enqueue(args) => run::only_enqueue(&args, &context()?).await,
+        Command::Discover(args) => {
+            let context = context()?;
+            discover::discover(&args, &context, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+        }
+        Command::Plan(args) => {
+            let context = context()?;
+            plan::plan(&args, &context, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+        }
         Command::Daemon(args) => daemon::daemon(&args, &context()?).await,
         Command::Status(args) => {
             let context = context()?;

@@ -7,7 +7,7 @@ use super::screen::Screen;
 use super::selector::SelectorArgs;
 use crate::domain::{BatchId, LaneId};
 use crate::queue::{BatchView, LaneView, Plan, Queue};
-use crate::report::{acted_text, pause_question, pauses_text, plan_text, resume_question, resumes_text};
+use crate::report::{acted_text, pause_question, pauses_text, resume_question, resumes_text, touched_text};
 
 /// Batches and lanes that are meant as a whole.
 #[derive(Debug, Clone, Default)]
@@ -115,7 +115,7 @@ pub(super) async fn resume(
     }
     screen.say(&text)?;
     if let Some(plan) = plan {
-        screen.say(&plan_text(plan, screen.look))?;
+        screen.say(&touched_text(plan, screen.look))?;
     }
     if paused.is_empty() && plan.is_none() {
         return Ok(Exit::Done);

@@ -102,6 +102,7 @@ async fn rehearse(
         progress: context.progress.clone(),
         coloured: context.coloured,
         person: context.person.clone(),
+        own_folder: None,
     };
     let queue = hurried.queue().await?;
     let exit = work(args, &rows, &hurried, queue, rehearsal.connect(), region).await;

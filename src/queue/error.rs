@@ -27,6 +27,14 @@ pub enum OpenError {
         /// The system's word.
         reason: String,
     },
+    /// It may not be read.
+    #[error("the database {path:?} cannot be read: {reason}; check the owner and mode of the file and its folder")]
+    NotReadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        reason: String,
+    },
     /// It is something else.
     #[error("{path:?} is not a Snapferry database; name another file with --database")]
     NotADatabase {

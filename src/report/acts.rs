@@ -12,7 +12,7 @@ const NAMED: usize = 3;
 
 /// What an act would touch: a sentence, the first of the jobs, and those that it leaves alone.
 #[must_use]
-pub fn plan_text(plan: &Plan, look: Look) -> String {
+pub fn touched_text(plan: &Plan, look: Look) -> String {
     let act = plan.act();
     if plan.is_empty() {
         let left = left_alone(plan);

@@ -17,6 +17,7 @@ mod show;
 mod simulator;
 mod status;
 mod stored;
+mod survey;
 mod tracker;
 mod wire;
 mod wire_chain;

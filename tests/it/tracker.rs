@@ -100,6 +100,7 @@ impl Lightsail for Fake {
             kind: SnapshotKind::Instance,
             state: SnapshotState::Available,
             attached_disks: 0,
+            attached_gb: 0,
             size_gb: None,
             created_at: None,
             source: None,
