@@ -15,6 +15,7 @@ mod report;
 mod run;
 mod screen;
 mod selector;
+mod selftest;
 mod show;
 mod simulate;
 mod status;
@@ -89,6 +90,7 @@ enum Command {
     Jobs(JobsArgs),
     Show(ShowArgs),
     Simulate(SimulateArgs),
+    Selftest(selftest::SelftestArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -163,6 +165,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             ended
         }
         Command::Simulate(args) => simulate(args).await.map(|()| Exit::Done),
+        Command::Selftest(args) => selftest::selftest(&args, &context()?).await,
         Command::Completions(args) => completions::completions(&args),
     }
 }
