@@ -46,12 +46,8 @@ pub(super) fn nothing_lost(evidence: &Evidence) -> Finding {
     }
     let read = evidence.batches.iter().map(|batch| batch.file.len() as u64).sum();
     let told = evidence.batches.iter().map(|batch| batch.report.len() as u64).sum();
-    let counts = [
-        ("rows in", read),
-        ("rows in the reports", told),
-        ("jobs", evidence.jobs.len() as u64),
-        ("lost", lost),
-    ];
+    let counts =
+        [("rows in", read), ("rows in the reports", told), ("jobs", evidence.jobs.len() as u64), ("lost", lost)];
     Finding::of(counts, broken)
 }
 
@@ -137,6 +133,7 @@ fn gap(job: &JobDetail) -> Option<String> {
         return Some("an attempt is missing".to_owned());
     }
     let attempts = job.attempts.len();
-    (attempts != intents || u64::from(job.job.attempts) != attempts as u64)
-        .then(|| format!("{attempts} attempts are on record, {intents} in its transitions, {} by count", job.job.attempts))
+    (attempts != intents || u64::from(job.job.attempts) != attempts as u64).then(|| {
+        format!("{attempts} attempts are on record, {intents} in its transitions, {} by count", job.job.attempts)
+    })
 }

@@ -8,7 +8,7 @@ mod promise;
 mod sending;
 
 pub use evidence::{
-    Batch, Call, CallKind, Evidence, Life, Limits, Line, Mark, Made, Sent, Settling, Subject, Troubles,
+    Batch, Call, CallKind, Evidence, Life, Limits, Line, Made, Mark, Sent, Settling, Subject, Troubles,
 };
 pub use promise::{Count, Finding, Promise, Verdict};
 

@@ -56,7 +56,8 @@ pub(super) fn never_on_a_guess(evidence: &Evidence) -> Finding {
     for life in &evidence.lives {
         let (well, unlisted) = listed_first(evidence, life);
         listed += well;
-        broken.extend(unlisted.into_iter().map(|lane| format!("{lane}: sent before its lists were read by that start")));
+        broken
+            .extend(unlisted.into_iter().map(|lane| format!("{lane}: sent before its lists were read by that start")));
     }
     let mut absent = 0;
     for (job, attempt) in attempts(evidence) {
@@ -116,17 +117,18 @@ fn unproven(evidence: &Evidence, attempt: &AttemptView) -> Option<String> {
 }
 
 pub(super) fn troubles_are_free(evidence: &Evidence) -> Finding {
-    let answers: HashMap<&str, &Call> =
-        evidence.calls.iter().map(|call| (call.request_id.as_str(), call)).collect();
+    let answers: HashMap<&str, &Call> = evidence.calls.iter().map(|call| (call.request_id.as_str(), call)).collect();
     let mut broken = Vec::new();
     let mut heard = 0;
     let mut cut_off = 0;
     let mut charged = 0;
     for job in &evidence.jobs {
         // What the wire knows that the daemon heard, and what no daemon lived to hear.
-        let troubles = job.attempts.iter().filter_map(|attempt| attempt.request_id.as_deref()).filter(|id| {
-            answers.get(id).is_some_and(|call| evidence.troubles.0.contains(&call.answer))
-        });
+        let troubles = job
+            .attempts
+            .iter()
+            .filter_map(|attempt| attempt.request_id.as_deref())
+            .filter(|id| answers.get(id).is_some_and(|call| evidence.troubles.0.contains(&call.answer)));
         let troubles = troubles.count() as u64;
         let lost = job.transitions.iter().filter(|one| is_interruption(one.error_code.as_ref(), &one.event));
         let lost = lost.count() as u64;
@@ -142,7 +144,8 @@ pub(super) fn troubles_are_free(evidence: &Evidence) -> Finding {
             ));
         }
     }
-    let counts = [("troubles of a lane", heard), ("attempts cut off by a crash", cut_off), ("charged to a job", charged)];
+    let counts =
+        [("troubles of a lane", heard), ("attempts cut off by a crash", cut_off), ("charged to a job", charged)];
     Finding::of(counts, broken)
 }
 
@@ -154,4 +157,3 @@ pub(super) fn is_interruption(code: Option<&ErrorCode>, event: &str) -> bool {
 fn attempts(evidence: &Evidence) -> impl Iterator<Item = (&JobDetail, &AttemptView)> {
     evidence.jobs.iter().flat_map(|job| job.attempts.iter().map(move |attempt| (job, attempt)))
 }
-

@@ -12,6 +12,7 @@ mod outcomes;
 mod raw_server;
 mod report;
 mod rooms;
+mod selftest;
 mod show;
 mod simulator;
 mod status;

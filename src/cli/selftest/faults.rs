@@ -58,8 +58,7 @@ pub(super) fn faults() -> anyhow::Result<Faults> {
         let share = Probability::new(share).context("a share of the self-test")?;
         Ok(FaultRule { applies_to, region: region.map(str::to_owned), ..FaultRule::sometimes(fault, share) })
     };
-    let troubles =
-        TROUBLES.iter().map(|(region, fault, share)| rule(fault, *share, AppliesTo::Exports, Some(region)));
+    let troubles = TROUBLES.iter().map(|(region, fault, share)| rule(fault, *share, AppliesTo::Exports, Some(region)));
     let exports = EXPORTS.iter().map(|(fault, share)| rule(fault, *share, AppliesTo::Exports, None));
     let reads = READS.iter().map(|(fault, share)| rule(fault, *share, AppliesTo::Reads, None));
     let rules = troubles.chain(exports).chain(reads).collect::<anyhow::Result<Vec<_>>>()?;

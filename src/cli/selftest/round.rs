@@ -152,8 +152,7 @@ impl Round {
         if lived.is_ok() {
             let from = *self.simulator.arrived().borrow();
             let longest = humantime::format_duration(DRAIN).to_string();
-            let mut child =
-                self.program.start(&["daemon", "--drain", "--max-wait", &longest, "--end-with-stdin"])?;
+            let mut child = self.program.start(&["daemon", "--drain", "--max-wait", &longest, "--end-with-stdin"])?;
             let _pipe = child.stdin.take();
             let status = child.wait().await.context("a daemon's status")?;
             if !is_drained(status) {
