@@ -1,2 +1,6 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|_data: &[u8]| {});
+
+#[path = "../../tests/it/fuzz/intake.rs"]
+mod intake;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| intake::check(data));

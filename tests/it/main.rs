@@ -6,6 +6,7 @@
 mod adoption;
 mod crash;
 mod enqueue;
+mod fuzz;
 mod jobs;
 mod life;
 mod outcomes;
