@@ -13,8 +13,8 @@ const BEAR: u32 = 3;
 
 impl Tracker {
     /// Reads what concerns unknown attempts and counts the looks that showed nothing.
-    pub(super) async fn look_at(&self, unknown: &[JobId], begun: Begun, rounds: &mut Rounds) -> Result<(), Unread> {
-        let began = begun.at;
+    pub(super) async fn look_at(&self, unknown: &[JobId], reading: Begun, rounds: &mut Rounds) -> Result<(), Unread> {
+        let began = reading.at;
         let jobs = self.queue.followed(unknown).await?;
         let mut unread = HashSet::new();
         let mut in_a_row = 0;
@@ -35,13 +35,13 @@ impl Tracker {
             let met = Met { at: self.clock.elapsed(), looked_at: None };
             let met = rounds.met.entry((job.job, job.attempt)).or_insert(met);
             // A look is as old as the begin of its reading: what came after that, it may have passed by.
-            let passed = |since: Duration, span: Duration| begun.elapsed.saturating_sub(since) >= span;
+            let passed = |since: Duration, span: Duration| reading.elapsed.saturating_sub(since) >= span;
             // Meant by a clock that was ahead, and is set right: then the time since it was met counts.
             let open = began >= opens || passed(met.at, self.settings.attempt_timeout);
             let rested = met.looked_at.is_none_or(|at| passed(at, self.rest()));
             if open && rested && !unread.contains(&job.job) {
                 looked.push((job.job, job.attempt));
-                met.looked_at = Some(begun.elapsed);
+                met.looked_at = Some(reading.elapsed);
                 later.push((job.job, began.after(self.between_looks())));
             } else {
                 let soon = began.after(self.settings.poll_min);
@@ -49,7 +49,7 @@ impl Tracker {
             }
         }
         let forgotten = self.longest_wait();
-        rounds.met.retain(|_, met| begun.elapsed.saturating_sub(met.looked_at.unwrap_or(met.at)) < forgotten);
+        rounds.met.retain(|_, met| reading.elapsed.saturating_sub(met.looked_at.unwrap_or(met.at)) < forgotten);
         self.queue.count_looks(&looked, began).await?;
         let looked: Vec<JobId> = looked.into_iter().map(|(job, _)| job).collect();
         let absent = self.settle(&looked).await?;

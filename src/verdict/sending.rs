@@ -109,9 +109,9 @@ fn unproven(evidence: &Evidence, attempt: &AttemptView) -> Option<String> {
     if attempt.looks < wanted.looks {
         return Some(format!("after {} of {} looks", attempt.looks, wanted.looks));
     }
-    let (waited, spread) = (first.since(attempt.intended_at), last.since(first));
-    if waited < wanted.attempt_timeout {
-        return Some(format!("by a look {} ms after the intent", waited.as_millis()));
+    let (after, spread) = (first.since(attempt.intended_at), last.since(first));
+    if after < wanted.attempt_timeout {
+        return Some(format!("by a look {} ms after the intent", after.as_millis()));
     }
     (spread < wanted.settle).then(|| format!("by looks over {} ms", spread.as_millis()))
 }

@@ -69,7 +69,9 @@ async fn a_promise_that_does_not_hold_is_named_and_what_it_left_is_kept() {
         let folder = folder.path().to_owned();
         async move {
             loop {
-                children(&folder).into_iter().for_each(|pid| signal("-KILL", pid));
+                for pid in children(&folder) {
+                    signal("-KILL", pid);
+                }
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         }
