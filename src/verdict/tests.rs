@@ -214,7 +214,7 @@ fn a_sound_run_holds_with_its_counts() {
             "2 rows in, 2 rows in the reports, 2 jobs, 0 lost",
             "1 troubles of a lane, 1 attempts cut off by a crash, 0 charged to a job",
             "3 exports, 8 other calls on the wire",
-            "2 starts, 1 crashes of the daemon, 1 calls cut off and taken up",
+            "2 starts, 1 crashes of the daemon, 1 of them over live jobs, 1 calls cut off and taken up",
             "4 attempts, 11 transitions",
         ]
     );
