@@ -60,11 +60,20 @@ pub(super) fn never_on_a_guess(evidence: &Evidence) -> Finding {
             .extend(unlisted.into_iter().map(|lane| format!("{lane}: sent before its lists were read by that start")));
     }
     let mut absent = 0;
+    let answers = answers(evidence);
     for (job, attempt) in attempts(evidence) {
         if attempt.outcome == Some(AttemptOutcome::Absent) {
             absent += 1;
             if let Some(lacking) = unproven(evidence, attempt) {
                 broken.push(format!("{}: attempt {} was taken for absent {lacking}", subject(job), attempt.number));
+            }
+            let call = attempt.request_id.as_deref().and_then(|id| answers.get(id));
+            if call.is_some_and(|call| call.effect) {
+                broken.push(format!(
+                    "{}: attempt {} was taken for absent, and it had begun an export",
+                    subject(job),
+                    attempt.number
+                ));
             }
         }
     }
@@ -117,7 +126,7 @@ fn unproven(evidence: &Evidence, attempt: &AttemptView) -> Option<String> {
 }
 
 pub(super) fn troubles_are_free(evidence: &Evidence) -> Finding {
-    let answers: HashMap<&str, &Call> = evidence.calls.iter().map(|call| (call.request_id.as_str(), call)).collect();
+    let answers = answers(evidence);
     let mut broken = Vec::new();
     let mut heard = 0;
     let mut cut_off = 0;
@@ -152,6 +161,11 @@ pub(super) fn troubles_are_free(evidence: &Evidence) -> Finding {
 /// The transition by which a start takes up what an earlier one was sending.
 pub(super) fn is_interruption(code: Option<&ErrorCode>, event: &str) -> bool {
     event == "outcome_unknown_in_outage" && code.is_some_and(|code| code.as_str() == ErrorCode::INTERRUPTED)
+}
+
+/// Each call by the request id of its answer.
+fn answers(evidence: &Evidence) -> HashMap<&str, &Call> {
+    evidence.calls.iter().map(|call| (call.request_id.as_str(), call)).collect()
 }
 
 fn attempts(evidence: &Evidence) -> impl Iterator<Item = (&JobDetail, &AttemptView)> {

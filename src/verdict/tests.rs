@@ -261,6 +261,7 @@ fn a_guess_is_seen() {
     assert_eq!(absent(|it| it.first_look_at = Some(Timestamp(2399))), [Two]);
     assert_eq!(absent(|it| it.last_look_at = Some(Timestamp(4199))), [Two]);
     assert_eq!(absent(|it| it.last_look_at = None), [Two]);
+    assert_eq!(absent(|it| it.request_id = Some("r3".to_owned())), [Two], "its call had begun an export");
 }
 
 #[test]
