@@ -4,6 +4,8 @@
 
 pub mod cli;
 
+pub mod verdict;
+
 pub mod report;
 
 pub mod daemon;

@@ -23,6 +23,7 @@ mod resolve;
 mod run;
 mod screen;
 mod selector;
+mod selftest;
 mod show;
 mod simulate;
 mod status;
@@ -117,6 +118,7 @@ enum Command {
     Resolve(ResolveArgs),
     Backup(BackupArgs),
     Simulate(SimulateArgs),
+    Selftest(selftest::SelftestArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -242,6 +244,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             ended
         }
         Command::Simulate(args) => simulate(args).await.map(|()| Exit::Done),
+        Command::Selftest(args) => selftest::selftest(&args, &context()?).await,
         Command::Completions(args) => completions::completions(&args),
     }
 }
