@@ -4,6 +4,8 @@
 
 pub mod cli;
 
+pub mod verdict;
+
 pub mod report;
 
 pub mod daemon;
@@ -11,6 +13,8 @@ pub mod daemon;
 pub mod worker;
 
 pub mod tracking;
+
+pub mod survey;
 
 pub mod lightsail;
 

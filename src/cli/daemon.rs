@@ -22,6 +22,9 @@ pub(super) struct DaemonArgs {
     /// With --drain: end after this time all the same, such as 90m or 8h
     #[arg(long, value_name = "D", requires = "drain", value_parser = humantime::parse_duration)]
     max_wait: Option<Duration>,
+    /// End at once when standard input ends: for a program that must not leave it behind, however it ends itself.
+    #[arg(long, hide = true)]
+    end_with_stdin: bool,
 }
 
 /// Runs the daemon.
@@ -29,6 +32,13 @@ pub(super) struct DaemonArgs {
 /// # Errors
 /// When it cannot run, or go on.
 pub(super) async fn daemon(args: &DaemonArgs, context: &Context) -> anyhow::Result<Exit> {
+    if args.end_with_stdin {
+        // A thread of its own: the runtime would wait for one of its own that reads.
+        std::thread::spawn(|| {
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            std::process::exit(130);
+        });
+    }
     let stop = hear_signals()?;
     let queue = context.queue().await?;
     let who = format!("pid {}, daemon", std::process::id());

@@ -267,13 +267,7 @@ impl Enqueued {
     /// Where `out` or `err` cannot be written.
     pub fn write(&self, args: &EnqueueArgs, out: &mut impl Write, err: &mut impl Write) -> io::Result<()> {
         let input = &self.input;
-        for shown in &self.shown {
-            writeln!(err, "{input}: {shown}")?;
-        }
-        let more = self.bad.saturating_sub(self.shown.len() as u64);
-        if more > 0 {
-            writeln!(err, "{input}: and {more} more bad {}", plural(more))?;
-        }
+        say_bad(input, self.bad, &self.shown, err)?;
         if let Some(path) = &self.rejected_file {
             let path = path.display();
             writeln!(
@@ -333,6 +327,17 @@ impl Enqueued {
     }
 }
 
+/// Names the bad rows: the first of them in full, the rest by their number.
+pub(super) fn say_bad(input: &str, bad: u64, shown: &[String], err: &mut (impl Write + ?Sized)) -> io::Result<()> {
+    for shown in shown {
+        writeln!(err, "{input}: {shown}")?;
+    }
+    match bad.saturating_sub(shown.len() as u64) {
+        0 => Ok(()),
+        more => writeln!(err, "{input}: and {more} more bad {}", plural(more)),
+    }
+}
+
 fn plural(rows: u64) -> &'static str {
     if rows == 1 { "row" } else { "rows" }
 }
@@ -352,7 +357,7 @@ fn derived_name(stem: &str, now: Timestamp) -> anyhow::Result<BatchName> {
 }
 
 /// A bar on standard error where that is a terminal and the input is big, or has no size that is known.
-fn progress_of(input: &Input) -> ProgressBar {
+pub(super) fn progress_of(input: &Input) -> ProgressBar {
     let (size, template) = match input.size() {
         Some(size) if size < WORTH_A_BAR => return ProgressBar::hidden(),
         Some(size) => (Some(size), "{bar:30} {percent}% of {total_bytes}, {msg}, {eta} left"),

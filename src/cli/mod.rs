@@ -1,34 +1,52 @@
 //! The command line: an argument becomes a call, a result becomes text. No rules, no SQL, no AWS.
 
+mod acting;
+mod backup;
 mod completions;
+mod consent;
 mod context;
 mod daemon;
+mod discover;
 mod enqueue;
 mod exit;
 mod input;
 mod jobs;
 mod logging;
 mod near;
+mod pausing;
+mod plan;
 mod progress;
+mod reading;
 mod rehearsal;
 mod report;
+mod resolve;
 mod run;
 mod screen;
 mod selector;
+mod selftest;
 mod show;
 mod simulate;
 mod status;
+mod why;
 
+pub use acting::{Actor, CancelArgs, PauseArgs, ResumeArgs, RetryArgs};
+pub use backup::BackupArgs;
+pub use consent::Asking;
+pub use discover::DiscoverArgs;
 pub use enqueue::{EnqueueArgs, Enqueued, Outcome, enqueue};
 pub use exit::{Exit, UsageError};
 pub use jobs::JobsArgs;
+pub use plan::PlanArgs;
 pub use report::ReportArgs;
+pub use resolve::ResolveArgs;
 pub use screen::Screen;
 pub use selector::{Selected, SelectorArgs};
 pub use show::ShowArgs;
 pub use simulate::{SimulateArgs, simulate};
 pub use status::StatusArgs;
+pub use why::WhyArgs;
 
+use crate::domain::Lane;
 use clap::{Parser, Subcommand};
 use context::Context;
 use indicatif::MultiProgress;
@@ -43,6 +61,8 @@ use std::path::PathBuf;
     max_term_width = 100,
     after_help = "Examples:
   snapferry run --rehearse fleet.csv     rehearse against a built-in simulator; nothing leaves this machine
+  snapferry discover > fleet.csv         what there is to export
+  snapferry plan fleet.csv               what would become of it, how long it takes, what it costs
   snapferry run fleet.csv                export every snapshot of the file, then print the report
   snapferry status                       what is going on
 
@@ -82,13 +102,23 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Discover(DiscoverArgs),
+    Plan(PlanArgs),
     Enqueue(EnqueueArgs),
     Daemon(daemon::DaemonArgs),
     Status(StatusArgs),
     Report(ReportArgs),
     Jobs(JobsArgs),
     Show(ShowArgs),
+    Why(WhyArgs),
+    Retry(RetryArgs),
+    Cancel(CancelArgs),
+    Pause(PauseArgs),
+    Resume(ResumeArgs),
+    Resolve(ResolveArgs),
+    Backup(BackupArgs),
     Simulate(SimulateArgs),
+    Selftest(selftest::SelftestArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -114,6 +144,20 @@ pub fn main() -> Exit {
     }
 }
 
+/// Runs a command that asks before it acts.
+macro_rules! acting {
+    ($args:expr, $context:expr) => {{
+        let context = $context;
+        let queue = context.queue().await?;
+        let (actor, mut out, mut notes) = (context.actor(), std::io::stdout(), std::io::stderr());
+        let mut answers = std::io::BufReader::new(std::io::stdin());
+        let asking = context::asking(&mut answers);
+        let ended = $args.run(&queue, &actor, context.screen(&mut out, &mut notes), asking).await;
+        queue.close().await;
+        ended
+    }};
+}
+
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let Cli { global, command } = cli;
     let progress = MultiProgress::new();
@@ -131,6 +175,14 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
     match command {
         Command::Run(args) => run::run(&args, &context()?).await,
         Command::Enqueue(args) => run::only_enqueue(&args, &context()?).await,
+        Command::Discover(args) => {
+            let context = context()?;
+            discover::discover(&args, &context, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+        }
+        Command::Plan(args) => {
+            let context = context()?;
+            plan::plan(&args, &context, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+        }
         Command::Daemon(args) => daemon::daemon(&args, &context()?).await,
         Command::Status(args) => {
             let context = context()?;
@@ -162,7 +214,37 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             queue.close().await;
             ended
         }
+        Command::Why(args) => {
+            let context = context()?;
+            let queue = context.queue().await?;
+            let settings = |lane: &Lane| context.settings.for_lane(lane);
+            let now = context.clock.now();
+            let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
+            let ended = args.run(&queue, settings, now, context.screen(&mut out, &mut notes)).await;
+            queue.close().await;
+            ended
+        }
+        Command::Retry(args) => acting!(args, context()?),
+        Command::Cancel(args) => acting!(args, context()?),
+        Command::Pause(args) => acting!(args, context()?),
+        Command::Resume(args) => acting!(args, context()?),
+        Command::Resolve(args) => {
+            let context = context()?;
+            let queue = context.queue().await?;
+            let actor = context.actor();
+            let ended = args.run(&queue, &actor, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
+            queue.close().await;
+            ended
+        }
+        Command::Backup(args) => {
+            let context = context()?;
+            let queue = context.queue().await?;
+            let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
+            queue.close().await;
+            ended
+        }
         Command::Simulate(args) => simulate(args).await.map(|()| Exit::Done),
+        Command::Selftest(args) => selftest::selftest(&args, &context()?).await,
         Command::Completions(args) => completions::completions(&args),
     }
 }

@@ -101,6 +101,8 @@ async fn rehearse(
         clock: context.clock.clone(),
         progress: context.progress.clone(),
         coloured: context.coloured,
+        person: context.person.clone(),
+        own_folder: None,
     };
     let queue = hurried.queue().await?;
     let exit = work(args, &rows, &hurried, queue, rehearsal.connect(), region).await;

@@ -33,7 +33,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "fleet_csv")]
     fleet: usize,
     /// The snapshots, from a CSV: name, and if wanted account, region, kind (instance, disk), state (available,
-    /// pending, error), disks, size_gb
+    /// pending, error), disks, size_gb, disk_gb, source, age (30d), tags (env=prod;keep)
     #[arg(long, value_name = "FILE")]
     fleet_csv: Option<PathBuf>,
     /// The generated fleet only in this lane; can be repeated

@@ -161,7 +161,9 @@ pub struct Snapshot {
     pub state: SnapshotState,
     /// Attached disks beside the system disk; each is one more EBS copy.
     pub attached_disks: u32,
-    /// Its size.
+    /// Their sizes together; one of unknown size counts nothing.
+    pub attached_gb: u32,
+    /// The size of the disk, or of an instance's system disk.
     pub size_gb: Option<u32>,
     /// When it was made.
     pub created_at: Option<Timestamp>,
@@ -176,7 +178,7 @@ pub struct Snapshot {
 }
 
 /// Of what a snapshot was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SnapshotKind {
     /// A server; exported as an AMI.
     Instance,

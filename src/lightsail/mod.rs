@@ -14,7 +14,7 @@ pub use api::{
     Accepted, Destination, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken, RecordState, Snapshot,
     SnapshotKind, SnapshotState, Verdict,
 };
-pub use aws::{AccountAccess, AwsLightsail, CredentialSource, SharedHttp, usual_region};
+pub use aws::{AccountAccess, AwsLightsail, CredentialSource, RawAnswer, SharedHttp, usual_region};
 pub use error::{CallError, ErrorClass, codes};
 pub use limited::Limited;
 pub use limiter::{Gate, Outcome, Permit};

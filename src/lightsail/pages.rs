@@ -37,7 +37,8 @@ pub struct Pages<'a, T> {
 enum Place {
     Before(Option<PageToken>),
     Complete,
-    Broken(ReadingError),
+    /// With the page that could not be had.
+    Broken(Option<PageToken>, ReadingError),
 }
 
 impl<'a, T: 'a> Pages<'a, T> {
@@ -54,15 +55,15 @@ impl<'a, T: 'a> Pages<'a, T> {
         let token = match &self.place {
             Place::Before(token) => token.clone(),
             Place::Complete => return Ok(None),
-            Place::Broken(error) => return Err(error.clone()),
+            Place::Broken(_, error) => return Err(error.clone()),
         };
-        match self.read(token).await {
+        match self.read(token.clone()).await {
             Ok((items, place)) => {
                 self.place = place;
                 Ok(Some(items))
             }
             Err(error) => {
-                self.place = Place::Broken(error.clone());
+                self.place = Place::Broken(token, error.clone());
                 Err(error)
             }
         }
@@ -75,6 +76,14 @@ impl<'a, T: 'a> Pages<'a, T> {
             None => Ok((page.items, Place::Complete)),
             Some(token) if self.seen.insert(token.clone()) => Ok((page.items, Place::Before(Some(token)))),
             Some(_) => Err(ReadingError::RepeatedToken { pages: self.count }),
+        }
+    }
+
+    /// Lets the reading go on with the page that could not be had: for a caller that has waited for a passing trouble to
+    /// pass. One that ran in a circle stays broken.
+    pub fn try_again(&mut self) {
+        if let Place::Broken(token, ReadingError::Call(_)) = &self.place {
+            self.place = Place::Before(token.clone());
         }
     }
 
@@ -166,5 +175,33 @@ mod tests {
         assert!(matches!(pages.next().await, Err(ReadingError::Call(_))));
         assert!(matches!(pages.next().await, Err(ReadingError::Call(_))), "never a None after an error");
         assert_eq!(pages.pages(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_page_that_could_not_be_had_is_asked_for_again_and_a_circle_is_not() {
+        let mut asked = Vec::new();
+        let mut pages = Pages::over(|token| {
+            asked.push(token.as_ref().map(|token| token.as_str().to_owned()));
+            let first = asked.len() == 2;
+            Box::pin(async move {
+                match token {
+                    None => Ok(Page { items: vec![0], next: Some(PageToken::new("1")) }),
+                    Some(_) if first => Err(CallError::new(ErrorClass::Throttled, "SlowDown", "")),
+                    Some(_) => Ok(Page { items: vec![1], next: None }),
+                }
+            })
+        });
+        assert_eq!(pages.next().await, Ok(Some(vec![0])));
+        assert!(pages.next().await.is_err());
+        pages.try_again();
+        assert_eq!(pages.next().await, Ok(Some(vec![1])));
+        assert_eq!(pages.next().await, Ok(None));
+        drop(pages);
+        assert_eq!(asked, [None, Some("1".to_owned()), Some("1".to_owned())]);
+
+        let mut circle = list(&[Some(1), Some(1)]);
+        while circle.next().await.is_ok() {}
+        circle.try_again();
+        assert_eq!(circle.next().await, Err(ReadingError::RepeatedToken { pages: 2 }));
     }
 }

@@ -6,7 +6,7 @@ use super::lock::{DatabaseLock, Held};
 use super::writer::Writer;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +38,45 @@ pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
         .min_connections(0)
         .connect_lazy_with(options.create_if_missing(false).read_only(true));
     Ok(Queue { path: owned, readers, writer: Writer::start(writing) })
+}
+
+/// Readers for a database that is only looked at; nothing where there is none yet.
+pub(super) async fn peek(path: &Path) -> Result<Option<SqlitePool>, OpenError> {
+    check_path(path)?;
+    match std::fs::metadata(path) {
+        Ok(file) if file.len() == 0 => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Ok(_) | Err(_) => {}
+    }
+    let options = options(path).create_if_missing(false).read_only(true);
+    let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(0).connect_lazy_with(options);
+    let (id, tables): (i32, i64) = sqlx::query_as(
+        "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)",
+    )
+    .fetch_one(&readers)
+    .await
+    .map_err(|error| explain_peek(path, error))?;
+    if id != APPLICATION_ID {
+        return if tables == 0 { Ok(None) } else { Err(OpenError::NotADatabase { path: path.to_owned() }) };
+    }
+    let newest: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
+        .fetch_one(&readers)
+        .await
+        .unwrap_or_default();
+    match newest {
+        // Made a moment ago by somebody who has not come to its tables yet.
+        None => Ok(None),
+        Some(schema) if !MIGRATIONS.version_exists(schema) => Err(OpenError::Newer { path: path.to_owned(), schema }),
+        Some(_) => Ok(Some(readers)),
+    }
+}
+
+fn explain_peek(path: &Path, error: sqlx::Error) -> OpenError {
+    let explained = explain(path, error);
+    if let OpenError::NotWritable { path, reason } = explained {
+        return OpenError::NotReadable { path, reason };
+    }
+    explained
 }
 
 /// A connection for loading a batch, beside the writer.

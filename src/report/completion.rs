@@ -155,7 +155,7 @@ impl CsvSheet<'_> {
 }
 
 /// What lies under it: the crate's own conversion hides its kind, and a closed pipe with it.
-fn of_csv(error: csv::Error) -> std::io::Error {
+pub(super) fn of_csv(error: csv::Error) -> std::io::Error {
     let text = error.to_string();
     if let csv::ErrorKind::Io(error) = error.into_kind() { error } else { std::io::Error::other(text) }
 }

@@ -72,7 +72,7 @@ fn plain(name: &str) -> String {
 /// Numbers and lists by their key; everything else is text, also where it looks like a number.
 fn value_of(key: &str, text: &str) -> Value {
     match key {
-        "rate" | "burst" | "max_in_flight" | "max_attempts" | "looks" => text
+        "rate" | "burst" | "max_in_flight" | "max_attempts" | "looks" | "price_per_gb_month" => text
             .parse::<i64>()
             .map(Value::from)
             .or_else(|_| text.parse::<f64>().map(Value::from))

@@ -57,7 +57,7 @@ pub enum SettingsError {
 }
 
 /// Every setting but those of accounts and of single lanes.
-pub(super) const KEYS: [&str; 17] = [
+pub(super) const KEYS: [&str; 19] = [
     "database",
     "export.rate",
     "export.burst",
@@ -75,6 +75,8 @@ pub(super) const KEYS: [&str; 17] = [
     "reconcile.settle",
     "reconcile.looks",
     "lane.probe",
+    "plan.price_per_gb_month",
+    "plan.currency",
 ];
 
 /// What may be meant by a key that is not among `siblings`, from a file or a variable.

@@ -6,6 +6,8 @@ mod resolved;
 
 mod lane_settings;
 
+mod plan_settings;
+
 mod account;
 
 mod database_url;
@@ -26,4 +28,5 @@ pub use database_url::{BadDatabaseUrl, DatabaseUrl};
 pub use error::SettingsError;
 pub use lane_settings::{ExportSettings, LaneSettings, PollSettings, ReadSettings, ReconcileSettings};
 pub use layers::Sources;
+pub use plan_settings::PlanSettings;
 pub use resolved::Settings;

@@ -3,7 +3,8 @@
 use super::account::Account;
 use super::database_url::DatabaseUrl;
 use super::lane_settings::LaneSettings;
-use super::values::{Rate, Span, Whole};
+use super::plan_settings::{PlanSettings, currency};
+use super::values::{Price, Rate, Span, Whole};
 use crate::domain::Existing;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub(super) struct Raw {
     poll: RawPoll,
     reconcile: RawReconcile,
     lane: RawProbe,
+    plan: RawPlan,
     pub(super) accounts: BTreeMap<String, Account>,
     pub(super) lanes: BTreeMap<String, RawLane>,
 }
@@ -75,7 +77,23 @@ struct RawProbe {
     probe: Option<Span<100, DAY>>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
+struct RawPlan {
+    price_per_gb_month: Option<Price>,
+    #[serde(deserialize_with = "currency")]
+    currency: Option<String>,
+}
+
 impl Raw {
+    /// What a plan reckons with.
+    pub(super) fn plan(&self) -> PlanSettings {
+        PlanSettings {
+            price_per_gb_month: self.plan.price_per_gb_month.map(f64::from),
+            currency: self.plan.currency.clone(),
+        }
+    }
+
     /// Lays what is set for all lanes over the defaults.
     pub(super) fn every_lane(&self) -> LaneSettings {
         let mut lane = LaneSettings::default();

@@ -5,6 +5,7 @@ use super::database_url::DatabaseUrl;
 use super::error::{SettingsError, near};
 use super::lane_settings::LaneSettings;
 use super::layers::{Layers, Sources};
+use super::plan_settings::PlanSettings;
 use super::values::written;
 use crate::domain::{AccountLabel, Lane, Region};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,8 @@ pub struct Settings {
     pub database: DatabaseUrl,
     /// What is set for all lanes.
     pub every_lane: LaneSettings,
+    /// What a plan reckons with.
+    pub plan: PlanSettings,
     accounts: BTreeMap<AccountLabel, Account>,
     lanes: BTreeMap<Lane, LaneSettings>,
 }
@@ -31,6 +34,7 @@ impl Settings {
         let every_lane = raw.every_lane();
         check_lane(&layers, &[], &every_lane)?;
         let mut settings = Self::built_in(DatabaseUrl::at(""));
+        settings.plan = raw.plan();
         settings.accounts = accounts(&layers, raw.accounts)?;
         for (key, set) in raw.lanes {
             let path = ["lanes".to_owned(), key];
@@ -50,7 +54,13 @@ impl Settings {
     #[must_use]
     pub fn built_in(database: DatabaseUrl) -> Self {
         let accounts = BTreeMap::from([(AccountLabel::unnamed(), Account::default())]);
-        Self { database, every_lane: LaneSettings::default(), accounts, lanes: BTreeMap::new() }
+        Self {
+            database,
+            every_lane: LaneSettings::default(),
+            plan: PlanSettings::default(),
+            accounts,
+            lanes: BTreeMap::new(),
+        }
     }
 
     /// What is set for a lane.

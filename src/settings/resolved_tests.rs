@@ -65,7 +65,7 @@ fn the_shipped_file_has_every_setting_in_its_place() {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = format!("{name}.");
         } else if let Some((key, _)) = line.trim_start_matches('#').split_once(" = ")
-            && (!line.starts_with('#') || key == "database")
+            && (!line.starts_with('#') || ["database", "price_per_gb_month", "currency"].contains(&key))
         {
             seen.push(format!("{section}{key}"));
         }
@@ -249,6 +249,19 @@ fn a_value_of_another_kind_is_named() {
 }
 
 #[test]
+fn a_price_is_set_or_there_is_none() {
+    assert_eq!(load("").plan, super::super::PlanSettings::default());
+    let set = with_env(
+        "[plan]\ncurrency = 'EUR'",
+        &[("SNAPFERRY_PLAN__PRICE_PER_GB_MONTH", "0.053"), ("SNAPFERRY_PLAN__CURRENCY", "USD")],
+    );
+    let plan = set.expect("settings").plan;
+    assert_eq!((plan.price_per_gb_month, plan.currency.as_deref()), (Some(0.053), Some("USD")));
+    assert!(refuse("plan.price_per_gb_month = 'cheap'").contains("the price of a GB for a month"));
+    assert!(refuse("plan.currency = 'US dollars'").contains("is no currency"));
+}
+
+#[test]
 fn a_value_out_of_range_is_named_with_the_range() {
     let numbers = [
         ("export.rate", "1000", "0"),
@@ -269,6 +282,7 @@ fn a_value_out_of_range_is_named_with_the_range() {
         ("reconcile.settle", "'7d'", "'8d'"),
         ("reconcile.looks", "100", "101"),
         ("lane.probe", "'24h'", "'1y'"),
+        ("plan.price_per_gb_month", "0.05", "0"),
     ];
     for (key, good, bad) in numbers {
         load(&format!("{key} = {good}"));

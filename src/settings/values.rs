@@ -8,6 +8,10 @@ use std::time::Duration;
 #[derive(Clone, Copy)]
 pub(super) struct Rate(f64);
 
+/// What a GB costs a month: more than 0, at most 1000, in any currency.
+#[derive(Clone, Copy)]
+pub(super) struct Price(f64);
+
 /// A whole number from `LO` to `HI`.
 #[derive(Clone, Copy)]
 pub(super) struct Whole<const LO: u32, const HI: u32>(u32);
@@ -15,6 +19,12 @@ pub(super) struct Whole<const LO: u32, const HI: u32>(u32);
 /// A span of time from `LO` to `HI` milliseconds.
 #[derive(Clone, Copy)]
 pub(super) struct Span<const LO: u64, const HI: u64>(Duration);
+
+impl From<Price> for f64 {
+    fn from(price: Price) -> Self {
+        price.0
+    }
+}
 
 impl From<Rate> for f64 {
     fn from(rate: Rate) -> Self {
@@ -136,6 +146,40 @@ impl<const LO: u64, const HI: u64> Visitor<'_> for SpanVisitor<LO, HI> {
 impl<'de> Deserialize<'de> for Rate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(RateVisitor)
+    }
+}
+
+struct PriceVisitor;
+
+impl Visitor<'_> for PriceVisitor {
+    type Value = Price;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the price of a GB for a month: a number above 0, at most 1000")
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Price, E> {
+        if number > 0.0 && number <= 1000.0 {
+            Ok(Price(number))
+        } else {
+            Err(E::custom(format!("{number} is out of range: above 0, at most 1000 for a GB and a month")))
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "what is too big for an f64's digits is out of range anyway")]
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Price, E> {
+        self.visit_f64(number as f64)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "what is too big for an f64's digits is out of range anyway")]
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Price, E> {
+        self.visit_f64(number as f64)
+    }
+}
+
+impl<'de> Deserialize<'de> for Price {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PriceVisitor)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::config::LaneAddress;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The snapshots there are at the start.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,6 +46,18 @@ pub struct FleetEntry {
     /// Its size in GB; 20 where nothing is said.
     #[serde(default = "default_size")]
     pub size_gb: u32,
+    /// The size of each attached disk in GB; 8 where nothing is said.
+    #[serde(default = "default_disk_size")]
+    pub disk_gb: u32,
+    /// The instance or disk that it was made of; one of its own where nothing is said.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// How much older than its lane it is; an hour or a little less where nothing is said.
+    #[serde(default, with = "age")]
+    pub age: Option<Duration>,
+    /// Its tags, key and value; a key without a value has an empty one.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// What a snapshot is a snapshot of.
@@ -72,7 +86,9 @@ pub enum SnapshotState {
 
 /// A fleet's CSV could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("a fleet's CSV has the columns name, account, region, kind, state, disks, size_gb")]
+#[error(
+    "a fleet's CSV has the columns name, account, region, kind, state, disks, size_gb, disk_gb, source, age and tags"
+)]
 pub struct BadFleet(#[from] csv::Error);
 
 /// A row of the CSV: each cell but the name may be empty.
@@ -92,10 +108,50 @@ struct Row {
     disks: Option<u32>,
     #[serde(default)]
     size_gb: Option<u32>,
+    #[serde(default)]
+    disk_gb: Option<u32>,
+    #[serde(default)]
+    source: Option<String>,
+    #[serde(default, with = "age")]
+    age: Option<Duration>,
+    #[serde(default)]
+    tags: Option<String>,
 }
 
 fn default_size() -> u32 {
     20
+}
+
+fn default_disk_size() -> u32 {
+    8
+}
+
+/// `env=prod;keep`: the pairs of a cell.
+fn pairs(cell: &str) -> BTreeMap<String, String> {
+    let pair = |text: &str| {
+        let (key, value) = text.split_once('=').unwrap_or((text, ""));
+        (key.trim().to_owned(), value.trim().to_owned())
+    };
+    cell.split(';').filter(|text| !text.trim().is_empty()).map(pair).collect()
+}
+
+/// An age as people write it: `30d`.
+mod age {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::time::Duration;
+
+    #[expect(clippy::ref_option, reason = "the form that serde calls")]
+    pub(super) fn serialize<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match age {
+            Some(age) => serializer.collect_str(&humantime::format_duration(*age)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty());
+        text.map(|text| humantime::parse_duration(&text).map_err(serde::de::Error::custom)).transpose()
+    }
 }
 
 impl Default for Fleet {
@@ -116,6 +172,10 @@ impl FleetEntry {
             state: SnapshotState::Available,
             disks: 0,
             size_gb: default_size(),
+            disk_gb: default_disk_size(),
+            source: None,
+            age: None,
+            tags: BTreeMap::new(),
         }
     }
 
@@ -126,8 +186,8 @@ impl FleetEntry {
 }
 
 impl Fleet {
-    /// Reads a CSV with a header: `name`, and if wanted `account`, `region`, `kind`, `state`, `disks`, `size_gb`;
-    /// an empty cell stands for the default.
+    /// Reads a CSV with a header: `name`, and if wanted `account`, `region`, `kind`, `state`, `disks`, `size_gb`,
+    /// `disk_gb`, `source`, `age` (`30d`) and `tags` (`env=prod;keep`); an empty cell stands for the default.
     ///
     /// # Errors
     /// [`BadFleet`] with the line, for an unknown column, a missing name or a cell of another form.
@@ -141,6 +201,10 @@ impl Fleet {
             state: row.state.unwrap_or_default(),
             disks: row.disks.unwrap_or_default(),
             size_gb: row.size_gb.unwrap_or_else(default_size),
+            disk_gb: row.disk_gb.unwrap_or_else(default_disk_size),
+            source: row.source,
+            age: row.age,
+            tags: row.tags.as_deref().map(pairs).unwrap_or_default(),
         };
         let entries: Result<Vec<_>, csv::Error> = reader.deserialize().map(|row| row.map(entry)).collect();
         Ok(Self::Listed(entries?))
@@ -171,7 +235,8 @@ fn generated(number: usize) -> FleetEntry {
         n if n % 7 == 0 => (SnapshotKind::Instance, 1),
         _ => (SnapshotKind::Instance, 0),
     };
-    FleetEntry { kind, disks, size_gb, ..FleetEntry::named(&format!("snap-{number:05}")) }
+    let tags = BTreeMap::from([("fleet".to_owned(), "generated".to_owned())]);
+    FleetEntry { kind, disks, size_gb, tags, ..FleetEntry::named(&format!("snap-{number:05}")) }
 }
 
 #[cfg(test)]
@@ -188,6 +253,19 @@ mod tests {
         let both = [("web-1".to_owned(), SnapshotKind::Instance), ("data".to_owned(), SnapshotKind::Disk)];
         assert_eq!(names("us-east-1"), both[..1]);
         assert_eq!(names("eu-west-1"), both);
+    }
+
+    #[test]
+    fn a_csv_says_what_each_snapshot_was_made_of_and_when() {
+        let text = "name,disks,disk_gb,source,age,tags\nweb-1,2,64,web,30d,env=prod;keep\nweb-2,,,,,\n";
+        let Fleet::Listed(entries) = Fleet::read_csv(text.as_bytes()).expect("a fleet") else { panic!("a list") };
+        let first = &entries[0];
+        assert_eq!((first.disks, first.disk_gb, first.source.as_deref()), (2, 64, Some("web")));
+        assert_eq!(first.age, Some(Duration::from_hours(30 * 24)));
+        let tags = [("env", "prod"), ("keep", "")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(first.tags, BTreeMap::from(tags));
+        assert_eq!(entries[1], FleetEntry::named("web-2"));
+        assert!(Fleet::read_csv("name,age\nweb-1,old\n".as_bytes()).is_err());
     }
 
     #[test]

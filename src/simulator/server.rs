@@ -20,7 +20,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -44,6 +45,10 @@ pub struct Handle {
 
 struct Shared {
     world: Mutex<World>,
+    /// How many calls have arrived, for whoever waits for one.
+    arrived: watch::Sender<usize>,
+    /// How many connections are open.
+    open: watch::Sender<usize>,
     clock: SharedClock,
     began: Duration,
 }
@@ -62,7 +67,9 @@ impl Simulator {
     pub fn start(config: SimulatorConfig, listener: TcpListener, clock: SharedClock) -> io::Result<Handle> {
         let address = listener.local_addr()?;
         let began = clock.elapsed();
-        let shared = Arc::new(Shared { world: Mutex::new(World::new(config)), clock, began });
+        let world = Mutex::new(World::new(config));
+        let (arrived, open) = (watch::Sender::new(0), watch::Sender::new(0));
+        let shared = Arc::new(Shared { world, arrived, open, clock, began });
         let (running, stopped) = watch::channel(());
         let accepting = Mutex::new(Some(tokio::spawn(accept(listener, Arc::clone(&shared), stopped))));
         Ok(Handle { shared, address, running, accepting })
@@ -92,6 +99,33 @@ impl Handle {
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.shared.world().calls.clone()
+    }
+
+    /// The calls that have arrived after the first `place` of them.
+    #[must_use]
+    pub fn calls_from(&self, place: usize) -> Vec<Call> {
+        self.shared.world().calls.get(place..).unwrap_or_default().to_vec()
+    }
+
+    /// How many calls have arrived; it can be waited upon.
+    #[must_use]
+    pub fn arrived(&self) -> watch::Receiver<usize> {
+        self.shared.arrived.subscribe()
+    }
+
+    /// Waits until all that was sent by clients that are gone has arrived, and nobody is connected any more.
+    ///
+    /// # Errors
+    /// When the simulator does not listen any more.
+    pub async fn quiet(&self) -> io::Result<()> {
+        // Connections are taken in their order: once this one is answered, those before it have been taken.
+        let mut last = TcpStream::connect(self.address).await?;
+        last.write_all(b"GET /_quiet HTTP/1.0\r\n\r\n").await?;
+        last.read_to_end(&mut Vec::new()).await?;
+        drop(last);
+        // An error would be the end of the simulator, which this handle keeps alive.
+        let _ = self.shared.open.subscribe().wait_for(|open| *open == 0).await;
+        Ok(())
     }
 
     /// Replaces what goes wrong.
@@ -141,6 +175,15 @@ impl Shared {
     }
 }
 
+/// A connection that is open; it counts until it goes.
+struct Closing(Arc<Shared>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.open.send_modify(|open| *open = open.saturating_sub(1));
+    }
+}
+
 async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
@@ -157,7 +200,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::
         // An answer that waits for more to send would only be late.
         let _ = stream.set_nodelay(true);
         let shared = Arc::clone(&shared);
+        shared.open.send_modify(|open| *open += 1);
         connections.spawn(async move {
+            let _closing = Closing(Arc::clone(&shared));
             let service = service_fn(|request| serve(&shared, request));
             // A connection's error is a fault on purpose, or a client that left.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
@@ -180,7 +225,9 @@ async fn serve(shared: &Shared, request: Request<RequestBody>) -> Result<Respons
         let incoming = Incoming { operation: wire::operation(&head.headers), address, body };
         // Read under the lock, so that time never goes back from one call to the next.
         let now = shared.now();
-        (world.serve(incoming, now), world.config.error_header)
+        let outcome = world.serve(incoming, now);
+        shared.arrived.send_replace(world.calls.len());
+        (outcome, world.config.error_header)
     };
     if !outcome.delay.is_zero() {
         shared.clock.sleep(outcome.delay).await;

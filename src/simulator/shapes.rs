@@ -109,7 +109,7 @@ pub(super) struct DestinationShape<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TagShape<'a> {
-    pub(super) key: &'static str,
+    pub(super) key: &'a str,
     pub(super) value: &'a str,
 }
 
@@ -138,7 +138,7 @@ pub(super) struct SnapshotShape<'a> {
     pub(super) created_at: Epoch,
     pub(super) location: Location<'a>,
     pub(super) resource_type: &'static str,
-    pub(super) tags: [TagShape<'a>; 1],
+    pub(super) tags: Vec<TagShape<'a>>,
     pub(super) state: &'static str,
     pub(super) progress: &'static str,
     pub(super) size_in_gb: u32,

@@ -7,6 +7,7 @@ use super::shapes::{
     AttachedDiskShape, DiskInfoShape, Epoch, FromDiskShape, InstanceInfoShape, Location, SnapshotShape, SourceShape,
     TagShape,
 };
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const BLUEPRINT: &str = "ubuntu_24_04";
@@ -25,6 +26,8 @@ pub(super) struct Snapshot {
     pub(super) gone: bool,
     state: SnapshotState,
     size_gb: u32,
+    disk_gb: u32,
+    tags: BTreeMap<String, String>,
     from_name: String,
     from_auto: bool,
     created_ms: i64,
@@ -62,11 +65,18 @@ impl Snapshot {
             gone: false,
             state: entry.state,
             size_gb: entry.size_gb,
-            from_name: format!("{source}-of-{}", entry.name),
+            disk_gb: entry.disk_gb,
+            tags: entry.tags,
+            from_name: entry.source.unwrap_or_else(|| format!("{source}-of-{}", entry.name)),
             from_auto: nth % 9 == 8,
             // Each a little younger than the one before, so that an order by age is the order of the fleet.
-            created_ms: wall_ms - AGE_MS - i64::from(rng.u16(..1000))
-                + i64::try_from(nth).unwrap_or(i64::MAX).min(AGE_MS / 2),
+            created_ms: match entry.age {
+                Some(age) => wall_ms - i64::try_from(age.as_millis()).unwrap_or(i64::MAX).min(wall_ms),
+                None => {
+                    wall_ms - AGE_MS - i64::from(rng.u16(..1000))
+                        + i64::try_from(nth).unwrap_or(i64::MAX).min(AGE_MS / 2)
+                }
+            },
             pending_until,
             support_code: format!("{:012}/{}", rng.u64(..1_000_000_000_000), entry.name),
             name: entry.name,
@@ -109,7 +119,7 @@ impl Snapshot {
             created_at: Epoch(self.created_ms),
             location: Location::of(lane),
             resource_type: self.resource_type(),
-            tags: [TagShape { key: "source", value: &self.from_name }],
+            tags: self.tags.iter().map(|(key, value)| TagShape { key, value }).collect(),
             state,
             progress,
             size_in_gb: self.size_gb,
@@ -152,7 +162,7 @@ impl Snapshot {
     fn disk(&self, disk: u32) -> FromDiskShape {
         let (name, path, size_in_gb) = match disk {
             0 => (format!("{}-system", self.from_name), SYSTEM_DISK_PATH.to_owned(), self.size_gb),
-            disk => (self.disk_name(disk), disk_path(disk), 8),
+            disk => (self.disk_name(disk), disk_path(disk), self.disk_gb),
         };
         FromDiskShape { name, path, size_in_gb, is_system_disk: disk == 0 }
     }
@@ -166,7 +176,7 @@ impl Snapshot {
             location: Location::of(lane),
             resource_type: "Disk",
             path: disk_path(disk),
-            size_in_gb: 8,
+            size_in_gb: self.disk_gb,
             is_system_disk: false,
             is_attached: true,
             state: "in-use",

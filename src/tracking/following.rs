@@ -2,8 +2,8 @@
 
 use super::plan::record_in_sight;
 use super::reading::{Reading, Unread};
-use super::tracker::{Met, Rounds, Tracker};
-use crate::domain::{JobId, JobState, OperationId, SnapshotName, Timestamp};
+use super::tracker::{Begun, Met, Rounds, Tracker};
+use crate::domain::{JobId, JobState, OperationId, SnapshotName};
 use crate::queue::{Followed, QueueError};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -13,8 +13,8 @@ const BEAR: u32 = 3;
 
 impl Tracker {
     /// Reads what concerns unknown attempts and counts the looks that showed nothing.
-    pub(super) async fn look_at(&self, unknown: &[JobId], began: Timestamp, rounds: &mut Rounds) -> Result<(), Unread> {
-        let elapsed = self.clock.elapsed();
+    pub(super) async fn look_at(&self, unknown: &[JobId], reading: Begun, rounds: &mut Rounds) -> Result<(), Unread> {
+        let began = reading.at;
         let jobs = self.queue.followed(unknown).await?;
         let mut unread = HashSet::new();
         let mut in_a_row = 0;
@@ -32,14 +32,16 @@ impl Tracker {
         for job in jobs.iter().filter(|job| !moved.contains(&job.job)) {
             let meant = job.attempts.last().map_or(job.since, |attempt| attempt.intended_at);
             let opens = meant.after(self.settings.attempt_timeout);
-            let met = rounds.met.entry((job.job, job.attempt)).or_insert(Met { at: elapsed, looked_at: None });
-            let passed = |since: Duration, span: Duration| elapsed.saturating_sub(since) >= span;
+            let met = Met { at: self.clock.elapsed(), looked_at: None };
+            let met = rounds.met.entry((job.job, job.attempt)).or_insert(met);
+            // A look is as old as the begin of its reading: what came after that, it may have passed by.
+            let passed = |since: Duration, span: Duration| reading.elapsed.saturating_sub(since) >= span;
             // Meant by a clock that was ahead, and is set right: then the time since it was met counts.
             let open = began >= opens || passed(met.at, self.settings.attempt_timeout);
             let rested = met.looked_at.is_none_or(|at| passed(at, self.rest()));
             if open && rested && !unread.contains(&job.job) {
                 looked.push((job.job, job.attempt));
-                met.looked_at = Some(elapsed);
+                met.looked_at = Some(reading.elapsed);
                 later.push((job.job, began.after(self.between_looks())));
             } else {
                 let soon = began.after(self.settings.poll_min);
@@ -47,7 +49,7 @@ impl Tracker {
             }
         }
         let forgotten = self.longest_wait();
-        rounds.met.retain(|_, met| elapsed.saturating_sub(met.looked_at.unwrap_or(met.at)) < forgotten);
+        rounds.met.retain(|_, met| reading.elapsed.saturating_sub(met.looked_at.unwrap_or(met.at)) < forgotten);
         self.queue.count_looks(&looked, began).await?;
         let looked: Vec<JobId> = looked.into_iter().map(|(job, _)| job).collect();
         let absent = self.settle(&looked).await?;

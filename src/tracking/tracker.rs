@@ -4,7 +4,7 @@
 use super::plan::{Asked, Decision, Policy, decide};
 use super::reading::Unread;
 use crate::clock::{SharedClock, Stop, stopped};
-use crate::domain::{Event, JobId, JobState, RetryPolicy, RunId, SnapshotName, backoff};
+use crate::domain::{Event, JobId, JobState, RetryPolicy, RunId, SnapshotName, Timestamp, backoff};
 use crate::lightsail::Lightsail;
 use crate::queue::{Answer, AttemptOutcome, Entry, Followed, LaneRecord, Queue, QueueError, Transition};
 use std::collections::{BTreeSet, HashMap};
@@ -74,6 +74,13 @@ pub struct Rounds {
 pub(super) struct Met {
     pub(super) at: Duration,
     pub(super) looked_at: Option<Duration>,
+}
+
+/// When a reading began, by the time of day and by the clock that nobody sets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    pub(super) at: Timestamp,
+    pub(super) elapsed: Duration,
 }
 
 impl Tracker {
@@ -172,9 +179,10 @@ impl Tracker {
         let live = load.queued + load.exporting + load.unknown + load.submitting > 0;
         let stale = live && passed(rounds.read_at, self.settings.poll_max);
         if !exporting.is_empty() || !unknown.is_empty() || stale {
-            rounds.read_at = Some(self.clock.elapsed());
+            let begun = Begun { at: now, elapsed: self.clock.elapsed() };
+            rounds.read_at = Some(begun.elapsed);
             self.read_records().await?;
-            self.look_at(&unknown, now, rounds).await?;
+            self.look_at(&unknown, begun, rounds).await?;
             self.take_up_news().await?;
             self.poll(&exporting).await?;
             self.wake_worker.notify_one();

@@ -3,19 +3,23 @@
 // Clippy takes helpers for test code only under this.
 #![cfg(test)]
 
+mod acting;
 mod adoption;
 mod crash;
 mod enqueue;
+mod fuzz;
 mod jobs;
 mod life;
 mod outcomes;
 mod raw_server;
 mod report;
 mod rooms;
+mod selftest;
 mod show;
 mod simulator;
 mod status;
 mod stored;
+mod survey;
 mod tracker;
 mod wire;
 mod wire_chain;

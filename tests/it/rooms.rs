@@ -4,12 +4,29 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room with those that it may use. ARCHITECTURE.md has the picture.
-const ARROWS: [(&str, &[&str]); 12] = [
-    ("cli", &["daemon", "report", "intake", "settings", "simulator", "lightsail", "queue", "domain", "clock"]),
+const ARROWS: [(&str, &[&str]); 14] = [
+    (
+        "cli",
+        &[
+            "daemon",
+            "verdict",
+            "report",
+            "survey",
+            "intake",
+            "settings",
+            "simulator",
+            "lightsail",
+            "queue",
+            "domain",
+            "clock",
+        ],
+    ),
     ("daemon", &["worker", "tracking", "lightsail", "queue", "settings", "domain", "clock"]),
     ("worker", &["lightsail", "queue", "domain", "clock"]),
     ("tracking", &["lightsail", "queue", "domain", "clock"]),
-    ("report", &["queue", "domain"]),
+    ("report", &["survey", "lightsail", "queue", "domain"]),
+    ("survey", &["lightsail", "queue", "domain", "clock"]),
+    ("verdict", &["queue", "domain"]),
     ("lightsail", &["domain", "clock"]),
     ("queue", &["domain", "clock"]),
     ("intake", &["domain"]),

@@ -31,10 +31,13 @@ struct Told {
     listings: usize,
     /// Statements that somebody else writes while the snapshots are being listed.
     meanwhile: Option<&'static str>,
+    /// How long a reading of the records takes.
+    takes: Duration,
 }
 
 struct Fake {
     told: Mutex<Told>,
+    clock: Arc<ManualClock>,
     path: PathBuf,
 }
 
@@ -83,7 +86,9 @@ impl Lightsail for Fake {
     }
 
     async fn export_records(&self, _: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
-        Ok(page(self.told(|told| told.records.clone())))
+        let (records, takes) = self.told(|told| (told.records.clone(), told.takes));
+        self.clock.advance(takes);
+        Ok(page(records))
     }
 
     async fn instance_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
@@ -100,6 +105,7 @@ impl Lightsail for Fake {
             kind: SnapshotKind::Instance,
             state: SnapshotState::Available,
             attached_disks: 0,
+            attached_gb: 0,
             size_gb: None,
             created_at: None,
             source: None,
@@ -179,7 +185,7 @@ impl Scene {
         write(&path, LANE).await;
         write(&path, jobs).await;
         let clock = Arc::new(ManualClock::new(Timestamp(NOW)));
-        let fake = Arc::new(Fake { told: Mutex::new(told), path: path.clone() });
+        let fake = Arc::new(Fake { told: Mutex::new(told), clock: clock.clone(), path: path.clone() });
         let lane = queue.lane_records().await.expect("lanes").remove(0);
         let settings = TrackerSettings {
             retry: RetryPolicy { max_attempts: 5, initial: Duration::from_secs(1), max: 5 * MINUTE },
@@ -272,6 +278,21 @@ async fn an_operation_that_cannot_be_read_holds_up_no_other() {
     });
     scene.live(MINUTE).await;
     assert_eq!((scene.state(1).await.as_str(), scene.state(2).await.as_str()), ("exporting", "succeeded"));
+}
+
+#[tokio::test]
+async fn a_reading_that_began_before_the_window_opened_is_no_look() {
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    write(&scene.path, "UPDATE attempts SET intended_at = 1800000000000").await;
+    scene.round().await;
+    // It begins 20 seconds after the intent, ends 35 seconds after it, and the answer is waited for 30.
+    scene.clock.advance(Duration::from_secs(20));
+    scene.fake.told(|told| told.takes = Duration::from_secs(15));
+    scene.round().await;
+    let looks = async |scene: &Scene| scene.queue.job(JobId(1)).await.expect("read").expect("a job").attempts[0].looks;
+    assert_eq!(looks(&scene).await, 0);
+    scene.round().await;
+    assert_eq!(looks(&scene).await, 1);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! How an account is reached: credentials, endpoint, connections. The usual chain of the AWS SDK decides wherever the
 //! settings say nothing.
 
+use super::canned::{self, RawAnswer};
 use crate::domain::{BadRegion, Region};
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::identity::IdentityCache;
@@ -86,6 +87,13 @@ impl SharedHttp {
     #[must_use]
     pub fn without_proxy() -> Self {
         let direct = pool(ProxyConfig::disabled());
+        Self { by_proxy: direct.clone(), direct }
+    }
+
+    /// No connection at all: each request is answered by `answer`.
+    #[must_use]
+    pub fn answering(answer: impl Fn() -> RawAnswer + Send + Sync + 'static) -> Self {
+        let direct = canned::client(answer);
         Self { by_proxy: direct.clone(), direct }
     }
 }

@@ -9,6 +9,7 @@ use aws_sdk_lightsail::config::interceptors::{
 use aws_sdk_lightsail::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_lightsail::error::{BoxError, SdkError};
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
+use serde::de::IgnoredAny;
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,8 +30,8 @@ impl Probe {
         self.0.sent.load(Ordering::Acquire)
     }
 
-    /// Whether the answer was a JSON object. The SDK takes an empty body for an empty answer, which would make a
-    /// broken listing prove that something is absent.
+    /// Whether the answer was a JSON object. The SDK takes an empty body for an empty answer, and passes over what is no
+    /// JSON in members that it does not know; a broken listing must not prove that something is absent.
     pub(super) fn saw_an_object(&self) -> bool {
         self.0.object.load(Ordering::Acquire)
     }
@@ -59,9 +60,14 @@ impl Intercept for Probe {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let body = context.response().body().bytes().unwrap_or_default();
-        self.0.object.store(body.trim_ascii_start().starts_with(b"{"), Ordering::Release);
+        self.0.object.store(is_object(body), Ordering::Release);
         Ok(())
     }
+}
+
+fn is_object(body: &[u8]) -> bool {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    text.trim_ascii_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 /// The error of an answer that the SDK took for a success and that was none.

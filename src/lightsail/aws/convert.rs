@@ -72,14 +72,18 @@ fn destination(from: types::DestinationInfo) -> Option<Destination> {
 
 /// A snapshot without a name cannot be exported, and is left out.
 pub(super) fn instance_snapshot(from: types::InstanceSnapshot) -> Option<Snapshot> {
-    let attached = from.from_attached_disks.iter().flatten().filter(|disk| disk.is_system_disk != Some(true)).count();
+    let attached = || from.from_attached_disks.iter().flatten().filter(|disk| disk.is_system_disk != Some(true));
+    let attached_disks = u32::try_from(attached().count()).unwrap_or(u32::MAX);
+    let sizes = attached().filter_map(|disk| disk.size_in_gb).filter_map(|size| u32::try_from(size).ok());
+    let attached_gb = sizes.fold(0, u32::saturating_add);
     let account = from.arn.as_deref().and_then(AccountNumber::of_arn);
     Some(Snapshot {
         name: from.name?,
         arn: from.arn.map(SnapshotArn::new),
         kind: SnapshotKind::Instance,
         state: snapshot_state(from.state.as_ref().map_or("", types::InstanceSnapshotState::as_str)),
-        attached_disks: u32::try_from(attached).unwrap_or(u32::MAX),
+        attached_disks,
+        attached_gb,
         size_gb: from.size_in_gb.and_then(|size| u32::try_from(size).ok()),
         created_at: from.created_at.as_ref().and_then(timestamp),
         source: from.from_instance_name,
@@ -98,6 +102,7 @@ pub(super) fn disk_snapshot(from: types::DiskSnapshot) -> Option<Snapshot> {
         kind: SnapshotKind::Disk,
         state: snapshot_state(from.state.as_ref().map_or("", types::DiskSnapshotState::as_str)),
         attached_disks: 0,
+        attached_gb: 0,
         size_gb: from.size_in_gb.and_then(|size| u32::try_from(size).ok()),
         created_at: from.created_at.as_ref().and_then(timestamp),
         // A snapshot of a system disk names its instance instead.

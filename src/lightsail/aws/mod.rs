@@ -5,9 +5,11 @@
 
 mod access;
 mod call;
+mod canned;
 mod convert;
 
 pub use access::{AccountAccess, CredentialSource, SharedHttp, usual_region};
+pub use canned::RawAnswer;
 
 use super::{Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, Snapshot};
 use crate::domain::{OperationId, Region, SnapshotName};

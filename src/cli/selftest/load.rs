@@ -1,0 +1,128 @@
+//! Work for the daemons: files of snapshots, enqueued by child processes, some of which are killed over it.
+
+use super::faults::REGIONS;
+use super::round::Round;
+use crate::domain::{AccountLabel, BatchName, Lane, Region, SnapshotName};
+use crate::queue::BatchStage;
+use crate::simulator::{FleetEntry, SnapshotChange, SnapshotKind};
+use crate::verdict::Subject;
+use anyhow::Context as _;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+
+/// New snapshots in a file, and rows that name an earlier one again.
+const NEW: usize = 48;
+const AGAIN: usize = 12;
+
+/// Rows of a file whose enqueue is to be killed: more than two of the pieces in which a file is loaded.
+const LONG: usize = 2500;
+
+/// Between a moment that was waited for and the kill.
+pub(super) const HESITATION_MS: u64 = 8;
+
+/// Starts of an enqueue before it counts as one that cannot be done.
+const STARTS: u32 = 20;
+
+/// A file that was enqueued.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) name: BatchName,
+    pub(super) file: Vec<Subject>,
+}
+
+impl Round {
+    /// Enqueues a file, with some kills on the way, until its batch is there; how many kills it took.
+    pub(super) async fn bring_in(&mut self, kills: u32) -> anyhow::Result<u32> {
+        let name = BatchName::parse(&format!("batch-{}", self.loaded.len() + 1)).context("a batch's name")?;
+        let file = self.file(kills > 0)?;
+        let rows: Vec<String> =
+            file.iter().map(|subject| format!("{},{}\n", subject.name, subject.lane.region.as_str())).collect();
+        let mut killed = 0;
+        let mut starts = 0;
+        while !self.is_whole(&name).await? {
+            starts += 1;
+            if starts > STARTS {
+                self.astray.push(format!("batch {name}: {STARTS} enqueues have ended, and it is not there"));
+                break;
+            }
+            if self.enqueue(&name, &rows, killed < kills).await? {
+                killed += 1;
+            }
+        }
+        self.loaded.push(Loaded { name, file });
+        Ok(killed)
+    }
+
+    /// One start of an enqueue; whether it was killed.
+    async fn enqueue(&mut self, name: &BatchName, rows: &[String], kill: bool) -> anyhow::Result<bool> {
+        let mut child = self.program.start(&["enqueue", "-", "--batch", name.as_str()])?;
+        let mut pipe = child.stdin.take().context("no pipe to the enqueue")?;
+        let until = if kill { self.rng.usize(..=rows.len()) } else { rows.len() };
+        let text = format!("snapshot_name,region\n{}", rows.get(..until).unwrap_or_default().concat());
+        // One that ends early says why by its status.
+        let _ = pipe.write_all(text.as_bytes()).await;
+        if until == rows.len() {
+            drop(pipe);
+        } else {
+            // The rest will never come, and an end of the file here would make it a shorter file.
+            let _ = pipe.flush().await;
+            tokio::time::sleep(Duration::from_millis(self.rng.u64(..HESITATION_MS))).await;
+            child.kill().await.context("cannot kill an enqueue")?;
+            return Ok(true);
+        }
+        if kill {
+            tokio::time::sleep(Duration::from_millis(self.rng.u64(..HESITATION_MS * 8))).await;
+            if child.try_wait().context("an enqueue's status")?.is_none() {
+                child.kill().await.context("cannot kill an enqueue")?;
+                return Ok(true);
+            }
+        }
+        let status = child.wait().await.context("an enqueue's status")?;
+        if !status.success() {
+            self.astray.push(format!("batch {name}: an enqueue that nobody killed ended with {status}"));
+        }
+        Ok(false)
+    }
+
+    async fn is_whole(&self, name: &BatchName) -> anyhow::Result<bool> {
+        let batch = self.queue.batch(name).await?;
+        Ok(batch.is_some_and(|batch| batch.stage == BatchStage::Sealed))
+    }
+
+    /// The rows of a file: new snapshots, and some that are live, or exported, or in the file already.
+    fn file(&mut self, long: bool) -> anyhow::Result<Vec<Subject>> {
+        let mut file = Vec::new();
+        for _ in 0..NEW {
+            file.push(self.new_snapshot()?);
+        }
+        for _ in 0..AGAIN {
+            let known = self.rng.usize(..self.known.len());
+            file.extend(self.known.get(known).cloned());
+        }
+        while long && file.len() < LONG {
+            let other = self.rng.usize(..file.len());
+            file.extend(file.get(other).cloned());
+        }
+        self.rng.shuffle(&mut file);
+        Ok(file)
+    }
+
+    fn new_snapshot(&mut self) -> anyhow::Result<Subject> {
+        let number = self.known.len();
+        let region = REGIONS.get(number % REGIONS.len()).copied().unwrap_or_default();
+        let region = Region::parse(region).context("a Region of the self-test")?;
+        let name = SnapshotName::parse(&format!("snap-{number:05}")).context("a name of the self-test")?;
+        let kind = if number % 5 == 4 { SnapshotKind::Disk } else { SnapshotKind::Instance };
+        self.simulator
+            .change_snapshot(SnapshotChange::Add(FleetEntry {
+                region: Some(region.as_str().to_owned()),
+                kind,
+                disks: u32::from(kind == SnapshotKind::Instance && number % 7 == 3),
+                ..FleetEntry::named(name.as_str())
+            }))
+            .context("a snapshot of the self-test")?;
+        let subject = Subject { lane: Lane { account: AccountLabel::unnamed(), region }, name };
+        self.known.push(subject.clone());
+        Ok(subject)
+    }
+}

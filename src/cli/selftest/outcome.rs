@@ -1,0 +1,135 @@
+//! What came of a self-test, for people and as JSON.
+
+use crate::verdict::{Count, Evidence, Verdict};
+use serde::Serialize;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Broken places that are shown of each promise.
+const SHOWN: usize = 5;
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) verdict: Verdict,
+    pub(super) rounds: u32,
+    pub(super) took: Duration,
+    /// Where what it left is kept.
+    pub(super) kept: Option<PathBuf>,
+    seed: u64,
+    daemons_killed: u32,
+    enqueues_killed: u32,
+    jobs: u64,
+    calls: u64,
+    exports: u64,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    holds: bool,
+    seed: u64,
+    seconds: u64,
+    rounds: u32,
+    daemons_killed: u32,
+    enqueues_killed: u32,
+    jobs: u64,
+    calls: u64,
+    exports: u64,
+    promises: Vec<ToldPromise<'a>>,
+    kept: Option<&'a PathBuf>,
+}
+
+#[derive(Serialize)]
+struct ToldPromise<'a> {
+    number: u8,
+    promise: &'static str,
+    holds: bool,
+    counts: &'a [Count],
+    broken: &'a [String],
+}
+
+impl Outcome {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            verdict: Verdict::default(),
+            rounds: 0,
+            took: Duration::ZERO,
+            kept: None,
+            seed,
+            daemons_killed: 0,
+            enqueues_killed: 0,
+            jobs: 0,
+            calls: 0,
+            exports: 0,
+        }
+    }
+
+    pub(super) fn crashes(&self) -> u32 {
+        self.daemons_killed + self.enqueues_killed
+    }
+
+    /// Judges a round.
+    pub(super) fn take(&mut self, evidence: &Evidence, enqueues_killed: u32) {
+        self.rounds += 1;
+        let crashes = evidence.lives.iter().filter(|life| life.crashed).count();
+        self.daemons_killed += u32::try_from(crashes).unwrap_or(u32::MAX);
+        self.enqueues_killed += enqueues_killed;
+        self.jobs += evidence.jobs.len() as u64;
+        self.calls += evidence.calls.len() as u64;
+        self.exports += evidence.made.values().map(|made| made.exports).sum::<u64>();
+        self.verdict.add(Verdict::of(evidence));
+    }
+
+    pub(super) fn write_text(&self, out: &mut impl Write) -> std::io::Result<()> {
+        writeln!(
+            out,
+            "{} crashes ({} of the daemon, {} of enqueue), {} jobs, {} calls, {} exports, in {}; seed {}\n",
+            self.crashes(),
+            self.daemons_killed,
+            self.enqueues_killed,
+            self.jobs,
+            self.calls,
+            self.exports,
+            humantime::format_duration(Duration::from_secs(self.took.as_secs())),
+            self.seed
+        )?;
+        for (promise, finding) in self.verdict.findings() {
+            let word = if finding.broken.is_empty() { "holds" } else { "BROKEN" };
+            writeln!(out, "{} {:<34} {word:<7} {}", promise.number(), promise.words(), finding.checked())?;
+            for broken in finding.broken.iter().take(SHOWN) {
+                writeln!(out, "    {broken}")?;
+            }
+            if finding.broken.len() > SHOWN {
+                writeln!(out, "    and {} more", finding.broken.len() - SHOWN)?;
+            }
+        }
+        let words = if self.verdict.holds() { "every promise holds" } else { "NOT every promise holds" };
+        writeln!(out, "\n{words}")
+    }
+
+    pub(super) fn write_json(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let promises = self.verdict.findings().map(|(promise, finding)| ToldPromise {
+            number: promise.number(),
+            promise: promise.words(),
+            holds: finding.broken.is_empty(),
+            counts: &finding.counts,
+            broken: &finding.broken,
+        });
+        let told = Told {
+            holds: self.verdict.holds(),
+            seed: self.seed,
+            seconds: self.took.as_secs(),
+            rounds: self.rounds,
+            daemons_killed: self.daemons_killed,
+            enqueues_killed: self.enqueues_killed,
+            jobs: self.jobs,
+            calls: self.calls,
+            exports: self.exports,
+            promises: promises.collect(),
+            kept: self.kept.as_ref(),
+        };
+        serde_json::to_writer_pretty(&mut *out, &told)?;
+        writeln!(out)
+    }
+}

@@ -1,0 +1,192 @@
+//! One database from its making to its last job: daemons that are killed in the middle of their work, one that drains, and
+//! then the evidence.
+
+use super::faults::{self, EXPORT_TAKES, LIMITS, SETTLING};
+use super::load::{HESITATION_MS, Loaded};
+use super::program::Program;
+use super::progress::Progress;
+use crate::clock::SharedClock;
+use crate::queue::Queue;
+use crate::simulator::{Fleet, Handle, Simulator, SimulatorConfig, Spread};
+use crate::verdict::{Evidence, Life, Subject};
+use anyhow::Context as _;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::Duration;
+use tokio::process::Child;
+
+/// The calls, of whatever kind, that a daemon makes before it is killed; each sixth one lives longer.
+const SHORT_LIFE: std::ops::Range<usize> = 1..70;
+const LONG_LIFE: std::ops::Range<usize> = 70..220;
+
+/// Jobs that are there when a life begins, beside one for each call of it: no daemon is killed over nothing.
+const WORK: u64 = 40;
+
+/// The longest that a life may last, however few calls there were.
+const LIFETIME: Duration = Duration::from_secs(30);
+
+/// The longest that the last drain may take.
+const DRAIN: Duration = Duration::from_mins(10);
+
+/// A round under way.
+pub(super) struct Round {
+    pub(super) folder: PathBuf,
+    pub(super) simulator: Handle,
+    pub(super) queue: Queue,
+    pub(super) program: Program,
+    pub(super) rng: fastrand::Rng,
+    /// The snapshots that there are, in the order of their making.
+    pub(super) known: Vec<Subject>,
+    pub(super) loaded: Vec<Loaded>,
+    pub(super) lives: Vec<Life>,
+    pub(super) astray: Vec<String>,
+    enqueues_killed: u32,
+}
+
+impl Round {
+    pub(super) async fn begin(folder: PathBuf, seed: u64, clock: SharedClock) -> anyhow::Result<Self> {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let config = SimulatorConfig {
+            seed: rng.u64(..),
+            fleet: Fleet::Listed(Vec::new()),
+            operation_time: EXPORT_TAKES.parse::<Spread>().context("the self-test's durations")?,
+            faults: faults::faults()?,
+            ..SimulatorConfig::default()
+        };
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("cannot listen on 127.0.0.1")?;
+        let simulator = Simulator::start(config, listener, clock).context("cannot start the simulator")?;
+        let database = folder.join("selftest.db");
+        let program = Program::new(&folder, &database, simulator.endpoint())?;
+        let queue = Queue::open(&database).await?;
+        Ok(Self {
+            folder,
+            simulator,
+            queue,
+            program,
+            rng,
+            known: Vec::new(),
+            loaded: Vec::new(),
+            lives: Vec::new(),
+            astray: Vec::new(),
+            enqueues_killed: 0,
+        })
+    }
+
+    pub(super) fn enqueues_killed(&self) -> u32 {
+        self.enqueues_killed
+    }
+
+    /// Kills `wanted` times, or until something has gone astray.
+    pub(super) async fn live(&mut self, wanted: u32, progress: &Progress) -> anyhow::Result<()> {
+        let mut crashes = 0;
+        while crashes < wanted && self.astray.is_empty() {
+            let calls = if self.rng.u8(..6) == 0 { LONG_LIFE } else { SHORT_LIFE };
+            let calls = self.rng.usize(calls);
+            // Rows come in before a daemon starts, or while it runs.
+            let before = self.rng.bool();
+            let left = wanted.saturating_sub(crashes);
+            if before {
+                crashes += self.top_up(calls, left).await?;
+            }
+            let from = *self.simulator.arrived().borrow();
+            let child = self.program.start(&["daemon", "--end-with-stdin"])?;
+            if !before {
+                crashes += self.top_up(calls, left).await?;
+            }
+            if crashes < wanted {
+                crashes += 1;
+                self.let_live(child, calls).await?;
+            } else {
+                self.let_live(child, 1).await?;
+            }
+            self.note_life(from, true).await?;
+            progress.note(crashes, self.simulator.ledger().exports, *self.simulator.arrived().borrow());
+        }
+        Ok(())
+    }
+
+    /// Sees to it that there is work for a life of so many calls; the kills that this took, at most `kills`.
+    async fn top_up(&mut self, calls: usize, kills: u32) -> anyhow::Result<u32> {
+        let wanted = WORK + calls as u64;
+        let mut killed = 0;
+        while self.queue.unfinished(None).await? < wanted && self.astray.is_empty() {
+            // The last kill is a daemon's.
+            let kill = u32::from(self.rng.u8(..4) == 0 && killed + 1 < kills);
+            killed += self.bring_in(kill).await?;
+        }
+        self.enqueues_killed += killed;
+        Ok(killed)
+    }
+
+    /// Lets a daemon make so many calls more, then kills it.
+    async fn let_live(&mut self, mut child: Child, calls: usize) -> anyhow::Result<()> {
+        // Held until the end: its end would be the daemon's.
+        let _pipe = child.stdin.take();
+        let mut arrived = self.simulator.arrived();
+        let until = arrived.borrow().saturating_add(calls);
+        let hesitation = Duration::from_millis(self.rng.u64(..HESITATION_MS));
+        let moment = async {
+            // An error would be the end of the simulator, which this round keeps alive.
+            let _ = arrived.wait_for(|calls| *calls >= until).await;
+            tokio::time::sleep(hesitation).await;
+        };
+        tokio::select! {
+            ended = child.wait() => {
+                let status = ended.context("a daemon's status")?;
+                self.astray.push(format!("a daemon that nobody killed ended with {status}"));
+            }
+            _ = tokio::time::timeout(LIFETIME, moment) => child.kill().await.context("cannot kill a daemon")?,
+        }
+        Ok(())
+    }
+
+    async fn note_life(&mut self, from: usize, crashed: bool) -> anyhow::Result<()> {
+        self.simulator.quiet().await.context("the simulator does not answer")?;
+        let life = self.census(from, crashed).await?;
+        self.lives.push(life);
+        Ok(())
+    }
+
+    /// Lets a last daemon end what there is, and gathers the evidence.
+    pub(super) async fn end(&mut self, lived: anyhow::Result<()>) -> anyhow::Result<Evidence> {
+        if lived.is_ok() {
+            let from = *self.simulator.arrived().borrow();
+            let longest = humantime::format_duration(DRAIN).to_string();
+            let mut child = self.program.start(&["daemon", "--drain", "--max-wait", &longest, "--end-with-stdin"])?;
+            let _pipe = child.stdin.take();
+            let status = child.wait().await.context("a daemon's status")?;
+            if !is_drained(status) {
+                self.astray.push(format!("the last daemon ended with {status}"));
+            }
+            self.note_life(from, false).await?;
+        } else {
+            self.write_down()?;
+        }
+        lived?;
+        let log = std::fs::read_to_string(self.program.log()).unwrap_or_default();
+        self.astray.extend(log.lines().filter(|line| line.contains("panicked at")).map(str::to_owned));
+        let mut evidence = self.gather().await?;
+        evidence.limits = LIMITS;
+        evidence.settling = SETTLING;
+        evidence.troubles = faults::troubles();
+        evidence.astray.clone_from(&self.astray);
+        Ok(evidence)
+    }
+
+    /// Writes what the simulator knows beside the database.
+    pub(super) fn write_down(&self) -> anyhow::Result<()> {
+        let ledger = serde_json::to_string_pretty(&self.simulator.ledger())?;
+        let calls: Result<String, _> =
+            self.simulator.calls().iter().map(|call| serde_json::to_string(call).map(|line| line + "\n")).collect();
+        for (name, text) in [("ledger.json", ledger), ("calls.jsonl", calls?)] {
+            let path = self.folder.join(name);
+            std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Drained, whatever became of the jobs: that is for the verdict.
+fn is_drained(status: ExitStatus) -> bool {
+    matches!(status.code(), Some(0 | 3))
+}

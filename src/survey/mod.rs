@@ -1,0 +1,26 @@
+//! Looking before anything is sent, by reads alone: what there is to export, and what would become of a file's rows.
+//! What is read decides nothing here; matching, choosing and reckoning are pure. It never exports and never writes.
+
+mod reading;
+
+mod exports;
+
+mod found;
+
+mod choice;
+
+mod rows;
+
+mod near;
+
+mod reckon;
+
+mod plan;
+
+pub use choice::{Choice, Chosen, TagWanted};
+pub use exports::Exports;
+pub use found::{Export, Found, NotFound, discover};
+pub use plan::{FailingRow, LanePlan, Plan, PlannedLane, Reason, plan};
+pub use reading::{LaneReader, LaneReading, Scope, Unread};
+pub use reckon::{Basis, Load, Pace, Span, duration};
+pub use rows::{Outlook, PlannedRow, RowOutlooks};

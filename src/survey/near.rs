@@ -1,0 +1,94 @@
+//! Names near a wanted one, among very many. Pure.
+
+use std::cmp::Reverse;
+
+/// Names further apart than this many slips of the pen are no near miss; fewer for a short name.
+const FURTHEST: usize = 3;
+
+/// How many are offered.
+const OFFERED: usize = 3;
+
+/// Names that can be asked for their like. To measure a distance takes a hundred times as long as to compare which
+/// letters two names have, and that alone rules nearly all of them out.
+#[derive(Debug)]
+pub(super) struct Names<'a> {
+    all: Vec<(Letters, &'a str)>,
+}
+
+/// How often each letter is in a name.
+type Letters = [u8; 64];
+
+impl<'a> Names<'a> {
+    pub(super) fn new(names: impl Iterator<Item = &'a str>) -> Self {
+        Self { all: names.map(|name| (letters(name), name)).collect() }
+    }
+
+    /// The nearest names, the nearest first; never the wanted one itself.
+    pub(super) fn near(&self, wanted: &str) -> Vec<&'a str> {
+        let allowed = (wanted.chars().count() / 3).clamp(1, FURTHEST);
+        let of_wanted = letters(wanted);
+        let lower = wanted.to_lowercase();
+        let mut found: Vec<(usize, Reverse<usize>, &str)> = self
+            .all
+            .iter()
+            .filter(|(letters, name)| *name != wanted && apart(letters, &of_wanted) <= allowed)
+            .map(|(_, name)| {
+                let distance = strsim::osa_distance(&lower, &name.to_lowercase());
+                (distance, Reverse(common(wanted, name)), *name)
+            })
+            .filter(|(distance, ..)| *distance <= allowed)
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().take(OFFERED).map(|(_, _, name)| name).collect()
+    }
+}
+
+fn letters(name: &str) -> Letters {
+    let mut letters = [0_u8; 64];
+    for byte in name.bytes() {
+        if let Some(count) = letters.get_mut(usize::from(byte.to_ascii_lowercase() & 63)) {
+            *count = count.saturating_add(1);
+        }
+    }
+    letters
+}
+
+/// The least number of slips that could lie between two names: each changes, adds or drops one letter.
+fn apart(one: &Letters, other: &Letters) -> usize {
+    let (mut more, mut less) = (0_usize, 0_usize);
+    for (one, other) in one.iter().zip(other) {
+        more += usize::from(one.saturating_sub(*other));
+        less += usize::from(other.saturating_sub(*one));
+    }
+    more.max(less)
+}
+
+/// How many letters two names have in common from their beginning.
+fn common(one: &str, other: &str) -> usize {
+    one.bytes().zip(other.bytes()).take_while(|(one, other)| one.eq_ignore_ascii_case(other)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_found_and_a_stranger_is_not() {
+        let all = ["web-1", "web-2", "Web-10", "wbe-1", "mail-20261101", "mail-20261102", "x"];
+        let names = Names::new(all.into_iter());
+        assert_eq!(names.near("web-1"), ["Web-10", "web-2", "wbe-1"].map(|it| it));
+        assert_eq!(names.near("mail-20261103"), ["mail-20261101", "mail-20261102"]);
+        assert_eq!(names.near("zebra-crossing"), [""; 0]);
+        assert_eq!(names.near(""), ["x"]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_letters_never_rule_a_near_name_out(one in "[a-dA-D0-2._-]{0,12}", other in "[a-dA-D0-2._-]{0,12}") {
+            let distance = strsim::osa_distance(&one.to_lowercase(), &other.to_lowercase());
+            prop_assert!(apart(&letters(&one), &letters(&other)) <= distance);
+        }
+    }
+}

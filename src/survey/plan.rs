@@ -1,0 +1,339 @@
+//! What would become of a file: its lanes are read, its rows are judged, and what comes of it is reckoned.
+
+use super::found::Memory;
+use super::near::Names;
+use super::reckon::{Basis, Load, Pace, Span, duration};
+use super::rows::{Outlook, PlannedRow, RowOutlooks};
+use super::{LaneReader, LaneReading, Scope, Unread};
+use crate::domain::{Lane, SnapshotName};
+use crate::lightsail::Snapshot;
+use crate::queue::{LaneMemory, Peek, QueueError};
+use futures_util::StreamExt as _;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+/// Lanes that are read side by side; each keeps a limit of its own.
+const SIDE_BY_SIDE: usize = 8;
+
+/// A lane of the file, and what is set for it.
+#[derive(Debug)]
+pub struct PlannedLane {
+    /// The way to it.
+    pub reader: LaneReader,
+    /// Exports a second: the ceiling.
+    pub rate: f64,
+    /// EBS copies under way.
+    pub max_in_flight: u32,
+    /// The shortest and the longest wait between two readings of the records.
+    pub poll: Span,
+}
+
+/// What would become of a file.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Rows that cannot be used at all, and were passed over.
+    pub rejected: u64,
+    /// Its lanes, in the order of account and Region.
+    pub lanes: Vec<LanePlan>,
+    /// The rows that would fail, in the order of the file.
+    pub failing: Vec<FailingRow>,
+}
+
+/// What would become of a file's rows in one lane.
+#[derive(Debug)]
+pub struct LanePlan {
+    /// The lane.
+    pub lane: Lane,
+    /// Its rows.
+    pub rows: RowOutlooks,
+    /// The EBS copies that its exports make.
+    pub copies: u64,
+    /// What its exports store, at most: the size of every disk in them.
+    pub gb: u64,
+    /// Exports of a snapshot whose size Lightsail does not say.
+    pub of_unknown_size: u64,
+    /// How long they take.
+    pub takes: Span,
+    /// How long each takes.
+    pub each: Span,
+    /// What that rests on.
+    pub basis: Basis,
+    /// Exports a second: what it has learned, or else the ceiling of the settings.
+    pub rate: f64,
+    /// Whether it has learned that.
+    pub learned: bool,
+    /// EBS copies that may be under way.
+    pub cap: u32,
+    /// Jobs that are live in it already.
+    pub jobs_ahead: u64,
+    /// The reads of a run, least and most, about.
+    pub reads: (u64, u64),
+    /// Why it could not be read, where it could not.
+    pub unread: Option<Unread>,
+}
+
+/// A row that would fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailingRow {
+    /// Its line.
+    pub line: u64,
+    /// Its snapshot.
+    pub snapshot: SnapshotName,
+    /// Where it is said to be.
+    pub lane: Lane,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why a row would fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The snapshot is in state error.
+    Broken,
+    /// There is none of that name.
+    Missing {
+        /// Lanes that have one of exactly that name.
+        elsewhere: Vec<Lane>,
+        /// Names in the row's own lane that are near, the nearest first.
+        near: Vec<String>,
+        /// Whether the lane has no snapshot at all.
+        empty_lane: bool,
+    },
+}
+
+/// A lane as it was found.
+struct Seen {
+    settings: PlannedLane,
+    reading: Result<LaneReading, Unread>,
+    memory: Memory,
+    pace: LaneMemory,
+}
+
+/// A lane's part of the plan in the making.
+#[derive(Default)]
+struct Part {
+    rows: RowOutlooks,
+    load: Load,
+    gb: u64,
+    of_unknown_size: u64,
+}
+
+/// Plans `rows`, whose `lanes` are all of theirs. Where a snapshot is missing, it is looked for in the `others` of the same
+/// account too; one of those that cannot be read is no trouble.
+///
+/// # Errors
+/// [`QueueError`] when the database cannot be read. A lane that cannot be read stands in the plan.
+pub async fn plan(
+    rows: &[PlannedRow],
+    lanes: Vec<PlannedLane>,
+    others: Vec<LaneReader>,
+    peek: Option<&Peek>,
+) -> Result<Plan, QueueError> {
+    let mut names: BTreeMap<&Lane, BTreeSet<&str>> = BTreeMap::new();
+    for row in rows {
+        names.entry(&row.lane).or_default().insert(row.snapshot.as_str());
+    }
+    let mut seen = BTreeMap::new();
+    let mut reading = futures_util::stream::iter(lanes)
+        .map(|settings| async { (settings.reader.read(Scope::Everything).await, settings) })
+        .buffered(SIDE_BY_SIDE);
+    while let Some((reading, settings)) = reading.next().await {
+        let lane = settings.reader.lane.clone();
+        let of_lane = names.get(&lane).into_iter().flatten().copied();
+        let memory = Memory::read(peek, &lane, of_lane).await?;
+        let pace = match peek {
+            Some(peek) => peek.memory(&lane).await?,
+            None => LaneMemory::default(),
+        };
+        seen.insert(lane, Seen { settings, reading, memory, pace });
+    }
+    drop(reading);
+    let (parts, failing) = judge(rows, &seen);
+    let failing = explain(failing, &seen, others).await;
+    let all_took: Vec<Duration> = seen.values().flat_map(|lane| lane.pace.took.iter().copied()).collect();
+    let lanes = seen.into_iter().zip(parts).map(|((lane, seen), part)| lane_plan(lane, seen, &part, &all_took));
+    Ok(Plan { rejected: 0, lanes: lanes.collect(), failing })
+}
+
+/// What becomes of each row: its lane's parts, in the lanes' order, and the rows that would fail.
+fn judge<'r>(rows: &'r [PlannedRow], lanes: &BTreeMap<Lane, Seen>) -> (Vec<Part>, Vec<(&'r PlannedRow, Outlook)>) {
+    let by_name: BTreeMap<&Lane, HashMap<&str, &Snapshot>> = lanes
+        .iter()
+        .filter_map(|(lane, seen)| Some((lane, seen.reading.as_ref().ok()?)))
+        .map(|(lane, reading)| (lane, reading.snapshots.iter().map(|one| (one.name.as_str(), one)).collect()))
+        .collect();
+    let mut parts: BTreeMap<&Lane, Part> = lanes.keys().map(|lane| (lane, Part::default())).collect();
+    let mut met = HashSet::new();
+    let mut failing = Vec::new();
+    for row in rows {
+        let (Some(seen), Some(part)) = (lanes.get(&row.lane), parts.get_mut(&row.lane)) else { continue };
+        let outlook = if seen.memory.is_live(row.snapshot.as_str()) {
+            Outlook::Live
+        } else if !met.insert((&row.lane, &row.snapshot)) {
+            Outlook::Repeated
+        } else if let (Ok(reading), Some(names)) = (&seen.reading, by_name.get(&row.lane)) {
+            let found = names.get(row.snapshot.as_str()).copied();
+            let export = found.map(|snapshot| seen.memory.export_of(snapshot, &reading.exports).0);
+            let outlook = Outlook::of_snapshot(found.map(|it| &it.state).zip(export.as_ref()), row.existing);
+            if let Some(snapshot) = found.filter(|_| outlook.is_export()) {
+                part.export(snapshot);
+            }
+            outlook
+        } else {
+            Outlook::Unread
+        };
+        part.rows.add(outlook);
+        if outlook.fails() {
+            failing.push((row, outlook));
+        }
+    }
+    (parts.into_values().collect(), failing)
+}
+
+impl Part {
+    fn export(&mut self, snapshot: &Snapshot) {
+        self.load.add(snapshot.attached_disks.saturating_add(1));
+        self.gb += u64::from(snapshot.size_gb.unwrap_or_default()) + u64::from(snapshot.attached_gb);
+        self.of_unknown_size += u64::from(snapshot.size_gb.is_none());
+    }
+}
+
+/// Where what is missing may be instead.
+async fn explain(
+    failing: Vec<(&PlannedRow, Outlook)>,
+    seen: &BTreeMap<Lane, Seen>,
+    others: Vec<LaneReader>,
+) -> Vec<FailingRow> {
+    let missing: BTreeSet<&Lane> =
+        failing.iter().filter(|(_, outlook)| *outlook == Outlook::Missing).map(|(row, _)| &row.lane).collect();
+    let accounts: BTreeSet<_> = missing.iter().map(|lane| &lane.account).collect();
+    let others = others.into_iter().filter(|other| accounts.contains(&other.lane.account));
+    let elsewhere: Vec<(Lane, Vec<Snapshot>)> = futures_util::stream::iter(others)
+        .map(|other| async move {
+            match other.read(Scope::Snapshots).await {
+                Ok(reading) => Some((other.lane, reading.snapshots)),
+                Err(error) => {
+                    tracing::debug!(lane = %other.lane, %error, "what is missing was not looked for here");
+                    None
+                }
+            }
+        })
+        .buffered(SIDE_BY_SIDE)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    let read = |lane: &Lane| seen.get(lane).and_then(|seen| seen.reading.as_ref().ok());
+    let of_file = seen.keys().filter_map(|lane| Some((lane, &read(lane)?.snapshots)));
+    let mut lanes_of: HashMap<&str, Vec<&Lane>> = HashMap::new();
+    if !missing.is_empty() {
+        for (lane, snapshots) in of_file.chain(elsewhere.iter().map(|(lane, snapshots)| (lane, snapshots))) {
+            for one in snapshots {
+                lanes_of.entry(&one.name).or_default().push(lane);
+            }
+        }
+    }
+    let names: BTreeMap<&Lane, Names<'_>> = missing
+        .into_iter()
+        .filter_map(|lane| Some((lane, Names::new(read(lane)?.snapshots.iter().map(|one| one.name.as_str())))))
+        .collect();
+    let reason = |row: &PlannedRow, outlook| {
+        if outlook != Outlook::Missing {
+            return Reason::Broken;
+        }
+        let near = names.get(&row.lane).map(|names| names.near(row.snapshot.as_str())).unwrap_or_default();
+        let elsewhere = lanes_of.get(row.snapshot.as_str()).into_iter().flatten();
+        Reason::Missing {
+            elsewhere: elsewhere.map(|lane| (*lane).clone()).collect(),
+            near: near.into_iter().map(ToOwned::to_owned).collect(),
+            empty_lane: read(&row.lane).is_some_and(|reading| reading.snapshots.is_empty()),
+        }
+    };
+    let failing = failing.into_iter().map(|(row, outlook)| FailingRow {
+        line: row.line,
+        snapshot: row.snapshot.clone(),
+        lane: row.lane.clone(),
+        reason: reason(row, outlook),
+    });
+    failing.collect()
+}
+
+fn lane_plan(lane: Lane, seen: Seen, part: &Part, all_took: &[Duration]) -> LanePlan {
+    let Seen { settings, reading, pace: known, .. } = seen;
+    let (each, basis) = Span::of_exports(&known.took, all_took);
+    let rate = known.learned_rate.map_or(settings.rate, |learned| learned.min(settings.rate));
+    let cap = settings.max_in_flight;
+    let mut ahead = Load::default();
+    if let Some(copies) = known.live_copies.checked_div(known.live_jobs) {
+        let copies = u32::try_from(copies).unwrap_or(u32::MAX);
+        let wider = known.live_copies % known.live_jobs;
+        ahead.add_many(copies, known.live_jobs - wider);
+        if wider > 0 {
+            ahead.add_many(copies.saturating_add(1), wider);
+        }
+    }
+    let takes = duration(&part.load, &ahead, &Pace { ceiling: settings.rate, rate, cap, each });
+    let (unread, pages) = match reading {
+        Ok(reading) => (None, (u64::from(reading.snapshot_pages), u64::from(reading.record_pages))),
+        Err(unread) => (Some(unread), (0, 0)),
+    };
+    let reads = reads(part.rows.exports(), pages, takes, settings.poll);
+    LanePlan {
+        lane,
+        rows: part.rows,
+        copies: part.load.copies(),
+        gb: part.gb,
+        of_unknown_size: part.of_unknown_size,
+        takes,
+        each,
+        basis,
+        rate,
+        learned: known.learned_rate.is_some(),
+        cap,
+        jobs_ahead: known.live_jobs,
+        reads,
+        unread,
+    }
+}
+
+/// The reads of a run, about: one listing with one page of operations, then the records again and again until the end.
+fn reads(exports: u64, (snapshots, records): (u64, u64), takes: Span, poll: Span) -> (u64, u64) {
+    let listing = snapshots + records + 1;
+    if exports == 0 {
+        return (listing, listing);
+    }
+    let times = |span: Duration, pause: Duration| span.as_secs() / pause.as_secs().max(1) + 1;
+    let following = |times: u64| listing.saturating_add(times.saturating_mul(records.max(1)));
+    (following(times(takes.least, poll.most)), following(times(takes.most, poll.least)))
+}
+
+impl Plan {
+    /// All rows that could be read.
+    #[must_use]
+    pub fn rows(&self) -> RowOutlooks {
+        self.lanes.iter().fold(RowOutlooks::default(), |sum, lane| sum.plus(&lane.rows))
+    }
+
+    /// The EBS copies of all exports.
+    #[must_use]
+    pub fn copies(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.copies).sum()
+    }
+
+    /// What all exports store, at most, in GB.
+    #[must_use]
+    pub fn gb(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.gb).sum()
+    }
+
+    /// How long it takes: as long as its slowest lane, since they go side by side.
+    #[must_use]
+    pub fn takes(&self) -> Span {
+        self.lanes.iter().fold(Span::default(), |span, lane| span.beside(lane.takes))
+    }
+
+    /// Whether a lane could not be read.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.unread.is_some())
+    }
+}

@@ -1,0 +1,145 @@
+//! Reading a lane: its snapshots and its export records, every page. A trouble that may pass is waited for.
+
+use super::Exports;
+use crate::clock::SharedClock;
+use crate::domain::{AccountNumber, Lane, RetryPolicy, backoff};
+use crate::lightsail::{CallError, ErrorClass, Lightsail, Pages, ReadingError, Snapshot};
+use std::sync::Arc;
+
+/// A lane that can be read. Its `api` keeps the lane's read limit.
+pub struct LaneReader {
+    /// The lane.
+    pub lane: Lane,
+    /// Its Lightsail, behind the gate of its reads.
+    pub api: Arc<dyn Lightsail>,
+    /// For the waits.
+    pub clock: SharedClock,
+    /// How often a page is asked for, and how long the waits between are.
+    pub retry: RetryPolicy,
+}
+
+/// How much of a lane is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Snapshots and export records.
+    Everything,
+    /// Snapshots alone.
+    Snapshots,
+}
+
+/// What a lane was seen to have.
+#[derive(Debug, Default)]
+pub struct LaneReading {
+    /// Its snapshots of both kinds, in the order of their names.
+    pub snapshots: Vec<Snapshot>,
+    /// What its records tell.
+    pub exports: Exports,
+    /// Whose lane it is, once an ARN has shown it.
+    pub account: Option<AccountNumber>,
+    /// The pages that the snapshots took: calls.
+    pub snapshot_pages: u32,
+    /// The pages that the records took: calls.
+    pub record_pages: u32,
+}
+
+/// Why a lane could not be read to the end, with the way out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", advice(.0))]
+pub struct Unread(#[source] pub ReadingError);
+
+impl LaneReader {
+    /// Reads every page, the lists side by side.
+    ///
+    /// # Errors
+    /// [`Unread`], where one of the lists could not be read to its end: half a list would say that the rest is not there.
+    pub async fn read(&self, scope: Scope) -> Result<LaneReading, Unread> {
+        let (mut instances, mut disks) = (Vec::new(), Vec::new());
+        let mut exports = Exports::default();
+        let records = async {
+            match scope {
+                Scope::Everything => {
+                    let each = |page: Vec<_>| page.iter().for_each(|record| exports.add(record));
+                    self.list(Pages::export_records(&self.api), each).await
+                }
+                Scope::Snapshots => Ok(0),
+            }
+        };
+        let (instance_pages, disk_pages, record_pages) = futures_util::future::try_join3(
+            self.list(Pages::instance_snapshots(&self.api), |page| instances.extend(page)),
+            self.list(Pages::disk_snapshots(&self.api), |page| disks.extend(page)),
+            records,
+        )
+        .await
+        .map_err(Unread)?;
+        let mut snapshots = instances;
+        snapshots.append(&mut disks);
+        snapshots.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(LaneReading {
+            account: snapshots.iter().find_map(|snapshot| snapshot.account.clone()),
+            snapshots,
+            exports,
+            snapshot_pages: instance_pages.saturating_add(disk_pages),
+            record_pages,
+        })
+    }
+
+    async fn list<'p, T: 'p>(
+        &self,
+        mut pages: Pages<'p, T>,
+        mut each: impl FnMut(Vec<T>),
+    ) -> Result<u32, ReadingError> {
+        let mut failed = 0;
+        loop {
+            match pages.next().await {
+                Ok(Some(page)) => {
+                    failed = 0;
+                    each(page);
+                }
+                Ok(None) => return Ok(pages.pages()),
+                Err(ReadingError::Call(error)) if may_pass(&error) && failed + 1 < self.retry.max_attempts => {
+                    failed += 1;
+                    tracing::debug!(lane = %self.lane, code = %error.code, "a page could not be had; it is asked for again");
+                    self.clock.sleep(backoff(&self.retry, failed, fastrand::f64())).await;
+                    pages.try_again();
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for LaneReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LaneReader").field("lane", &self.lane).finish_non_exhaustive()
+    }
+}
+
+/// A read has no effect, so whatever a second one may bring is worth one.
+fn may_pass(error: &CallError) -> bool {
+    match error.class {
+        ErrorClass::Throttled | ErrorClass::Ambiguous | ErrorClass::RetryLater => true,
+        ErrorClass::Permanent
+        | ErrorClass::Denied
+        | ErrorClass::Credentials
+        | ErrorClass::SetupInProgress
+        | ErrorClass::Unreachable => false,
+    }
+}
+
+fn advice(error: &ReadingError) -> &'static str {
+    match error {
+        ReadingError::RepeatedToken { .. } => "a list leads in a circle; try again",
+        ReadingError::Call(error) => match error.class {
+            ErrorClass::Credentials => "the credentials do not work; renew them",
+            ErrorClass::Denied => "reading is denied; allow lightsail:Get* on \"*\" for these credentials",
+            ErrorClass::Unreachable => "no connection to Lightsail; check network, proxy and endpoint",
+            ErrorClass::Throttled => "reads are throttled; lower read.rate, or try again later",
+            ErrorClass::SetupInProgress => "AWS is still setting this account or Region up; try again in some minutes",
+            ErrorClass::Ambiguous | ErrorClass::RetryLater | ErrorClass::Permanent => "a read failed; try again",
+        },
+    }
+}
+
+#[cfg(test)]
+#[path = "reading_tests.rs"]
+mod tests;

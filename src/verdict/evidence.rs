@@ -1,0 +1,205 @@
+//! What a run leaves behind, in plain words: the checks know neither the simulator nor the database.
+
+use crate::domain::{JobId, Lane, SnapshotName};
+use crate::queue::JobDetail;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+/// Everything that the checks look at.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    /// Every call that arrived, in order.
+    pub calls: Vec<Call>,
+    /// What Lightsail made of each snapshot.
+    pub made: BTreeMap<Subject, Made>,
+    /// Every job with its history.
+    pub jobs: Vec<JobDetail>,
+    /// Every file that was enqueued.
+    pub batches: Vec<Batch>,
+    /// The daemon's lives, in order: each from a start to a crash or an end.
+    pub lives: Vec<Life>,
+    /// The limits that the daemon was given.
+    pub limits: Limits,
+    /// What proves that an attempt had no effect.
+    pub settling: Settling,
+    /// The words for a lane's trouble in [`Call::answer`]: what costs no attempt.
+    pub troubles: Troubles,
+    /// What ended otherwise than it was made to, in words.
+    pub astray: Vec<String>,
+}
+
+/// A snapshot of a lane.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject {
+    /// Its lane.
+    pub lane: Lane,
+    /// Its name.
+    pub name: SnapshotName,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.name, self.lane)
+    }
+}
+
+/// A call that arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Its lane.
+    pub lane: Lane,
+    /// What it asked for.
+    pub kind: CallKind,
+    /// When, in milliseconds of one clock, rounded down.
+    pub at_ms: u64,
+    /// What the answer was, as the other side has it; whether it arrived is another matter.
+    pub answer: String,
+    /// Whether it began an export.
+    pub effect: bool,
+    /// The request id of its answer.
+    pub request_id: String,
+}
+
+/// What a call asks for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallKind {
+    /// To export this snapshot.
+    Export(SnapshotName),
+    /// For one of the four lists of a lane, named by the operation.
+    List(String),
+    /// For anything else.
+    Other,
+}
+
+impl CallKind {
+    /// The lists that a listing is made of.
+    pub const LISTS: [&'static str; 4] =
+        ["GetInstanceSnapshots", "GetDiskSnapshots", "GetExportSnapshotRecords", "GetOperations"];
+}
+
+/// What Lightsail made of a snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Made {
+    /// Exports that began.
+    pub exports: u64,
+    /// Those of them that failed.
+    pub failures: u64,
+    /// What the others became.
+    pub destinations: BTreeSet<String>,
+}
+
+/// A file that was enqueued, and what became of it.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// The batch's name.
+    pub name: String,
+    /// The snapshots of the file, line by line.
+    pub file: Vec<Subject>,
+    /// The rows that the batch says it has read; nothing where there is no whole batch.
+    pub read: Option<u64>,
+    /// The rows that it says became new jobs, were live already, repeated others, or were rejected.
+    pub sorted: u64,
+    /// The lines of its report.
+    pub report: Vec<Line>,
+}
+
+/// A line of a batch's report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The snapshot.
+    pub subject: Subject,
+    /// What it became.
+    pub destination: Option<String>,
+}
+
+/// A daemon's life.
+#[derive(Debug, Clone, Default)]
+pub struct Life {
+    /// Whether it was killed.
+    pub crashed: bool,
+    /// The place in [`Evidence::calls`] of its first call, and the one after its last.
+    pub calls: std::ops::Range<usize>,
+    /// For each snapshot that it called for: what stood on disk when it was gone.
+    pub sent: Vec<Sent>,
+    /// The snapshots that had a live job when it was gone, as often as they had one.
+    pub live: Vec<Subject>,
+    /// The jobs that were being sent when it was gone, each with the number of the attempt.
+    pub submitting: Vec<(JobId, u32)>,
+    /// How far the history had come when it was gone.
+    pub marks: Vec<Mark>,
+}
+
+/// Calls on the wire beside intents on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The snapshot.
+    pub subject: Subject,
+    /// The calls that had arrived for it since the beginning.
+    pub calls: u64,
+    /// The intents for it that stood on disk.
+    pub intents: u64,
+}
+
+/// How far a job's history had come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The job.
+    pub job: JobId,
+    /// Its attempts.
+    pub attempts: usize,
+    /// Its transitions.
+    pub transitions: usize,
+    /// The last of them: its step, its event.
+    pub last: Option<(u64, String)>,
+}
+
+/// The limits of each lane.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// Exports a second, and at once.
+    pub exports: (f64, u32),
+    /// All other calls a second, and at once.
+    pub reads: (f64, u32),
+}
+
+/// What proves that an attempt had no effect.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Settling {
+    /// The first look is not earlier than this after the intent.
+    pub attempt_timeout: Duration,
+    /// The looks are spread over this.
+    pub settle: Duration,
+    /// How many looks.
+    pub looks: u32,
+}
+
+/// The answers that are a lane's trouble.
+#[derive(Debug, Clone, Default)]
+pub struct Troubles(pub BTreeSet<String>);
+
+impl Evidence {
+    /// The jobs of each snapshot.
+    pub(super) fn jobs_of(&self) -> BTreeMap<Subject, Vec<&JobDetail>> {
+        let mut all: BTreeMap<Subject, Vec<&JobDetail>> = BTreeMap::new();
+        for job in &self.jobs {
+            all.entry(subject(job)).or_default().push(job);
+        }
+        all
+    }
+
+    /// The export calls of each snapshot.
+    pub(super) fn exports_of(&self) -> BTreeMap<Subject, Vec<&Call>> {
+        let mut all: BTreeMap<Subject, Vec<&Call>> = BTreeMap::new();
+        for call in &self.calls {
+            if let CallKind::Export(name) = &call.kind {
+                all.entry(Subject { lane: call.lane.clone(), name: name.clone() }).or_default().push(call);
+            }
+        }
+        all
+    }
+}
+
+pub(super) fn subject(job: &JobDetail) -> Subject {
+    Subject { lane: job.job.lane.clone(), name: job.job.snapshot_name.clone() }
+}

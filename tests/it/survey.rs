@@ -1,0 +1,567 @@
+//! Looking before anything is sent: `discover` and `plan`, through the program against the simulator.
+
+use super::documented;
+use super::stored::Stored;
+use snapferry::clock::SystemClock;
+use snapferry::domain::{AccountLabel, Lane, Region, SnapshotName};
+use snapferry::queue::Peek;
+use snapferry::report::{Colour, Look, PlanView, Price, plan_text};
+use snapferry::simulator::{
+    FaultRule, Faults, Fleet, FleetEntry, Handle, Limits, RateLimit, Simulator, SimulatorConfig, Spread,
+};
+use snapferry::survey::{Basis, FailingRow, LanePlan, Outlook, Plan, Reason, RowOutlooks, Span};
+use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Three accounts in two Regions: what there is, where, of what, how old, and with which tags.
+const FLEET: &str = "\
+name,account,region,kind,state,disks,size_gb,disk_gb,source,age,tags
+web-1,100000000001,eu-west-1,,,,40,,web,30d 12h,env=prod
+web-2,100000000001,eu-west-1,,,1,40,64,web,2d 12h,env=prod;keep
+data-1,100000000001,eu-west-1,disk,,,100,,data,9d 12h,
+young,100000000001,eu-west-1,,pending,,20,,mail,1h,
+broken,100000000001,eu-west-1,,error,,20,,mail,3h,
+mail-1,100000000001,us-east-1,,,,80,,mail,5d 12h,
+shop-1,100000000002,eu-west-1,,,2,160,8,shop,5d 12h,
+shop-2,100000000003,us-east-1,,,,20,,-shop,5d 12h,owner==SUM(A1);=1+1
+";
+
+const SETTINGS: &str = "\
+[export]
+backoff_initial = '5ms'
+backoff_max = '20ms'
+[read]
+rate = 500
+burst = 50
+[poll]
+min = '30ms'
+max = '100ms'
+[plan]
+price_per_gb_month = 0.05
+currency = 'USD'
+[accounts.alpha]
+profile = 'a'
+regions = ['eu-west-1', 'us-east-1']
+[accounts.beta]
+profile = 'b'
+regions = ['eu-west-1']
+[accounts.gamma]
+profile = 'c'
+regions = ['us-east-1']
+";
+
+/// A user's home with settings and profiles, and a Lightsail to look at.
+struct Home {
+    folder: tempfile::TempDir,
+    simulator: Handle,
+}
+
+impl Home {
+    async fn new(change: impl FnOnce(&mut SimulatorConfig)) -> Self {
+        let mut config = SimulatorConfig {
+            fleet: Fleet::read_csv(FLEET.as_bytes()).expect("a fleet"),
+            page_size: NonZeroUsize::new(2).expect("not 0"),
+            operation_time: Spread::exactly(Duration::from_millis(50)),
+            pending_time: Duration::from_millis(50),
+            ..SimulatorConfig::default()
+        };
+        change(&mut config);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let simulator = Simulator::start(config, listener, Arc::new(SystemClock::new())).expect("a simulator");
+        let home = Self { folder: tempfile::tempdir().expect("a folder"), simulator };
+        home.put("ferry.toml", SETTINGS);
+        let profile = |name: &str, account: u64| {
+            format!("[{name}]\naws_access_key_id = AKIASIM{account}\naws_secret_access_key = x\n")
+        };
+        home.put(
+            "credentials",
+            &[profile("a", 100_000_000_001), profile("b", 100_000_000_002), profile("c", 100_000_000_003)].concat(),
+        );
+        home
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).expect("a file");
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_with(arguments, "").await
+    }
+
+    /// Runs the program with `input` on stdin.
+    async fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_snapferry"));
+        command.args(arguments).current_dir(self.path()).env_clear();
+        for (name, value) in [
+            ("HOME", self.path().display().to_string()),
+            ("SNAPFERRY_CONFIG", "ferry.toml".to_owned()),
+            ("AWS_ENDPOINT_URL_LIGHTSAIL", self.simulator.endpoint()),
+            ("AWS_SHARED_CREDENTIALS_FILE", self.path().join("credentials").display().to_string()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ] {
+            command.env(name, value);
+        }
+        let input = input.to_owned();
+        let ended = tokio::task::spawn_blocking(move || -> std::io::Result<Output> {
+            let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+            child.stdin.take().expect("stdin").write_all(input.as_bytes())?;
+            child.wait_with_output()
+        });
+        let output = ended.await.expect("no panic").expect("the program");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    fn files(&self) -> Vec<String> {
+        let mut files: Vec<String> = std::fs::read_dir(self.path())
+            .expect("the folder")
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+            .collect();
+        files.sort();
+        files
+    }
+
+    fn exports(&self) -> usize {
+        self.simulator.calls().iter().filter(|call| call.operation == "ExportSnapshot").count()
+    }
+}
+
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    #[track_caller]
+    fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}{}", self.out, self.err);
+        self
+    }
+
+    /// The first column of each line after the header.
+    fn names(&self) -> Vec<&str> {
+        self.out.lines().skip(1).map(|line| line.split(',').next().expect("a cell")).collect()
+    }
+
+    /// A list without the moments in it.
+    fn without_times(&self) -> String {
+        let cells = |line: &str| -> String {
+            line.split(',').map(|cell| if cell.ends_with('Z') { "TIME" } else { cell }).collect::<Vec<_>>().join(",")
+        };
+        self.out.lines().map(cells).collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[tokio::test]
+async fn everything_in_three_accounts_and_two_regions_is_listed_and_nothing_is_sent_or_written() {
+    let home = Home::new(|config| config.pending_time = Duration::from_hours(1)).await;
+    let ran = home.run(&["discover"]).await.exits(0);
+    insta::assert_snapshot!(ran.without_times(), @"
+    snapshot_name,region,account,kind,snapshot_state,size_gb,disks,disks_gb,source,created_at,age_days,tags,exported,exported_as,job
+    data-1,eu-west-1,alpha,disk,available,100,0,0,data,TIME,9,,no,,
+    web-1,eu-west-1,alpha,instance,available,40,0,0,web,TIME,30,env=prod,no,,
+    web-2,eu-west-1,alpha,instance,available,40,1,64,web,TIME,2,env=prod;keep,no,,
+    young,eu-west-1,alpha,instance,pending,20,0,0,mail,TIME,0,,no,,
+    mail-1,us-east-1,alpha,instance,available,80,0,0,mail,TIME,5,,no,,
+    shop-1,eu-west-1,beta,instance,available,160,2,16,shop,TIME,5,,no,,
+    shop-2,us-east-1,gamma,instance,available,20,0,0,'-shop,TIME,5,'=1+1;owner==SUM(A1),no,,
+    ");
+    assert_eq!(ran.err, "7 snapshots, 540 GB, in 4 lanes; 1 in state error left out\n");
+    assert_eq!(home.exports(), 0);
+    assert_eq!(home.files(), ["credentials", "ferry.toml"], "no database, no folder for one");
+    let json = home.run(&["discover", "--json"]).await.exits(0);
+    let json: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
+    let mut known = json.clone();
+    // Its members are the user's.
+    known.as_array_mut().expect("an array").iter_mut().for_each(|one| one["tags"] = serde_json::Value::Null);
+    documented(&known);
+    assert_eq!(json[6]["tags"], serde_json::json!({ "owner": "=SUM(A1)", "": "1+1" }));
+    assert_eq!((&json[2]["disks"], &json[2]["disks_gb"]), (&1.into(), &64.into()));
+}
+
+#[tokio::test]
+async fn each_filter_leaves_what_fits() {
+    let home = Home::new(|_| {}).await;
+    for (filters, names) in [
+        (&["--account", "alpha", "--region", "eu-west-1"][..], &["data-1", "web-1", "web-2", "young"][..]),
+        (&["--region", "us-east-1"], &["mail-1", "shop-2"]),
+        (&["--older-than", "5d"], &["data-1", "web-1", "mail-1", "shop-1", "shop-2"]),
+        (&["--older-than", "2d", "--newer-than", "6d"], &["web-2", "mail-1", "shop-1", "shop-2"]),
+        (&["--tag", "env=prod"], &["web-1", "web-2"]),
+        (&["--tag", "env", "--tag", "keep"], &["web-2"]),
+        (&["--name", "web-*", "--name", "*-[12]", "--account", "alpha"], &["data-1", "web-1", "web-2", "mail-1"]),
+        (&["--source", "mail"], &["young", "mail-1"]),
+        (&["--kind", "disk"], &["data-1"]),
+        (&["--newest", "1", "--account", "alpha"], &["data-1", "web-2", "young", "mail-1"]),
+        (&["--name", "nothing"], &[]),
+    ] {
+        let ran = home.run(&[&["discover"], filters].concat()).await.exits(0);
+        assert_eq!(ran.names(), names, "{filters:?}");
+    }
+    for (wrong, part) in [
+        (&["--account", "delta"][..], "it has alpha, beta, gamma"),
+        (&["--region", "ap-south-1"], "regions"),
+        (&["--tag", "=x"], "KEY=VALUE"),
+        (&["--name", "["], "--name"),
+        (&["--newest", "0"], "--newest"),
+        (&["--older-than", "old"], "--older-than"),
+    ] {
+        let ran = home.run(&[&["discover"], wrong].concat()).await.exits(2);
+        assert!(ran.err.contains(part) && ran.out.is_empty(), "{}", ran.err);
+    }
+    let help = home.run(&["discover", "--help"]).await.exits(0).out + &home.run(&["plan", "--help"]).await.exits(0).out;
+    assert!(help.contains("Examples:\n  snapferry discover") && help.contains("Examples:\n  snapferry plan"), "{help}");
+}
+
+#[tokio::test]
+async fn what_is_discovered_is_enqueued_and_run_as_it_is_and_told_as_exported_afterwards() {
+    let home = Home::new(|_| {}).await;
+    let listed = home.run(&["discover", "--not-exported", "-o", "all.csv"]).await.exits(0);
+    assert!(listed.out.is_empty());
+    let all = std::fs::read_to_string(home.path().join("all.csv")).expect("the file");
+    let plan = home.run_with(&["plan", "-", "--json"], &all).await.exits(0);
+    let plan: serde_json::Value = serde_json::from_str(&plan.out).expect("JSON");
+    assert_eq!((&plan["rows"]["read"], &plan["exports"], &plan["copies"]), (&7.into(), &7.into(), &10.into()));
+
+    let enqueued = home.run_with(&["enqueue", "-", "--batch", "all"], &all).await.exits(0);
+    assert!(enqueued.out.contains("7 rows: 7 new, 0 already live, 0 repeated, 0 rejected"), "{}", enqueued.out);
+    let queued = home.run(&["discover", "--name", "web-1"]).await.exits(0);
+    let (_, job) = queued.out.trim_end().rsplit_once(",env=prod,queued,,").expect("it is queued");
+    let shown = home.run(&["show", job, "--json"]).await.exits(0);
+    assert!(shown.out.contains("\"web-1\""), "{}", shown.out);
+    let live = home.run(&["plan", "all.csv", "--json"]).await.exits(0);
+    let live: serde_json::Value = serde_json::from_str(&live.out).expect("JSON");
+    assert_eq!((&live["rows"]["live"], &live["exports"]), (&7.into(), &0.into()));
+
+    home.run(&["daemon", "--drain", "--max-wait", "1m"]).await.exits(0);
+    assert_eq!(home.exports(), 7);
+    let report = home.run(&["report", "--batch", "all", "--format", "csv"]).await.exits(0);
+    let owner = report.out.lines().find(|line| line.starts_with("all,shop-2,")).expect("its line");
+    assert!(owner.contains(",succeeded,") && owner.contains(",'-shop,") && owner.contains(",'=1+1;"), "{owner}");
+
+    // By the account's own records, and by the database where these are gone.
+    let told = home.run(&["discover"]).await.exits(0);
+    assert!(told.err.contains("; 7 exported already; "), "{}", told.err);
+    assert!(
+        told.out.lines().skip(1).all(|line| line.contains(",yes,ami-") || line.contains(",yes,snap-")),
+        "{}",
+        told.out
+    );
+    assert!(home.run(&["discover", "--not-exported"]).await.exits(0).names().is_empty());
+    let adopted = home.run(&["plan", "all.csv"]).await.exits(0);
+    assert!(adopted.out.contains("7 exported already (adopted)"), "{}", adopted.out);
+    let again = home.run(&["plan", "all.csv", "--export-again", "--json"]).await.exits(0);
+    let again: serde_json::Value = serde_json::from_str(&again.out).expect("JSON");
+    assert_eq!(again["exports"], 7);
+    std::fs::remove_dir_all(home.path().join(".local")).expect("the database");
+    assert!(home.run(&["discover", "--not-exported"]).await.exits(0).names().is_empty());
+    assert_eq!(home.exports(), 7);
+}
+
+#[tokio::test]
+async fn a_snapshot_replaced_under_its_name_is_not_exported_yet() {
+    let home = Home::new(|_| {}).await;
+    home.put("one.csv", "snapshot_name,region,account\nmail-1,us-east-1,alpha\n");
+    home.run(&["run", "one.csv"]).await.exits(0);
+    let entry = FleetEntry {
+        account: Some("100000000001".to_owned()),
+        region: Some("us-east-1".to_owned()),
+        ..FleetEntry::named("mail-1")
+    };
+    home.simulator.change_snapshot(snapferry::simulator::SnapshotChange::Replace(entry)).expect("replaced");
+    let ran = home.run(&["discover", "--name", "mail-1", "--not-exported"]).await.exits(0);
+    assert_eq!(ran.names(), ["mail-1"]);
+    let plan = home.run(&["plan", "one.csv"]).await.exits(0);
+    assert!(plan.out.contains("1 to export"), "{}", plan.out);
+}
+
+#[tokio::test]
+async fn a_lane_that_cannot_be_read_is_named_and_the_others_are_listed() {
+    let home = Home::new(|config| {
+        let rule = |account: &str, answers: &[&str]| FaultRule {
+            account: Some(account.to_owned()),
+            operation: Some("GetInstanceSnapshots".to_owned()),
+            answers: answers.iter().map(|fault| fault.parse().expect("a fault")).collect(),
+            ..FaultRule::default()
+        };
+        // Passing troubles of one lane are waited for; a denial of the other is not.
+        let passing = ["ThrottlingException", "ServiceException", "truncated"];
+        config.faults = Faults {
+            rules: vec![rule("100000000002", &passing), rule("100000000003", &["AccessDeniedException"; 9])],
+            ..Faults::default()
+        };
+    })
+    .await;
+    let profiles = std::fs::read_to_string(home.path().join("credentials")).expect("profiles");
+    home.put("credentials", &profiles.replace("[a]", "[renamed]"));
+    let ran = home.run(&["discover"]).await.exits(1);
+    assert_eq!(ran.names(), ["shop-1"]);
+    let said: Vec<&str> = ran.err.lines().collect();
+    assert_eq!(said.len(), 4, "{}", ran.err);
+    assert!(said[0].starts_with("alpha/eu-west-1: the credentials do not work; renew them: "), "{}", said[0]);
+    assert!(said[1].starts_with("alpha/us-east-1: the credentials do not work"), "{}", said[1]);
+    assert!(said[2].starts_with("gamma/us-east-1: reading is denied; allow lightsail:Get*"), "{}", said[2]);
+    assert_eq!(said[3], "1 snapshot, 176 GB, in 4 lanes; 3 lanes could not be read");
+
+    home.put("two.csv", "snapshot_name,region,account\nshop-1,eu-west-1,beta\nshop-2,us-east-1,gamma\n");
+    let plan = home.run(&["plan", "two.csv"]).await.exits(1);
+    assert!(plan.out.contains("a lane could not be read") && plan.out.contains("1 unknown"), "{}", plan.out);
+    assert!(plan.out.contains("could not be read: reading is denied"), "{}", plan.out);
+    let json = home.run(&["plan", "two.csv", "--json"]).await.exits(1);
+    let json: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
+    assert_eq!((&json["complete"], &json["rows"]["unread"]), (&false.into(), &1.into()));
+}
+
+#[tokio::test]
+async fn the_read_limit_of_a_lane_is_kept() {
+    let home = Home::new(|config| {
+        config.page_size = NonZeroUsize::MIN;
+        config.limits = Limits { read: Some(RateLimit::new(40.0, 3).expect("a limit")), ..Limits::default() };
+    })
+    .await;
+    home.put("ferry.toml", &SETTINGS.replace("rate = 500\nburst = 50", "rate = 40\nburst = 3"));
+    home.run(&["discover"]).await.exits(0);
+    home.put("one.csv", "snapshot_name,region,account\nweb-1,eu-west-1,alpha\n");
+    home.run(&["plan", "one.csv"]).await.exits(0);
+    let ledger = home.simulator.ledger();
+    assert!(ledger.calls > 20 && ledger.throttled == 0, "{} calls, {} throttled", ledger.calls, ledger.throttled);
+}
+
+#[tokio::test]
+async fn without_regions_in_the_settings_the_usual_one_is_looked_at_and_the_hint_says_how_to_name_more() {
+    let home = Home::new(|_| {}).await;
+    home.put("ferry.toml", "[accounts.alpha]\nprofile = 'a'\n");
+    let none = home.run(&["discover"]).await.exits(2);
+    assert!(none.err.contains("account alpha has no Region") && none.err.contains("AWS_REGION"), "{}", none.err);
+    let profiles = std::fs::read_to_string(home.path().join("credentials")).expect("profiles");
+    home.put("credentials", &profiles.replace("[a]\n", "[a]\nregion = us-east-1\n"));
+    let usual = home.run(&["discover"]).await.exits(0);
+    assert_eq!(usual.names(), ["mail-1"]);
+    assert!(usual.err.contains("only us-east-1") && usual.err.contains("[accounts.alpha] regions"), "{}", usual.err);
+    let named = home.run(&["discover", "--region", "eu-west-1", "--kind", "disk"]).await.exits(0);
+    assert_eq!(named.names(), ["data-1"]);
+    assert!(!named.err.contains("note:"), "{}", named.err);
+}
+
+#[tokio::test]
+async fn two_labels_of_one_account_are_named() {
+    let home = Home::new(|_| {}).await;
+    home.put("ferry.toml", &SETTINGS.replace("profile = 'b'", "profile = 'a'"));
+    let ran = home.run(&["discover", "--region", "eu-west-1"]).await.exits(0);
+    assert!(
+        ran.err.contains("alpha/eu-west-1 and beta/eu-west-1 are the same AWS account (100000000001)"),
+        "{}",
+        ran.err
+    );
+}
+
+const ROWS: &str = "\
+snapshot_name,region,account,owner
+web-1,eu-west-1,alpha,x
+web-2,eu-west-1,alpha,x
+web-3,eu-west-1,alpha,x
+broken,eu-west-1,alpha,
+young,eu-west-1,alpha,
+mail-1,eu-west-1,alpha,
+web-1,eu-west-1,alpha,again
+shop-1,eu-west-1,beta,
+mail-1,us-east-1,gamma,
+zebra-crossing,us-east-1,gamma,
+";
+
+#[tokio::test]
+async fn a_plan_tells_what_would_become_of_each_row_and_writes_nothing() {
+    let home = Home::new(|config| config.pending_time = Duration::from_hours(1)).await;
+    home.put("fleet.csv", ROWS);
+    let ran = home.run(&["plan", "fleet.csv"]).await.exits(3);
+    insta::assert_snapshot!(ran.out, @"
+    fleet.csv: 10 rows in 3 lanes; 5 rows would fail
+
+    TOTALS
+    rows     3 to export, 1 to export once no longer pending, 1 repeated, 1 in state error, 4 missing
+    exports  4 snapshots, 7 EBS copies in all
+    stored   340 GB at most: the full size of every disk
+    costs    17.00 USD a month at most, at 0.05 a GB (plan.price_per_gb_month)
+    takes    15 min to 1 h
+             each 15 min to 1 h, as is documented: the database has no past exports to go by
+    calls    4 ExportSnapshot, about 1,815 to 7,215 reads
+
+    LANES
+    alpha/eu-west-1  2 to export, 1 to export once no longer pending, 1 repeated, 1 in state error, 2 missing
+      4 EBS copies, 164 GB, 15 min to 1 h
+      20 exports a second by the settings, 20 EBS copies in flight
+    beta/eu-west-1  1 to export
+      3 EBS copies, 176 GB, 15 min to 1 h
+      20 exports a second by the settings, 20 EBS copies in flight
+    gamma/us-east-1  2 missing
+
+    WOULD FAIL
+    line 4: web-3 in alpha/eu-west-1: missing; did you mean web-1 or web-2?
+    line 5: broken in alpha/eu-west-1: it is in state error; make a new one
+    line 7: mail-1 in alpha/eu-west-1: missing; there is one in alpha/us-east-1
+    line 10: mail-1 in gamma/us-east-1: missing; there is one in alpha/us-east-1
+    line 11: zebra-crossing in gamma/us-east-1: missing (automatic snapshots must be copied first)
+    ");
+    assert_eq!(ran.err, "");
+    assert_eq!(home.exports(), 0);
+    assert_eq!(home.files(), ["credentials", "ferry.toml", "fleet.csv"]);
+    let json = home.run(&["plan", "fleet.csv", "--json"]).await.exits(3);
+    let json: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
+    documented(&json);
+    assert_eq!(json["failing"].as_array().map(Vec::len), Some(5));
+    assert_eq!(json["failing"][0]["near"], serde_json::json!(["web-1", "web-2"]));
+    assert_eq!(json["failing"][2]["elsewhere"], serde_json::json!([{ "account": "alpha", "region": "us-east-1" }]));
+    assert_eq!((&json["cost"]["month"], &json["gb"]), (&17.0.into(), &340.into()));
+}
+
+#[tokio::test]
+async fn a_bad_row_is_named_as_enqueue_names_it_and_nobody_is_asked() {
+    let home = Home::new(|_| {}).await;
+    home.put("bad.csv", "snapshot_name,region,account\nweb-1,eu-west-1,alpha\nweb 2,eu-west-1,alpha\n");
+    let refused = home.run(&["plan", "bad.csv"]).await.exits(2);
+    assert!(refused.err.starts_with("bad.csv: line 3, column snapshot_name: "), "{}", refused.err);
+    assert!(refused.out.is_empty() && home.simulator.calls().is_empty());
+    let passed = home.run(&["plan", "bad.csv", "--skip-invalid"]).await.exits(0);
+    assert!(passed.out.contains("1 to export, 1 rejected"), "{}", passed.out);
+    assert_eq!(home.files(), ["bad.csv", "credentials", "ferry.toml"], "not even the rejected rows are written");
+    home.run(&["plan", "missing.csv"]).await.exits(2);
+    home.run_with(&["plan", "-"], "").await.exits(2);
+    let empty = home.run_with(&["plan", "-"], "snapshot_name\n").await.exits(0);
+    assert!(empty.out.contains("there is nothing to send"), "{}", empty.out);
+}
+
+#[tokio::test]
+async fn a_database_is_looked_at_as_it_is() {
+    let stored = Stored::story().await;
+    stored
+        .sql(
+            "UPDATE jobs SET submitted_at = 1795456810000, finished_at = 1795456810000 + 900000 WHERE id = 1;
+             INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, destination_id, seen_at, job_id,
+                                 attempt, news)
+             VALUES (1, 'record', 'rec-1', 'web-1', 'arn:1', 'succeeded', 'ami-1', 1, 1, 1, 0),
+                    (1, 'record', 'rec-2', 'web-2', NULL, 'succeeded', 'ami-2', 1, NULL, NULL, 0),
+                    (1, 'record', 'rec-3', 'web-3', 'arn:3', 'failed', NULL, 1, NULL, NULL, 0)",
+        )
+        .await;
+    let path = stored.queue.path().to_owned();
+    stored.queue.clone().close().await;
+    let before = std::fs::read(&path).expect("the file");
+    let peek = Peek::open(&path).await.expect("readable").expect("a database");
+    let region = Region::parse("eu-west-1").expect("a Region");
+    let lane = Lane { account: AccountLabel::unnamed(), region };
+    let known = peek.known(&lane, &["web-1", "web-2", "web-3", "db-2", "stranger"]).await.expect("known");
+    let known: Vec<String> = known.iter().map(|one| format!("{one:?}")).collect();
+    insta::assert_snapshot!(known.join("\n"), @r#"
+    (3, Live { job: JobId(5), state: Exporting })
+    (0, Done { job: Some(JobId(1)), arn: SnapshotArn("arn:1"), destination: "ami-1" })
+    "#);
+    let memory = peek.memory(&lane).await.expect("memory");
+    assert_eq!((memory.learned_rate, memory.live_jobs, memory.live_copies), (Some(0.8), 3, 5));
+    assert_eq!(memory.took, [Duration::from_mins(15)]);
+    let nowhere = Lane { account: AccountLabel::parse("nobody").expect("a label"), region };
+    assert_eq!(peek.memory(&nowhere).await.expect("memory").live_jobs, 0);
+    peek.close().await;
+    assert_eq!(std::fs::read(&path).expect("the file"), before);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    assert!(Peek::open(&folder.path().join("none.db")).await.expect("no error").is_none());
+    std::fs::write(folder.path().join("notes.txt"), "no database at all ".repeat(99)).expect("notes");
+    assert!(Peek::open(&folder.path().join("notes.txt")).await.is_err());
+    assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 1, "none is made");
+}
+
+#[test]
+fn a_plan_fits_into_80_columns() {
+    let lane = |account: &str| Lane {
+        account: AccountLabel::parse(account).expect("a label"),
+        region: Region::parse("eu-west-1").expect("a Region"),
+    };
+    let minutes = |least: u64, most: u64| Span { least: Duration::from_mins(least), most: Duration::from_mins(most) };
+    let mut plan = Plan { rejected: 2, ..Plan::default() };
+    plan.lanes.push(LanePlan {
+        lane: lane("prod"),
+        rows: Outlook::ALL.into_iter().flat_map(|outlook| [outlook; 1200]).collect::<RowOutlooks>(),
+        copies: 3100,
+        gb: 96_000,
+        of_unknown_size: 3,
+        takes: minutes(600, 3000),
+        each: minutes(11, 42),
+        basis: Basis::Lane(512),
+        rate: 0.813_45,
+        learned: true,
+        cap: 20,
+        jobs_ahead: 40,
+        reads: (1000, 36_000),
+        unread: None,
+    });
+    plan.failing = (1..=23)
+        .map(|line| FailingRow {
+            line,
+            snapshot: SnapshotName::parse(&format!("harbour-cafe-wordpress-{line}-20261101")).expect("a name"),
+            lane: lane("prod"),
+            reason: match line {
+                1 => Reason::Broken,
+                2 => Reason::Missing { elsewhere: Vec::new(), near: Vec::new(), empty_lane: true },
+                3 => Reason::Missing { elsewhere: vec![lane("shop")], near: Vec::new(), empty_lane: false },
+                4 => Reason::Missing { elsewhere: Vec::new(), near: Vec::new(), empty_lane: false },
+                _ => Reason::Missing {
+                    elsewhere: Vec::new(),
+                    near: vec![format!("harbour-cafe-wordpress-{line}-20261102")],
+                    empty_lane: false,
+                },
+            },
+        })
+        .collect();
+    let price = Some(Price { per_gb_month: 0.053, currency: "" });
+    let view = PlanView { plan: &plan, input: "fleet.csv", price };
+    let text = plan_text(view, Look { width: Some(80), colour: Colour::Plain });
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let end = text.find("line 6:").expect("more lines");
+    insta::assert_snapshot!(&text[..end], @"
+    fleet.csv: 10,802 rows in 1 lane; 2,400 rows would fail
+
+    TOTALS
+    rows     1,200 to export, 1,200 to export once no longer pending, 1,200 exported
+      already (adopted), 1,200 under way already (adopted), 1,200 live in the queue
+      already, 1,200 repeated, 1,200 in state error, 1,200 missing, 1,200 unknown, 2
+      rejected
+    exports  2,400 snapshots, 3,100 EBS copies in all
+    stored   96,000 GB at most: the full size of every disk, and 3 snapshots of
+      unknown size
+    costs    5,088.00 a month at most, at 0.053 a GB (plan.price_per_gb_month)
+    takes    10 h to 2 d 2 h
+             each 11 min to 42 min, as 512 past exports of prod/eu-west-1 took
+    calls    2,400 ExportSnapshot, about 1,000 to 36,000 reads
+
+    LANES
+    prod/eu-west-1  1,200 to export, 1,200 to export once no longer pending, 1,200
+      exported already (adopted), 1,200 under way already (adopted), 1,200 live in
+      the queue already, 1,200 repeated, 1,200 in state error, 1,200 missing, 1,200
+      unknown
+      3,100 EBS copies, 96,000 GB, 10 h to 2 d 2 h
+      0.81 exports a second as learned, 20 EBS copies in flight, behind 40 live jobs
+
+    WOULD FAIL
+    line 1: harbour-cafe-wordpress-1-20261101 in prod/eu-west-1: it is in state
+      error; make a new one
+    line 2: harbour-cafe-wordpress-2-20261101 in prod/eu-west-1: missing; this
+      account has no snapshot in this Region (automatic snapshots must be copied
+      first)
+    line 3: harbour-cafe-wordpress-3-20261101 in prod/eu-west-1: missing; there is
+      one in shop/eu-west-1
+    line 4: harbour-cafe-wordpress-4-20261101 in prod/eu-west-1: missing (automatic
+      snapshots must be copied first)
+    line 5: harbour-cafe-wordpress-5-20261101 in prod/eu-west-1: missing; did you
+      mean harbour-cafe-wordpress-5-20261102?
+    ");
+    assert!(text.ends_with("and 3 more (--json has all)\n"), "{text}");
+}
