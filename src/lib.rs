@@ -24,4 +24,6 @@ pub mod domain;
 
 pub mod clock;
 
+pub mod points;
+
 pub mod simulator;

@@ -4,6 +4,7 @@
 mod claims;
 mod counts;
 mod database;
+mod door;
 mod drain;
 mod error;
 mod follow;

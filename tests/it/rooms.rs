@@ -4,19 +4,20 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room with those that it may use. ARCHITECTURE.md has the picture.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("cli", &["daemon", "report", "intake", "settings", "simulator", "lightsail", "queue", "domain", "clock"]),
-    ("daemon", &["worker", "tracking", "lightsail", "queue", "settings", "domain", "clock"]),
-    ("worker", &["lightsail", "queue", "domain", "clock"]),
-    ("tracking", &["lightsail", "queue", "domain", "clock"]),
+    ("daemon", &["worker", "tracking", "lightsail", "queue", "settings", "domain", "clock", "points"]),
+    ("worker", &["lightsail", "queue", "domain", "clock", "points"]),
+    ("tracking", &["lightsail", "queue", "domain", "clock", "points"]),
     ("report", &["queue", "domain"]),
     ("lightsail", &["domain", "clock"]),
-    ("queue", &["domain", "clock"]),
+    ("queue", &["domain", "clock", "points"]),
     ("intake", &["domain"]),
     ("settings", &["domain"]),
     ("simulator", &["domain", "clock"]),
     ("clock", &["domain"]),
     ("domain", &[]),
+    ("points", &[]),
 ];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
