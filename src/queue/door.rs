@@ -158,3 +158,47 @@ impl Steps {
 
     fn close(&self) {}
 }
+
+#[cfg(test)]
+#[cfg(debug_assertions)]
+mod tests {
+    use super::*;
+
+    async fn door() -> Door {
+        let connection = SqliteConnection::connect("sqlite::memory:").await.expect("a connection");
+        Door::new(connection).await.expect("a door")
+    }
+
+    async fn tables(door: &mut Door) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(door.connection()).await.expect("a count")
+    }
+
+    #[tokio::test]
+    async fn what_has_no_name_is_not_committed() {
+        let mut door = door().await;
+        sqlx::query("CREATE TABLE t (n)").execute(door.connection()).await.expect_err("no name");
+        assert_eq!(tables(&mut door).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_name_is_good_for_one_commit() {
+        let mut door = door().await;
+        let mut write = door.begin().await.expect("begun");
+        sqlx::query("CREATE TABLE t (n)").execute(&mut *write).await.expect("a table");
+        write.commit(&[Step::Migrated]).await.expect("committed");
+        let mut named = door.named(Step::Migrated);
+        sqlx::query("CREATE TABLE u (n)").execute(named.connection()).await.expect("a table");
+        named.done();
+        sqlx::query("CREATE TABLE v (n)").execute(door.connection()).await.expect_err("no name any more");
+        assert_eq!(tables(&mut door).await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_is_of_no_step_is_undone() {
+        let mut door = door().await;
+        let mut write = door.begin().await.expect("begun");
+        sqlx::query("CREATE TABLE t (n)").execute(&mut *write).await.expect("a table");
+        write.commit(&[]).await.expect("undone");
+        assert_eq!(tables(&mut door).await, 0);
+    }
+}

@@ -5,6 +5,7 @@
 
 mod adoption;
 mod crash;
+mod crash_points;
 mod enqueue;
 mod jobs;
 mod life;

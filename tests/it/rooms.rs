@@ -102,6 +102,25 @@ fn the_names_of_libraries_stay_in_their_rooms() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+/// Where a connection that writes is opened, and where a transaction begins: past these two there is no way to the disk.
+#[test]
+fn the_database_is_written_through_one_door() {
+    let doors = [("ConnectOptions", "database.rs"), ("connect_with(", "database.rs"), ("begin_with(", "door.rs")];
+    let mut wrong = Vec::new();
+    for file in room_files("queue") {
+        let text = std::fs::read_to_string(&file).expect("a file");
+        for (word, place) in doors {
+            if text.contains(word) && !file.ends_with(place) {
+                wrong.push(format!("{} has {word:?}, which is for {place}", file.display()));
+            }
+        }
+        if text.contains("SqliteConnection::connect_with(") {
+            assert_eq!(text.matches("SqliteConnection::connect_with(").count(), text.matches("Door::new(").count());
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
 #[test]
 fn a_room_that_is_used_is_seen() {
     let text = "use crate::{queue, clock::Clock};\nfn f() { crate::lightsail::x() }";
