@@ -3,6 +3,7 @@
 use super::lane::{Connect, Shared, Wakes, start};
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{BatchId, LaneId};
+use crate::points::{Between, Point, reached};
 use crate::queue::{DatabaseLock, Held, LockError, Queue, QueueError};
 use crate::settings::Settings;
 use std::collections::BTreeMap;
@@ -83,6 +84,7 @@ impl Daemon {
     /// [`DaemonError`] when it cannot go on; nothing is lost.
     pub async fn run(self, until: Until, max_wait: Option<Duration>, mut stop: Stop) -> Result<Ended, DaemonError> {
         let began = self.clock.elapsed();
+        reached(Point::Between(Between::DaemonLocked));
         let run = self.queue.begin_run(self.clock.now(), env!("CARGO_PKG_VERSION")).await?;
         let recovered = self.queue.recover(self.clock.now()).await?;
         if recovered > 0 {
@@ -124,6 +126,7 @@ impl Daemon {
         };
         let _ = halt.send(true);
         let late = self.wind_up(&mut tasks).await;
+        reached(Point::Between(Between::Halted));
         if let Err(error) = self.queue.end_run(run, self.clock.now()).await {
             tracing::warn!(%error, "the end of the run could not be written down");
         }

@@ -6,6 +6,7 @@ use super::follow::snapshot_name;
 use crate::domain::{
     BatchId, ErrorCode, Failure, JobId, JobState, LaneId, RunId, SnapshotArn, SnapshotName, Standing, Timestamp,
 };
+use crate::points::Step;
 
 /// A queued job that may be sent now.
 #[derive(Debug, Clone)]
@@ -115,7 +116,7 @@ impl Queue {
             return Ok(0);
         }
         self.writer
-            .write(move |connection| {
+            .write(Step::DueReleased, move |connection| {
                 Box::pin(async move {
                     let released = sqlx::query!(
                         "UPDATE jobs SET due_at = NULL WHERE lane_id = ?1 AND state = 'queued' AND due_at <= ?2",
@@ -182,7 +183,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn release_denied(&self, lane: LaneId) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::DeniedReleased, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE jobs SET hold = NULL WHERE lane_id = ?1 AND state = 'queued' AND hold = 'denied'",
@@ -237,7 +238,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn clear(&self, lane: LaneId, run: RunId, batches: Vec<BatchId>) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::Cleared, move |connection| {
                 Box::pin(async move {
                     for batch in batches {
                         sqlx::query!(

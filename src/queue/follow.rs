@@ -6,6 +6,7 @@ use crate::domain::{
     BatchId, Event, Failure, JobId, JobState, LaneId, OperationId, RecordArn, RunId, SnapshotArn, SnapshotName,
     Standing, Timestamp,
 };
+use crate::points::Step;
 use crate::queue::{Answer, AttemptOutcome, Transition};
 use serde::Serialize;
 
@@ -145,6 +146,7 @@ impl Queue {
                     };
                     Ok(Transition::new(JobId(row.id), &standing, event, now, "daemon")?
                         .answered(answer, Vec::new())
+                        .named(Step::Recovered)
                         .poll_at(now))
                 })
                 .collect::<Result<Vec<_>, QueueError>>()?;
@@ -307,7 +309,7 @@ impl Queue {
         let rows = jobs.iter().map(|(job, at)| At { job: job.0, at: at.0 }).collect::<Vec<_>>();
         let rows = super::transition::json(&rows)?;
         self.writer
-            .write(move |connection| {
+            .write(Step::PollPutOff, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE jobs SET next_poll_at = later.at
@@ -335,7 +337,7 @@ impl Queue {
         let rows = jobs.iter().map(|(job, attempt)| At { job: job.0, at: i64::from(*attempt) }).collect::<Vec<_>>();
         let rows = super::transition::json(&rows)?;
         self.writer
-            .write(move |connection| {
+            .write(Step::LookCounted, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE attempts SET looks = CASE WHEN last_look_at > ?2 THEN 1 ELSE looks + 1 END,
@@ -360,7 +362,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn note_duplicate(&self, job: JobId, message: String) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::DuplicateNoted, move |connection| {
                 Box::pin(async move {
                     let code = crate::domain::ErrorCode::DUPLICATE_EXPORT;
                     sqlx::query!(
@@ -384,7 +386,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn own(&self, job: JobId, attempt: u32, entry: i64) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::EntryOwned, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE ledger SET job_id = ?1, attempt = ?2 WHERE id = ?3 AND job_id IS NULL",
@@ -445,7 +447,7 @@ impl Queue {
         let hold = super::transition::json(hold)?;
         let release = super::transition::json(release)?;
         self.writer
-            .write(move |connection| {
+            .write(Step::HeldForListing, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE jobs SET hold = 'listing'

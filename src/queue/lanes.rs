@@ -3,6 +3,7 @@
 use super::Queue;
 use super::error::QueueError;
 use crate::domain::{AccountLabel, AccountNumber, Lane, LaneId, LaneTrouble, Region, RunId, Timestamp};
+use crate::points::Step;
 
 /// A lane as the store knows it.
 #[derive(Debug, Clone)]
@@ -95,7 +96,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn identify(&self, lane: LaneId, number: AccountNumber) -> Result<Identity, QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::Identified, move |connection| {
                 Box::pin(async move {
                     let digits = number.as_str();
                     let stored = sqlx::query_scalar!("SELECT account_number FROM lanes WHERE id = ?1", lane.0)
@@ -139,7 +140,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn block(&self, lane: LaneId, block: Block) -> Result<bool, QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::Blocked, move |connection| {
                 Box::pin(async move {
                     let code = block.trouble.as_str();
                     let written = sqlx::query!(
@@ -165,7 +166,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn unblock(&self, lane: LaneId) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::Unblocked, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE lanes SET blocked_at = NULL, blocked_code = NULL, blocked_message = NULL
@@ -186,7 +187,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn prove(&self, lane: LaneId) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::Proven, move |connection| {
                 Box::pin(async move {
                     sqlx::query!("UPDATE lanes SET proven = 1 WHERE id = ?1 AND proven = 0", lane.0)
                         .execute(&mut *connection)
@@ -203,7 +204,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn learn_rate(&self, lane: LaneId, rate: f64) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::RateLearned, move |connection| {
                 Box::pin(async move {
                     sqlx::query!("UPDATE lanes SET learned_rate = ?2 WHERE id = ?1", lane.0, rate)
                         .execute(&mut *connection)
@@ -221,7 +222,7 @@ impl Queue {
     pub async fn begin_run(&self, at: Timestamp, version: &'static str) -> Result<RunId, QueueError> {
         let pid = i64::from(std::process::id());
         self.writer
-            .write(move |connection| {
+            .write(Step::RunBegun, move |connection| {
                 Box::pin(async move {
                     let id = sqlx::query_scalar!(
                         r#"INSERT INTO runs (began_at, pid, version) VALUES (?1, ?2, ?3) RETURNING id AS "id!: i64""#,
@@ -243,7 +244,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn end_run(&self, run: RunId, at: Timestamp) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::RunEnded, move |connection| {
                 Box::pin(async move {
                     sqlx::query!("UPDATE runs SET ended_at = ?2 WHERE id = ?1", run.0, at.0)
                         .execute(&mut *connection)

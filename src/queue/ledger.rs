@@ -6,6 +6,7 @@ use super::error::QueueError;
 use crate::domain::{
     Destination, ErrorCode, Failure, JobId, LaneId, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp,
 };
+use crate::points::Step;
 use serde::Serialize;
 
 /// What an entry is: its key in Lightsail's words.
@@ -150,7 +151,7 @@ impl Queue {
             .collect::<Vec<_>>();
         let rows = super::transition::json(&rows)?;
         self.writer
-            .write(move |connection| {
+            .write(Step::LedgerSeen, move |connection| {
                 Box::pin(async move {
                     let written = sqlx::query_file!("src/queue/sql/see.sql", rows, lane.0, now.0)
                         .execute(&mut *connection)
@@ -242,7 +243,7 @@ impl Queue {
     pub async fn settle_news(&self, entries: &[i64]) -> Result<(), QueueError> {
         let entries = super::transition::json(entries)?;
         self.writer
-            .write(move |connection| {
+            .write(Step::NewsSettled, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE ledger SET news = 0 WHERE id IN (SELECT value FROM json_each(?1)) AND news = 1",
@@ -294,7 +295,7 @@ impl Queue {
             .collect::<Vec<_>>();
         let rows = super::transition::json(&rows)?;
         self.writer
-            .write(move |connection| {
+            .write(Step::SnapshotsListed, move |connection| {
                 Box::pin(async move {
                     sqlx::query_file!("src/queue/sql/list_snapshots.sql", rows, lane.0, listing)
                         .execute(&mut *connection)
@@ -311,7 +312,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn end_listing(&self, lane: LaneId, listing: i64, now: Timestamp) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::ListingEnded, move |connection| {
                 Box::pin(async move {
                     sqlx::query!("DELETE FROM snapshots WHERE lane_id = ?1 AND listing < ?2", lane.0, listing)
                         .execute(&mut *connection)

@@ -6,6 +6,7 @@ mod backup;
 mod claims;
 mod counts;
 mod database;
+mod door;
 mod drain;
 mod error;
 mod follow;

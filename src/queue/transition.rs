@@ -5,6 +5,7 @@ use super::Queue;
 use super::error::QueueError;
 use crate::domain::{Change, Failure, JobId, JobState, OperationId, RunId, SnapshotArn, Standing, Timestamp};
 use crate::domain::{Event, apply};
+use crate::points::Step;
 use serde::Serialize;
 use sqlx::{Connection, SqliteConnection};
 use std::collections::HashSet;
@@ -79,6 +80,7 @@ pub struct Transition {
     expected_attempt: u32,
     change: Change,
     event: &'static str,
+    step: Step,
     at: Timestamp,
     actor: String,
     next_poll_at: Option<Timestamp>,
@@ -100,7 +102,7 @@ impl Transition {
         at: Timestamp,
         actor: impl Into<String>,
     ) -> Result<Self, QueueError> {
-        let name = event.name();
+        let (name, step) = (event.name(), step_of(&event));
         let change = apply(standing, event)?;
         Ok(Self {
             job,
@@ -108,6 +110,7 @@ impl Transition {
             expected_attempt: standing.attempt,
             change,
             event: name,
+            step,
             at,
             actor: actor.into(),
             next_poll_at: None,
@@ -122,6 +125,17 @@ impl Transition {
     #[must_use]
     pub fn to(&self) -> JobState {
         self.change.to
+    }
+
+    /// What it is on the disk.
+    pub(super) fn step(&self) -> Step {
+        self.step
+    }
+
+    /// The same change, as another step.
+    pub(super) fn named(mut self, step: Step) -> Self {
+        self.step = step;
+        self
     }
 
     /// When the job is to be looked at next.
@@ -166,6 +180,37 @@ impl Queue {
     /// Moves several jobs; the answers stand in the order of the changes.
     pub async fn transition_all(&self, transitions: Vec<Transition>) -> Vec<Result<(), QueueError>> {
         futures_util::future::join_all(transitions.into_iter().map(|one| self.writer.transition(one))).await
+    }
+}
+
+fn step_of(event: &Event) -> Step {
+    match event {
+        Event::Impossible(_) => Step::Impossible,
+        Event::AlreadyExported(_) => Step::AdoptedDone,
+        Event::UnderWayAlready(_) => Step::AdoptedUnderWay,
+        Event::Cancel => Step::Cancelled,
+        Event::Intend => Step::Intended,
+        Event::Accepted(_) => Step::Accepted,
+        Event::RefusedByLane(_) => Step::RefusedByLane,
+        Event::Denied(_) => Step::Denied,
+        Event::RefusedForNow(..) => Step::RefusedForNow,
+        Event::RefusedForGood(_) => Step::RefusedForGood,
+        Event::OutcomeUnknown(_) => Step::OutcomeUnknown,
+        Event::OutcomeUnknownInOutage(_) => Step::OutcomeUnknownInOutage,
+        Event::FoundUnderWay(_) => Step::FoundUnderWay,
+        Event::FoundDone(_) => Step::FoundDone,
+        Event::FoundFailed(..) => Step::FoundFailed,
+        Event::ProvenAbsent(..) => Step::ProvenAbsent,
+        Event::Contradiction(_) => Step::Contradicted,
+        Event::Finished(_) => Step::Finished,
+        Event::OperationFailed(..) => Step::OperationFailed,
+        Event::GaveUp(_) => Step::GaveUp,
+        Event::SendAgain => Step::SentAgain,
+        Event::AdoptRecord(_) => Step::RecordAdopted,
+        Event::CallFailed(_) => Step::CalledFailed,
+        Event::Retry => Step::Retried,
+        Event::Pause => Step::Paused,
+        Event::Resume => Step::Resumed,
     }
 }
 

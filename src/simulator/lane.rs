@@ -34,8 +34,8 @@ pub(super) struct Lane {
 /// Who begins an export, and how its operation ends.
 #[derive(Debug, Clone)]
 pub(super) enum Beginning {
-    /// A call, whose operation fails if so decided.
-    Called(Option<OperationFailure>),
+    /// A call, whose operation fails if so decided, and takes as long as is decided.
+    Called(Option<OperationFailure>, Option<Duration>),
     /// Somebody in the console.
     ByHand,
 }
@@ -120,11 +120,12 @@ impl Lane {
             }
         }
         let nth = self.exports.len();
-        let how = match beginning {
-            Beginning::Called(failure) => (failure, false),
-            Beginning::ByHand => (None, true),
+        let (how, takes) = match beginning {
+            Beginning::Called(failure, takes) => ((failure, false), takes),
+            Beginning::ByHand => ((None, true), None),
         };
         let mut export = Export::begin(config, &self.address, (place, snapshot), nth, how, now);
+        export.takes = takes.unwrap_or(export.takes);
         self.copies.push(Reverse((export.ends(), copies)));
         let abouts: &[About] = match config.export_answer {
             ExportAnswer::One | ExportAnswer::None => &[About::Snapshot],

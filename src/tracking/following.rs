@@ -4,6 +4,7 @@ use super::plan::record_in_sight;
 use super::reading::{Reading, Unread};
 use super::tracker::{Begun, Met, Rounds, Tracker};
 use crate::domain::{JobId, JobState, OperationId, SnapshotName};
+use crate::points::{Between, Point, reached};
 use crate::queue::{Followed, QueueError};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -50,6 +51,9 @@ impl Tracker {
         }
         let forgotten = self.longest_wait();
         rounds.met.retain(|_, met| reading.elapsed.saturating_sub(met.looked_at.unwrap_or(met.at)) < forgotten);
+        if !looked.is_empty() {
+            reached(Point::Between(Between::LookTaken));
+        }
         self.queue.count_looks(&looked, began).await?;
         let looked: Vec<JobId> = looked.into_iter().map(|(job, _)| job).collect();
         let absent = self.settle(&looked).await?;

@@ -4,6 +4,7 @@
 use super::reading::Unread;
 use super::tracker::Tracker;
 use crate::domain::{BatchId, ErrorCode, Event, Failure, JobId, JobState, Standing};
+use crate::points::{Between, Point, reached};
 use crate::queue::{Listed, QueueError, Transition};
 use std::collections::HashSet;
 
@@ -22,6 +23,7 @@ impl Tracker {
         self.read_snapshots().await?;
         self.read_records().await?;
         self.read_operations().await?;
+        reached(Point::Between(Between::ListingRead));
         let names = self.queue.snapshot_names(self.lane.id).await?;
         // One that was held only since is of the next listing: this one began before it was queued.
         let meant = |job: &Listed| !job.held || held.contains(&job.job);
@@ -29,6 +31,7 @@ impl Tracker {
             self.act(Some(*batch), &names, meant).await?;
         }
         self.act(None, &names, meant).await?;
+        reached(Point::Between(Between::ListingActedUpon));
         self.queue.clear(self.lane.id, self.run, batches).await?;
         Ok(())
     }

@@ -7,6 +7,7 @@ use crate::lightsail::{
     CallError, ErrorClass, ExportRecord, Operation, Pages, ReadingError, RecordState, Snapshot, SnapshotKind,
     SnapshotState, Verdict,
 };
+use crate::points::{Between, Point, reached};
 use crate::queue::{Block, EntryKey, EntryStatus, Identity, ListedSnapshot, QueueError, Sighting};
 
 /// Why a reading did not come to its end.
@@ -186,7 +187,10 @@ impl Tracker {
     /// Takes a page, or what its error means for the lane.
     async fn page<T>(&self, page: Result<Option<Vec<T>>, ReadingError>) -> Result<Option<Vec<T>>, Unread> {
         match page {
-            Ok(page) => Ok(page),
+            Ok(page) => {
+                reached(Point::Between(Between::PageRead));
+                Ok(page)
+            }
             Err(ReadingError::Call(error)) => Err(self.unread(&error).await),
             Err(error @ ReadingError::RepeatedToken { .. }) => {
                 tracing::warn!(lane = %self.lane.lane, %error, "a reading was given up; the next one begins anew");

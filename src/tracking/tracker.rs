@@ -6,6 +6,7 @@ use super::reading::Unread;
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{Event, JobId, JobState, RetryPolicy, RunId, SnapshotName, Timestamp, backoff};
 use crate::lightsail::Lightsail;
+use crate::points::{Between, Point, reached};
 use crate::queue::{Answer, AttemptOutcome, Entry, Followed, LaneRecord, Queue, QueueError, Transition};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -225,10 +226,12 @@ impl Tracker {
             if news.is_empty() {
                 return Ok(());
             }
+            reached(Point::Between(Between::NewsFound));
             let jobs = self.queue.concerned(&news).await?;
             // One that came back to the queue is decided for once more: another export may stand for it.
             let moved: Vec<JobId> = self.settle(&jobs).await?.into_iter().collect();
             self.settle(&moved).await?;
+            reached(Point::Between(Between::NewsActedUpon));
             self.queue.settle_news(&news).await?;
         }
     }

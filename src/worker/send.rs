@@ -5,6 +5,7 @@ use super::ruling::{Ruling, rule};
 use super::temper::Answered;
 use crate::domain::{Event, JobId, backoff};
 use crate::lightsail::{ErrorClass, Outcome, Permit};
+use crate::points::{Between, Point, reached};
 use crate::queue::{Claimable, QueueError, Transition};
 
 /// Who stands in the history for what no person did.
@@ -23,6 +24,7 @@ pub(super) enum Sent {
 
 impl Worker {
     pub(super) async fn send(&self, job: Claimable, permit: Permit, outage: bool) -> Sent {
+        reached(Point::Between(Between::BeforeIntent));
         let standing = job.standing(self.settings.retry.max_attempts);
         let intent = Transition::new(job.job, &standing, Event::Intend, self.clock.now(), ACTOR)
             .map(|intent| intent.intending(self.run, job.weight, job.source_arn.clone()));
@@ -36,7 +38,9 @@ impl Worker {
             Err(QueueError::Stale { .. }) => return Sent::Skipped,
             Err(error) => return Sent::Broken(error),
         }
+        reached(Point::Between(Between::BeforeCall));
         let result = self.api.export_snapshot(&job.snapshot).await;
+        reached(Point::Between(Between::AnswerHeard));
         permit.answered(Outcome::of(&result));
         self.record(&job, result, outage).await
     }

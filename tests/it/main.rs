@@ -6,6 +6,7 @@
 mod acting;
 mod adoption;
 mod crash;
+mod crash_points;
 mod enqueue;
 mod fuzz;
 mod jobs;
