@@ -9,6 +9,7 @@ mod crash;
 mod enqueue;
 mod jobs;
 mod life;
+mod limit;
 mod outcomes;
 mod raw_server;
 mod report;
