@@ -101,13 +101,10 @@ impl Daemon {
         let mut lanes = BTreeMap::<LaneId, Wakes>::new();
         let mut version = None;
         let outcome = loop {
-            let seen = self.queue.data_version().await?;
-            if version.replace(seen) != Some(seen) {
-                self.take_up_lanes(&shared, &mut lanes, &mut tasks).await?;
-                lanes.values().for_each(Wakes::all);
-            }
-            if self.is_reached(until).await? {
-                break Ok(Ended::Drained);
+            match self.beat(until, &shared, &mut version, &mut lanes, &mut tasks).await {
+                Ok(false) => {}
+                Ok(true) => break Ok(Ended::Drained),
+                Err(error) => break Err(error.into()),
             }
             if max_wait.is_some_and(|most| self.clock.elapsed().saturating_sub(began) >= most) {
                 break Ok(Ended::OutOfTime);
@@ -124,7 +121,10 @@ impl Daemon {
         };
         let _ = halt.send(true);
         let late = self.wind_up(&mut tasks).await;
-        if let Err(error) = self.queue.end_run(run, self.clock.now()).await {
+        // Of a store that has failed the caller is told.
+        if let Err(error) = self.queue.end_run(run, self.clock.now()).await
+            && outcome.is_ok()
+        {
             tracing::warn!(%error, "the end of the run could not be written down");
         }
         tracing::info!(run = run.0, ?outcome, "the daemon has stopped");
@@ -132,6 +132,23 @@ impl Daemon {
             (Ok(ended), None) => Ok(ended),
             (Err(error), _) | (Ok(_), Some(error)) => Err(error),
         }
+    }
+
+    /// Looks at the store; whether what the daemon runs for is reached.
+    async fn beat(
+        &self,
+        until: Until,
+        shared: &Shared,
+        version: &mut Option<i64>,
+        lanes: &mut BTreeMap<LaneId, Wakes>,
+        tasks: &mut JoinSet<Result<(), QueueError>>,
+    ) -> Result<bool, QueueError> {
+        let seen = self.queue.data_version().await?;
+        if version.replace(seen) != Some(seen) {
+            self.take_up_lanes(shared, lanes, tasks).await?;
+            lanes.values().for_each(Wakes::all);
+        }
+        self.is_reached(until).await
     }
 
     async fn take_up_lanes(

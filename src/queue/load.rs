@@ -306,7 +306,14 @@ async fn begin_batch(
         LoadName::Derived(name) => (name, true),
     };
     let mut number = 1;
+    // In a transaction of its own: a row comes back before it is committed, and an error of that commit would go unheard.
     let mut patience = Patience::new();
+    let mut transaction = loop {
+        match connection.begin_with("BEGIN IMMEDIATE").await {
+            Ok(transaction) => break transaction,
+            Err(error) => patience.wait(error).await?,
+        }
+    };
     loop {
         let name = if number == 1 { given.clone() } else { numbered(&given, number) };
         let text = name.as_str();
@@ -318,17 +325,19 @@ async fn begin_batch(
             now.0,
             carried
         )
-        .fetch_optional(&mut *connection)
-        .await;
+        .fetch_optional(&mut *transaction)
+        .await?;
         match made {
-            Ok(Some(id)) => return Ok((BatchId(id), name)),
-            Ok(None) if derived => number += 1,
-            Ok(None) => {
+            Some(id) => {
+                transaction.commit().await?;
+                return Ok((BatchId(id), name));
+            }
+            None if derived => number += 1,
+            None => {
                 return Err(QueueError::Taken(format!(
                     "there is a batch {name} already; give this one another name with --batch NAME"
                 )));
             }
-            Err(error) => patience.wait(error).await?,
         }
     }
 }

@@ -89,6 +89,7 @@ impl Writer {
 
 async fn serve(mut connection: SqliteConnection, mut waiting: mpsc::Receiver<Request>) {
     let mut closing = None;
+    let mut broken = None;
     while closing.is_none() {
         let Some(first) = waiting.recv().await else { break };
         let mut group = vec![first];
@@ -96,7 +97,7 @@ async fn serve(mut connection: SqliteConnection, mut waiting: mpsc::Receiver<Req
             let Ok(next) = waiting.try_recv() else { break };
             group.push(next);
         }
-        closing = serve_group(&mut connection, group).await;
+        closing = serve_group(&mut connection, &mut broken, group).await;
     }
     waiting.close();
     if let Err(error) = connection.close().await {
@@ -107,11 +108,26 @@ async fn serve(mut connection: SqliteConnection, mut waiting: mpsc::Receiver<Req
     }
 }
 
-async fn serve_group(connection: &mut SqliteConnection, group: Vec<Request>) -> Option<oneshot::Sender<()>> {
+/// After a transaction that failed for another reason than its turn, nobody knows how the connection stands; `broken` keeps
+/// why, and whoever asks from then on is told that.
+async fn serve_group(
+    connection: &mut SqliteConnection,
+    broken: &mut Option<QueueError>,
+    group: Vec<Request>,
+) -> Option<oneshot::Sender<()>> {
     let mut closing = None;
     let mut transitions = Vec::new();
     let mut tasks = Vec::new();
     for request in group {
+        if let Some(error) = broken.as_ref() {
+            match request {
+                Request::Transition(_, tell) => drop(tell.send(Err(error.clone()))),
+                Request::Task(_, failed) => drop(failed.send(error.clone())),
+                Request::DataVersion(tell) => drop(tell.send(Err(error.clone()))),
+                Request::Close(tell) => closing = Some(tell),
+            }
+            continue;
+        }
         match request {
             Request::Transition(transition, tell) => transitions.push((*transition, tell)),
             Request::Task(task, failed) => tasks.push((task, failed)),
@@ -122,7 +138,7 @@ async fn serve_group(connection: &mut SqliteConnection, group: Vec<Request>) -> 
         }
     }
     if !transitions.is_empty() || !tasks.is_empty() {
-        commit(connection, transitions, tasks).await;
+        *broken = commit(connection, transitions, tasks).await.filter(|error| !matches!(error, QueueError::Busy));
     }
     closing
 }
@@ -139,11 +155,12 @@ async fn read_data_version(connection: &mut SqliteConnection) -> Result<i64, Que
 
 type Waiting = (Transition, oneshot::Sender<Result<(), QueueError>>);
 
+/// Writes a group in one transaction; why it could not, where it could not.
 async fn commit(
     connection: &mut SqliteConnection,
     transitions: Vec<Waiting>,
     tasks: Vec<(Task, oneshot::Sender<QueueError>)>,
-) {
+) -> Option<QueueError> {
     let (transitions, tells): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
     let (tasks, failures): (Vec<_>, Vec<_>) = tasks.into_iter().unzip();
     let mut failures = failures.into_iter();
@@ -162,14 +179,17 @@ async fn commit(
             let failed = failures.next();
             match task(&mut inner).await {
                 Ok(tell) => {
-                    inner.commit().await?;
                     told_tasks.push(tell);
+                    inner.commit().await?;
                 }
                 Err(error) => {
-                    // A full disk has undone the outer transaction already; the commit below says so to all.
-                    let _ = inner.rollback().await;
+                    let undone = inner.rollback().await.is_err();
                     if let Some(failed) = failed {
-                        let _ = failed.send(error);
+                        let _ = failed.send(error.clone());
+                    }
+                    if undone {
+                        // A disk that is full or fails has undone the outer transaction already: all hear why.
+                        return Err(error);
                     }
                 }
             }
@@ -193,11 +213,13 @@ async fn commit(
             for (tell, verdict) in tells.into_iter().zip(verdicts) {
                 let _ = tell.send(verdict);
             }
+            None
         }
         Err(error) => {
             for tell in tells {
                 let _ = tell.send(Err(error.clone()));
             }
+            Some(error)
         }
     }
 }

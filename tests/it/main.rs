@@ -6,6 +6,7 @@
 mod acting;
 mod adoption;
 mod crash;
+mod disk;
 mod enqueue;
 mod jobs;
 mod life;

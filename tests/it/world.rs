@@ -36,8 +36,12 @@ pub(crate) struct Running {
 impl World {
     /// A simulator as configured, and a database with nothing in it. All waits are short.
     pub(crate) async fn new(config: SimulatorConfig) -> Self {
+        Self::by_clock(config, Arc::new(SystemClock::new())).await
+    }
+
+    /// The same, by a clock of its own.
+    pub(crate) async fn by_clock(config: SimulatorConfig, clock: SharedClock) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let clock: SharedClock = Arc::new(SystemClock::new());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let simulator = Simulator::start(config, listener, Arc::clone(&clock)).expect("a simulator");
         let path = folder.path().join("test.db");

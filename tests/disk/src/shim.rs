@@ -1,7 +1,7 @@
 //! The shim: a file system for SQLite that wraps the default one and takes its place. Files outside of every mounted
 //! folder are opened by the wrapped one alone.
 //!
-//! SQLite allocates one block for each file: ours comes first in it, the wrapped one's behind it.
+//! SQLite allocates one block for each file, aligned to 8: ours comes first in it, the wrapped one's behind it.
 
 use crate::state::{Op, Ruling, State};
 use libsqlite3_sys as ffi;
@@ -25,11 +25,13 @@ unsafe impl Send for Wrapped {}
 unsafe impl Sync for Wrapped {}
 
 /// A file of ours.
-#[repr(C, align(16))]
+#[repr(C)]
 struct File {
     base: ffi::sqlite3_file,
     path: *mut PathBuf,
     state: *const Mutex<State>,
+    /// Whether the next sync is one of the folder too, as SQLite does it for a journal or a WAL that may be new.
+    with_folder: bool,
 }
 
 static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
@@ -135,6 +137,8 @@ unsafe extern "C" fn open(
             base: ffi::sqlite3_file { pMethods: &raw const METHODS },
             path: Box::into_raw(Box::new(path)),
             state: Arc::into_raw(state),
+            with_folder: flags & ffi::SQLITE_OPEN_CREATE != 0
+                && flags & (ffi::SQLITE_OPEN_WAL | ffi::SQLITE_OPEN_MAIN_JOURNAL) != 0,
         });
         opened
     }
@@ -163,7 +167,7 @@ unsafe extern "C" fn delete(_vfs: *mut ffi::sqlite3_vfs, name: *const c_char, sy
 /// # Safety
 /// `file` is a block of szOsFile bytes.
 unsafe fn real(file: *mut ffi::sqlite3_file) -> *mut ffi::sqlite3_file {
-    const { assert!(size_of::<File>().is_multiple_of(align_of::<File>())) };
+    const { assert!(size_of::<File>().is_multiple_of(8) && align_of::<File>() <= 8) };
     // SAFETY: the block is as large as both together.
     unsafe { file.cast::<u8>().add(size_of::<File>()).cast() }
 }
@@ -263,17 +267,17 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int 
     // SAFETY: a file of ours.
     let (path, mut state) = unsafe { of(file) };
     // Nothing goes to the real disk for good: what a loss of power leaves is the model's to say.
-    match state.rule(Op::Sync) {
-        Ruling::Pass => {
-            state.synced(path);
-            ffi::SQLITE_OK
-        }
-        Ruling::PassUnheard => {
-            state.synced(path);
-            ffi::SQLITE_IOERR_FSYNC
-        }
-        Ruling::Full | Ruling::Short | Ruling::Error => ffi::SQLITE_IOERR_FSYNC,
+    let answer = match state.rule(Op::Sync) {
+        Ruling::Pass => ffi::SQLITE_OK,
+        Ruling::PassUnheard => ffi::SQLITE_IOERR_FSYNC,
+        Ruling::Full | Ruling::Short | Ruling::Error => return ffi::SQLITE_IOERR_FSYNC,
+    };
+    state.synced(path);
+    // SAFETY: a file of ours, used by one thread at a time.
+    if unsafe { std::mem::take(&mut (*file.cast::<File>()).with_folder) } {
+        state.synced_folder();
     }
+    answer
 }
 
 unsafe extern "C" fn file_size(file: *mut ffi::sqlite3_file, size: *mut i64) -> c_int {

@@ -186,6 +186,16 @@ impl State {
         (log.safe, log.ghost) = (Some(bytes), None);
     }
 
+    /// The folder is synced: it knows of every file that is there, and of none that is not.
+    pub(crate) fn synced_folder(&mut self) {
+        for log in self.files.values_mut() {
+            log.ghost = None;
+            if !log.deleted {
+                log.safe.get_or_insert_default();
+            }
+        }
+    }
+
     /// A file is deleted; `for_good` where its folder was synced as well.
     pub(crate) fn deleted(&mut self, path: &Path, for_good: bool) {
         let Some(log) = self.files.get_mut(path) else { return };
@@ -293,7 +303,7 @@ mod tests {
         assert_eq!(there(&state), 100);
         state.deleted(path, false);
         assert!((10..90).contains(&there(&state)));
-        state.deleted(path, true);
+        state.synced_folder();
         assert_eq!(there(&state), 0);
     }
 
