@@ -46,10 +46,19 @@ pub enum DaemonError {
     Lock(#[from] LockError),
     /// The store failed. What is on disk stands; the next start goes on from there.
     #[error("stopped, because the database failed; start again once that is mended, nothing is lost")]
-    Store(#[from] QueueError),
+    Store(#[source] QueueError),
+    /// The database's file is no longer the one that it began with.
+    #[error("stopped, and nothing more is sent")]
+    Replaced(#[source] QueueError),
     /// A part of it failed, which is an error of Snapferry's.
     #[error("stopped, because a part of Snapferry failed; start again, nothing is lost")]
     Part(#[source] tokio::task::JoinError),
+}
+
+impl From<QueueError> for DaemonError {
+    fn from(error: QueueError) -> Self {
+        if matches!(error, QueueError::Replaced { .. }) { Self::Replaced(error) } else { Self::Store(error) }
+    }
 }
 
 /// A daemon that is ready to run: it holds the database's lock.
@@ -114,7 +123,7 @@ impl Daemon {
                 () = stopped(&mut stop) => break Ok(Ended::Stopped),
                 Some(ended) = tasks.join_next(), if !tasks.is_empty() => match ended {
                     Ok(Ok(())) => {}
-                    Ok(Err(error)) => break Err(DaemonError::Store(error)),
+                    Ok(Err(error)) => break Err(error.into()),
                     Err(error) => break Err(DaemonError::Part(error)),
                 },
             }
@@ -187,7 +196,7 @@ impl Daemon {
                 ended = tasks.join_next() => match ended {
                     None => return first,
                     Some(Ok(Ok(()))) => {}
-                    Some(Ok(Err(error))) => first = first.or(Some(DaemonError::Store(error))),
+                    Some(Ok(Err(error))) => first = first.or(Some(error.into())),
                     Some(Err(error)) if error.is_cancelled() => {}
                     Some(Err(error)) => first = first.or(Some(DaemonError::Part(error))),
                 },

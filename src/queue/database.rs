@@ -3,6 +3,7 @@
 use super::Queue;
 use super::error::{OpenError, QueueError, primary_code};
 use super::lock::{DatabaseLock, Held};
+use super::place::Place;
 use super::writer::Writer;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
@@ -37,7 +38,8 @@ pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
         .max_connections(READERS)
         .min_connections(0)
         .connect_lazy_with(options.create_if_missing(false).read_only(true));
-    Ok(Queue { path: owned, readers, writer: Writer::start(writing) })
+    let place = Arc::new(Place::of(path).map_err(|error| explain(path, error.into()))?);
+    Ok(Queue { path: owned, readers, writer: Writer::start(writing, Arc::clone(&place)), place })
 }
 
 /// Readers for a database that is only looked at; nothing where there is none yet.

@@ -10,6 +10,7 @@ use super::error::QueueError;
 use super::leftovers;
 use super::lock::{DatabaseLock, Held, LockError};
 use super::patience::Patience;
+use super::place::Place;
 use super::transition::json;
 use crate::domain::{BatchId, BatchName, Existing, Lane, SnapshotName, Timestamp};
 use serde::Serialize;
@@ -75,6 +76,7 @@ pub struct BatchSummary {
 #[derive(Debug)]
 pub struct BatchLoad {
     connection: SqliteConnection,
+    place: Arc<Place>,
     batch: BatchId,
     name: BatchName,
     now: Timestamp,
@@ -114,6 +116,7 @@ impl Queue {
         let (batch, name) = begin_batch(&mut connection, name, source, &carried, now).await?;
         Ok(BatchLoad {
             connection,
+            place: Arc::clone(&self.place),
             batch,
             name,
             now,
@@ -270,6 +273,7 @@ impl BatchLoad {
         if sealed.rows_affected() != 1 {
             return Err(QueueError::Corrupt { what: "the batch just loaded", value: self.name.to_string() });
         }
+        self.place.check()?;
         transaction.commit().await?;
         let summary = BatchSummary { id: self.batch, name: self.name, read, new, live, repeated, rejected };
         if let Err(error) = self.connection.close().await {

@@ -19,6 +19,7 @@ mod lock;
 mod patience;
 mod pausing;
 mod peek;
+mod place;
 mod preview;
 mod reading;
 mod resolving;
@@ -49,14 +50,17 @@ pub use transition::{Answer, AttemptOutcome, SentOperation, Transition};
 pub use views::{BatchStage, BatchView, Pause, RowCounts};
 pub use waiting::{Ahead, SnapshotSeen, Waiting};
 
+use place::Place;
 use sqlx::SqlitePool;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use writer::Writer;
 
 /// The store of one database file. Cheap to clone; the last one to go closes it.
 #[derive(Debug, Clone)]
 pub struct Queue {
     path: PathBuf,
+    place: Arc<Place>,
     readers: SqlitePool,
     writer: Writer,
 }
@@ -87,7 +91,8 @@ impl Queue {
     /// A number that changes when another process has written.
     ///
     /// # Errors
-    /// [`QueueError`] when the database cannot be read.
+    /// [`QueueError`] when the database cannot be read; [`QueueError::Replaced`] when its file is no longer the one that
+    /// was opened.
     pub async fn data_version(&self) -> Result<i64, QueueError> {
         self.writer.data_version().await
     }

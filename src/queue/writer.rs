@@ -2,9 +2,11 @@
 
 use super::error::QueueError;
 use super::patience::Patience;
+use super::place::Place;
 use super::transition::{self, Transition};
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// Writes that one transaction takes at most: enough to share an fsync widely, few enough to answer soon.
@@ -30,9 +32,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: SqliteConnection) -> Self {
+    pub(super) fn start(connection: SqliteConnection, place: Arc<Place>) -> Self {
         let (requests, waiting) = mpsc::channel(GROUP * 2);
-        tokio::spawn(serve(connection, waiting));
+        tokio::spawn(serve(connection, place, waiting));
         Self { requests }
     }
 
@@ -87,7 +89,7 @@ impl Writer {
     }
 }
 
-async fn serve(mut connection: SqliteConnection, mut waiting: mpsc::Receiver<Request>) {
+async fn serve(mut connection: SqliteConnection, place: Arc<Place>, mut waiting: mpsc::Receiver<Request>) {
     let mut closing = None;
     let mut broken = None;
     while closing.is_none() {
@@ -97,7 +99,7 @@ async fn serve(mut connection: SqliteConnection, mut waiting: mpsc::Receiver<Req
             let Ok(next) = waiting.try_recv() else { break };
             group.push(next);
         }
-        closing = serve_group(&mut connection, &mut broken, group).await;
+        closing = serve_group(&mut connection, &place, &mut broken, group).await;
     }
     waiting.close();
     if let Err(error) = connection.close().await {
@@ -112,6 +114,7 @@ async fn serve(mut connection: SqliteConnection, mut waiting: mpsc::Receiver<Req
 /// why, and whoever asks from then on is told that.
 async fn serve_group(
     connection: &mut SqliteConnection,
+    place: &Place,
     broken: &mut Option<QueueError>,
     group: Vec<Request>,
 ) -> Option<oneshot::Sender<()>> {
@@ -132,18 +135,20 @@ async fn serve_group(
             Request::Transition(transition, tell) => transitions.push((*transition, tell)),
             Request::Task(task, failed) => tasks.push((task, failed)),
             Request::DataVersion(tell) => {
-                let _ = tell.send(read_data_version(connection).await);
+                let _ = tell.send(read_data_version(connection, place).await);
             }
             Request::Close(tell) => closing = Some(tell),
         }
     }
     if !transitions.is_empty() || !tasks.is_empty() {
-        *broken = commit(connection, transitions, tasks).await.filter(|error| !matches!(error, QueueError::Busy));
+        *broken =
+            commit(connection, place, transitions, tasks).await.filter(|error| !matches!(error, QueueError::Busy));
     }
     closing
 }
 
-async fn read_data_version(connection: &mut SqliteConnection) -> Result<i64, QueueError> {
+async fn read_data_version(connection: &mut SqliteConnection, place: &Place) -> Result<i64, QueueError> {
+    place.check()?;
     let mut patience = Patience::new();
     loop {
         match sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut *connection).await {
@@ -158,6 +163,7 @@ type Waiting = (Transition, oneshot::Sender<Result<(), QueueError>>);
 /// Writes a group in one transaction; why it could not, where it could not.
 async fn commit(
     connection: &mut SqliteConnection,
+    place: &Place,
     transitions: Vec<Waiting>,
     tasks: Vec<(Task, oneshot::Sender<QueueError>)>,
 ) -> Option<QueueError> {
@@ -194,6 +200,8 @@ async fn commit(
                 }
             }
         }
+        // Nobody is told of what is written where nobody can read it; no intent that is only there is sent.
+        place.check()?;
         transaction.commit().await?;
         Ok::<_, QueueError>(verdicts)
     }

@@ -9,6 +9,16 @@ use std::time::Duration;
 
 /// Starts the program on a world's database, as a user would; the settings come through the environment.
 pub(crate) fn start(world: &World, arguments: &[&str]) -> Child {
+    command(world, arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program")
+}
+
+/// The program with its environment, not started yet.
+pub(crate) fn command(world: &World, arguments: &[&str]) -> Command {
     let lane = &world.settings.every_lane;
     let mut command = Command::new(env!("CARGO_BIN_EXE_snapferry"));
     command.args(arguments).env_clear();
@@ -35,7 +45,7 @@ pub(crate) fn start(world: &World, arguments: &[&str]) -> Child {
     ] {
         command.env(name, value);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program")
+    command
 }
 
 /// Lightsail at its worst, as far as its promises allow: late lists, and answers that say nothing.

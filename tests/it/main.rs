@@ -8,6 +8,7 @@ mod adoption;
 mod crash;
 mod disk;
 mod enqueue;
+mod files;
 mod jobs;
 mod life;
 mod limit;
