@@ -139,7 +139,7 @@ impl Daemon {
         tracing::info!(run = run.0, ?outcome, "the daemon has stopped");
         match (outcome, late) {
             (Ok(ended), None) => Ok(ended),
-            (Err(error), _) | (Ok(_), Some(error)) => Err(error),
+            (Err(error), _) | (Ok(_), Some(error)) => Err(self.cause(error)),
         }
     }
 
@@ -158,6 +158,14 @@ impl Daemon {
             lanes.values().for_each(Wakes::all);
         }
         self.is_reached(until).await
+    }
+
+    /// A file that is gone fails its readers in many ways; what it comes from is said instead.
+    fn cause(&self, error: DaemonError) -> DaemonError {
+        match self.queue.in_place() {
+            Err(gone) if matches!(error, DaemonError::Store(_)) => gone.into(),
+            Ok(()) | Err(_) => error,
+        }
     }
 
     async fn take_up_lanes(

@@ -16,6 +16,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// `SnFy`: in the header of every file of ours, so that somebody else's database is not taken for one.
 const APPLICATION_ID: i32 = 0x536e_4679;
+const WITH_WAL: &str = "PRAGMA journal_mode = WAL";
 const MARK: &str = "PRAGMA application_id = 0x536e4679";
 
 /// Readers beside the one writer; a report, a status and the loops of a few lanes at once.
@@ -148,11 +149,11 @@ async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), O
     if id != APPLICATION_ID && (tables > 0 || id != 0) {
         return Err(OpenError::NotADatabase { path: path.to_owned() });
     }
-    if id != APPLICATION_ID {
-        // Only now: both are properties of the file, and a file that is not ours must stay as it was.
-        for statement in ["PRAGMA journal_mode = WAL", MARK] {
-            sqlx::query(statement).execute(&mut *connection).await.map_err(|error| explain(path, error))?;
-        }
+    // Only now: both are properties of the file, and a file that is not ours must stay as it was. One of ours has lost the
+    // first where it was restored from a backup or a dump.
+    let statements = if id == APPLICATION_ID { &[WITH_WAL][..] } else { &[WITH_WAL, MARK] };
+    for statement in statements {
+        sqlx::query(*statement).execute(&mut *connection).await.map_err(|error| explain(path, error))?;
     }
     match MIGRATIONS.run(&mut *connection).await {
         Ok(()) => Ok(()),

@@ -81,6 +81,14 @@ impl Queue {
         &self.path
     }
 
+    /// Whether the database's files are still the ones that were opened.
+    ///
+    /// # Errors
+    /// [`QueueError::Replaced`] when they are not.
+    pub fn in_place(&self) -> Result<(), QueueError> {
+        self.place.check()
+    }
+
     /// Writes what is waiting, then closes every connection.
     pub async fn close(self) {
         // The writer last: only one that may write can fold the WAL into the file.

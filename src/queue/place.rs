@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// The database, its WAL, and the WAL's index: all three are there as long as a connection is open.
+/// The database, its WAL, and the WAL's index: where they are at all, all three are there as long as a connection is open.
 const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
 
 /// The files behind the names when the store was opened.
@@ -29,8 +29,11 @@ impl Place {
             let mut name = real.clone().into_os_string();
             name.push(ending);
             let file = PathBuf::from(name);
-            let found = identity(&file.metadata()?);
-            files.push((file, found));
+            // A file system without shared memory has no WAL.
+            if let Ok(found) = file.metadata() {
+                let found = identity(&found);
+                files.push((file, found));
+            }
         }
         Ok(Self { files })
     }

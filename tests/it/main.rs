@@ -16,6 +16,7 @@ mod outcomes;
 mod raw_server;
 mod report;
 mod rooms;
+mod schema;
 mod show;
 mod simulator;
 mod status;
