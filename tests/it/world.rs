@@ -24,6 +24,8 @@ pub(crate) struct World {
     pub(crate) settings: Settings,
     pub(crate) clock: SharedClock,
     pub(crate) access_key: String,
+    /// Where the daemon looks for Lightsail: the simulator, unless a test puts something between.
+    pub(crate) endpoint: String,
     pub(crate) folder: TempDir,
 }
 
@@ -48,7 +50,8 @@ impl World {
         let queue = Queue::open(&path).await.expect("a database");
         let mut settings = Settings::built_in(DatabaseUrl::at(path));
         settings.every_lane = hurried();
-        Self { simulator, queue, settings, clock, access_key: "AKIASIM123456789012".to_owned(), folder }
+        let endpoint = simulator.endpoint();
+        Self { simulator, queue, settings, clock, access_key: "AKIASIM123456789012".to_owned(), endpoint, folder }
     }
 
     /// Another database for the same Lightsail, as after the loss of the first.
@@ -64,7 +67,7 @@ impl World {
 
     pub(crate) fn connect(&self) -> Connect {
         let http = SharedHttp::without_proxy();
-        let (endpoint, access_key) = (self.simulator.endpoint(), self.access_key.clone());
+        let (endpoint, access_key) = (self.endpoint.clone(), self.access_key.clone());
         Arc::new(move |lane: &Lane, settings: &LaneSettings| {
             let access = AccountAccess {
                 endpoint_url: Some(endpoint.clone()),
