@@ -1,15 +1,19 @@
 //! The one door to the disk: what is committed on a connection that writes has a name, a [`Step`]. In a build with debug
 //! assertions the database refuses to commit what has none, so that no write can be added past the crash points.
 
+use super::error::QueueError;
+use super::place::Place;
 use crate::points::{Point, Step, reached};
 use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 /// A connection that writes.
 #[derive(Debug)]
 pub(super) struct Door {
     connection: SqliteConnection,
     steps: Steps,
+    place: Option<Arc<Place>>,
 }
 
 /// A transaction that is open. Dropped, it is undone.
@@ -17,19 +21,31 @@ pub(super) struct Door {
 pub(super) struct Write<'c> {
     transaction: Transaction<'c, Sqlite>,
     steps: &'c Steps,
+    place: Option<&'c Place>,
 }
 
 impl Door {
     /// Puts the door before a connection.
     pub(super) async fn new(mut connection: SqliteConnection) -> Result<Self, sqlx::Error> {
         let steps = Steps::guarding(&mut connection).await?;
-        Ok(Self { connection, steps })
+        Ok(Self { connection, steps, place: None })
+    }
+
+    /// Lets nothing be committed once these files are gone: nobody is told of what is written where nobody can read it, and
+    /// no intent that is only there is sent.
+    pub(super) fn staying_at(self, place: &Arc<Place>) -> Self {
+        Self { place: Some(Arc::clone(place)), ..self }
+    }
+
+    /// Whether the files are still there.
+    pub(super) fn in_place(&self) -> Result<(), QueueError> {
+        self.place.as_deref().map_or(Ok(()), Place::check)
     }
 
     /// Begins a transaction, or says that another process has one.
     pub(super) async fn begin(&mut self) -> Result<Write<'_>, sqlx::Error> {
         let transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Write { transaction, steps: &self.steps })
+        Ok(Write { transaction, steps: &self.steps, place: self.place.as_deref() })
     }
 
     /// For what has transactions of its own: whatever `work` commits is of `step`.
@@ -50,10 +66,11 @@ impl Door {
 
 impl Write<'_> {
     /// Makes it durable, as these steps. Without any there is nothing to be made durable.
-    pub(super) async fn commit(self, steps: &[Step]) -> Result<(), sqlx::Error> {
+    pub(super) async fn commit(self, steps: &[Step]) -> Result<(), QueueError> {
         if steps.is_empty() {
-            return self.transaction.rollback().await;
+            return Ok(self.transaction.rollback().await?);
         }
+        self.place.map_or(Ok(()), Place::check)?;
         self.steps.open(steps);
         let committed = self.transaction.commit().await;
         self.steps.close();

@@ -107,7 +107,7 @@ impl Queue {
         now: Timestamp,
     ) -> Result<BatchLoad, QueueError> {
         let lock = self.lock_loads(who).await?;
-        let mut door = database::connect_for_load(self.path()).await?;
+        let mut door = database::connect_for_load(self.path(), &self.place).await?;
         reached(Point::Between(Between::LoadLocked));
         let left = leftovers::drop_all(&mut door).await?;
         if left > 0 {
@@ -139,7 +139,7 @@ impl Queue {
             Err(LockError::Taken { .. }) => return Ok(0),
             Err(error @ LockError::Unusable { .. }) => return Err(Arc::new(error).into()),
         };
-        let mut door = database::connect_for_load(self.path()).await?;
+        let mut door = database::connect_for_load(self.path(), &self.place).await?;
         let left = leftovers::drop_all(&mut door).await?;
         door.close().await?;
         Ok(left)
@@ -310,17 +310,17 @@ async fn begin_batch(
         LoadName::Derived(name) => (name, true),
     };
     let mut number = 1;
+    // In a transaction of its own: a row comes back before it is committed, and an error of that commit would go unheard.
     let mut patience = Patience::new();
+    let mut transaction = loop {
+        match door.begin().await {
+            Ok(transaction) => break transaction,
+            Err(error) => patience.wait(error).await?,
+        }
+    };
     loop {
         let name = if number == 1 { given.clone() } else { numbered(&given, number) };
         let text = name.as_str();
-        let mut transaction = match door.begin().await {
-            Ok(transaction) => transaction,
-            Err(error) => {
-                patience.wait(error).await?;
-                continue;
-            }
-        };
         let made = sqlx::query_scalar!(
             r#"INSERT INTO batches (name, source, state, created_at, carried) VALUES (?1, ?2, 'loading', ?3, ?4)
                ON CONFLICT (name) DO NOTHING RETURNING id AS "id!: i64""#,

@@ -20,6 +20,7 @@ mod lock;
 mod patience;
 mod pausing;
 mod peek;
+mod place;
 mod preview;
 mod reading;
 mod resolving;
@@ -50,14 +51,17 @@ pub use transition::{Answer, AttemptOutcome, SentOperation, Transition};
 pub use views::{BatchStage, BatchView, Pause, RowCounts};
 pub use waiting::{Ahead, SnapshotSeen, Waiting};
 
+use place::Place;
 use sqlx::SqlitePool;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use writer::Writer;
 
 /// The store of one database file. Cheap to clone; the last one to go closes it.
 #[derive(Debug, Clone)]
 pub struct Queue {
     path: PathBuf,
+    place: Arc<Place>,
     readers: SqlitePool,
     writer: Writer,
 }
@@ -78,6 +82,14 @@ impl Queue {
         &self.path
     }
 
+    /// Whether the database's files are still the ones that were opened.
+    ///
+    /// # Errors
+    /// [`QueueError::Replaced`] when they are not.
+    pub fn in_place(&self) -> Result<(), QueueError> {
+        self.place.check()
+    }
+
     /// Writes what is waiting, then closes every connection.
     pub async fn close(self) {
         // The writer last: only one that may write can fold the WAL into the file.
@@ -88,7 +100,8 @@ impl Queue {
     /// A number that changes when another process has written.
     ///
     /// # Errors
-    /// [`QueueError`] when the database cannot be read.
+    /// [`QueueError`] when the database cannot be read; [`QueueError::Replaced`] when its file is no longer the one that
+    /// was opened.
     pub async fn data_version(&self) -> Result<i64, QueueError> {
         self.writer.data_version().await
     }

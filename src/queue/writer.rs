@@ -93,6 +93,7 @@ impl Writer {
 
 async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>) {
     let mut closing = None;
+    let mut broken = None;
     while closing.is_none() {
         let Some(first) = waiting.recv().await else { break };
         let mut group = vec![first];
@@ -100,7 +101,7 @@ async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>) {
             let Ok(next) = waiting.try_recv() else { break };
             group.push(next);
         }
-        closing = serve_group(&mut door, group).await;
+        closing = serve_group(&mut door, &mut broken, group).await;
     }
     waiting.close();
     if let Err(error) = door.close().await {
@@ -111,30 +112,46 @@ async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>) {
     }
 }
 
-async fn serve_group(door: &mut Door, group: Vec<Request>) -> Option<oneshot::Sender<()>> {
+/// After a transaction that failed for another reason than its turn, nobody knows how the connection stands; `broken` keeps
+/// why, and whoever asks from then on is told that.
+async fn serve_group(
+    door: &mut Door,
+    broken: &mut Option<QueueError>,
+    group: Vec<Request>,
+) -> Option<oneshot::Sender<()>> {
     let mut closing = None;
     let mut transitions = Vec::new();
     let mut tasks = Vec::new();
     for request in group {
+        if let Some(error) = broken.as_ref() {
+            match request {
+                Request::Transition(_, tell) => drop(tell.send(Err(error.clone()))),
+                Request::Task(_, _, failed) => drop(failed.send(error.clone())),
+                Request::DataVersion(tell) => drop(tell.send(Err(error.clone()))),
+                Request::Close(tell) => closing = Some(tell),
+            }
+            continue;
+        }
         match request {
             Request::Transition(transition, tell) => transitions.push((*transition, tell)),
             Request::Task(step, task, failed) => tasks.push((step, task, failed)),
             Request::DataVersion(tell) => {
-                let _ = tell.send(read_data_version(door.connection()).await);
+                let _ = tell.send(read_data_version(door).await);
             }
             Request::Close(tell) => closing = Some(tell),
         }
     }
     if !transitions.is_empty() || !tasks.is_empty() {
-        commit(door, transitions, tasks).await;
+        *broken = commit(door, transitions, tasks).await.filter(|error| !matches!(error, QueueError::Busy));
     }
     closing
 }
 
-async fn read_data_version(connection: &mut SqliteConnection) -> Result<i64, QueueError> {
+async fn read_data_version(door: &mut Door) -> Result<i64, QueueError> {
+    door.in_place()?;
     let mut patience = Patience::new();
     loop {
-        match sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut *connection).await {
+        match sqlx::query_scalar("PRAGMA data_version").fetch_one(door.connection()).await {
             Ok(version) => return Ok(version),
             Err(error) => patience.wait(error).await?,
         }
@@ -143,9 +160,15 @@ async fn read_data_version(connection: &mut SqliteConnection) -> Result<i64, Que
 
 type Waiting = (Transition, oneshot::Sender<Result<(), QueueError>>);
 
-async fn commit(door: &mut Door, transitions: Vec<Waiting>, tasks: Vec<(Step, Task, oneshot::Sender<QueueError>)>) {
+/// Writes a group in one transaction; why it could not, where it could not.
+async fn commit(
+    door: &mut Door,
+    transitions: Vec<Waiting>,
+    tasks: Vec<(Step, Task, oneshot::Sender<QueueError>)>,
+) -> Option<QueueError> {
     let (transitions, tells): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
-    let (tasks, failures): (Vec<_>, Vec<_>) = tasks.into_iter().map(|(step, task, failed)| ((step, task), failed)).unzip();
+    let (tasks, failures): (Vec<_>, Vec<_>) =
+        tasks.into_iter().map(|(step, task, failed)| ((step, task), failed)).unzip();
     let mut failures = failures.into_iter();
     let mut told_tasks = Vec::new();
     let outcome = async {
@@ -164,15 +187,18 @@ async fn commit(door: &mut Door, transitions: Vec<Waiting>, tasks: Vec<(Step, Ta
             let failed = failures.next();
             match task(&mut inner).await {
                 Ok(tell) => {
+                    told_tasks.push(tell);
                     inner.commit().await?;
                     steps.insert(step);
-                    told_tasks.push(tell);
                 }
                 Err(error) => {
-                    // A full disk has undone the outer transaction already; the commit below says so to all.
-                    let _ = inner.rollback().await;
+                    let undone = inner.rollback().await.is_err();
                     if let Some(failed) = failed {
-                        let _ = failed.send(error);
+                        let _ = failed.send(error.clone());
+                    }
+                    if undone {
+                        // A disk that is full or fails has undone the outer transaction already: all hear why.
+                        return Err(error);
                     }
                 }
             }
@@ -196,11 +222,13 @@ async fn commit(door: &mut Door, transitions: Vec<Waiting>, tasks: Vec<(Step, Ta
             for (tell, verdict) in tells.into_iter().zip(verdicts) {
                 let _ = tell.send(verdict);
             }
+            None
         }
         Err(error) => {
             for tell in tells {
                 let _ = tell.send(Err(error.clone()));
             }
+            Some(error)
         }
     }
 }
