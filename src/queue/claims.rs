@@ -196,6 +196,35 @@ impl Queue {
             .await
     }
 
+    /// Takes back that these attempts count, as far as their outcome is still open or they are to be made again: they
+    /// were made in an outage.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn forgive(&self, attempts: Vec<(JobId, u32)>) -> Result<(), QueueError> {
+        if attempts.is_empty() {
+            return Ok(());
+        }
+        let rows = attempts.into_iter().map(|(job, attempt)| (job.0, attempt)).collect::<Vec<_>>();
+        let rows = super::transition::json(&rows)?;
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE jobs SET used = used - 1
+                         FROM (SELECT value ->> 0 AS job, value ->> 1 AS attempt FROM json_each(?1)) AS open
+                         WHERE jobs.id = open.job AND jobs.attempt = open.attempt AND jobs.used > 0
+                           AND jobs.state IN ('unknown', 'queued')",
+                        rows
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
     /// The sealed batches with queued jobs in the lane that no listing of this run has covered.
     ///
     /// # Errors
