@@ -323,6 +323,18 @@ impl Queue {
             .await
     }
 
+    /// The state of a snapshot that the last listing showed.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn snapshot_state(&self, lane: LaneId, name: &SnapshotName) -> Result<Option<String>, QueueError> {
+        let name = name.as_str();
+        let state = sqlx::query_scalar!("SELECT state FROM snapshots WHERE lane_id = ?1 AND name = ?2", lane.0, name)
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(state)
+    }
+
     /// The names of every snapshot that the last listing showed.
     ///
     /// # Errors

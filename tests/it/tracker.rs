@@ -12,7 +12,7 @@ use snapferry::lightsail::{
 use snapferry::queue::Queue;
 use snapferry::tracking::{Rounds, Tracker, TrackerSettings};
 use sqlx::{Connection, SqliteConnection};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,6 +26,12 @@ struct Told {
     snapshots: Vec<&'static str>,
     records: Vec<ExportRecord>,
     operations: Vec<Operation>,
+    /// Snapshots that are there, and that the lists miss for that many more readings.
+    missed: HashMap<&'static str, usize>,
+    /// Snapshots that are not available.
+    states: HashMap<&'static str, SnapshotState>,
+    /// Names that were asked for.
+    asked: Vec<String>,
     /// Names and ids of which no reading does well.
     poisoned: HashSet<&'static str>,
     listings: usize,
@@ -46,6 +52,22 @@ impl Fake {
     fn check(&self, what: &str) -> Result<(), CallError> {
         let bad = self.told(|told| told.poisoned.contains(what));
         if bad { Err(CallError::new(ErrorClass::Permanent, "InvalidInputException", "no")) } else { Ok(()) }
+    }
+
+    fn one(&self, name: &str) -> Snapshot {
+        Snapshot {
+            name: name.to_owned(),
+            arn: Some(arn_of(name)),
+            kind: SnapshotKind::Instance,
+            state: self.told(|told| told.states.get(name).cloned()).unwrap_or(SnapshotState::Available),
+            attached_disks: 0,
+            size_gb: None,
+            created_at: None,
+            source: None,
+            from_auto: false,
+            tags: Vec::new(),
+            account: AccountNumber::parse("123456789012").ok(),
+        }
     }
 }
 
@@ -94,24 +116,27 @@ impl Lightsail for Fake {
         if let Some(statements) = meanwhile {
             write(&self.path, statements).await;
         }
-        let snapshot = |name: &&str| Snapshot {
-            name: (*name).to_owned(),
-            arn: Some(arn_of(name)),
-            kind: SnapshotKind::Instance,
-            state: SnapshotState::Available,
-            attached_disks: 0,
-            size_gb: None,
-            created_at: None,
-            source: None,
-            from_auto: false,
-            tags: Vec::new(),
-            account: AccountNumber::parse("123456789012").ok(),
+        let shown = |name: &&str| {
+            self.told(|told| match told.missed.get_mut(*name) {
+                Some(left) if *left > 0 => {
+                    *left -= 1;
+                    false
+                }
+                Some(_) | None => true,
+            })
         };
-        Ok(page(names.iter().map(snapshot).collect()))
+        Ok(page(names.into_iter().filter(shown).map(|name| self.one(name)).collect()))
     }
 
     async fn disk_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
         Ok(page(Vec::new()))
+    }
+
+    async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
+        self.check(name.as_str())?;
+        self.told(|told| told.asked.push(name.as_str().to_owned()));
+        let there = kind == SnapshotKind::Instance && self.told(|told| told.snapshots.contains(&name.as_str()));
+        Ok(there.then(|| self.one(name.as_str())))
     }
 }
 
@@ -390,4 +415,33 @@ async fn a_job_that_comes_back_to_the_queue_is_looked_for_in_the_ledger() {
     assert_eq!(scene.state(1).await, "succeeded");
     let followed = scene.queue.followed(&[JobId(1)]).await.expect("read").remove(0);
     assert_eq!((followed.adopted, followed.destination_id.as_deref(), followed.attempt), (true, Some("ami-9"), 1));
+}
+
+#[tokio::test]
+async fn a_snapshot_that_a_listing_missed_is_asked_for_by_name_before_its_job_fails() {
+    let missed = HashMap::from([("web-1", 1), ("web-2", 1)]);
+    let mut scene = Scene::new(TWO_QUEUED, Told { missed, poisoned: HashSet::from(["web-2"]), ..both() }).await;
+    scene.round().await;
+    assert_eq!((scene.state(1).await.as_str(), scene.claimable(9).await), ("queued", vec![1]));
+    assert_eq!(scene.state(2).await, "queued", "nobody could say");
+    scene.live(MINUTE).await;
+    assert_eq!(scene.claimable(9).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn many_snapshots_that_a_listing_missed_are_sought_by_another_reading() {
+    // As many as it takes: the names are asked for only up to a bound.
+    const MANY: &str = "WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 199)
+        INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
+        SELECT n + 1, 1, 1, n, 'web-' || n, 0, 'adopt', 'queued', 0 FROM n;";
+    let names: Vec<&'static str> = (0..200).map(|n| &*Box::leak(format!("web-{n}").into_boxed_str())).collect();
+    let missed = names.iter().map(|name| (*name, if *name == "web-7" { 2 } else { 1 })).collect();
+    let told = Told { snapshots: [&["other"], &names[..198]].concat(), missed, ..Told::default() };
+    let mut scene = Scene::new(MANY, told).await;
+    scene.round().await;
+    assert_eq!(scene.claimable(999).await.len(), 198);
+    assert_eq!((scene.state(199).await, scene.state(200).await), ("failed".to_owned(), "failed".to_owned()));
+    let (listings, asked) = scene.fake.told(|told| (told.listings, told.asked.clone()));
+    assert_eq!((listings, asked.iter().filter(|name| *name == "web-7").count()), (2, 1));
+    assert!(asked.len() <= 100, "{}", asked.len());
 }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use snapferry::clock::ManualClock;
 use snapferry::domain::{JobId, JobState, OperationId, RetryPolicy, SnapshotName, Timestamp};
 use snapferry::lightsail::{
-    Accepted, CallError, ErrorClass, ExportRecord, Gate, Lightsail, Operation, Page, PageToken, Snapshot,
+    Accepted, CallError, ErrorClass, ExportRecord, Gate, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,
 };
 use snapferry::queue::{Followed, Queue};
 use snapferry::worker::{Worker, WorkerSettings};
@@ -70,6 +70,10 @@ impl Lightsail for Denying {
 
     async fn disk_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
         Ok(Page::empty())
+    }
+
+    async fn snapshot(&self, _: &SnapshotName, _: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
+        Ok(None)
     }
 }
 
