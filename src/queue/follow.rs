@@ -26,7 +26,8 @@ pub struct Followed {
     pub adopts: bool,
     /// Whether it stands for an export that is not its own.
     pub adopted: bool,
-    /// The snapshot's ARN: as last listed for a queued job, as last sent for any other.
+    /// The snapshot's ARN: as last listed for a queued job, also where the snapshot is gone since; as last sent for any
+    /// other.
     pub source_arn: Option<SnapshotArn>,
     /// The operation that is followed.
     pub operation: Option<OperationId>,
@@ -245,8 +246,8 @@ impl Queue {
         let rows = sqlx::query!(
             r#"SELECT jobs.id AS "id!: i64", snapshot_name, jobs.state, attempt AS "attempt!: u32", used AS "used!: u32",
                       existing = 'adopt' AS "adopts!: bool", adopted AS "adopted!: bool",
-                      CASE WHEN jobs.state = 'queued' THEN snapshots.arn ELSE coalesce(source_arn, snapshots.arn) END
-                          AS "source_arn: String", operation_id,
+                      CASE WHEN jobs.state = 'queued' AND snapshots.name IS NOT NULL THEN snapshots.arn
+                           ELSE coalesce(source_arn, snapshots.arn) END AS "source_arn: String", operation_id,
                       record_arn, error_code, destination_id,
                       coalesce((SELECT max(at) FROM transitions WHERE transitions.job_id = jobs.id), queued_at)
                           AS "since!: i64"

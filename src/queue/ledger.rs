@@ -303,7 +303,7 @@ impl Queue {
             .await
     }
 
-    /// Ends a listing: what it did not show is gone.
+    /// Ends a listing: what it did not show is gone. Queued jobs keep the ARN of what they were for.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -311,6 +311,20 @@ impl Queue {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE jobs SET source_arn = gone.arn
+                         FROM (SELECT live.id, snapshots.arn FROM snapshots CROSS JOIN jobs AS live
+                               ON live.lane_id = snapshots.lane_id AND live.snapshot_name = snapshots.name
+                               AND live.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')
+                               AND live.state = 'queued'
+                               WHERE snapshots.lane_id = ?1 AND snapshots.listing < ?2
+                                 AND snapshots.arn IS NOT NULL) AS gone
+                         WHERE jobs.id = gone.id",
+                        lane.0,
+                        listing
+                    )
+                    .execute(&mut *connection)
+                    .await?;
                     sqlx::query!("DELETE FROM snapshots WHERE lane_id = ?1 AND listing < ?2", lane.0, listing)
                         .execute(&mut *connection)
                         .await?;
