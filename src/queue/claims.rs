@@ -245,13 +245,18 @@ impl Queue {
         Ok(batches.into_iter().map(BatchId).collect())
     }
 
-    /// The newest job that waits for a listing, where there is one.
+    /// Whether a queued job waits for a listing: it is held for one, or its snapshot was not ready at the last.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn awaits_listing(&self, lane: LaneId) -> Result<bool, QueueError> {
         let held = sqlx::query_scalar!(
             r#"SELECT EXISTS (SELECT 1 FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND hold = 'listing')
+                   OR EXISTS (SELECT 1 FROM snapshots CROSS JOIN jobs
+                              ON jobs.lane_id = snapshots.lane_id AND jobs.snapshot_name = snapshots.name
+                              AND jobs.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')
+                              AND jobs.state = 'queued' AND jobs.hold IS NULL
+                              WHERE snapshots.lane_id = ?1 AND snapshots.state IN ('pending', 'error'))
                AS "held!: bool""#,
             lane.0
         )
