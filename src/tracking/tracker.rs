@@ -21,6 +21,9 @@ const TICK: Duration = Duration::from_millis(500);
 /// The longest sleep of a lane that has none; a wake-up ends it.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// How often a lane with queued jobs is listed anew: snapshots are deleted, break and are made anew meanwhile.
+const LIST_AGAIN: Duration = Duration::from_hours(1);
+
 /// Entries and jobs that are taken up at once.
 const CHUNK: u32 = 500;
 
@@ -151,6 +154,8 @@ impl Tracker {
             rounds.read_at = Some(elapsed);
             tracing::info!(lane = %self.lane.lane, "the lane goes on");
             self.queue.unblock(self.lane.id).await?;
+            // That reading decided nothing.
+            rounds.listed_at = None;
             self.wake_worker.notify_one();
         }
         let load = self.queue.load(self.lane.id).await?;
@@ -189,22 +194,26 @@ impl Tracker {
         Ok(until.clamp(Duration::from_millis(10), TICK))
     }
 
-    /// Lists the lane where jobs wait for that; the longer the same ones wait, the less often.
+    /// Lists the lane where jobs wait for that, the longer the same ones wait the less often, and now and then anyway.
     async fn list_where_due(&self, rounds: &mut Rounds) -> Result<(), Unread> {
         let fresh = !self.queue.uncleared(self.lane.id, self.run).await?.is_empty();
+        let elapsed = self.clock.elapsed();
+        let passed = |span: Duration| rounds.listed_at.is_none_or(|at| elapsed.saturating_sub(at) >= span);
+        let old = passed(LIST_AGAIN);
         if !fresh && !self.queue.awaits_listing(self.lane.id).await? {
             rounds.listing_pause = Duration::ZERO;
-            return Ok(());
-        }
-        let elapsed = self.clock.elapsed();
-        let due = rounds.listed_at.is_none_or(|at| elapsed.saturating_sub(at) >= rounds.listing_pause);
-        if !fresh && !due {
+            if !old {
+                return Ok(());
+            }
+        } else if !fresh && !passed(rounds.listing_pause) {
             return Ok(());
         }
         let doubled = rounds.listing_pause.saturating_mul(2);
         rounds.listing_pause = doubled.clamp(self.settings.poll_min, self.settings.poll_max);
-        rounds.listed_at = Some(elapsed);
+        // One that does not come to its end is no listing.
+        rounds.listed_at = None;
         self.list().await?;
+        rounds.listed_at = Some(elapsed);
         rounds.read_at = Some(self.clock.elapsed());
         self.wake_worker.notify_one();
         Ok(())

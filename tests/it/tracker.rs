@@ -445,3 +445,49 @@ async fn many_snapshots_that_a_listing_missed_are_sought_by_another_reading() {
     assert_eq!((listings, asked.iter().filter(|name| *name == "web-7").count()), (2, 1));
     assert!(asked.len() <= 100, "{}", asked.len());
 }
+
+#[tokio::test]
+async fn a_long_run_lists_again_and_notices_what_was_deleted_or_broke() {
+    let mut scene = Scene::new(TWO_QUEUED, both()).await;
+    scene.live(10 * MINUTE).await;
+    assert_eq!(scene.fake.told(|told| told.listings), 1, "not without need");
+    scene.fake.told(|told| {
+        told.snapshots = vec!["web-2"];
+        told.states.insert("web-2", SnapshotState::Error);
+    });
+    scene.live(55 * MINUTE).await;
+    assert_eq!((scene.state(1).await, scene.state(2).await), ("failed".to_owned(), "failed".to_owned()));
+    assert_eq!(scene.fake.told(|told| told.listings), 2);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_pending_when_its_hold_ends_is_not_sent_before_it_is_ready() {
+    let pending = HashMap::from([("web-1", SnapshotState::Pending)]);
+    let mut scene = Scene::new(TWO_QUEUED, Told { states: pending, ..both() }).await;
+    write(&scene.path, "UPDATE jobs SET hold = 'denied' WHERE id = 1").await;
+    scene.round().await;
+    assert_eq!(scene.claimable(9).await, [2]);
+    scene.queue.release_denied(LaneId(1)).await.expect("released");
+    assert_eq!(scene.claimable(9).await, [2]);
+    scene.live(MINUTE).await;
+    scene.fake.told(|told| told.states.clear());
+    scene.live(2 * MINUTE).await;
+    assert_eq!(scene.claimable(9).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_went_while_its_job_waited_is_still_told_by_its_arn() {
+    // It was exported and deleted at the console; beside it stands the export of an older one of that name.
+    let mut scene = Scene::new(TWO_QUEUED, both()).await;
+    scene.round().await;
+    scene.fake.told(|told| {
+        told.snapshots = vec!["web-2"];
+        let mut older = record("record-0", "web-1", Some("ami-0"));
+        older.source_arn = Some(arn_of("an-older-one"));
+        told.records = vec![older, record("record-1", "web-1", Some("ami-1"))];
+    });
+    write(&scene.path, "UPDATE jobs SET hold = 'listing' WHERE id = 1").await;
+    scene.live(MINUTE).await;
+    let followed = scene.queue.followed(&[JobId(1)]).await.expect("read").remove(0);
+    assert_eq!((scene.state(1).await.as_str(), followed.destination_id.as_deref()), ("succeeded", Some("ami-1")));
+}
