@@ -29,6 +29,8 @@ pub struct Followed {
     /// The snapshot's ARN: as last listed for a queued job, also where the snapshot is gone since; as last sent for any
     /// other.
     pub source_arn: Option<SnapshotArn>,
+    /// When the snapshot that the last listing showed was made, by the service's clock.
+    pub snapshot_made_at: Option<Timestamp>,
     /// The operation that is followed.
     pub operation: Option<OperationId>,
     /// The record that is followed.
@@ -247,8 +249,8 @@ impl Queue {
             r#"SELECT jobs.id AS "id!: i64", snapshot_name, jobs.state, attempt AS "attempt!: u32", used AS "used!: u32",
                       existing = 'adopt' AS "adopts!: bool", adopted AS "adopted!: bool",
                       CASE WHEN jobs.state = 'queued' AND snapshots.name IS NOT NULL THEN snapshots.arn
-                           ELSE coalesce(source_arn, snapshots.arn) END AS "source_arn: String", operation_id,
-                      record_arn, error_code, destination_id,
+                           ELSE coalesce(source_arn, snapshots.arn) END AS "source_arn: String",
+                      snapshots.created_at AS "snapshot_made_at: i64", operation_id, record_arn, error_code, destination_id,
                       coalesce((SELECT max(at) FROM transitions WHERE transitions.job_id = jobs.id), queued_at)
                           AS "since!: i64"
                FROM json_each(?1) AS wanted CROSS JOIN jobs ON jobs.id = wanted.value
@@ -282,6 +284,7 @@ impl Queue {
                     adopts: row.adopts,
                     adopted: row.adopted,
                     source_arn: row.source_arn.map(SnapshotArn::new),
+                    snapshot_made_at: row.snapshot_made_at.map(Timestamp),
                     operation: row.operation_id.map(OperationId::new),
                     record: row.record_arn.map(RecordArn::new),
                     error_code: row.error_code,

@@ -38,6 +38,7 @@ fn job(state: JobState, attempts: Vec<FollowedAttempt>) -> Followed {
         adopts: true,
         adopted: false,
         source_arn: Some(SnapshotArn::new("arn:web-1")),
+        snapshot_made_at: None,
         operation: None,
         record: None,
         error_code: None,
@@ -625,4 +626,17 @@ fn nothing_is_decided_for_a_job_that_is_being_sent_or_has_ended() {
         }
         assert_eq!(decide(&job(state, vec![attempt(1, 0)]), &entries, &policy()), Decision::default(), "{state}");
     }
+}
+
+#[test]
+fn an_operation_is_adopted_only_where_it_began_since_the_snapshot_was_made() {
+    let made_at = |at| Followed { snapshot_made_at: Some(Timestamp(at)), ..job(Queued, vec![]) };
+    let begun = [operation(5, UnderWay), operation(8, UnderWay)];
+    assert_eq!(happens(&decide(&made_at(9), &begun, &policy())), "nothing", "of one that was deleted since");
+    assert_eq!(happens(&decide(&made_at(8), &begun, &policy())), "nothing");
+    assert_eq!(happens(&decide(&made_at(6), &begun, &policy())), "under_way_already op-8");
+    // Another's record beside it takes nothing away from what is told by the times.
+    let of_another = with_arn(record(6, UnderWay), Some("arn:another"));
+    let beside = [begun[0].clone(), of_another, begun[1].clone()];
+    assert_eq!(happens(&decide(&made_at(7), &beside, &policy())), "under_way_already op-8");
 }

@@ -23,7 +23,14 @@ pub(super) fn decide(case: &Case<'_>) -> Decision {
     let Some(baseline) = (if case.job.adopts { Some(0) } else { own }) else { return Decision::default() };
     let mut begun = case.free(baseline, Kind::Operation);
     begun.retain(|entry| entry.sighting.status == EntryStatus::UnderWay);
-    // An operation does not say of which snapshot of that name it is; as many as another's records are another's.
+    // An operation does not say of which snapshot of that name it is. Names are unique, so one that began since the
+    // snapshot was made is of it, by the service's own clock for both, and an older one is another's.
+    let since_it_was_made = |entry: &Entry| Some(entry.sighting.created_at? > case.job.snapshot_made_at?);
+    if let Some(operation) = begun.iter().rfind(|entry| since_it_was_made(entry) == Some(true)) {
+        return adopt(operation, Event::UnderWayAlready(trace(Some(operation), None)));
+    }
+    // Where the times are not told, as many as another's records are another's.
+    begun.retain(|entry| since_it_was_made(entry).is_none());
     let another = case.entries.iter().filter(|entry| {
         Kind::Record.is(entry) && entry.sighting.status == EntryStatus::UnderWay && !case.same_snapshot(entry)
     });
