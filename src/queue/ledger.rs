@@ -150,6 +150,25 @@ impl Queue {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
+                    let named = sqlx::query_file!("src/queue/sql/name_records.sql", rows, lane.0)
+                        .fetch_all(&mut *connection)
+                        .await?;
+                    for one in named {
+                        sqlx::query!(
+                            "UPDATE jobs SET record_arn = ?1
+                             WHERE record_arn = ?2 AND id IN (
+                                 SELECT ?3 UNION ALL SELECT id FROM jobs AS live
+                                 WHERE live.lane_id = ?4 AND live.snapshot_name = ?5
+                                   AND live.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review'))",
+                            one.arn,
+                            one.name,
+                            one.job_id,
+                            lane.0,
+                            one.snapshot
+                        )
+                        .execute(&mut *connection)
+                        .await?;
+                    }
                     let written = sqlx::query_file!("src/queue/sql/see.sql", rows, lane.0, now.0)
                         .execute(&mut *connection)
                         .await?;
