@@ -155,7 +155,8 @@ impl Queue {
         }
     }
 
-    /// The live jobs that these entries of the ledger may say something of, and ended ones that own one of them.
+    /// The live jobs that these entries of the ledger may say something of, and ended ones that own one of them; where
+    /// there is neither, ended ones that an attempt taken for absent may belong to.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -174,7 +175,20 @@ impl Queue {
                CROSS JOIN jobs ON jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
                    AND jobs.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')
                -- A job of a load that goes on is not there yet; the listing after its batch is sealed finds the entry.
-               CROSS JOIN batches ON batches.id = jobs.batch_id AND batches.state = 'sealed'"#,
+               CROSS JOIN batches ON batches.id = jobs.batch_id AND batches.state = 'sealed'
+               UNION
+               SELECT jobs.id
+               FROM json_each(?1) AS wanted
+               CROSS JOIN ledger ON ledger.id = wanted.value AND ledger.job_id IS NULL
+               CROSS JOIN jobs ON jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
+                   AND jobs.state IN ('failed', 'cancelled')
+               WHERE EXISTS (SELECT 1 FROM attempts WHERE attempts.job_id = jobs.id AND attempts.outcome = 'absent'
+                             AND attempts.baseline < ledger.id)
+                 -- A live job of that name may have made it; when that has ended, the entry is news again.
+                 AND NOT EXISTS (SELECT 1 FROM jobs AS live
+                                 WHERE live.lane_id = ledger.lane_id AND live.snapshot_name = ledger.snapshot_name
+                                   AND live.state IN ('queued', 'submitting', 'exporting', 'unknown',
+                                                      'needs_review'))"#,
             entries
         )
         .fetch_all(&self.readers)
@@ -354,15 +368,15 @@ impl Queue {
             .await
     }
 
-    /// Writes down a second export of a job's snapshot, for the report to name both.
+    /// Writes down an export that was found too late, for the report to name it. The job's state stays.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn note_duplicate(&self, job: JobId, message: String) -> Result<(), QueueError> {
+    pub async fn note(&self, job: JobId, found: Failure) -> Result<(), QueueError> {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    let code = crate::domain::ErrorCode::DUPLICATE_EXPORT;
+                    let (code, message) = (found.code.as_str(), found.message);
                     sqlx::query!(
                         "UPDATE jobs SET error_code = ?2, error_message = ?3
                          WHERE id = ?1 AND error_message IS NOT ?3",
@@ -398,6 +412,23 @@ impl Queue {
                 })
             })
             .await
+    }
+
+    /// Whether the lane has a job that has ended since `since` with an attempt taken for absent.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn may_show_late_exports(&self, lane: LaneId, since: Timestamp) -> Result<bool, QueueError> {
+        let may = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM attempts CROSS JOIN jobs ON jobs.id = attempts.job_id
+                              WHERE attempts.outcome = 'absent' AND jobs.lane_id = ?1 AND jobs.finished_at > ?2)
+               AS "may!: bool""#,
+            lane.0,
+            since.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(may)
     }
 
     /// Up to `limit` queued jobs after `after` that a listing concerns: those of `batch`; without one, those that wait

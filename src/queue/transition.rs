@@ -270,6 +270,9 @@ async fn write_history(
     if written.iter().any(|one| one.change.to == JobState::Queued) {
         sqlx::query_file!("src/queue/sql/look_again.sql", rows).execute(&mut *connection).await?;
     }
+    if written.iter().any(|one| !one.change.to.is_live()) {
+        sqlx::query_file!("src/queue/sql/look_for_late.sql", rows).execute(&mut *connection).await?;
+    }
     sqlx::query_file!("src/queue/sql/add_transitions.sql", rows).execute(&mut *connection).await?;
     let intents: Vec<AttemptRow<'_>> = written.iter().filter_map(|one| intent_row(one)).collect();
     if !intents.is_empty() {

@@ -187,6 +187,7 @@ impl Tracker {
             self.take_up_news().await?;
         }
         if !live {
+            self.watch_for_late_exports(rounds).await?;
             return Ok(IDLE);
         }
         let next = self.queue.next_poll(self.lane.id).await?;
@@ -216,6 +217,22 @@ impl Tracker {
         rounds.listed_at = Some(elapsed);
         rounds.read_at = Some(self.clock.elapsed());
         self.wake_worker.notify_one();
+        Ok(())
+    }
+
+    /// Reads the records of a lane that has nothing to do, where a job has ended lately with an attempt taken for absent:
+    /// an export of it may come into sight yet.
+    async fn watch_for_late_exports(&self, rounds: &mut Rounds) -> Result<(), Unread> {
+        let elapsed = self.clock.elapsed();
+        if rounds.read_at.is_some_and(|at| elapsed.saturating_sub(at) < LIST_AGAIN) {
+            return Ok(());
+        }
+        let since = self.clock.now().before(self.settings.give_up);
+        if self.queue.may_show_late_exports(self.lane.id, since).await? {
+            self.read_records().await?;
+            self.take_up_news().await?;
+        }
+        rounds.read_at = Some(elapsed);
         Ok(())
     }
 
@@ -275,15 +292,15 @@ impl Tracker {
             let entries = self.queue.entries(self.lane.id, std::slice::from_ref(&job.snapshot)).await?;
             decision = decide(job, &entries, &Policy { asked: Asked::JustNow, ..policy });
         }
-        let Decision { event, outcome, own, earlier, ask: _, duplicate } = decision;
+        let Decision { event, outcome, own, earlier, ask: _, late } = decision;
         // What a job adopts is no attempt's.
         let adopts = matches!(event, Some(Event::AlreadyExported(_) | Event::UnderWayAlready(_)));
         let attempt = if adopts || job.adopted { 0 } else { job.attempt };
         for (number, entry) in earlier {
             self.queue.own(job.job, number, entry).await?;
         }
-        if let Some(message) = duplicate {
-            self.queue.note_duplicate(job.job, message).await?;
+        if let Some(found) = late {
+            self.queue.note(job.job, found).await?;
         }
         let Some(event) = event else {
             for entry in own {

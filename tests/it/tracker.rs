@@ -491,3 +491,70 @@ async fn a_snapshot_that_went_while_its_job_waited_is_still_told_by_its_arn() {
     let followed = scene.queue.followed(&[JobId(1)]).await.expect("read").remove(0);
     assert_eq!((scene.state(1).await.as_str(), followed.destination_id.as_deref()), ("succeeded", Some("ami-1")));
 }
+
+#[tokio::test]
+async fn a_record_that_is_first_shown_without_its_arn_stays_one_record() {
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    let as_shown =
+        |arn: &str, destination| ExportRecord { arn: RecordArn::new(arn), ..record("record-1", "web-1", destination) };
+    for (arn, destination) in [("record-1", None), ("arn:record-1", None), ("record-1", None)] {
+        scene.fake.told(|told| told.records = vec![as_shown(arn, destination)]);
+        scene.live(MINUTE).await;
+        assert_eq!(scene.state(1).await, "exporting", "{arn}");
+    }
+    let followed = scene.queue.followed(&[JobId(1)]).await.expect("read").remove(0);
+    assert_eq!(followed.record, Some(RecordArn::new("arn:record-1")));
+    scene.fake.told(|told| told.records = vec![as_shown("record-1", Some("ami-1"))]);
+    scene.live(MINUTE).await;
+    assert_eq!(scene.state(1).await, "succeeded");
+    let name = SnapshotName::parse("web-1").expect("a name");
+    assert_eq!(scene.queue.entries(LaneId(1), &[name]).await.expect("read").len(), 1);
+}
+
+const TWO_NOT_TAKEN: &str =
+    "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at,
+        attempt, used, finished_at, error_code)
+    VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'failed', 0, 1, 1, 1799999990000, 'NotTaken'),
+           (2, 1, 1, 2, 'web-2', 0, 'adopt', 'failed', 0, 1, 1, 1799999990000, 'NotTaken');
+    INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome, looks, first_look_at, last_look_at)
+    VALUES (1, 1, 1, 1799999000000, 0, 'absent', 3, 1799999040000, 1799999740000),
+           (2, 1, 1, 1799999000000, 0, 'absent', 3, 1799999040000, 1799999740000);";
+
+#[tokio::test]
+async fn a_late_export_of_a_job_that_has_ended_is_noticed_though_nothing_is_live() {
+    let mut scene = Scene::new(TWO_NOT_TAKEN, both()).await;
+    scene.round().await;
+    scene.fake.told(|told| told.records = vec![record("record-1", "web-1", Some("ami-1"))]);
+    scene.live(70 * MINUTE).await;
+    let both = scene.queue.followed(&[JobId(1), JobId(2)]).await.expect("read");
+    let told: Vec<_> = both.iter().map(|job| (job.state.as_str(), job.error_code.as_deref())).collect();
+    assert_eq!(told, [("failed", Some("LateExport")), ("failed", Some("NotTaken"))]);
+}
+
+#[tokio::test]
+async fn a_late_export_is_told_once_the_live_job_of_its_name_has_its_own() {
+    let mut scene = Scene::new(TWO_NOT_TAKEN, both()).await;
+    write(
+        &scene.path,
+        "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at,
+             attempt, used, next_poll_at, operation_id)
+         VALUES (3, 1, 1, 3, 'web-1', 0, 'export-again', 'exporting', 1800000000000, 1, 1, 0, 'op-3');
+         INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome)
+         VALUES (3, 1, 1, 1799999999000, 0, 'accepted');
+         INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, seen_at, job_id, attempt, news)
+         VALUES (1, 'operation', 'op-3', 'web-1', 'under_way', 0, 3, 1, 0);",
+    )
+    .await;
+    let records = ["1", "2"].map(|n| record(&format!("record-{n}"), "web-1", None));
+    scene.fake.told(|told| told.records = records.to_vec());
+    scene.live(2 * MINUTE).await;
+    assert_eq!(scene.state(3).await, "exporting");
+    scene.fake.told(|told| told.records[0] = record("record-1", "web-1", Some("ami-1")));
+    scene.live(2 * MINUTE).await;
+    scene.fake.told(|told| told.records[1] = record("record-2", "web-1", Some("ami-2")));
+    scene.live(2 * MINUTE).await;
+    let jobs = scene.queue.followed(&[JobId(1), JobId(3)]).await.expect("read");
+    assert_eq!(jobs[0].error_code.as_deref(), Some("LateExport"));
+    assert_eq!((jobs[1].state.as_str(), jobs[1].destination_id.as_deref()), ("succeeded", Some("ami-1")));
+    assert_eq!(jobs[1].error_code, None);
+}

@@ -8,8 +8,11 @@ use crate::queue::{Entry, EntryStatus};
 pub(super) fn decide(case: &Case<'_>) -> Decision {
     // What attempts of its own have made after all stands for the job even where it is not to adopt.
     let own = case.job.attempts.iter().filter(|attempt| attempt.absent).map(|attempt| attempt.baseline).min();
-    let late =
-        |entry: &Entry| entry.owner.is_none() && own.is_some_and(|own| entry.id > own) && case.same_snapshot(entry);
+    let late = |entry: &Entry| {
+        entry.owner.is_none_or(|owner| case.is_absent(owner))
+            && own.is_some_and(|own| entry.id > own)
+            && case.same_snapshot(entry)
+    };
     // Whoever made it, and for whichever job: a snapshot's export is a snapshot's export.
     let same = |entry: &Entry| case.job.adopts && case.known_snapshot(entry);
     let records = in_order(case.entries.iter().filter(|entry| Kind::Record.is(entry) && (late(entry) || same(entry))));
