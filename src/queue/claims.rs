@@ -106,12 +106,14 @@ impl Queue {
         Ok(load)
     }
 
-    /// Lets go of the jobs whose wait is over; how many they were.
+    /// Lets go of the jobs whose wait is over; how many they were. Also of those that are to be tried again, but only
+    /// beyond `latest`, which no wait is: the clock was set back.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn release_due(&self, lane: LaneId, now: Timestamp) -> Result<u64, QueueError> {
-        if self.next_due(lane).await?.is_none_or(|due| due > now) {
+    pub async fn release_due(&self, lane: LaneId, now: Timestamp, latest: Timestamp) -> Result<u64, QueueError> {
+        let none = self.next_due(lane).await?.is_none_or(|due| due > now);
+        if none && !self.waits_too_long(lane, latest).await? {
             return Ok(0);
         }
         self.writer
@@ -123,11 +125,33 @@ impl Queue {
                         now.0
                     )
                     .execute(&mut *connection)
+                    .await?
+                    .rows_affected();
+                    let put_off = sqlx::query!(
+                        "UPDATE jobs SET due_at = NULL
+                         WHERE lane_id = ?1 AND state = 'queued' AND due_at > ?2 AND attempt > 0",
+                        lane.0,
+                        latest.0
+                    )
+                    .execute(&mut *connection)
                     .await?;
-                    Ok(released.rows_affected())
+                    Ok(released.saturating_add(put_off.rows_affected()))
                 })
             })
             .await
+    }
+
+    async fn waits_too_long(&self, lane: LaneId, latest: Timestamp) -> Result<bool, QueueError> {
+        let too_long = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM jobs
+                              WHERE lane_id = ?1 AND state = 'queued' AND due_at > ?2 AND attempt > 0)
+               AS "too_long!: bool""#,
+            lane.0,
+            latest.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(too_long)
     }
 
     /// When the first of the waiting jobs is due.

@@ -47,6 +47,7 @@ impl Tracker {
             }
         }
         let forgotten = self.longest_wait();
+        self.ages.forget(elapsed, forgotten);
         rounds.met.retain(|_, met| elapsed.saturating_sub(met.looked_at.unwrap_or(met.at)) < forgotten);
         self.queue.count_looks(&looked, began).await?;
         let looked: Vec<JobId> = looked.into_iter().map(|(job, _)| job).collect();
@@ -96,6 +97,7 @@ impl Tracker {
         self.take_up_news().await?;
         self.settle(due).await?;
         self.queue.poll_later(&later).await?;
+        self.ages.forget(self.clock.elapsed(), self.longest_wait());
         Ok(())
     }
 

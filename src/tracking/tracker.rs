@@ -1,6 +1,7 @@
 //! A lane's tracking: `run_once(now)` does all that is to be done at a moment and says when to come again; the loop
 //! around it only waits.
 
+use super::ages::Ages;
 use super::plan::{Asked, Decision, Policy, decide};
 use super::reading::Unread;
 use crate::clock::{SharedClock, Stop, stopped};
@@ -56,6 +57,7 @@ pub struct Tracker {
     pub(super) run: RunId,
     pub(super) lane: LaneRecord,
     pub(super) settings: TrackerSettings,
+    pub(super) ages: Ages,
     wake: Arc<Notify>,
     wake_worker: Arc<Notify>,
 }
@@ -92,7 +94,7 @@ impl Tracker {
         wake: Arc<Notify>,
         wake_worker: Arc<Notify>,
     ) -> Self {
-        Self { queue, api, clock, run, lane, settings, wake, wake_worker }
+        Self { queue, api, clock, run, lane, settings, ages: Ages::default(), wake, wake_worker }
     }
 
     /// Follows until `stop` says so.
@@ -255,7 +257,9 @@ impl Tracker {
     pub(super) async fn settle(&self, jobs: &[JobId]) -> Result<HashSet<JobId>, Unread> {
         let mut moved = HashSet::new();
         for chunk in jobs.chunks(usize::try_from(CHUNK).unwrap_or(1)) {
-            let followed = self.queue.followed(chunk).await?;
+            let (now, elapsed) = (self.clock.now(), self.clock.elapsed());
+            let followed: Vec<Followed> = self.queue.followed(chunk).await?;
+            let followed: Vec<Followed> = followed.into_iter().map(|job| self.ages.steady(job, now, elapsed)).collect();
             let names: Vec<SnapshotName> = followed.iter().map(|job| job.snapshot.clone()).collect();
             let mut by_name = HashMap::<SnapshotName, Vec<Entry>>::new();
             for entry in self.queue.entries(self.lane.id, &names).await? {

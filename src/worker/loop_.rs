@@ -150,7 +150,8 @@ impl Worker {
         {
             return Ok(Next::Wait(wait.min(TICK)));
         }
-        self.queue.release_due(self.lane.id, self.clock.now()).await?;
+        let now = self.clock.now();
+        self.queue.release_due(self.lane.id, now, now.after(self.settings.retry.max)).await?;
         self.read_ahead(memory, trouble.is_some()).await?;
         // Another job probes; those that were denied do only where there is none.
         if trouble == Some(LaneTrouble::Denied) && memory.ahead.is_empty() {

@@ -210,7 +210,7 @@ impl Scene {
             retry: RetryPolicy { max_attempts: 5, initial: Duration::from_secs(1), max: 5 * MINUTE },
             poll_min: Duration::from_secs(5),
             poll_max: MINUTE,
-            give_up: 24 * 60 * MINUTE,
+            give_up: 2 * 60 * MINUTE,
             settle: 10 * MINUTE,
             looks: 3,
             attempt_timeout: Duration::from_secs(30),
@@ -557,4 +557,22 @@ async fn a_late_export_is_told_once_the_live_job_of_its_name_has_its_own() {
     assert_eq!(jobs[0].error_code.as_deref(), Some("LateExport"));
     assert_eq!((jobs[1].state.as_str(), jobs[1].destination_id.as_deref()), ("succeeded", Some("ami-1")));
     assert_eq!(jobs[1].error_code, None);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_gives_no_export_up_and_keeps_none_for_ever() {
+    let mut scene = Scene::new(TWO_EXPORTING, both()).await;
+    scene.fake.told(|told| told.operations = vec![operation("op-1", "web-1", OperationStatus::Started)]);
+    scene.live(MINUTE).await;
+    scene.clock.jump(scene.clock.now().after(3 * 60 * MINUTE));
+    scene.live(110 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "exporting");
+    scene.clock.jump(scene.clock.now().before(30 * 24 * 60 * MINUTE));
+    scene.live(15 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "needs_review");
+    // Begun by a clock that was ahead, and met by one that is right.
+    let mut scene = Scene::new(TWO_EXPORTING, both()).await;
+    scene.clock.jump(Timestamp(NOW).before(30 * 24 * 60 * MINUTE));
+    scene.live(125 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "needs_review");
 }

@@ -168,3 +168,13 @@ async fn a_few_ambiguous_answers_cost_their_jobs_an_attempt() {
     let unknown: Vec<u32> = jobs.iter().filter(|job| job.state == JobState::Unknown).map(|job| job.used).collect();
     assert_eq!(unknown, [1, 1]);
 }
+
+#[tokio::test]
+async fn a_clock_set_back_puts_no_retry_off_and_a_wait_that_a_person_asked_for_stands() {
+    // A month ahead: nothing waits that long to be tried again.
+    let more = "UPDATE jobs SET due_at = 2592000000, attempt = id % 2, used = id % 2 WHERE id <= 2;
+        INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome) VALUES (1, 1, 1, 0, 0, 'refused');";
+    let (jobs, calls) = send_under(Denying::default(), more).await;
+    let states: Vec<&str> = jobs.iter().take(3).map(|job| job.state.as_str()).collect();
+    assert_eq!((states, calls), (vec!["exporting", "queued", "exporting"], 9));
+}
