@@ -310,6 +310,36 @@ impl Queue {
             .collect()
     }
 
+    /// Up to `limit` exports of a lane, the oldest first, that Lightsail accepted in this run and whose record is not in
+    /// sight: job, attempt, and when the answer came.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn unseen(
+        &self,
+        lane: LaneId,
+        run: RunId,
+        limit: u32,
+    ) -> Result<Vec<(JobId, u32, Timestamp)>, QueueError> {
+        let rows = sqlx::query!(
+            r#"SELECT jobs.id AS "id!: i64", jobs.attempt AS "attempt!: u32", attempts.answered_at AS "answered_at!: i64"
+               FROM jobs CROSS JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt
+               WHERE jobs.lane_id = ?1 AND jobs.state = 'exporting'
+                 AND jobs.state IN ('submitting', 'exporting', 'unknown', 'needs_review') AND jobs.adopted = 0
+                 AND attempts.run_id = ?2 AND attempts.outcome = 'accepted' AND attempts.answered_at IS NOT NULL
+                 AND NOT EXISTS (SELECT 1 FROM ledger
+                                 WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name
+                                   AND ledger.kind = 'record' AND ledger.id > attempts.baseline)
+               ORDER BY jobs.id LIMIT ?3"#,
+            lane.0,
+            run.0,
+            limit
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.into_iter().map(|row| (JobId(row.id), row.attempt, Timestamp(row.answered_at))).collect())
+    }
+
     /// Puts off the next look at these jobs.
     ///
     /// # Errors

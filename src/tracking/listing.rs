@@ -2,7 +2,7 @@
 //! have been exported already.
 
 use super::reading::Unread;
-use super::tracker::Tracker;
+use super::tracker::{Rounds, Tracker};
 use crate::domain::{BatchId, ErrorCode, Event, Failure, JobId, JobState, SnapshotName, Standing};
 use crate::lightsail::SnapshotKind;
 use crate::queue::{Listed, QueueError, Transition};
@@ -36,12 +36,12 @@ enum Sought {
 
 impl Tracker {
     /// Lists the lane, acts on what the listing shows, and clears what was queued before it began.
-    pub(super) async fn list(&self) -> Result<(), Unread> {
+    pub(super) async fn list(&self, rounds: &mut Rounds) -> Result<(), Unread> {
         // What is queued from here on waits for the next listing.
         let batches = self.queue.uncleared(self.lane.id, self.run).await?;
         let held: HashSet<JobId> = self.held().await?;
         self.read_snapshots().await?;
-        self.read_records().await?;
+        self.read_records_measured(rounds).await?;
         self.read_operations().await?;
         let names = self.queue.snapshot_names(self.lane.id).await?;
         // One that was held only since is of the next listing: this one began before it was queued.

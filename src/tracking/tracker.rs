@@ -2,6 +2,7 @@
 //! around it only waits.
 
 use super::ages::Ages;
+use super::delays::{Awaited, LongestDelay};
 use super::plan::{Asked, Decision, Policy, decide};
 use super::reading::Unread;
 use crate::clock::{SharedClock, Stop, stopped};
@@ -58,6 +59,7 @@ pub struct Tracker {
     pub(super) lane: LaneRecord,
     pub(super) settings: TrackerSettings,
     pub(super) ages: Ages,
+    pub(super) longest_delay: LongestDelay,
     wake: Arc<Notify>,
     wake_worker: Arc<Notify>,
 }
@@ -72,6 +74,9 @@ pub struct Rounds {
     failed_at: Option<Duration>,
     /// Unknown attempts, by a clock that nobody sets.
     pub(super) met: HashMap<(JobId, u32), Met>,
+    /// Accepted exports that are not in sight, and when they were last asked for.
+    pub(super) awaited: HashMap<(JobId, u32), Awaited>,
+    pub(super) measured_at: Option<Duration>,
 }
 
 /// When an unknown attempt was met first, and last looked at.
@@ -94,7 +99,8 @@ impl Tracker {
         wake: Arc<Notify>,
         wake_worker: Arc<Notify>,
     ) -> Self {
-        Self { queue, api, clock, run, lane, settings, ages: Ages::default(), wake, wake_worker }
+        let longest_delay = LongestDelay::of(lane.longest_delay);
+        Self { queue, api, clock, run, lane, settings, ages: Ages::default(), longest_delay, wake, wake_worker }
     }
 
     /// Follows until `stop` says so.
@@ -180,7 +186,7 @@ impl Tracker {
         let stale = live && passed(rounds.read_at, self.settings.poll_max);
         if !exporting.is_empty() || !unknown.is_empty() || stale {
             rounds.read_at = Some(self.clock.elapsed());
-            self.read_records().await?;
+            self.read_records_measured(rounds).await?;
             self.look_at(&unknown, now, rounds).await?;
             self.take_up_news().await?;
             self.poll(&exporting).await?;
@@ -215,7 +221,7 @@ impl Tracker {
         rounds.listing_pause = doubled.clamp(self.settings.poll_min, self.settings.poll_max);
         // One that does not come to its end is no listing.
         rounds.listed_at = None;
-        self.list().await?;
+        self.list(rounds).await?;
         rounds.listed_at = Some(elapsed);
         rounds.read_at = Some(self.clock.elapsed());
         self.wake_worker.notify_one();
@@ -286,7 +292,7 @@ impl Tracker {
             now,
             again_at: now.after(wait),
             give_up: self.settings.give_up,
-            settle: self.settings.settle,
+            settle: self.settle_window(),
             looks: self.settings.looks,
             asked: Asked::NotYet,
         };
@@ -300,7 +306,16 @@ impl Tracker {
         // What a job adopts is no attempt's.
         let adopts = matches!(event, Some(Event::AlreadyExported(_) | Event::UnderWayAlready(_)));
         let attempt = if adopts || job.adopted { 0 } else { job.attempt };
+        // It was there, and not in sight.
+        if matches!(outcome, Some(AttemptOutcome::Found))
+            && let Some(last) = job.attempts.last()
+        {
+            self.learn_from_looks(last).await?;
+        }
         for (number, entry) in earlier {
+            if let Some(attempt) = job.attempts.iter().find(|one| one.number == number && one.absent) {
+                self.learn_from_looks(attempt).await?;
+            }
             self.queue.own(job.job, number, entry).await?;
         }
         if let Some(found) = late {

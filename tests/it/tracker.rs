@@ -195,6 +195,27 @@ struct Scene {
     run: RunId,
 }
 
+fn tracker(
+    queue: &Queue,
+    fake: &Arc<Fake>,
+    clock: &Arc<ManualClock>,
+    run: RunId,
+    lane: snapferry::queue::LaneRecord,
+) -> Tracker {
+    let settings = TrackerSettings {
+        retry: RetryPolicy { max_attempts: 5, initial: Duration::from_secs(1), max: 5 * MINUTE },
+        poll_min: Duration::from_secs(5),
+        poll_max: MINUTE,
+        give_up: 2 * 60 * MINUTE,
+        settle: 10 * MINUTE,
+        looks: 3,
+        attempt_timeout: Duration::from_secs(30),
+        probe: Duration::from_secs(30),
+    };
+    let (wake, wake_worker) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    Tracker::new(queue.clone(), fake.clone(), clock.clone(), run, lane, settings, wake, wake_worker)
+}
+
 impl Scene {
     async fn new(jobs: &'static str, told: Told) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -206,27 +227,16 @@ impl Scene {
         let clock = Arc::new(ManualClock::new(Timestamp(NOW)));
         let fake = Arc::new(Fake { told: Mutex::new(told), path: path.clone() });
         let lane = queue.lane_records().await.expect("lanes").remove(0);
-        let settings = TrackerSettings {
-            retry: RetryPolicy { max_attempts: 5, initial: Duration::from_secs(1), max: 5 * MINUTE },
-            poll_min: Duration::from_secs(5),
-            poll_max: MINUTE,
-            give_up: 2 * 60 * MINUTE,
-            settle: 10 * MINUTE,
-            looks: 3,
-            attempt_timeout: Duration::from_secs(30),
-            probe: Duration::from_secs(30),
-        };
-        let tracker = Tracker::new(
-            queue.clone(),
-            fake.clone(),
-            clock.clone(),
-            run,
-            lane,
-            settings,
-            Arc::new(Notify::new()),
-            Arc::new(Notify::new()),
-        );
+        let tracker = tracker(&queue, &fake, &clock, run, lane);
         Self { _folder: folder, path, queue, clock, fake, tracker, rounds: Rounds::default(), run }
+    }
+
+    /// Another run on the same database.
+    async fn restart(&mut self) {
+        self.run = self.queue.begin_run(self.clock.now(), "test").await.expect("a run");
+        let lane = self.queue.lane_records().await.expect("lanes").remove(0);
+        self.tracker = tracker(&self.queue, &self.fake, &self.clock, self.run, lane);
+        self.rounds = Rounds::default();
     }
 
     async fn round(&mut self) {
@@ -575,4 +585,70 @@ async fn a_clock_that_is_set_gives_no_export_up_and_keeps_none_for_ever() {
     scene.clock.jump(Timestamp(NOW).before(30 * 24 * 60 * MINUTE));
     scene.live(125 * MINUTE).await;
     assert_eq!(scene.state(1).await, "needs_review");
+}
+
+#[tokio::test]
+async fn the_settle_window_is_three_times_the_longest_delay_that_was_seen() {
+    let mut scene = Scene::new(TWO_EXPORTING, both()).await;
+    write(
+        &scene.path,
+        "UPDATE attempts SET answered_at = 1800000000000;
+         INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at,
+             attempt, used, next_poll_at)
+         VALUES (3, 1, 1, 3, 'web-3', 0, 'adopt', 'unknown', 0, 1, 1, 0);
+         INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome)
+         VALUES (3, 1, 1, 1799999940000, 2, 'ambiguous');",
+    )
+    .await;
+    scene.fake.told(|told| {
+        told.snapshots.push("web-3");
+        told.operations = vec![operation("op-1", "web-1", OperationStatus::Started)];
+    });
+    scene.live(6 * MINUTE).await;
+    // Setting the clock makes no delay longer.
+    scene.clock.jump(scene.clock.now().after(60 * MINUTE));
+    scene.fake.told(|told| told.records = vec![record("record-1", "web-1", None)]);
+    scene.live(MINUTE).await;
+    let delay = scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
+    assert!(delay >= 5 * MINUTE && delay <= 8 * MINUTE, "{delay:?}");
+    scene.live(9 * MINUTE).await;
+    assert_eq!(scene.state(3).await, "unknown", "the setting alone would have taken it for absent");
+    scene.live(12 * MINUTE).await;
+    assert_eq!(scene.state(3).await, "queued");
+}
+
+#[tokio::test]
+async fn a_restart_does_not_forget_the_longest_delay() {
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    scene.queue.learn_delay(LaneId(1), 6 * MINUTE).await.expect("learned");
+    scene.queue.learn_delay(LaneId(1), MINUTE).await.expect("a lesser one");
+    scene.restart().await;
+    scene.live(15 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "unknown");
+    scene.live(6 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "queued");
+}
+
+#[tokio::test]
+async fn an_export_that_shows_after_its_attempt_was_taken_for_absent_stretches_the_settle_window() {
+    let mut scene = Scene::new(TWO_NOT_TAKEN, both()).await;
+    scene.fake.told(|told| told.records = vec![record("record-1", "web-1", Some("ami-1"))]);
+    scene.live(MINUTE).await;
+    let delay = scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
+    assert_eq!(delay, 10 * MINUTE, "as far as its looks go");
+}
+
+#[tokio::test]
+async fn that_nobody_looked_is_no_delay() {
+    let mut scene = Scene::new(TWO_EXPORTING, both()).await;
+    write(&scene.path, "UPDATE attempts SET answered_at = 1800000000000").await;
+    scene.clock.advance(30 * MINUTE);
+    scene.fake.told(|told| told.records = vec![record("record-1", "web-1", None)]);
+    scene.round().await;
+    // Missed by one reading, then nobody reads for long.
+    scene.clock.advance(30 * MINUTE);
+    scene.fake.told(|told| told.records.push(record("record-2", "web-2", None)));
+    scene.round().await;
+    let delay = scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
+    assert_eq!(delay, 31 * MINUTE, "as long as a reading missed it, and one poll");
 }
