@@ -195,8 +195,7 @@ impl Tracker {
             self.take_up_news().await?;
         }
         if !live {
-            self.watch_for_late_exports(rounds).await?;
-            return Ok(IDLE);
+            return self.watch_for_late_exports(rounds).await;
         }
         let next = self.queue.next_poll(self.lane.id).await?;
         let until = next.map_or(TICK, |next| next.since(self.clock.now()));
@@ -229,19 +228,22 @@ impl Tracker {
     }
 
     /// Reads the records of a lane that has nothing to do, where a job has ended lately with an attempt taken for absent:
-    /// an export of it may come into sight yet.
-    async fn watch_for_late_exports(&self, rounds: &mut Rounds) -> Result<(), Unread> {
+    /// an export of it may come into sight yet. How long until the next reading.
+    async fn watch_for_late_exports(&self, rounds: &mut Rounds) -> Result<Duration, Unread> {
         let elapsed = self.clock.elapsed();
-        if rounds.read_at.is_some_and(|at| elapsed.saturating_sub(at) < LIST_AGAIN) {
-            return Ok(());
-        }
-        let since = self.clock.now().before(self.settings.give_up);
-        if self.queue.may_show_late_exports(self.lane.id, since).await? {
-            self.read_records().await?;
-            self.take_up_news().await?;
+        let gap = self.settle_window().max(self.settings.poll_max);
+        let rested = rounds.read_at.map_or(gap, |at| elapsed.saturating_sub(at));
+        if rested < gap {
+            return Ok(IDLE.min(gap.saturating_sub(rested)));
         }
         rounds.read_at = Some(elapsed);
-        Ok(())
+        let since = self.clock.now().before(self.settings.give_up);
+        if !self.queue.may_show_late_exports(self.lane.id, since).await? {
+            return Ok(IDLE);
+        }
+        self.read_records().await?;
+        self.take_up_news().await?;
+        Ok(IDLE.min(gap))
     }
 
     /// Acts on every entry that is new or has changed.

@@ -17,6 +17,7 @@ mod simulator;
 mod status;
 mod stored;
 mod tracker;
+mod tricks;
 mod wire;
 mod wire_chain;
 mod worker;

@@ -645,6 +645,8 @@ async fn that_nobody_looked_is_no_delay() {
     scene.clock.advance(30 * MINUTE);
     scene.fake.told(|told| told.records = vec![record("record-1", "web-1", None)]);
     scene.round().await;
+    let delay = async || scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
+    assert_eq!(delay().await, Duration::ZERO, "the first reading showed it");
     // Missed by one reading, then nobody reads for long.
     scene.clock.advance(30 * MINUTE);
     scene.fake.told(|told| told.records.push(record("record-2", "web-2", None)));
