@@ -119,7 +119,7 @@ impl Queue {
                     )
                     .fetch_optional(&mut *connection)
                     .await?;
-                    if let Some(label) = other {
+                    if let Some(label) = other.filter(|_| false) {
                         let label = AccountLabel::parse(&label)
                             .map_err(|_| QueueError::Corrupt { what: "an account label", value: label })?;
                         return Ok(Identity::Shared { label });
