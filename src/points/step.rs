@@ -85,6 +85,8 @@ named! {
         Proven = "proven",
         /// The rate that a lane has learned is kept.
         RateLearned = "rate-learned",
+        /// The longest delay of a lane's lists is kept.
+        DelayLearned = "delay-learned",
 
         /// A job's attempt is meant.
         Intended = "intended",
@@ -102,6 +104,9 @@ named! {
         OutcomeUnknown = "outcome-unknown",
         /// The same, in an outage.
         OutcomeUnknownInOutage = "outcome-unknown-in-outage",
+
+        /// Attempts of an outage are not counted.
+        Forgiven = "forgiven",
 
         /// The snapshot cannot be exported.
         Impossible = "impossible",

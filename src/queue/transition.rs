@@ -78,6 +78,7 @@ pub struct Transition {
     job: JobId,
     from: JobState,
     expected_attempt: u32,
+    expected_used: u32,
     change: Change,
     event: &'static str,
     step: Step,
@@ -108,6 +109,7 @@ impl Transition {
             job,
             from: standing.state,
             expected_attempt: standing.attempt,
+            expected_used: standing.used,
             change,
             event: name,
             step,
@@ -219,6 +221,7 @@ struct JobRow<'a> {
     job: i64,
     from: &'static str,
     expected: u32,
+    expected_used: u32,
     to: &'static str,
     hold: Option<&'static str>,
     besides: &'static str,
@@ -345,6 +348,9 @@ async fn write_history(
     if written.iter().any(|one| one.change.to == JobState::Queued) {
         sqlx::query_file!("src/queue/sql/look_again.sql", rows).execute(&mut *connection).await?;
     }
+    if written.iter().any(|one| !one.change.to.is_live()) {
+        sqlx::query_file!("src/queue/sql/look_for_late.sql", rows).execute(&mut *connection).await?;
+    }
     sqlx::query_file!("src/queue/sql/add_transitions.sql", rows).execute(&mut *connection).await?;
     let intents: Vec<AttemptRow<'_>> = written.iter().filter_map(|one| intent_row(one)).collect();
     if !intents.is_empty() {
@@ -380,6 +386,7 @@ fn job_row(one: &Transition) -> JobRow<'_> {
         job: one.job.0,
         from: one.from.as_str(),
         expected: one.expected_attempt,
+        expected_used: one.expected_used,
         to: change.to.as_str(),
         hold: change.hold.map(crate::domain::Hold::as_str),
         besides: change.besides.as_str(),

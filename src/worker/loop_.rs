@@ -1,6 +1,6 @@
 //! A lane's sending: what may go, as many at once as the lane bears, one at a time when it is in trouble.
 
-use super::send::Sent;
+use super::send::{Heard, Sent};
 use super::temper::{Answered, Effect, Temper};
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{Event, Failure, JobId, LaneTrouble, RetryPolicy, RunId};
@@ -63,6 +63,8 @@ struct Memory {
     learned: Option<f64>,
     /// Jobs that were denied before the lane was seen to be able to export.
     suspects: HashSet<JobId>,
+    /// The attempts whose open outcomes stand in a row and were counted: five are an outage, and then none counts.
+    open: Vec<(JobId, u32)>,
 }
 
 impl Worker {
@@ -148,7 +150,8 @@ impl Worker {
         {
             return Ok(Next::Wait(wait.min(TICK)));
         }
-        self.queue.release_due(self.lane.id, self.clock.now()).await?;
+        let now = self.clock.now();
+        self.queue.release_due(self.lane.id, now, now.after(self.settings.retry.max)).await?;
         self.read_ahead(memory, trouble.is_some()).await?;
         // Another job probes; those that were denied do only where there is none.
         if trouble == Some(LaneTrouble::Denied) && memory.ahead.is_empty() {
@@ -217,8 +220,8 @@ impl Worker {
     }
 
     async fn take_up(&self, sent: Result<Sent, tokio::task::JoinError>, memory: &mut Memory) -> Result<(), QueueError> {
-        let (job, heard) = match sent {
-            Ok(Sent::Heard(job, heard)) => (job, heard),
+        let Heard { job, attempt, answered: heard, charged } = match sent {
+            Ok(Sent::Heard(heard)) => heard,
             Ok(Sent::Skipped) => return Ok(()),
             Ok(Sent::Broken(error)) => return Err(error),
             Err(error) => return Err(QueueError::Database(Arc::new(error))),
@@ -233,9 +236,18 @@ impl Worker {
             // The lane has exported others between its two denials: it is the job's own.
             return self.fail_denied(|one| one == job).await;
         }
+        if !matches!(heard, Answered::Refused(ErrorClass::Ambiguous, _)) {
+            memory.open.clear();
+        } else if charged {
+            memory.open.push((job, attempt));
+        }
         match memory.temper.hear(&heard) {
             Effect::None => {}
             Effect::Block(trouble, message) => {
+                if trouble == LaneTrouble::Outage {
+                    // Calls that were under way together could not know of one another.
+                    self.queue.forgive(std::mem::take(&mut memory.open)).await?;
+                }
                 memory.ahead.clear();
                 memory.probed_at = Some(self.clock.elapsed());
                 let block = Block { trouble, message: message.clone(), since: self.clock.now() };

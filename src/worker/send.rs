@@ -17,9 +17,20 @@ pub(super) enum Sent {
     /// The job had moved on meanwhile; nothing left this machine.
     Skipped,
     /// The call was made, and this is what the lane hears of it.
-    Heard(JobId, Answered),
+    Heard(Heard),
     /// The store failed; the daemon has to stop. What was sent is settled at the next start.
     Broken(QueueError),
+}
+
+/// An answer, as the lane hears it.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub(super) job: JobId,
+    /// The number of the attempt.
+    pub(super) attempt: u32,
+    pub(super) answered: Answered,
+    /// Whether the outcome is open and the attempt was counted.
+    pub(super) charged: bool,
 }
 
 impl Worker {
@@ -71,6 +82,7 @@ impl Worker {
         standing.state = crate::domain::JobState::Submitting;
         standing.attempt = standing.attempt.saturating_add(1);
         standing.used = standing.used.saturating_add(1);
+        let charged = matches!(event, Event::OutcomeUnknown(_));
         let recorded = match Transition::new(job.job, &standing, event, now, ACTOR) {
             Ok(change) => {
                 let change = change.answered(answer, operations).poll_at(now.after(self.settings.first_poll));
@@ -79,7 +91,7 @@ impl Worker {
             Err(error) => Err(error),
         };
         match recorded {
-            Ok(()) => Sent::Heard(job.job, heard),
+            Ok(()) => Sent::Heard(Heard { job: job.job, attempt: standing.attempt, answered: heard, charged }),
             Err(error) => Sent::Broken(error),
         }
     }

@@ -28,6 +28,7 @@ mod status;
 mod stored;
 mod survey;
 mod tracker;
+mod tricks;
 mod wire;
 mod wire_chain;
 mod worker;

@@ -170,6 +170,7 @@ impl By {
             | Step::PollPutOff
             | Step::Intended
             | Step::Accepted
+            | Step::DelayLearned
             | Step::Finished => Self::Daemon("plain"),
             Step::HeldForListing => Self::Daemon("pending"),
             Step::EntryOwned | Step::DuplicateNoted => Self::Daemon("twice"),
@@ -182,7 +183,7 @@ impl By {
             Step::Denied => Self::Daemon("denied"),
             Step::RefusedForGood => Self::Daemon("for-good"),
             Step::OutcomeUnknown => Self::Daemon("ambiguous"),
-            Step::OutcomeUnknownInOutage => Self::Daemon("outage"),
+            Step::OutcomeUnknownInOutage | Step::Forgiven => Self::Daemon("outage"),
             Step::Impossible => Self::Daemon("missing"),
             Step::AdoptedDone => Self::Daemon("exported"),
             Step::AdoptedUnderWay => Self::Daemon("under-way"),
