@@ -18,6 +18,7 @@ mod selector;
 mod show;
 mod simulate;
 mod status;
+mod words;
 
 pub use enqueue::{EnqueueArgs, Enqueued, Outcome, enqueue};
 pub use exit::{Exit, UsageError};
@@ -104,13 +105,14 @@ pub fn main() -> Exit {
             return exit;
         }
     };
+    let format = cli.global.log_format;
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&anyhow::Error::new(error).context("cannot start")),
+        Err(error) => return complain(&anyhow::Error::new(error).context("cannot start"), LogFormat::Text),
     };
     match runtime.block_on(run(cli)) {
         Ok(exit) => exit,
-        Err(error) => complain(&error),
+        Err(error) => complain(&error, format),
     }
 }
 
@@ -169,7 +171,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
 
 /// Prints an error and its causes, once, in one line.
 #[expect(clippy::print_stderr, reason = "the one place where a command's error is printed")]
-fn complain(error: &anyhow::Error) -> Exit {
+fn complain(error: &anyhow::Error, format: LogFormat) -> Exit {
     if is_closed_pipe(error) {
         return Exit::Done;
     }
@@ -181,7 +183,10 @@ fn complain(error: &anyhow::Error) -> Exit {
             said = if said.is_empty() { text } else { format!("{said}: {text}") };
         }
     }
-    eprintln!("error: {said}");
+    match format {
+        LogFormat::Text => eprintln!("error: {said}"),
+        LogFormat::Json => tracing::error!("{said}"),
+    }
     Exit::of_error(error)
 }
 
