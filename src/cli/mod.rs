@@ -28,6 +28,7 @@ mod show;
 mod simulate;
 mod status;
 mod why;
+mod words;
 
 pub use acting::{Actor, CancelArgs, PauseArgs, ResumeArgs, RetryArgs};
 pub use backup::BackupArgs;
@@ -134,13 +135,14 @@ pub fn main() -> Exit {
             return exit;
         }
     };
+    let format = cli.global.log_format;
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&anyhow::Error::new(error).context("cannot start")),
+        Err(error) => return complain(&anyhow::Error::new(error).context("cannot start"), LogFormat::Text),
     };
     match runtime.block_on(run(cli)) {
         Ok(exit) => exit,
-        Err(error) => complain(&error),
+        Err(error) => complain(&error, format),
     }
 }
 
@@ -251,7 +253,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
 
 /// Prints an error and its causes, once, in one line.
 #[expect(clippy::print_stderr, reason = "the one place where a command's error is printed")]
-fn complain(error: &anyhow::Error) -> Exit {
+fn complain(error: &anyhow::Error, format: LogFormat) -> Exit {
     if is_closed_pipe(error) {
         return Exit::Done;
     }
@@ -263,7 +265,10 @@ fn complain(error: &anyhow::Error) -> Exit {
             said = if said.is_empty() { text } else { format!("{said}: {text}") };
         }
     }
-    eprintln!("error: {said}");
+    match format {
+        LogFormat::Text => eprintln!("error: {said}"),
+        LogFormat::Json => tracing::error!("{said}"),
+    }
     Exit::of_error(error)
 }
 

@@ -139,7 +139,13 @@ impl Daemon {
         {
             tracing::warn!(%error, "the end of the run could not be written down");
         }
-        tracing::info!(run = run.0, ?outcome, "the daemon has stopped");
+        let why = match &outcome {
+            Ok(Ended::Drained) => "all that was to be done is done",
+            Ok(Ended::OutOfTime) => "the time that it was given is over",
+            Ok(Ended::Stopped) => "it was told to",
+            Err(_) => "it could not go on",
+        };
+        tracing::info!(run = run.0, why, "the daemon has stopped");
         match (outcome, late) {
             (Ok(ended), None) => Ok(ended),
             (Err(error), _) | (Ok(_), Some(error)) => Err(self.cause(error)),
