@@ -5,6 +5,7 @@ mod claims;
 mod counts;
 mod database;
 mod drain;
+mod endings;
 mod error;
 mod follow;
 mod job_views;
@@ -24,6 +25,7 @@ mod writer;
 
 pub use claims::{Claimable, Load};
 pub use counts::StateCounts;
+pub use endings::{BatchPage, BatchRow, Ending, Step};
 pub use error::{OpenError, QueueError};
 pub use follow::{Followed, FollowedAttempt, Listed};
 pub use job_views::{AttemptView, JobDetail, JobView, TransitionView};
