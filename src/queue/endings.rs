@@ -61,12 +61,9 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn next_ending(&self, after: Option<BatchId>) -> Result<Option<Ending>, QueueError> {
         let after = after.map_or(0, |id| id.0);
-        let row =
-            sqlx::query_file!("src/queue/sql/next_ending.sql", after).fetch_optional(&self.readers).await?;
-        row.map(|row| {
-            Ok(Ending { batch: BatchId(row.id), name: reading::batch_name(row.name)?, amended: row.amended })
-        })
-        .transpose()
+        let row = sqlx::query_file!("src/queue/sql/next_ending.sql", after).fetch_optional(&self.readers).await?;
+        row.map(|row| Ok(Ending { batch: BatchId(row.id), name: reading::batch_name(row.name)?, amended: row.amended }))
+            .transpose()
     }
 
     /// Whether nothing of the batch has changed since `ending` was read.
@@ -123,8 +120,7 @@ impl Queue {
             jobs_by_id(&mut transaction, &ids).await?.into_iter().map(|job| (job.id.0, job)).collect();
         let firsts: Vec<i64> = keys.iter().filter(|key| !key.repeated).map(|key| key.job).collect();
         let wanted = json(&firsts)?;
-        let steps =
-            sqlx::query_file!("src/queue/sql/steps_of_jobs.sql", wanted).fetch_all(&mut *transaction).await?;
+        let steps = sqlx::query_file!("src/queue/sql/steps_of_jobs.sql", wanted).fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
         let mut page = BatchPage::default();
         for key in keys {

@@ -2,7 +2,9 @@
 //! and writes text or JSON to whatever it is given; it changes nothing.
 
 mod bar;
+mod bundle;
 mod completion;
+mod csv_sheet;
 mod jobs;
 mod look;
 mod members;
@@ -14,6 +16,9 @@ mod status_text;
 mod table;
 mod words;
 
+pub use bundle::{
+    BundleError, BundleRequest, FolderError, Manifest, PartFacts, Prepared, folder_names, prepare_bundle,
+};
 pub use completion::{COLUMNS, Format, ReportError, ReportRequest, write_report};
 pub use jobs::{JobsFormat, JobsRequest, Listed, write_jobs};
 pub use look::{Colour, Look};
