@@ -1,6 +1,5 @@
 //! Axes: round numbers upwards, round times along.
 
-use super::timeline::{WIDTHS, wider};
 use crate::domain::Timestamp;
 
 /// A mark on the axis of time.
@@ -13,16 +12,46 @@ pub(super) struct Tick {
 
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
-const DAY: i64 = 24 * 60 * MINUTE;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// How far marks are apart, in milliseconds: what reads well on a clock and a calendar.
+const STEPS: [i64; 24] = [
+    100,
+    200,
+    500,
+    SECOND,
+    2 * SECOND,
+    5 * SECOND,
+    10 * SECOND,
+    15 * SECOND,
+    30 * SECOND,
+    MINUTE,
+    2 * MINUTE,
+    5 * MINUTE,
+    10 * MINUTE,
+    15 * MINUTE,
+    30 * MINUTE,
+    HOUR,
+    2 * HOUR,
+    3 * HOUR,
+    6 * HOUR,
+    12 * HOUR,
+    DAY,
+    2 * DAY,
+    7 * DAY,
+    28 * DAY,
+];
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// At most `most` + 1 marks at round times from `start` to `end` (milliseconds since 1970), at least one.
 pub(super) fn ticks(start: i64, end: i64, most: i64) -> Vec<Tick> {
     let span = end.saturating_sub(start).max(1);
-    let [mut width, ..] = WIDTHS;
+    let [.., mut width] = STEPS;
+    width = STEPS.into_iter().find(|step| span / step <= most).unwrap_or(width);
     while span / width > most {
-        width = wider(width);
+        width = width.saturating_mul(4);
     }
     let mut ticks = Vec::new();
     let mut at = start.saturating_add((-start).rem_euclid(width));

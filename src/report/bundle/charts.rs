@@ -172,8 +172,8 @@ pub(super) fn durations(durations: &Durations) -> Markup {
     }
     let about = |percent| durations.quantile(percent).map(rounded).unwrap_or_default();
     html! {
-        p.unit { "Half of them took no more than " strong { (about(50)) } ", nine in ten no more than "
-            strong { (about(90)) } ", each about." }
+        p.unit { "Half of them took about " strong { (about(50)) } " or less, nine in ten about "
+            strong { (about(90)) } " or less." }
         table.bars {
             caption { "How long " (several(durations.count(), "export")) " took, from the call until the end was seen" }
             thead.visually-hidden { tr { th scope="col" { "Time" } th scope="col" { "Share" } th.n scope="col" { "Exports" } } }
@@ -299,7 +299,7 @@ fn span_of(width: i64) -> String {
     if width < Duration::from_secs(1) { format!("{} ms", width.as_millis()) } else { span(width) }
 }
 
-/// A span that is known to a percent or so.
-fn rounded(exact: Duration) -> String {
+/// A span as people read it, a short one with its hundredths.
+pub(super) fn rounded(exact: Duration) -> String {
     if exact < Duration::from_secs(10) { fine_span(exact) } else { span(exact) }
 }

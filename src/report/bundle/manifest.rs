@@ -81,23 +81,23 @@ pub struct FileFacts {
 /// A part: some of the batch's rows as CSV.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartFacts {
-    /// The states of its rows.
-    pub states: Vec<JobState>,
-    /// How many rows it has, without the header.
-    pub rows: u64,
     /// The file.
     #[serde(flatten)]
     pub file: FileFacts,
+    /// How many rows it has, without the header.
+    pub rows: u64,
+    /// The states of its rows.
+    pub states: Vec<JobState>,
 }
 
 /// The page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageFacts {
-    /// How many rows its table has: a big batch's are too many for a page.
-    pub rows: u64,
     /// The file.
     #[serde(flatten)]
     pub file: FileFacts,
+    /// How many rows its table has: a big batch's are too many for a page.
+    pub rows: u64,
 }
 
 /// As much of a manifest as is needed to know whose folder it is.

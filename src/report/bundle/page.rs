@@ -8,7 +8,7 @@ use super::manifest::{BatchFacts, PartFacts};
 use super::table::{Rows, Shown};
 use crate::domain::{JobState, Timestamp};
 use crate::queue::BatchView;
-use crate::report::words::{grouped, percent, several, span};
+use crate::report::words::{grouped, percent, several};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -51,7 +51,7 @@ pub(super) fn write_page(out: &mut dyn Write, page: &Page<'_>) -> io::Result<u64
         out.write_all(b"<table id=\"rows\">\n")?;
         out.write_all(columns(shown).into_string().as_bytes())?;
         out.write_all(b"\n<tbody>\n")?;
-        for line in shown.troubled.iter().chain(shown.succeeded) {
+        for line in shown.kinds.into_iter().flatten() {
             out.write_all(line.as_bytes())?;
             out.write_all(b"\n")?;
         }
@@ -99,7 +99,7 @@ fn heading(page: &Page<'_>) -> Markup {
             p.period {
                 @if let (Some(began), Some(last)) = (digest.began, digest.last) {
                     time datetime=(began) { (moment(began)) } " to " time datetime=(last) { (moment(last)) } " UTC"
-                    span.faint { " (" (span(last.since(began))) ")" }
+                    span.faint { " (" (charts::rounded(last.since(began))) ")" }
                 } @else {
                     time datetime=(batch.created_at) { (moment(batch.created_at)) } " UTC"
                 }
@@ -216,11 +216,11 @@ fn table_head(page: &Page<'_>, shown: Shown<'_>) -> Markup {
         (PreEscaped("<section aria-labelledby=\"table\">"))
         h2 #table { "Rows" }
         @if total == 0 { p.empty { "There are none." } }
-        @if shown.troubled_left_out > 0 || shown.succeeded_left_out > 0 {
+        @if shown.others_left_out > 0 || shown.succeeded_left_out > 0 {
             p.notice {
                 strong { "The table shows " (grouped(shown.count())) " of " (several(total, "row")) "." }
-                @if shown.troubled_left_out > 0 {
-                    " It leaves out " (grouped(shown.troubled_left_out)) " that did not succeed"
+                @if shown.others_left_out > 0 {
+                    " It leaves out " (grouped(shown.others_left_out)) " that did not succeed"
                     @if shown.succeeded_left_out > 0 { " and " (grouped(shown.succeeded_left_out)) " that did" }
                     "."
                 } @else {
@@ -236,7 +236,7 @@ fn table_head(page: &Page<'_>, shown: Shown<'_>) -> Markup {
 fn columns(shown: Shown<'_>) -> Markup {
     html! {
         caption {
-            @if shown.troubled.is_empty() { "In the order of the file" } @else { "Rows that did not succeed first, each kind in the order of the file" }
+            @if !shown.has_others() { "In the order of the file" } @else { "First what failed or needs a review, last what succeeded; each in the order of the file" }
             "; times in UTC"
         }
         thead {

@@ -1,4 +1,4 @@
-//! The lines of the page's table: those that did not succeed first, then the others, as many as a page can bear.
+//! The lines of the page's table, as many as a page can bear: those that need a look first, those that succeeded last.
 
 use super::axis::moment;
 use super::causes::shortened;
@@ -25,7 +25,8 @@ const COLUMNS: usize = 8;
 #[derive(Debug)]
 pub(super) struct Rows {
     names: Vec<String>,
-    troubled: Lines,
+    failed: Lines,
+    unfinished: Lines,
     succeeded: Lines,
 }
 
@@ -38,11 +39,16 @@ struct Lines {
 
 impl Rows {
     pub(super) fn new(carried: &[String]) -> Self {
-        Self { names: carried.to_vec(), troubled: Lines::default(), succeeded: Lines::default() }
+        let [failed, unfinished, succeeded] = std::array::from_fn(|_| Lines::default());
+        Self { names: carried.to_vec(), failed, unfinished, succeeded }
     }
 
     pub(super) fn add(&mut self, row: &BatchRow) {
-        let lines = if row.job.state == JobState::Succeeded { &mut self.succeeded } else { &mut self.troubled };
+        let lines = match row.job.state {
+            JobState::Failed | JobState::NeedsReview | JobState::Unknown => &mut self.failed,
+            JobState::Queued | JobState::Submitting | JobState::Exporting | JobState::Cancelled => &mut self.unfinished,
+            JobState::Succeeded => &mut self.succeeded,
+        };
         if lines.lines.len() >= MOST || lines.bytes >= ROOM {
             lines.left_out += 1;
             return;
@@ -54,31 +60,39 @@ impl Rows {
 
     /// What the page shows.
     pub(super) fn shown(&self) -> Shown<'_> {
-        let troubled = &self.troubled.lines;
-        let room = MOST.saturating_sub(troubled.len());
-        let succeeded = self.succeeded.lines.get(..room).unwrap_or(&self.succeeded.lines);
-        let hidden = self.succeeded.lines.len() - succeeded.len();
-        Shown {
-            troubled,
-            succeeded,
-            troubled_left_out: self.troubled.left_out,
-            succeeded_left_out: self.succeeded.left_out + u64::try_from(hidden).unwrap_or(0),
-        }
+        let (failed, more) = self.failed.first(MOST);
+        let (unfinished, still_more) = self.unfinished.first(MOST.saturating_sub(failed.len()));
+        let (succeeded, others) = self.succeeded.first(MOST.saturating_sub(failed.len() + unfinished.len()));
+        Shown { kinds: [failed, unfinished, succeeded], others_left_out: more + still_more, succeeded_left_out: others }
+    }
+}
+
+impl Lines {
+    /// The first of them, and how many there are besides.
+    fn first(&self, most: usize) -> (&[String], u64) {
+        let first = self.lines.get(..most).unwrap_or(&self.lines);
+        (first, self.left_out + u64::try_from(self.lines.len() - first.len()).unwrap_or(0))
     }
 }
 
 /// The lines that are shown, and how many are not.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shown<'a> {
-    pub(super) troubled: &'a [String],
-    pub(super) succeeded: &'a [String],
-    pub(super) troubled_left_out: u64,
+    pub(super) kinds: [&'a [String]; 3],
+    /// Lines that did not succeed, and lines that did, that the table leaves out.
+    pub(super) others_left_out: u64,
     pub(super) succeeded_left_out: u64,
 }
 
 impl Shown<'_> {
     pub(super) fn count(&self) -> u64 {
-        u64::try_from(self.troubled.len() + self.succeeded.len()).unwrap_or(u64::MAX)
+        self.kinds.iter().map(|lines| u64::try_from(lines.len()).unwrap_or(u64::MAX)).sum()
+    }
+
+    /// Whether there is one that did not succeed.
+    pub(super) fn has_others(&self) -> bool {
+        let [failed, unfinished, _] = self.kinds;
+        !failed.is_empty() || !unfinished.is_empty()
     }
 }
 
@@ -98,15 +112,22 @@ fn line(row: &BatchRow, names: &[String]) -> Markup {
             td data-label="Account" { (job.lane.account) }
             td data-label="Region" { (job.lane.region) }
             td data-label="State" {
-                span class={ "dot b-" (job.state) } {} (words(job.state))
-                @if job.adopted { span.carried { "adopted" } }
+                span {
+                    span class={ "dot b-" (job.state) } {}
+                    (words(job.state))
+                    @if job.adopted { span.carried { "adopted" } }
+                }
             }
             td.id data-label="Destination" { (one_line(job.destination_id.as_deref().unwrap_or_default())) }
             td.time data-label="Submitted" { (time(job.submitted_at)) }
             td.time data-label="Ended" { (time(job.finished_at)) }
             td.error data-label="Error" {
-                @if let Some(code) = code { strong { (code) } }
-                @if let Some(message) = message { " " (shortened(&one_line(message), MESSAGE)) }
+                @if code.is_some() || message.is_some() {
+                    span {
+                        @if let Some(code) = code { strong { (code) } }
+                        @if let Some(message) = message { " " (shortened(&one_line(message), MESSAGE)) }
+                    }
+                }
             }
         }
     }

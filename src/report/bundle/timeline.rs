@@ -13,7 +13,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 /// Widths in milliseconds that read well on an axis; each divides the next one.
-pub(super) const WIDTHS: [i64; 17] = [
+const WIDTHS: [i64; 17] = [
     100,
     500,
     SECOND,
@@ -34,7 +34,7 @@ pub(super) const WIDTHS: [i64; 17] = [
 ];
 
 /// The next width after `width`; beyond the table four times as much.
-pub(super) fn wider(width: i64) -> i64 {
+fn wider(width: i64) -> i64 {
     WIDTHS.into_iter().find(|next| *next > width).unwrap_or_else(|| width.saturating_mul(4))
 }
 
