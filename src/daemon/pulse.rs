@@ -1,5 +1,6 @@
 //! The daemon's life: begin a run, take up what an earlier one left, keep the lanes going, stop in order.
 
+use super::bundles::Bundles;
 use super::lane::{Connect, Shared, Wakes, start};
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{BatchId, LaneId};
@@ -98,6 +99,9 @@ impl Daemon {
             stop: halted,
         };
         let mut tasks = JoinSet::new();
+        if let Some(bundles) = self.bundles() {
+            tasks.spawn(bundles.keep(shared.stop.clone()));
+        }
         let mut lanes = BTreeMap::<LaneId, Wakes>::new();
         let mut version = None;
         let outcome = loop {
@@ -123,7 +127,10 @@ impl Daemon {
             }
         };
         let _ = halt.send(true);
-        let late = self.wind_up(&mut tasks).await;
+        let mut late = self.wind_up(&mut tasks).await;
+        if let (Ok(Ended::Drained), None, Some(bundles)) = (&outcome, &late, self.bundles()) {
+            late = bundles.write_last(&stop).await.err().map(DaemonError::Store);
+        }
         if let Err(error) = self.queue.end_run(run, self.clock.now()).await {
             tracing::warn!(%error, "the end of the run could not be written down");
         }
@@ -132,6 +139,11 @@ impl Daemon {
             (Ok(ended), None) => Ok(ended),
             (Err(error), _) | (Ok(_), Some(error)) => Err(error),
         }
+    }
+
+    fn bundles(&self) -> Option<Bundles> {
+        let folder = self.settings.bundle.clone()?;
+        Some(Bundles { queue: self.queue.clone(), clock: self.clock.clone(), folder })
     }
 
     async fn take_up_lanes(

@@ -3,7 +3,7 @@
 use super::account::Account;
 use super::database_url::DatabaseUrl;
 use super::lane_settings::LaneSettings;
-use super::values::{Rate, Span, Whole};
+use super::values::{Folder, Rate, Span, Whole};
 use crate::domain::Existing;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -21,6 +21,7 @@ pub(super) struct Raw {
     poll: RawPoll,
     reconcile: RawReconcile,
     lane: RawProbe,
+    pub(super) report: RawReport,
     pub(super) accounts: BTreeMap<String, Account>,
     pub(super) lanes: BTreeMap<String, RawLane>,
 }
@@ -73,6 +74,12 @@ struct RawReconcile {
 #[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
 struct RawProbe {
     probe: Option<Span<100, DAY>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
+pub(super) struct RawReport {
+    pub(super) bundle: Option<Folder>,
 }
 
 impl Raw {

@@ -8,6 +8,7 @@ use super::layers::{Layers, Sources};
 use super::values::written;
 use crate::domain::{AccountLabel, Lane, Region};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// What is set, all of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +17,8 @@ pub struct Settings {
     pub database: DatabaseUrl,
     /// What is set for all lanes.
     pub every_lane: LaneSettings,
+    /// The folder in which each batch that ends gets its completion report; none is written without it.
+    pub bundle: Option<PathBuf>,
     accounts: BTreeMap<AccountLabel, Account>,
     lanes: BTreeMap<Lane, LaneSettings>,
 }
@@ -40,6 +43,7 @@ impl Settings {
             settings.lanes.insert(lane, merged);
         }
         settings.every_lane = every_lane;
+        settings.bundle = raw.report.bundle.map(PathBuf::from);
         let usual = || sources.user_data_dir.as_ref().map(|data| data.join("snapferry").join("snapferry.db"));
         let database = raw.database.or_else(|| usual().map(DatabaseUrl::at));
         settings.database = database.ok_or(SettingsError::NoDatabase)?;
@@ -50,7 +54,7 @@ impl Settings {
     #[must_use]
     pub fn built_in(database: DatabaseUrl) -> Self {
         let accounts = BTreeMap::from([(AccountLabel::unnamed(), Account::default())]);
-        Self { database, every_lane: LaneSettings::default(), accounts, lanes: BTreeMap::new() }
+        Self { database, every_lane: LaneSettings::default(), bundle: None, accounts, lanes: BTreeMap::new() }
     }
 
     /// What is set for a lane.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Each room with those that it may use. ARCHITECTURE.md has the picture.
 const ARROWS: [(&str, &[&str]); 12] = [
     ("cli", &["daemon", "report", "intake", "settings", "simulator", "lightsail", "queue", "domain", "clock"]),
-    ("daemon", &["worker", "tracking", "lightsail", "queue", "settings", "domain", "clock"]),
+    ("daemon", &["worker", "tracking", "report", "lightsail", "queue", "settings", "domain", "clock"]),
     ("worker", &["lightsail", "queue", "domain", "clock"]),
     ("tracking", &["lightsail", "queue", "domain", "clock"]),
     ("report", &["queue", "domain"]),

@@ -182,7 +182,7 @@ fn causes(page: &Page<'_>) -> Markup {
     let (first, others) = page.digest.causes.first(CAUSES);
     let most = first.first().map_or(0, |cause| cause.count);
     html! {
-        section aria-labelledby="causes" {
+        section.long aria-labelledby="causes" {
             h2 #causes { "Failures by cause" }
             @if first.is_empty() {
                 p.empty { "Nothing failed." }
@@ -213,7 +213,7 @@ fn causes(page: &Page<'_>) -> Markup {
 fn table_head(page: &Page<'_>, shown: Shown<'_>) -> Markup {
     let total = page.digest.counts.total();
     html! {
-        (PreEscaped("<section aria-labelledby=\"table\">"))
+        (PreEscaped("<section class=\"long\" aria-labelledby=\"table\">"))
         h2 #table { "Rows" }
         @if total == 0 { p.empty { "There are none." } }
         @if shown.others_left_out > 0 || shown.succeeded_left_out > 0 {
