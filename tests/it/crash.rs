@@ -9,6 +9,11 @@ use std::time::Duration;
 
 /// Starts the program on a world's database, as a user would; the settings come through the environment.
 pub(crate) fn start(world: &World, arguments: &[&str]) -> Child {
+    start_with(world, arguments, &[])
+}
+
+/// The same, with settings besides.
+pub(crate) fn start_with(world: &World, arguments: &[&str], settings: &[(&str, String)]) -> Child {
     let lane = hurried();
     let mut command = Command::new(env!("CARGO_BIN_EXE_snapferry"));
     command.args(arguments).env_clear();
@@ -35,6 +40,7 @@ pub(crate) fn start(world: &World, arguments: &[&str]) -> Child {
     ] {
         command.env(name, value);
     }
+    command.envs(settings.iter().map(|(name, value)| (*name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program")
 }
 

@@ -4,6 +4,8 @@
 #![cfg(test)]
 
 mod adoption;
+mod bundle;
+mod bundles_by_themselves;
 mod crash;
 mod enqueue;
 mod jobs;
@@ -12,6 +14,7 @@ mod outcomes;
 mod raw_server;
 mod report;
 mod rooms;
+mod schema;
 mod show;
 mod simulator;
 mod status;
