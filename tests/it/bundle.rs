@@ -135,9 +135,7 @@ async fn the_page_stands_alone_and_what_comes_from_outside_is_text() {
     stored.run(&["report", "--bundle", path.to_str().expect("a path")]).await.done();
     let page = stored.text("out/index.html");
     for outside in ["http:", "https:", "//", "url(", "@import", "src=\"", "href=", "style=\"", "/home/ann", "\u{1b}"] {
-        let found = page.find(outside).map(|at| page[at.saturating_sub(80)..].chars().take(160).collect::<String>());
-        // The script's comments are no address.
-        assert!(found.is_none() || outside == "//" && !page.contains("=\"//"), "{outside}: {found:?}");
+        assert!(!page.contains(outside), "{outside}");
     }
     for hostile in ["<script>alert", "<img", "<svg onload", "</table><svg", "owner</th>", "-->", "fleet<1>"] {
         assert!(!page.contains(hostile), "{hostile}");
@@ -252,7 +250,15 @@ async fn what_is_not_ours_stays_as_it_is() {
     for place in ["notes", "file", "fake", "second", "mixed", "not/there", "file/in"] {
         said.push(stored.bundle_error(&stored.path(place), "fleet").await);
     }
-    insta::assert_snapshot!(said.join("\n"), @r"");
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    "HERE/notes" holds something else (notes.txt) and stays as it is; name a folder that is empty or not there yet
+    "HERE/file" holds something else (it is no folder) and stays as it is; name a folder that is empty or not there yet
+    "HERE/fake" holds something else (manifest.json) and stays as it is; name a folder that is empty or not there yet
+    "HERE/second" holds the report of another batch, "second wave" of 2026-11-23T18:03:20Z; name another folder
+    "HERE/mixed" holds something else (notes.txt) and stays as it is; name a folder that is empty or not there yet
+    there is no folder "HERE/not" for it to stand in; create that, or name another one
+    there is no folder "HERE/file" for it to stand in; create that, or name another one
+    "#);
     assert_eq!(stored.text("notes/notes.txt"), "mine");
     assert_eq!(stored.text("file"), "mine");
     assert_eq!(stored.text("mixed/notes.txt"), "mine");
@@ -279,7 +285,7 @@ async fn a_report_that_breaks_off_leaves_nothing() {
     let before = stored.text("out/manifest.json");
     stored.sql("UPDATE batch_rows SET carried = 'broken' WHERE line = 1100").await;
     let said = stored.bundle_error(&stored.path("out"), "many").await;
-    insta::assert_snapshot!(said, @r"");
+    insta::assert_snapshot!(said, @r#"the report could not be read from the database: the database holds a row's carried values that cannot be read: "broken""#);
     assert_eq!(stored.text("out/manifest.json"), before);
     whole(&stored.path("out"));
     let left: Vec<String> =
@@ -308,11 +314,11 @@ async fn a_report_of_no_single_batch_is_refused() {
     let path = stored.path("out");
     let folder = path.to_str().expect("a path");
     let said = stored.run(&["report", "--bundle", folder]).await.refused();
-    insta::assert_snapshot!(said, @r"");
+    insta::assert_snapshot!(said, @r#"--bundle is of one batch: name it with --batch; the newest of 3 is "third""#);
     let said = stored.run(&["report", "--bundle", folder, "--batch", "third"]).await.refused();
-    insta::assert_snapshot!(said, @r"");
+    insta::assert_snapshot!(said, @r#"the batch "third" is still being loaded; try again when it is whole"#);
     let empty = Stored::empty().await;
-    insta::assert_snapshot!(empty.run(&["report", "--bundle", folder]).await.refused(), @r"");
+    insta::assert_snapshot!(empty.run(&["report", "--bundle", folder]).await.refused(), @r#"there are no batches yet, snapferry enqueue FILE makes one"#);
     use clap::Parser;
     for other in [&["--format", "csv"][..], &["-o", "x"], &["--state", "failed"], &["--name", "x*"], &["3"]] {
         let line = ["snapferry", "report", "--bundle", folder].into_iter().chain(other.iter().copied());

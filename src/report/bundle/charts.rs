@@ -268,7 +268,23 @@ fn edge(values: &[u64], slots: u64, top: u64) -> Vec<(u64, u64)> {
     points.extend(values.first().map(|first| (0, y(*first))));
     points.extend(values.iter().zip(0_u64..).map(|(value, place)| ((2 * place + 1) * FULL / (2 * slots), y(*value))));
     points.extend(values.last().map(|last| (FULL, y(*last))));
-    points
+    straight(points)
+}
+
+/// Without the points inside of level stretches.
+fn straight(points: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+    let mut kept: Vec<(u64, u64)> = Vec::new();
+    for point in points {
+        if let [.., (_, before), last] = kept.as_mut_slice()
+            && *before == last.1
+            && last.1 == point.1
+        {
+            *last = point;
+        } else {
+            kept.push(point);
+        }
+    }
+    kept
 }
 
 fn count(spread: &Spread, state: JobState) -> u64 {

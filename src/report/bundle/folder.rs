@@ -23,7 +23,7 @@ const TRIES: u32 = 5;
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// The folder that it is to stand in is not there.
-    #[error("the folder {0:?} does not exist; create it, or name another one")]
+    #[error("there is no folder {0:?} for it to stand in; create that, or name another one")]
     NoParent(PathBuf),
     /// Something stands there already.
     #[error("{path:?} holds something else ({what}) and stays as it is; name a folder that is empty or not there yet")]

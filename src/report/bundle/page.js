@@ -1,6 +1,6 @@
 
 "use strict";
-// A filter and sorting for the table; without this the page is as readable.
+/* A filter and sorting for the table; without this the page is as readable. */
 (() => {
   const table = document.getElementById("rows"), tools = document.getElementById("tools");
   if (!table || !tools) return;
@@ -45,7 +45,7 @@
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       const keyed = lines.map((line) => [key(line, column), line]);
       keyed.sort(([a], [b]) => {
-        // What has no value stands last, whichever way.
+        /* What has no value stands last, whichever way. */
         if (a === "" || b === "") return (a === "") - (b === "");
         const order = typeof a === "number" ? a - b : compare(a, b);
         return down ? -order : order;
