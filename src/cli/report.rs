@@ -4,9 +4,9 @@ use super::exit::{Exit, UsageError};
 use super::screen::Screen;
 use super::selector::{SelectorArgs, find_batch};
 use crate::clock::Clock;
-use crate::domain::{BatchName, JobState};
+use crate::domain::BatchName;
 use crate::queue::{BatchStage, BatchView, Queue};
-use crate::report::{BundleRequest, Format, Look, Output, ReportRequest, prepare_bundle, write_report};
+use crate::report::{BundleRequest, Format, Look, Output, PartFacts, ReportRequest, prepare_bundle, write_report};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -140,22 +140,9 @@ async fn bundle(
 ) -> anyhow::Result<Exit> {
     let request = BundleRequest { batch, folder, now: clock.now(), version: env!("CARGO_PKG_VERSION") };
     let manifest = prepare_bundle(queue, &request).await?.publish()?;
-    let count = |state| manifest.states.get(&state).copied().unwrap_or(0);
-    let of = |states: &[JobState]| states.iter().map(|state| count(*state)).sum::<u64>();
-    let live: Vec<JobState> = JobState::ALL.into_iter().filter(|state| state.is_live()).collect();
-    let mut line = format!(
-        "report of batch {} in {}: {} succeeded, {} failed",
-        batch.name,
-        folder.display(),
-        count(JobState::Succeeded),
-        count(JobState::Failed)
-    );
-    for (number, word) in [(count(JobState::Cancelled), "cancelled"), (of(&live), "unfinished")] {
-        if number > 0 {
-            line.push_str(&format!(", {number} {word}"));
-        }
-    }
-    writeln!(out, "{line}")?;
+    let rows = |part: &PartFacts| format!("{} {}", part.rows, part.file.file.trim_end_matches(".csv"));
+    let rows: Vec<String> = manifest.parts.iter().map(rows).collect();
+    writeln!(out, "report of batch {} in {}: {}", batch.name, folder.display(), rows.join(", "))?;
     Ok(Exit::Done)
 }
 

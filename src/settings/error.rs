@@ -57,7 +57,7 @@ pub enum SettingsError {
 }
 
 /// Every setting but those of accounts and of single lanes.
-pub(super) const KEYS: [&str; 17] = [
+pub(super) const KEYS: [&str; 18] = [
     "database",
     "export.rate",
     "export.burst",
@@ -75,6 +75,7 @@ pub(super) const KEYS: [&str; 17] = [
     "reconcile.settle",
     "reconcile.looks",
     "lane.probe",
+    "report.bundle",
 ];
 
 /// What may be meant by a key that is not among `siblings`, from a file or a variable.

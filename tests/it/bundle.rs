@@ -3,6 +3,7 @@
 use crate::schema;
 use crate::stored::Stored;
 use base64::Engine;
+use clap::Parser;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -319,7 +320,6 @@ async fn a_report_of_no_single_batch_is_refused() {
     insta::assert_snapshot!(said, @r#"the batch "third" is still being loaded; try again when it is whole"#);
     let empty = Stored::empty().await;
     insta::assert_snapshot!(empty.run(&["report", "--bundle", folder]).await.refused(), @r#"there are no batches yet, snapferry enqueue FILE makes one"#);
-    use clap::Parser;
     for other in [&["--format", "csv"][..], &["-o", "x"], &["--state", "failed"], &["--name", "x*"], &["3"]] {
         let line = ["snapferry", "report", "--bundle", folder].into_iter().chain(other.iter().copied());
         assert!(crate::stored::Line::try_parse_from(line).is_err(), "{other:?}");

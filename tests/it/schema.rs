@@ -19,9 +19,9 @@ fn fits(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), Str
             }
             "const" => value == wanted,
             "enum" => wanted.as_array().expect("values").contains(value),
-            "type" => match wanted {
-                Value::Array(kinds) => kinds.iter().any(|kind| is_of(kind, value)),
-                kind => is_of(kind, value),
+            "type" => match wanted.as_array() {
+                Some(kinds) => kinds.iter().any(|kind| is_of(kind, value)),
+                None => is_of(wanted, value),
             },
             "minimum" => value.as_i64() >= wanted.as_i64(),
             "minLength" => value.as_str().is_none_or(|text| text.len() as u64 >= wanted.as_u64().expect("a length")),

@@ -105,7 +105,8 @@ mod tests {
         ] {
             assert_eq!(normalised(message, name), wanted);
         }
-        assert_eq!(normalised(&"wide ".repeat(500), "x").chars().count(), LONGEST + 1);
+        let long = normalised(&"wide ".repeat(500), "x");
+        assert!(long.ends_with("wide\u{2026}") && long.chars().count() <= LONGEST + 1, "{long}");
     }
 
     #[test]

@@ -170,9 +170,9 @@ mod tests {
             let mut sorted = spans.clone();
             sorted.sort_unstable();
             let place = (spans.len() as u64 * percent).div_ceil(100).max(1) - 1;
-            let exact = sorted[usize::try_from(place).expect("small")];
-            let near = durations.quantile(percent).expect("a span").as_secs_f64() * 1000.0;
-            prop_assert!((near / exact as f64 - 1.0).abs() < 0.021, "{near} for {exact}");
+            let exact = Duration::from_millis(sorted[usize::try_from(place).expect("small")]);
+            let near = durations.quantile(percent).expect("a span");
+            prop_assert!((near.as_secs_f64() / exact.as_secs_f64() - 1.0).abs() < 0.021, "{near:?} for {exact:?}");
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct Rows {
 
 #[derive(Debug, Default)]
 struct Lines {
-    lines: Vec<String>,
+    texts: Vec<String>,
     bytes: usize,
     left_out: u64,
 }
@@ -49,13 +49,13 @@ impl Rows {
             JobState::Queued | JobState::Submitting | JobState::Exporting | JobState::Cancelled => &mut self.unfinished,
             JobState::Succeeded => &mut self.succeeded,
         };
-        if lines.lines.len() >= MOST || lines.bytes >= ROOM {
+        if lines.texts.len() >= MOST || lines.bytes >= ROOM {
             lines.left_out += 1;
             return;
         }
         let text = line(row, &self.names).into_string();
         lines.bytes += text.len();
-        lines.lines.push(text);
+        lines.texts.push(text);
     }
 
     /// What the page shows.
@@ -70,8 +70,8 @@ impl Rows {
 impl Lines {
     /// The first of them, and how many there are besides.
     fn first(&self, most: usize) -> (&[String], u64) {
-        let first = self.lines.get(..most).unwrap_or(&self.lines);
-        (first, self.left_out + u64::try_from(self.lines.len() - first.len()).unwrap_or(0))
+        let first = self.texts.get(..most).unwrap_or(&self.texts);
+        (first, self.left_out + u64::try_from(self.texts.len() - first.len()).unwrap_or(0))
     }
 }
 
