@@ -1,5 +1,7 @@
 //! What every command needs: the settings, the clock, the way to Lightsail, and the signals.
 
+use super::acting::Actor;
+use super::consent::Asking;
 use super::exit::UsageError;
 use super::screen::Screen;
 use crate::clock::{SharedClock, Stop, SystemClock};
@@ -12,7 +14,7 @@ use crate::settings::{LaneSettings, Settings, Sources};
 use anyhow::Context as _;
 use etcetera::BaseStrategy;
 use indicatif::MultiProgress;
-use std::io::{IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,6 +30,8 @@ pub(super) struct Context {
     pub(super) progress: MultiProgress,
     /// Whether stdout is to be coloured.
     pub(super) coloured: bool,
+    /// Who stands in the history for what this process is asked to do.
+    pub(super) person: String,
 }
 
 impl Context {
@@ -37,9 +41,10 @@ impl Context {
         progress: MultiProgress,
         coloured: bool,
     ) -> anyhow::Result<Self> {
-        let env = std::env::vars_os()
+        let env: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
             .collect();
+        let person = person(&env);
         let folders = etcetera::choose_base_strategy().ok();
         let sources = Sources {
             config_file,
@@ -58,7 +63,7 @@ impl Context {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("cannot create the folder {}", folder.display()))?;
         }
-        Ok(Self { settings, clock: Arc::new(SystemClock::new()), progress, coloured })
+        Ok(Self { settings, clock: Arc::new(SystemClock::new()), progress, coloured, person })
     }
 
     /// Where a command's words go, and how they are laid out.
@@ -67,6 +72,11 @@ impl Context {
         let width = terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| width.0);
         let colour = if self.coloured { Colour::Ansi } else { Colour::Plain };
         Screen { out, notes, look: Look { width, colour }, terminal }
+    }
+
+    /// Who acts, and when.
+    pub(super) fn actor(&self) -> Actor {
+        Actor { name: self.person.clone(), now: self.clock.now() }
     }
 
     /// Opens the database.
@@ -107,6 +117,23 @@ impl Context {
             let client = AwsLightsail::new(access, lane.region, lane_settings.export.attempt_timeout, http.clone());
             Arc::new(client) as Arc<dyn Lightsail>
         })
+    }
+}
+
+/// Who can be asked: a person, where both the question and the answer go through a terminal.
+pub(super) fn asking(answers: &mut (dyn BufRead + Send)) -> Asking<'_> {
+    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if terminal { Asking::Person(answers) } else { Asking::Nobody }
+}
+
+/// The user's name by the environment, as it stands in the history; never the daemon's own.
+fn person(env: &[(String, String)]) -> String {
+    let named = |wanted: &str| env.iter().find(|(name, text)| name == wanted && !text.trim().is_empty());
+    let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(named).map(|(_, text)| text.trim());
+    match name {
+        None => "somebody".to_owned(),
+        Some("daemon") => "user daemon".to_owned(),
+        Some(name) => name.chars().filter(|c| !c.is_control()).take(64).collect(),
     }
 }
 

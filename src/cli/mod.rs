@@ -1,6 +1,9 @@
 //! The command line: an argument becomes a call, a result becomes text. No rules, no SQL, no AWS.
 
+mod acting;
+mod backup;
 mod completions;
+mod consent;
 mod context;
 mod daemon;
 mod enqueue;
@@ -9,26 +12,35 @@ mod input;
 mod jobs;
 mod logging;
 mod near;
+mod pausing;
 mod progress;
 mod rehearsal;
 mod report;
+mod resolve;
 mod run;
 mod screen;
 mod selector;
 mod show;
 mod simulate;
 mod status;
+mod why;
 
+pub use acting::{Actor, CancelArgs, PauseArgs, ResumeArgs, RetryArgs};
+pub use backup::BackupArgs;
+pub use consent::Asking;
 pub use enqueue::{EnqueueArgs, Enqueued, Outcome, enqueue};
 pub use exit::{Exit, UsageError};
 pub use jobs::JobsArgs;
 pub use report::ReportArgs;
+pub use resolve::ResolveArgs;
 pub use screen::Screen;
 pub use selector::{Selected, SelectorArgs};
 pub use show::ShowArgs;
 pub use simulate::{SimulateArgs, simulate};
 pub use status::StatusArgs;
+pub use why::WhyArgs;
 
+use crate::domain::Lane;
 use clap::{Parser, Subcommand};
 use context::Context;
 use indicatif::MultiProgress;
@@ -88,6 +100,13 @@ enum Command {
     Report(ReportArgs),
     Jobs(JobsArgs),
     Show(ShowArgs),
+    Why(WhyArgs),
+    Retry(RetryArgs),
+    Cancel(CancelArgs),
+    Pause(PauseArgs),
+    Resume(ResumeArgs),
+    Resolve(ResolveArgs),
+    Backup(BackupArgs),
     Simulate(SimulateArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -112,6 +131,20 @@ pub fn main() -> Exit {
         Ok(exit) => exit,
         Err(error) => complain(&error),
     }
+}
+
+/// Runs a command that asks before it acts.
+macro_rules! acting {
+    ($args:expr, $context:expr) => {{
+        let context = $context;
+        let queue = context.queue().await?;
+        let (actor, mut out, mut notes) = (context.actor(), std::io::stdout(), std::io::stderr());
+        let mut answers = std::io::BufReader::new(std::io::stdin());
+        let asking = context::asking(&mut answers);
+        let ended = $args.run(&queue, &actor, context.screen(&mut out, &mut notes), asking).await;
+        queue.close().await;
+        ended
+    }};
 }
 
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
@@ -160,6 +193,35 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             let queue = context.queue().await?;
             let now = context.clock.now();
             let ended = args.run(&queue, now, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
+            queue.close().await;
+            ended
+        }
+        Command::Why(args) => {
+            let context = context()?;
+            let queue = context.queue().await?;
+            let settings = |lane: &Lane| context.settings.for_lane(lane);
+            let now = context.clock.now();
+            let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
+            let ended = args.run(&queue, settings, now, context.screen(&mut out, &mut notes)).await;
+            queue.close().await;
+            ended
+        }
+        Command::Retry(args) => acting!(args, context()?),
+        Command::Cancel(args) => acting!(args, context()?),
+        Command::Pause(args) => acting!(args, context()?),
+        Command::Resume(args) => acting!(args, context()?),
+        Command::Resolve(args) => {
+            let context = context()?;
+            let queue = context.queue().await?;
+            let actor = context.actor();
+            let ended = args.run(&queue, &actor, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
+            queue.close().await;
+            ended
+        }
+        Command::Backup(args) => {
+            let context = context()?;
+            let queue = context.queue().await?;
+            let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
             queue.close().await;
             ended
         }

@@ -101,6 +101,7 @@ async fn rehearse(
         clock: context.clock.clone(),
         progress: context.progress.clone(),
         coloured: context.coloured,
+        person: context.person.clone(),
     };
     let queue = hurried.queue().await?;
     let exit = work(args, &rows, &hurried, queue, rehearsal.connect(), region).await;

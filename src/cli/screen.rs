@@ -1,6 +1,7 @@
 //! Where a command's words go: results to one side, everything else to the other.
 
 use crate::report::Look;
+use anyhow::Context as _;
 use std::io::Write;
 
 /// The two sides, and what the first one is.
@@ -18,6 +19,18 @@ pub struct Screen<'a> {
 impl std::fmt::Debug for Screen<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Screen").field("look", &self.look).field("terminal", &self.terminal).finish_non_exhaustive()
+    }
+}
+
+impl Screen<'_> {
+    /// Says something on the way to doing it: a reader that has gone away does not keep it from being done.
+    ///
+    /// # Errors
+    /// Any other trouble of standard output.
+    pub(super) fn say(&mut self, text: &str) -> anyhow::Result<()> {
+        let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        forgive_closed_pipe(written).context("standard output cannot be written")?;
+        Ok(())
     }
 }
 

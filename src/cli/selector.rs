@@ -2,7 +2,7 @@
 
 use super::exit::UsageError;
 use super::near::{hint, near};
-use crate::domain::{AccountLabel, BatchName, ErrorCode, JobId, JobState, Region};
+use crate::domain::{AccountLabel, BatchName, ErrorCode, JobId, JobState, Lane, Region};
 use crate::queue::{BatchView, Queue, Selector};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -61,6 +61,27 @@ pub struct Selected {
 }
 
 impl SelectorArgs {
+    /// Whether nothing is named.
+    pub(super) fn is_empty(&self) -> bool {
+        self.batch.is_none() && self.account.is_none() && self.region.is_none() && self.names_no_jobs()
+    }
+
+    /// Whether a batch is named and nothing else, or lanes are and nothing else.
+    pub(super) fn names_one_place(&self) -> bool {
+        let lanes = self.account.is_some() || self.region.is_some();
+        self.names_no_jobs() && (self.batch.is_some() != lanes)
+    }
+
+    fn names_no_jobs(&self) -> bool {
+        self.jobs.is_empty() && self.states.is_empty() && self.errors.is_empty() && self.names.is_empty()
+    }
+
+    /// Whether a lane is of the account and the Region that are named.
+    pub(super) fn fits(&self, lane: &Lane) -> bool {
+        self.account.as_ref().is_none_or(|account| *account == lane.account)
+            && self.region.is_none_or(|region| region == lane.region)
+    }
+
     /// Looks up what is named.
     ///
     /// # Errors
@@ -81,6 +102,7 @@ impl SelectorArgs {
             states: self.states.clone(),
             error_codes: self.errors.iter().map(ErrorCode::new).collect(),
             name_globs: self.names.clone(),
+            only_paused: false,
         };
         Ok(Selected { selector, batch })
     }

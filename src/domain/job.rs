@@ -77,7 +77,7 @@ impl fmt::Display for JobState {
     }
 }
 
-/// Why a queued job is not to be claimed.
+/// Why a queued job is not to be claimed. A pause is no hold: it lies over one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hold {
@@ -85,8 +85,6 @@ pub enum Hold {
     Listing,
     /// It was denied, and so was nothing since that was accepted: the snapshot's trouble or the lane's.
     Denied,
-    /// A person paused it.
-    Paused,
 }
 
 impl Hold {
@@ -96,14 +94,13 @@ impl Hold {
         match self {
             Self::Listing => "listing",
             Self::Denied => "denied",
-            Self::Paused => "paused",
         }
     }
 
     /// The hold of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Listing, Self::Denied, Self::Paused].into_iter().find(|hold| hold.as_str() == text)
+        [Self::Listing, Self::Denied].into_iter().find(|hold| hold.as_str() == text)
     }
 }
 
@@ -209,6 +206,10 @@ pub enum Event {
     CallFailed(Failure),
     /// A person wants an ended job tried afresh.
     Retry,
+    /// A person wants a queued job left unsent.
+    Pause,
+    /// A person lets a paused job go on.
+    Resume,
 }
 
 impl Event {
@@ -240,11 +241,37 @@ impl Event {
             Self::AdoptRecord(_) => "adopt_record",
             Self::CallFailed(_) => "call_failed",
             Self::Retry => "retry",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
         }
     }
 }
 
-/// What is to be written for an event.
+/// What a change means for the job besides its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Besides {
+    /// Nothing; a pause, where there was one, is over.
+    Nothing,
+    /// A person has it paused.
+    Pauses,
+    /// The job is done with every entry that the ledger has by now: none of them is its own.
+    Forgoes,
+}
+
+impl Besides {
+    /// Its name in SQL.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Pauses => "pauses",
+            Self::Forgoes => "forgoes",
+        }
+    }
+}
+
+/// What is to be written for an event. A change within a state touches the pause alone, and adds a hold where there is
+/// none: what the job waits for and the trouble that it shows stay as they were.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The state after it.
@@ -257,6 +284,8 @@ pub struct Change {
     pub due_at: Option<Timestamp>,
     /// Why it is not to be claimed; only of a queued job.
     pub hold: Option<Hold>,
+    /// What it means besides.
+    pub besides: Besides,
     /// What is newly known of the export; what it leaves out stays as it was.
     pub trace: Trace,
     /// Whether the job now stands for an export that was not its own.
@@ -292,6 +321,7 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
         used: job.used,
         due_at: None,
         hold: None,
+        besides: Besides::Nothing,
         trace: Trace::default(),
         adopted: false,
         afresh: false,
@@ -314,6 +344,9 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
             afresh: true,
             ..to(S::Submitting)
         },
+        (S::Queued, E::Pause) => Change { besides: Besides::Pauses, ..to(S::Queued) },
+        // The ledger may have grown meanwhile: it is read anew before the job is sent.
+        (S::Queued, E::Resume) => Change { hold: Some(Hold::Listing), ..to(S::Queued) },
 
         (S::Submitting, E::Accepted(trace)) => Change { trace, ..to(S::Exporting) },
         (S::Submitting, E::RefusedByLane(failure)) => {
@@ -340,7 +373,9 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
         (S::Exporting, E::Finished(trace)) => Change { trace, ..to(S::Succeeded) },
         (S::Exporting, E::OperationFailed(failure, again)) => again_or_failed(failure, again),
 
-        (S::NeedsReview, E::SendAgain) => Change { used: 0, hold: Some(Hold::Listing), ..to(S::Queued) },
+        (S::NeedsReview, E::SendAgain) => {
+            Change { used: 0, hold: Some(Hold::Listing), besides: Besides::Forgoes, ..to(S::Queued) }
+        }
         (S::NeedsReview, E::AdoptRecord(trace)) => Change { trace, afresh: true, ..to(S::Succeeded) },
         (S::NeedsReview, E::CallFailed(failure)) => Change { failure: Some(failure), ..to(S::Failed) },
 
@@ -403,6 +438,8 @@ mod tests {
             Event::AdoptRecord(Trace::default()),
             Event::CallFailed(failure()),
             Event::Retry,
+            Event::Pause,
+            Event::Resume,
         ]
     }
 
@@ -419,6 +456,7 @@ mod tests {
             }
         }
         let design = [
+            (S::Queued, S::Queued),
             (S::Queued, S::Submitting),
             (S::Queued, S::Exporting),
             (S::Queued, S::Succeeded),

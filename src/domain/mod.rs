@@ -1,6 +1,7 @@
 //! The words of Snapferry and the one state machine over them. Pure: no input or output, no clock, no
 //! randomness, no other room.
 
+mod act;
 mod error_code;
 mod existing;
 mod ids;
@@ -13,10 +14,13 @@ pub mod spreadsheet;
 mod timestamp;
 mod trouble;
 
+pub use act::{Act, LeftAlone};
 pub use error_code::ErrorCode;
 pub use existing::Existing;
 pub use ids::{BatchId, JobId, LaneId, OperationId, RecordArn, RunId, SnapshotArn};
-pub use job::{Change, Destination, Event, Failure, Hold, IllegalTransition, JobState, Standing, Trace, apply};
+pub use job::{
+    Besides, Change, Destination, Event, Failure, Hold, IllegalTransition, JobState, Standing, Trace, apply,
+};
 pub use lane::{AccountLabel, AccountNumber, BadAccount, Lane};
 pub use names::{BadName, BatchName, SnapshotName};
 pub use region::{BadRegion, Region};

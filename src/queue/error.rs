@@ -74,6 +74,12 @@ pub enum QueueError {
     /// A name that is taken.
     #[error("{0}")]
     Taken(String),
+    /// Another job of that snapshot and lane is live. Nothing was written.
+    #[error("another job of that snapshot is live; nothing was written")]
+    Rival,
+    /// A rule of the schema forbids it. Nothing was written.
+    #[error("a rule of the database forbids this change; nothing was written")]
+    Forbidden(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The lock of loading could not be had.
     #[error(transparent)]
     Lock(#[from] Arc<super::lock::LockError>),
@@ -95,10 +101,13 @@ pub enum QueueError {
 
 impl From<sqlx::Error> for QueueError {
     fn from(error: sqlx::Error) -> Self {
-        // Primary result codes of SQLite: 13 is SQLITE_FULL, 5 SQLITE_BUSY, 6 SQLITE_LOCKED.
+        // Primary result codes of SQLite: 13 is SQLITE_FULL, 5 SQLITE_BUSY, 6 SQLITE_LOCKED, 19 SQLITE_CONSTRAINT.
         match primary_code(&error) {
             Some(13) => Self::DiskFull,
             Some(5 | 6) => Self::Busy,
+            // SQLite names the columns of an index, not the index; these are those of `jobs_live` alone.
+            Some(19) if error.to_string().contains("jobs.lane_id, jobs.snapshot_name") => Self::Rival,
+            Some(19) => Self::Forbidden(Arc::new(error)),
             _ if matches!(error, sqlx::Error::PoolClosed) => Self::Closed,
             _ => Self::Database(Arc::new(error)),
         }

@@ -26,6 +26,8 @@ pub struct Followed {
     pub adopts: bool,
     /// Whether it stands for an export that is not its own.
     pub adopted: bool,
+    /// The last entry of the ledger that a person was done with when it was sent again: none up to it is the job's.
+    pub forgone: i64,
     /// The snapshot's ARN: as last listed for a queued job, as last sent for any other.
     pub source_arn: Option<SnapshotArn>,
     /// The operation that is followed.
@@ -244,7 +246,8 @@ impl Queue {
         .await?;
         let rows = sqlx::query!(
             r#"SELECT jobs.id AS "id!: i64", snapshot_name, jobs.state, attempt AS "attempt!: u32", used AS "used!: u32",
-                      existing = 'adopt' AS "adopts!: bool", adopted AS "adopted!: bool",
+                      existing = 'adopt' AND forgone IS NULL AS "adopts!: bool", adopted AS "adopted!: bool",
+                      coalesce(forgone, 0) AS "forgone!: i64",
                       CASE WHEN jobs.state = 'queued' THEN snapshots.arn ELSE coalesce(source_arn, snapshots.arn) END
                           AS "source_arn: String", operation_id,
                       record_arn, error_code, destination_id,
@@ -280,6 +283,7 @@ impl Queue {
                     used: row.used,
                     adopts: row.adopts,
                     adopted: row.adopted,
+                    forgone: row.forgone,
                     source_arn: row.source_arn.map(SnapshotArn::new),
                     operation: row.operation_id.map(OperationId::new),
                     record: row.record_arn.map(RecordArn::new),

@@ -31,6 +31,8 @@ pub struct JobView {
     pub state: JobState,
     /// Why it is not to be claimed.
     pub hold: Option<Hold>,
+    /// Since when a person has it paused.
+    pub paused_at: Option<Timestamp>,
     /// Not to be sent before.
     pub due_at: Option<Timestamp>,
     /// The calls sent: every intent counts as one.
@@ -190,6 +192,7 @@ pub(super) async fn jobs_by_id(connection: &mut SqliteConnection, ids: &[i64]) -
             export_again: export_again(&row.existing)?,
             state: reading::state(&row.state)?,
             hold: reading::hold(row.hold)?,
+            paused_at: reading::moment(row.paused_at),
             due_at: reading::moment(row.due_at),
             attempts: reading::small("a count of attempts", row.attempt)?,
             used: reading::small("a count of attempts", row.used)?,

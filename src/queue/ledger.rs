@@ -29,7 +29,9 @@ pub enum EntryStatus {
 }
 
 impl EntryStatus {
-    fn as_str(self) -> &'static str {
+    /// The status's name in SQL.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::UnderWay => "under_way",
             Self::Succeeded => "succeeded",

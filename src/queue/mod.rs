@@ -1,6 +1,8 @@
 //! The store: all SQL, one writer with group commit, a pool of readers, migrations. It speaks the domain's words, so
 //! that a second store can stand behind it; it does not know Lightsail, and time is an argument.
 
+mod acting;
+mod backup;
 mod claims;
 mod counts;
 mod database;
@@ -16,13 +18,18 @@ mod leftovers;
 mod load;
 mod lock;
 mod patience;
+mod pausing;
 mod preview;
 mod reading;
+mod resolving;
 mod selection;
 mod transition;
 mod views;
+mod waiting;
 mod writer;
 
+pub use acting::{ActError, Acted, LeftOnes, Plan};
+pub use backup::{BackedUp, BackupError, Overwrite};
 pub use claims::{Claimable, Load};
 pub use counts::StateCounts;
 pub use endings::{BatchPage, BatchRow, Ending, Step};
@@ -34,10 +41,13 @@ pub use lanes::{Block, Identity, LaneRecord};
 pub use ledger::{Entry, EntryKey, EntryStatus, ListedSnapshot, Sighting};
 pub use load::{BatchLoad, BatchSummary, LoadName, NewRow};
 pub use lock::{DatabaseLock, Held, LockError};
+pub use pausing::PastPause;
 pub use preview::{Preview, Previewed};
+pub use resolving::{Evidence, ResolveError, Verdict};
 pub use selection::{Cursor, ReportRow, Selector};
 pub use transition::{Answer, AttemptOutcome, SentOperation, Transition};
 pub use views::{BatchStage, BatchView, Pause, RowCounts};
+pub use waiting::{Ahead, SnapshotSeen, Waiting};
 
 use sqlx::SqlitePool;
 use std::path::{Path, PathBuf};

@@ -29,9 +29,17 @@ pub struct Selector {
     pub error_codes: Vec<ErrorCode>,
     /// Those whose snapshot's name fits one of the patterns: `*` any text, `?` one character, `[a-f]` one of a set.
     pub name_globs: Vec<String>,
+    /// Whether only those that are paused one by one.
+    pub only_paused: bool,
 }
 
 impl Selector {
+    /// The jobs that are paused one by one.
+    #[must_use]
+    pub fn paused() -> Self {
+        Self { states: vec![JobState::Queued], only_paused: true, ..Self::default() }
+    }
+
     /// Whether it leaves no job out.
     #[must_use]
     pub fn is_everything(&self) -> bool {
@@ -197,6 +205,9 @@ fn narrow(query: &mut QueryBuilder<Sqlite>, selector: &Selector) -> Result<(), Q
             // Word for word the condition of the index, so that SQLite may use it.
             query.push(" AND jobs.state IN ('unknown', 'needs_review', 'failed', 'cancelled')");
         }
+    }
+    if selector.only_paused {
+        query.push(" AND jobs.paused_at IS NOT NULL");
     }
     if !selector.error_codes.is_empty() {
         any_of(query, "jobs.error_code IN (", selector.error_codes.iter().map(|code| code.as_str().to_owned()));

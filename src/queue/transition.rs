@@ -6,7 +6,7 @@ use super::error::QueueError;
 use crate::domain::{Change, Failure, JobId, JobState, OperationId, RunId, SnapshotArn, Standing, Timestamp};
 use crate::domain::{Event, apply};
 use serde::Serialize;
-use sqlx::SqliteConnection;
+use sqlx::{Connection, SqliteConnection};
 use std::collections::HashSet;
 
 /// How an attempt came out.
@@ -176,6 +176,7 @@ struct JobRow<'a> {
     expected: u32,
     to: &'static str,
     hold: Option<&'static str>,
+    besides: &'static str,
     due_at: Option<i64>,
     attempt: u32,
     used: u32,
@@ -222,8 +223,8 @@ struct OwnedRow<'a> {
     at: i64,
 }
 
-/// Writes a group in the transaction that is open; the verdicts stand in its order. A job that is named twice gets its
-/// second change refused: nobody can have seen the first.
+/// Writes a group in the transaction that is open; the verdicts stand in its order. Where a rule of the schema forbids
+/// one of them, such as the one live job per snapshot, the others stand.
 pub(super) async fn write(
     connection: &mut SqliteConnection,
     transitions: &[Transition],
@@ -231,6 +232,38 @@ pub(super) async fn write(
     if transitions.is_empty() {
         return Ok(Vec::new());
     }
+    let mut all = connection.begin().await?;
+    match write_group(&mut all, transitions).await {
+        Ok(verdicts) => {
+            all.commit().await?;
+            return Ok(verdicts);
+        }
+        Err(QueueError::Rival | QueueError::Forbidden(_)) => all.rollback().await?,
+        Err(error) => return Err(error),
+    }
+    let mut verdicts = Vec::with_capacity(transitions.len());
+    for one in transitions {
+        let mut alone = connection.begin().await?;
+        match write_group(&mut alone, std::slice::from_ref(one)).await {
+            Ok(verdict) => {
+                alone.commit().await?;
+                verdicts.extend(verdict);
+            }
+            Err(error @ (QueueError::Rival | QueueError::Forbidden(_))) => {
+                alone.rollback().await?;
+                verdicts.push(Err(error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(verdicts)
+}
+
+/// A job that is named twice gets its second change refused: nobody can have seen the first.
+async fn write_group(
+    connection: &mut SqliteConnection,
+    transitions: &[Transition],
+) -> Result<Vec<Result<(), QueueError>>, QueueError> {
     let mut named = HashSet::new();
     let once: Vec<&Transition> = transitions.iter().filter(|one| named.insert(one.job)).collect();
     let rows = json(&once.iter().map(|one| job_row(one)).collect::<Vec<_>>())?;
@@ -304,6 +337,7 @@ fn job_row(one: &Transition) -> JobRow<'_> {
         expected: one.expected_attempt,
         to: change.to.as_str(),
         hold: change.hold.map(crate::domain::Hold::as_str),
+        besides: change.besides.as_str(),
         due_at: change.due_at.map(|at| at.0),
         attempt: change.attempt,
         used: change.used,

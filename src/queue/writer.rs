@@ -145,6 +145,8 @@ async fn commit(
     tasks: Vec<(Task, oneshot::Sender<QueueError>)>,
 ) {
     let (transitions, tells): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
+    let (tasks, failures): (Vec<_>, Vec<_>) = tasks.into_iter().unzip();
+    let mut failures = failures.into_iter();
     let mut told_tasks = Vec::new();
     let outcome = async {
         let mut patience = Patience::new();
@@ -155,8 +157,9 @@ async fn commit(
             }
         };
         let verdicts = transition::write(&mut transaction, &transitions).await?;
-        for (task, failed) in tasks {
+        for task in tasks {
             let mut inner = transaction.begin().await?;
+            let failed = failures.next();
             match task(&mut inner).await {
                 Ok(tell) => {
                     inner.commit().await?;
@@ -165,7 +168,9 @@ async fn commit(
                 Err(error) => {
                     // A full disk has undone the outer transaction already; the commit below says so to all.
                     let _ = inner.rollback().await;
-                    let _ = failed.send(error);
+                    if let Some(failed) = failed {
+                        let _ = failed.send(error);
+                    }
                 }
             }
         }
@@ -176,6 +181,12 @@ async fn commit(
     let durable = outcome.as_ref().map(|_| ()).map_err(Clone::clone);
     for tell in told_tasks {
         tell(durable.clone());
+    }
+    if let Err(error) = &durable {
+        // Those whose turn never came.
+        for failed in failures {
+            let _ = failed.send(error.clone());
+        }
     }
     match outcome {
         Ok(verdicts) => {

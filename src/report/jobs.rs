@@ -56,6 +56,7 @@ pub(super) struct JobMembers<'a, A> {
     priority: i64,
     export_again: bool,
     hold: Option<Hold>,
+    paused_at: Option<String>,
     due_at: Option<String>,
     attempts_used: u32,
     copies: u32,
@@ -73,6 +74,7 @@ impl<'a, A> JobMembers<'a, A> {
             priority: job.priority,
             export_again: job.export_again,
             hold: job.hold,
+            paused_at: time(job.paused_at),
             due_at: time(job.due_at),
             attempts_used: job.used,
             copies: job.weight,
@@ -83,7 +85,7 @@ impl<'a, A> JobMembers<'a, A> {
     }
 }
 
-const TABLE: [Column; 5] = [
+pub(super) const TABLE: [Column; 5] = [
     Column::right("JOB"),
     Column::left("SNAPSHOT", 16),
     Column::left("LANE", 17),
@@ -138,6 +140,6 @@ pub async fn write_jobs(
     Ok(Listed { jobs: listed, more_after: last.filter(|_| more) })
 }
 
-fn cells(job: &JobView) -> Vec<String> {
+pub(super) fn cells(job: &JobView) -> Vec<String> {
     vec![job.id.to_string(), job.snapshot_name.to_string(), job.lane.to_string(), job.state.to_string(), result(job)]
 }

@@ -1,29 +1,42 @@
 //! What people see: completion reports, the status, lists of jobs and the story of one. It reads the queue's views
 //! and writes text or JSON to whatever it is given; it changes nothing.
 
+mod acts;
+mod backup;
 mod bar;
 mod bundle;
 mod completion;
 mod csv_sheet;
+mod evidence;
 mod jobs;
 mod look;
 mod members;
 mod output;
+mod pauses;
 mod show;
 mod status;
 mod status_json;
 mod status_text;
 mod table;
+mod why;
+mod why_queued;
+mod why_text;
 mod words;
 
+pub use acts::{acted_text, plan_question, plan_text};
+pub use backup::backup_text;
 pub use bundle::{
     BundleError, BundleRequest, FolderError, Manifest, PartFacts, Prepared, folder_names, prepare_bundle,
 };
 pub use completion::{COLUMNS, Format, ReportError, ReportRequest, write_report};
+pub use evidence::{evidence_text, resolved_text};
 pub use jobs::{JobsFormat, JobsRequest, Listed, write_jobs};
 pub use look::{Colour, Look};
 pub use output::{Output, OutputError};
+pub use pauses::{pause_question, pauses_text, resume_question, resumes_text};
 pub use show::{show_json, show_text};
 pub use status::{Binding, Health, Need, StatusView, bindings};
 pub use status_json::status_json;
 pub use status_text::status_text;
+pub use why::{Cause, Facts, Pace, Way, Why, explain};
+pub use why_text::{why_json, why_text};

@@ -126,7 +126,6 @@ fn facts(job: &JobView, now: Timestamp) -> Vec<(&'static str, String)> {
     let hold = job.hold.map(|hold| match hold {
         Hold::Listing => "until the lane's ledger was read",
         Hold::Denied => "denied: until the next answers tell whose trouble it is",
-        Hold::Paused => "paused",
     });
     let due = |at: Timestamp| {
         if at > now { format!("{} (in {})", moment(at), span(at.since(now))) } else { moment(at) }
@@ -136,6 +135,7 @@ fn facts(job: &JobView, now: Timestamp) -> Vec<(&'static str, String)> {
         None => id.to_owned(),
     });
     let texts = [
+        ("paused", job.paused_at.map(|at| format!("since {}", moment(at)))),
         ("held", hold.map(str::to_owned)),
         ("not before", job.due_at.map(due)),
         ("looked at", job.next_poll_at.map(due)),
@@ -169,7 +169,7 @@ fn transition(step: &TransitionView, colour: Colour) -> Vec<String> {
     lines
 }
 
-fn attempt(attempt: &AttemptView) -> Vec<String> {
+pub(super) fn attempt(attempt: &AttemptView) -> Vec<String> {
     let outcome = attempt.outcome.map_or("no answer yet", |outcome| match outcome {
         AttemptOutcome::Accepted => "accepted",
         AttemptOutcome::Refused => "refused",

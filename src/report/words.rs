@@ -76,6 +76,12 @@ pub(super) fn one_line(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The word with a capital letter.
+pub(super) fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// A code with its message.
 pub(super) fn trouble(code: Option<&str>, message: Option<&str>) -> Option<String> {
     match (code, message.filter(|message| !message.is_empty())) {

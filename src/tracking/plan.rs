@@ -83,6 +83,7 @@ pub(super) fn record_in_sight(job: &Followed, entries: &[Entry]) -> bool {
     entries.iter().any(|entry| {
         Kind::Record.is(entry)
             && entry.sighting.status == EntryStatus::UnderWay
+            && entry.id > job.forgone
             && case.same_snapshot(entry)
             && entry.owner.is_none_or(|(owner, _)| owner == job.job)
     })

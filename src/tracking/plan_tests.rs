@@ -37,6 +37,7 @@ fn job(state: JobState, attempts: Vec<FollowedAttempt>) -> Followed {
         used: attempt,
         adopts: true,
         adopted: false,
+        forgone: 0,
         source_arn: Some(SnapshotArn::new("arn:web-1")),
         operation: None,
         record: None,
@@ -464,6 +465,24 @@ fn export_again_adopts_nothing_but_its_own_late_entries() {
         "under_way_already record-5"
     );
     assert_eq!(happens(&decide(&again, &[operation(5, UnderWay)], &policy())), "under_way_already op-5");
+}
+
+#[test]
+fn what_a_person_was_done_with_is_no_candidate_in_any_state() {
+    let rejected = [record(5, Succeeded), record(6, UnderWay), operation(7, UnderWay)];
+    let after = |state, attempts| Followed { adopts: false, forgone: 7, ..job(state, attempts) };
+    assert_eq!(happens(&decide(&after(Queued, vec![absent(1, 4)]), &rejected, &policy())), "nothing");
+    let unknown = after(Unknown, vec![attempt(1, 4), attempt(2, 7)]);
+    assert_eq!(happens(&decide(&unknown, &rejected, &policy())), "nothing");
+    let decision = decide(&unknown, &[&rejected[..], &[record(8, Succeeded)]].concat(), &policy());
+    assert_eq!((happens(&decision).as_str(), decision.own), ("found_done record-8", vec![8]));
+    let adopted = Followed { adopted: true, ..after(Exporting, vec![]) };
+    assert_eq!(happens(&decide(&adopted, &rejected, &policy())), "nothing");
+    assert!(!record_in_sight(&after(Exporting, vec![attempt(2, 7)]), &rejected));
+    // Without the person's word the same entries are candidates.
+    let kept = |job: &Followed| decide(&Followed { forgone: 0, ..job.clone() }, &rejected, &policy());
+    assert_eq!(happens(&kept(&after(Queued, vec![absent(1, 4)]))), "already_exported record-5");
+    assert!(!kept(&unknown).earlier.is_empty() && decide(&unknown, &rejected, &policy()).earlier.is_empty());
 }
 
 // ---- An export under way ----

@@ -3,6 +3,7 @@
 // Clippy takes helpers for test code only under this.
 #![cfg(test)]
 
+mod acting;
 mod adoption;
 mod bundle;
 mod bundles_by_themselves;

@@ -133,6 +133,7 @@ async fn json_has_every_attempt_and_transition() {
       "priority": 0,
       "export_again": false,
       "hold": null,
+      "paused_at": null,
       "due_at": null,
       "attempts_used": 1,
       "copies": 2,

@@ -9,7 +9,7 @@ JOIN clearances ON clearances.lane_id = tallies.lane_id AND clearances.batch_id 
 JOIN jobs ON jobs.id IN (
     SELECT best.id FROM jobs AS best
     WHERE best.lane_id = ?1 AND best.batch_id = tallies.batch_id
-      AND best.state = 'queued' AND best.hold IS NULL AND best.due_at IS NULL
+      AND best.state = 'queued' AND best.hold IS NULL AND best.due_at IS NULL AND best.paused_at IS NULL
       -- What the ledger says of it is acted upon first.
       AND NOT EXISTS (SELECT 1 FROM ledger
                       WHERE ledger.lane_id = best.lane_id AND ledger.snapshot_name = best.snapshot_name

@@ -1,7 +1,7 @@
 -- Jobs of one batch, or, without a batch, those of any that wait for a listing, and those of batches that an earlier
 -- listing of this run has cleared and whose snapshot is gone since: nothing else would ever come back to them.
 SELECT jobs.id AS "id!: i64", jobs.snapshot_name, jobs.attempt AS "attempt!: u32", jobs.used AS "used!: u32",
-       jobs.existing = 'adopt' AS "adopts!: bool", jobs.hold IS 'listing' AS "held!: bool",
+       jobs.existing = 'adopt' AND jobs.forgone IS NULL AS "adopts!: bool", jobs.hold IS 'listing' AS "held!: bool",
        snapshots.state AS "snapshot_state?", snapshots.arn AS snapshot_arn,
        EXISTS (SELECT 1 FROM ledger WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name)
            AS "in_ledger!: bool"

@@ -1,8 +1,11 @@
--- Moves the jobs that are still in the state and the attempt that each change expects.
+-- Moves the jobs that are still in the state and the attempt that each change expects. A change within a state touches
+-- the pause alone, and adds a hold where there is none.
 UPDATE jobs SET
     state = change.to_state,
-    hold = change.hold,
-    due_at = change.due_at,
+    hold = CASE WHEN change.to_state = change.from_state THEN coalesce(jobs.hold, change.hold) ELSE change.hold END,
+    paused_at = CASE WHEN change.besides = 'pauses' THEN change.at END,
+    forgone = CASE WHEN change.besides = 'forgoes' THEN (SELECT coalesce(max(id), 0) FROM ledger) ELSE jobs.forgone END,
+    due_at = CASE WHEN change.to_state = change.from_state THEN jobs.due_at ELSE change.due_at END,
     attempt = change.attempt,
     used = change.used,
     step = jobs.step + 1,
@@ -17,9 +20,11 @@ UPDATE jobs SET
     destination_id = CASE WHEN change.afresh THEN change.destination
                           ELSE coalesce(change.destination, jobs.destination_id) END,
     -- A duplicate once found stays in the report.
-    error_code = CASE WHEN change.code IS NULL AND jobs.error_code = 'DuplicateExport' THEN jobs.error_code
+    error_code = CASE WHEN change.to_state = change.from_state THEN jobs.error_code
+                      WHEN change.code IS NULL AND jobs.error_code = 'DuplicateExport' THEN jobs.error_code
                       ELSE change.code END,
-    error_message = CASE WHEN change.code IS NULL AND jobs.error_code = 'DuplicateExport' THEN jobs.error_message
+    error_message = CASE WHEN change.to_state = change.from_state THEN jobs.error_message
+                         WHEN change.code IS NULL AND jobs.error_code = 'DuplicateExport' THEN jobs.error_message
                          ELSE change.message END,
     submitted_at = coalesce(change.submitted_at, jobs.submitted_at),
     finished_at = CASE WHEN change.ended THEN change.at END,
@@ -31,6 +36,7 @@ FROM (
         value ->> 'expected' AS expected,
         value ->> 'to' AS to_state,
         value ->> 'hold' AS hold,
+        value ->> 'besides' AS besides,
         value ->> 'due_at' AS due_at,
         value ->> 'attempt' AS attempt,
         value ->> 'used' AS used,
@@ -52,8 +58,10 @@ FROM (
     FROM json_each(?1)
 ) AS change
 WHERE jobs.id = change.job AND jobs.state = change.from_state AND jobs.attempt = change.expected
-  -- Nothing is sent that was held back since it was claimed, or of which the ledger says something unheard.
-  AND (change.to_state <> 'submitting' OR (jobs.hold IS NULL AND jobs.due_at IS NULL AND NOT EXISTS (
-      SELECT 1 FROM ledger
-      WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name AND ledger.news = 1)))
+  -- Nothing is sent that was held back or paused since it was claimed, or of which the ledger says something unheard.
+  AND (change.to_state <> 'submitting' OR (jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
+       AND NOT EXISTS (SELECT 1 FROM batches WHERE batches.id = jobs.batch_id AND batches.paused_at IS NOT NULL)
+       AND NOT EXISTS (SELECT 1 FROM lanes WHERE lanes.id = jobs.lane_id AND lanes.paused_at IS NOT NULL)
+       AND NOT EXISTS (SELECT 1 FROM ledger WHERE ledger.lane_id = jobs.lane_id
+                       AND ledger.snapshot_name = jobs.snapshot_name AND ledger.news = 1)))
 RETURNING jobs.id AS "id!: i64"

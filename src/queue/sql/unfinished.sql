@@ -6,6 +6,6 @@ SELECT (SELECT coalesce(sum(tallies.jobs), 0)
           AND (tallies.state IN ('submitting', 'exporting', 'unknown')
                OR (tallies.state = 'queued' AND batches.paused_at IS NULL AND lanes.paused_at IS NULL)))
      - (SELECT count(*) FROM lanes CROSS JOIN jobs
-        ON jobs.lane_id = lanes.id AND jobs.hold = 'paused' AND jobs.state = 'queued'
+        ON jobs.lane_id = lanes.id AND jobs.paused_at IS NOT NULL
         JOIN batches ON batches.id = jobs.batch_id
         WHERE batches.state = 'sealed' AND batches.paused_at IS NULL AND lanes.paused_at IS NULL) AS "count!: i64"

@@ -6,7 +6,7 @@ SELECT (SELECT coalesce(sum(tallies.jobs), 0)
           AND (tallies.state IN ('submitting', 'exporting', 'unknown')
                OR (tallies.state = 'queued' AND batches.paused_at IS NULL AND lanes.paused_at IS NULL)))
      - (SELECT count(*) FROM lanes CROSS JOIN jobs
-        ON jobs.lane_id = lanes.id AND jobs.hold = 'paused' AND jobs.state = 'queued'
+        ON jobs.lane_id = lanes.id AND jobs.paused_at IS NOT NULL
         JOIN batches ON batches.id = jobs.batch_id
         WHERE batches.id = ?1 AND batches.paused_at IS NULL AND lanes.paused_at IS NULL)
      -- Jobs of other batches that this one's rows point to.
@@ -17,5 +17,5 @@ SELECT (SELECT coalesce(sum(tallies.jobs), 0)
         JOIN lanes ON lanes.id = jobs.lane_id
         WHERE batches.id = ?1 AND batches.rows_live > 0
           AND (jobs.state IN ('submitting', 'exporting', 'unknown')
-               OR (jobs.state = 'queued' AND jobs.hold IS NOT 'paused' AND theirs.paused_at IS NULL
+               OR (jobs.state = 'queued' AND jobs.paused_at IS NULL AND theirs.paused_at IS NULL
                    AND lanes.paused_at IS NULL))) AS "count!: i64"

@@ -56,10 +56,13 @@ impl<'a> Case<'a> {
         self.followed(kind).filter(mine).or_else(|| self.entries.iter().find(mine))
     }
 
-    /// Entries without an owner that came after `baseline`, oldest first.
+    /// Entries without an owner that came after `baseline`, and that no person was done with, oldest first.
     pub(super) fn free(&self, baseline: i64, kind: Kind) -> Vec<&'a Entry> {
         in_order(self.entries.iter().filter(|entry| {
-            entry.owner.is_none() && entry.id > baseline && kind.is(entry) && self.same_snapshot(entry)
+            entry.owner.is_none()
+                && entry.id > baseline.max(self.job.forgone)
+                && kind.is(entry)
+                && self.same_snapshot(entry)
         }))
     }
 

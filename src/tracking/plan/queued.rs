@@ -10,9 +10,10 @@ pub(super) fn decide(case: &Case<'_>) -> Decision {
     let own = case.job.attempts.iter().filter(|attempt| attempt.absent).map(|attempt| attempt.baseline).min();
     let late =
         |entry: &Entry| entry.owner.is_none() && own.is_some_and(|own| entry.id > own) && case.same_snapshot(entry);
+    let at_hand = |entry: &Entry| Kind::Record.is(entry) && entry.id > case.job.forgone;
     // Whoever made it, and for whichever job: a snapshot's export is a snapshot's export.
     let same = |entry: &Entry| case.job.adopts && case.known_snapshot(entry);
-    let records = in_order(case.entries.iter().filter(|entry| Kind::Record.is(entry) && (late(entry) || same(entry))));
+    let records = in_order(case.entries.iter().filter(|entry| at_hand(entry) && (late(entry) || same(entry))));
     if let Some(record) = records.iter().rfind(|entry| is_done(entry)) {
         return adopt(record, Event::AlreadyExported(trace(None, Some(record))));
     }

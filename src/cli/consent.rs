@@ -1,0 +1,101 @@
+//! Asking before something is done to many: on a terminal a person, in a pipe nobody.
+
+use super::exit::{Exit, UsageError};
+use std::io::{BufRead, Write};
+
+/// Who can be asked.
+pub enum Asking<'a> {
+    /// A person; the answers come from here.
+    Person(&'a mut (dyn BufRead + Send)),
+    /// Nobody: there is no terminal.
+    Nobody,
+}
+
+impl std::fmt::Debug for Asking<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Person(_) => "Person",
+            Self::Nobody => "Nobody",
+        })
+    }
+}
+
+/// Whether a command asks at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+pub(super) struct ConsentArgs {
+    /// Ask nothing
+    #[arg(long)]
+    yes: bool,
+}
+
+/// What came of asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Consent {
+    Given,
+    Refused,
+}
+
+impl Consent {
+    /// The exit status of a command that was called off.
+    pub(super) const CALLED_OFF: Exit = Exit::Failed;
+}
+
+impl ConsentArgs {
+    /// Asks `what`, such as `Cancel 3 jobs`, unless that was said to be needless.
+    ///
+    /// # Errors
+    /// [`UsageError`] where nobody can be asked; a terminal that cannot be read.
+    pub(super) fn ask(self, what: &str, asking: Asking<'_>, notes: &mut (dyn Write + Send)) -> anyhow::Result<Consent> {
+        if self.yes {
+            return Ok(Consent::Given);
+        }
+        let Asking::Person(answers) = asking else {
+            let message =
+                format!("nothing was changed: there is no terminal to ask \"{what}?\" on; add --yes to do it");
+            return Err(UsageError(message).into());
+        };
+        write!(notes, "{what}? [y/N] ")?;
+        notes.flush()?;
+        let mut answer = String::new();
+        if answers.read_line(&mut answer)? == 0 {
+            // The end of the input leaves the question's line open.
+            writeln!(notes)?;
+        }
+        if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+            return Ok(Consent::Given);
+        }
+        writeln!(notes, "Nothing was changed.")?;
+        Ok(Consent::Refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(answer: &str) -> (Consent, String) {
+        let (mut answers, mut notes) = (answer.as_bytes(), Vec::new());
+        let consent = ConsentArgs { yes: false }.ask("Cancel 3 jobs", Asking::Person(&mut answers), &mut notes);
+        (consent.expect("an answer"), String::from_utf8(notes).expect("UTF-8"))
+    }
+
+    #[test]
+    fn only_a_yes_is_a_yes() {
+        for yes in ["y\n", "YES\n", " yes "] {
+            assert_eq!(asked(yes), (Consent::Given, "Cancel 3 jobs? [y/N] ".to_owned()));
+        }
+        for no in ["\n", "n\n", "yesterday\n"] {
+            assert_eq!(asked(no), (Consent::Refused, "Cancel 3 jobs? [y/N] Nothing was changed.\n".to_owned()));
+        }
+        assert_eq!(asked("").1, "Cancel 3 jobs? [y/N] \nNothing was changed.\n");
+    }
+
+    #[test]
+    fn without_a_terminal_nothing_is_done_unless_yes_was_said() {
+        let mut notes = Vec::new();
+        let error = ConsentArgs { yes: false }.ask("Cancel 3 jobs", Asking::Nobody, &mut notes).expect_err("refused");
+        assert!(error.is::<UsageError>() && error.to_string().contains("--yes"), "{error}");
+        let given = ConsentArgs { yes: true }.ask("Cancel 3 jobs", Asking::Nobody, &mut notes).expect("given");
+        assert_eq!((given, notes), (Consent::Given, Vec::new()));
+    }
+}

@@ -1,0 +1,71 @@
+//! `snapferry resolve`: a person's decision on a job that needs review.
+
+use super::acting::Actor;
+use super::exit::{Exit, UsageError};
+use super::screen::Screen;
+use super::selector::no_job;
+use crate::domain::JobId;
+use crate::queue::{Queue, ResolveError, Verdict};
+use crate::report::{evidence_text, resolved_text};
+
+/// Decide on a job that needs review; without a decision, show the evidence
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Examples:
+  snapferry jobs --state needs_review            those that wait for a decision
+  snapferry resolve 12                           the attempts, what the ledger has, and the decisions
+  snapferry resolve 12 --adopt my-record-name    it became that
+  snapferry resolve 12 --send-again              queue it again; the ledger is read before it is sent
+  snapferry resolve 12 --fail                    it has failed")]
+pub struct ResolveArgs {
+    /// The job's number, as `snapferry jobs` lists it
+    #[arg(value_name = "JOB")]
+    job: JobId,
+    #[command(flatten)]
+    decision: Decision,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+#[group(multiple = false)]
+struct Decision {
+    /// Queue it again
+    #[arg(long)]
+    send_again: bool,
+    /// It became this export snapshot record, by its name or ARN
+    #[arg(long, value_name = "RECORD")]
+    adopt: Option<String>,
+    /// It has failed
+    #[arg(long)]
+    fail: bool,
+}
+
+impl Decision {
+    fn verdict(&self) -> Option<Verdict> {
+        match &self.adopt {
+            Some(record) => Some(Verdict::Adopt(record.clone())),
+            None if self.send_again => Some(Verdict::SendAgain),
+            None if self.fail => Some(Verdict::Fail),
+            None => None,
+        }
+    }
+}
+
+impl ResolveArgs {
+    /// Shows the evidence, or takes the decision.
+    ///
+    /// # Errors
+    /// A job that is not there or not in review, a record that is not in the ledger, a database that fails.
+    pub async fn run(&self, queue: &Queue, actor: &Actor, mut screen: Screen<'_>) -> anyhow::Result<Exit> {
+        let Some(evidence) = queue.evidence(self.job).await? else {
+            return Err(no_job(queue, self.job).await?.into());
+        };
+        let Some(verdict) = self.decision.verdict() else {
+            screen.say(&evidence_text(&evidence, screen.look))?;
+            return Ok(Exit::Done);
+        };
+        queue.resolve(&evidence, &verdict, actor.now, &actor.name).await.map_err(|error: ResolveError| {
+            if error.is_usage() { anyhow::Error::new(UsageError(error.to_string())) } else { error.into() }
+        })?;
+        screen.say(&resolved_text(&evidence, &verdict))?;
+        Ok(Exit::Done)
+    }
+}

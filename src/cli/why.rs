@@ -1,0 +1,66 @@
+//! `snapferry why`: why a job stands where it stands.
+
+use super::exit::Exit;
+use super::screen::Screen;
+use super::selector::no_job;
+use crate::domain::{JobId, Lane, Timestamp};
+use crate::queue::{DatabaseLock, Held, Queue};
+use crate::report::{Facts, Pace, explain, why_json, why_text};
+use crate::settings::LaneSettings;
+use anyhow::Context;
+
+/// Say why a job stands where it stands, and what would change it
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Examples:
+  snapferry why 12                               what it waits for
+  snapferry why 12 --json | jq -r '.ways[].command'")]
+pub struct WhyArgs {
+    /// The job's number, as `snapferry jobs` lists it
+    #[arg(value_name = "JOB")]
+    job: JobId,
+    /// As JSON; its names are stable
+    #[arg(long)]
+    json: bool,
+}
+
+impl WhyArgs {
+    /// Says it. The settings are this command's: a daemon that was started with others goes by those.
+    ///
+    /// # Errors
+    /// A job that is not there, a database that cannot be read.
+    pub async fn run(
+        &self,
+        queue: &Queue,
+        settings: impl FnOnce(&Lane) -> LaneSettings,
+        now: Timestamp,
+        mut screen: Screen<'_>,
+    ) -> anyhow::Result<Exit> {
+        let Some(waiting) = queue.waiting(self.job).await? else {
+            return Err(no_job(queue, self.job).await?.into());
+        };
+        let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("the daemon's lock cannot be read")?;
+        let pace = pace(&settings(&waiting.detail.job.lane));
+        let facts = Facts { now, daemon, waiting, pace };
+        let why = explain(&facts);
+        let text = if self.json {
+            serde_json::to_string_pretty(&why_json(&facts, &why))? + "\n"
+        } else {
+            why_text(&facts, &why, screen.look)
+        };
+        screen.say(&text)?;
+        Ok(Exit::Done)
+    }
+}
+
+fn pace(settings: &LaneSettings) -> Pace {
+    Pace {
+        rate: settings.export.rate,
+        max_in_flight: u64::from(settings.export.max_in_flight),
+        max_attempts: settings.export.retry.max_attempts,
+        attempt_timeout: settings.export.attempt_timeout,
+        give_up: settings.poll.give_up,
+        settle: settings.reconcile.settle,
+        looks: settings.reconcile.looks,
+        probe: settings.probe,
+    }
+}

@@ -1,0 +1,117 @@
+//! What a person may do to many jobs at once, and which of them that leaves alone. Pure: state and pause in, a reason out.
+
+use super::{Event, JobState, Timestamp};
+
+/// What a person does to jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Act {
+    /// Tries afresh what failed or was cancelled.
+    Retry,
+    /// Calls off what is queued.
+    Cancel,
+    /// Leaves unsent what is queued.
+    Pause,
+    /// Lets go on what was paused.
+    Resume,
+}
+
+/// Why an act leaves a job alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LeftAlone {
+    /// It is in that state, which the act cannot change: it has ended.
+    Ended(JobState),
+    /// Its call is out, or Lightsail has it.
+    InFlight,
+    /// It waits for a decision.
+    InReview,
+    /// It is queued anyway.
+    QueuedAlready,
+    /// It is paused already.
+    PausedAlready,
+    /// It is not paused.
+    NotPaused,
+    /// It is not paused itself, its batch is.
+    BatchPaused,
+    /// It is not paused itself, its lane is.
+    LanePaused,
+    /// Another job of its snapshot is live.
+    RivalLive,
+    /// Another job of its snapshot, a later one, is taken up by the same act.
+    LaterTaken,
+}
+
+impl Act {
+    /// What happens to each job.
+    #[must_use]
+    pub fn event(self) -> Event {
+        match self {
+            Self::Retry => Event::Retry,
+            Self::Cancel => Event::Cancel,
+            Self::Pause => Event::Pause,
+            Self::Resume => Event::Resume,
+        }
+    }
+
+    /// Why a job that stands so is left alone; nothing where it is taken up.
+    #[must_use]
+    pub fn leaves_alone(self, state: JobState, paused_at: Option<Timestamp>) -> Option<LeftAlone> {
+        use JobState as S;
+        let paused = paused_at.is_some();
+        match (self, state) {
+            (Self::Retry, S::Failed | S::Cancelled) | (Self::Cancel, S::Queued) => None,
+            (Self::Pause, S::Queued) if !paused => None,
+            (Self::Resume, S::Queued) if paused => None,
+            (Self::Retry, S::Queued) => Some(LeftAlone::QueuedAlready),
+            (Self::Pause, S::Queued) => Some(LeftAlone::PausedAlready),
+            (Self::Resume, S::Queued) => Some(LeftAlone::NotPaused),
+            (_, S::Submitting | S::Exporting | S::Unknown) => Some(LeftAlone::InFlight),
+            (_, S::NeedsReview) => Some(LeftAlone::InReview),
+            (_, S::Succeeded | S::Failed | S::Cancelled) => Some(LeftAlone::Ended(state)),
+        }
+    }
+
+    /// Whether a job that is left alone is where the act would have brought it: asked twice, done once.
+    #[must_use]
+    pub fn is_done_already(self, left: LeftAlone) -> bool {
+        match self {
+            Self::Retry => matches!(left, LeftAlone::QueuedAlready | LeftAlone::LaterTaken),
+            Self::Cancel => left == LeftAlone::Ended(JobState::Cancelled),
+            Self::Pause => left == LeftAlone::PausedAlready,
+            Self::Resume => left == LeftAlone::NotPaused,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Standing, apply};
+
+    #[test]
+    fn what_is_taken_up_is_what_the_state_machine_allows() {
+        let pauses = [None, Some(Timestamp(1))];
+        for act in [Act::Retry, Act::Cancel, Act::Pause, Act::Resume] {
+            for state in JobState::ALL {
+                for paused in pauses {
+                    if act.leaves_alone(state, paused).is_none() {
+                        let standing = Standing { state, attempt: 1, used: 1, max_attempts: 5 };
+                        assert!(apply(&standing, act.event()).is_ok(), "{act:?} {state} {paused:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_act_done_twice_changes_nothing_more() {
+        for (act, after) in [
+            (Act::Retry, (JobState::Queued, None)),
+            (Act::Cancel, (JobState::Cancelled, None)),
+            (Act::Pause, (JobState::Queued, Some(Timestamp(1)))),
+            (Act::Resume, (JobState::Queued, None)),
+        ] {
+            let left = act.leaves_alone(after.0, after.1).expect("left alone");
+            assert!(act.is_done_already(left), "{act:?}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+-- For jobs that have ended: another job of their snapshot that is live.
+SELECT jobs.id AS "id!: i64", live.id AS "live!: i64"
+FROM json_each(?1) AS wanted
+CROSS JOIN jobs ON jobs.id = wanted.value
+CROSS JOIN jobs AS live ON live.lane_id = jobs.lane_id AND live.snapshot_name = jobs.snapshot_name
+    AND live.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')

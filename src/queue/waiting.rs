@@ -1,0 +1,110 @@
+//! What a job waits for: the facts behind `why`, each from an index or a counter. Reads only.
+
+use super::Queue;
+use super::claims::Load;
+use super::error::QueueError;
+use super::lane_views::LaneView;
+use super::views::BatchView;
+use super::{JobDetail, PastPause};
+use crate::domain::{JobId, LaneId, Timestamp};
+
+/// Jobs that are counted ahead of one at most: beyond it the exact number helps nobody, and counting costs.
+const COUNTED: i64 = 100_000;
+
+/// The jobs that a lane sends before another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ahead {
+    /// How many.
+    pub jobs: u64,
+    /// Whether there are more than were counted.
+    pub and_more: bool,
+}
+
+/// A snapshot as the last listing of its lane showed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotSeen {
+    /// `available`, `pending`, `error`, or the service's own word.
+    pub state: String,
+    /// EBS copies that its export takes.
+    pub weight: u64,
+}
+
+/// Where a job stands among all others.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// The job with its history.
+    pub detail: JobDetail,
+    /// Its batch.
+    pub batch: BatchView,
+    /// Its lane.
+    pub lane: LaneView,
+    /// What its lane has to do.
+    pub load: Load,
+    /// The jobs that are sent before it.
+    pub ahead: Ahead,
+    /// Whether a listing of the newest run has covered its batch.
+    pub cleared: bool,
+    /// When the newest run began.
+    pub run_began_at: Option<Timestamp>,
+    /// Its snapshot, where a listing has shown it.
+    pub snapshot: Option<SnapshotSeen>,
+    /// The pauses that it has met with its batch and its lane.
+    pub pauses: Vec<PastPause>,
+}
+
+impl Queue {
+    /// Where a job stands among all others; nothing where there is no such job.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn waiting(&self, id: JobId) -> Result<Option<Waiting>, QueueError> {
+        let Some(detail) = self.job(id).await? else { return Ok(None) };
+        let gone = |what| QueueError::Corrupt { what, value: id.to_string() };
+        let batch = self.batch(&detail.job.batch).await?.ok_or_else(|| gone("a job without a batch"))?;
+        let lanes = self.lanes(None).await?;
+        let lane = lanes.into_iter().find(|lane| lane.lane == detail.job.lane);
+        let lane = lane.ok_or_else(|| gone("a job without a lane"))?;
+        let load = self.load(lane.id).await?;
+        let ahead = self.ahead(lane.id, detail.job.priority, id).await?;
+        let standing = sqlx::query!(
+            r#"SELECT EXISTS (SELECT 1 FROM clearances
+                              WHERE clearances.lane_id = jobs.lane_id AND clearances.batch_id = jobs.batch_id
+                                AND clearances.run_id = (SELECT max(id) FROM runs)) AS "cleared!: bool",
+                      (SELECT began_at FROM runs ORDER BY id DESC LIMIT 1) AS "run_began_at: i64",
+                      snapshots.state AS "snapshot_state?", snapshots.weight AS "snapshot_weight?: i64"
+               FROM jobs LEFT JOIN snapshots
+                   ON snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name
+               WHERE jobs.id = ?1"#,
+            id.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        let snapshot = match standing.snapshot_state.zip(standing.snapshot_weight) {
+            Some((state, weight)) => {
+                Some(SnapshotSeen { state, weight: super::reading::count("a snapshot's weight", weight)? })
+            }
+            None => None,
+        };
+        Ok(Some(Waiting {
+            detail,
+            batch,
+            lane,
+            load,
+            ahead,
+            cleared: standing.cleared,
+            run_began_at: standing.run_began_at.map(Timestamp),
+            snapshot,
+            pauses: self.pauses_met(id).await?,
+        }))
+    }
+
+    /// The jobs of a lane that may be sent before one of that priority and number.
+    async fn ahead(&self, lane: LaneId, priority: i64, job: JobId) -> Result<Ahead, QueueError> {
+        let most = COUNTED + 1;
+        let count = sqlx::query_file_scalar!("src/queue/sql/ahead.sql", lane.0, priority, job.0, most)
+            .fetch_one(&self.readers)
+            .await?;
+        let jobs = super::reading::count("a count of jobs", count.min(COUNTED))?;
+        Ok(Ahead { jobs, and_more: count > COUNTED })
+    }
+}

@@ -1,0 +1,117 @@
+//! What is known of a job that needs a decision, and the decisions that there are.
+
+use super::look::{Look, Paint};
+use super::show;
+use super::table::{Blocks, Column};
+use super::words::{one_line, trouble};
+use crate::domain::{ErrorCode, JobState};
+use crate::queue::{Entry, EntryKey, Evidence, Verdict};
+
+const LEDGER: [Column; 6] = [
+    Column::left("KIND", 9),
+    Column::left("ID", 16),
+    Column::left("STATUS", 9),
+    Column::left("BEGAN", 20),
+    Column::left("DESTINATION", 12),
+    Column::left("OWNER", 8),
+];
+
+/// The evidence, and the commands that decide.
+#[must_use]
+pub fn evidence_text(evidence: &Evidence, look: Look) -> String {
+    let job = &evidence.detail.job;
+    let in_review = job.state == JobState::NeedsReview;
+    let heading = if in_review {
+        format!("Job {} needs a decision: {} in {}", job.id, job.snapshot_name, job.lane)
+    } else {
+        format!("Job {} is {}, there is nothing to decide: {} in {}", job.id, job.state, job.snapshot_name, job.lane)
+    };
+    let mut lines = vec![look.colour.paint(Paint::Title, heading)];
+    let said = trouble(job.error_code.as_ref().map(ErrorCode::as_str), job.error_message.as_deref());
+    lines.extend(said.map(|said| format!("  {said}")));
+    lines.extend([String::new(), look.colour.paint(Paint::Title, "ATTEMPTS")]);
+    if evidence.detail.attempts.is_empty() {
+        lines.push("none: ExportSnapshot was never called for it".to_owned());
+    }
+    lines.extend(evidence.detail.attempts.iter().flat_map(show::attempt));
+    lines.extend([String::new(), look.colour.paint(Paint::Title, "LEDGER")]);
+    if evidence.entries.is_empty() {
+        lines.push("nothing of that snapshot's name was ever seen in it".to_owned());
+    }
+    let mut text = look.lay_out(lines);
+    if !evidence.entries.is_empty() {
+        text.push_str(&Blocks::new(&LEDGER, look.width).text(evidence.entries.iter().map(cells).collect()));
+    }
+    if in_review {
+        text.push_str(&look.lay_out(decisions(evidence, look)));
+    }
+    text
+}
+
+/// What follows from a decision that was taken.
+#[must_use]
+pub fn resolved_text(evidence: &Evidence, verdict: &Verdict) -> String {
+    let job = &evidence.detail.job;
+    match verdict {
+        Verdict::SendAgain => {
+            let aside = match evidence.entries.len() {
+                0 => String::new(),
+                count => {
+                    let (entries, verb) = if count == 1 { ("entry", "is") } else { ("entries", "are") };
+                    let names = evidence.entries.iter().map(|entry| one_line(id(entry))).collect::<Vec<_>>();
+                    format!(" {count} {entries} of the ledger {verb} set aside: {}.", names.join(", "))
+                }
+            };
+            format!("Job {} is queued again, and is sent once the lane's snapshots were listed anew.{aside}\n", job.id)
+        }
+        Verdict::Adopt(record) => format!("Job {} has succeeded: it became {}.\n", job.id, one_line(record)),
+        Verdict::Fail => format!("Job {} has failed; snapferry retry {} would try it again.\n", job.id, job.id),
+    }
+}
+
+fn decisions(evidence: &Evidence, look: Look) -> Vec<String> {
+    let job = evidence.detail.job.id;
+    vec![
+        String::new(),
+        look.colour.paint(Paint::Title, "DECIDE"),
+        format!("snapferry resolve {job} --adopt RECORD"),
+        "    It became that record, by the id above or the ARN; the record must have a destination.".to_owned(),
+        format!("snapferry resolve {job} --send-again"),
+        format!("    Queue it again. {SEND_AGAIN}"),
+        format!("snapferry resolve {job} --fail"),
+        "    It has failed.".to_owned(),
+    ]
+}
+
+/// What sending it again does with what the ledger has of it.
+const SEND_AGAIN: &str = "What the ledger has of it by then is set aside for good: none of that is adopted, and where one \
+                          of them is its own, there will be two exports.";
+
+fn cells(entry: &Entry) -> Vec<String> {
+    let sighting = &entry.sighting;
+    let kind = match &sighting.key {
+        EntryKey::Operation(_) => "operation",
+        EntryKey::Record(_) => "record",
+    };
+    let owner = match entry.owner {
+        None => "nobody".to_owned(),
+        Some((job, 0)) => format!("job {job}, adopted"),
+        Some((job, attempt)) => format!("job {job}, attempt {attempt}"),
+    };
+    vec![
+        kind.to_owned(),
+        one_line(id(entry)).into_owned(),
+        sighting.status.as_str().to_owned(),
+        sighting.created_at.map(|at| at.to_string()).unwrap_or_default(),
+        sighting.destination.as_ref().map(|destination| one_line(&destination.id).into_owned()).unwrap_or_default(),
+        owner,
+    ]
+}
+
+/// What a person calls an entry by: an operation's id, a record's name, or its ARN where it has none.
+fn id(entry: &Entry) -> &str {
+    match &entry.sighting.key {
+        EntryKey::Operation(id) => id.as_str(),
+        EntryKey::Record(arn) => entry.sighting.record_name.as_deref().unwrap_or(arn.as_str()),
+    }
+}

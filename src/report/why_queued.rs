@@ -1,0 +1,212 @@
+//! What a queued job waits for: what a person did comes first, then the lane's troubles, its own, and the pace.
+
+use super::why::{Chain, Facts, blocked, no_daemon};
+use super::words::{one_line, several, span, trouble};
+use crate::domain::{ErrorCode, Hold, Lane};
+use crate::queue::{AttemptView, BatchStage, PastPause};
+use std::time::Duration;
+
+pub(super) fn explain(facts: &Facts, chain: &mut Chain) {
+    let mut bound = loading(facts, chain);
+    bound |= paused(facts, chain);
+    bound |= no_daemon(facts, chain);
+    bound |= blocked(facts, chain);
+    bound |= held(facts, chain);
+    let due = not_before(facts, chain, bound);
+    if !bound && !due {
+        bound = uncleared(facts, chain);
+    }
+    if !bound && !due {
+        the_pace(facts, chain);
+    }
+    if !due {
+        last_attempt(facts, chain);
+    }
+    past_pauses(facts, chain);
+}
+
+fn loading(facts: &Facts, chain: &mut Chain) -> bool {
+    let batch = &facts.waiting.batch;
+    let loading = batch.stage == BatchStage::Loading;
+    if loading {
+        let text = format!("its batch {} is still being loaded, nothing of it is sent before that is done", batch.name);
+        chain.cause("loading", text).since(Some(batch.created_at));
+        chain.way("the end of the loading; a load that was killed is dropped by the next one", None);
+    }
+    loading
+}
+
+fn paused(facts: &Facts, chain: &mut Chain) -> bool {
+    let (batch, lane, job) = (&facts.waiting.batch, &facts.waiting.lane, &facts.waiting.detail.job);
+    let by = |by: Option<&str>| by.map(|by| format!(" by {}", one_line(by))).unwrap_or_default();
+    let mut bound = false;
+    if let Some(pause) = &batch.paused {
+        let text = format!("its batch {} is paused{}", batch.name, by(pause.by.as_deref()));
+        chain.cause("paused_batch", text).since(Some(pause.since));
+        let name = super::status::quoted(batch.name.as_str());
+        chain.way("resume the batch", Some(format!("snapferry resume --batch {name}")));
+        bound = true;
+    }
+    if let Some(pause) = &lane.paused {
+        let text = format!("its lane {} is paused{}", lane.lane, by(pause.by.as_deref()));
+        chain.cause("paused_lane", text).since(Some(pause.since));
+        let Lane { account, region } = &lane.lane;
+        chain.way("resume the lane", Some(format!("snapferry resume --account {account} --region {region}")));
+        bound = true;
+    }
+    if let Some(since) = job.paused_at {
+        let step = facts.last_step(|step| step.event == "pause");
+        let text = format!("it is paused{}", by(step.map(|step| step.actor.as_str())));
+        chain.cause("paused", text).since(Some(since));
+        chain.way("resume it", Some(format!("snapferry resume {}", job.id)));
+        bound = true;
+    }
+    bound
+}
+
+fn held(facts: &Facts, chain: &mut Chain) -> bool {
+    let lane = &facts.waiting.lane.lane;
+    match facts.waiting.detail.job.hold {
+        Some(Hold::Listing) => {
+            let pending = facts.waiting.snapshot.as_ref().is_some_and(|snapshot| snapshot.state == "pending");
+            let asked = facts.last_step(|step| matches!(step.event.as_str(), "retry" | "resume" | "send_again"));
+            if pending {
+                chain
+                    .cause("pending", "its snapshot was still pending when the lane was listed last")
+                    .since(facts.waiting.lane.listed_at);
+                chain.way("the snapshot becomes available; the lane is listed again until then", None);
+            } else {
+                let after = asked.map(|step| {
+                    format!(", because of the {} by {}", step.event.replace('_', " "), one_line(&step.actor))
+                });
+                let text = format!(
+                    "the ledger of its lane {lane} has to be read before it is sent{}",
+                    after.unwrap_or_default()
+                );
+                chain.cause("listing", text).since(asked.map(|step| step.at));
+                chain.way("the daemon reads it by itself", None);
+            }
+        }
+        Some(Hold::Denied) => {
+            chain.cause(
+                "denied",
+                "Lightsail denied it; the next answers tell whether that is its own trouble or the lane's",
+            );
+            chain.way("if others are accepted it fails as denied; if not, the lane is blocked and says why", None);
+        }
+        None => return false,
+    }
+    true
+}
+
+/// An outcome in words, with the trouble.
+fn came_out(attempt: &AttemptView) -> String {
+    trouble(attempt.error_code.as_ref().map(ErrorCode::as_str), attempt.error_message.as_deref())
+        .unwrap_or_else(|| "no trouble on record".to_owned())
+}
+
+fn not_before(facts: &Facts, chain: &mut Chain, bound: bool) -> bool {
+    let job = &facts.waiting.detail.job;
+    let Some(due) = job.due_at.filter(|due| *due > facts.now) else { return false };
+    let wait = span(due.since(facts.now));
+    let kind = if facts.last_attempt().is_some() { "backoff" } else { "not_before" };
+    let text = match facts.last_attempt() {
+        Some(last) => format!(
+            "attempt {} went wrong ({}); the next one is in {wait}, {} of {} are used",
+            last.number,
+            came_out(last),
+            job.used,
+            facts.pace.max_attempts
+        ),
+        None => format!("its row says not before {due}, which is in {wait}"),
+    };
+    chain.cause(kind, text).until(Some(due));
+    if !bound {
+        chain.way(format!("it goes on by itself at {due}"), None);
+    }
+    true
+}
+
+fn uncleared(facts: &Facts, chain: &mut Chain) -> bool {
+    if facts.waiting.cleared {
+        return false;
+    }
+    let text = format!(
+        "the ledger of its lane {} has to be read once since the daemon's start, before anything is sent",
+        facts.waiting.lane.lane
+    );
+    chain.cause("unlisted", text).since(facts.waiting.run_began_at);
+    chain.way("the daemon reads it by itself", None);
+    true
+}
+
+fn the_pace(facts: &Facts, chain: &mut Chain) {
+    let (waiting, pace) = (&facts.waiting, &facts.pace);
+    let lane = &waiting.lane;
+    let weight = waiting.snapshot.as_ref().map_or(1, |snapshot| snapshot.weight);
+    let full = waiting.load.in_flight > 0 && waiting.load.in_flight.saturating_add(weight) > pace.max_in_flight;
+    let rate = lane.learned_rate.unwrap_or(pace.rate).min(pace.rate);
+    if full {
+        let text = format!(
+            "{} of {} EBS copies of its lane {} are under way, and it takes {weight}",
+            waiting.load.in_flight, pace.max_in_flight, lane.lane
+        );
+        chain.cause("cap", text);
+        chain.way("an export under way ends; export.max_in_flight sets the cap", None);
+    }
+    if !lane.proven {
+        chain.cause("first_export", format!("the very first export of its lane {} goes alone", lane.lane));
+        chain.way("once that one is accepted the others follow", None);
+    }
+    if lane.learned_rate.is_some_and(|learned| learned < pace.rate) {
+        let text = format!(
+            "its lane {} goes at its learned rate of {rate:.1}/s, the ceiling is {:.1}/s",
+            lane.lane, pace.rate
+        );
+        chain.cause("learned_rate", text);
+        chain.way("the rate climbs by itself while no throttle comes", None);
+    }
+    if waiting.ahead.jobs == 0 {
+        chain.cause("next", format!("it is the next one of its lane {}", lane.lane));
+        return;
+    }
+    let more = if waiting.ahead.and_more { "more than " } else { "" };
+    // A share of a job's worth of time is no help to anybody.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate, to the second")]
+    let least = Duration::from_secs_f64((waiting.ahead.jobs as f64 / rate.max(0.001)).min(1e9).ceil());
+    let verb = if waiting.ahead.jobs == 1 { "is" } else { "are" };
+    let text = format!(
+        "{more}{} of its lane {verb} sent before it, at least {} at {rate:.1}/s",
+        several(waiting.ahead.jobs, "job"),
+        span(least)
+    );
+    chain.cause("ahead", text);
+    chain.way("its turn comes once those ahead have been sent", None);
+}
+
+fn last_attempt(facts: &Facts, chain: &mut Chain) {
+    let Some(last) = facts.last_attempt() else { return };
+    let job = &facts.waiting.detail.job;
+    let text = format!(
+        "attempt {} went wrong: {}; {} of {} are used",
+        last.number,
+        came_out(last),
+        job.used,
+        facts.pace.max_attempts
+    );
+    chain.cause("last_attempt", text).since(Some(last.intended_at));
+}
+
+fn past_pauses(facts: &Facts, chain: &mut Chain) {
+    for PastPause { batch, lane: _, paused_at, paused_by, resumed } in &facts.waiting.pauses {
+        let Some((resumed_at, resumed_by)) = resumed else { continue };
+        let what = if batch.is_some() { "batch" } else { "lane" };
+        let text = format!(
+            "its {what} was paused for {} by {}, resumed by {}",
+            span(resumed_at.since(*paused_at)),
+            one_line(paused_by),
+            one_line(resumed_by)
+        );
+        chain.cause("was_paused", text).since(Some(*paused_at)).until(Some(*resumed_at));
+    }
+}

@@ -1,0 +1,857 @@
+//! What people ask of many jobs at once, and of one: each command's effect, who stands in the history, and what it
+//! leaves alone. The program runs in a pipe, beside the queue that the test reads.
+
+use super::stored::Stored;
+use super::world::{World, eventually};
+use snapferry::domain::{Act, BatchId, Hold, JobId, JobState, LaneId, RunId, Timestamp};
+use snapferry::queue::{DatabaseLock, Held, Queue, QueueError, Selector, Transition};
+use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
+use std::path::Path;
+use std::process::Command;
+
+/// What the program said in a pipe.
+struct Said {
+    code: i32,
+    out: String,
+    notes: String,
+}
+
+impl Said {
+    #[track_caller]
+    fn done(self) -> String {
+        assert_eq!((self.code, self.notes.as_str()), (0, ""), "{}", self.out);
+        self.out
+    }
+
+    #[track_caller]
+    fn fails(self, code: i32) -> String {
+        assert_eq!(self.code, code, "{}{}", self.out, self.notes);
+        self.notes
+    }
+}
+
+fn snapferry(database: &Path, line: &[&str]) -> Said {
+    let output = Command::new(env!("CARGO_BIN_EXE_snapferry"))
+        .args(line)
+        .env_clear()
+        .env("HOME", database.parent().expect("a folder"))
+        .env("USER", "carol")
+        .env("SNAPFERRY_DATABASE", format!("sqlite://{}", database.display()))
+        .output()
+        .expect("the program");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    Said { code: output.status.code().expect("a code"), out: text(output.stdout), notes: text(output.stderr) }
+}
+
+impl Stored {
+    fn says(&self, line: &[&str]) -> Said {
+        snapferry(self.queue.path(), line)
+    }
+
+    async fn stands(&self, job: i64) -> (JobState, Option<Hold>) {
+        let job = self.queue.job(JobId(job)).await.expect("a read").expect("a job").job;
+        (job.state, job.hold)
+    }
+
+    async fn is_paused(&self, job: i64) -> bool {
+        self.queue.job(JobId(job)).await.expect("a read").expect("a job").job.paused_at.is_some()
+    }
+
+    /// The last change of a job: from, to, event, actor.
+    async fn last_step(&self, job: i64) -> (JobState, JobState, String, String) {
+        let detail = self.queue.job(JobId(job)).await.expect("a read").expect("a job");
+        let step = detail.transitions.last().expect("a step").clone();
+        (step.from, step.to, step.event, step.actor)
+    }
+
+    /// A run of the daemon with everything listed: what can be claimed now.
+    async fn claimable(&self, lane: i64) -> Vec<i64> {
+        let jobs = self.queue.claimable(LaneId(lane), RunId(1), 1000).await.expect("a read");
+        jobs.into_iter().map(|job| job.job.0).collect()
+    }
+}
+
+/// Three jobs that may be sent, in a batch that a run has listed.
+async fn three() -> Stored {
+    let stored = Stored::many(3).await;
+    stored
+        .sql(
+            "INSERT INTO runs (id, began_at, pid, version) VALUES (1, 0, 1, '0');
+             INSERT INTO clearances VALUES (1, 1, 1);
+             INSERT INTO snapshots (lane_id, name, kind, state, weight, listing)
+             SELECT 1, snapshot_name, 'disk', 'available', 1, 1 FROM jobs;",
+        )
+        .await;
+    stored
+}
+
+#[tokio::test]
+async fn a_cancelled_job_is_not_sent_and_the_history_says_who_did_it() {
+    let stored = three().await;
+    assert_eq!(stored.claimable(1).await, [1, 2, 3]);
+    insta::assert_snapshot!(stored.says(&["cancel", "--name", "snap-[12]", "--yes"]).done(), @"
+    To cancel: 2 queued.
+    JOB  SNAPSHOT  LANE               STATE   RESULT
+      1  snap-1    default/eu-west-1  queued
+      2  snap-2    default/eu-west-1  queued
+    Cancelled 2 jobs.
+    ");
+    assert_eq!(stored.claimable(1).await, [3]);
+    assert_eq!(
+        stored.last_step(1).await,
+        (JobState::Queued, JobState::Cancelled, "cancel".to_owned(), "carol".to_owned())
+    );
+    // Asked again it is done already, by number too.
+    insta::assert_snapshot!(stored.says(&["cancel", "1", "2", "--yes"]).done(), @"
+    Nothing to cancel.
+    Left alone: 2 jobs.
+      2 cancelled already (jobs 1, 2)
+    ");
+    assert_eq!(stored.queue.unfinished(None).await.expect("a count"), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_cancelled_is_said_with_the_reason() {
+    let stored = Stored::story().await;
+    let said = stored.says(&["cancel", "--batch", "fleet", "--yes"]).done();
+    insta::assert_snapshot!(said, @"
+    To cancel: 2 queued.
+    JOB  SNAPSHOT                       LANE               STATE   RESULT
+      4  db-primary-nightly-2026-11-22  default/eu-west-1  queued  ServiceException: try again
+      7  cache-1                        prod/us-east-1     queued
+    Left alone: 5 jobs.
+      2 succeeded (jobs 1, 2)
+      1 failed (job 3)
+      1 in flight: an export cannot be cancelled at Lightsail, Lightsail goes on and it is followed to its end (job 5)
+      1 in review: decide with snapferry resolve JOB (job 6)
+    Cancelled 2 jobs.
+    ");
+    // Who names a job wants that one done.
+    let said = stored.says(&["cancel", "5", "--yes"]);
+    assert_eq!(said.code, 1, "{}", said.out);
+    assert!(said.out.contains("Lightsail goes on"), "{}", said.out);
+}
+
+#[tokio::test]
+async fn in_a_pipe_nothing_is_done_without_yes() {
+    let stored = Stored::story().await;
+    for line in [
+        ["retry", "--state", "failed"],
+        ["cancel", "--state", "queued"],
+        ["pause", "--batch", "fleet"],
+        ["pause", "--region", "us-east-1"],
+        ["pause", "--name", "web-*"],
+        ["resume", "--batch", "second wave"],
+    ] {
+        let said = stored.says(&line);
+        if line[2] == "web-*" {
+            // There is nothing to ask about.
+            assert!(said.done().starts_with("Nothing to pause."));
+            continue;
+        }
+        assert!(said.out.contains("To "), "{line:?}: {}", said.out);
+        let notes = said.fails(2);
+        assert!(notes.contains("--yes") && notes.contains("nothing was changed"), "{line:?}: {notes}");
+    }
+    assert_eq!(stored.stands(3).await.0, JobState::Failed);
+    assert_eq!(stored.stands(4).await, (JobState::Queued, None));
+    assert!(stored.queue.batches().await.expect("a read")[0].paused.is_none());
+    assert!(stored.queue.batches().await.expect("a read")[1].paused.is_some());
+}
+
+#[tokio::test]
+async fn without_a_selection_nothing_is_meant() {
+    let stored = Stored::story().await;
+    for command in ["retry", "cancel", "pause", "resume"] {
+        let notes = stored.says(&[command, "--yes"]).fails(2);
+        assert!(notes.contains(&format!("say what to {command}")), "{notes}");
+    }
+    assert!(stored.says(&["pause", "--all", "--batch", "fleet"]).fails(2).contains("--all stands alone"));
+    assert!(stored.says(&["cancel", "99", "--yes"]).fails(2).contains("there is no job 99"));
+    assert!(stored.says(&["pause", "--account", "nobody", "--yes"]).fails(2).contains("prod/us-east-1"));
+}
+
+#[tokio::test]
+async fn what_failed_goes_back_to_the_queue_afresh_and_waits_for_the_ledger() {
+    let stored = Stored::story().await;
+    let said = stored.says(&["retry", "--state", "failed,cancelled", "--yes"]).done();
+    assert!(said.contains("To retry: 1 failed, 1 cancelled."), "{said}");
+    assert!(said.contains("Put back into the queue: 2 jobs. The lane's ledger is read"), "{said}");
+    assert_eq!(stored.stands(3).await, (JobState::Queued, Some(Hold::Listing)));
+    assert_eq!(stored.last_step(3).await.3, "carol");
+    let job = stored.queue.job(JobId(3)).await.expect("a read").expect("a job").job;
+    assert_eq!((job.used, job.error_code, job.finished_at), (0, None, None));
+    // Asked again: they are queued already.
+    assert!(stored.says(&["retry", "3", "9", "--yes"]).done().contains("2 queued already (jobs 3, 9)"));
+    assert_eq!(stored.says(&["retry", "5", "--yes"]).fails(1), "");
+}
+
+#[tokio::test]
+async fn only_one_job_of_a_snapshot_is_tried_again() {
+    let stored = Stored::empty().await;
+    stored
+        .sql(
+            "INSERT INTO lanes (id, account, region) VALUES (1, 'default', 'eu-west-1');
+             INSERT INTO batches (id, name, source, state, created_at) VALUES (1, 'a', '-', 'sealed', 0);
+             INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, attempt,
+                               destination_id, error_code, queued_at, finished_at)
+             VALUES (1, 1, 1, 1, 'live-1', 0, 'adopt', 'failed', 0, NULL, 'E', 0, 1),
+                    (2, 1, 1, 2, 'live-1', 0, 'adopt', 'queued', 0, NULL, NULL, 0, NULL),
+                    (3, 1, 1, 3, 'twice-1', 0, 'adopt', 'failed', 0, NULL, 'E', 0, 1),
+                    (4, 1, 1, 4, 'twice-1', 0, 'adopt', 'cancelled', 0, NULL, NULL, 0, 1),
+                    (5, 1, 1, 5, 'done-1', 0, 'adopt', 'succeeded', 1, 'ami-1', NULL, 0, 1),
+                    (8, 1, 1, 8, 'free-1', 0, 'adopt', 'failed', 0, NULL, 'E', 0, 1);
+             INSERT INTO tallies SELECT 1, 1, state, count(*), count(*) FROM jobs GROUP BY state;",
+        )
+        .await;
+    insta::assert_snapshot!(stored.says(&["retry", "--state", "failed,cancelled", "--yes"]).done(), @"
+    To retry: 1 failed, 1 cancelled.
+    JOB  SNAPSHOT  LANE               STATE      RESULT
+      4  twice-1   default/eu-west-1  cancelled
+      8  free-1    default/eu-west-1  failed     E
+    Left alone: 2 jobs.
+      1 left to another job of the snapshot, which is live (job 1 for job 2)
+      1 left to a later job of the snapshot, which is retried (job 3 for job 4)
+    Put back into the queue: 2 jobs. The lane's ledger is read before anything is sent.
+    ");
+    assert_eq!(stored.says(&["retry", "1", "--yes"]).code, 1);
+}
+
+#[tokio::test]
+async fn a_job_that_may_not_become_live_takes_nobody_down_with_it() {
+    let stored = Stored::empty().await;
+    stored
+        .sql(
+            "INSERT INTO lanes (id, account, region) VALUES (1, 'default', 'eu-west-1');
+             INSERT INTO batches (id, name, source, state, created_at) VALUES (1, 'a', '-', 'sealed', 0);
+             INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, error_code,
+                               queued_at, finished_at)
+             VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'failed', 'E', 0, 1),
+                    (2, 1, 1, 2, 'web-1', 0, 'adopt', 'failed', 'E', 0, 1),
+                    (3, 1, 1, 3, 'web-3', 0, 'adopt', 'failed', 'E', 0, 1);
+             INSERT INTO tallies VALUES (1, 1, 'failed', 3, 3);",
+        )
+        .await;
+    let retry = |id: i64| {
+        let standing = snapferry::domain::Standing { state: JobState::Failed, attempt: 0, used: 0, max_attempts: 5 };
+        Transition::new(JobId(id), &standing, Act::Retry.event(), Timestamp(5), "carol").expect("a change")
+    };
+    // Past the plan, straight at the writer, in one group.
+    let verdicts = stored.queue.transition_all(vec![retry(1), retry(2), retry(3), retry(3)]).await;
+    assert!(
+        matches!(verdicts.as_slice(), [Ok(()), Err(QueueError::Rival), Ok(()), Err(QueueError::Stale { .. })]),
+        "{verdicts:?}"
+    );
+    let states = [stored.stands(1).await.0, stored.stands(2).await.0, stored.stands(3).await.0];
+    assert_eq!(states, [JobState::Queued, JobState::Failed, JobState::Queued]);
+    assert_eq!(stored.last_step(3).await.2, "retry");
+    assert!(stored.queue.job(JobId(2)).await.expect("a read").expect("a job").transitions.is_empty());
+    let counts = &stored.queue.batches().await.expect("a read")[0].jobs;
+    assert_eq!((counts.of(JobState::Queued), counts.of(JobState::Failed)), (2, 1));
+}
+
+#[tokio::test]
+async fn what_has_moved_on_since_the_plan_is_left_alone_and_counted() {
+    let stored = three().await;
+    let plan = stored.queue.plan_act(Act::Cancel, &Selector::default()).await.expect("a plan");
+    stored.says(&["cancel", "2", "--yes"]).done();
+    let acted = stored.queue.act(&plan, Timestamp(9), "dave").await.expect("done");
+    assert_eq!((acted.done, acted.moved_on, acted.rivals), (2, 1, 0));
+    assert_eq!((stored.last_step(2).await.3, stored.last_step(3).await.3), ("carol".to_owned(), "dave".to_owned()));
+}
+
+#[tokio::test]
+async fn a_paused_job_waits_for_a_person_and_goes_on_through_a_listing() {
+    let stored = three().await;
+    stored.sql("UPDATE jobs SET due_at = 9999999999999, error_code = 'E' WHERE id = 2").await;
+    let said = stored.says(&["pause", "1", "2", "--yes"]).done();
+    assert!(said.contains("Paused 2 jobs. A pause stops sending, not following."), "{said}");
+    assert_eq!(stored.claimable(1).await, [3]);
+    assert_eq!(stored.queue.unfinished(None).await.expect("a count"), 1);
+    assert_eq!(stored.queue.unfinished(Some(BatchId(1))).await.expect("a count"), 1);
+    assert_eq!(stored.last_step(1).await, (JobState::Queued, JobState::Queued, "pause".to_owned(), "carol".to_owned()));
+    // What it waits for and the trouble that it shows stay.
+    let job = stored.queue.job(JobId(2)).await.expect("a read").expect("a job").job;
+    assert_eq!((job.due_at, job.error_code.is_some()), (Some(Timestamp(9_999_999_999_999)), true));
+    assert!(stored.says(&["pause", "1", "--yes"]).done().contains("1 paused already (job 1)"));
+    // No listing lets it go.
+    stored.queue.hold_for_listing(&[], &[JobId(1)]).await.expect("a write");
+    assert!(stored.is_paused(1).await);
+    assert_eq!(stored.claimable(1).await, [3]);
+
+    let said = stored.says(&["resume", "1", "2", "3", "--yes"]).done();
+    assert!(said.contains("1 not paused (job 3)") && said.contains("Resumed 2 jobs."), "{said}");
+    assert_eq!(stored.stands(1).await, (JobState::Queued, Some(Hold::Listing)));
+    assert!(!stored.is_paused(1).await);
+    assert_eq!(stored.last_step(1).await.2, "resume");
+    assert_eq!(stored.queue.unfinished(None).await.expect("a count"), 3);
+    let counts = &stored.queue.batches().await.expect("a read")[0].jobs;
+    assert_eq!(counts.of(JobState::Queued), 3);
+}
+
+#[tokio::test]
+async fn a_pause_takes_no_other_hold_away() {
+    let stored = three().await;
+    stored
+        .sql(
+            "UPDATE jobs SET hold = 'listing' WHERE id = 1;
+             UPDATE jobs SET hold = 'denied', error_code = 'AccessDeniedException', attempt = 1 WHERE id = 2;",
+        )
+        .await;
+    stored.says(&["pause", "1", "2", "3", "--yes"]).done();
+    for (job, hold) in [(1, Some(Hold::Listing)), (2, Some(Hold::Denied)), (3, None)] {
+        assert_eq!(stored.stands(job).await, (JobState::Queued, hold));
+        assert!(stored.is_paused(job).await);
+    }
+    // A listing that finds the snapshot still pending, and answers that tell nothing, leave it so.
+    stored.says(&["resume", "1", "2", "3", "--yes"]).done();
+    for (job, hold) in [(1, Hold::Listing), (2, Hold::Denied), (3, Hold::Listing)] {
+        assert_eq!(stored.stands(job).await, (JobState::Queued, Some(hold)));
+    }
+    assert_eq!(stored.claimable(1).await, Vec::<i64>::new());
+    // What goes on beneath a pause is not lost either.
+    stored.says(&["pause", "1", "2", "--yes"]).done();
+    stored.queue.release_denied(LaneId(1)).await.expect("a write");
+    assert_eq!(stored.stands(2).await.1, None);
+    assert!(stored.is_paused(2).await);
+    // A cancelled one is not paused any more.
+    stored.says(&["cancel", "2", "--yes"]).done();
+    assert!(!stored.is_paused(2).await);
+}
+
+#[tokio::test]
+async fn whoever_is_paused_tells_nothing_of_a_denial() {
+    let stored = three().await;
+    let told = async || !stored.queue.nobody_will_tell(LaneId(1)).await.expect("a read");
+    assert!(told().await);
+    stored.sql("UPDATE jobs SET hold = 'denied', error_code = 'AccessDeniedException', attempt = 1 WHERE id = 1").await;
+    assert!(told().await);
+    stored.says(&["pause", "2", "--yes"]).done();
+    assert!(told().await, "the third may tell");
+    stored.says(&["pause", "3", "--yes"]).done();
+    assert!(!told().await);
+    stored.says(&["pause", "1", "--yes"]).done();
+    assert!(told().await, "nobody asks of a paused one");
+    stored.says(&["resume", "1", "2", "--yes"]).done();
+    assert!(told().await);
+}
+
+#[tokio::test]
+async fn a_paused_job_whose_snapshot_is_pending_is_not_sent_too_early_after_its_resumption() {
+    let mut pending = FleetEntry::named("slow");
+    pending.state = snapferry::simulator::SnapshotState::Pending;
+    let config = SimulatorConfig {
+        fleet: Fleet::Listed(vec![pending]),
+        pending_time: std::time::Duration::from_secs(2),
+        ..SimulatorConfig::default()
+    };
+    let world = World::new(config).await;
+    world.enqueue(&["slow"]).await;
+    let path = world.queue.path().to_owned();
+    let daemon = world.start();
+    eventually("it waits", async || world.job("slow").await.hold == Some(Hold::Listing)).await;
+    snapferry(&path, &["pause", "--name", "slow", "--yes"]).done();
+    snapferry(&path, &["resume", "--name", "slow", "--yes"]).done();
+    eventually("it is exported", async || world.state("slow").await == JobState::Succeeded).await;
+    daemon.stop().await;
+    // Lightsail refuses what is pending, and each refusal is a call.
+    assert_eq!(world.sent("slow").len(), 1);
+}
+
+#[tokio::test]
+async fn a_database_with_paused_jobs_in_it_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let migrations = folder.path().join("migrations");
+    std::fs::create_dir(&migrations).expect("a folder");
+    for name in ["20261123000000_create_queue.sql", "20261124000000_record_pauses.sql"] {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(name);
+        std::fs::copy(from, migrations.join(name)).expect("a copy");
+    }
+    let database = folder.path().join("old.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&database).create_if_missing(true);
+    let mut old = <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.expect("a connection");
+    let migrator = sqlx::migrate::Migrator::new(migrations).await.expect("migrations");
+    migrator.run(&mut old).await.expect("the old schema");
+    sqlx::raw_sql("PRAGMA application_id = 0x536e4679").execute(&mut old).await.expect("the mark");
+    let rows = concat!(
+        include_str!("stored.sql"),
+        "UPDATE jobs SET hold = 'paused' WHERE id = 4;
+         INSERT INTO transitions VALUES (4, 1000, 1795456900000, 'queued', 'queued', 'pause', 1, NULL, NULL, 'dave');"
+    );
+    sqlx::raw_sql(rows).execute(&mut old).await.expect("rows");
+    sqlx::Connection::close(old).await.expect("closed");
+
+    let stored = Stored { queue: Queue::open(&database).await.expect("the new schema"), folder };
+    let job = stored.queue.job(JobId(4)).await.expect("a read").expect("a job").job;
+    assert_eq!((job.hold, job.paused_at), (Some(Hold::Listing), Some(Timestamp(1_795_456_900_000))));
+    assert!(stored.says(&["why", "4"]).done().contains("It is paused by dave"));
+    stored.says(&["resume", "4", "--yes"]).done();
+    assert_eq!(stored.stands(4).await, (JobState::Queued, Some(Hold::Listing)));
+    stored.says(&["status"]).done();
+}
+
+#[tokio::test]
+async fn a_pause_holds_from_its_commit_on_whatever_was_claimed_before() {
+    let stored = three().await;
+    let claimed = stored.queue.claimable(LaneId(1), RunId(1), 10).await.expect("a read");
+    let send = async |place: usize| {
+        let job = &claimed[place];
+        let intent =
+            Transition::new(job.job, &job.standing(5), snapferry::domain::Event::Intend, Timestamp(9), "daemon");
+        stored.queue.transition(intent.expect("a change").intending(RunId(1), 1, None)).await
+    };
+    stored.says(&["pause", "1", "--yes"]).done();
+    assert!(matches!(send(0).await, Err(QueueError::Stale { .. })));
+    stored.says(&["pause", "--batch", "many", "--yes"]).done();
+    assert!(matches!(send(1).await, Err(QueueError::Stale { .. })));
+    stored.says(&["resume", "--batch", "many", "--yes"]).done();
+    stored.says(&["pause", "--region", "eu-west-1", "--yes"]).done();
+    assert!(matches!(send(1).await, Err(QueueError::Stale { .. })));
+    stored.says(&["resume", "--region", "eu-west-1", "--yes"]).done();
+    send(1).await.expect("sent");
+}
+
+#[tokio::test]
+async fn a_whole_batch_is_paused_and_resumed() {
+    let stored = three().await;
+    insta::assert_snapshot!(stored.says(&["pause", "--batch", "many", "--yes"]).done(), @"
+    To pause: batch many: 3 queued jobs.
+    A pause stops sending, not following: what Lightsail has goes on and is settled.
+    Paused.
+    ");
+    let batch = stored.queue.batches().await.expect("a read").remove(0);
+    assert_eq!(batch.paused.and_then(|pause| pause.by).as_deref(), Some("carol"));
+    assert_eq!(stored.claimable(1).await, Vec::<i64>::new());
+    assert_eq!(stored.queue.unfinished(None).await.expect("a count"), 0);
+    assert!(stored.says(&["pause", "--batch", "many", "--yes"]).done().contains("Batch many is paused already since"));
+    // One of its jobs alone cannot be resumed, and it says what can.
+    let said = stored.says(&["resume", "2", "--yes"]);
+    assert_eq!(said.code, 1);
+    assert!(said.out.contains("paused with the whole batch: snapferry resume --batch"), "{}", said.out);
+    let said = stored.says(&["resume", "--batch", "many", "--yes"]).done();
+    assert!(said.ends_with("Resumed.\n"), "{said}");
+    assert_eq!(stored.claimable(1).await, [1, 2, 3]);
+    assert_eq!(stored.says(&["resume", "--batch", "many", "--yes"]).done(), "Batch many is not paused.\n");
+    let pauses = stored.queue.pauses_met(JobId(1)).await.expect("a read");
+    assert_eq!(pauses.len(), 1);
+    assert_eq!((pauses[0].batch, pauses[0].paused_by.as_str()), (Some(BatchId(1)), "carol"));
+    assert_eq!(pauses[0].resumed.as_ref().map(|(_, by)| by.as_str()), Some("carol"));
+}
+
+#[tokio::test]
+async fn lanes_are_paused_by_account_or_region_and_everything_is_resumed_at_once() {
+    let stored = Stored::story().await;
+    insta::assert_snapshot!(
+        stored.says(&["pause", "--account", "prod", "--yes"]).done(), @"
+    To pause: lane prod/us-east-1: 1 queued job.
+    Lane prod/us-west-2 is paused already since 2026-11-23T18:01:00Z by alice.
+    A pause stops sending, not following: what Lightsail has goes on and is settled.
+    Paused.
+    ");
+    stored.says(&["pause", "4", "--yes"]).done();
+    let said = stored.says(&["resume", "--batch", "fleet", "--yes"]).done();
+    assert_eq!(
+        said,
+        "Batch fleet is not paused.\n\
+         1 job stays paused one by one; add --state queued to resume those instead, or resume --all.\n"
+    );
+    let said = stored.says(&["resume", "--all", "--yes"]).done();
+    for part in ["batch second wave", "lane prod/us-east-1", "lane prod/us-west-2", "Resumed 1 job."] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(stored.queue.lanes(None).await.expect("a read").iter().all(|lane| lane.paused.is_none()));
+    assert!(stored.queue.batches().await.expect("a read").iter().all(|batch| batch.paused.is_none()));
+    assert_eq!(stored.stands(4).await, (JobState::Queued, Some(Hold::Listing)));
+    assert_eq!(stored.says(&["resume", "--all", "--yes"]).done(), "Nothing is paused.\n");
+    assert!(stored.says(&["pause", "--all", "--yes"]).done().contains("To pause: lane default/eu-west-1"));
+}
+
+#[tokio::test]
+async fn a_running_daemon_heeds_what_others_write() {
+    let fleet = ["web-1", "web-2"].map(FleetEntry::named).to_vec();
+    let world = World::new(SimulatorConfig { fleet: Fleet::Listed(fleet), ..SimulatorConfig::default() }).await;
+    world.enqueue(&["web-1", "web-2"]).await;
+    let path = world.queue.path().to_owned();
+    snapferry(&path, &["pause", "--name", "web-1", "--yes"]).done();
+    let daemon = world.start();
+    eventually("the other one is sent", async || world.state("web-2").await == JobState::Succeeded).await;
+    assert_eq!(world.sent("web-1").len(), 0);
+    snapferry(&path, &["resume", "--name", "web-1", "--yes"]).done();
+    eventually("it is sent too", async || world.state("web-1").await == JobState::Succeeded).await;
+    daemon.stop().await;
+    assert_eq!((world.exports("web-1"), world.exports("web-2")), (1, 1));
+    // A drain with nothing but paused jobs left ends.
+    world.enqueue(&["web-3"]).await;
+    snapferry(&path, &["pause", "--region", "eu-west-1", "--yes"]).done();
+    world.drain().await;
+    assert_eq!(world.state("web-3").await, JobState::Queued);
+}
+
+/// Job 6 of the story, with what the ledger has of its name.
+async fn in_review() -> Stored {
+    let stored = Stored::story().await;
+    stored
+        .sql(
+            "INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, record_name, destination_service,
+                                 destination_id, created_at, seen_at, job_id, attempt, news)
+             VALUES (1, 'record', 'arn:r1', 'db-3', 'succeeded', 'rec-1', 'Aws::EC2::Snapshot', 'snap-1',
+                     1795456818000, 0, NULL, NULL, 0),
+                    (1, 'record', 'arn:r2', 'db-3', 'under_way', 'rec-2', NULL, NULL, 1795456819000, 0, NULL, NULL, 0),
+                    (1, 'record', 'arn:r3', 'db-3', 'succeeded', 'rec-3', 'Aws::EC2::Snapshot', 'snap-3',
+                     1795456820000, 0, 5, 1, 0),
+                    (1, 'operation', 'op-7', 'db-3', 'under_way', NULL, NULL, NULL, 1795456818000, 0, NULL, NULL, 0);",
+        )
+        .await;
+    stored
+}
+
+#[tokio::test]
+async fn a_review_shows_the_evidence_and_the_decisions() {
+    let stored = in_review().await;
+    insta::assert_snapshot!(stored.says(&["resolve", "6"]).done(), @"
+    Job 6 needs a decision: db-3 in default/eu-west-1
+      TooManyCandidates: two exports for one attempt
+
+    ATTEMPTS
+    2026-11-23T18:00:17.000Z  1: no answer yet
+        OutcomeUnknown: connection reset
+        2 looks at the ledger did not show it, the first 2026-11-23T18:01:40.000Z, the last 2026-11-23T18:03:20.000Z
+
+    LEDGER
+    KIND       ID     STATUS     BEGAN                 DESTINATION  OWNER
+    record     rec-1  succeeded  2026-11-23T18:00:18Z  snap-1       nobody
+    record     rec-2  under_way  2026-11-23T18:00:19Z               nobody
+    record     rec-3  succeeded  2026-11-23T18:00:20Z  snap-3       job 5, attempt 1
+    operation  op-7   under_way  2026-11-23T18:00:18Z               nobody
+
+    DECIDE
+    snapferry resolve 6 --adopt RECORD
+        It became that record, by the id above or the ARN; the record must have a destination.
+    snapferry resolve 6 --send-again
+        Queue it again. What the ledger has of it by then is set aside for good: none of that is adopted, and where one of them is its own, there will be two exports.
+    snapferry resolve 6 --fail
+        It has failed.
+    ");
+    let said = stored.says(&["resolve", "5"]).done();
+    assert!(said.starts_with("Job 5 is exporting, there is nothing to decide"), "{said}");
+    assert!(stored.says(&["resolve", "5", "--fail"]).fails(1).contains("only a job in needs_review"));
+    assert!(stored.says(&["resolve", "6", "--fail", "--send-again"]).fails(2).contains("--fail"));
+    assert!(stored.says(&["resolve", "77"]).fails(2).contains("there is no job 77"));
+}
+
+#[tokio::test]
+async fn a_record_that_is_named_is_taken_for_the_export() {
+    let stored = in_review().await;
+    assert!(stored.says(&["resolve", "6", "--adopt", "rec-9"]).fails(2).contains("it has rec-1, rec-2, rec-3"));
+    assert!(stored.says(&["resolve", "6", "--adopt", "rec-2"]).fails(2).contains("no destination (it is under_way)"));
+    assert!(stored.says(&["resolve", "6", "--adopt", "arn:r3"]).fails(2).contains("belongs to job 5"));
+    assert_eq!(stored.stands(6).await.0, JobState::NeedsReview);
+    assert_eq!(stored.says(&["resolve", "6", "--adopt", "arn:r1"]).done(), "Job 6 has succeeded: it became arn:r1.\n");
+    let job = stored.queue.job(JobId(6)).await.expect("a read").expect("a job");
+    assert_eq!((job.job.state, job.job.destination_id.as_deref()), (JobState::Succeeded, Some("snap-1")));
+    assert_eq!(job.job.record_name.as_deref(), Some("rec-1"));
+    assert_eq!(job.attempts[0].outcome, Some(snapferry::queue::AttemptOutcome::Found));
+    let evidence = stored.queue.evidence(JobId(6)).await.expect("a read").expect("a job");
+    assert_eq!(evidence.entries[0].owner, Some((JobId(6), 1)));
+    assert_eq!(
+        stored.last_step(6).await,
+        (JobState::NeedsReview, JobState::Succeeded, "adopt_record".to_owned(), "carol".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_review_ends_in_failed_or_in_the_queue() {
+    let stored = in_review().await;
+    stored.says(&["resolve", "6", "--fail"]).done();
+    let job = stored.queue.job(JobId(6)).await.expect("a read").expect("a job").job;
+    assert_eq!(job.state, JobState::Failed);
+    assert_eq!(
+        job.error_message.as_deref(),
+        Some("called failed by carol; before that: TooManyCandidates: two exports for one attempt")
+    );
+    let other = in_review().await;
+    insta::assert_snapshot!(other.says(&["resolve", "6", "--send-again"]).done(), @"Job 6 is queued again, and is sent once the lane's snapshots were listed anew. 4 entries of the ledger are set aside: rec-1, rec-2, rec-3, op-7.");
+    assert_eq!(other.stands(6).await, (JobState::Queued, Some(Hold::Listing)));
+    assert_eq!(other.last_step(6).await.2, "send_again");
+}
+
+/// A world whose one job waits for a person: its call was lost without effect, and somebody else began two exports.
+async fn rejected_by_a_person() -> World {
+    let lost = snapferry::simulator::Fault {
+        effect: snapferry::simulator::Effect::Withheld,
+        answer: snapferry::simulator::FaultyAnswer::Closed,
+        ..snapferry::simulator::Fault::default()
+    };
+    let rule = snapferry::simulator::FaultRule::script("web-1", [lost]);
+    let config = SimulatorConfig {
+        fleet: Fleet::Listed(vec![FleetEntry::named("web-1")]),
+        operation_time: "10ms..30ms".parse().expect("a spread"),
+        faults: snapferry::simulator::Faults { rules: vec![rule], ..snapferry::simulator::Faults::default() },
+        ..SimulatorConfig::default()
+    };
+    let mut world = World::new(config).await;
+    // Long enough that only the ledger can tell.
+    world.settings.every_lane.reconcile.settle = std::time::Duration::from_hours(1);
+    world.enqueue(&["web-1"]).await;
+    let daemon = world.start();
+    eventually("nobody can say", async || world.state("web-1").await == JobState::Unknown).await;
+    daemon.stop().await;
+    by_somebody_else(&world);
+    by_somebody_else(&world);
+    world.drain().await;
+    assert_eq!(world.state("web-1").await, JobState::NeedsReview);
+    world
+}
+
+fn by_somebody_else(world: &World) {
+    let export = snapferry::simulator::ByHand {
+        account: None,
+        region: super::world::REGION.to_owned(),
+        name: "web-1".to_owned(),
+    };
+    world.simulator.export_by_hand(&export).expect("an export");
+}
+
+#[tokio::test]
+async fn what_a_person_has_sent_again_is_sent_and_takes_nothing_that_was_rejected() {
+    let world = rejected_by_a_person().await;
+    let rejected: Vec<String> =
+        world.simulator.ledger().lanes.values().next().expect("a lane").snapshots["web-1"].destination_ids.clone();
+    assert_eq!(rejected.len(), 2);
+    let daemon = world.start();
+    snapferry(world.queue.path(), &["resolve", "1", "--send-again"]).done();
+    eventually("it is exported", async || world.state("web-1").await == JobState::Succeeded).await;
+    daemon.stop().await;
+    let job = world.job("web-1").await;
+    assert_eq!((job.adopted, job.attempts, world.sent("web-1").len()), (false, 2, 2));
+    assert_eq!(world.exports("web-1"), 3);
+    assert!(!rejected.contains(&job.destination_id.expect("an id")));
+}
+
+#[tokio::test]
+async fn what_a_person_has_sent_again_adopts_no_export_that_another_hand_begins_later() {
+    let world = rejected_by_a_person().await;
+    let path = world.queue.path().to_owned();
+    snapferry(&path, &["pause", "--region", super::world::REGION, "--yes"]).done();
+    let daemon = world.start();
+    snapferry(&path, &["resolve", "1", "--send-again"]).done();
+    by_somebody_else(&world);
+    let seen = async || {
+        let evidence = world.queue.evidence(JobId(1)).await.expect("a read").expect("a job");
+        let records = evidence.entries.iter().filter(|entry| entry.sighting.destination.is_some());
+        records.count() == 3
+    };
+    eventually("the third is seen", seen).await;
+    let acted_upon = async || {
+        world.queue.news(LaneId(1), 10).await.expect("a read").is_empty() && world.job("web-1").await.hold.is_none()
+    };
+    eventually("it is acted upon", acted_upon).await;
+    assert_eq!(world.state("web-1").await, JobState::Queued);
+    snapferry(&path, &["resume", "--region", super::world::REGION, "--yes"]).done();
+    eventually("it is exported", async || world.state("web-1").await == JobState::Succeeded).await;
+    daemon.stop().await;
+    let job = world.job("web-1").await;
+    assert_eq!((job.adopted, world.sent("web-1").len(), world.exports("web-1")), (false, 2, 4));
+}
+
+#[tokio::test]
+async fn a_lost_answer_after_send_again_is_settled_without_what_was_rejected() {
+    let world = rejected_by_a_person().await;
+    // Taken, and the answer lost: the one new entry is its own, the two rejected ones are no candidates.
+    let lost = snapferry::simulator::Fault {
+        answer: snapferry::simulator::FaultyAnswer::Closed,
+        ..snapferry::simulator::Fault::default()
+    };
+    let rule = snapferry::simulator::FaultRule::script("web-1", [lost]);
+    world
+        .simulator
+        .set_faults(snapferry::simulator::Faults { rules: vec![rule], ..snapferry::simulator::Faults::default() });
+    snapferry(world.queue.path(), &["resolve", "1", "--send-again"]).done();
+    world.drain().await;
+    let job = world.job("web-1").await;
+    assert_eq!((job.state, job.attempts, job.adopted), (JobState::Succeeded, 2, false), "{:?}", job.error_message);
+    assert_eq!((world.sent("web-1").len(), world.exports("web-1")), (2, 3));
+}
+
+#[tokio::test]
+async fn why_names_what_binds_and_the_way_out() {
+    let stored = in_review().await;
+    for (job, parts) in [
+        ("1", vec!["it became ami-0123456789abcdef0"]),
+        ("2", vec!["it may be gone since"]),
+        ("3", vec!["SnapshotNotFound", "snapferry retry 3"]),
+        ("4", vec!["no daemon is running", "snapferry daemon", "ServiceException"]),
+        ("5", vec!["operation op-5", "cannot be cancelled"]),
+        ("6", vec!["a person has to decide", "snapferry resolve 6"]),
+        ("8", vec!["batch second wave is paused by bob", "snapferry resume --batch 'second wave'"]),
+        ("9", vec!["cancelled by alice", "snapferry retry 9"]),
+    ] {
+        let said = stored.says(&["why", job]).done();
+        for part in parts {
+            assert!(said.to_lowercase().contains(&part.to_lowercase()), "{part:?} is not in: {said}");
+        }
+        let json = stored.says(&["why", job, "--json"]).done();
+        let value: serde_json::Value = serde_json::from_str(&json).expect("an object");
+        super::documented(&value);
+        assert_eq!(value["id"].to_string(), job);
+        assert!(value["causes"][0]["text"].is_string(), "{json}");
+    }
+    assert!(stored.says(&["why", "77"]).fails(2).contains("there is no job 77"));
+}
+
+#[tokio::test]
+async fn why_knows_every_reason() {
+    const ATTEMPT: &str = "INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome, error_code, \
+                           error_message, looks, first_look_at, last_look_at) \
+                           VALUES (2, 1, 1, 1795456817000, 0, 'ambiguous', 'Cut', 'lost', 2, 1795456900000, 1795457000000);";
+    let blocked = |code: &str| {
+        format!("UPDATE lanes SET blocked_at = 1795456801000, blocked_code = '{code}', blocked_message = 'said'")
+    };
+    let cases: Vec<(String, &str, &str)> = vec![
+        ("UPDATE lanes SET proven = 1, learned_rate = 0.5".into(), "learned_rate", "learned rate of 0.5/s"),
+        ("UPDATE lanes SET proven = 1".into(), "ahead", "1 job of its lane is sent before it"),
+        ("UPDATE lanes SET proven = 0".into(), "first_export", "the very first export"),
+        (
+            "UPDATE lanes SET proven = 1; UPDATE tallies SET state = 'exporting', weight = 20".into(),
+            "cap",
+            "20 of 20 ebs copies",
+        ),
+        (blocked("credentials"), "blocked", "renew the account's credentials"),
+        (blocked("unreachable"), "blocked", "see to the connection"),
+        (blocked("identity"), "blocked", "its own account's credentials"),
+        (blocked("outage"), "blocked", "lightsail has to recover"),
+        (blocked("denied"), "blocked", "lightsail:exportsnapshot"),
+        (blocked("setup"), "blocked", "aws has to finish"),
+        ("UPDATE jobs SET paused_at = 1795456801000".into(), "paused", "snapferry resume 2"),
+        ("UPDATE batches SET paused_at = 1795456801000, paused_by = 'bob'".into(), "paused_batch", "paused by bob"),
+        ("UPDATE lanes SET paused_at = 1795456801000, paused_by = 'bob'".into(), "paused_lane", "paused by bob"),
+        ("UPDATE jobs SET due_at = 4102444800000".into(), "not_before", "not before 2100-01-01"),
+        (
+            format!("{ATTEMPT} UPDATE jobs SET attempt = 1, used = 1, due_at = 4102444800000"),
+            "backoff",
+            "attempt 1 went wrong (cut: lost)",
+        ),
+        ("DELETE FROM clearances".into(), "unlisted", "has to be read once since the daemon's start"),
+        (
+            "UPDATE snapshots SET state = 'pending'; UPDATE jobs SET hold = 'listing'".into(),
+            "pending",
+            "still pending when",
+        ),
+        ("UPDATE jobs SET hold = 'listing'".into(), "listing", "has to be read before it is sent"),
+        ("UPDATE jobs SET hold = 'denied'".into(), "denied", "lightsail denied it"),
+        ("UPDATE batches SET state = 'loading'".into(), "loading", "still being loaded"),
+        (format!("{ATTEMPT} UPDATE jobs SET state = 'submitting', attempt = 1"), "calling", "waited for up to 30 s"),
+        (
+            format!("{ATTEMPT} UPDATE jobs SET state = 'unknown', attempt = 1, next_poll_at = 4102444800000"),
+            "looks",
+            "2 of 3 complete looks",
+        ),
+        (
+            format!("{ATTEMPT} UPDATE jobs SET state = 'unknown', attempt = 1, next_poll_at = 4102444800000"),
+            "looked_at",
+            "looked at next in",
+        ),
+        (
+            "UPDATE jobs SET state = 'exporting', operation_id = 'op-1', next_poll_at = 4102444800000".into(),
+            "looked_at",
+            "looked at next in",
+        ),
+        (
+            "UPDATE jobs SET state = 'needs_review', error_code = 'Odd', error_message = 'two'".into(),
+            "review",
+            "snapferry resolve 2",
+        ),
+        ("UPDATE jobs SET state = 'failed', finished_at = 1, error_code = 'Odd'".into(), "failed", "snapferry retry 2"),
+        ("UPDATE jobs SET state = 'cancelled', finished_at = 1".into(), "cancelled", "snapferry retry 2"),
+        (
+            "UPDATE jobs SET state = 'succeeded', finished_at = 1, destination_id = 'ami-1'".into(),
+            "succeeded",
+            "it became ami-1",
+        ),
+    ];
+    for (sql, kind, part) in cases {
+        let stored = three().await;
+        let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "a test").expect("the lock");
+        let sql = sql.replace("UPDATE jobs SET", "UPDATE jobs SET step = step,");
+        stored.sql(&format!("{sql} {}", if sql.contains("UPDATE jobs SET step") { "WHERE id = 2" } else { "" })).await;
+        let text = stored.says(&["why", "2"]).done();
+        assert!(text.to_lowercase().contains(part), "{part:?} is not in: {text}");
+        assert!(text.starts_with("Job 2 (snap-2): "), "{text}");
+        let json = stored.says(&["why", "2", "--json"]).done();
+        let value: serde_json::Value = serde_json::from_str(&json).expect("an object");
+        let kinds: Vec<&str> =
+            value["causes"].as_array().expect("causes").iter().filter_map(|cause| cause["kind"].as_str()).collect();
+        assert!(kinds.contains(&kind), "{kind} is not in {kinds:?} after {sql}");
+    }
+}
+
+#[tokio::test]
+async fn why_counts_the_jobs_ahead() {
+    let stored = three().await;
+    stored.sql("UPDATE jobs SET priority = 5 WHERE id = 3; UPDATE lanes SET learned_rate = 0.5, proven = 1").await;
+    let ahead = async |job: i64| stored.queue.waiting(JobId(job)).await.expect("a read").expect("a job").ahead.jobs;
+    assert_eq!([ahead(1).await, ahead(2).await, ahead(3).await], [1, 2, 0]);
+    stored.says(&["pause", "1", "--yes"]).done();
+    assert_eq!(ahead(2).await, 1);
+}
+
+#[tokio::test]
+async fn a_backup_is_a_whole_database_of_its_own() {
+    let stored = Stored::many(2500).await;
+    let copy = stored.path("copy.db");
+    let to = copy.to_str().expect("UTF-8");
+    // Somebody writes meanwhile, and is not held up.
+    let queue = stored.queue.clone();
+    let (go, mut stop) = tokio::sync::oneshot::channel::<()>();
+    let writing = tokio::spawn(async move {
+        let mut writes = 0_u32;
+        while stop.try_recv().is_err() {
+            queue.learn_rate(LaneId(1), f64::from(writes % 7) + 1.0).await.expect("a write");
+            writes += 1;
+        }
+        writes
+    });
+    let path = stored.queue.path().to_owned();
+    let line = [to.to_owned()];
+    let said = tokio::task::spawn_blocking(move || snapferry(&path, &["backup", &line[0]])).await.expect("no panic");
+    go.send(()).expect("a writer");
+    assert!(writing.await.expect("no panic") > 0);
+    assert!(said.done().contains("2,500 jobs"));
+
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let mode = |path: &Path| std::fs::metadata(path).expect("a file").mode() & 0o777;
+        assert_eq!(mode(&copy), mode(stored.queue.path()));
+        // Who may not read the database may not read its copy.
+        let secret = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(stored.queue.path(), secret).expect("permissions");
+        let private = stored.path("private.db");
+        stored.says(&["backup", private.to_str().expect("UTF-8")]).done();
+        assert_eq!(mode(&private), 0o600);
+    }
+    let opened = Queue::open(&copy).await.expect("a database");
+    let counts = |batches: Vec<snapferry::queue::BatchView>| batches[0].jobs.clone();
+    assert_eq!(counts(opened.batches().await.expect("a read")), counts(stored.queue.batches().await.expect("a read")));
+    assert_eq!(opened.count_jobs(&Selector::default()).await.expect("a read"), 2500);
+    // It is written to as the first one is: with a log that readers do not mind.
+    opened.learn_rate(LaneId(1), 2.0).await.expect("a write");
+    assert!(stored.path("copy.db-wal").exists());
+
+    assert!(stored.says(&["backup", "--force", to]).fails(2).contains("in use as a database"));
+    opened.close().await;
+    assert!(stored.says(&["backup", to]).fails(2).contains("--force"));
+    let before = std::fs::read(&copy).expect("bytes");
+    assert_eq!(stored.says(&["backup", to]).code, 2);
+    assert_eq!(std::fs::read(&copy).expect("bytes"), before);
+    stored.says(&["backup", "--force", to]).done();
+    let itself = stored.queue.path().to_str().expect("UTF-8").to_owned();
+    assert!(stored.says(&["backup", "--force", &itself]).fails(2).contains("the database itself"));
+    assert!(stored.says(&["backup", &format!("{to}/no/such/x.db")]).fails(2).contains("does not exist"));
+    let left: Vec<_> = std::fs::read_dir(stored.folder.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+        .filter(|name| name.contains("part"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+}
