@@ -197,7 +197,8 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Report(args) => {
             let context = context()?;
             let queue = context.queue().await?;
-            let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
+            let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
+            let ended = args.run(&queue, context.clock.as_ref(), context.screen(&mut out, &mut notes)).await;
             queue.close().await;
             ended
         }

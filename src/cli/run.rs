@@ -205,7 +205,7 @@ async fn drain(
 async fn print_report(args: &RunArgs, context: &Context, queue: &Queue, name: &BatchName) -> anyhow::Result<()> {
     let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
     let report = ReportArgs::of_batch(name, args.format, args.output.clone());
-    report.run(queue, context.screen(&mut out, &mut notes)).await?;
+    report.run(queue, context.clock.as_ref(), context.screen(&mut out, &mut notes)).await?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The daemon's life: begin a run, take up what an earlier one left, keep the lanes going, stop in order.
 
+use super::bundles::Bundles;
 use super::lane::{Connect, Shared, Wakes, start};
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{BatchId, LaneId};
@@ -109,6 +110,9 @@ impl Daemon {
             stop: halted,
         };
         let mut tasks = JoinSet::new();
+        if let Some(bundles) = self.bundles() {
+            tasks.spawn(bundles.keep(shared.stop.clone()));
+        }
         let mut lanes = BTreeMap::<LaneId, Wakes>::new();
         let mut version = None;
         let outcome = loop {
@@ -131,7 +135,10 @@ impl Daemon {
             }
         };
         let _ = halt.send(true);
-        let late = self.wind_up(&mut tasks).await;
+        let mut late = self.wind_up(&mut tasks).await;
+        if let (Ok(Ended::Drained), None, Some(bundles)) = (&outcome, &late, self.bundles()) {
+            late = bundles.write_last(&stop).await.err().map(DaemonError::from);
+        }
         reached(Point::Between(Between::Halted));
         // Of a store that has failed the caller is told.
         if let Err(error) = self.queue.end_run(run, self.clock.now()).await
@@ -175,6 +182,11 @@ impl Daemon {
             Err(gone) if matches!(error, DaemonError::Store(_)) => gone.into(),
             Ok(()) | Err(_) => error,
         }
+    }
+
+    fn bundles(&self) -> Option<Bundles> {
+        let folder = self.settings.bundle.clone()?;
+        Some(Bundles { queue: self.queue.clone(), clock: self.clock.clone(), folder })
     }
 
     async fn take_up_lanes(

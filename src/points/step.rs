@@ -88,6 +88,9 @@ named! {
         /// The longest delay of a lane's lists is kept.
         DelayLearned = "delay-learned",
 
+        /// A batch's completion report is written.
+        Bundled = "bundled",
+
         /// A job's attempt is meant.
         Intended = "intended",
         /// Lightsail took it.

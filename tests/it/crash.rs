@@ -9,7 +9,13 @@ use std::time::Duration;
 
 /// Starts the program on a world's database, as a user would; the settings come through the environment.
 pub(crate) fn start(world: &World, arguments: &[&str]) -> Child {
+    start_with(world, arguments, &[])
+}
+
+/// The same, with settings besides.
+pub(crate) fn start_with(world: &World, arguments: &[&str], settings: &[(&str, String)]) -> Child {
     command(world, arguments)
+        .envs(settings.iter().map(|(name, value)| (*name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

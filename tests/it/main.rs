@@ -5,6 +5,8 @@
 
 mod acting;
 mod adoption;
+mod bundle;
+mod bundles_by_themselves;
 mod crash;
 mod crash_points;
 mod disk;
@@ -12,6 +14,7 @@ mod enqueue;
 mod files;
 mod fuzz;
 mod jobs;
+mod json_schema;
 mod life;
 mod limit;
 mod network;

@@ -21,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "clock",
         ],
     ),
-    ("daemon", &["worker", "tracking", "lightsail", "queue", "settings", "domain", "clock", "points"]),
+    ("daemon", &["worker", "tracking", "report", "lightsail", "queue", "settings", "domain", "clock", "points"]),
     ("worker", &["lightsail", "queue", "domain", "clock", "points"]),
     ("tracking", &["lightsail", "queue", "domain", "clock", "points"]),
     ("report", &["survey", "lightsail", "queue", "domain"]),

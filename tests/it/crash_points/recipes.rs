@@ -171,6 +171,7 @@ impl By {
             | Step::Intended
             | Step::Accepted
             | Step::DelayLearned
+            | Step::Bundled
             | Step::Finished => Self::Daemon("plain"),
             Step::HeldForListing => Self::Daemon("pending"),
             Step::EntryOwned | Step::DuplicateNoted => Self::Daemon("twice"),

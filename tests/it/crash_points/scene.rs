@@ -438,6 +438,7 @@ impl Scene {
         command.env("AWS_ENDPOINT_URL_LIGHTSAIL", self.simulator.endpoint());
         command.env("AWS_ACCESS_KEY_ID", self.access_key).env("AWS_SECRET_ACCESS_KEY", "secret");
         command.env("HOME", self.folder.path());
+        command.env("SNAPFERRY_REPORT__BUNDLE", self.folder.path().join("reports"));
         command.env("SNAPFERRY_DATABASE", format!("sqlite://{}", self.database().display()));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn().expect("the program")
     }
