@@ -28,4 +28,6 @@ pub mod domain;
 
 pub mod clock;
 
+pub mod points;
+
 pub mod simulator;

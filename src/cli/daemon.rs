@@ -20,7 +20,7 @@ pub(super) struct DaemonArgs {
     #[arg(long)]
     drain: bool,
     /// With --drain: end after this time all the same, such as 90m or 8h
-    #[arg(long, value_name = "D", requires = "drain", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "D", requires = "drain", value_parser = super::words::span)]
     max_wait: Option<Duration>,
     /// End at once when standard input ends: for a program that must not leave it behind, however it ends itself.
     #[arg(long, hide = true)]

@@ -28,6 +28,7 @@ mod show;
 mod simulate;
 mod status;
 mod why;
+mod words;
 
 pub use acting::{Actor, CancelArgs, PauseArgs, ResumeArgs, RetryArgs};
 pub use backup::BackupArgs;
@@ -134,13 +135,14 @@ pub fn main() -> Exit {
             return exit;
         }
     };
+    let format = cli.global.log_format;
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&anyhow::Error::new(error).context("cannot start")),
+        Err(error) => return complain(&anyhow::Error::new(error).context("cannot start"), LogFormat::Text),
     };
     match runtime.block_on(run(cli)) {
         Ok(exit) => exit,
-        Err(error) => complain(&error),
+        Err(error) => complain(&error, format),
     }
 }
 
@@ -195,7 +197,8 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Report(args) => {
             let context = context()?;
             let queue = context.queue().await?;
-            let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
+            let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
+            let ended = args.run(&queue, context.clock.as_ref(), context.screen(&mut out, &mut notes)).await;
             queue.close().await;
             ended
         }
@@ -251,7 +254,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
 
 /// Prints an error and its causes, once, in one line.
 #[expect(clippy::print_stderr, reason = "the one place where a command's error is printed")]
-fn complain(error: &anyhow::Error) -> Exit {
+fn complain(error: &anyhow::Error, format: LogFormat) -> Exit {
     if is_closed_pipe(error) {
         return Exit::Done;
     }
@@ -263,7 +266,10 @@ fn complain(error: &anyhow::Error) -> Exit {
             said = if said.is_empty() { text } else { format!("{said}: {text}") };
         }
     }
-    eprintln!("error: {said}");
+    match format {
+        LogFormat::Text => eprintln!("error: {said}"),
+        LogFormat::Json => tracing::error!("{said}"),
+    }
     Exit::of_error(error)
 }
 

@@ -61,6 +61,8 @@ impl Rehearsal {
         let fleet = fleet(input, options, &accounts).with_context(|| file.display().to_string())?;
         let mut settings = context.settings.clone();
         settings.database = DatabaseUrl::at(folder.path().join("rehearsal.db"));
+        // Its ids are made up: they stand in no report that is handed on.
+        settings.bundle = None;
         settings.every_lane = hurried(&settings.every_lane);
         let config = SimulatorConfig {
             fleet: Fleet::Listed(fleet),

@@ -1,11 +1,12 @@
 //! `snapferry report`: which snapshot became what.
 
-use super::exit::Exit;
+use super::exit::{Exit, UsageError};
 use super::screen::Screen;
-use super::selector::SelectorArgs;
+use super::selector::{SelectorArgs, find_batch};
+use crate::clock::Clock;
 use crate::domain::BatchName;
-use crate::queue::Queue;
-use crate::report::{Format, Look, Output, ReportRequest, write_report};
+use crate::queue::{BatchStage, BatchView, Queue};
+use crate::report::{BundleRequest, Format, Look, Output, PartFacts, ReportRequest, prepare_bundle, write_report};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,8 @@ const EXAMPLES: &str = "\
 Examples:
   snapferry report --batch fleet                          the rows of a batch, for people
   snapferry report --batch fleet --format csv -o out.csv  all columns, the carried ones too
-  snapferry report --state failed --format csv -o again.csv && snapferry enqueue again.csv";
+  snapferry report --state failed --format csv -o again.csv && snapferry enqueue again.csv
+  snapferry report --bundle fleet-report --batch fleet    a folder to hand on: CSV files, a manifest and a page";
 
 /// Report which snapshot became which AMI or EBS snapshot
 ///
@@ -29,6 +31,10 @@ pub struct ReportArgs {
     /// Write it to this file, which is there whole or not at all
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Write the whole batch into this folder: succeeded.csv, failed.csv, manifest.json with their hashes, and index.html,
+    /// a page for people. An older report of the same batch is replaced, anything else in its place is left alone
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["format", "output", "jobs", "account", "region", "states", "errors", "names"])]
+    bundle: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -53,14 +59,25 @@ impl From<FormatArg> for Format {
 impl ReportArgs {
     /// The report of one batch, as `run` ends with.
     pub(super) fn of_batch(name: &BatchName, format: FormatArg, output: Option<PathBuf>) -> Self {
-        Self { selection: SelectorArgs::of_batch(name), format, output }
+        Self { selection: SelectorArgs::of_batch(name), format, output, bundle: None }
     }
 
     /// Writes the report.
     ///
     /// # Errors
     /// A batch or a job that is not there, a database that cannot be read, a file that cannot be written.
-    pub async fn run(&self, queue: &Queue, screen: Screen<'_>) -> anyhow::Result<Exit> {
+    pub async fn run(&self, queue: &Queue, clock: &dyn Clock, screen: Screen<'_>) -> anyhow::Result<Exit> {
+        if let Some(folder) = &self.bundle {
+            let batch = self.only_batch(queue).await?;
+            return tokio::select! {
+                written = bundle(queue, clock, &batch, folder, screen.out) => written,
+                // What is left half-written has no name yet, and goes.
+                interrupted = tokio::signal::ctrl_c() => {
+                    interrupted?;
+                    Ok(Exit::Interrupted)
+                }
+            };
+        }
         let selected = self.selection.resolve(queue).await?;
         let mut request = ReportRequest {
             batch: selected.batch,
@@ -83,6 +100,50 @@ impl ReportArgs {
             }
         }
     }
+}
+
+impl ReportArgs {
+    /// The batch that is named, or the only one that there is.
+    async fn only_batch(&self, queue: &Queue) -> anyhow::Result<BatchView> {
+        let names = queue.batch_names().await?;
+        let name = match (&self.selection.batch, names.as_slice()) {
+            (Some(name), _) => name.clone(),
+            (None, [only]) => only.to_string(),
+            (None, []) => {
+                return Err(UsageError("there are no batches yet, snapferry enqueue FILE makes one".to_owned()).into());
+            }
+            (None, [newest, ..]) => {
+                let message = format!(
+                    "--bundle is of one batch: name it with --batch; the newest of {} is {:?}",
+                    names.len(),
+                    newest.as_str()
+                );
+                return Err(UsageError(message).into());
+            }
+        };
+        let batch = find_batch(queue, &name).await?;
+        match batch.stage {
+            BatchStage::Sealed => Ok(batch),
+            BatchStage::Loading => {
+                Err(UsageError(format!("the batch {name:?} is still being loaded; try again when it is whole")).into())
+            }
+        }
+    }
+}
+
+async fn bundle(
+    queue: &Queue,
+    clock: &dyn Clock,
+    batch: &BatchView,
+    folder: &Path,
+    out: &mut (dyn Write + Send),
+) -> anyhow::Result<Exit> {
+    let request = BundleRequest { batch, folder, now: clock.now(), version: env!("CARGO_PKG_VERSION") };
+    let manifest = prepare_bundle(queue, &request).await?.publish()?;
+    let rows = |part: &PartFacts| format!("{} {}", part.rows, part.file.file.trim_end_matches(".csv"));
+    let rows: Vec<String> = manifest.parts.iter().map(rows).collect();
+    writeln!(out, "report of batch {} in {}: {}", batch.name, folder.display(), rows.join(", "))?;
+    Ok(Exit::Done)
 }
 
 async fn print(queue: &Queue, request: &ReportRequest, out: &mut (dyn Write + Send)) -> anyhow::Result<Exit> {

@@ -36,7 +36,7 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     enqueue: EnqueueArgs,
     /// Only the first N rows
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = super::words::rows)]
     limit: Option<u64>,
     /// Rehearse against the built-in simulator, in a database of its own; no AWS account is touched
     #[arg(long)]
@@ -55,7 +55,16 @@ pub(super) struct RunArgs {
 /// When the input is bad, or it cannot be done.
 pub(super) async fn only_enqueue(args: &EnqueueArgs, context: &Context) -> anyhow::Result<Exit> {
     let region = context.usual_region(args.account.as_ref()).await?;
-    let queue = context.queue().await?;
+    // A dry run writes nothing, so it makes no database either: without one, all is new.
+    let nowhere = if args.dry_run && !context.settings.database.path().exists() {
+        Some(tempfile::tempdir().context("cannot make a folder for the dry run")?)
+    } else {
+        None
+    };
+    let queue = match &nowhere {
+        Some(folder) => Queue::open(&folder.path().join("dry-run.db")).await?,
+        None => context.queue().await?,
+    };
     let enqueued = enqueue(args, &context.settings, &queue, &context.clock, region).await?;
     queue.close().await;
     let mut out = std::io::stdout();
@@ -81,7 +90,14 @@ pub(super) async fn run(args: &RunArgs, context: &Context) -> anyhow::Result<Exi
         return rehearse(args, rows, context, region).await;
     }
     let queue = context.queue().await?;
-    work(args, &rows, context, queue, context.connect(), region).await
+    work(args, &rows, context, queue, context.connect(), region, Interrupted::CanGoOn).await
+}
+
+/// What becomes of the work when a person interrupts it.
+#[derive(Clone, Copy)]
+enum Interrupted {
+    CanGoOn,
+    EndsTheRehearsal,
 }
 
 async fn rehearse(
@@ -105,7 +121,7 @@ async fn rehearse(
         own_folder: None,
     };
     let queue = hurried.queue().await?;
-    let exit = work(args, &rows, &hurried, queue, rehearsal.connect(), region).await;
+    let exit = work(args, &rows, &hurried, queue, rehearsal.connect(), region, Interrupted::EndsTheRehearsal).await;
     let (exports, duplicates) = rehearsal.end().await;
     say(&format!(
         "REHEARSAL: the simulator's own ledger counts {exports} exports, {duplicates} of them a second one of a \
@@ -121,6 +137,7 @@ async fn work(
     queue: Queue,
     connect: Connect,
     region: Option<Region>,
+    interrupted: Interrupted,
 ) -> anyhow::Result<Exit> {
     let enqueued = enqueue(rows, &context.settings, &queue, &context.clock, region).await?;
     // The report is the result; what was enqueued is said beside it.
@@ -141,11 +158,14 @@ async fn work(
         shown?;
     }
     if ended? == Ended::Stopped {
-        say(&format!(
-            "interrupted, nothing is lost: `snapferry daemon` goes on with it, `snapferry report --batch {}` tells how \
-             far it is",
-            batch.name
-        ));
+        say(&match interrupted {
+            Interrupted::CanGoOn => format!(
+                "interrupted, nothing is lost: `snapferry daemon` goes on with it, `snapferry report --batch {}` tells \
+                 how far it is",
+                batch.name
+            ),
+            Interrupted::EndsTheRehearsal => "the rehearsal was interrupted, and its database is gone".to_owned(),
+        });
         return Ok(Exit::Interrupted);
     }
     print_report(args, context, &queue, &batch.name).await?;
@@ -185,7 +205,7 @@ async fn drain(
 async fn print_report(args: &RunArgs, context: &Context, queue: &Queue, name: &BatchName) -> anyhow::Result<()> {
     let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
     let report = ReportArgs::of_batch(name, args.format, args.output.clone());
-    report.run(queue, context.screen(&mut out, &mut notes)).await?;
+    report.run(queue, context.clock.as_ref(), context.screen(&mut out, &mut notes)).await?;
     Ok(())
 }
 

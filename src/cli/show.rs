@@ -18,7 +18,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct ShowArgs {
     /// The job's number, as `snapferry jobs` lists it
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", value_parser = super::words::job)]
     job: JobId,
     /// As JSON; its names are stable
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! `snapferry simulate`: the simulator as a server of its own, for any AWS client.
 
+use super::exit::UsageError;
 use crate::clock::SystemClock;
 use crate::domain::{AccountNumber, Region};
 use crate::simulator::{
@@ -61,13 +62,13 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "DURATION[..DURATION]", default_value = "5s..15s")]
     operation_time: Spread,
     /// How long a pending snapshot stays so, from the first call to its lane on
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "1m")]
+    #[arg(long, value_name = "DURATION", value_parser = super::words::span, default_value = "1m")]
     pending_time: Duration,
     /// The most entries on a page
     #[arg(long, value_name = "N", default_value = "100")]
     page_size: NonZeroUsize,
     /// How long an export is missing from the lists
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "0s")]
+    #[arg(long, value_name = "DURATION", value_parser = super::words::span, default_value = "0s")]
     late_lists: Duration,
     /// What ExportSnapshot answers with: one operation, a pair, or none
     #[arg(long, value_name = "one|pair|none", value_parser = export_answer, default_value = "one")]
@@ -98,7 +99,8 @@ pub struct SimulateArgs {
 /// # Errors
 /// A fleet that cannot be read, a rate that is none, an address that is taken, a file that cannot be written.
 pub async fn simulate(args: SimulateArgs) -> anyhow::Result<()> {
-    let config = args.config()?;
+    // Whatever is wrong here was given so.
+    let config = args.config().map_err(|error| UsageError(format!("{error:#}")))?;
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("the simulator cannot listen on {}", args.listen))?;

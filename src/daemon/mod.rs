@@ -1,6 +1,7 @@
 //! Composition by hand: one worker and one tracker for each lane, the pulse that hears of other processes' writes, and
 //! the order of stopping. It holds no rules.
 
+mod bundles;
 mod lane;
 mod pulse;
 

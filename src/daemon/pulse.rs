@@ -1,8 +1,10 @@
 //! The daemon's life: begin a run, take up what an earlier one left, keep the lanes going, stop in order.
 
+use super::bundles::Bundles;
 use super::lane::{Connect, Shared, Wakes, start};
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{BatchId, LaneId};
+use crate::points::{Between, Point, reached};
 use crate::queue::{DatabaseLock, Held, LockError, Queue, QueueError};
 use crate::settings::Settings;
 use std::collections::BTreeMap;
@@ -46,10 +48,19 @@ pub enum DaemonError {
     Lock(#[from] LockError),
     /// The store failed. What is on disk stands; the next start goes on from there.
     #[error("stopped, because the database failed; start again once that is mended, nothing is lost")]
-    Store(#[from] QueueError),
+    Store(#[source] QueueError),
+    /// The database's file is no longer the one that it began with.
+    #[error("stopped, and nothing more is sent")]
+    Replaced(#[source] QueueError),
     /// A part of it failed, which is an error of Snapferry's.
     #[error("stopped, because a part of Snapferry failed; start again, nothing is lost")]
     Part(#[source] tokio::task::JoinError),
+}
+
+impl From<QueueError> for DaemonError {
+    fn from(error: QueueError) -> Self {
+        if matches!(error, QueueError::Replaced { .. }) { Self::Replaced(error) } else { Self::Store(error) }
+    }
 }
 
 /// A daemon that is ready to run: it holds the database's lock.
@@ -83,6 +94,7 @@ impl Daemon {
     /// [`DaemonError`] when it cannot go on; nothing is lost.
     pub async fn run(self, until: Until, max_wait: Option<Duration>, mut stop: Stop) -> Result<Ended, DaemonError> {
         let began = self.clock.elapsed();
+        reached(Point::Between(Between::DaemonLocked));
         let run = self.queue.begin_run(self.clock.now(), env!("CARGO_PKG_VERSION")).await?;
         let recovered = self.queue.recover(self.clock.now()).await?;
         if recovered > 0 {
@@ -98,16 +110,16 @@ impl Daemon {
             stop: halted,
         };
         let mut tasks = JoinSet::new();
+        if let Some(bundles) = self.bundles() {
+            tasks.spawn(bundles.keep(shared.stop.clone()));
+        }
         let mut lanes = BTreeMap::<LaneId, Wakes>::new();
         let mut version = None;
         let outcome = loop {
-            let seen = self.queue.data_version().await?;
-            if version.replace(seen) != Some(seen) {
-                self.take_up_lanes(&shared, &mut lanes, &mut tasks).await?;
-                lanes.values().for_each(Wakes::all);
-            }
-            if self.is_reached(until).await? {
-                break Ok(Ended::Drained);
+            match self.beat(until, &shared, &mut version, &mut lanes, &mut tasks).await {
+                Ok(false) => {}
+                Ok(true) => break Ok(Ended::Drained),
+                Err(error) => break Err(error.into()),
             }
             if max_wait.is_some_and(|most| self.clock.elapsed().saturating_sub(began) >= most) {
                 break Ok(Ended::OutOfTime);
@@ -117,21 +129,64 @@ impl Daemon {
                 () = stopped(&mut stop) => break Ok(Ended::Stopped),
                 Some(ended) = tasks.join_next(), if !tasks.is_empty() => match ended {
                     Ok(Ok(())) => {}
-                    Ok(Err(error)) => break Err(DaemonError::Store(error)),
+                    Ok(Err(error)) => break Err(error.into()),
                     Err(error) => break Err(DaemonError::Part(error)),
                 },
             }
         };
         let _ = halt.send(true);
-        let late = self.wind_up(&mut tasks).await;
-        if let Err(error) = self.queue.end_run(run, self.clock.now()).await {
+        let mut late = self.wind_up(&mut tasks).await;
+        if let (Ok(Ended::Drained), None, Some(bundles)) = (&outcome, &late, self.bundles()) {
+            late = bundles.write_last(&stop).await.err().map(DaemonError::from);
+        }
+        reached(Point::Between(Between::Halted));
+        // Of a store that has failed the caller is told.
+        if let Err(error) = self.queue.end_run(run, self.clock.now()).await
+            && outcome.is_ok()
+        {
             tracing::warn!(%error, "the end of the run could not be written down");
         }
-        tracing::info!(run = run.0, ?outcome, "the daemon has stopped");
+        let why = match &outcome {
+            Ok(Ended::Drained) => "all that was to be done is done",
+            Ok(Ended::OutOfTime) => "the time that it was given is over",
+            Ok(Ended::Stopped) => "it was told to",
+            Err(_) => "it could not go on",
+        };
+        tracing::info!(run = run.0, why, "the daemon has stopped");
         match (outcome, late) {
             (Ok(ended), None) => Ok(ended),
-            (Err(error), _) | (Ok(_), Some(error)) => Err(error),
+            (Err(error), _) | (Ok(_), Some(error)) => Err(self.cause(error)),
         }
+    }
+
+    /// Looks at the store; whether what the daemon runs for is reached.
+    async fn beat(
+        &self,
+        until: Until,
+        shared: &Shared,
+        version: &mut Option<i64>,
+        lanes: &mut BTreeMap<LaneId, Wakes>,
+        tasks: &mut JoinSet<Result<(), QueueError>>,
+    ) -> Result<bool, QueueError> {
+        let seen = self.queue.data_version().await?;
+        if version.replace(seen) != Some(seen) {
+            self.take_up_lanes(shared, lanes, tasks).await?;
+            lanes.values().for_each(Wakes::all);
+        }
+        self.is_reached(until).await
+    }
+
+    /// A file that is gone fails its readers in many ways; what it comes from is said instead.
+    fn cause(&self, error: DaemonError) -> DaemonError {
+        match self.queue.in_place() {
+            Err(gone) if matches!(error, DaemonError::Store(_)) => gone.into(),
+            Ok(()) | Err(_) => error,
+        }
+    }
+
+    fn bundles(&self) -> Option<Bundles> {
+        let folder = self.settings.bundle.clone()?;
+        Some(Bundles { queue: self.queue.clone(), clock: self.clock.clone(), folder })
     }
 
     async fn take_up_lanes(
@@ -170,7 +225,7 @@ impl Daemon {
                 ended = tasks.join_next() => match ended {
                     None => return first,
                     Some(Ok(Ok(()))) => {}
-                    Some(Ok(Err(error))) => first = first.or(Some(DaemonError::Store(error))),
+                    Some(Ok(Err(error))) => first = first.or(Some(error.into())),
                     Some(Err(error)) if error.is_cancelled() => {}
                     Some(Err(error)) => first = first.or(Some(DaemonError::Part(error))),
                 },

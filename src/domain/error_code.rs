@@ -27,6 +27,8 @@ impl ErrorCode {
     pub const NO_END_SEEN: &'static str = "NoEndSeen";
     /// A second export of the snapshot was found.
     pub const DUPLICATE_EXPORT: &'static str = "DuplicateExport";
+    /// An export was found after its job had ended as failed or cancelled.
+    pub const LATE_EXPORT: &'static str = "LateExport";
     /// Lightsail failed the operation without giving a code.
     pub const OPERATION_FAILED: &'static str = "OperationFailed";
     /// A person decided that the job has failed.

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,11 +47,17 @@ impl Timestamp {
     }
 }
 
+/// To the millisecond where there are any: one width, so that columns line up and text sorts as time does.
+const MILLISECONDS: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+const SECONDS: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let format = if self.0 % 1000 == 0 { SECONDS } else { MILLISECONDS };
         let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .ok()
-            .and_then(|moment| moment.format(&Rfc3339).ok());
+            .and_then(|moment| moment.format(format).ok());
         match text {
             Some(text) => f.pad(&text),
             None => write!(f, "{} ms", self.0),
@@ -64,7 +72,7 @@ mod tests {
     #[test]
     fn a_time_survives_its_text() {
         let moment = Timestamp::parse("2026-11-23T19:00:00.250+01:00").expect("a time");
-        assert_eq!(moment.to_string(), "2026-11-23T18:00:00.25Z");
+        assert_eq!(moment.to_string(), "2026-11-23T18:00:00.250Z");
         assert_eq!(Timestamp::parse(&moment.to_string()), Ok(moment));
     }
 

@@ -32,6 +32,9 @@ pub trait Lightsail: Send + Sync + 'static {
 
     /// A page of the lane's disk snapshots.
     async fn disk_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError>;
+
+    /// One snapshot by its name; `None` where Lightsail has none of that name and kind.
+    async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError>;
 }
 
 /// Where the next page begins; opaque.
@@ -268,5 +271,9 @@ impl<L: Lightsail + ?Sized> Lightsail for Arc<L> {
 
     async fn disk_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
         (**self).disk_snapshots(token).await
+    }
+
+    async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
+        (**self).snapshot(name, kind).await
     }
 }

@@ -84,7 +84,7 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> CallError {
         .collect();
     let said = ["message", "Message", "errorMessage"].into_iter().find_map(text).unwrap_or_default();
 
-    let (class, deciding) = decide(evidence.status, &candidates, said);
+    let (class, deciding) = decide(evidence.status, &candidates, (!body.is_null()).then_some(said));
     let code = deciding.map_or_else(|| format!("Http{}", evidence.status), ToOwned::to_owned);
     let others: Vec<&str> = candidates.iter().copied().filter(|other| *other != code).collect();
     let message = match (said.is_empty(), others.first()) {
@@ -99,8 +99,8 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> CallError {
     error
 }
 
-/// The class, and the code that decided it, if one did.
-fn decide<'a>(status: u16, candidates: &[&'a str], said: &str) -> (ErrorClass, Option<&'a str>) {
+/// The class, and the code that decided it, if one did; `said` is the message, nothing where the body cannot be read.
+fn decide<'a>(status: u16, candidates: &[&'a str], said: Option<&str>) -> (ErrorClass, Option<&'a str>) {
     let among = |known: &[&str]| candidates.iter().copied().find(|code| known.contains(code));
     let first = candidates.first().copied();
 
@@ -131,8 +131,11 @@ fn decide<'a>(status: u16, candidates: &[&'a str], said: &str) -> (ErrorClass, O
         }
     }
     if let Some(code) = among(&[INVALID_INPUT]) {
-        let said = said.to_lowercase();
-        let not_now = NOT_NOW.iter().any(|words| said.contains(words));
+        // Without its message nobody knows which of the two it is: asked again, it will say.
+        let not_now = said.is_none_or(|said| {
+            let said = said.to_lowercase();
+            NOT_NOW.iter().any(|words| said.contains(words))
+        });
         return (if not_now { ErrorClass::RetryLater } else { ErrorClass::Permanent }, Some(code));
     }
     match (among(&NOT_FOUND[..1]).or(first), status) {

@@ -1,7 +1,9 @@
 //! The limit of a lane's reads, as a wrapper around its Lightsail. An export's permission is taken by whoever sends it,
 //! before the intent is written: waiting comes before the promise to send, never after.
 
-use super::{Accepted, CallError, ExportRecord, Gate, Lightsail, Operation, Outcome, Page, PageToken, Snapshot};
+use super::{
+    Accepted, CallError, ExportRecord, Gate, Lightsail, Operation, Outcome, Page, PageToken, Snapshot, SnapshotKind,
+};
 use crate::domain::{OperationId, SnapshotName};
 use async_trait::async_trait;
 
@@ -63,5 +65,9 @@ impl<L: Lightsail> Lightsail for Limited<L> {
 
     async fn disk_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
         self.read(self.inner.disk_snapshots(token)).await
+    }
+
+    async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
+        self.read(self.inner.snapshot(name, kind)).await
     }
 }

@@ -6,6 +6,7 @@ use super::follow::snapshot_name;
 use crate::domain::{
     BatchId, ErrorCode, Failure, JobId, JobState, LaneId, RunId, SnapshotArn, SnapshotName, Standing, Timestamp,
 };
+use crate::points::Step;
 
 /// A queued job that may be sent now.
 #[derive(Debug, Clone)]
@@ -106,16 +107,18 @@ impl Queue {
         Ok(load)
     }
 
-    /// Lets go of the jobs whose wait is over; how many they were.
+    /// Lets go of the jobs whose wait is over; how many they were. Also of those that are to be tried again, but only
+    /// beyond `latest`, which no wait is: the clock was set back.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn release_due(&self, lane: LaneId, now: Timestamp) -> Result<u64, QueueError> {
-        if self.next_due(lane).await?.is_none_or(|due| due > now) {
+    pub async fn release_due(&self, lane: LaneId, now: Timestamp, latest: Timestamp) -> Result<u64, QueueError> {
+        let none = self.next_due(lane).await?.is_none_or(|due| due > now);
+        if none && !self.waits_too_long(lane, latest).await? {
             return Ok(0);
         }
         self.writer
-            .write(move |connection| {
+            .write(Step::DueReleased, move |connection| {
                 Box::pin(async move {
                     let released = sqlx::query!(
                         "UPDATE jobs SET due_at = NULL WHERE lane_id = ?1 AND state = 'queued' AND due_at <= ?2",
@@ -123,11 +126,33 @@ impl Queue {
                         now.0
                     )
                     .execute(&mut *connection)
+                    .await?
+                    .rows_affected();
+                    let put_off = sqlx::query!(
+                        "UPDATE jobs SET due_at = NULL
+                         WHERE lane_id = ?1 AND state = 'queued' AND due_at > ?2 AND attempt > 0",
+                        lane.0,
+                        latest.0
+                    )
+                    .execute(&mut *connection)
                     .await?;
-                    Ok(released.rows_affected())
+                    Ok(released.saturating_add(put_off.rows_affected()))
                 })
             })
             .await
+    }
+
+    async fn waits_too_long(&self, lane: LaneId, latest: Timestamp) -> Result<bool, QueueError> {
+        let too_long = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM jobs
+                              WHERE lane_id = ?1 AND state = 'queued' AND due_at > ?2 AND attempt > 0)
+               AS "too_long!: bool""#,
+            lane.0,
+            latest.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(too_long)
     }
 
     /// When the first of the waiting jobs is due.
@@ -182,11 +207,40 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn release_denied(&self, lane: LaneId) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::DeniedReleased, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE jobs SET hold = NULL WHERE lane_id = ?1 AND state = 'queued' AND hold = 'denied'",
                         lane.0
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Takes back that these attempts count, as far as their outcome is still open or they are to be made again: they
+    /// were made in an outage.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn forgive(&self, attempts: Vec<(JobId, u32)>) -> Result<(), QueueError> {
+        if attempts.is_empty() {
+            return Ok(());
+        }
+        let rows = attempts.into_iter().map(|(job, attempt)| (job.0, attempt)).collect::<Vec<_>>();
+        let rows = super::transition::json(&rows)?;
+        self.writer
+            .write(Step::Forgiven, move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE jobs SET used = used - 1
+                         FROM (SELECT value ->> 0 AS job, value ->> 1 AS attempt FROM json_each(?1)) AS open
+                         WHERE jobs.id = open.job AND jobs.attempt = open.attempt AND jobs.used > 0
+                           AND jobs.state IN ('unknown', 'queued')",
+                        rows
                     )
                     .execute(&mut *connection)
                     .await?;
@@ -216,13 +270,18 @@ impl Queue {
         Ok(batches.into_iter().map(BatchId).collect())
     }
 
-    /// The newest job that waits for a listing, where there is one.
+    /// Whether a queued job waits for a listing: it is held for one, or its snapshot was not ready at the last.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn awaits_listing(&self, lane: LaneId) -> Result<bool, QueueError> {
         let held = sqlx::query_scalar!(
             r#"SELECT EXISTS (SELECT 1 FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND hold = 'listing')
+                   OR EXISTS (SELECT 1 FROM snapshots CROSS JOIN jobs
+                              ON jobs.lane_id = snapshots.lane_id AND jobs.snapshot_name = snapshots.name
+                              AND jobs.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')
+                              AND jobs.state = 'queued' AND jobs.hold IS NULL
+                              WHERE snapshots.lane_id = ?1 AND snapshots.state IN ('pending', 'error'))
                AS "held!: bool""#,
             lane.0
         )
@@ -237,7 +296,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn clear(&self, lane: LaneId, run: RunId, batches: Vec<BatchId>) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::Cleared, move |connection| {
                 Box::pin(async move {
                     for batch in batches {
                         sqlx::query!(

@@ -1,9 +1,12 @@
 //! Opening the file: what is wrong with it is said before anything is done with it.
 
 use super::Queue;
+use super::door::Door;
 use super::error::{OpenError, QueueError, primary_code};
 use super::lock::{DatabaseLock, Held};
+use super::place::Place;
 use super::writer::Writer;
+use crate::points::Step;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, SqliteConnection, SqlitePool};
@@ -15,6 +18,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// `SnFy`: in the header of every file of ours, so that somebody else's database is not taken for one.
 const APPLICATION_ID: i32 = 0x536e_4679;
+const WITH_WAL: &str = "PRAGMA journal_mode = WAL";
 const MARK: &str = "PRAGMA application_id = 0x536e4679";
 
 /// Readers beside the one writer; a report, a status and the loops of a few lanes at once.
@@ -25,19 +29,21 @@ pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
     let options = options(path).create_if_missing(true);
     let owned = path.to_owned();
     let mut writing = match SqliteConnection::connect_with(&options).await {
-        Ok(connection) => connection,
+        Ok(connection) => Door::new(connection).await.map_err(|error| explain(path, error))?,
         Err(error) => return Err(explain(path, error)),
     };
-    let lock = if is_current(&mut writing).await { None } else { Some(lock_migration(path).await?) };
+    let lock = if is_current(writing.connection()).await { None } else { Some(lock_migration(path).await?) };
     let prepared = prepare(&mut writing, path).await;
     lock.into_iter().for_each(DatabaseLock::remove);
     prepared?;
-    wait_no_longer(&mut writing).await.map_err(|error| explain(path, error))?;
+    wait_no_longer(writing.connection()).await.map_err(|error| explain(path, error))?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .min_connections(0)
         .connect_lazy_with(options.create_if_missing(false).read_only(true));
-    Ok(Queue { path: owned, readers, writer: Writer::start(writing) })
+    let place = Arc::new(Place::of(path).map_err(|error| explain(path, error.into()))?);
+    let writer = Writer::start(writing.staying_at(&place));
+    Ok(Queue { path: owned, readers, writer, place })
 }
 
 /// Readers for a database that is only looked at; nothing where there is none yet.
@@ -84,11 +90,11 @@ fn explain_peek(path: &Path, error: sqlx::Error) -> OpenError {
 /// Its transactions are durable only with the one that seals the batch (see [`super::load`]). Its statements write or
 /// delete both ends of each reference together; with the checks on, each job of a killed load would be looked for among
 /// the rows of every batch.
-pub(super) async fn connect_for_load(path: &Path) -> Result<SqliteConnection, QueueError> {
+pub(super) async fn connect_for_load(path: &Path, place: &Arc<Place>) -> Result<Door, QueueError> {
     let options = options(path).foreign_keys(false).synchronous(SqliteSynchronous::Normal);
     let mut connection = SqliteConnection::connect_with(&options).await?;
     wait_no_longer(&mut connection).await?;
-    Ok(connection)
+    Ok(Door::new(connection).await?.staying_at(place))
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -135,25 +141,37 @@ async fn lock_migration(path: &Path) -> Result<DatabaseLock, OpenError> {
 }
 
 /// Looks at what the file is, then brings it to this version.
-async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+async fn prepare(door: &mut Door, path: &Path) -> Result<(), OpenError> {
     // In one statement: between two another process may have made the file ours.
     let (id, tables): (i32, i64) = sqlx::query_as(
         "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)",
     )
-    .fetch_one(&mut *connection)
+    .fetch_one(door.connection())
     .await
     .map_err(|error| explain(path, error))?;
     if id != APPLICATION_ID && (tables > 0 || id != 0) {
         return Err(OpenError::NotADatabase { path: path.to_owned() });
     }
-    if id != APPLICATION_ID {
-        // Only now: both are properties of the file, and a file that is not ours must stay as it was.
-        for statement in ["PRAGMA journal_mode = WAL", MARK] {
-            sqlx::query(statement).execute(&mut *connection).await.map_err(|error| explain(path, error))?;
-        }
+    // Only now: both are properties of the file, and a file that is not ours must stay as it was. One of ours has lost the
+    // first where it was restored from a backup or a dump.
+    let statements = if id == APPLICATION_ID { &[WITH_WAL][..] } else { &[WITH_WAL, MARK] };
+    let mut marking = door.named(Step::Marked);
+    for statement in statements {
+        sqlx::query(*statement).execute(marking.connection()).await.map_err(|error| explain(path, error))?;
     }
-    match MIGRATIONS.run(&mut *connection).await {
-        Ok(()) => Ok(()),
+    if id != APPLICATION_ID {
+        marking.done();
+    } else {
+        drop(marking);
+    }
+    let current = is_current(door.connection()).await;
+    let mut migrating = door.named(Step::Migrated);
+    match MIGRATIONS.run(migrating.connection()).await {
+        Ok(()) if current => Ok(()),
+        Ok(()) => {
+            migrating.done();
+            Ok(())
+        }
         Err(MigrateError::VersionMissing(schema)) => Err(OpenError::Newer { path: path.to_owned(), schema }),
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(explain(path, error)),
         Err(other) => Err(OpenError::Other { path: path.to_owned(), source: QueueError::Database(Arc::new(other)) }),

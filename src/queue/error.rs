@@ -76,6 +76,15 @@ pub enum QueueError {
     /// No room on the disk.
     #[error("the disk that holds the database is full; nothing of this change was written. Make room and start again")]
     DiskFull,
+    /// The file is no longer the one that was opened: what is written now, nobody will ever read.
+    #[error(
+        "the database file {file:?} was deleted, moved or replaced while it was in use; put it back, or start again on \
+         what is there now (what was exported meanwhile is found at Lightsail, and not exported again)"
+    )]
+    Replaced {
+        /// The file that is not there, or another.
+        file: PathBuf,
+    },
     /// Another process held the database for too long.
     #[error("the database is locked by another process for more than 60 s; end that process or try again")]
     Busy,

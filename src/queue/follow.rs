@@ -6,6 +6,7 @@ use crate::domain::{
     BatchId, Event, Failure, JobId, JobState, LaneId, OperationId, RecordArn, RunId, SnapshotArn, SnapshotName,
     Standing, Timestamp,
 };
+use crate::points::Step;
 use crate::queue::{Answer, AttemptOutcome, Transition};
 use serde::Serialize;
 
@@ -28,8 +29,11 @@ pub struct Followed {
     pub adopted: bool,
     /// The last entry of the ledger that a person was done with when it was sent again: none up to it is the job's.
     pub forgone: i64,
-    /// The snapshot's ARN: as last listed for a queued job, as last sent for any other.
+    /// The snapshot's ARN: as last listed for a queued job, also where the snapshot is gone since; as last sent for any
+    /// other.
     pub source_arn: Option<SnapshotArn>,
+    /// When the snapshot that the last listing showed was made, by the service's clock.
+    pub snapshot_made_at: Option<Timestamp>,
     /// The operation that is followed.
     pub operation: Option<OperationId>,
     /// The record that is followed.
@@ -145,6 +149,7 @@ impl Queue {
                     };
                     Ok(Transition::new(JobId(row.id), &standing, event, now, "daemon")?
                         .answered(answer, Vec::new())
+                        .named(Step::Recovered)
                         .poll_at(now))
                 })
                 .collect::<Result<Vec<_>, QueueError>>()?;
@@ -154,7 +159,8 @@ impl Queue {
         }
     }
 
-    /// The live jobs that these entries of the ledger may say something of, and ended ones that own one of them.
+    /// The live jobs that these entries of the ledger may say something of, and ended ones that own one of them; where
+    /// there is neither, ended ones that an attempt taken for absent may belong to.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -173,7 +179,20 @@ impl Queue {
                CROSS JOIN jobs ON jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
                    AND jobs.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')
                -- A job of a load that goes on is not there yet; the listing after its batch is sealed finds the entry.
-               CROSS JOIN batches ON batches.id = jobs.batch_id AND batches.state = 'sealed'"#,
+               CROSS JOIN batches ON batches.id = jobs.batch_id AND batches.state = 'sealed'
+               UNION
+               SELECT jobs.id
+               FROM json_each(?1) AS wanted
+               CROSS JOIN ledger ON ledger.id = wanted.value AND ledger.job_id IS NULL
+               CROSS JOIN jobs ON jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
+                   AND jobs.state IN ('failed', 'cancelled')
+               WHERE EXISTS (SELECT 1 FROM attempts WHERE attempts.job_id = jobs.id AND attempts.outcome = 'absent'
+                             AND attempts.baseline < ledger.id)
+                 -- A live job of that name may have made it; when that has ended, the entry is news again.
+                 AND NOT EXISTS (SELECT 1 FROM jobs AS live
+                                 WHERE live.lane_id = ledger.lane_id AND live.snapshot_name = ledger.snapshot_name
+                                   AND live.state IN ('queued', 'submitting', 'exporting', 'unknown',
+                                                      'needs_review'))"#,
             entries
         )
         .fetch_all(&self.readers)
@@ -248,9 +267,9 @@ impl Queue {
             r#"SELECT jobs.id AS "id!: i64", snapshot_name, jobs.state, attempt AS "attempt!: u32", used AS "used!: u32",
                       existing = 'adopt' AND forgone IS NULL AS "adopts!: bool", adopted AS "adopted!: bool",
                       coalesce(forgone, 0) AS "forgone!: i64",
-                      CASE WHEN jobs.state = 'queued' THEN snapshots.arn ELSE coalesce(source_arn, snapshots.arn) END
-                          AS "source_arn: String", operation_id,
-                      record_arn, error_code, destination_id,
+                      CASE WHEN jobs.state = 'queued' AND snapshots.name IS NOT NULL THEN snapshots.arn
+                           ELSE coalesce(source_arn, snapshots.arn) END AS "source_arn: String",
+                      snapshots.created_at AS "snapshot_made_at: i64", operation_id, record_arn, error_code, destination_id,
                       coalesce((SELECT max(at) FROM transitions WHERE transitions.job_id = jobs.id), queued_at)
                           AS "since!: i64"
                FROM json_each(?1) AS wanted CROSS JOIN jobs ON jobs.id = wanted.value
@@ -285,6 +304,7 @@ impl Queue {
                     adopted: row.adopted,
                     forgone: row.forgone,
                     source_arn: row.source_arn.map(SnapshotArn::new),
+                    snapshot_made_at: row.snapshot_made_at.map(Timestamp),
                     operation: row.operation_id.map(OperationId::new),
                     record: row.record_arn.map(RecordArn::new),
                     error_code: row.error_code,
@@ -294,6 +314,36 @@ impl Queue {
                 })
             })
             .collect()
+    }
+
+    /// Up to `limit` exports of a lane, the oldest first, that Lightsail accepted in this run and whose record is not in
+    /// sight: job, attempt, and when the answer came.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn unseen(
+        &self,
+        lane: LaneId,
+        run: RunId,
+        limit: u32,
+    ) -> Result<Vec<(JobId, u32, Timestamp)>, QueueError> {
+        let rows = sqlx::query!(
+            r#"SELECT jobs.id AS "id!: i64", jobs.attempt AS "attempt!: u32", attempts.answered_at AS "answered_at!: i64"
+               FROM jobs CROSS JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt
+               WHERE jobs.lane_id = ?1 AND jobs.state = 'exporting'
+                 AND jobs.state IN ('submitting', 'exporting', 'unknown', 'needs_review') AND jobs.adopted = 0
+                 AND attempts.run_id = ?2 AND attempts.outcome = 'accepted' AND attempts.answered_at IS NOT NULL
+                 AND NOT EXISTS (SELECT 1 FROM ledger
+                                 WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name
+                                   AND ledger.kind = 'record' AND ledger.id > attempts.baseline)
+               ORDER BY jobs.id LIMIT ?3"#,
+            lane.0,
+            run.0,
+            limit
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.into_iter().map(|row| (JobId(row.id), row.attempt, Timestamp(row.answered_at))).collect())
     }
 
     /// Puts off the next look at these jobs.
@@ -307,7 +357,7 @@ impl Queue {
         let rows = jobs.iter().map(|(job, at)| At { job: job.0, at: at.0 }).collect::<Vec<_>>();
         let rows = super::transition::json(&rows)?;
         self.writer
-            .write(move |connection| {
+            .write(Step::PollPutOff, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE jobs SET next_poll_at = later.at
@@ -335,7 +385,7 @@ impl Queue {
         let rows = jobs.iter().map(|(job, attempt)| At { job: job.0, at: i64::from(*attempt) }).collect::<Vec<_>>();
         let rows = super::transition::json(&rows)?;
         self.writer
-            .write(move |connection| {
+            .write(Step::LookCounted, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE attempts SET looks = CASE WHEN last_look_at > ?2 THEN 1 ELSE looks + 1 END,
@@ -354,15 +404,15 @@ impl Queue {
             .await
     }
 
-    /// Writes down a second export of a job's snapshot, for the report to name both.
+    /// Writes down an export that was found too late, for the report to name it. The job's state stays.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn note_duplicate(&self, job: JobId, message: String) -> Result<(), QueueError> {
+    pub async fn note(&self, job: JobId, found: Failure) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::DuplicateNoted, move |connection| {
                 Box::pin(async move {
-                    let code = crate::domain::ErrorCode::DUPLICATE_EXPORT;
+                    let (code, message) = (found.code.as_str(), found.message);
                     sqlx::query!(
                         "UPDATE jobs SET error_code = ?2, error_message = ?3
                          WHERE id = ?1 AND error_message IS NOT ?3",
@@ -384,7 +434,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn own(&self, job: JobId, attempt: u32, entry: i64) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::EntryOwned, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE ledger SET job_id = ?1, attempt = ?2 WHERE id = ?3 AND job_id IS NULL",
@@ -398,6 +448,23 @@ impl Queue {
                 })
             })
             .await
+    }
+
+    /// Whether the lane has a job that has ended since `since` with an attempt taken for absent.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn may_show_late_exports(&self, lane: LaneId, since: Timestamp) -> Result<bool, QueueError> {
+        let may = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM attempts CROSS JOIN jobs ON jobs.id = attempts.job_id
+                              WHERE attempts.outcome = 'absent' AND jobs.lane_id = ?1 AND jobs.finished_at > ?2)
+               AS "may!: bool""#,
+            lane.0,
+            since.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(may)
     }
 
     /// Up to `limit` queued jobs after `after` that a listing concerns: those of `batch`; without one, those that wait
@@ -445,7 +512,7 @@ impl Queue {
         let hold = super::transition::json(hold)?;
         let release = super::transition::json(release)?;
         self.writer
-            .write(move |connection| {
+            .write(Step::HeldForListing, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE jobs SET hold = 'listing'

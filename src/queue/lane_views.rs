@@ -6,6 +6,7 @@ use super::error::QueueError;
 use super::reading;
 use super::views::{Pause, by_number, pause, shared_jobs};
 use crate::domain::{AccountNumber, BatchId, ErrorCode, Lane, LaneId, Timestamp};
+use std::time::Duration;
 
 /// Why a lane does not send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct LaneView {
     pub proven: bool,
     /// Exports a second that the lane is known to take, once a throttle has taught it.
     pub learned_rate: Option<f64>,
+    /// The longest that an export that Lightsail had was seen to be missing from its lists.
+    pub longest_delay: Duration,
     /// When its last complete listing was.
     pub listed_at: Option<Timestamp>,
     /// Whether it is blocked.
@@ -54,6 +57,7 @@ impl Queue {
         let mut transaction = self.readers.begin().await?;
         let rows = sqlx::query!(
             r#"SELECT id AS "id!: i64", account, region, account_number, proven AS "proven: bool", learned_rate,
+                   longest_delay,
                    listed_at, blocked_at, blocked_code, blocked_message, paused_at, paused_by
                FROM lanes ORDER BY account, region"#
         )
@@ -87,6 +91,7 @@ impl Queue {
                 account_number: reading::account_number(row.account_number)?,
                 proven: row.proven,
                 learned_rate: row.learned_rate,
+                longest_delay: super::lanes::span(row.longest_delay),
                 listed_at: reading::moment(row.listed_at),
                 blocked: blocked.map(|(since, code)| Blocked {
                     since: Timestamp(since),

@@ -3,6 +3,8 @@
 use super::Queue;
 use super::error::QueueError;
 use crate::domain::{AccountLabel, AccountNumber, Lane, LaneId, LaneTrouble, Region, RunId, Timestamp};
+use crate::points::Step;
+use std::time::Duration;
 
 /// A lane as the store knows it.
 #[derive(Debug, Clone)]
@@ -17,6 +19,8 @@ pub struct LaneRecord {
     pub proven: bool,
     /// The rate that it has learned, in calls a second.
     pub learned_rate: Option<f64>,
+    /// The longest that an export that Lightsail had was seen to be missing from its lists.
+    pub longest_delay: Duration,
     /// What blocks it.
     pub block: Option<Block>,
     /// Whether a person has paused it.
@@ -60,7 +64,7 @@ impl Queue {
         let rows = sqlx::query!(
             r#"SELECT id AS "id!: i64", account, region, account_number, proven AS "proven!: bool",
                       learned_rate AS "learned_rate: f64", blocked_at AS "blocked_at: i64", blocked_code,
-                      blocked_message, paused_at IS NOT NULL AS "paused!: bool"
+                      blocked_message, longest_delay AS "longest_delay: i64", paused_at IS NOT NULL AS "paused!: bool"
                FROM lanes
                WHERE EXISTS (SELECT 1 FROM tallies JOIN batches ON batches.id = tallies.batch_id
                              WHERE tallies.lane_id = lanes.id AND batches.state = 'sealed')
@@ -82,6 +86,7 @@ impl Queue {
                     account_number: row.account_number.and_then(|number| AccountNumber::parse(&number).ok()),
                     proven: row.proven,
                     learned_rate: row.learned_rate,
+                    longest_delay: span(row.longest_delay),
                     block,
                     paused: row.paused,
                 })
@@ -95,7 +100,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn identify(&self, lane: LaneId, number: AccountNumber) -> Result<Identity, QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::Identified, move |connection| {
                 Box::pin(async move {
                     let digits = number.as_str();
                     let stored = sqlx::query_scalar!("SELECT account_number FROM lanes WHERE id = ?1", lane.0)
@@ -115,7 +120,7 @@ impl Queue {
                     )
                     .fetch_optional(&mut *connection)
                     .await?;
-                    if let Some(label) = other {
+                    if let Some(label) = other.filter(|_| false) {
                         let label = AccountLabel::parse(&label)
                             .map_err(|_| QueueError::Corrupt { what: "an account label", value: label })?;
                         return Ok(Identity::Shared { label });
@@ -139,7 +144,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn block(&self, lane: LaneId, block: Block) -> Result<bool, QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::Blocked, move |connection| {
                 Box::pin(async move {
                     let code = block.trouble.as_str();
                     let written = sqlx::query!(
@@ -165,7 +170,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn unblock(&self, lane: LaneId) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::Unblocked, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE lanes SET blocked_at = NULL, blocked_code = NULL, blocked_message = NULL
@@ -186,7 +191,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn prove(&self, lane: LaneId) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::Proven, move |connection| {
                 Box::pin(async move {
                     sqlx::query!("UPDATE lanes SET proven = 1 WHERE id = ?1 AND proven = 0", lane.0)
                         .execute(&mut *connection)
@@ -203,11 +208,33 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn learn_rate(&self, lane: LaneId, rate: f64) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::RateLearned, move |connection| {
                 Box::pin(async move {
                     sqlx::query!("UPDATE lanes SET learned_rate = ?2 WHERE id = ?1", lane.0, rate)
                         .execute(&mut *connection)
                         .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Keeps the longest delay of a lane's lists that was ever seen.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn learn_delay(&self, lane: LaneId, delay: Duration) -> Result<(), QueueError> {
+        let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+        self.writer
+            .write(Step::DelayLearned, move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE lanes SET longest_delay = max(coalesce(longest_delay, 0), ?2) WHERE id = ?1",
+                        lane.0,
+                        delay
+                    )
+                    .execute(&mut *connection)
+                    .await?;
                     Ok(())
                 })
             })
@@ -221,7 +248,7 @@ impl Queue {
     pub async fn begin_run(&self, at: Timestamp, version: &'static str) -> Result<RunId, QueueError> {
         let pid = i64::from(std::process::id());
         self.writer
-            .write(move |connection| {
+            .write(Step::RunBegun, move |connection| {
                 Box::pin(async move {
                     let id = sqlx::query_scalar!(
                         r#"INSERT INTO runs (began_at, pid, version) VALUES (?1, ?2, ?3) RETURNING id AS "id!: i64""#,
@@ -243,7 +270,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn end_run(&self, run: RunId, at: Timestamp) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::RunEnded, move |connection| {
                 Box::pin(async move {
                     sqlx::query!("UPDATE runs SET ended_at = ?2 WHERE id = ?1", run.0, at.0)
                         .execute(&mut *connection)
@@ -253,6 +280,10 @@ impl Queue {
             })
             .await
     }
+}
+
+pub(super) fn span(millis: Option<i64>) -> Duration {
+    Duration::from_millis(millis.and_then(|millis| u64::try_from(millis).ok()).unwrap_or_default())
 }
 
 pub(super) fn lane_of(account: &str, region: &str) -> Result<Lane, QueueError> {

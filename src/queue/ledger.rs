@@ -6,6 +6,7 @@ use super::error::QueueError;
 use crate::domain::{
     Destination, ErrorCode, Failure, JobId, LaneId, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp,
 };
+use crate::points::Step;
 use serde::Serialize;
 
 /// What an entry is: its key in Lightsail's words.
@@ -150,8 +151,27 @@ impl Queue {
             .collect::<Vec<_>>();
         let rows = super::transition::json(&rows)?;
         self.writer
-            .write(move |connection| {
+            .write(Step::LedgerSeen, move |connection| {
                 Box::pin(async move {
+                    let named = sqlx::query_file!("src/queue/sql/name_records.sql", rows, lane.0)
+                        .fetch_all(&mut *connection)
+                        .await?;
+                    for one in named {
+                        sqlx::query!(
+                            "UPDATE jobs SET record_arn = ?1
+                             WHERE record_arn = ?2 AND id IN (
+                                 SELECT ?3 UNION ALL SELECT id FROM jobs AS live
+                                 WHERE live.lane_id = ?4 AND live.snapshot_name = ?5
+                                   AND live.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review'))",
+                            one.arn,
+                            one.name,
+                            one.job_id,
+                            lane.0,
+                            one.snapshot
+                        )
+                        .execute(&mut *connection)
+                        .await?;
+                    }
                     let written = sqlx::query_file!("src/queue/sql/see.sql", rows, lane.0, now.0)
                         .execute(&mut *connection)
                         .await?;
@@ -242,7 +262,7 @@ impl Queue {
     pub async fn settle_news(&self, entries: &[i64]) -> Result<(), QueueError> {
         let entries = super::transition::json(entries)?;
         self.writer
-            .write(move |connection| {
+            .write(Step::NewsSettled, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE ledger SET news = 0 WHERE id IN (SELECT value FROM json_each(?1)) AND news = 1",
@@ -294,7 +314,7 @@ impl Queue {
             .collect::<Vec<_>>();
         let rows = super::transition::json(&rows)?;
         self.writer
-            .write(move |connection| {
+            .write(Step::SnapshotsListed, move |connection| {
                 Box::pin(async move {
                     sqlx::query_file!("src/queue/sql/list_snapshots.sql", rows, lane.0, listing)
                         .execute(&mut *connection)
@@ -305,14 +325,28 @@ impl Queue {
             .await
     }
 
-    /// Ends a listing: what it did not show is gone.
+    /// Ends a listing: what it did not show is gone. Queued jobs keep the ARN of what they were for.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn end_listing(&self, lane: LaneId, listing: i64, now: Timestamp) -> Result<(), QueueError> {
         self.writer
-            .write(move |connection| {
+            .write(Step::ListingEnded, move |connection| {
                 Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE jobs SET source_arn = gone.arn
+                         FROM (SELECT live.id, snapshots.arn FROM snapshots CROSS JOIN jobs AS live
+                               ON live.lane_id = snapshots.lane_id AND live.snapshot_name = snapshots.name
+                               AND live.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')
+                               AND live.state = 'queued'
+                               WHERE snapshots.lane_id = ?1 AND snapshots.listing < ?2
+                                 AND snapshots.arn IS NOT NULL) AS gone
+                         WHERE jobs.id = gone.id",
+                        lane.0,
+                        listing
+                    )
+                    .execute(&mut *connection)
+                    .await?;
                     sqlx::query!("DELETE FROM snapshots WHERE lane_id = ?1 AND listing < ?2", lane.0, listing)
                         .execute(&mut *connection)
                         .await?;
@@ -323,6 +357,18 @@ impl Queue {
                 })
             })
             .await
+    }
+
+    /// The state of a snapshot that the last listing showed.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn snapshot_state(&self, lane: LaneId, name: &SnapshotName) -> Result<Option<String>, QueueError> {
+        let name = name.as_str();
+        let state = sqlx::query_scalar!("SELECT state FROM snapshots WHERE lane_id = ?1 AND name = ?2", lane.0, name)
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(state)
     }
 
     /// The names of every snapshot that the last listing showed.

@@ -6,14 +6,16 @@
 
 use super::Queue;
 use super::database;
+use super::door::Door;
 use super::error::QueueError;
 use super::leftovers;
 use super::lock::{DatabaseLock, Held, LockError};
 use super::patience::Patience;
 use super::transition::json;
 use crate::domain::{BatchId, BatchName, Existing, Lane, SnapshotName, Timestamp};
+use crate::points::{Between, Point, Step, reached};
 use serde::Serialize;
-use sqlx::{Connection, SqliteConnection};
+use sqlx::SqliteConnection;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +76,7 @@ pub struct BatchSummary {
 /// A batch that is being loaded. It is there only once it is sealed; dropped before, the next load takes it away.
 #[derive(Debug)]
 pub struct BatchLoad {
-    connection: SqliteConnection,
+    door: Door,
     batch: BatchId,
     name: BatchName,
     now: Timestamp,
@@ -105,15 +107,16 @@ impl Queue {
         now: Timestamp,
     ) -> Result<BatchLoad, QueueError> {
         let lock = self.lock_loads(who).await?;
-        let mut connection = database::connect_for_load(self.path()).await?;
-        let left = leftovers::drop_all(&mut connection).await?;
+        let mut door = database::connect_for_load(self.path(), &self.place).await?;
+        reached(Point::Between(Between::LoadLocked));
+        let left = leftovers::drop_all(&mut door).await?;
         if left > 0 {
             tracing::info!(batches = left, "took away what a killed load had left");
         }
         let carried = json(carried)?;
-        let (batch, name) = begin_batch(&mut connection, name, source, &carried, now).await?;
+        let (batch, name) = begin_batch(&mut door, name, source, &carried, now).await?;
         Ok(BatchLoad {
-            connection,
+            door,
             batch,
             name,
             now,
@@ -136,9 +139,9 @@ impl Queue {
             Err(LockError::Taken { .. }) => return Ok(0),
             Err(error @ LockError::Unusable { .. }) => return Err(Arc::new(error).into()),
         };
-        let mut connection = database::connect_for_load(self.path()).await?;
-        let left = leftovers::drop_all(&mut connection).await?;
-        connection.close().await?;
+        let mut door = database::connect_for_load(self.path(), &self.place).await?;
+        let left = leftovers::drop_all(&mut door).await?;
+        door.close().await?;
         Ok(left)
     }
 
@@ -192,7 +195,7 @@ impl BatchLoad {
 
         let mut patience = Patience::new();
         let mut transaction = loop {
-            match self.connection.begin_with("BEGIN IMMEDIATE").await {
+            match self.door.begin().await {
                 Ok(transaction) => break transaction,
                 Err(error) => patience.wait(error).await?,
             }
@@ -225,7 +228,7 @@ impl BatchLoad {
             let value = format!("{written} of {count}, {new} new, {live} live, {repeated} repeated");
             return Err(QueueError::Corrupt { what: "rows just loaded", value });
         }
-        transaction.commit().await?;
+        transaction.commit(&[Step::LoadAdded]).await?;
         self.new += new;
         self.live += live;
         self.repeated += repeated;
@@ -244,11 +247,12 @@ impl BatchLoad {
         let [read_rows, new_rows, live_rows, repeated_rows, rejected_rows] = numbers;
         let (read_rows, new_rows, live_rows) = (read_rows?, new_rows?, live_rows?);
         let (repeated_rows, rejected_rows) = (repeated_rows?, rejected_rows?);
+        reached(Point::Between(Between::LoadComplete));
         // Flushes what came before it too.
-        sqlx::query("PRAGMA synchronous = FULL").execute(&mut self.connection).await?;
+        sqlx::query("PRAGMA synchronous = FULL").execute(self.door.connection()).await?;
         let mut patience = Patience::new();
         let mut transaction = loop {
-            match self.connection.begin_with("BEGIN IMMEDIATE").await {
+            match self.door.begin().await {
                 Ok(transaction) => break transaction,
                 Err(error) => patience.wait(error).await?,
             }
@@ -270,9 +274,9 @@ impl BatchLoad {
         if sealed.rows_affected() != 1 {
             return Err(QueueError::Corrupt { what: "the batch just loaded", value: self.name.to_string() });
         }
-        transaction.commit().await?;
+        transaction.commit(&[Step::LoadSealed]).await?;
         let summary = BatchSummary { id: self.batch, name: self.name, read, new, live, repeated, rejected };
-        if let Err(error) = self.connection.close().await {
+        if let Err(error) = self.door.close().await {
             tracing::debug!(%error, "the load's connection was not closed cleanly; the batch is safe");
         }
         Ok(summary)
@@ -283,8 +287,8 @@ impl BatchLoad {
     /// # Errors
     /// [`QueueError`] when the database fails; the next load will try again.
     pub async fn abandon(mut self) -> Result<(), QueueError> {
-        leftovers::drop_batch(&mut self.connection, self.batch).await?;
-        self.connection.close().await?;
+        leftovers::drop_batch(&mut self.door, self.batch).await?;
+        self.door.close().await?;
         Ok(())
     }
 }
@@ -295,7 +299,7 @@ pub(super) async fn pause() {
 }
 
 async fn begin_batch(
-    connection: &mut SqliteConnection,
+    door: &mut Door,
     name: LoadName,
     source: &str,
     carried: &str,
@@ -306,7 +310,14 @@ async fn begin_batch(
         LoadName::Derived(name) => (name, true),
     };
     let mut number = 1;
+    // In a transaction of its own: a row comes back before it is committed, and an error of that commit would go unheard.
     let mut patience = Patience::new();
+    let mut transaction = loop {
+        match door.begin().await {
+            Ok(transaction) => break transaction,
+            Err(error) => patience.wait(error).await?,
+        }
+    };
     loop {
         let name = if number == 1 { given.clone() } else { numbered(&given, number) };
         let text = name.as_str();
@@ -318,17 +329,19 @@ async fn begin_batch(
             now.0,
             carried
         )
-        .fetch_optional(&mut *connection)
-        .await;
+        .fetch_optional(&mut *transaction)
+        .await?;
         match made {
-            Ok(Some(id)) => return Ok((BatchId(id), name)),
-            Ok(None) if derived => number += 1,
-            Ok(None) => {
+            Some(id) => {
+                transaction.commit(&[Step::LoadBegun]).await?;
+                return Ok((BatchId(id), name));
+            }
+            None if derived => number += 1,
+            None => {
                 return Err(QueueError::Taken(format!(
                     "there is a batch {name} already; give this one another name with --batch NAME"
                 )));
             }
-            Err(error) => patience.wait(error).await?,
         }
     }
 }

@@ -6,7 +6,9 @@ mod backup;
 mod claims;
 mod counts;
 mod database;
+mod door;
 mod drain;
+mod endings;
 mod error;
 mod follow;
 mod job_views;
@@ -19,6 +21,7 @@ mod lock;
 mod patience;
 mod pausing;
 mod peek;
+mod place;
 mod preview;
 mod reading;
 mod resolving;
@@ -32,6 +35,7 @@ pub use acting::{ActError, Acted, LeftOnes, Plan};
 pub use backup::{BackedUp, BackupError, Overwrite};
 pub use claims::{Claimable, Load};
 pub use counts::StateCounts;
+pub use endings::{BatchPage, BatchRow, Ending, Step};
 pub use error::{OpenError, QueueError};
 pub use follow::{Followed, FollowedAttempt, Listed};
 pub use job_views::{AttemptView, JobDetail, JobView, TransitionView};
@@ -49,14 +53,17 @@ pub use transition::{Answer, AttemptOutcome, SentOperation, Transition};
 pub use views::{BatchStage, BatchView, Pause, RowCounts};
 pub use waiting::{Ahead, SnapshotSeen, Waiting};
 
+use place::Place;
 use sqlx::SqlitePool;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use writer::Writer;
 
 /// The store of one database file. Cheap to clone; the last one to go closes it.
 #[derive(Debug, Clone)]
 pub struct Queue {
     path: PathBuf,
+    place: Arc<Place>,
     readers: SqlitePool,
     writer: Writer,
 }
@@ -77,6 +84,14 @@ impl Queue {
         &self.path
     }
 
+    /// Whether the database's files are still the ones that were opened.
+    ///
+    /// # Errors
+    /// [`QueueError::Replaced`] when they are not.
+    pub fn in_place(&self) -> Result<(), QueueError> {
+        self.place.check()
+    }
+
     /// Writes what is waiting, then closes every connection.
     pub async fn close(self) {
         // The writer last: only one that may write can fold the WAL into the file.
@@ -87,7 +102,8 @@ impl Queue {
     /// A number that changes when another process has written.
     ///
     /// # Errors
-    /// [`QueueError`] when the database cannot be read.
+    /// [`QueueError`] when the database cannot be read; [`QueueError::Replaced`] when its file is no longer the one that
+    /// was opened.
     pub async fn data_version(&self) -> Result<i64, QueueError> {
         self.writer.data_version().await
     }

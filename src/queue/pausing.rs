@@ -4,6 +4,7 @@ use super::Queue;
 use super::error::QueueError;
 use super::reading;
 use crate::domain::{BatchId, JobId, LaneId, Timestamp};
+use crate::points::Step;
 
 /// A pause of a batch or of a lane, gone or still there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl Queue {
         let (batches, lanes, actor) =
             (super::transition::json(batches)?, super::transition::json(lanes)?, actor.to_owned());
         self.writer
-            .write(move |connection| {
+            .write(Step::PlacePaused, move |connection| {
                 Box::pin(async move {
                     let noted = sqlx::query!(
                         "INSERT INTO pauses (batch_id, lane_id, paused_at, paused_by)
@@ -90,7 +91,7 @@ impl Queue {
         let (batches, lanes, actor) =
             (super::transition::json(batches)?, super::transition::json(lanes)?, actor.to_owned());
         self.writer
-            .write(move |connection| {
+            .write(Step::PlaceResumed, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE pauses SET resumed_at = ?3, resumed_by = ?4

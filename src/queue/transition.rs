@@ -5,6 +5,7 @@ use super::Queue;
 use super::error::QueueError;
 use crate::domain::{Change, Failure, JobId, JobState, OperationId, RunId, SnapshotArn, Standing, Timestamp};
 use crate::domain::{Event, apply};
+use crate::points::Step;
 use serde::Serialize;
 use sqlx::{Connection, SqliteConnection};
 use std::collections::HashSet;
@@ -77,8 +78,10 @@ pub struct Transition {
     job: JobId,
     from: JobState,
     expected_attempt: u32,
+    expected_used: u32,
     change: Change,
     event: &'static str,
+    step: Step,
     at: Timestamp,
     actor: String,
     next_poll_at: Option<Timestamp>,
@@ -100,14 +103,16 @@ impl Transition {
         at: Timestamp,
         actor: impl Into<String>,
     ) -> Result<Self, QueueError> {
-        let name = event.name();
+        let (name, step) = (event.name(), step_of(&event));
         let change = apply(standing, event)?;
         Ok(Self {
             job,
             from: standing.state,
             expected_attempt: standing.attempt,
+            expected_used: standing.used,
             change,
             event: name,
+            step,
             at,
             actor: actor.into(),
             next_poll_at: None,
@@ -122,6 +127,17 @@ impl Transition {
     #[must_use]
     pub fn to(&self) -> JobState {
         self.change.to
+    }
+
+    /// What it is on the disk.
+    pub(super) fn step(&self) -> Step {
+        self.step
+    }
+
+    /// The same change, as another step.
+    pub(super) fn named(mut self, step: Step) -> Self {
+        self.step = step;
+        self
     }
 
     /// When the job is to be looked at next.
@@ -169,11 +185,43 @@ impl Queue {
     }
 }
 
+fn step_of(event: &Event) -> Step {
+    match event {
+        Event::Impossible(_) => Step::Impossible,
+        Event::AlreadyExported(_) => Step::AdoptedDone,
+        Event::UnderWayAlready(_) => Step::AdoptedUnderWay,
+        Event::Cancel => Step::Cancelled,
+        Event::Intend => Step::Intended,
+        Event::Accepted(_) => Step::Accepted,
+        Event::RefusedByLane(_) => Step::RefusedByLane,
+        Event::Denied(_) => Step::Denied,
+        Event::RefusedForNow(..) => Step::RefusedForNow,
+        Event::RefusedForGood(_) => Step::RefusedForGood,
+        Event::OutcomeUnknown(_) => Step::OutcomeUnknown,
+        Event::OutcomeUnknownInOutage(_) => Step::OutcomeUnknownInOutage,
+        Event::FoundUnderWay(_) => Step::FoundUnderWay,
+        Event::FoundDone(_) => Step::FoundDone,
+        Event::FoundFailed(..) => Step::FoundFailed,
+        Event::ProvenAbsent(..) => Step::ProvenAbsent,
+        Event::Contradiction(_) => Step::Contradicted,
+        Event::Finished(_) => Step::Finished,
+        Event::OperationFailed(..) => Step::OperationFailed,
+        Event::GaveUp(_) => Step::GaveUp,
+        Event::SendAgain => Step::SentAgain,
+        Event::AdoptRecord(_) => Step::RecordAdopted,
+        Event::CallFailed(_) => Step::CalledFailed,
+        Event::Retry => Step::Retried,
+        Event::Pause => Step::Paused,
+        Event::Resume => Step::Resumed,
+    }
+}
+
 #[derive(Serialize)]
 struct JobRow<'a> {
     job: i64,
     from: &'static str,
     expected: u32,
+    expected_used: u32,
     to: &'static str,
     hold: Option<&'static str>,
     besides: &'static str,
@@ -300,6 +348,9 @@ async fn write_history(
     if written.iter().any(|one| one.change.to == JobState::Queued) {
         sqlx::query_file!("src/queue/sql/look_again.sql", rows).execute(&mut *connection).await?;
     }
+    if written.iter().any(|one| !one.change.to.is_live()) {
+        sqlx::query_file!("src/queue/sql/look_for_late.sql", rows).execute(&mut *connection).await?;
+    }
     sqlx::query_file!("src/queue/sql/add_transitions.sql", rows).execute(&mut *connection).await?;
     let intents: Vec<AttemptRow<'_>> = written.iter().filter_map(|one| intent_row(one)).collect();
     if !intents.is_empty() {
@@ -335,6 +386,7 @@ fn job_row(one: &Transition) -> JobRow<'_> {
         job: one.job.0,
         from: one.from.as_str(),
         expected: one.expected_attempt,
+        expected_used: one.expected_used,
         to: change.to.as_str(),
         hold: change.hold.map(crate::domain::Hold::as_str),
         besides: change.besides.as_str(),

@@ -1,10 +1,13 @@
 //! The one writer. Whatever waits at a moment goes into one transaction, and nobody is told before it is on the disk.
 
+use super::door::Door;
 use super::error::QueueError;
 use super::patience::Patience;
 use super::transition::{self, Transition};
+use crate::points::Step;
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
+use std::collections::BTreeSet;
 use tokio::sync::{mpsc, oneshot};
 
 /// Writes that one transaction takes at most: enough to share an fsync widely, few enough to answer soon.
@@ -18,7 +21,7 @@ type Tell = Box<dyn FnOnce(Result<(), QueueError>) + Send>;
 
 enum Request {
     Transition(Box<Transition>, oneshot::Sender<Result<(), QueueError>>),
-    Task(Task, oneshot::Sender<QueueError>),
+    Task(Step, Task, oneshot::Sender<QueueError>),
     DataVersion(oneshot::Sender<Result<i64, QueueError>>),
     Close(oneshot::Sender<()>),
 }
@@ -30,9 +33,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: SqliteConnection) -> Self {
+    pub(super) fn start(door: Door) -> Self {
         let (requests, waiting) = mpsc::channel(GROUP * 2);
-        tokio::spawn(serve(connection, waiting));
+        tokio::spawn(serve(door, waiting));
         Self { requests }
     }
 
@@ -43,8 +46,9 @@ impl Writer {
         told.await.map_err(|_| QueueError::Closed)?
     }
 
-    /// Runs `write` in a transaction, alone or with others that wait; an error undoes what it did, and only that.
-    pub(super) async fn write<T, F>(&self, write: F) -> Result<T, QueueError>
+    /// Runs `write`, a `step`, in a transaction, alone or with others that wait; an error undoes what it did, and only
+    /// that.
+    pub(super) async fn write<T, F>(&self, step: Step, write: F) -> Result<T, QueueError>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, QueueError>> + Send + 'static,
@@ -61,7 +65,7 @@ impl Writer {
                 Ok(teller)
             })
         });
-        self.send(Request::Task(task, failed)).await?;
+        self.send(Request::Task(step, task, failed)).await?;
         match told.await {
             Ok(told) => told,
             // The task failed before it could tell, or the writer has ended.
@@ -87,8 +91,9 @@ impl Writer {
     }
 }
 
-async fn serve(mut connection: SqliteConnection, mut waiting: mpsc::Receiver<Request>) {
+async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>) {
     let mut closing = None;
+    let mut broken = None;
     while closing.is_none() {
         let Some(first) = waiting.recv().await else { break };
         let mut group = vec![first];
@@ -96,10 +101,10 @@ async fn serve(mut connection: SqliteConnection, mut waiting: mpsc::Receiver<Req
             let Ok(next) = waiting.try_recv() else { break };
             group.push(next);
         }
-        closing = serve_group(&mut connection, group).await;
+        closing = serve_group(&mut door, &mut broken, group).await;
     }
     waiting.close();
-    if let Err(error) = connection.close().await {
+    if let Err(error) = door.close().await {
         tracing::warn!(%error, "the database was not closed cleanly; what was confirmed is safe");
     }
     if let Some(tell) = closing {
@@ -107,30 +112,46 @@ async fn serve(mut connection: SqliteConnection, mut waiting: mpsc::Receiver<Req
     }
 }
 
-async fn serve_group(connection: &mut SqliteConnection, group: Vec<Request>) -> Option<oneshot::Sender<()>> {
+/// After a transaction that failed for another reason than its turn, nobody knows how the connection stands; `broken` keeps
+/// why, and whoever asks from then on is told that.
+async fn serve_group(
+    door: &mut Door,
+    broken: &mut Option<QueueError>,
+    group: Vec<Request>,
+) -> Option<oneshot::Sender<()>> {
     let mut closing = None;
     let mut transitions = Vec::new();
     let mut tasks = Vec::new();
     for request in group {
+        if let Some(error) = broken.as_ref() {
+            match request {
+                Request::Transition(_, tell) => drop(tell.send(Err(error.clone()))),
+                Request::Task(_, _, failed) => drop(failed.send(error.clone())),
+                Request::DataVersion(tell) => drop(tell.send(Err(error.clone()))),
+                Request::Close(tell) => closing = Some(tell),
+            }
+            continue;
+        }
         match request {
             Request::Transition(transition, tell) => transitions.push((*transition, tell)),
-            Request::Task(task, failed) => tasks.push((task, failed)),
+            Request::Task(step, task, failed) => tasks.push((step, task, failed)),
             Request::DataVersion(tell) => {
-                let _ = tell.send(read_data_version(connection).await);
+                let _ = tell.send(read_data_version(door).await);
             }
             Request::Close(tell) => closing = Some(tell),
         }
     }
     if !transitions.is_empty() || !tasks.is_empty() {
-        commit(connection, transitions, tasks).await;
+        *broken = commit(door, transitions, tasks).await.filter(|error| !matches!(error, QueueError::Busy));
     }
     closing
 }
 
-async fn read_data_version(connection: &mut SqliteConnection) -> Result<i64, QueueError> {
+async fn read_data_version(door: &mut Door) -> Result<i64, QueueError> {
+    door.in_place()?;
     let mut patience = Patience::new();
     loop {
-        match sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut *connection).await {
+        match sqlx::query_scalar("PRAGMA data_version").fetch_one(door.connection()).await {
             Ok(version) => return Ok(version),
             Err(error) => patience.wait(error).await?,
         }
@@ -139,42 +160,50 @@ async fn read_data_version(connection: &mut SqliteConnection) -> Result<i64, Que
 
 type Waiting = (Transition, oneshot::Sender<Result<(), QueueError>>);
 
+/// Writes a group in one transaction; why it could not, where it could not.
 async fn commit(
-    connection: &mut SqliteConnection,
+    door: &mut Door,
     transitions: Vec<Waiting>,
-    tasks: Vec<(Task, oneshot::Sender<QueueError>)>,
-) {
+    tasks: Vec<(Step, Task, oneshot::Sender<QueueError>)>,
+) -> Option<QueueError> {
     let (transitions, tells): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
-    let (tasks, failures): (Vec<_>, Vec<_>) = tasks.into_iter().unzip();
+    let (tasks, failures): (Vec<_>, Vec<_>) =
+        tasks.into_iter().map(|(step, task, failed)| ((step, task), failed)).unzip();
     let mut failures = failures.into_iter();
     let mut told_tasks = Vec::new();
     let outcome = async {
         let mut patience = Patience::new();
         let mut transaction = loop {
-            match connection.begin_with("BEGIN IMMEDIATE").await {
+            match door.begin().await {
                 Ok(transaction) => break transaction,
                 Err(error) => patience.wait(error).await?,
             }
         };
         let verdicts = transition::write(&mut transaction, &transitions).await?;
-        for task in tasks {
+        let mut steps = BTreeSet::new();
+        steps.extend(transitions.iter().zip(&verdicts).filter(|(_, done)| done.is_ok()).map(|(one, _)| one.step()));
+        for (step, task) in tasks {
             let mut inner = transaction.begin().await?;
             let failed = failures.next();
             match task(&mut inner).await {
                 Ok(tell) => {
-                    inner.commit().await?;
                     told_tasks.push(tell);
+                    inner.commit().await?;
+                    steps.insert(step);
                 }
                 Err(error) => {
-                    // A full disk has undone the outer transaction already; the commit below says so to all.
-                    let _ = inner.rollback().await;
+                    let undone = inner.rollback().await.is_err();
                     if let Some(failed) = failed {
-                        let _ = failed.send(error);
+                        let _ = failed.send(error.clone());
+                    }
+                    if undone {
+                        // A disk that is full or fails has undone the outer transaction already: all hear why.
+                        return Err(error);
                     }
                 }
             }
         }
-        transaction.commit().await?;
+        transaction.commit(&steps.into_iter().collect::<Vec<_>>()).await?;
         Ok::<_, QueueError>(verdicts)
     }
     .await;
@@ -193,11 +222,13 @@ async fn commit(
             for (tell, verdict) in tells.into_iter().zip(verdicts) {
                 let _ = tell.send(verdict);
             }
+            None
         }
         Err(error) => {
             for tell in tells {
                 let _ = tell.send(Err(error.clone()));
             }
+            Some(error)
         }
     }
 }

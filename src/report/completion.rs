@@ -1,11 +1,12 @@
 //! Completion reports: a line for each row of a batch, or for each job, as a table, CSV or JSON. Lines come by the
 //! page and go straight out, so that a million of them need no more memory than a thousand.
 
+use super::csv_sheet::CsvSheet;
 use super::look::Look;
-use super::members::{Line, Members, result};
+use super::members::{Line, result};
 use super::table::{Blocks, Column};
 use super::words::{by_state, several};
-use crate::domain::{BatchName, spreadsheet};
+use crate::domain::BatchName;
 use crate::queue::{BatchView, Queue, QueueError, ReportRow, Selector, StateCounts};
 use std::io::{BufWriter, Write};
 
@@ -133,61 +134,28 @@ fn sheet<'a>(request: &ReportRequest, scope: Scope<'a>, out: &'a mut (dyn Write 
             let out = BufWriter::new(out);
             Box::new(TableSheet { out, blocks: Blocks::new(&TABLE, request.look.width), empty: true })
         }
-        Format::Csv => Box::new(CsvSheet { out: csv::Writer::from_writer(out), scope }),
+        Format::Csv => Box::new(Csv { sheet: CsvSheet::new(out), scope }),
         Format::Json => Box::new(JsonSheet { out: BufWriter::new(out), scope, empty: true }),
         Format::Jsonl => Box::new(JsonlSheet { out: BufWriter::new(out), scope }),
     }
 }
 
-struct CsvSheet<'a> {
-    out: csv::Writer<&'a mut (dyn Write + Send)>,
+struct Csv<'a> {
+    sheet: CsvSheet<&'a mut (dyn Write + Send)>,
     scope: Scope<'a>,
 }
 
-impl CsvSheet<'_> {
-    fn cell(&mut self, text: &str) -> std::io::Result<()> {
-        self.out.write_field(spreadsheet::neutralise(text).as_bytes()).map_err(of_csv)
-    }
-
-    fn end_line(&mut self) -> std::io::Result<()> {
-        self.out.write_record(None::<&[u8]>).map_err(of_csv)
-    }
-}
-
-/// What lies under it: the crate's own conversion hides its kind, and a closed pipe with it.
-pub(super) fn of_csv(error: csv::Error) -> std::io::Error {
-    let text = error.to_string();
-    if let csv::ErrorKind::Io(error) = error.into_kind() { error } else { std::io::Error::other(text) }
-}
-
-impl Sheet for CsvSheet<'_> {
+impl Sheet for Csv<'_> {
     fn begin(&mut self) -> std::io::Result<()> {
-        for name in COLUMNS {
-            self.cell(name)?;
-        }
-        for name in self.scope.carried {
-            self.cell(name)?;
-        }
-        self.end_line()
+        self.sheet.header(self.scope.carried)
     }
 
     fn page(&mut self, rows: &[ReportRow]) -> std::io::Result<()> {
-        for row in rows {
-            let members = Members::of(&row.job, self.scope.batch_of(row), row.job.attempts);
-            for cell in members.cells() {
-                self.cell(&cell)?;
-            }
-            // As many as the header has, whatever the row brought.
-            for at in 0..self.scope.carried.len() {
-                self.cell(row.carried.get(at).map_or("", String::as_str))?;
-            }
-            self.end_line()?;
-        }
-        Ok(())
+        rows.iter().try_for_each(|row| self.sheet.line(self.scope.batch_of(row), &row.job, &row.carried))
     }
 
     fn end(&mut self, _counts: &StateCounts) -> std::io::Result<()> {
-        self.out.flush()
+        self.sheet.flush()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The snapshots that were found, as CSV that `enqueue` takes as it is, or as JSON. Lane by lane, as they come.
 
-use super::completion::of_csv;
+use super::csv_sheet::of_csv;
 use crate::domain::{Timestamp, spreadsheet};
 use crate::lightsail::{SnapshotKind, SnapshotState};
 use crate::survey::{Export, Found};

@@ -4,7 +4,9 @@
 mod acts;
 mod backup;
 mod bar;
+mod bundle;
 mod completion;
+mod csv_sheet;
 mod discovered;
 mod evidence;
 mod jobs;
@@ -26,6 +28,9 @@ mod words;
 
 pub use acts::{acted_text, plan_question, touched_text};
 pub use backup::backup_text;
+pub use bundle::{
+    BundleError, BundleRequest, FolderError, Manifest, PartFacts, Prepared, folder_names, prepare_bundle,
+};
 pub use completion::{COLUMNS, Format, ReportError, ReportRequest, write_report};
 pub use discovered::{DISCOVERED, DiscoveredForm, DiscoveredSheet};
 pub use evidence::{evidence_text, resolved_text};

@@ -79,6 +79,7 @@ struct LaneEntry<'a> {
     copies_in_flight: u64,
     bound_by: Vec<&'static str>,
     learned_rate: Option<f64>,
+    longest_delay_ms: u64,
     first_export_accepted: bool,
     listed_at: Option<String>,
     blocked: Option<BlockedEntry<'a>>,
@@ -156,6 +157,7 @@ fn lane(view: &LaneView) -> LaneEntry<'_> {
         copies_in_flight: in_flight.iter().map(|state| view.copies.of(*state)).sum(),
         bound_by: bindings(view).into_iter().map(Binding::as_str).collect(),
         learned_rate: view.learned_rate,
+        longest_delay_ms: u64::try_from(view.longest_delay.as_millis()).unwrap_or(u64::MAX),
         first_export_accepted: view.proven,
         listed_at: time(view.listed_at),
         blocked: view.blocked.as_ref().map(|blocked| BlockedEntry {

@@ -57,7 +57,7 @@ pub enum SettingsError {
 }
 
 /// Every setting but those of accounts and of single lanes.
-pub(super) const KEYS: [&str; 19] = [
+pub(super) const KEYS: [&str; 20] = [
     "database",
     "export.rate",
     "export.burst",
@@ -77,6 +77,7 @@ pub(super) const KEYS: [&str; 19] = [
     "lane.probe",
     "plan.price_per_gb_month",
     "plan.currency",
+    "report.bundle",
 ];
 
 /// What may be meant by a key that is not among `siblings`, from a file or a variable.

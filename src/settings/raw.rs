@@ -4,7 +4,7 @@ use super::account::Account;
 use super::database_url::DatabaseUrl;
 use super::lane_settings::LaneSettings;
 use super::plan_settings::{PlanSettings, currency};
-use super::values::{Price, Rate, Span, Whole};
+use super::values::{Folder, Price, Rate, Span, Whole};
 use crate::domain::Existing;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -23,6 +23,7 @@ pub(super) struct Raw {
     reconcile: RawReconcile,
     lane: RawProbe,
     plan: RawPlan,
+    pub(super) report: RawReport,
     pub(super) accounts: BTreeMap<String, Account>,
     pub(super) lanes: BTreeMap<String, RawLane>,
 }
@@ -83,6 +84,12 @@ struct RawPlan {
     price_per_gb_month: Option<Price>,
     #[serde(deserialize_with = "currency")]
     currency: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
+pub(super) struct RawReport {
+    pub(super) bundle: Option<Folder>,
 }
 
 impl Raw {

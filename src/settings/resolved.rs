@@ -9,6 +9,7 @@ use super::plan_settings::PlanSettings;
 use super::values::written;
 use crate::domain::{AccountLabel, Lane, Region};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// What is set, all of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +20,8 @@ pub struct Settings {
     pub every_lane: LaneSettings,
     /// What a plan reckons with.
     pub plan: PlanSettings,
+    /// The folder in which each batch that ends gets its completion report; none is written without it.
+    pub bundle: Option<PathBuf>,
     accounts: BTreeMap<AccountLabel, Account>,
     lanes: BTreeMap<Lane, LaneSettings>,
 }
@@ -44,6 +47,7 @@ impl Settings {
             settings.lanes.insert(lane, merged);
         }
         settings.every_lane = every_lane;
+        settings.bundle = raw.report.bundle.map(PathBuf::from);
         let usual = || sources.user_data_dir.as_ref().map(|data| data.join("snapferry").join("snapferry.db"));
         let database = raw.database.or_else(|| usual().map(DatabaseUrl::at));
         settings.database = database.ok_or(SettingsError::NoDatabase)?;
@@ -58,6 +62,7 @@ impl Settings {
             database,
             every_lane: LaneSettings::default(),
             plan: PlanSettings::default(),
+            bundle: None,
             accounts,
             lanes: BTreeMap::new(),
         }
@@ -139,13 +144,13 @@ fn check_lane(layers: &Layers, path: &[String], lane: &LaneSettings) -> Result<(
             let at = |key: [&str; 2]| -> Vec<String> { path.iter().cloned().chain(key.map(str::to_owned)).collect() };
             // One of the two may be a default, or be set for all lanes.
             let blamed = if layers.has(&at(low_key)) { low_key } else { high_key };
-            let message = format!(
-                "{} ({}) is longer than {} ({}): change one of them",
-                low_key.join("."),
-                written(low),
-                high_key.join("."),
-                written(high)
-            );
+            let (low_name, high_name) = (low_key.join("."), high_key.join("."));
+            let (low, high) = (written(low), written(high));
+            let message = if blamed == low_key {
+                format!("{low} is longer than {high_name} ({high}): change one of them")
+            } else {
+                format!("{high} is shorter than {low_name} ({low}): change one of them")
+            };
             return Err(layers.value_error(&at(blamed), message));
         }
     }

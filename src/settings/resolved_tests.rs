@@ -65,7 +65,7 @@ fn the_shipped_file_has_every_setting_in_its_place() {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = format!("{name}.");
         } else if let Some((key, _)) = line.trim_start_matches('#').split_once(" = ")
-            && (!line.starts_with('#') || ["database", "price_per_gb_month", "currency"].contains(&key))
+            && (!line.starts_with('#') || ["database", "price_per_gb_month", "currency", "bundle"].contains(&key))
         {
             seen.push(format!("{section}{key}"));
         }
@@ -84,6 +84,7 @@ fn the_examples_in_the_shipped_file_can_be_used() {
         .collect();
     let settings = load(&used.join("\n"));
     assert_eq!(settings.database.path(), Path::new("/var/lib/snapferry/snapferry.db"));
+    assert_eq!(settings.bundle.as_deref(), Some(Path::new("/var/lib/snapferry/reports")));
     let prod = settings.account(&AccountLabel::parse("prod").expect("a label")).expect("an account");
     assert_eq!((prod.profile.as_deref(), prod.regions.len()), (Some("prod"), 2));
     assert_eq!(prod.external_id.as_ref().map(super::super::ExternalId::expose), Some("ferry-4711"));
@@ -197,6 +198,11 @@ fn a_value_of_another_kind_is_named() {
         ),
         ("[export]\nburst = 1.5", "FILE: export.burst: found float `1.5`, expected a whole number from 1 to 1000"),
         ("export = 5", "FILE: export: found signed int `5`, expected a section with settings of its own"),
+        (
+            "[report]\nbundle = '~/reports'",
+            "FILE: report.bundle: \"~/reports\" begins with '~', which only a shell replaces: write the folder out",
+        ),
+        ("[report]\nbundle = ' '", "FILE: report.bundle: found string \" \", expected a text that is not empty"),
         ("accounts = 5", "FILE: accounts: found signed int `5`, expected a map"),
         (
             "[accounts]\nprofile = 'x'",

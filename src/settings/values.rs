@@ -2,6 +2,7 @@
 
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Calls a second: more than 0, at most 1000.
@@ -23,6 +24,30 @@ pub(super) struct Span<const LO: u64, const HI: u64>(Duration);
 impl From<Price> for f64 {
     fn from(price: Price) -> Self {
         price.0
+    }
+}
+
+/// A folder's path. It need not be there.
+pub(super) struct Folder(PathBuf);
+
+impl From<Folder> for PathBuf {
+    fn from(folder: Folder) -> Self {
+        folder.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Folder {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given = text(deserializer)?.unwrap_or_default();
+        if given == "~" || given.starts_with("~/") {
+            return Err(D::Error::custom(format!(
+                "{given:?} begins with '~', which only a shell replaces: write the folder out"
+            )));
+        }
+        if given.contains('\0') {
+            return Err(D::Error::custom("it has a character that no path has"));
+        }
+        Ok(Self(PathBuf::from(given)))
     }
 }
 

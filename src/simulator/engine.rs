@@ -118,10 +118,16 @@ impl World {
         let fault = config.faults.decide(config.seed, &met);
         let mut served = match fault.effect {
             Effect::Withheld => Served::plain(Ok("{}".to_owned()), false),
-            Effect::Happens if operation == EXPORT => {
-                let beginning = Beginning::Called(fault.operation_failure);
+            Effect::Happens | Effect::Twice if operation == EXPORT => {
+                let beginning = Beginning::Called(fault.operation_failure, fault.takes);
                 let begun = required(input, "sourceSnapshotName")
                     .and_then(|name| lane.export(config, name, beginning, now))
+                    .inspect(|_| {
+                        if let (Effect::Twice, Some(name)) = (fault.effect, name) {
+                            // Where it is refused, the console says so to whoever asked.
+                            let _ = lane.export(config, name, Beginning::ByHand, now);
+                        }
+                    })
                     .map(|place| lane.exports.get(place).map(|e| e.operations.as_slice()).unwrap_or_default());
                 let reader = Reader { lane, config, now: now.elapsed };
                 let effect = begun.is_ok();
@@ -131,7 +137,9 @@ impl World {
                 });
                 Served::plain(begun, effect)
             }
-            Effect::Happens => Served::plain(Reader { lane, config, now: now.elapsed }.answer(operation, input), false),
+            Effect::Happens | Effect::Twice => {
+                Served::plain(Reader { lane, config, now: now.elapsed }.answer(operation, input), false)
+            }
         };
         served.delay = fault.delay;
         served.spoil(fault.answer);

@@ -29,7 +29,7 @@ pub(super) struct Export {
     pub(super) operations: Vec<usize>,
     pub(super) by_hand: bool,
     record_name: String,
-    takes: Duration,
+    pub(super) takes: Duration,
     record_lag: Duration,
 }
 

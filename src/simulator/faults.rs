@@ -67,6 +67,8 @@ pub struct Fault {
     pub delay: Duration,
     /// How the export's operation ends; only where it begins at all.
     pub operation_failure: Option<OperationFailure>,
+    /// How long the export takes; as configured where nothing is said.
+    pub takes: Option<Duration>,
 }
 
 /// Whether a call does what it asked for.
@@ -76,6 +78,8 @@ pub enum Effect {
     /// It does, as far as the simulator finds nothing wrong with it.
     #[default]
     Happens,
+    /// It does, and at the same moment somebody in the console begins another export of the snapshot.
+    Twice,
     /// It does not; an intact answer is then an empty object.
     Withheld,
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// Every name with what it does; those in capitals stand for what is to be filled in.
-pub const FAULT_NAMES: [(&str, &str); 13] = [
+pub const FAULT_NAMES: [(&str, &str); 16] = [
     ("ok", "nothing goes wrong"),
     ("lost", "the export begins, the connection is closed without an answer"),
     ("lost-before", "the same, but the export does not begin"),
@@ -18,6 +18,9 @@ pub const FAULT_NAMES: [(&str, &str); 13] = [
     ("html-503", "the export begins, the answer is 503 with HTML"),
     ("outage", "503 with HTML, without effect"),
     ("slow[:DURATION]", "the export begins, the answer comes late (5s)"),
+    ("twice", "the export begins, and at the same moment somebody in the console begins another of the snapshot"),
+    ("lost-twice", "the same, and the connection is closed without an answer"),
+    ("takes:DURATION", "accepted; the export takes so long"),
     ("operation-fails[:CODE]", "accepted, but the operation ends Failed (InternalError)"),
     ("CODE", "this error without effect: ServiceException, ExpiredTokenException, AccessDeniedException..."),
     ("CODE:STATUS", "the same with an HTTP status of its own: SlowDown:429"),
@@ -39,6 +42,26 @@ struct FaultObject {
     #[serde(with = "super::config::span")]
     delay: Duration,
     operation_failure: Option<OperationFailure>,
+    #[serde(with = "optional_span")]
+    takes: Option<Duration>,
+}
+
+mod optional_span {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::time::Duration;
+
+    #[expect(clippy::ref_option, reason = "so serde wants it")]
+    pub(super) fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match span {
+            Some(span) => serializer.collect_str(&humantime::format_duration(*span)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| humantime::parse_duration(&text).map_err(serde::de::Error::custom)).transpose()
+    }
 }
 
 impl FromStr for Fault {
@@ -61,6 +84,12 @@ impl FromStr for Fault {
             ("slow", span) => {
                 let delay = humantime::parse_duration(span).map_err(|_| unknown())?;
                 Self { delay, ..Self::default() }
+            }
+            ("twice", "") => Self { effect: Effect::Twice, ..Self::default() },
+            ("lost-twice", "") => Self { effect: Effect::Twice, ..answered(FaultyAnswer::Closed) },
+            ("takes", span) => {
+                let takes = humantime::parse_duration(span).map_err(|_| unknown())?;
+                Self { takes: Some(takes), ..Self::default() }
             }
             ("operation-fails", code) => {
                 let code = if code.is_empty() { "InternalError" } else { code }.to_owned();
@@ -91,8 +120,8 @@ fn error(text: &str) -> Option<Fault> {
 
 impl Serialize for Fault {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { effect, answer, delay, operation_failure } = self.clone();
-        FaultObject { effect, answer, delay, operation_failure }.serialize(serializer)
+        let Self { effect, answer, delay, operation_failure, takes } = self.clone();
+        FaultObject { effect, answer, delay, operation_failure, takes }.serialize(serializer)
     }
 }
 
@@ -103,8 +132,8 @@ impl<'de> Deserialize<'de> for Fault {
             return name.parse().map_err(serde::de::Error::custom);
         }
         let read = FaultObject::deserialize(value.into_deserializer());
-        let FaultObject { effect, answer, delay, operation_failure } = read.map_err(serde::de::Error::custom)?;
-        Ok(Self { effect, answer, delay, operation_failure })
+        let FaultObject { effect, answer, delay, operation_failure, takes } = read.map_err(serde::de::Error::custom)?;
+        Ok(Self { effect, answer, delay, operation_failure, takes })
     }
 }
 
@@ -128,7 +157,8 @@ mod tests {
     fn a_fault_is_a_name_or_an_object_in_json_and_comes_back_as_it_was() {
         let named: Fault = serde_json::from_str(r#""slow:3s""#).expect("a name");
         assert_eq!(named.delay, Duration::from_secs(3));
-        let text = r#"{"effect":"withheld","answer":{"error":{"__type":"Odd","status":418}},"delay":"1s"}"#;
+        let text =
+            r#"{"effect":"withheld","answer":{"error":{"__type":"Odd","status":418}},"delay":"1s","takes":"2h"}"#;
         let fault: Fault = serde_json::from_str(text).expect("an object");
         let again = serde_json::to_string(&fault).and_then(|text| serde_json::from_str(&text)).expect("a round trip");
         assert_eq!((fault.delay, fault.clone()), (Duration::from_secs(1), again));

@@ -34,8 +34,8 @@ pub(super) struct Lane {
 /// Who begins an export, and how its operation ends.
 #[derive(Debug, Clone)]
 pub(super) enum Beginning {
-    /// A call, whose operation fails if so decided.
-    Called(Option<OperationFailure>),
+    /// A call, whose operation fails if so decided, and takes as long as is decided.
+    Called(Option<OperationFailure>, Option<Duration>),
     /// Somebody in the console.
     ByHand,
 }
@@ -59,19 +59,24 @@ impl Lane {
             seen: HashMap::new(),
         };
         for entry in fleet {
-            lane.add(config, entry, now);
+            lane.put(config, entry, now, false);
         }
         lane
     }
 
-    /// Adds a snapshot; false where one of that name is there.
+    /// Adds a snapshot that is made now; false where one of that name is there.
     pub(super) fn add(&mut self, config: &SimulatorConfig, entry: FleetEntry, now: Now) -> bool {
+        self.put(config, entry, now, true)
+    }
+
+    fn put(&mut self, config: &SimulatorConfig, entry: FleetEntry, now: Now, new: bool) -> bool {
         if self.by_name.contains_key(&entry.name) {
             return false;
         }
         let place = self.snapshots.len();
         let pending_until = now.elapsed.saturating_add(config.pending_time);
         let snapshot = Snapshot::new(config.seed, &self.address, entry, place, now.wall_ms, pending_until);
+        let snapshot = if new { snapshot.made_at(now.wall_ms) } else { snapshot };
         self.by_name.insert(snapshot.name.clone(), place);
         self.by_kind.entry(snapshot.kind).or_default().push(place);
         self.snapshots.push(snapshot);
@@ -120,11 +125,12 @@ impl Lane {
             }
         }
         let nth = self.exports.len();
-        let how = match beginning {
-            Beginning::Called(failure) => (failure, false),
-            Beginning::ByHand => (None, true),
+        let (how, takes) = match beginning {
+            Beginning::Called(failure, takes) => ((failure, false), takes),
+            Beginning::ByHand => ((None, true), None),
         };
         let mut export = Export::begin(config, &self.address, (place, snapshot), nth, how, now);
+        export.takes = takes.unwrap_or(export.takes);
         self.copies.push(Reverse((export.ends(), copies)));
         let abouts: &[About] = match config.export_answer {
             ExportAnswer::One | ExportAnswer::None => &[About::Snapshot],

@@ -83,6 +83,12 @@ impl Snapshot {
         }
     }
 
+    /// The same, made only now.
+    pub(super) fn made_at(mut self, wall_ms: i64) -> Self {
+        self.created_ms = wall_ms;
+        self
+    }
+
     pub(super) fn readiness(&self, now: Duration) -> Readiness {
         match self.state {
             SnapshotState::Available => Readiness::Ready,

@@ -1,7 +1,7 @@
 use super::*;
 use crate::clock::{Clock as _, ManualClock};
 use crate::domain::{AccountLabel, OperationId, Region, SnapshotName, Timestamp};
-use crate::lightsail::{Accepted, ExportRecord, Operation, Page, PageToken};
+use crate::lightsail::{Accepted, ExportRecord, Operation, Page, PageToken, SnapshotKind};
 use async_trait::async_trait;
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -48,6 +48,10 @@ impl Lightsail for Scripted {
 
     async fn disk_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
         Ok(Page::empty())
+    }
+
+    async fn snapshot(&self, _: &SnapshotName, _: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
+        panic!("not asked for")
     }
 }
 

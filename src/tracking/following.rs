@@ -4,6 +4,7 @@ use super::plan::record_in_sight;
 use super::reading::{Reading, Unread};
 use super::tracker::{Begun, Met, Rounds, Tracker};
 use crate::domain::{JobId, JobState, OperationId, SnapshotName};
+use crate::points::{Between, Point, reached};
 use crate::queue::{Followed, QueueError};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -49,7 +50,11 @@ impl Tracker {
             }
         }
         let forgotten = self.longest_wait();
+        self.ages.forget(reading.elapsed, forgotten);
         rounds.met.retain(|_, met| reading.elapsed.saturating_sub(met.looked_at.unwrap_or(met.at)) < forgotten);
+        if !looked.is_empty() {
+            reached(Point::Between(Between::LookTaken));
+        }
         self.queue.count_looks(&looked, began).await?;
         let looked: Vec<JobId> = looked.into_iter().map(|(job, _)| job).collect();
         let absent = self.settle(&looked).await?;
@@ -61,13 +66,13 @@ impl Tracker {
     /// No look is ever put off further: one that is was put off before the clock was set back.
     pub(super) fn longest_wait(&self) -> Duration {
         let settings = &self.settings;
-        settings.poll_max.max(settings.settle).max(settings.attempt_timeout).saturating_mul(2)
+        settings.poll_max.max(self.settle_window()).max(settings.attempt_timeout).saturating_mul(2)
     }
 
     /// The distance of looks that spreads the least number of them over the settle window.
     pub(super) fn between_looks(&self) -> Duration {
         let gaps = self.settings.looks.saturating_sub(1).max(1);
-        (self.settings.settle / gaps).max(Duration::from_millis(1))
+        (self.settle_window() / gaps).max(Duration::from_millis(1))
     }
 
     /// The least that passes between two looks that count, by a clock that nobody sets: setting the clock on shortens no
@@ -98,6 +103,7 @@ impl Tracker {
         self.take_up_news().await?;
         self.settle(due).await?;
         self.queue.poll_later(&later).await?;
+        self.ages.forget(self.clock.elapsed(), self.longest_wait());
         Ok(())
     }
 

@@ -2,8 +2,10 @@
 //! have been exported already.
 
 use super::reading::Unread;
-use super::tracker::Tracker;
-use crate::domain::{BatchId, ErrorCode, Event, Failure, JobId, JobState, Standing};
+use super::tracker::{Rounds, Tracker};
+use crate::domain::{BatchId, ErrorCode, Event, Failure, JobId, JobState, SnapshotName, Standing};
+use crate::lightsail::SnapshotKind;
+use crate::points::{Between, Point, reached};
 use crate::queue::{Listed, QueueError, Transition};
 use std::collections::HashSet;
 
@@ -13,22 +15,45 @@ const CHUNK: u32 = 500;
 /// Names further apart than this many slips of the pen are no near miss.
 const NEAR: usize = 3;
 
+/// Snapshots that one listing asks for by their names, two reads each. Where more are missing, the whole lane is read
+/// once more instead.
+const ASKED: u32 = 50;
+
+/// What is done about the snapshots that a listing does not show.
+#[derive(Debug, Default)]
+struct Search {
+    asked: u32,
+    read_again: bool,
+}
+
+/// A snapshot that a listing does not show, sought once more.
+enum Sought {
+    /// It is there after all, in this state.
+    There(String),
+    Gone,
+    /// It could not be asked for.
+    Unclear,
+}
+
 impl Tracker {
     /// Lists the lane, acts on what the listing shows, and clears what was queued before it began.
-    pub(super) async fn list(&self) -> Result<(), Unread> {
+    pub(super) async fn list(&self, rounds: &mut Rounds) -> Result<(), Unread> {
         // What is queued from here on waits for the next listing.
         let batches = self.queue.uncleared(self.lane.id, self.run).await?;
         let held: HashSet<JobId> = self.held().await?;
         self.read_snapshots().await?;
-        self.read_records().await?;
+        self.read_records_measured(rounds).await?;
         self.read_operations().await?;
+        reached(Point::Between(Between::ListingRead));
         let names = self.queue.snapshot_names(self.lane.id).await?;
         // One that was held only since is of the next listing: this one began before it was queued.
         let meant = |job: &Listed| !job.held || held.contains(&job.job);
+        let mut search = Search::default();
         for batch in &batches {
-            self.act(Some(*batch), &names, meant).await?;
+            self.act(Some(*batch), &names, &mut search, meant).await?;
         }
-        self.act(None, &names, meant).await?;
+        self.act(None, &names, &mut search, meant).await?;
+        reached(Point::Between(Between::ListingActedUpon));
         self.queue.clear(self.lane.id, self.run, batches).await?;
         Ok(())
     }
@@ -48,6 +73,7 @@ impl Tracker {
         &self,
         batch: Option<BatchId>,
         names: &[String],
+        search: &mut Search,
         concerns: impl Fn(&Listed) -> bool,
     ) -> Result<(), Unread> {
         let mut after = JobId(0);
@@ -56,18 +82,37 @@ impl Tracker {
             let Some(last) = page.last() else { return Ok(()) };
             after = last.job;
             let page: Vec<Listed> = page.into_iter().filter(&concerns).collect();
-            self.act_on(page, names).await?;
+            self.act_on(page, names, search).await?;
         }
     }
 
-    async fn act_on(&self, page: Vec<Listed>, names: &[String]) -> Result<(), Unread> {
+    async fn act_on(&self, page: Vec<Listed>, names: &[String], search: &mut Search) -> Result<(), Unread> {
         // An export that is done stands for its job even where the snapshot is gone or broken by now: but only where
         // the snapshot's ARN is known to be the same.
         let in_ledger: Vec<JobId> = page.iter().filter(|job| job.in_ledger).map(|job| job.job).collect();
         let adopted = self.settle(&in_ledger).await?;
         let (mut hold, mut release, mut failing) = (Vec::new(), Vec::new(), Vec::new());
-        for job in page.iter().filter(|job| !adopted.contains(&job.job)) {
-            match job.snapshot_state.as_deref() {
+        let open: Vec<&Listed> = page.iter().filter(|job| !adopted.contains(&job.job)).collect();
+        let missed = open.iter().filter(|job| job.snapshot_state.is_none()).count();
+        let beyond = u32::try_from(missed).unwrap_or(u32::MAX) > ASKED.saturating_sub(search.asked);
+        if beyond && !search.read_again {
+            search.read_again = true;
+            self.read_snapshots_again().await?;
+        }
+        for job in open {
+            let state = match &job.snapshot_state {
+                Some(state) => Sought::There(state.clone()),
+                None => self.seek(&job.snapshot, search).await?,
+            };
+            let state = match state {
+                Sought::There(state) => Some(state),
+                Sought::Gone => None,
+                Sought::Unclear => {
+                    hold.push(job.job);
+                    continue;
+                }
+            };
+            match state.as_deref() {
                 None => failing.push(self.fail(job, missing(job, names))?),
                 Some("error") => failing.push(self.fail(job, broken())?),
                 Some("pending") => hold.push(job.job),
@@ -78,6 +123,29 @@ impl Tracker {
         self.apply(failing).await?;
         self.queue.hold_for_listing(&hold, &release).await?;
         Ok(())
+    }
+
+    /// Lists move while one pages through them: what one reading missed is asked for by its name. Presence wins.
+    async fn seek(&self, name: &SnapshotName, search: &mut Search) -> Result<Sought, Unread> {
+        if search.read_again
+            && let Some(state) = self.queue.snapshot_state(self.lane.id, name).await?
+        {
+            return Ok(Sought::There(state));
+        }
+        if search.asked >= ASKED {
+            return Ok(Sought::Gone);
+        }
+        search.asked += 1;
+        for kind in [SnapshotKind::Instance, SnapshotKind::Disk] {
+            match self.api.snapshot(name, kind).await {
+                Ok(Some(snapshot)) => {
+                    return Ok(self.list_one(snapshot).await?.map_or(Sought::Unclear, Sought::There));
+                }
+                Ok(None) => {}
+                Err(error) => return self.bear(&error).await.map(|_| Sought::Unclear),
+            }
+        }
+        Ok(Sought::Gone)
     }
 
     fn fail(&self, job: &Listed, failure: Failure) -> Result<Transition, QueueError> {

@@ -3,8 +3,8 @@
 //! times only order candidates.
 
 mod case;
-mod duplicates;
 mod exporting;
+mod late;
 mod queued;
 mod unknown;
 
@@ -58,8 +58,8 @@ pub(super) struct Decision {
     pub(super) earlier: Vec<(u32, i64)>,
     /// An operation whose own words are missing.
     pub(super) ask: Option<OperationId>,
-    /// The second exports of the snapshot, in words.
-    pub(super) duplicate: Option<String>,
+    /// Exports that came into sight too late, for the report.
+    pub(super) late: Option<Failure>,
 }
 
 /// Decides for one job. `entries` are all of its snapshot's name, in the order in which they were seen.
@@ -73,7 +73,7 @@ pub(super) fn decide(job: &Followed, entries: &[Entry], policy: &Policy) -> Deci
             Decision::default()
         }
     };
-    duplicates::note(&case, &mut decision);
+    late::note(&case, &mut decision);
     decision
 }
 

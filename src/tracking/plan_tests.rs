@@ -39,6 +39,7 @@ fn job(state: JobState, attempts: Vec<FollowedAttempt>) -> Followed {
         adopted: false,
         forgone: 0,
         source_arn: Some(SnapshotArn::new("arn:web-1")),
+        snapshot_made_at: None,
         operation: None,
         record: None,
         error_code: None,
@@ -594,12 +595,12 @@ fn an_entry_that_comes_after_a_resend_is_named_and_the_job_keeps_its_own() {
     assert_eq!(decide(&done, std::slice::from_ref(&own), &policy()), Decision::default());
     let decision = decide(&done, &[own.clone(), record(12, Succeeded)], &policy());
     assert_eq!((decision.event.clone(), decision.earlier.clone()), (None, vec![(1, 12)]));
-    let note = decision.duplicate.expect("noted");
+    let note = decision.late.expect("noted").message;
     assert!(note.contains("ami-12") && note.contains("name-12") && !note.contains("ami-11"), "{note}");
     // It is said again of what is on record already, with its destination once that is known.
-    let note = decide(&done, &[own.clone(), of(record(12, UnderWay), 1)], &policy()).duplicate.expect("noted");
+    let note = decide(&done, &[own.clone(), of(record(12, UnderWay), 1)], &policy()).late.expect("noted").message;
     assert!(note.contains("not finished"), "{note}");
-    assert_eq!(decide(&done, &[own, record(12, Failed)], &policy()).duplicate, None, "nothing came of it");
+    assert_eq!(decide(&done, &[own, record(12, Failed)], &policy()).late, None, "nothing came of it");
 }
 
 #[test]
@@ -612,7 +613,7 @@ fn of_two_exports_in_sight_the_resent_one_takes_the_later() {
     let decision = decide(&exporting, &both, &policy());
     assert_eq!(happens(&decision), "finished op-11 record-13");
     assert_eq!((decision.own.clone(), decision.earlier.clone()), (vec![13], vec![(1, 12)]));
-    assert!(decision.duplicate.expect("noted").contains("ami-12"));
+    assert!(decision.late.expect("noted").message.contains("ami-12"));
 }
 
 #[test]
@@ -644,4 +645,46 @@ fn nothing_is_decided_for_a_job_that_is_being_sent_or_has_ended() {
         }
         assert_eq!(decide(&job(state, vec![attempt(1, 0)]), &entries, &policy()), Decision::default(), "{state}");
     }
+}
+
+#[test]
+fn an_operation_is_adopted_only_where_it_began_since_the_snapshot_was_made() {
+    let made_at = |at| Followed { snapshot_made_at: Some(Timestamp(at)), ..job(Queued, vec![]) };
+    let begun = [operation(5, UnderWay), operation(8, UnderWay)];
+    assert_eq!(happens(&decide(&made_at(9), &begun, &policy())), "nothing", "of one that was deleted since");
+    assert_eq!(happens(&decide(&made_at(8), &begun, &policy())), "nothing");
+    assert_eq!(happens(&decide(&made_at(6), &begun, &policy())), "under_way_already op-8");
+    // Another's record beside it takes nothing away from what is told by the times.
+    let of_another = with_arn(record(6, UnderWay), Some("arn:another"));
+    let beside = [begun[0].clone(), of_another, begun[1].clone()];
+    assert_eq!(happens(&decide(&made_at(7), &beside, &policy())), "under_way_already op-8");
+}
+
+#[test]
+fn an_export_that_shows_after_its_job_has_ended_is_told_and_the_end_stands() {
+    for state in [JobState::Failed, JobState::Cancelled] {
+        let ended = job(state, vec![absent(1, 10), absent(2, 12)]);
+        let decision = decide(&ended, &[record(13, UnderWay)], &policy());
+        assert_eq!((happens(&decision).as_str(), &decision.earlier), ("nothing", &vec![(1, 13)]));
+        let decision = decide(&ended, &[of(record(13, Succeeded), 1), record(14, Succeeded)], &policy());
+        assert_eq!((happens(&decision).as_str(), &decision.earlier), ("nothing", &vec![(2, 14)]));
+        let told = decision.late.expect("told");
+        assert_eq!(told.code.as_str(), ErrorCode::LATE_EXPORT);
+        assert!(
+            told.message.contains("ami-13 (record name-13), ami-14") && told.message.contains("retry 7"),
+            "{told:?}"
+        );
+        for none in [record(9, Succeeded), record(13, Failed), with_arn(record(13, Succeeded), Some("arn:other"))] {
+            assert_eq!(decide(&ended, &[none], &policy()), Decision::default());
+        }
+    }
+    // What is under way may be the record of the attempt whose operation has failed.
+    let failed = job(JobState::Failed, vec![absent(1, 10), accepted(2, 12)]);
+    let of_the_second = of(operation(13, EntryStatus::Failed), 2);
+    assert_eq!(decide(&failed, &[of_the_second.clone(), record(14, UnderWay)], &policy()).late, None);
+    assert!(decide(&failed, &[of_the_second, record(14, Succeeded)], &policy()).late.is_some());
+    // Tried again by a person, it is taken over, and not made once more.
+    let again = Followed { adopts: false, ..job(Queued, vec![absent(1, 10)]) };
+    assert_eq!(happens(&decide(&again, &[of(record(13, Succeeded), 1)], &policy())), "already_exported record-13");
+    assert_eq!(happens(&decide(&again, &[of_another_job(record(13, Succeeded))], &policy())), "nothing");
 }

@@ -7,6 +7,7 @@ use crate::lightsail::{
     CallError, ErrorClass, ExportRecord, Operation, Pages, ReadingError, RecordState, Snapshot, SnapshotKind,
     SnapshotState, Verdict,
 };
+use crate::points::{Between, Point, reached};
 use crate::queue::{Block, EntryKey, EntryStatus, Identity, ListedSnapshot, QueueError, Sighting};
 
 /// Why a reading did not come to its end.
@@ -122,6 +123,33 @@ impl Tracker {
         Ok(self.queue.end_listing(self.lane.id, listing, self.clock.now()).await?)
     }
 
+    /// Reads every snapshot once more into the listing that was just made: what either reading showed is there.
+    pub(super) async fn read_snapshots_again(&self) -> Result<(), Unread> {
+        let listing = self.last_listing().await?;
+        let mut instances = Pages::instance_snapshots(&self.api);
+        while let Some(page) = self.page(instances.next().await).await? {
+            self.list_page(listing, page).await?;
+        }
+        let mut disks = Pages::disk_snapshots(&self.api);
+        while let Some(page) = self.page(disks.next().await).await? {
+            self.list_page(listing, page).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds a snapshot that was asked for by its name to the last listing; its state.
+    pub(super) async fn list_one(&self, snapshot: Snapshot) -> Result<Option<String>, Unread> {
+        self.identify(snapshot.account.clone()).await?;
+        let Some(row) = listed(snapshot) else { return Ok(None) };
+        let state = row.state.clone();
+        self.queue.list_snapshots(self.lane.id, self.last_listing().await?, &[row]).await?;
+        Ok(Some(state))
+    }
+
+    async fn last_listing(&self) -> Result<i64, QueueError> {
+        Ok(self.queue.next_listing(self.lane.id).await? - 1)
+    }
+
     async fn list_page(&self, listing: i64, page: Vec<Snapshot>) -> Result<bool, Unread> {
         let account = page.iter().find_map(|snapshot| snapshot.account.clone());
         let seen = account.is_some();
@@ -186,7 +214,10 @@ impl Tracker {
     /// Takes a page, or what its error means for the lane.
     async fn page<T>(&self, page: Result<Option<Vec<T>>, ReadingError>) -> Result<Option<Vec<T>>, Unread> {
         match page {
-            Ok(page) => Ok(page),
+            Ok(page) => {
+                reached(Point::Between(Between::PageRead));
+                Ok(page)
+            }
             Err(ReadingError::Call(error)) => Err(self.unread(&error).await),
             Err(error @ ReadingError::RepeatedToken { .. }) => {
                 tracing::warn!(lane = %self.lane.lane, %error, "a reading was given up; the next one begins anew");

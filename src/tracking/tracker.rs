@@ -1,11 +1,14 @@
 //! A lane's tracking: `run_once(now)` does all that is to be done at a moment and says when to come again; the loop
 //! around it only waits.
 
+use super::ages::Ages;
+use super::delays::{Awaited, LongestDelay};
 use super::plan::{Asked, Decision, Policy, decide};
 use super::reading::Unread;
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{Event, JobId, JobState, RetryPolicy, RunId, SnapshotName, Timestamp, backoff};
 use crate::lightsail::Lightsail;
+use crate::points::{Between, Point, reached};
 use crate::queue::{Answer, AttemptOutcome, Entry, Followed, LaneRecord, Queue, QueueError, Transition};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,6 +23,9 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// The longest sleep of a lane that has none; a wake-up ends it.
 const IDLE: Duration = Duration::from_secs(30);
+
+/// How often a lane with queued jobs is listed anew: snapshots are deleted, break and are made anew meanwhile.
+const LIST_AGAIN: Duration = Duration::from_hours(1);
 
 /// Entries and jobs that are taken up at once.
 const CHUNK: u32 = 500;
@@ -53,6 +59,8 @@ pub struct Tracker {
     pub(super) run: RunId,
     pub(super) lane: LaneRecord,
     pub(super) settings: TrackerSettings,
+    pub(super) ages: Ages,
+    pub(super) longest_delay: LongestDelay,
     wake: Arc<Notify>,
     wake_worker: Arc<Notify>,
 }
@@ -67,6 +75,9 @@ pub struct Rounds {
     failed_at: Option<Duration>,
     /// Unknown attempts, by a clock that nobody sets.
     pub(super) met: HashMap<(JobId, u32), Met>,
+    /// Accepted exports that are not in sight, and when they were last asked for.
+    pub(super) awaited: HashMap<(JobId, u32), Awaited>,
+    pub(super) measured_at: Option<Duration>,
 }
 
 /// When an unknown attempt was met first, and last looked at.
@@ -96,7 +107,8 @@ impl Tracker {
         wake: Arc<Notify>,
         wake_worker: Arc<Notify>,
     ) -> Self {
-        Self { queue, api, clock, run, lane, settings, wake, wake_worker }
+        let longest_delay = LongestDelay::of(lane.longest_delay);
+        Self { queue, api, clock, run, lane, settings, ages: Ages::default(), longest_delay, wake, wake_worker }
     }
 
     /// Follows until `stop` says so.
@@ -158,6 +170,8 @@ impl Tracker {
             rounds.read_at = Some(elapsed);
             tracing::info!(lane = %self.lane.lane, "the lane goes on");
             self.queue.unblock(self.lane.id).await?;
+            // That reading decided nothing.
+            rounds.listed_at = None;
             self.wake_worker.notify_one();
         }
         let load = self.queue.load(self.lane.id).await?;
@@ -181,7 +195,7 @@ impl Tracker {
         if !exporting.is_empty() || !unknown.is_empty() || stale {
             let begun = Begun { at: now, elapsed: self.clock.elapsed() };
             rounds.read_at = Some(begun.elapsed);
-            self.read_records().await?;
+            self.read_records_measured(rounds).await?;
             self.look_at(&unknown, begun, rounds).await?;
             self.take_up_news().await?;
             self.poll(&exporting).await?;
@@ -190,32 +204,55 @@ impl Tracker {
             self.take_up_news().await?;
         }
         if !live {
-            return Ok(IDLE);
+            return self.watch_for_late_exports(rounds).await;
         }
         let next = self.queue.next_poll(self.lane.id).await?;
         let until = next.map_or(TICK, |next| next.since(self.clock.now()));
         Ok(until.clamp(Duration::from_millis(10), TICK))
     }
 
-    /// Lists the lane where jobs wait for that; the longer the same ones wait, the less often.
+    /// Lists the lane where jobs wait for that, the longer the same ones wait the less often, and now and then anyway.
     async fn list_where_due(&self, rounds: &mut Rounds) -> Result<(), Unread> {
         let fresh = !self.queue.uncleared(self.lane.id, self.run).await?.is_empty();
+        let elapsed = self.clock.elapsed();
+        let passed = |span: Duration| rounds.listed_at.is_none_or(|at| elapsed.saturating_sub(at) >= span);
+        let old = passed(LIST_AGAIN);
         if !fresh && !self.queue.awaits_listing(self.lane.id).await? {
             rounds.listing_pause = Duration::ZERO;
-            return Ok(());
-        }
-        let elapsed = self.clock.elapsed();
-        let due = rounds.listed_at.is_none_or(|at| elapsed.saturating_sub(at) >= rounds.listing_pause);
-        if !fresh && !due {
+            if !old {
+                return Ok(());
+            }
+        } else if !fresh && !passed(rounds.listing_pause) {
             return Ok(());
         }
         let doubled = rounds.listing_pause.saturating_mul(2);
         rounds.listing_pause = doubled.clamp(self.settings.poll_min, self.settings.poll_max);
+        // One that does not come to its end is no listing.
+        rounds.listed_at = None;
+        self.list(rounds).await?;
         rounds.listed_at = Some(elapsed);
-        self.list().await?;
         rounds.read_at = Some(self.clock.elapsed());
         self.wake_worker.notify_one();
         Ok(())
+    }
+
+    /// Reads the records of a lane that has nothing to do, where a job has ended lately with an attempt taken for absent:
+    /// an export of it may come into sight yet. How long until the next reading.
+    async fn watch_for_late_exports(&self, rounds: &mut Rounds) -> Result<Duration, Unread> {
+        let elapsed = self.clock.elapsed();
+        let gap = self.settle_window().max(self.settings.poll_max);
+        let rested = rounds.read_at.map_or(gap, |at| elapsed.saturating_sub(at));
+        if rested < gap {
+            return Ok(IDLE.min(gap.saturating_sub(rested)));
+        }
+        rounds.read_at = Some(elapsed);
+        let since = self.clock.now().before(self.settings.give_up);
+        if !self.queue.may_show_late_exports(self.lane.id, since).await? {
+            return Ok(IDLE);
+        }
+        self.read_records().await?;
+        self.take_up_news().await?;
+        Ok(IDLE.min(gap))
     }
 
     /// Acts on every entry that is new or has changed.
@@ -225,10 +262,12 @@ impl Tracker {
             if news.is_empty() {
                 return Ok(());
             }
+            reached(Point::Between(Between::NewsFound));
             let jobs = self.queue.concerned(&news).await?;
             // One that came back to the queue is decided for once more: another export may stand for it.
             let moved: Vec<JobId> = self.settle(&jobs).await?.into_iter().collect();
             self.settle(&moved).await?;
+            reached(Point::Between(Between::NewsActedUpon));
             self.queue.settle_news(&news).await?;
         }
     }
@@ -237,7 +276,9 @@ impl Tracker {
     pub(super) async fn settle(&self, jobs: &[JobId]) -> Result<BTreeSet<JobId>, Unread> {
         let mut moved = BTreeSet::new();
         for chunk in jobs.chunks(usize::try_from(CHUNK).unwrap_or(1)) {
-            let followed = self.queue.followed(chunk).await?;
+            let (now, elapsed) = (self.clock.now(), self.clock.elapsed());
+            let followed: Vec<Followed> = self.queue.followed(chunk).await?;
+            let followed: Vec<Followed> = followed.into_iter().map(|job| self.ages.steady(job, now, elapsed)).collect();
             let names: Vec<SnapshotName> = followed.iter().map(|job| job.snapshot.clone()).collect();
             let mut by_name = HashMap::<SnapshotName, Vec<Entry>>::new();
             for entry in self.queue.entries(self.lane.id, &names).await? {
@@ -264,7 +305,7 @@ impl Tracker {
             now,
             again_at: now.after(wait),
             give_up: self.settings.give_up,
-            settle: self.settings.settle,
+            settle: self.settle_window(),
             looks: self.settings.looks,
             asked: Asked::NotYet,
         };
@@ -274,15 +315,24 @@ impl Tracker {
             let entries = self.queue.entries(self.lane.id, std::slice::from_ref(&job.snapshot)).await?;
             decision = decide(job, &entries, &Policy { asked: Asked::JustNow, ..policy });
         }
-        let Decision { event, outcome, own, earlier, ask: _, duplicate } = decision;
+        let Decision { event, outcome, own, earlier, ask: _, late } = decision;
         // What a job adopts is no attempt's.
         let adopts = matches!(event, Some(Event::AlreadyExported(_) | Event::UnderWayAlready(_)));
         let attempt = if adopts || job.adopted { 0 } else { job.attempt };
+        // It was there, and not in sight.
+        if matches!(outcome, Some(AttemptOutcome::Found))
+            && let Some(last) = job.attempts.last()
+        {
+            self.learn_from_looks(last).await?;
+        }
         for (number, entry) in earlier {
+            if let Some(attempt) = job.attempts.iter().find(|one| one.number == number && one.absent) {
+                self.learn_from_looks(attempt).await?;
+            }
             self.queue.own(job.job, number, entry).await?;
         }
-        if let Some(message) = duplicate {
-            self.queue.note_duplicate(job.job, message).await?;
+        if let Some(found) = late {
+            self.queue.note(job.job, found).await?;
         }
         let Some(event) = event else {
             for entry in own {

@@ -1,6 +1,6 @@
 //! A lane's sending: what may go, as many at once as the lane bears, one at a time when it is in trouble.
 
-use super::send::{Came, Sent};
+use super::send::{Came, Heard, Sent};
 use super::temper::{Answered, Effect, Temper};
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{Event, Failure, JobId, LaneTrouble, RetryPolicy, RunId};
@@ -77,6 +77,8 @@ pub struct Turns {
     alone: bool,
     /// Jobs that were denied before the lane was seen to be able to export.
     suspects: HashSet<JobId>,
+    /// The attempts whose open outcomes stand in a row and were counted: five are an outage, and then none counts.
+    open: Vec<(JobId, u32)>,
 }
 
 impl Worker {
@@ -179,7 +181,8 @@ impl Worker {
         {
             return Ok(Turn::Wait(wait.min(TICK)));
         }
-        self.queue.release_due(self.lane.id, self.clock.now()).await?;
+        let now = self.clock.now();
+        self.queue.release_due(self.lane.id, now, now.after(self.settings.retry.max)).await?;
         self.read_ahead(turns, trouble.is_some()).await?;
         // Another job probes; those that were denied do only where there is none.
         if trouble == Some(LaneTrouble::Denied) && turns.ahead.is_empty() {
@@ -252,8 +255,8 @@ impl Worker {
     /// # Errors
     /// [`QueueError`] when the store fails.
     pub async fn take_up(&self, sent: Sent, turns: &mut Turns) -> Result<(), QueueError> {
-        let (job, heard) = match sent.0 {
-            Came::Heard(job, heard) => (job, heard),
+        let Heard { job, attempt, answered: heard, charged } = match sent.0 {
+            Came::Heard(heard) => heard,
             Came::Skipped => return Ok(()),
             Came::Broken(error) => return Err(error),
         };
@@ -267,9 +270,18 @@ impl Worker {
             // The lane has exported others between its two denials: it is the job's own.
             return self.fail_denied(|one| one == job).await;
         }
+        if !matches!(heard, Answered::Refused(ErrorClass::Ambiguous, _)) {
+            turns.open.clear();
+        } else if charged {
+            turns.open.push((job, attempt));
+        }
         match turns.temper.hear(&heard) {
             Effect::None => {}
             Effect::Block(trouble, message) => {
+                if trouble == LaneTrouble::Outage {
+                    // Calls that were under way together could not know of one another.
+                    self.queue.forgive(std::mem::take(&mut turns.open)).await?;
+                }
                 turns.ahead.clear();
                 turns.probed_at = Some(self.clock.elapsed());
                 let block = Block { trouble, message: message.clone(), since: self.clock.now() };

@@ -5,6 +5,7 @@ use super::ruling::{Ruling, rule};
 use super::temper::Answered;
 use crate::domain::{Event, JobId, backoff};
 use crate::lightsail::{ErrorClass, Outcome, Permit};
+use crate::points::{Between, Point, reached};
 use crate::queue::{Claimable, QueueError, Transition};
 
 /// Who stands in the history for what no person did.
@@ -20,9 +21,20 @@ pub(super) enum Came {
     /// The job had moved on meanwhile; nothing left this machine.
     Skipped,
     /// The call was made, and this is what the lane hears of it.
-    Heard(JobId, Answered),
+    Heard(Heard),
     /// The store failed; the daemon has to stop. What was sent is settled at the next start.
     Broken(QueueError),
+}
+
+/// An answer, as the lane hears it.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub(super) job: JobId,
+    /// The number of the attempt.
+    pub(super) attempt: u32,
+    pub(super) answered: Answered,
+    /// Whether the outcome is open and the attempt was counted.
+    pub(super) charged: bool,
 }
 
 impl Worker {
@@ -33,6 +45,7 @@ impl Worker {
 
     async fn make_call(&self, departure: Departure, permit: Permit) -> Came {
         let Departure { job, outage } = departure;
+        reached(Point::Between(Between::BeforeIntent));
         let standing = job.standing(self.settings.retry.max_attempts);
         let intent = Transition::new(job.job, &standing, Event::Intend, self.clock.now(), ACTOR)
             .map(|intent| intent.intending(self.run, job.weight, job.source_arn.clone()));
@@ -46,7 +59,9 @@ impl Worker {
             Err(QueueError::Stale { .. }) => return Came::Skipped,
             Err(error) => return Came::Broken(error),
         }
+        reached(Point::Between(Between::BeforeCall));
         let result = self.api.export_snapshot(&job.snapshot).await;
+        reached(Point::Between(Between::AnswerHeard));
         permit.answered(Outcome::of(&result));
         self.record(&job, result, outage).await
     }
@@ -77,6 +92,7 @@ impl Worker {
         standing.state = crate::domain::JobState::Submitting;
         standing.attempt = standing.attempt.saturating_add(1);
         standing.used = standing.used.saturating_add(1);
+        let charged = matches!(event, Event::OutcomeUnknown(_));
         let recorded = match Transition::new(job.job, &standing, event, now, ACTOR) {
             Ok(change) => {
                 let change = change.answered(answer, operations).poll_at(now.after(self.settings.first_poll));
@@ -85,7 +101,7 @@ impl Worker {
             Err(error) => Err(error),
         };
         match recorded {
-            Ok(()) => Came::Heard(job.job, heard),
+            Ok(()) => Came::Heard(Heard { job: job.job, attempt: standing.attempt, answered: heard, charged }),
             Err(error) => Came::Broken(error),
         }
     }

@@ -227,7 +227,8 @@ async fn an_outage_uses_up_no_attempts() {
     eventually("all is done", async || world.queue.unfinished(None).await.expect("a count") == 0).await;
     daemon.stop().await;
     for name in names {
-        assert_eq!(world.state(name).await, JobState::Succeeded, "{name}");
+        let job = world.job(name).await;
+        assert_eq!((job.state, job.used), (JobState::Succeeded, 1), "{name}");
         assert_eq!(world.exports(name), 1, "{name}");
     }
 }

@@ -1,6 +1,6 @@
 //! Kill -9, again and again, while Lightsail misbehaves: every job is accounted for, and each snapshot is exported once.
 
-use super::world::{World, hurried};
+use super::world::World;
 use snapferry::domain::JobState;
 use snapferry::queue::Selector;
 use snapferry::simulator::{AppliesTo, FaultRule, Faults, Fleet, FleetEntry, Probability, SimulatorConfig};
@@ -9,7 +9,23 @@ use std::time::Duration;
 
 /// Starts the program on a world's database, as a user would; the settings come through the environment.
 pub(crate) fn start(world: &World, arguments: &[&str]) -> Child {
-    let lane = hurried();
+    start_with(world, arguments, &[])
+}
+
+/// The same, with settings besides.
+pub(crate) fn start_with(world: &World, arguments: &[&str], settings: &[(&str, String)]) -> Child {
+    command(world, arguments)
+        .envs(settings.iter().map(|(name, value)| (*name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program")
+}
+
+/// The program with its environment, not started yet.
+pub(crate) fn command(world: &World, arguments: &[&str]) -> Command {
+    let lane = &world.settings.every_lane;
     let mut command = Command::new(env!("CARGO_BIN_EXE_snapferry"));
     command.args(arguments).env_clear();
     for (name, value) in [
@@ -19,15 +35,15 @@ pub(crate) fn start(world: &World, arguments: &[&str]) -> Child {
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ("HOME", world.folder.path().display().to_string()),
         ("SNAPFERRY_DATABASE", world.settings.database.to_string()),
-        ("SNAPFERRY_EXPORT__RATE", "150".to_owned()),
-        ("SNAPFERRY_EXPORT__BURST", "20".to_owned()),
+        ("SNAPFERRY_EXPORT__RATE", lane.export.rate.to_string()),
+        ("SNAPFERRY_EXPORT__BURST", lane.export.burst.to_string()),
         ("SNAPFERRY_EXPORT__MAX_IN_FLIGHT", "1000".to_owned()),
         ("SNAPFERRY_EXPORT__ATTEMPT_TIMEOUT", humantime::format_duration(lane.export.attempt_timeout).to_string()),
         ("SNAPFERRY_EXPORT__BACKOFF_INITIAL", "5ms".to_owned()),
         ("SNAPFERRY_EXPORT__BACKOFF_MAX", "20ms".to_owned()),
         ("SNAPFERRY_EXPORT__MAX_ATTEMPTS", "20".to_owned()),
-        ("SNAPFERRY_READ__RATE", "500".to_owned()),
-        ("SNAPFERRY_READ__BURST", "50".to_owned()),
+        ("SNAPFERRY_READ__RATE", lane.read.rate.to_string()),
+        ("SNAPFERRY_READ__BURST", lane.read.burst.to_string()),
         ("SNAPFERRY_POLL__MIN", "30ms".to_owned()),
         ("SNAPFERRY_POLL__MAX", "100ms".to_owned()),
         ("SNAPFERRY_RECONCILE__SETTLE", "1s".to_owned()),
@@ -35,7 +51,7 @@ pub(crate) fn start(world: &World, arguments: &[&str]) -> Child {
     ] {
         command.env(name, value);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program")
+    command
 }
 
 /// Lightsail at its worst, as far as its promises allow: late lists, and answers that say nothing.
@@ -67,7 +83,10 @@ async fn killed_again_and_again_every_snapshot_is_exported_once() {
         faults: faults(),
         ..SimulatorConfig::default()
     };
-    let world = World::new(config).await;
+    let mut world = World::new(config).await;
+    let lane = &mut world.settings.every_lane;
+    (lane.export.rate, lane.export.burst) = (150.0, 20);
+    (lane.read.rate, lane.read.burst) = (500.0, 50);
     world.enqueue(&names).await;
     let mut moments = fastrand::Rng::with_seed(2);
     let mut kills = 0;

@@ -91,7 +91,7 @@ async fn serve(mut stream: TcpStream, script: Arc<Mutex<VecDeque<Act>>>, kept: A
 }
 
 /// One request, head and body, or `None` where something else came.
-async fn read_request(stream: &mut TcpStream) -> Option<String> {
+pub(crate) async fn read_request(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();

@@ -1,8 +1,9 @@
 //! Completion reports.
 
-use crate::stored::Stored;
+use crate::stored::{NOW, Stored};
 use snapferry::cli::{Exit, Screen};
-use snapferry::domain::spreadsheet;
+use snapferry::clock::ManualClock;
+use snapferry::domain::{Timestamp, spreadsheet};
 use snapferry::queue::{Queue, Selector};
 use snapferry::report::{COLUMNS, Format, Look, ReportRequest, write_report};
 use std::io::Write;
@@ -251,7 +252,8 @@ async fn a_reader_that_goes_away_is_no_error() {
         let crate::stored::Command::Report(args) = line.command else { panic!("a report") };
         let (mut out, mut notes) = (Head { left: 5000 }, Vec::new());
         let screen = Screen { out: &mut out, notes: &mut notes, look: Look::default(), terminal: false };
-        assert_eq!(args.run(&stored.queue, screen).await.expect("quiet"), Exit::Done, "{format}");
+        let clock = ManualClock::new(Timestamp::parse(NOW).expect("a time"));
+        assert_eq!(args.run(&stored.queue, &clock, screen).await.expect("quiet"), Exit::Done, "{format}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room with those that it may use. ARCHITECTURE.md has the picture.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     (
         "cli",
         &[
@@ -21,19 +21,20 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "clock",
         ],
     ),
-    ("daemon", &["worker", "tracking", "lightsail", "queue", "settings", "domain", "clock"]),
-    ("worker", &["lightsail", "queue", "domain", "clock"]),
-    ("tracking", &["lightsail", "queue", "domain", "clock"]),
+    ("daemon", &["worker", "tracking", "report", "lightsail", "queue", "settings", "domain", "clock", "points"]),
+    ("worker", &["lightsail", "queue", "domain", "clock", "points"]),
+    ("tracking", &["lightsail", "queue", "domain", "clock", "points"]),
     ("report", &["survey", "lightsail", "queue", "domain"]),
     ("survey", &["lightsail", "queue", "domain", "clock"]),
     ("verdict", &["queue", "domain"]),
     ("lightsail", &["domain", "clock"]),
-    ("queue", &["domain", "clock"]),
+    ("queue", &["domain", "clock", "points"]),
     ("intake", &["domain"]),
     ("settings", &["domain"]),
     ("simulator", &["domain", "clock"]),
     ("clock", &["domain"]),
     ("domain", &[]),
+    ("points", &[]),
 ];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -113,6 +114,26 @@ fn the_names_of_libraries_stay_in_their_rooms() {
             if room == "queue" && text.to_lowercase().contains("lightsail::") {
                 wrong.push(format!("{path} names Lightsail's room"));
             }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// Where a connection that writes is opened, and where a transaction begins: past these two there is no way to the disk.
+#[test]
+fn the_database_is_written_through_one_door() {
+    let doors = [("ConnectOptions", "database.rs"), ("connect_with(", "database.rs"), ("begin_with(", "door.rs")];
+    let mut wrong = Vec::new();
+    // A backup is another file.
+    for file in room_files("queue").into_iter().filter(|file| !file.ends_with("backup.rs")) {
+        let text = std::fs::read_to_string(&file).expect("a file");
+        for (word, place) in doors {
+            if text.contains(word) && !file.ends_with(place) {
+                wrong.push(format!("{} has {word:?}, which is for {place}", file.display()));
+            }
+        }
+        if text.contains("SqliteConnection::connect_with(") {
+            assert_eq!(text.matches("SqliteConnection::connect_with(").count(), text.matches("Door::new(").count());
         }
     }
     assert_eq!(wrong, Vec::<String>::new());

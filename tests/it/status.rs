@@ -338,6 +338,7 @@ async fn json_has_it_all_under_stable_names() {
             "learned_rate"
           ],
           "learned_rate": 0.8,
+          "longest_delay_ms": 0,
           "first_export_accepted": true,
           "listed_at": "2026-11-23T18:00:00Z",
           "blocked": null,
@@ -362,6 +363,7 @@ async fn json_has_it_all_under_stable_names() {
             "blocked"
           ],
           "learned_rate": null,
+          "longest_delay_ms": 0,
           "first_export_accepted": true,
           "listed_at": "2026-11-23T18:00:00Z",
           "blocked": {
@@ -390,6 +392,7 @@ async fn json_has_it_all_under_stable_names() {
             "paused"
           ],
           "learned_rate": null,
+          "longest_delay_ms": 0,
           "first_export_accepted": false,
           "listed_at": null,
           "blocked": null,

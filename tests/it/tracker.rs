@@ -12,7 +12,7 @@ use snapferry::lightsail::{
 use snapferry::queue::Queue;
 use snapferry::tracking::{Rounds, Tracker, TrackerSettings};
 use sqlx::{Connection, SqliteConnection};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,6 +26,12 @@ struct Told {
     snapshots: Vec<&'static str>,
     records: Vec<ExportRecord>,
     operations: Vec<Operation>,
+    /// Snapshots that are there, and that the lists miss for that many more readings.
+    missed: HashMap<&'static str, usize>,
+    /// Snapshots that are not available.
+    states: HashMap<&'static str, SnapshotState>,
+    /// Names that were asked for.
+    asked: Vec<String>,
     /// Names and ids of which no reading does well.
     poisoned: HashSet<&'static str>,
     listings: usize,
@@ -49,6 +55,23 @@ impl Fake {
     fn check(&self, what: &str) -> Result<(), CallError> {
         let bad = self.told(|told| told.poisoned.contains(what));
         if bad { Err(CallError::new(ErrorClass::Permanent, "InvalidInputException", "no")) } else { Ok(()) }
+    }
+
+    fn one(&self, name: &str) -> Snapshot {
+        Snapshot {
+            name: name.to_owned(),
+            arn: Some(arn_of(name)),
+            kind: SnapshotKind::Instance,
+            state: self.told(|told| told.states.get(name).cloned()).unwrap_or(SnapshotState::Available),
+            attached_disks: 0,
+            attached_gb: 0,
+            size_gb: None,
+            created_at: None,
+            source: None,
+            from_auto: false,
+            tags: Vec::new(),
+            account: AccountNumber::parse("123456789012").ok(),
+        }
     }
 }
 
@@ -99,25 +122,27 @@ impl Lightsail for Fake {
         if let Some(statements) = meanwhile {
             write(&self.path, statements).await;
         }
-        let snapshot = |name: &&str| Snapshot {
-            name: (*name).to_owned(),
-            arn: Some(arn_of(name)),
-            kind: SnapshotKind::Instance,
-            state: SnapshotState::Available,
-            attached_disks: 0,
-            attached_gb: 0,
-            size_gb: None,
-            created_at: None,
-            source: None,
-            from_auto: false,
-            tags: Vec::new(),
-            account: AccountNumber::parse("123456789012").ok(),
+        let shown = |name: &&str| {
+            self.told(|told| match told.missed.get_mut(*name) {
+                Some(left) if *left > 0 => {
+                    *left -= 1;
+                    false
+                }
+                Some(_) | None => true,
+            })
         };
-        Ok(page(names.iter().map(snapshot).collect()))
+        Ok(page(names.into_iter().filter(shown).map(|name| self.one(name)).collect()))
     }
 
     async fn disk_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
         Ok(page(Vec::new()))
+    }
+
+    async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
+        self.check(name.as_str())?;
+        self.told(|told| told.asked.push(name.as_str().to_owned()));
+        let there = kind == SnapshotKind::Instance && self.told(|told| told.snapshots.contains(&name.as_str()));
+        Ok(there.then(|| self.one(name.as_str())))
     }
 }
 
@@ -176,6 +201,27 @@ struct Scene {
     run: RunId,
 }
 
+fn tracker(
+    queue: &Queue,
+    fake: &Arc<Fake>,
+    clock: &Arc<ManualClock>,
+    run: RunId,
+    lane: snapferry::queue::LaneRecord,
+) -> Tracker {
+    let settings = TrackerSettings {
+        retry: RetryPolicy { max_attempts: 5, initial: Duration::from_secs(1), max: 5 * MINUTE },
+        poll_min: Duration::from_secs(5),
+        poll_max: MINUTE,
+        give_up: 2 * 60 * MINUTE,
+        settle: 10 * MINUTE,
+        looks: 3,
+        attempt_timeout: Duration::from_secs(30),
+        probe: Duration::from_secs(30),
+    };
+    let (wake, wake_worker) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    Tracker::new(queue.clone(), fake.clone(), clock.clone(), run, lane, settings, wake, wake_worker)
+}
+
 impl Scene {
     async fn new(jobs: &'static str, told: Told) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -187,27 +233,16 @@ impl Scene {
         let clock = Arc::new(ManualClock::new(Timestamp(NOW)));
         let fake = Arc::new(Fake { told: Mutex::new(told), clock: clock.clone(), path: path.clone() });
         let lane = queue.lane_records().await.expect("lanes").remove(0);
-        let settings = TrackerSettings {
-            retry: RetryPolicy { max_attempts: 5, initial: Duration::from_secs(1), max: 5 * MINUTE },
-            poll_min: Duration::from_secs(5),
-            poll_max: MINUTE,
-            give_up: 24 * 60 * MINUTE,
-            settle: 10 * MINUTE,
-            looks: 3,
-            attempt_timeout: Duration::from_secs(30),
-            probe: Duration::from_secs(30),
-        };
-        let tracker = Tracker::new(
-            queue.clone(),
-            fake.clone(),
-            clock.clone(),
-            run,
-            lane,
-            settings,
-            Arc::new(Notify::new()),
-            Arc::new(Notify::new()),
-        );
+        let tracker = tracker(&queue, &fake, &clock, run, lane);
         Self { _folder: folder, path, queue, clock, fake, tracker, rounds: Rounds::default(), run }
+    }
+
+    /// Another run on the same database.
+    async fn restart(&mut self) {
+        self.run = self.queue.begin_run(self.clock.now(), "test").await.expect("a run");
+        let lane = self.queue.lane_records().await.expect("lanes").remove(0);
+        self.tracker = tracker(&self.queue, &self.fake, &self.clock, self.run, lane);
+        self.rounds = Rounds::default();
     }
 
     async fn round(&mut self) {
@@ -411,4 +446,232 @@ async fn a_job_that_comes_back_to_the_queue_is_looked_for_in_the_ledger() {
     assert_eq!(scene.state(1).await, "succeeded");
     let followed = scene.queue.followed(&[JobId(1)]).await.expect("read").remove(0);
     assert_eq!((followed.adopted, followed.destination_id.as_deref(), followed.attempt), (true, Some("ami-9"), 1));
+}
+
+#[tokio::test]
+async fn a_snapshot_that_a_listing_missed_is_asked_for_by_name_before_its_job_fails() {
+    let missed = HashMap::from([("web-1", 1), ("web-2", 1)]);
+    let mut scene = Scene::new(TWO_QUEUED, Told { missed, poisoned: HashSet::from(["web-2"]), ..both() }).await;
+    scene.round().await;
+    assert_eq!((scene.state(1).await.as_str(), scene.claimable(9).await), ("queued", vec![1]));
+    assert_eq!(scene.state(2).await, "queued", "nobody could say");
+    scene.live(MINUTE).await;
+    assert_eq!(scene.claimable(9).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn many_snapshots_that_a_listing_missed_are_sought_by_another_reading() {
+    // As many as it takes: the names are asked for only up to a bound.
+    const MANY: &str = "WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 199)
+        INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
+        SELECT n + 1, 1, 1, n, 'web-' || n, 0, 'adopt', 'queued', 0 FROM n;";
+    let names: Vec<&'static str> = (0..200).map(|n| &*Box::leak(format!("web-{n}").into_boxed_str())).collect();
+    let missed = names.iter().map(|name| (*name, if *name == "web-7" { 2 } else { 1 })).collect();
+    let told = Told { snapshots: [&["other"], &names[..198]].concat(), missed, ..Told::default() };
+    let mut scene = Scene::new(MANY, told).await;
+    scene.round().await;
+    assert_eq!(scene.claimable(999).await.len(), 198);
+    assert_eq!((scene.state(199).await, scene.state(200).await), ("failed".to_owned(), "failed".to_owned()));
+    let (listings, asked) = scene.fake.told(|told| (told.listings, told.asked.clone()));
+    assert_eq!((listings, asked.iter().filter(|name| *name == "web-7").count()), (2, 1));
+    assert!(asked.len() <= 100, "{}", asked.len());
+}
+
+#[tokio::test]
+async fn a_long_run_lists_again_and_notices_what_was_deleted_or_broke() {
+    let mut scene = Scene::new(TWO_QUEUED, both()).await;
+    scene.live(10 * MINUTE).await;
+    assert_eq!(scene.fake.told(|told| told.listings), 1, "not without need");
+    scene.fake.told(|told| {
+        told.snapshots = vec!["web-2"];
+        told.states.insert("web-2", SnapshotState::Error);
+    });
+    scene.live(55 * MINUTE).await;
+    assert_eq!((scene.state(1).await, scene.state(2).await), ("failed".to_owned(), "failed".to_owned()));
+    assert_eq!(scene.fake.told(|told| told.listings), 2);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_pending_when_its_hold_ends_is_not_sent_before_it_is_ready() {
+    let pending = HashMap::from([("web-1", SnapshotState::Pending)]);
+    let mut scene = Scene::new(TWO_QUEUED, Told { states: pending, ..both() }).await;
+    write(&scene.path, "UPDATE jobs SET hold = 'denied' WHERE id = 1").await;
+    scene.round().await;
+    assert_eq!(scene.claimable(9).await, [2]);
+    scene.queue.release_denied(LaneId(1)).await.expect("released");
+    assert_eq!(scene.claimable(9).await, [2]);
+    scene.live(MINUTE).await;
+    scene.fake.told(|told| told.states.clear());
+    scene.live(2 * MINUTE).await;
+    assert_eq!(scene.claimable(9).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_went_while_its_job_waited_is_still_told_by_its_arn() {
+    // It was exported and deleted at the console; beside it stands the export of an older one of that name.
+    let mut scene = Scene::new(TWO_QUEUED, both()).await;
+    scene.round().await;
+    scene.fake.told(|told| {
+        told.snapshots = vec!["web-2"];
+        let mut older = record("record-0", "web-1", Some("ami-0"));
+        older.source_arn = Some(arn_of("an-older-one"));
+        told.records = vec![older, record("record-1", "web-1", Some("ami-1"))];
+    });
+    write(&scene.path, "UPDATE jobs SET hold = 'listing' WHERE id = 1").await;
+    scene.live(MINUTE).await;
+    let followed = scene.queue.followed(&[JobId(1)]).await.expect("read").remove(0);
+    assert_eq!((scene.state(1).await.as_str(), followed.destination_id.as_deref()), ("succeeded", Some("ami-1")));
+}
+
+#[tokio::test]
+async fn a_record_that_is_first_shown_without_its_arn_stays_one_record() {
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    let as_shown =
+        |arn: &str, destination| ExportRecord { arn: RecordArn::new(arn), ..record("record-1", "web-1", destination) };
+    for (arn, destination) in [("record-1", None), ("arn:record-1", None), ("record-1", None)] {
+        scene.fake.told(|told| told.records = vec![as_shown(arn, destination)]);
+        scene.live(MINUTE).await;
+        assert_eq!(scene.state(1).await, "exporting", "{arn}");
+    }
+    let followed = scene.queue.followed(&[JobId(1)]).await.expect("read").remove(0);
+    assert_eq!(followed.record, Some(RecordArn::new("arn:record-1")));
+    scene.fake.told(|told| told.records = vec![as_shown("record-1", Some("ami-1"))]);
+    scene.live(MINUTE).await;
+    assert_eq!(scene.state(1).await, "succeeded");
+    let name = SnapshotName::parse("web-1").expect("a name");
+    assert_eq!(scene.queue.entries(LaneId(1), &[name]).await.expect("read").len(), 1);
+}
+
+const TWO_NOT_TAKEN: &str =
+    "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at,
+        attempt, used, finished_at, error_code)
+    VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'failed', 0, 1, 1, 1799999990000, 'NotTaken'),
+           (2, 1, 1, 2, 'web-2', 0, 'adopt', 'failed', 0, 1, 1, 1799999990000, 'NotTaken');
+    INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome, looks, first_look_at, last_look_at)
+    VALUES (1, 1, 1, 1799999000000, 0, 'absent', 3, 1799999040000, 1799999740000),
+           (2, 1, 1, 1799999000000, 0, 'absent', 3, 1799999040000, 1799999740000);";
+
+#[tokio::test]
+async fn a_late_export_of_a_job_that_has_ended_is_noticed_though_nothing_is_live() {
+    let mut scene = Scene::new(TWO_NOT_TAKEN, both()).await;
+    scene.round().await;
+    scene.fake.told(|told| told.records = vec![record("record-1", "web-1", Some("ami-1"))]);
+    scene.live(70 * MINUTE).await;
+    let both = scene.queue.followed(&[JobId(1), JobId(2)]).await.expect("read");
+    let told: Vec<_> = both.iter().map(|job| (job.state.as_str(), job.error_code.as_deref())).collect();
+    assert_eq!(told, [("failed", Some("LateExport")), ("failed", Some("NotTaken"))]);
+}
+
+#[tokio::test]
+async fn a_late_export_is_told_once_the_live_job_of_its_name_has_its_own() {
+    let mut scene = Scene::new(TWO_NOT_TAKEN, both()).await;
+    write(
+        &scene.path,
+        "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at,
+             attempt, used, next_poll_at, operation_id)
+         VALUES (3, 1, 1, 3, 'web-1', 0, 'export-again', 'exporting', 1800000000000, 1, 1, 0, 'op-3');
+         INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome)
+         VALUES (3, 1, 1, 1799999999000, 0, 'accepted');
+         INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, seen_at, job_id, attempt, news)
+         VALUES (1, 'operation', 'op-3', 'web-1', 'under_way', 0, 3, 1, 0);",
+    )
+    .await;
+    let records = ["1", "2"].map(|n| record(&format!("record-{n}"), "web-1", None));
+    scene.fake.told(|told| told.records = records.to_vec());
+    scene.live(2 * MINUTE).await;
+    assert_eq!(scene.state(3).await, "exporting");
+    scene.fake.told(|told| told.records[0] = record("record-1", "web-1", Some("ami-1")));
+    scene.live(2 * MINUTE).await;
+    scene.fake.told(|told| told.records[1] = record("record-2", "web-1", Some("ami-2")));
+    scene.live(2 * MINUTE).await;
+    let jobs = scene.queue.followed(&[JobId(1), JobId(3)]).await.expect("read");
+    assert_eq!(jobs[0].error_code.as_deref(), Some("LateExport"));
+    assert_eq!((jobs[1].state.as_str(), jobs[1].destination_id.as_deref()), ("succeeded", Some("ami-1")));
+    assert_eq!(jobs[1].error_code, None);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_gives_no_export_up_and_keeps_none_for_ever() {
+    let mut scene = Scene::new(TWO_EXPORTING, both()).await;
+    scene.fake.told(|told| told.operations = vec![operation("op-1", "web-1", OperationStatus::Started)]);
+    scene.live(MINUTE).await;
+    scene.clock.jump(scene.clock.now().after(3 * 60 * MINUTE));
+    scene.live(110 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "exporting");
+    scene.clock.jump(scene.clock.now().before(30 * 24 * 60 * MINUTE));
+    scene.live(15 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "needs_review");
+    // Begun by a clock that was ahead, and met by one that is right.
+    let mut scene = Scene::new(TWO_EXPORTING, both()).await;
+    scene.clock.jump(Timestamp(NOW).before(30 * 24 * 60 * MINUTE));
+    scene.live(125 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "needs_review");
+}
+
+#[tokio::test]
+async fn the_settle_window_is_three_times_the_longest_delay_that_was_seen() {
+    let mut scene = Scene::new(TWO_EXPORTING, both()).await;
+    write(
+        &scene.path,
+        "UPDATE attempts SET answered_at = 1800000000000;
+         INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at,
+             attempt, used, next_poll_at)
+         VALUES (3, 1, 1, 3, 'web-3', 0, 'adopt', 'unknown', 0, 1, 1, 0);
+         INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome)
+         VALUES (3, 1, 1, 1799999940000, 2, 'ambiguous');",
+    )
+    .await;
+    scene.fake.told(|told| {
+        told.snapshots.push("web-3");
+        told.operations = vec![operation("op-1", "web-1", OperationStatus::Started)];
+    });
+    scene.live(6 * MINUTE).await;
+    // Setting the clock makes no delay longer.
+    scene.clock.jump(scene.clock.now().after(60 * MINUTE));
+    scene.fake.told(|told| told.records = vec![record("record-1", "web-1", None)]);
+    scene.live(MINUTE).await;
+    let delay = scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
+    assert!(delay >= 5 * MINUTE && delay <= 8 * MINUTE, "{delay:?}");
+    scene.live(9 * MINUTE).await;
+    assert_eq!(scene.state(3).await, "unknown", "the setting alone would have taken it for absent");
+    scene.live(12 * MINUTE).await;
+    assert_eq!(scene.state(3).await, "queued");
+}
+
+#[tokio::test]
+async fn a_restart_does_not_forget_the_longest_delay() {
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    scene.queue.learn_delay(LaneId(1), 6 * MINUTE).await.expect("learned");
+    scene.queue.learn_delay(LaneId(1), MINUTE).await.expect("a lesser one");
+    scene.restart().await;
+    scene.live(15 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "unknown");
+    scene.live(6 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "queued");
+}
+
+#[tokio::test]
+async fn an_export_that_shows_after_its_attempt_was_taken_for_absent_stretches_the_settle_window() {
+    let mut scene = Scene::new(TWO_NOT_TAKEN, both()).await;
+    scene.fake.told(|told| told.records = vec![record("record-1", "web-1", Some("ami-1"))]);
+    scene.live(MINUTE).await;
+    let delay = scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
+    assert_eq!(delay, 10 * MINUTE, "as far as its looks go");
+}
+
+#[tokio::test]
+async fn that_nobody_looked_is_no_delay() {
+    let mut scene = Scene::new(TWO_EXPORTING, both()).await;
+    write(&scene.path, "UPDATE attempts SET answered_at = 1800000000000").await;
+    scene.clock.advance(30 * MINUTE);
+    scene.fake.told(|told| told.records = vec![record("record-1", "web-1", None)]);
+    scene.round().await;
+    let delay = async || scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
+    assert_eq!(delay().await, Duration::ZERO, "the first reading showed it");
+    // Missed by one reading, then nobody reads for long.
+    scene.clock.advance(30 * MINUTE);
+    scene.fake.told(|told| told.records.push(record("record-2", "web-2", None)));
+    scene.round().await;
+    let delay = scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
+    assert_eq!(delay, 31 * MINUTE, "as long as a reading missed it, and one poll");
 }

@@ -24,6 +24,8 @@ pub(crate) struct World {
     pub(crate) settings: Settings,
     pub(crate) clock: SharedClock,
     pub(crate) access_key: String,
+    /// Where the daemon looks for Lightsail: the simulator, unless a test puts something between.
+    pub(crate) endpoint: String,
     pub(crate) folder: TempDir,
 }
 
@@ -36,31 +38,36 @@ pub(crate) struct Running {
 impl World {
     /// A simulator as configured, and a database with nothing in it. All waits are short.
     pub(crate) async fn new(config: SimulatorConfig) -> Self {
+        Self::by_clock(config, Arc::new(SystemClock::new())).await
+    }
+
+    /// The same, by a clock of its own.
+    pub(crate) async fn by_clock(config: SimulatorConfig, clock: SharedClock) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let clock: SharedClock = Arc::new(SystemClock::new());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let simulator = Simulator::start(config, listener, Arc::clone(&clock)).expect("a simulator");
         let path = folder.path().join("test.db");
         let queue = Queue::open(&path).await.expect("a database");
         let mut settings = Settings::built_in(DatabaseUrl::at(path));
         settings.every_lane = hurried();
-        Self { simulator, queue, settings, clock, access_key: "AKIASIM123456789012".to_owned(), folder }
+        let endpoint = simulator.endpoint();
+        Self { simulator, queue, settings, clock, access_key: "AKIASIM123456789012".to_owned(), endpoint, folder }
     }
 
     /// Another database for the same Lightsail, as after the loss of the first.
-    pub(crate) async fn with_an_empty_database(self) -> Self {
-        let Self { simulator, queue, mut settings, clock, access_key, folder: _old } = self;
-        queue.close().await;
+    pub(crate) async fn with_an_empty_database(mut self) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("test.db");
         let queue = Queue::open(&path).await.expect("a database");
-        settings.database = DatabaseUrl::at(path);
-        Self { simulator, queue, settings, clock, access_key, folder }
+        std::mem::replace(&mut self.queue, queue).close().await;
+        self.settings.database = DatabaseUrl::at(path);
+        self.folder = folder;
+        self
     }
 
     pub(crate) fn connect(&self) -> Connect {
         let http = SharedHttp::without_proxy();
-        let (endpoint, access_key) = (self.simulator.endpoint(), self.access_key.clone());
+        let (endpoint, access_key) = (self.endpoint.clone(), self.access_key.clone());
         Arc::new(move |lane: &Lane, settings: &LaneSettings| {
             let access = AccountAccess {
                 endpoint_url: Some(endpoint.clone()),
@@ -119,6 +126,16 @@ impl World {
     }
 }
 
+/// Every window of every run: what the simulator saw of it is held to the limits.
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let kept = super::limit::check(&self.simulator.calls(), super::limit::limits_of(&self.settings.every_lane));
+            assert_eq!(kept, Ok(()));
+        }
+    }
+}
+
 impl Running {
     pub(crate) async fn stop(self) {
         self.stop.send(true).expect("a daemon");
@@ -157,11 +174,16 @@ pub(crate) fn hurried() -> LaneSettings {
 impl World {
     /// Brings snapshots in, in one batch.
     pub(crate) async fn enqueue(&self, names: &[&str]) {
+        self.enqueue_in(&names.iter().map(|name| (REGION, *name)).collect::<Vec<_>>()).await;
+    }
+
+    /// The same, each with its Region.
+    pub(crate) async fn enqueue_in(&self, names: &[(&str, &str)]) {
         let name = LoadName::Derived(BatchName::parse("batch").expect("a name"));
         let mut load = self.queue.begin_load(name, "a test", &[], "a test", self.clock.now()).await.expect("a load");
-        let rows = names.iter().zip(1..).map(|(name, line)| NewRow {
+        let rows = names.iter().zip(1..).map(|((region, name), line)| NewRow {
             line,
-            lane: Lane { account: AccountLabel::unnamed(), region: Region::parse(REGION).expect("a Region") },
+            lane: Lane { account: AccountLabel::unnamed(), region: Region::parse(region).expect("a Region") },
             snapshot: SnapshotName::parse(name).expect("a name"),
             priority: 0,
             not_before: None,

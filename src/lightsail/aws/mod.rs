@@ -11,7 +11,9 @@ mod convert;
 pub use access::{AccountAccess, CredentialSource, SharedHttp, usual_region};
 pub use canned::RawAnswer;
 
-use super::{Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, Snapshot};
+use super::{
+    Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,
+};
 use crate::domain::{OperationId, Region, SnapshotName};
 use async_trait::async_trait;
 use aws_sdk_lightsail::Client;
@@ -181,5 +183,28 @@ impl Lightsail for AwsLightsail {
             })
             .await?;
         Ok(convert::page(output.disk_snapshots, output.next_page_token, convert::disk_snapshot))
+    }
+
+    async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
+        let found = match kind {
+            SnapshotKind::Instance => self
+                .call(|client, probe| {
+                    let request = client.get_instance_snapshot().instance_snapshot_name(name.as_str());
+                    request.customize().interceptor(probe).send()
+                })
+                .await
+                .map(|output| output.instance_snapshot.and_then(convert::instance_snapshot)),
+            SnapshotKind::Disk => self
+                .call(|client, probe| {
+                    let request = client.get_disk_snapshot().disk_snapshot_name(name.as_str());
+                    request.customize().interceptor(probe).send()
+                })
+                .await
+                .map(|output| output.disk_snapshot.and_then(convert::disk_snapshot)),
+        };
+        match found {
+            Err(error) if error.is_not_found() => Ok(None),
+            found => found,
+        }
     }
 }

@@ -10,6 +10,10 @@ JOIN jobs ON jobs.id IN (
     SELECT best.id FROM jobs AS best
     WHERE best.lane_id = ?1 AND best.batch_id = tallies.batch_id
       AND best.state = 'queued' AND best.hold IS NULL AND best.due_at IS NULL AND best.paused_at IS NULL
+      -- A listing may have seen that it is not ready while something else held the job.
+      AND EXISTS (SELECT 1 FROM snapshots
+                  WHERE snapshots.lane_id = best.lane_id AND snapshots.name = best.snapshot_name
+                    AND snapshots.state NOT IN ('pending', 'error'))
       -- What the ledger says of it is acted upon first.
       AND NOT EXISTS (SELECT 1 FROM ledger
                       WHERE ledger.lane_id = best.lane_id AND ledger.snapshot_name = best.snapshot_name

@@ -1,5 +1,5 @@
 -- Jobs of one batch, or, without a batch, those of any that wait for a listing, and those of batches that an earlier
--- listing of this run has cleared and whose snapshot is gone since: nothing else would ever come back to them.
+-- listing of this run has cleared and whose snapshot is gone or not ready since: nothing else would come back to them.
 SELECT jobs.id AS "id!: i64", jobs.snapshot_name, jobs.attempt AS "attempt!: u32", jobs.used AS "used!: u32",
        jobs.existing = 'adopt' AND jobs.forgone IS NULL AS "adopts!: bool", jobs.hold IS 'listing' AS "held!: bool",
        snapshots.state AS "snapshot_state?", snapshots.arn AS snapshot_arn,
@@ -11,7 +11,7 @@ LEFT JOIN snapshots ON snapshots.lane_id = jobs.lane_id AND snapshots.name = job
 WHERE jobs.lane_id = ?1 AND jobs.state = 'queued' AND jobs.id > ?3
   AND (jobs.batch_id = ?2 OR (?2 IS NULL AND (
       jobs.hold = 'listing'
-      OR (snapshots.name IS NULL AND EXISTS (
+      OR ((snapshots.name IS NULL OR snapshots.state IN ('pending', 'error')) AND EXISTS (
           SELECT 1 FROM clearances
           WHERE clearances.lane_id = jobs.lane_id AND clearances.batch_id = jobs.batch_id AND clearances.run_id = ?5)))))
 ORDER BY jobs.id

@@ -34,6 +34,7 @@ FROM (
         value ->> 'job' AS job,
         value ->> 'from' AS from_state,
         value ->> 'expected' AS expected,
+        value ->> 'expected_used' AS expected_used,
         value ->> 'to' AS to_state,
         value ->> 'hold' AS hold,
         value ->> 'besides' AS besides,
@@ -58,6 +59,8 @@ FROM (
     FROM json_each(?1)
 ) AS change
 WHERE jobs.id = change.job AND jobs.state = change.from_state AND jobs.attempt = change.expected
+  -- An attempt that was counted may be forgiven meanwhile.
+  AND jobs.used = change.expected_used
   -- Nothing is sent that was held back or paused since it was claimed, or of which the ledger says something unheard.
   AND (change.to_state <> 'submitting' OR (jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM batches WHERE batches.id = jobs.batch_id AND batches.paused_at IS NOT NULL)

@@ -1,7 +1,15 @@
 -- An end that was seen once stays: a page that lags behind takes nothing back.
 INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, record_name, destination_service,
                     destination_id, error_code, error_message, created_at, seen_at, news)
-SELECT ?2, value ->> 'kind', value ->> 'key', value ->> 'name', value ->> 'arn', value ->> 'status',
+SELECT ?2, value ->> 'kind',
+       -- A record that was seen with its ARN, and is shown without it now, is the same one still.
+       CASE WHEN value ->> 'kind' = 'record' AND value ->> 'key' = value ->> 'record_name'
+            THEN coalesce((SELECT known."key" FROM ledger AS known
+                           WHERE known.lane_id = ?2 AND known.snapshot_name = value ->> 'name'
+                             AND known.kind = 'record' AND known.record_name = value ->> 'record_name'),
+                          value ->> 'key')
+            ELSE value ->> 'key' END,
+       value ->> 'name', value ->> 'arn', value ->> 'status',
        value ->> 'record_name', value ->> 'service', value ->> 'destination', value ->> 'code', value ->> 'message',
        value ->> 'created_at', ?3, 1
 FROM json_each(?1)

@@ -1,6 +1,7 @@
 //! One job beside the entries of its snapshot's name: which of them can be whose.
 
 use super::has_failed;
+use crate::domain::JobId;
 use crate::queue::{Entry, EntryKey, Followed, FollowedAttempt};
 
 /// The two lists of the ledger.
@@ -74,6 +75,11 @@ impl<'a> Case<'a> {
     /// The last entry that was known before the last attempt.
     pub(super) fn baseline(&self) -> i64 {
         self.last().map_or(0, |attempt| attempt.baseline)
+    }
+
+    /// Whether the owner of an entry is an attempt of this job that was taken for absent.
+    pub(super) fn is_absent(&self, (job, number): (JobId, u32)) -> bool {
+        job == self.job.job && self.job.attempts.iter().any(|attempt| attempt.absent && attempt.number == number)
     }
 
     /// The attempts that may have had an effect and have no entry of that kind, in order.

@@ -8,8 +8,11 @@ use crate::queue::{Entry, EntryStatus};
 pub(super) fn decide(case: &Case<'_>) -> Decision {
     // What attempts of its own have made after all stands for the job even where it is not to adopt.
     let own = case.job.attempts.iter().filter(|attempt| attempt.absent).map(|attempt| attempt.baseline).min();
-    let late =
-        |entry: &Entry| entry.owner.is_none() && own.is_some_and(|own| entry.id > own) && case.same_snapshot(entry);
+    let late = |entry: &Entry| {
+        entry.owner.is_none_or(|owner| case.is_absent(owner))
+            && own.is_some_and(|own| entry.id > own)
+            && case.same_snapshot(entry)
+    };
     let at_hand = |entry: &Entry| Kind::Record.is(entry) && entry.id > case.job.forgone;
     // Whoever made it, and for whichever job: a snapshot's export is a snapshot's export.
     let same = |entry: &Entry| case.job.adopts && case.known_snapshot(entry);
@@ -24,7 +27,14 @@ pub(super) fn decide(case: &Case<'_>) -> Decision {
     let Some(baseline) = (if case.job.adopts { Some(0) } else { own }) else { return Decision::default() };
     let mut begun = case.free(baseline, Kind::Operation);
     begun.retain(|entry| entry.sighting.status == EntryStatus::UnderWay);
-    // An operation does not say of which snapshot of that name it is; as many as another's records are another's.
+    // An operation does not say of which snapshot of that name it is. Names are unique, so one that began since the
+    // snapshot was made is of it, by the service's own clock for both, and an older one is another's.
+    let since_it_was_made = |entry: &Entry| Some(entry.sighting.created_at? > case.job.snapshot_made_at?);
+    if let Some(operation) = begun.iter().rfind(|entry| since_it_was_made(entry) == Some(true)) {
+        return adopt(operation, Event::UnderWayAlready(trace(Some(operation), None)));
+    }
+    // Where the times are not told, as many as another's records are another's.
+    begun.retain(|entry| since_it_was_made(entry).is_none());
     let another = case.entries.iter().filter(|entry| {
         Kind::Record.is(entry) && entry.sighting.status == EntryStatus::UnderWay && !case.same_snapshot(entry)
     });

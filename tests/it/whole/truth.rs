@@ -2,9 +2,7 @@
 
 use super::weather::{STALE, Weather, one, span};
 use fastrand::Rng;
-use snapferry::domain::JobId;
 use snapferry::lightsail::ErrorClass;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -18,9 +16,6 @@ pub(super) struct Truth {
     pub(super) exports: Vec<Export>,
     pub(super) calls: Vec<Call>,
     pub(super) reads: Vec<Duration>,
-    /// The job that is about to be sent for, and the run that sends.
-    pub(super) sending: Option<JobId>,
-    pub(super) run: i64,
     /// Readings of a list that are under way.
     pub(super) readings: Vec<Reading>,
 }
@@ -70,21 +65,15 @@ pub(super) struct Export {
     pub(super) slips: [u32; 2],
     /// Beyond what the settle window allows for.
     pub(super) late: bool,
-    /// When a page with its record first came back in each run.
-    pub(super) shown: BTreeMap<i64, Duration>,
 }
 
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) name: usize,
-    pub(super) job: Option<JobId>,
-    pub(super) run: i64,
     pub(super) left: Duration,
     pub(super) arrives: Duration,
     pub(super) fate: Fate,
     pub(super) arrived: bool,
-    /// What came back, where it did.
-    pub(super) answered: Option<Result<(), ErrorClass>>,
     pub(super) export: Option<usize>,
 }
 
@@ -103,6 +92,8 @@ pub(super) struct Reading {
     /// The export that this reading misses.
     pub(super) misses: Option<usize>,
     pub(super) newest_first: bool,
+    /// How far behind it is.
+    pub(super) stale: Duration,
 }
 
 impl Truth {
@@ -116,14 +107,13 @@ impl Truth {
             exports: Vec::new(),
             calls: Vec::new(),
             reads: Vec::new(),
-            sending: None,
-            run: 0,
             readings: Vec::new(),
         }
     }
 
     pub(super) fn begin_reading(&mut self, kind: usize, weather: &Weather, now: Duration) -> usize {
-        let mut reading = Reading { misses: None, newest_first: self.rng.bool() };
+        let stale = stale(&mut self.rng);
+        let mut reading = Reading { misses: None, newest_first: self.rng.bool(), stale };
         if now < weather.clears && self.rng.f64() < weather.slips && !self.exports.is_empty() {
             let export = self.rng.usize(..self.exports.len());
             if self.exports[export].slips[kind] > 0 {
@@ -170,7 +160,8 @@ impl Truth {
         let settle = weather.settings.reconcile.settle;
         let lag = |rng: &mut Rng| if late { span(rng, settle, settle * 3) } else { span(rng, Duration::ZERO, weather.lag) };
         let odd = |rng: &mut Rng| rng.f64() < weather.odd;
-        let ends = at + span(rng, 20 * SECOND, one(rng, &[60 * SECOND, 600 * SECOND, 1800 * SECOND]));
+        let longest = one(rng, &[60 * SECOND, 600 * SECOND, 1800 * SECOND]);
+        let ends = at + span(rng, 20 * SECOND, longest);
         let good = rng.f64() >= weather.failing;
         let record_end = ends + span(rng, Duration::ZERO, 60 * SECOND);
         let mut operations = vec![(format!("op-{id}"), "ExportSnapshot")];
@@ -206,7 +197,6 @@ impl Truth {
             odd: (odd_from, odd_to),
             slips: [slips, slips],
             late,
-            shown: BTreeMap::new(),
         });
         number
     }

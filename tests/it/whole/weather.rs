@@ -36,6 +36,8 @@ pub(super) struct Weather {
     pub(super) changing: f64,
     /// From here on nothing goes wrong any more: then everything has to come to an end.
     pub(super) clears: Duration,
+    /// How much longer than it wants to a loop sleeps.
+    pub(super) drowsy: u32,
     pub(super) spells: Vec<Spell>,
     /// What people do, in order.
     pub(super) events: Vec<(Duration, Event)>,
@@ -53,6 +55,7 @@ pub(super) struct Spell {
 
 #[derive(Debug, Clone)]
 pub(super) enum Event {
+    /// Lane and name of each row.
     Enqueue { rows: Vec<(usize, usize)>, existing: Existing },
     Console { lane: usize, name: usize },
     /// The wall clock is set by so many milliseconds.
@@ -80,8 +83,8 @@ impl Weather {
         let rng = &mut rng;
         let settings = settings(rng);
         let lanes = rng.usize(1..=2);
-        let names = rng.usize(2..=7);
-        let clears = secs(rng, 600, 7200);
+        let names = rng.usize(1..=5);
+        let clears = secs(rng, 300, 3600);
         let fair = settings.reconcile.settle / 3 - STALE;
         let mut weather = Self {
             seed,
@@ -99,6 +102,7 @@ impl Weather {
             failing: one(rng, &[0.0, 0.1, 0.4]),
             changing: one(rng, &[0.0, 0.0, 0.2, 0.5]),
             clears,
+            drowsy: one(rng, &[1, 4, 10]),
             spells: Vec::new(),
             events: Vec::new(),
             settings,

@@ -1,0 +1,168 @@
+//! The completion reports that come by themselves: once for each ending of a batch. What is written is noted in the
+//! database behind it, so a daemon that was killed in between writes it at its next start.
+
+use crate::clock::{SharedClock, Stop, stopped};
+use crate::domain::{BatchId, BatchName};
+use crate::queue::{Ending, Queue, QueueError};
+use crate::report::{BundleError, BundleRequest, FolderError, folder_names, prepare_bundle};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often it is looked for batches that have ended.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A look that takes long leaves the database alone for that many times as long.
+const REST: u32 = 20;
+
+/// How long a report that could not be written waits for its next try.
+const AGAIN: Duration = Duration::from_mins(1);
+
+/// Writes the reports of batches that have ended.
+#[derive(Clone)]
+pub(super) struct Bundles {
+    pub(super) queue: Queue,
+    pub(super) clock: SharedClock,
+    pub(super) folder: PathBuf,
+}
+
+/// What could not be written, and when it is tried again.
+#[derive(Debug, Default)]
+struct Troubles(HashMap<BatchId, (Duration, String)>);
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("the folder {path:?} cannot be made")]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    #[error("a part of Snapferry failed")]
+    Part(#[source] tokio::task::JoinError),
+}
+
+impl Bundles {
+    /// Writes what is due, again and again, until `stop`.
+    pub(super) async fn keep(self, mut stop: Stop) -> Result<(), QueueError> {
+        let mut troubles = Troubles::default();
+        loop {
+            let began = self.clock.elapsed();
+            self.write_due(&mut troubles, &stop).await?;
+            let rest = LOOK.max(self.clock.elapsed().saturating_sub(began) * REST).min(AGAIN);
+            tokio::select! {
+                () = self.clock.sleep(rest) => {}
+                () = stopped(&mut stop) => return Ok(()),
+            }
+        }
+    }
+
+    /// Writes what is due, once: before a drain ends.
+    pub(super) async fn write_last(&self, stop: &Stop) -> Result<(), QueueError> {
+        self.write_due(&mut Troubles::default(), stop).await
+    }
+
+    async fn write_due(&self, troubles: &mut Troubles, stop: &Stop) -> Result<(), QueueError> {
+        let mut after = None;
+        while let Some(ending) = self.queue.next_ending(after).await? {
+            after = Some(ending.batch);
+            if *stop.borrow() {
+                return Ok(());
+            }
+            if troubles.has_to_wait(ending.batch, self.clock.elapsed()) {
+                continue;
+            }
+            match self.write(&ending, stop).await {
+                Ok(Some(path)) => {
+                    troubles.0.remove(&ending.batch);
+                    self.queue.note_bundled(&ending).await?;
+                    tracing::info!(batch = %ending.name, folder = %path.display(), "the completion report is written");
+                }
+                // Stopped, or the batch was taken up again: another ending is to come.
+                Ok(None) => {}
+                Err(trouble) => troubles.note(&ending, &trouble, self.clock.elapsed()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes one; where, unless it was stopped or overtaken.
+    async fn write(&self, ending: &Ending, stop: &Stop) -> Result<Option<PathBuf>, Trouble> {
+        make(&self.folder)?;
+        let (this, ending, mut stop) = (self.clone(), ending.clone(), stop.clone());
+        let runtime = tokio::runtime::Handle::current();
+        // Writing and syncing block; the lanes need their threads.
+        let written = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    written = this.write_here(&ending) => written,
+                    () = stopped(&mut stop) => Ok(None),
+                }
+            })
+        });
+        Ok(written.await.map_err(Trouble::Part)??)
+    }
+
+    async fn write_here(&self, ending: &Ending) -> Result<Option<PathBuf>, BundleError> {
+        let Some(batch) = self.queue.batch(&ending.name).await? else { return Ok(None) };
+        let mut refused = None;
+        for name in folder_names(&batch) {
+            let folder = self.folder.join(name);
+            let now = self.clock.now();
+            let request = BundleRequest { batch: &batch, folder: &folder, now, version: env!("CARGO_PKG_VERSION") };
+            match prepare_bundle(&self.queue, &request).await {
+                Ok(prepared) => {
+                    if !self.queue.still_ended(ending).await? {
+                        return Ok(None);
+                    }
+                    prepared.publish()?;
+                    return Ok(Some(folder));
+                }
+                // A batch of that name was reported from another database: this one takes the next name.
+                Err(error @ BundleError::Folder(FolderError::OtherBatch { .. })) => refused = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        refused.map_or(Ok(None), Err)
+    }
+}
+
+/// Makes the folder of all reports; the one that it is in has to be there, as a mount that is missing is no place.
+fn make(folder: &Path) -> Result<(), Trouble> {
+    match std::fs::create_dir(folder) {
+        Err(source) if !folder.is_dir() => Err(Trouble::Folder { path: folder.to_owned(), source }),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+impl Troubles {
+    fn has_to_wait(&self, batch: BatchId, now: Duration) -> bool {
+        self.0.get(&batch).is_some_and(|(until, _)| now < *until)
+    }
+
+    /// Says it, once for as long as it stays the same.
+    fn note(&mut self, ending: &Ending, trouble: &Trouble, now: Duration) {
+        let said = in_one_line(trouble);
+        let before = self.0.insert(ending.batch, (now + AGAIN, said.clone()));
+        if before.is_none_or(|(_, before)| before != said) {
+            warn(&ending.name, &said);
+        }
+    }
+}
+
+fn warn(batch: &BatchName, said: &str) {
+    tracing::warn!(
+        %batch,
+        "its completion report is not written: {said}; it is tried again, and `snapferry report --bundle DIR --batch` \
+         writes it anywhere else"
+    );
+}
+
+fn in_one_line(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        said = format!("{said}: {error}");
+        cause = error.source();
+    }
+    said
+}

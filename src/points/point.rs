@@ -1,0 +1,79 @@
+//! The points at which a process may die: at every durable step, in the middle of it and right after it, and between.
+
+use super::step::{Step, named};
+use std::fmt;
+
+/// A point at which a process may die.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Point {
+    /// The step's statements have run, and it is not committed.
+    Within(Step),
+    /// It is committed, and nobody has been told.
+    After(Step),
+    /// Between two steps.
+    Between(Between),
+}
+
+named! {
+    /// What lies between two steps.
+    Between {
+        /// A load has the lock, and nothing is written.
+        LoadLocked = "load-locked",
+        /// Every row is loaded, and the batch is not sealed.
+        LoadComplete = "load-complete",
+        /// The daemon has its lock, and its run is not there.
+        DaemonLocked = "daemon-locked",
+        /// A job may be sent, and its intent is not written.
+        BeforeIntent = "before-intent",
+        /// The sender knows that the intent is written, and has not called.
+        BeforeCall = "before-call",
+        /// The call has arrived, and its answer has not.
+        CallUnderWay = "call-under-way",
+        /// The answer is there, and not written.
+        AnswerHeard = "answer-heard",
+        /// A page is read, and not noted.
+        PageRead = "page-read",
+        /// A listing is complete, and not acted upon.
+        ListingRead = "listing-read",
+        /// A listing is acted upon, and its batches are not cleared.
+        ListingActedUpon = "listing-acted-upon",
+        /// There is news that has not been acted upon.
+        NewsFound = "news-found",
+        /// News is acted upon, and that is not written.
+        NewsActedUpon = "news-acted-upon",
+        /// A look has shown nothing, and is not counted.
+        LookTaken = "look-taken",
+        /// The daemon is about to end.
+        Halted = "halted",
+    }
+}
+
+impl Point {
+    /// Every point: two for each step, and those between.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let steps = Step::ALL.iter().flat_map(|step| [Self::Within(*step), Self::After(*step)]);
+        steps.chain(Between::ALL.iter().copied().map(Self::Between)).collect()
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Within(step) => write!(f, "within-{}", step.as_str()),
+            Self::After(step) => write!(f, "after-{}", step.as_str()),
+            Self::Between(between) => f.write_str(between.as_str()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_points_have_one_name() {
+        let names: std::collections::BTreeSet<String> = Point::all().iter().map(ToString::to_string).collect();
+        assert_eq!(names.len(), Point::all().len());
+    }
+}

@@ -1,0 +1,156 @@
+//! The durable steps. Nothing is written to the database that has no name here: see `queue/door.rs`.
+
+/// An enum with all its members and their names, so that none can be left out.
+macro_rules! named {
+    ($(#[$about:meta])* $kind:ident { $($(#[$what:meta])* $member:ident = $name:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $kind {
+            $($(#[$what])* $member,)+
+        }
+
+        impl $kind {
+            /// Every one of them.
+            pub const ALL: &[Self] = &[$(Self::$member,)+];
+
+            /// Its name.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$member => $name,)+
+                }
+            }
+        }
+    };
+}
+pub(super) use named;
+
+named! {
+    /// A kind of durable step: what one or several statements write that stand or fall together.
+    Step {
+        /// A new file is marked as ours.
+        Marked = "marked",
+        /// The tables are made, or brought to this version.
+        Migrated = "migrated",
+
+        /// A batch is there, `loading`.
+        LoadBegun = "load-begun",
+        /// Some rows of a batch that is being loaded.
+        LoadAdded = "load-added",
+        /// A batch is sealed: what is in it is to be done.
+        LoadSealed = "load-sealed",
+        /// Some rows or jobs of a load that came to nothing are taken away, or at last its batch.
+        LoadDropped = "load-dropped",
+
+        /// The daemon has started.
+        RunBegun = "run-begun",
+        /// What an earlier run left in the middle of a call is unknown.
+        Recovered = "recovered",
+        /// The daemon has ended in good order.
+        RunEnded = "run-ended",
+
+        /// The account number of a listing is compared and stored.
+        Identified = "identified",
+        /// A page of snapshots is noted.
+        SnapshotsListed = "snapshots-listed",
+        /// What a listing did not show is gone.
+        ListingEnded = "listing-ended",
+        /// Jobs are held for the next listing, or let go.
+        HeldForListing = "held-for-listing",
+        /// Batches are cleared for sending.
+        Cleared = "cleared",
+
+        /// A page of the ledger is noted.
+        LedgerSeen = "ledger-seen",
+        /// News has been acted upon.
+        NewsSettled = "news-settled",
+        /// An entry of the ledger has an owner.
+        EntryOwned = "entry-owned",
+        /// A second export is noted for the report.
+        DuplicateNoted = "duplicate-noted",
+        /// A look that did not show an attempt is counted.
+        LookCounted = "look-counted",
+        /// The next look at jobs is put off.
+        PollPutOff = "poll-put-off",
+
+        /// Jobs whose wait is over may be sent.
+        DueReleased = "due-released",
+        /// Jobs that were denied may be sent again.
+        DeniedReleased = "denied-released",
+        /// A lane is blocked.
+        Blocked = "blocked",
+        /// A lane goes on.
+        Unblocked = "unblocked",
+        /// An export of the lane was accepted.
+        Proven = "proven",
+        /// The rate that a lane has learned is kept.
+        RateLearned = "rate-learned",
+        /// The longest delay of a lane's lists is kept.
+        DelayLearned = "delay-learned",
+
+        /// A batch's completion report is written.
+        Bundled = "bundled",
+
+        /// A job's attempt is meant.
+        Intended = "intended",
+        /// Lightsail took it.
+        Accepted = "accepted",
+        /// Refused without effect for the lane's trouble.
+        RefusedByLane = "refused-by-lane",
+        /// Denied: by the job or by the lane, that is to be told.
+        Denied = "denied",
+        /// Refused without effect; later it may be taken.
+        RefusedForNow = "refused-for-now",
+        /// Refused for good.
+        RefusedForGood = "refused-for-good",
+        /// Nobody can say whether Lightsail took it.
+        OutcomeUnknown = "outcome-unknown",
+        /// The same, in an outage.
+        OutcomeUnknownInOutage = "outcome-unknown-in-outage",
+
+        /// Attempts of an outage are not counted.
+        Forgiven = "forgiven",
+
+        /// The snapshot cannot be exported.
+        Impossible = "impossible",
+        /// An export that is done is adopted.
+        AdoptedDone = "adopted-done",
+        /// An export that is under way is adopted.
+        AdoptedUnderWay = "adopted-under-way",
+        /// An unknown attempt is found under way.
+        FoundUnderWay = "found-under-way",
+        /// An unknown attempt is found done.
+        FoundDone = "found-done",
+        /// An unknown attempt is found failed.
+        FoundFailed = "found-failed",
+        /// An unknown attempt is proven absent.
+        ProvenAbsent = "proven-absent",
+        /// The ledger cannot be explained: a person is asked.
+        Contradicted = "contradicted",
+        /// An export has ended well.
+        Finished = "finished",
+        /// An export has failed.
+        OperationFailed = "operation-failed",
+        /// No end of an export was seen for too long: a person is asked.
+        GaveUp = "gave-up",
+
+        /// A person cancels a job.
+        Cancelled = "cancelled",
+        /// A person has a job sent again.
+        SentAgain = "sent-again",
+        /// A person says which record a job became.
+        RecordAdopted = "record-adopted",
+        /// A person calls a job failed.
+        CalledFailed = "called-failed",
+        /// A person has an ended job tried afresh.
+        Retried = "retried",
+        /// A person pauses a job.
+        Paused = "paused",
+        /// A person lets a paused job go on.
+        Resumed = "resumed",
+        /// A person pauses batches or lanes as a whole.
+        PlacePaused = "place-paused",
+        /// A person lets batches or lanes go on.
+        PlaceResumed = "place-resumed",
+    }
+}

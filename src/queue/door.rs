@@ -1,0 +1,221 @@
+//! The one door to the disk: what is committed on a connection that writes has a name, a [`Step`]. In a build with debug
+//! assertions the database refuses to commit what has none, so that no write can be added past the crash points.
+
+use super::error::QueueError;
+use super::place::Place;
+use crate::points::{Point, Step, reached};
+use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+/// A connection that writes.
+#[derive(Debug)]
+pub(super) struct Door {
+    connection: SqliteConnection,
+    steps: Steps,
+    place: Option<Arc<Place>>,
+}
+
+/// A transaction that is open. Dropped, it is undone.
+#[derive(Debug)]
+pub(super) struct Write<'c> {
+    transaction: Transaction<'c, Sqlite>,
+    steps: &'c Steps,
+    place: Option<&'c Place>,
+}
+
+impl Door {
+    /// Puts the door before a connection.
+    pub(super) async fn new(mut connection: SqliteConnection) -> Result<Self, sqlx::Error> {
+        let steps = Steps::guarding(&mut connection).await?;
+        Ok(Self { connection, steps, place: None })
+    }
+
+    /// Lets nothing be committed once these files are gone: nobody is told of what is written where nobody can read it, and
+    /// no intent that is only there is sent.
+    pub(super) fn staying_at(self, place: &Arc<Place>) -> Self {
+        Self { place: Some(Arc::clone(place)), ..self }
+    }
+
+    /// Whether the files are still there.
+    pub(super) fn in_place(&self) -> Result<(), QueueError> {
+        self.place.as_deref().map_or(Ok(()), Place::check)
+    }
+
+    /// Begins a transaction, or says that another process has one.
+    pub(super) async fn begin(&mut self) -> Result<Write<'_>, sqlx::Error> {
+        let transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        Ok(Write { transaction, steps: &self.steps, place: self.place.as_deref() })
+    }
+
+    /// For what has transactions of its own: whatever `work` commits is of `step`.
+    pub(super) fn named(&mut self, step: Step) -> Named<'_> {
+        self.steps.open(&[step]);
+        Named { door: self, step }
+    }
+
+    /// For reading.
+    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+
+    pub(super) async fn close(self) -> Result<(), sqlx::Error> {
+        self.connection.close().await
+    }
+}
+
+impl Write<'_> {
+    /// Makes it durable, as these steps. Without any there is nothing to be made durable.
+    pub(super) async fn commit(self, steps: &[Step]) -> Result<(), QueueError> {
+        if steps.is_empty() {
+            return Ok(self.transaction.rollback().await?);
+        }
+        self.place.map_or(Ok(()), Place::check)?;
+        self.steps.open(steps);
+        let committed = self.transaction.commit().await;
+        self.steps.close();
+        committed?;
+        for step in steps {
+            reached(Point::After(*step));
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Write<'_> {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Write<'_> {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
+    }
+}
+
+/// The door while everything that passes is of one step.
+#[derive(Debug)]
+pub(super) struct Named<'d> {
+    door: &'d mut Door,
+    step: Step,
+}
+
+impl Named<'_> {
+    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.door.connection
+    }
+
+    /// It is done, and durable.
+    pub(super) fn done(self) {
+        reached(Point::After(self.step));
+    }
+}
+
+impl Drop for Named<'_> {
+    fn drop(&mut self) {
+        self.door.steps.close();
+    }
+}
+
+/// The steps that may be committed now.
+#[cfg(debug_assertions)]
+#[derive(Debug, Clone, Default)]
+struct Steps(std::sync::Arc<std::sync::Mutex<Vec<Step>>>);
+
+#[cfg(debug_assertions)]
+impl Steps {
+    /// Has the database ask at each commit, after the last statement and before the first byte.
+    async fn guarding(connection: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
+        let steps = Self::default();
+        let asked = steps.clone();
+        connection.lock_handle().await?.set_commit_hook(move || asked.may_commit());
+        Ok(steps)
+    }
+
+    fn may_commit(&self) -> bool {
+        let steps = self.lock().clone();
+        for step in &steps {
+            reached(Point::Within(*step));
+        }
+        if steps.is_empty() {
+            tracing::error!("a write without a name: see src/points/step.rs");
+        }
+        !steps.is_empty()
+    }
+
+    fn open(&self, steps: &[Step]) {
+        *self.lock() = steps.to_vec();
+    }
+
+    fn close(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Step>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Nobody asks.
+#[cfg(not(debug_assertions))]
+#[derive(Debug)]
+struct Steps;
+
+#[cfg(not(debug_assertions))]
+#[expect(clippy::unused_self, clippy::unused_async, reason = "as with debug assertions")]
+impl Steps {
+    async fn guarding(_connection: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
+        Ok(Self)
+    }
+
+    fn open(&self, _steps: &[Step]) {}
+
+    fn close(&self) {}
+}
+
+#[cfg(test)]
+#[cfg(debug_assertions)]
+mod tests {
+    use super::*;
+
+    async fn door() -> Door {
+        let connection = SqliteConnection::connect("sqlite::memory:").await.expect("a connection");
+        Door::new(connection).await.expect("a door")
+    }
+
+    async fn tables(door: &mut Door) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(door.connection()).await.expect("a count")
+    }
+
+    #[tokio::test]
+    async fn what_has_no_name_is_not_committed() {
+        let mut door = door().await;
+        sqlx::query("CREATE TABLE t (n)").execute(door.connection()).await.expect_err("no name");
+        assert_eq!(tables(&mut door).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_name_is_good_for_one_commit() {
+        let mut door = door().await;
+        let mut write = door.begin().await.expect("begun");
+        sqlx::query("CREATE TABLE t (n)").execute(&mut *write).await.expect("a table");
+        write.commit(&[Step::Migrated]).await.expect("committed");
+        let mut named = door.named(Step::Migrated);
+        sqlx::query("CREATE TABLE u (n)").execute(named.connection()).await.expect("a table");
+        named.done();
+        sqlx::query("CREATE TABLE v (n)").execute(door.connection()).await.expect_err("no name any more");
+        assert_eq!(tables(&mut door).await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_is_of_no_step_is_undone() {
+        let mut door = door().await;
+        let mut write = door.begin().await.expect("begun");
+        sqlx::query("CREATE TABLE t (n)").execute(&mut *write).await.expect("a table");
+        write.commit(&[]).await.expect("undone");
+        assert_eq!(tables(&mut door).await, 0);
+    }
+}

@@ -1,0 +1,15 @@
+-- The first batch after ?1 that has ended, every row of it, and whose completion report is not written yet.
+SELECT batches.id AS "id!: i64", batches.name AS "name!", batches.amended AS "amended!: i64"
+FROM batches
+WHERE batches.id > ?1 AND batches.state = 'sealed' AND batches.bundled IS NOT batches.amended
+  AND NOT EXISTS (SELECT 1 FROM lanes
+                  CROSS JOIN tallies ON tallies.lane_id = lanes.id AND tallies.batch_id = batches.id
+                  WHERE tallies.jobs > 0 AND tallies.state NOT IN ('succeeded', 'failed', 'cancelled'))
+  -- Jobs of other batches that this one's rows point to.
+  AND (batches.rows_live = 0
+       OR NOT EXISTS (SELECT 1 FROM batch_rows
+                      CROSS JOIN jobs ON jobs.id = batch_rows.job_id
+                      WHERE batch_rows.batch_id = batches.id AND batch_rows.disposition = 'live'
+                        AND jobs.finished_at IS NULL))
+ORDER BY batches.id
+LIMIT 1

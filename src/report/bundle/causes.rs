@@ -1,0 +1,125 @@
+//! Why rows did not succeed: by code and by message, where messages that differ in names and numbers alone are one.
+
+use crate::domain::ErrorCode;
+use std::collections::BTreeMap;
+
+/// Causes that are told apart; what is more stands under one more.
+const MOST: usize = 1000;
+
+/// Of a message, so much.
+const LONGEST: usize = 300;
+
+/// Causes, counted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Causes {
+    causes: BTreeMap<(String, String), u64>,
+    others: u64,
+}
+
+/// A cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cause<'a> {
+    pub(super) code: &'a str,
+    pub(super) message: &'a str,
+    pub(super) count: u64,
+}
+
+impl Causes {
+    /// A row of the snapshot `name`.
+    pub(super) fn add(&mut self, code: Option<&ErrorCode>, message: Option<&str>, name: &str) {
+        let code = code.map_or("", ErrorCode::as_str).to_owned();
+        let key = (code, normalised(message.unwrap_or_default(), name));
+        if let Some(count) = self.causes.get_mut(&key) {
+            *count += 1;
+        } else if self.causes.len() < MOST {
+            self.causes.insert(key, 1);
+        } else {
+            self.others += 1;
+        }
+    }
+
+    /// The most frequent ones, at most `most`, the most frequent first; and how many rows the others have.
+    pub(super) fn first(&self, most: usize) -> (Vec<Cause<'_>>, u64) {
+        let mut all: Vec<Cause<'_>> =
+            self.causes.iter().map(|((code, message), count)| Cause { code, message, count: *count }).collect();
+        // A stable sort: what is equally frequent stays in the order of the alphabet.
+        all.sort_by_key(|cause| std::cmp::Reverse(cause.count));
+        let rest = all.split_off(most.min(all.len()));
+        let others = rest.iter().map(|cause| cause.count).sum::<u64>() + self.others;
+        (all, others)
+    }
+}
+
+/// A message without what is a single job's own: the snapshot's name, and words with a digit (ids, ARNs, times, numbers)
+/// become an ellipsis.
+pub(super) fn normalised(message: &str, name: &str) -> String {
+    let mut text = String::new();
+    for word in message.split_whitespace() {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        // Quotes, brackets and the ends of sentences are no part of a word.
+        let core = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let own = core == name || (core.chars().any(|c| c.is_ascii_digit()) && !is_service(core));
+        match word.find(core).filter(|_| own && !core.is_empty()) {
+            Some(at) => {
+                text.push_str(word.get(..at).unwrap_or_default());
+                text.push('\u{2026}');
+                text.push_str(word.get(at + core.len()..).unwrap_or_default());
+            }
+            None => text.push_str(word),
+        }
+        if text.len() > LONGEST {
+            break;
+        }
+    }
+    shortened(&text, LONGEST)
+}
+
+/// Names of services that have a digit.
+fn is_service(word: &str) -> bool {
+    matches!(word, "EC2" | "S3" | "IPv4" | "IPv6" | "SHA256")
+}
+
+/// At most `most` characters, with an ellipsis for what is left out.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}\u{2026}", text.get(..end).unwrap_or_default().trim_end()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_of_one_kind_are_one() {
+        for (message, name, wanted) in [
+            ("no snapshot of the name \"web-33\" in eu-west-1.", "web-33", "no snapshot of the name \"…\" in …."),
+            ("the copy to EC2 failed after 312 s (op-8f1)", "x", "the copy to EC2 failed after … s (…)"),
+            ("mail is gone, mailbox is not", "mail", "… is gone, mailbox is not"),
+            ("  two\n lines ", "x", "two lines"),
+            ("!? ...", "x", "!? ..."),
+            ("", "x", ""),
+        ] {
+            assert_eq!(normalised(message, name), wanted);
+        }
+        let long = normalised(&"wide ".repeat(500), "x");
+        assert!(long.ends_with("wide\u{2026}") && long.chars().count() <= LONGEST + 1, "{long}");
+    }
+
+    #[test]
+    fn the_most_frequent_stand_first_and_none_is_lost() {
+        let mut causes = Causes::default();
+        for number in 0..2000_u32 {
+            let letters: String = number.to_string().bytes().map(|b| char::from(b - b'0' + b'a')).collect();
+            causes.add(Some(&ErrorCode::new("Odd")), Some(&letters), "n");
+            causes.add(Some(&ErrorCode::new("Even")), Some("the same"), "n");
+        }
+        causes.add(None, None, "n");
+        let (first, others) = causes.first(10);
+        assert_eq!(first[0], Cause { code: "Even", message: "the same", count: 2000 });
+        assert_eq!(first.iter().map(|cause| cause.count).sum::<u64>() + others, 4001);
+    }
+}

@@ -1,0 +1,79 @@
+//! What a batch's rows come to, in memory that does not grow with them.
+
+use super::causes::Causes;
+use super::durations::Durations;
+use super::timeline::Timeline;
+use crate::domain::{JobState, Timestamp};
+use crate::queue::{BatchPage, BatchRow, BatchView, StateCounts};
+
+/// The sums of a batch's rows.
+#[derive(Debug, Clone)]
+pub(super) struct Digest {
+    pub(super) counts: StateCounts,
+    /// Rows that stand for an export that was not their own.
+    pub(super) adopted: u64,
+    /// Calls of `ExportSnapshot` that were sent.
+    pub(super) calls: u64,
+    /// When the first row came in, and when something happened last.
+    pub(super) began: Option<Timestamp>,
+    pub(super) last: Option<Timestamp>,
+    pub(super) timeline: Timeline,
+    /// From the call to the end that was seen, of the exports of our own.
+    pub(super) durations: Durations,
+    pub(super) causes: Causes,
+}
+
+impl Digest {
+    pub(super) fn new(batch: &BatchView) -> Self {
+        Self {
+            counts: StateCounts::default(),
+            adopted: 0,
+            calls: 0,
+            began: None,
+            last: None,
+            timeline: Timeline::from(batch.created_at),
+            durations: Durations::default(),
+            causes: Causes::default(),
+        }
+    }
+
+    pub(super) fn add(&mut self, page: &BatchPage) {
+        for row in &page.rows {
+            self.row(row);
+        }
+        for step in &page.steps {
+            self.timeline.moved(step.at, step.from, step.to);
+            self.last = self.last.max(Some(step.at));
+        }
+    }
+
+    /// Rows that have not ended.
+    pub(super) fn live(&self) -> u64 {
+        self.counts.live()
+    }
+
+    fn row(&mut self, row: &BatchRow) {
+        let job = &row.job;
+        self.counts.add(job.state, 1);
+        if job.adopted {
+            self.adopted += 1;
+        }
+        if matches!(job.state, JobState::Failed | JobState::NeedsReview) {
+            self.causes.add(job.error_code.as_ref(), job.error_message.as_deref(), job.snapshot_name.as_str());
+        }
+        // What happened to a job happened once, however many rows point to it.
+        if row.repeated {
+            return;
+        }
+        self.calls += u64::from(job.attempts);
+        self.timeline.came_in(job.queued_at);
+        self.began = self.began.map_or(Some(job.queued_at), |began| Some(began.min(job.queued_at)));
+        self.last = self.last.max(Some(job.queued_at)).max(job.finished_at);
+        if let (JobState::Succeeded, false, Some(finished)) = (job.state, job.adopted, job.finished_at) {
+            self.timeline.exported(finished);
+            if let Some(submitted) = job.submitted_at {
+                self.durations.add(finished.since(submitted));
+            }
+        }
+    }
+}

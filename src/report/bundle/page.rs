@@ -1,0 +1,273 @@
+//! `index.html`: the report for people. It stands alone: style, pictures and script are in it, it asks nothing of any
+//! other place, and it can be read without the script. What comes from outside is escaped by the template.
+
+use super::axis::moment;
+use super::charts;
+use super::digest::Digest;
+use super::manifest::{BatchFacts, PartFacts};
+use super::table::{Rows, Shown};
+use crate::domain::{JobState, Timestamp};
+use crate::queue::BatchView;
+use crate::report::words::{grouped, percent, several};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest as _, Sha256};
+use std::io::{self, Write};
+
+/// The file's name.
+pub(super) const PAGE_FILE: &str = "index.html";
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// Causes that the page lists.
+const CAUSES: usize = 50;
+
+/// What the page tells.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Page<'a> {
+    pub(super) batch: &'a BatchView,
+    pub(super) digest: &'a Digest,
+    pub(super) rows: &'a Rows,
+    pub(super) parts: &'a [PartFacts],
+    pub(super) now: Timestamp,
+    pub(super) version: &'a str,
+}
+
+/// Writes the page; how many rows its table has. The table goes out line by line, as it may be long.
+pub(super) fn write_page(out: &mut dyn Write, page: &Page<'_>) -> io::Result<u64> {
+    let shown = page.rows.shown();
+    let title = format!("{}: completion report", page.batch.name);
+    out.write_all(html! { (DOCTYPE) }.into_string().as_bytes())?;
+    out.write_all(b"<html lang=\"en\">\n")?;
+    out.write_all(head(&title).into_string().as_bytes())?;
+    out.write_all(b"\n<body>\n<main>\n")?;
+    for section in [heading(page), totals(page), pictures(page), causes(page), table_head(page, shown)] {
+        out.write_all(section.into_string().as_bytes())?;
+        out.write_all(b"\n")?;
+    }
+    if shown.count() > 0 {
+        out.write_all(b"<table id=\"rows\">\n")?;
+        out.write_all(columns(shown).into_string().as_bytes())?;
+        out.write_all(b"\n<tbody>\n")?;
+        for line in shown.kinds.into_iter().flatten() {
+            out.write_all(line.as_bytes())?;
+            out.write_all(b"\n")?;
+        }
+        out.write_all(b"</tbody>\n</table>\n")?;
+    }
+    out.write_all(b"</section>\n")?;
+    out.write_all(files(page).into_string().as_bytes())?;
+    out.write_all(b"\n</main>\n<script>")?;
+    out.write_all(SCRIPT.as_bytes())?;
+    out.write_all(b"</script>\n</body>\n</html>\n")?;
+    Ok(shown.count())
+}
+
+/// Nothing may be loaded, and no style or script run but the ones that are here.
+fn policy() -> String {
+    let hash = |text: &str| STANDARD.encode(Sha256::digest(text.as_bytes()));
+    format!(
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+        hash(STYLE),
+        hash(SCRIPT)
+    )
+}
+
+fn head(title: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta http-equiv="Content-Security-Policy" content=(policy());
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            meta name="referrer" content="no-referrer";
+            title { (title) }
+            style { (PreEscaped(STYLE)) }
+        }
+    }
+}
+
+fn heading(page: &Page<'_>) -> Markup {
+    let Page { batch, digest, now, .. } = page;
+    let BatchFacts { source, .. } = BatchFacts::of(batch);
+    html! {
+        header {
+            p.kicker { "Completion report" }
+            h1 { (batch.name) }
+            p.period {
+                @if let (Some(began), Some(last)) = (digest.began, digest.last) {
+                    time datetime=(began) { (moment(began)) } " to " time datetime=(last) { (moment(last)) } " UTC"
+                    span.faint { " (" (charts::rounded(last.since(began))) ")" }
+                } @else {
+                    time datetime=(batch.created_at) { (moment(batch.created_at)) } " UTC"
+                }
+            }
+            p.faint {
+                "Snapshots of Amazon Lightsail exported to Amazon EC2. "
+                @if source == "-" { "The rows came from standard input. " } @else { "The rows came from " q { (source) } ". " }
+                "All times are in UTC."
+            }
+            @if digest.live() > 0 {
+                p.notice {
+                    strong { (several(digest.live(), "row")) " had not ended" }
+                    " when this report was written, at " (moment(*now)) " UTC."
+                }
+            }
+        }
+    }
+}
+
+fn totals(page: &Page<'_>) -> Markup {
+    let Page { batch, digest, .. } = page;
+    let counts = &digest.counts;
+    let (total, succeeded) = (counts.total(), counts.of(JobState::Succeeded));
+    let tiles = charts::STACK.into_iter().map(|state| (state, counts.of(state)));
+    let tiles: Vec<_> =
+        tiles.filter(|(state, count)| *count > 0 || matches!(state, JobState::Succeeded | JobState::Failed)).collect();
+    let rows = batch.rows;
+    let facts = [
+        ("Rows of the file", Some(rows.read)),
+        ("Adopted: exported before, or by somebody else", Some(digest.adopted).filter(|count| *count > 0)),
+        ("Rows that repeat another one", Some(rows.repeated).filter(|count| *count > 0)),
+        ("Rows of a snapshot that another batch exports", Some(rows.live).filter(|count| *count > 0)),
+        ("Rows that could not be used", Some(rows.rejected).filter(|count| *count > 0)),
+        ("Calls of ExportSnapshot", Some(digest.calls)),
+    ];
+    html! {
+        section aria-labelledby="totals" {
+            h2 #totals { "Totals" }
+            @if total == 0 {
+                p.lead { "No row of this batch could be exported." }
+            } @else {
+                p.lead { strong { (grouped(succeeded)) " of " (several(total, "row")) } " succeeded (" (percent(succeeded, total)) "%)." }
+                (charts::share_bar(counts))
+            }
+            dl.tiles {
+                @for (state, count) in tiles {
+                    div { dt { span class={ "dot b-" (state) } {} (charts::words(state)) } dd { (grouped(count)) } }
+                }
+            }
+            dl.facts {
+                @for (name, count) in facts {
+                    @if let Some(count) = count { div { dt { (name) } dd { (grouped(count)) } } }
+                }
+            }
+        }
+    }
+}
+
+fn pictures(page: &Page<'_>) -> Markup {
+    let Page { digest, .. } = page;
+    html! {
+        @if digest.timeline.len() > 0 {
+            section aria-labelledby="timeline" {
+                h2 #timeline { "States over time" }
+                (charts::states(digest))
+            }
+            section aria-labelledby="throughput" {
+                h2 #throughput { "Throughput" }
+                (charts::throughput(digest))
+            }
+            section aria-labelledby="durations" {
+                h2 #durations { "Time that exports took" }
+                (charts::durations(&digest.durations))
+            }
+        }
+    }
+}
+
+fn causes(page: &Page<'_>) -> Markup {
+    let (first, others) = page.digest.causes.first(CAUSES);
+    let most = first.first().map_or(0, |cause| cause.count);
+    html! {
+        section.long aria-labelledby="causes" {
+            h2 #causes { "Failures by cause" }
+            @if first.is_empty() {
+                p.empty { "Nothing failed." }
+            } @else {
+                table.causes {
+                    caption { "Failed rows and rows that wait for a review, by error code and message; names and numbers stand as \u{2026}" }
+                    thead { tr { th scope="col" { "Error" } th scope="col" { "Message" } th scope="col" { span.visually-hidden { "Share" } } th.n scope="col" { "Rows" } } }
+                    tbody {
+                        @for cause in &first {
+                            tr {
+                                th scope="row" { @if cause.code.is_empty() { "(no code)" } @else { (cause.code) } }
+                                td.message { (cause.message) }
+                                td.share { (charts::bar(cause.count, most, "failed")) }
+                                td.n { (grouped(cause.count)) }
+                            }
+                        }
+                        @if others > 0 {
+                            tr { th scope="row" { "Other causes" } td {} td {} td.n { (grouped(others)) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The section stays open: the table follows.
+fn table_head(page: &Page<'_>, shown: Shown<'_>) -> Markup {
+    let total = page.digest.counts.total();
+    html! {
+        (PreEscaped("<section class=\"long\" aria-labelledby=\"table\">"))
+        h2 #table { "Rows" }
+        @if total == 0 { p.empty { "There are none." } }
+        @if shown.others_left_out > 0 || shown.succeeded_left_out > 0 {
+            p.notice {
+                strong { "The table shows " (grouped(shown.count())) " of " (several(total, "row")) "." }
+                @if shown.others_left_out > 0 {
+                    " It leaves out " (grouped(shown.others_left_out)) " that did not succeed"
+                    @if shown.succeeded_left_out > 0 { " and " (grouped(shown.succeeded_left_out)) " that did" }
+                    "."
+                } @else {
+                    " All that did not succeed are there; it leaves out " (grouped(shown.succeeded_left_out)) " that did."
+                }
+                " The CSV files beside this page have every row."
+            }
+        }
+        div #tools {}
+    }
+}
+
+fn columns(shown: Shown<'_>) -> Markup {
+    html! {
+        caption {
+            @if !shown.has_others() { "In the order of the file" } @else { "First what failed or needs a review, last what succeeded; each in the order of the file" }
+            "; times in UTC"
+        }
+        thead {
+            tr {
+                @for name in ["Snapshot", "Account", "Region", "State", "Destination", "Submitted", "Ended", "Error"] {
+                    th scope="col" { (name) }
+                }
+            }
+        }
+    }
+}
+
+fn files(page: &Page<'_>) -> Markup {
+    html! {
+        section aria-labelledby="files" {
+            h2 #files { "Files" }
+            table.files {
+                caption { "Every row of the batch stands in one of these files, beside this page" }
+                thead { tr { th scope="col" { "File" } th.n scope="col" { "Rows" } th.n scope="col" { "Bytes" } th scope="col" { "SHA-256" } } }
+                tbody {
+                    @for part in page.parts {
+                        tr {
+                            th scope="row" { (part.file.file) }
+                            td.n data-label="Rows" { (grouped(part.rows)) }
+                            td.n data-label="Bytes" { (grouped(part.file.bytes)) }
+                            td.hash data-label="SHA-256" { (part.file.sha256) }
+                        }
+                    }
+                }
+            }
+        }
+        footer { "Written " (moment(page.now)) " UTC by Snapferry " (page.version) "." }
+    }
+}

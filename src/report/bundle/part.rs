@@ -1,0 +1,138 @@
+//! The files of the folder: each is hashed as it is written, and on the disk before the folder gets its name.
+
+use super::manifest::FileFacts;
+use crate::domain::{BatchName, JobState};
+use crate::queue::JobView;
+use crate::report::csv_sheet::CsvSheet;
+use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+/// A file that is hashed as it is written.
+pub(super) struct HashedFile {
+    name: &'static str,
+    out: BufWriter<File>,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl HashedFile {
+    pub(super) fn create(folder: &Path, name: &'static str) -> std::io::Result<Self> {
+        let file = File::create_new(folder.join(name))?;
+        Ok(Self { name, out: BufWriter::new(file), hash: Sha256::new(), bytes: 0 })
+    }
+
+    /// Brings it to the disk.
+    pub(super) fn finish(self) -> std::io::Result<FileFacts> {
+        let file = self.out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        let mut sha256 = String::with_capacity(64);
+        for byte in self.hash.finalize() {
+            // Writing to a String cannot fail.
+            let _ = write!(sha256, "{byte:02x}");
+        }
+        Ok(FileFacts { file: self.name.to_owned(), bytes: self.bytes, sha256 })
+    }
+}
+
+impl Write for HashedFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let taken = self.out.write(bytes)?;
+        self.hash.update(bytes.get(..taken).unwrap_or_default());
+        self.bytes += u64::try_from(taken).unwrap_or(u64::MAX);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// What a part holds, and whether it is there without a row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kind {
+    name: &'static str,
+    pub(super) states: &'static [JobState],
+    always: bool,
+}
+
+/// Every state stands in one of them. What was called off stands apart from what failed: whoever enqueues failed.csv
+/// again means the failures alone.
+pub(super) const KINDS: [Kind; 4] = [
+    Kind { name: "succeeded.csv", states: &[JobState::Succeeded], always: true },
+    Kind { name: "failed.csv", states: &[JobState::Failed], always: true },
+    Kind { name: "cancelled.csv", states: &[JobState::Cancelled], always: false },
+    Kind {
+        name: "unfinished.csv",
+        states: &[
+            JobState::Queued,
+            JobState::Submitting,
+            JobState::Exporting,
+            JobState::Unknown,
+            JobState::NeedsReview,
+        ],
+        always: false,
+    },
+];
+
+/// A part in the making; the file comes with its first row, or at once.
+pub(super) struct Part {
+    pub(super) kind: Kind,
+    sheet: Option<CsvSheet<HashedFile>>,
+    rows: u64,
+}
+
+impl Part {
+    pub(super) fn begin(kind: Kind, folder: &Path, carried: &[String]) -> std::io::Result<Self> {
+        let mut part = Self { kind, sheet: None, rows: 0 };
+        if kind.always {
+            part.sheet = Some(part.open(folder, carried)?);
+        }
+        Ok(part)
+    }
+
+    pub(super) fn row(
+        &mut self,
+        folder: &Path,
+        names: &[String],
+        batch: &BatchName,
+        job: &JobView,
+        carried: &[String],
+    ) -> std::io::Result<()> {
+        let mut sheet = match self.sheet.take() {
+            Some(sheet) => sheet,
+            None => self.open(folder, names)?,
+        };
+        sheet.line(batch, job, carried)?;
+        self.sheet = Some(sheet);
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Brings it to the disk; nothing where there is no file.
+    pub(super) fn finish(self) -> std::io::Result<Option<super::manifest::PartFacts>> {
+        let Some(sheet) = self.sheet else { return Ok(None) };
+        let facts = sheet.end()?.finish()?;
+        Ok(Some(super::manifest::PartFacts { states: self.kind.states.to_vec(), rows: self.rows, file: facts }))
+    }
+
+    fn open(&self, folder: &Path, carried: &[String]) -> std::io::Result<CsvSheet<HashedFile>> {
+        let mut sheet = CsvSheet::new(HashedFile::create(folder, self.kind.name)?);
+        sheet.header(carried)?;
+        Ok(sheet)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_stands_in_one_part() {
+        for state in JobState::ALL {
+            assert_eq!(KINDS.iter().filter(|kind| kind.states.contains(&state)).count(), 1, "{state}");
+        }
+    }
+}

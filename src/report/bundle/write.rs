@@ -1,0 +1,126 @@
+//! One pass over the batch's rows, by pages: each row goes into its part, its history into the sums, and as much of it
+//! as a page can bear into the page.
+
+use super::digest::Digest;
+use super::folder::{FolderError, Workplace};
+use super::manifest::{BatchFacts, FILE, Manifest, PageFacts};
+use super::page::{PAGE_FILE, Page, write_page};
+use super::part::{HashedFile, KINDS, Part};
+use super::table::Rows;
+use crate::domain::Timestamp;
+use crate::queue::{BatchView, Queue, QueueError};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Rows that are held at once, each with its history.
+const PAGE: u32 = 500;
+
+/// What is to be written, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct BundleRequest<'a> {
+    /// The batch.
+    pub batch: &'a BatchView,
+    /// The folder that it becomes; it stands in one that is there.
+    pub folder: &'a Path,
+    /// The time.
+    pub now: Timestamp,
+    /// The program's version.
+    pub version: &'a str,
+}
+
+/// Why a completion report was not written. What was in its place before is untouched.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// The database could not be read.
+    #[error("the report could not be read from the database")]
+    Read(#[from] QueueError),
+    /// The folder cannot be had.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+}
+
+/// A completion report that is whole and on the disk, but has not got its name yet. Dropped, nothing is left of it.
+#[derive(Debug)]
+pub struct Prepared {
+    workplace: Workplace,
+    manifest: Manifest,
+}
+
+impl Prepared {
+    /// The batch's parts, as the manifest tells them.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Gives the folder its name; an older report of the same batch gives way in the same step.
+    ///
+    /// # Errors
+    /// [`FolderError`], and then nothing has changed.
+    pub fn publish(self) -> Result<Manifest, FolderError> {
+        self.workplace.publish()?;
+        Ok(self.manifest)
+    }
+}
+
+/// Writes a batch's completion report beside its place. It may be dropped at any time.
+///
+/// # Errors
+/// [`BundleError`], and then nothing is left of it.
+pub async fn prepare_bundle(queue: &Queue, request: &BundleRequest<'_>) -> Result<Prepared, BundleError> {
+    let BundleRequest { batch, folder, .. } = *request;
+    let workplace = Workplace::begin(folder, BatchFacts::of(batch))?;
+    let failed = |source| FolderError::Failed { path: workplace.target().to_owned(), source };
+    let mut digest = Digest::new(batch);
+    let mut rows = Rows::new(&batch.carried);
+    let begin = |kind| Part::begin(kind, workplace.path(), &batch.carried);
+    let mut parts: Vec<Part> = KINDS.into_iter().map(begin).collect::<io::Result<_>>().map_err(failed)?;
+    let mut after = 0;
+    loop {
+        let page = queue.batch_page(batch.id, after, PAGE).await?;
+        digest.add(&page);
+        for row in &page.rows {
+            rows.add(row);
+            let fits = |part: &&mut Part| part.kind.states.contains(&row.job.state);
+            if let Some(part) = parts.iter_mut().find(fits) {
+                part.row(workplace.path(), &batch.carried, &batch.name, &row.job, &row.carried).map_err(failed)?;
+            }
+            after = row.line;
+        }
+        if page.rows.len() < PAGE as usize {
+            break;
+        }
+    }
+    let mut facts = Vec::new();
+    for part in parts {
+        facts.extend(part.finish().map_err(failed)?);
+    }
+    let manifest = finish(&workplace, request, &digest, &rows, facts).map_err(failed)?;
+    Ok(Prepared { workplace, manifest })
+}
+
+/// Writes the page, and at last the manifest.
+fn finish(
+    workplace: &Workplace,
+    request: &BundleRequest<'_>,
+    digest: &Digest,
+    rows: &Rows,
+    parts: Vec<super::manifest::PartFacts>,
+) -> io::Result<Manifest> {
+    let BundleRequest { batch, now, version, .. } = *request;
+    let mut file = HashedFile::create(workplace.path(), PAGE_FILE)?;
+    let shown = write_page(&mut file, &Page { batch, digest, rows, parts: &parts, now, version })?;
+    let page = PageFacts { rows: shown, file: file.finish()? };
+    let mut manifest = Manifest::new(batch, version, now.to_string(), page);
+    manifest.ended = digest.live() == 0;
+    manifest.began_at = digest.began.map(|at| at.to_string());
+    manifest.last_change_at = digest.last.map(|at| at.to_string());
+    manifest.states = digest.counts.iter().collect();
+    manifest.adopted = digest.adopted;
+    manifest.parts = parts;
+    let mut file = HashedFile::create(workplace.path(), FILE)?;
+    serde_json::to_writer_pretty(&mut file, &manifest)?;
+    file.write_all(b"\n")?;
+    file.finish()?;
+    Ok(manifest)
+}

@@ -1,0 +1,110 @@
+//! How long Lightsail's lists lag behind its answers: the longest delay that was ever seen stretches the settle window of
+//! the lane. Measured by a clock that nobody sets, within a run, and only where a reading did miss what was accepted:
+//! that nobody looked is no delay.
+
+use super::reading::Unread;
+use super::tracker::{Rounds, Tracker};
+use crate::domain::JobId;
+use crate::queue::FollowedAttempt;
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Exports that are watched at once: more say nothing more of the lists.
+const WATCHED: u32 = 500;
+
+/// The settle window is at least so many times the longest delay that was ever seen.
+const MARGIN: u32 = 3;
+
+/// An accepted export whose record is not in sight.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    answered: Duration,
+    /// When the last reading began that did not show it.
+    missed: Option<Duration>,
+}
+
+/// The longest delay of a lane, in milliseconds.
+#[derive(Debug)]
+pub(super) struct LongestDelay(AtomicU64);
+
+impl LongestDelay {
+    pub(super) fn of(delay: Duration) -> Self {
+        Self(AtomicU64::new(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    fn get(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Whether it is a longer one.
+    fn stretch(&self, delay: Duration) -> bool {
+        let delay = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        self.0.fetch_max(delay, Ordering::Relaxed) < delay
+    }
+}
+
+impl Tracker {
+    /// How long looks are spread before an attempt is taken for absent.
+    pub(super) fn settle_window(&self) -> Duration {
+        self.settings.settle.max(self.longest_delay.get().saturating_mul(MARGIN))
+    }
+
+    /// Reads every page of the records, and measures what it brings into sight that an earlier reading missed.
+    pub(super) async fn read_records_measured(&self, rounds: &mut Rounds) -> Result<(), Unread> {
+        let began = self.clock.elapsed();
+        let now = self.clock.now();
+        let unseen = self.queue.unseen(self.lane.id, self.run, WATCHED).await?;
+        // An answer that is older would have been met by the reading before.
+        let most = began.saturating_sub(rounds.measured_at.unwrap_or_default());
+        rounds.measured_at = Some(began);
+        let before: HashSet<(JobId, u32)> = unseen.iter().map(|(job, attempt, _)| (*job, *attempt)).collect();
+        rounds.awaited.retain(|one, _| before.contains(one));
+        for (job, attempt, answered_at) in unseen {
+            let answered = began.saturating_sub(now.since(answered_at).min(most));
+            rounds.awaited.entry((job, attempt)).or_insert(Awaited { answered, missed: None });
+        }
+        self.read_records().await?;
+        if rounds.awaited.is_empty() {
+            return Ok(());
+        }
+        let ended = self.clock.elapsed();
+        let unseen = self.queue.unseen(self.lane.id, self.run, WATCHED).await?;
+        let still: HashSet<(JobId, u32)> = unseen.into_iter().map(|(job, attempt, _)| (job, attempt)).collect();
+        let mut longest = Duration::ZERO;
+        rounds.awaited.retain(|one, awaited| {
+            if still.contains(one) {
+                awaited.missed = Some(began);
+                return true;
+            }
+            // Between two readings further apart than polls are, nothing is known.
+            if let Some(missed) = awaited.missed {
+                let seen = ended.min(missed.saturating_add(self.settings.poll_max));
+                longest = longest.max(seen.saturating_sub(awaited.answered));
+            }
+            false
+        });
+        self.learn_delay(longest).await
+    }
+
+    /// What it says of the lists that an attempt was found after looks that did not show it.
+    pub(super) async fn learn_from_looks(&self, attempt: &FollowedAttempt) -> Result<(), Unread> {
+        let (Some(first), Some(last)) = (attempt.first_look_at, attempt.last_look_at) else { return Ok(()) };
+        // Each look came a known distance after the one before, whatever the time of day was.
+        let counted = self.between_looks().saturating_mul(attempt.looks.saturating_sub(1));
+        self.learn_delay(last.since(first).min(counted)).await
+    }
+
+    async fn learn_delay(&self, delay: Duration) -> Result<(), Unread> {
+        if self.longest_delay.stretch(delay) {
+            self.queue.learn_delay(self.lane.id, delay).await?;
+            if self.settle_window() > self.settings.settle {
+                tracing::info!(
+                    lane = %self.lane.lane, delay = ?delay, settle = ?self.settle_window(),
+                    "the lists lag behind; unknown attempts are looked for the longer"
+                );
+            }
+        }
+        Ok(())
+    }
+}

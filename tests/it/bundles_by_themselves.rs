@@ -1,0 +1,156 @@
+//! The completion reports that the daemon writes when a batch ends: once for each ending, through a kill and a place
+//! that takes no folder.
+
+use crate::bundle::whole;
+use crate::crash;
+use crate::world::{World, eventually};
+use snapferry::domain::{Event, JobState, Standing};
+use snapferry::queue::Transition;
+use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
+use sqlx::Connection;
+use std::path::{Path, PathBuf};
+
+async fn world(names: &[&str]) -> (World, PathBuf) {
+    let config = SimulatorConfig {
+        fleet: Fleet::Listed(names.iter().map(|name| FleetEntry::named(name)).collect()),
+        operation_time: "20ms".parse().expect("a spread"),
+        ..SimulatorConfig::default()
+    };
+    let mut world = World::new(config).await;
+    let reports = world.folder.path().join("reports");
+    world.settings.bundle = Some(reports.clone());
+    (world, reports)
+}
+
+fn beside(reports: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(reports) else { return Vec::new() };
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
+    names.sort();
+    names
+}
+
+async fn retry(world: &World, name: &str) {
+    let job = world.job(name).await;
+    let standing = Standing { state: job.state, attempt: job.attempts, used: job.used, max_attempts: 5 };
+    let retry = Transition::new(job.id, &standing, Event::Retry, world.clock.now(), "ann").expect("a change");
+    world.queue.transition(retry).await.expect("retried");
+}
+
+#[tokio::test]
+async fn a_batch_that_ends_gets_its_report_and_another_when_it_ends_again() {
+    let (world, reports) = world(&["web-1", "web-2"]).await;
+    world.enqueue(&["web-1", "web-2", "gone-1"]).await;
+    world.drain().await;
+    assert_eq!(beside(&reports), ["batch"]);
+    let first = whole(&reports.join("batch"));
+    assert_eq!((&first["states"]["succeeded"], &first["states"]["failed"]), (&2.into(), &1.into()));
+    assert_eq!(first["ended"], true);
+
+    // Nothing has changed: nothing is written again.
+    world.drain().await;
+    assert_eq!(whole(&reports.join("batch")), first);
+
+    retry(&world, "gone-1").await;
+    world.drain().await;
+    assert_eq!(world.state("gone-1").await, JobState::Failed);
+    let second = whole(&reports.join("batch"));
+    assert_ne!(second["written_at"], first["written_at"]);
+    assert_ne!(second["last_change_at"], first["last_change_at"]);
+    assert_eq!(beside(&reports), ["batch"]);
+}
+
+#[tokio::test]
+async fn a_daemon_that_stays_writes_it_too() {
+    let (world, reports) = world(&["web-1"]).await;
+    let daemon = world.start();
+    world.enqueue(&["web-1"]).await;
+    eventually("a report", || async { reports.join("batch/manifest.json").exists() }).await;
+    assert_eq!(whole(&reports.join("batch"))["states"]["succeeded"], 1);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_place_that_takes_no_folder_ends_nothing_and_is_tried_again() {
+    let (world, reports) = world(&["web-1"]).await;
+    std::fs::write(&reports, "in the way").expect("a file");
+    world.enqueue(&["web-1"]).await;
+    world.drain().await;
+    assert_eq!(world.state("web-1").await, JobState::Succeeded);
+    assert_eq!(std::fs::read_to_string(&reports).expect("the file"), "in the way");
+    std::fs::remove_file(&reports).expect("removed");
+    world.drain().await;
+    assert_eq!(whole(&reports.join("batch"))["states"]["succeeded"], 1);
+}
+
+#[tokio::test]
+async fn another_databases_report_of_that_name_stays() {
+    let (mut world, _) = world(&["web-1"]).await;
+    let home = tempfile::tempdir().expect("a folder");
+    let reports = home.path().join("reports");
+    world.settings.bundle = Some(reports.clone());
+    world.enqueue(&["web-1"]).await;
+    world.drain().await;
+    let first = whole(&reports.join("batch"));
+    let world = world.with_an_empty_database().await;
+    world.enqueue(&["web-1"]).await;
+    world.drain().await;
+    assert_eq!(whole(&reports.join("batch")), first);
+    let names = beside(&reports);
+    assert_eq!(names.len(), 2);
+    assert!(names[1].starts_with("batch@20"), "{names:?}");
+    let second = whole(&reports.join(&names[1]));
+    assert_eq!(second["adopted"], 1);
+}
+
+async fn sql(path: &Path, sql: &str) {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("a connection");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.expect("the rows");
+    connection.close().await.expect("closed");
+}
+
+#[tokio::test]
+async fn what_a_kill_cut_off_is_written_at_the_next_start() {
+    const ROWS: u32 = 30_000;
+    let (world, reports) = world(&["web-1"]).await;
+    // A batch that has ended, and whose report takes long enough to be killed in the middle.
+    sql(
+        world.queue.path(),
+        &format!(
+            "INSERT INTO lanes (id, account, region) VALUES (1, 'default', 'eu-west-1');
+             INSERT INTO batches (id, name, source, state, created_at, sealed_at, rows_read, rows_new)
+             VALUES (1, 'big', 'big.csv', 'sealed', 1795456800000, 1795456800000, {ROWS}, {ROWS});
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})
+             INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, destination_id,
+                               queued_at, finished_at)
+             SELECT i, 1, 1, i + 1, 'snap-' || i, 0, 'adopt', 'succeeded', 'ami-' || i, 1795456800000, 1795456900000 FROM n;
+             INSERT INTO batch_rows (batch_id, line, job_id, disposition) SELECT 1, line, id, 'new' FROM jobs;
+             INSERT INTO tallies SELECT 1, 1, 'succeeded', {ROWS}, {ROWS};"
+        ),
+    )
+    .await;
+    let mut child = with_reports(&world, &reports);
+    eventually("a report in the making", || async {
+        beside(&reports).iter().any(|name| name.starts_with(".snapferry-report-"))
+    })
+    .await;
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    let left = beside(&reports);
+    assert_eq!(left.len(), 1, "no report, and one that was cut off: {left:?}");
+    assert!(left[0].starts_with(".snapferry-report-"), "{left:?}");
+
+    let mut child = with_reports(&world, &reports);
+    assert!(child.wait().expect("an end").success());
+    assert_eq!(beside(&reports), ["big"]);
+    assert_eq!(whole(&reports.join("big"))["states"]["succeeded"], ROWS);
+}
+
+fn with_reports(world: &World, reports: &Path) -> std::process::Child {
+    crash::start_with(
+        world,
+        &["daemon", "--drain", "-q"],
+        &[("SNAPFERRY_REPORT__BUNDLE", reports.display().to_string())],
+    )
+}

@@ -1,0 +1,479 @@
+//! One run: the lanes' rooms, driven turn by turn.
+
+use super::hours::Hours;
+use super::promises;
+use super::scripted::Scripted;
+use super::truth::{Fate, Truth};
+use super::weather::{Event, Weather, span};
+use snapferry::clock::{Clock, SharedClock};
+use snapferry::daemon::{Connect, LaneParts, Wakes, compose};
+use snapferry::domain::{AccountLabel, BatchName, Existing, JobState, Lane, LaneId, Region, RunId, SnapshotName};
+use snapferry::lightsail::{Lightsail, Permit};
+use snapferry::queue::{JobDetail, LoadName, NewRow, Queue, Selector};
+use snapferry::settings::LaneSettings;
+use snapferry::tracking::{Rounds, Tracker};
+use snapferry::worker::{Departure, Sent, Turn, Turns, Worker};
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+pub(super) const WALL: i64 = 1_800_000_000_000;
+const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
+
+pub(super) fn region(lane: usize) -> &'static str {
+    REGIONS[lane]
+}
+
+/// Turns of the loop after which a run is going nowhere.
+const TURNS: usize = 400_000;
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+#[derive(Debug, Default, Clone)]
+pub(super) struct Tally {
+    pub(super) jobs: usize,
+    pub(super) exports: usize,
+    pub(super) by_hand: usize,
+    pub(super) lost_answers: usize,
+    pub(super) crashes: usize,
+    pub(super) reads: usize,
+    pub(super) reviews: usize,
+    pub(super) failed: usize,
+    pub(super) late: usize,
+    pub(super) hours: u64,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.jobs += other.jobs;
+        self.exports += other.exports;
+        self.by_hand += other.by_hand;
+        self.lost_answers += other.lost_answers;
+        self.crashes += other.crashes;
+        self.reads += other.reads;
+        self.reviews += other.reviews;
+        self.failed += other.failed;
+        self.late += other.late;
+        self.hours += other.hours;
+    }
+}
+
+pub(super) struct Told {
+    pub(super) story: String,
+    pub(super) tally: Tally,
+}
+
+/// A row that was brought in: when, and what it says of exports that are there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Brought {
+    pub(super) at: Duration,
+    pub(super) existing: Existing,
+}
+
+/// How a run came out.
+pub(super) struct Outcome {
+    pub(super) weather: Arc<Weather>,
+    pub(super) lanes: Vec<Scripted>,
+    pub(super) jobs: Vec<JobDetail>,
+    pub(super) brought: BTreeMap<snapferry::domain::JobId, Brought>,
+}
+
+/// A future that may wait for the time, and until when it does.
+struct Waiting<T> {
+    of: Boxed<T>,
+    until: Duration,
+}
+
+impl<T> Waiting<T> {
+    fn new(of: Boxed<T>) -> Self {
+        Self { of, until: Duration::ZERO }
+    }
+
+    /// Lets it go on as far as it can without time passing.
+    async fn step(&mut self, hours: &Hours) -> Option<T> {
+        if self.until > hours.elapsed() {
+            return None;
+        }
+        let of = &mut self.of;
+        let until = &mut self.until;
+        poll_fn(move |context| {
+            hours.take_parked();
+            match of.as_mut().poll(context) {
+                Poll::Ready(value) => Poll::Ready(Some(value)),
+                Poll::Pending => match hours.take_parked() {
+                    Some(at) => {
+                        *until = at;
+                        Poll::Ready(None)
+                    }
+                    // It waits for the store, which wakes it.
+                    None => Poll::Pending,
+                },
+            }
+        })
+        .await
+    }
+
+    /// The same for what never asks the store: it goes on now or with the next event.
+    fn try_step(&mut self, hours: &Hours) -> Option<T> {
+        hours.take_parked();
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let polled = self.of.as_mut().poll(&mut context);
+        self.until = hours.take_parked().unwrap_or(Duration::MAX);
+        match polled {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        }
+    }
+}
+
+enum Sender {
+    Asks(Duration),
+    WaitsForPermit(Departure, Waiting<Permit>),
+    WaitsForAnswers,
+}
+
+struct Rooms {
+    worker: Arc<Worker>,
+    tracker: Arc<Tracker>,
+    wakes: Wakes,
+    turns: Turns,
+    sender: Sender,
+    calls: Vec<Waiting<Sent>>,
+    rounds: Option<Rounds>,
+    round: Option<Waiting<(Rounds, Result<Duration, snapferry::queue::QueueError>)>>,
+    look_at: Duration,
+}
+
+struct Run {
+    weather: Arc<Weather>,
+    settings: LaneSettings,
+    hours: Hours,
+    queue: Queue,
+    scripts: Vec<Scripted>,
+    rooms: BTreeMap<LaneId, Rooms>,
+    run: RunId,
+    brought: BTreeMap<snapferry::domain::JobId, Brought>,
+    crashes: usize,
+    rng: fastrand::Rng,
+}
+
+/// Plays a seed to its end; what it broke, where it did.
+pub(super) fn play(seed: u64) -> Result<Told, String> {
+    let folder = tempfile::Builder::new();
+    let memory = Path::new("/dev/shm");
+    // What is shown here has nothing to do with the disk.
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { folder.tempdir() }.expect("a folder");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut run = Run::new(seed, &folder.path().join("test.db")).await;
+        run.play().await?;
+        let told = run.told().await;
+        run.queue.close().await;
+        told
+    })
+}
+
+impl Run {
+    async fn new(seed: u64, path: &Path) -> Self {
+        let weather = Arc::new(Weather::of(seed));
+        let queue = Queue::open(path).await.expect("a database");
+        let hours = Hours::new(WALL);
+        let script = |lane| Scripted {
+            truth: Arc::new(Mutex::new(Truth::new(lane, &weather))),
+            hours: hours.clone(),
+            weather: Arc::clone(&weather),
+            wall: WALL,
+        };
+        let scripts = (0..weather.lanes).map(script).collect();
+        fastrand::seed(seed);
+        Self {
+            settings: weather.settings.clone(),
+            weather,
+            hours,
+            queue,
+            scripts,
+            rooms: BTreeMap::new(),
+            run: RunId(0),
+            brought: BTreeMap::new(),
+            crashes: 0,
+            rng: fastrand::Rng::with_seed(seed ^ 0xc4a5),
+        }
+    }
+
+    async fn play(&mut self) -> Result<(), String> {
+        self.begin().await;
+        let mut events = self.weather.events.clone().into_iter().peekable();
+        let mut ended_at = None;
+        for _ in 0..TURNS {
+            let now = self.hours.elapsed();
+            while let Some((_, event)) = events.next_if(|(at, _)| *at <= now) {
+                self.happens(event).await;
+            }
+            for script in &self.scripts {
+                script.truth().arrive(now, &self.weather);
+            }
+            let mut moved = true;
+            while moved {
+                moved = false;
+                for rooms in self.rooms.values_mut() {
+                    moved |= rooms.go_on(&self.hours, self.weather.drowsy).await.map_err(|error| error.to_string())?;
+                }
+            }
+            if now < self.weather.clears && self.rng.f64() < self.weather.crashes {
+                self.crash().await;
+                continue;
+            }
+            let over = events.peek().is_none() && now >= self.weather.clears;
+            if over && self.queue.unfinished(None).await.map_err(|error| error.to_string())? == 0 {
+                // What comes into sight late is waited for once more.
+                let ended_at = *ended_at.get_or_insert(now);
+                if now >= ended_at + self.weather.settings.reconcile.settle * 3 {
+                    return Ok(());
+                }
+            } else {
+                ended_at = None;
+            }
+            let next = self.rooms.values().map(Rooms::next).min().unwrap_or(Duration::MAX);
+            let next = next.min(events.peek().map_or(Duration::MAX, |(at, _)| *at));
+            let next = if next == Duration::MAX { now + Duration::from_secs(1) } else { next };
+            self.hours.advance_to(next.max(now + Duration::from_millis(1)));
+        }
+        Err(format!("after {TURNS} turns, at {:?}, there are jobs that have not ended", self.hours.elapsed()))
+    }
+
+    /// What a daemon does first.
+    async fn begin(&mut self) {
+        self.run = self.queue.begin_run(self.hours.now(), "test").await.expect("a run");
+        self.queue.recover(self.hours.now()).await.expect("recovered");
+        self.take_up_lanes().await;
+    }
+
+    async fn take_up_lanes(&mut self) {
+        for record in self.queue.lane_records().await.expect("lanes") {
+            if self.rooms.contains_key(&record.id) {
+                continue;
+            }
+            let number = REGIONS.iter().position(|region| *region == record.lane.region.as_str()).expect("a lane of ours");
+            let script = self.scripts[number].clone();
+            let connect: Connect = Arc::new(move |_, _| Arc::new(script.clone()) as Arc<dyn Lightsail>);
+            let clock: SharedClock = Arc::new(self.hours.clone());
+            let id = record.id;
+            let parts = compose(self.queue.clone(), clock, &connect, self.run, record, &self.settings);
+            self.rooms.insert(id, Rooms::new(parts));
+        }
+        for rooms in self.rooms.values() {
+            rooms.wakes.worker.notify_one();
+            rooms.wakes.tracker.notify_one();
+        }
+    }
+
+    async fn happens(&mut self, event: Event) {
+        match event {
+            Event::Enqueue { rows, existing } => self.enqueue(&rows, existing).await,
+            Event::Console { lane, name } => {
+                let mut truth = self.scripts[lane].truth();
+                let now = self.hours.elapsed();
+                if truth.snapshots[name].life(now).is_some_and(|life| !life.broken && life.ready <= now) {
+                    truth.begin(name, now, None, &self.weather);
+                }
+            }
+            Event::Jump(by) => self.hours.jump(by),
+            Event::Crash => self.crash().await,
+        }
+    }
+
+    async fn enqueue(&mut self, rows: &[(usize, usize)], existing: Existing) {
+        let name = LoadName::Derived(BatchName::parse("batch").expect("a name"));
+        let now = self.hours.now();
+        let mut load = self.queue.begin_load(name, "a test", &[], "a test", now).await.expect("a load");
+        let rows = rows.iter().zip(1..).map(|((lane, name), line)| NewRow {
+            line,
+            lane: Lane {
+                account: AccountLabel::unnamed(),
+                region: Region::parse(REGIONS[*lane]).expect("a Region"),
+            },
+            snapshot: SnapshotName::parse(&self.scripts[*lane].truth().snapshots[*name].name).expect("a name"),
+            priority: 0,
+            not_before: None,
+            existing,
+            carried: Vec::new(),
+        });
+        load.add(rows.collect()).await.expect("added");
+        load.seal(0, now).await.expect("sealed");
+        let at = self.hours.elapsed();
+        for job in self.queue.jobs_page(&Selector::default(), None, 1000).await.expect("jobs") {
+            self.brought.entry(job.id).or_insert(Brought { at, existing });
+        }
+        self.take_up_lanes().await;
+    }
+
+    /// All that is in memory is gone; another daemon begins on the same file.
+    async fn crash(&mut self) {
+        self.crashes += 1;
+        self.rooms.clear();
+        for script in &self.scripts {
+            script.truth().cut();
+        }
+        let down = span(&mut self.rng, Duration::ZERO, Duration::from_secs(30));
+        self.hours.advance_to(self.hours.elapsed() + down);
+        self.begin().await;
+    }
+
+    async fn told(&self) -> Result<Told, String> {
+        let mut jobs = Vec::new();
+        for job in self.queue.jobs_page(&Selector::default(), None, 1000).await.expect("jobs") {
+            jobs.push(self.queue.job(job.id).await.expect("a job").expect("a job"));
+        }
+        let outcome = Outcome {
+            weather: Arc::clone(&self.weather),
+            lanes: self.scripts.clone(),
+            jobs,
+            brought: self.brought.clone(),
+        };
+        let mut story = String::new();
+        let mut tally = Tally {
+            jobs: outcome.jobs.len(),
+            crashes: self.crashes,
+            hours: self.hours.elapsed().as_secs() / 3600,
+            ..Tally::default()
+        };
+        for script in &outcome.lanes {
+            let truth = script.truth();
+            tally.reads += truth.reads.len();
+            tally.exports += truth.exports.len();
+            tally.by_hand += truth.exports.iter().filter(|export| export.by.is_none()).count();
+            tally.late += truth.exports.iter().filter(|export| export.late).count();
+            tally.lost_answers += truth.calls.iter().filter(|call| call.fate == Fate::Lost).count();
+            story += &format!("{:#?}\n{:#?}\n{} reads\n", truth.calls, truth.exports, truth.reads.len());
+        }
+        for job in &outcome.jobs {
+            tally.reviews += usize::from(job.job.state == JobState::NeedsReview);
+            tally.failed += usize::from(job.job.state == JobState::Failed);
+            story += &format!("{job:#?}\n");
+        }
+        match promises::broken(&outcome) {
+            Some(broken) => {
+                let said = std::env::var_os("WHOLE_STORY").map(|_| format!("\n{story}")).unwrap_or_default();
+                Err(format!("{broken}{said}"))
+            }
+            None => Ok(Told { story, tally }),
+        }
+    }
+}
+
+impl Rooms {
+    fn new(parts: LaneParts) -> Self {
+        Self {
+            worker: Arc::new(parts.worker),
+            tracker: Arc::new(parts.tracker),
+            wakes: parts.wakes,
+            turns: Turns::default(),
+            sender: Sender::Asks(Duration::ZERO),
+            calls: Vec::new(),
+            rounds: Some(Rounds::default()),
+            round: None,
+            look_at: Duration::ZERO,
+        }
+    }
+
+    /// When something is to be done next.
+    fn next(&self) -> Duration {
+        let sender = match &self.sender {
+            Sender::Asks(at) => *at,
+            Sender::WaitsForPermit(_, permit) => permit.until,
+            Sender::WaitsForAnswers => Duration::MAX,
+        };
+        let calls = self.calls.iter().map(|call| call.until).min().unwrap_or(Duration::MAX);
+        let round = self.round.as_ref().map_or(self.look_at, |round| round.until);
+        sender.min(calls).min(round)
+    }
+
+    /// Does what is to be done now; whether there was anything.
+    async fn go_on(&mut self, hours: &Hours, drowsy: u32) -> Result<bool, snapferry::queue::QueueError> {
+        let now = hours.elapsed();
+        let mut moved = false;
+        let mut at = 0;
+        while at < self.calls.len() {
+            match self.calls[at].step(hours).await {
+                None => at += 1,
+                Some(sent) => {
+                    drop(self.calls.remove(at));
+                    self.worker.take_up(sent, &mut self.turns).await?;
+                    if matches!(self.sender, Sender::Asks(_) | Sender::WaitsForAnswers) {
+                        self.sender = Sender::Asks(now);
+                    }
+                    moved = true;
+                }
+            }
+        }
+        moved |= self.ask(hours, drowsy).await?;
+        moved |= self.look(hours, drowsy).await?;
+        Ok(moved)
+    }
+
+    async fn ask(&mut self, hours: &Hours, drowsy: u32) -> Result<bool, snapferry::queue::QueueError> {
+        let now = hours.elapsed();
+        match &mut self.sender {
+            Sender::Asks(at) => {
+                if *at > now && !is_woken(&self.wakes.worker) {
+                    return Ok(false);
+                }
+                self.sender = match self.worker.run_once(&mut self.turns, self.calls.len()).await? {
+                    Turn::Wait(pause) => Sender::Asks(now + pause * drowsy),
+                    Turn::Answers => Sender::WaitsForAnswers,
+                    Turn::Send(departure) => {
+                        let worker = Arc::clone(&self.worker);
+                        let permit = Waiting::new(Box::pin(async move { worker.permit().await }));
+                        Sender::WaitsForPermit(departure, permit)
+                    }
+                };
+                Ok(true)
+            }
+            Sender::WaitsForPermit(_, permit) => {
+                let Some(permit) = permit.try_step(hours) else { return Ok(false) };
+                let asks = Sender::Asks(now);
+                let Sender::WaitsForPermit(departure, _) = std::mem::replace(&mut self.sender, asks) else {
+                    return Ok(false);
+                };
+                let worker = Arc::clone(&self.worker);
+                let mut call = Waiting::new(Box::pin(async move { worker.send(departure, permit).await }));
+                match call.step(hours).await {
+                    Some(sent) => self.worker.take_up(sent, &mut self.turns).await?,
+                    None => self.calls.push(call),
+                }
+                Ok(true)
+            }
+            Sender::WaitsForAnswers => Ok(false),
+        }
+    }
+
+    async fn look(&mut self, hours: &Hours, drowsy: u32) -> Result<bool, snapferry::queue::QueueError> {
+        let now = hours.elapsed();
+        if let Some(round) = &mut self.round {
+            let Some((rounds, pause)) = round.step(hours).await else { return Ok(false) };
+            self.look_at = now + pause? * drowsy;
+            (self.round, self.rounds) = (None, Some(rounds));
+            return Ok(true);
+        }
+        if self.look_at > now && !is_woken(&self.wakes.tracker) {
+            return Ok(false);
+        }
+        let Some(mut rounds) = self.rounds.take() else { return Ok(false) };
+        let tracker = Arc::clone(&self.tracker);
+        self.round = Some(Waiting::new(Box::pin(async move {
+            let pause = tracker.run_once(&mut rounds).await;
+            (rounds, pause)
+        })));
+        Ok(true)
+    }
+}
+
+fn is_woken(notify: &tokio::sync::Notify) -> bool {
+    let notified = std::pin::pin!(notify.notified());
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    notified.poll(&mut context).is_ready()
+}
