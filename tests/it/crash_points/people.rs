@@ -73,7 +73,15 @@ impl Scene {
                 command.extend(match deed {
                     Deed::SendAgain => vec!["--send-again".to_owned()],
                     Deed::Fail => vec!["--fail".to_owned()],
-                    _ => vec!["--adopt".to_owned(), record.expect("a record")],
+                    Deed::Cancel
+                    | Deed::Pause
+                    | Deed::Resume
+                    | Deed::PausePlace
+                    | Deed::ResumePlace
+                    | Deed::Retry
+                    | Deed::Adopt => {
+                        vec!["--adopt".to_owned(), record.expect("a record")]
+                    }
                 });
                 command
             }

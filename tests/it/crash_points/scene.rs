@@ -165,17 +165,17 @@ impl Scene {
                     _ => self.crash(point).await,
                 }
             }
-            let died = match &command {
+            let ended = match &command {
                 Some(command) => self.die_in(then, command).await,
                 None => self.try_crash_now(then).await,
             };
-            if died {
+            if ended {
                 return;
             }
             // It has drained in between: the two would not be in a row.
             crashed = false;
         }
-        panic!("no process gets to {then} after one that died at {point}: {:#?}", self.story);
+        panic!("no process gets to {then} after one that ended at {point}: {:#?}", self.story);
     }
 
     async fn try_crash(&mut self, point: Point) -> bool {
