@@ -467,6 +467,27 @@ impl Queue {
         Ok(may)
     }
 
+    /// Whether a job of the lane waits for a decision and an export of its snapshot has not come to its end: what it became
+    /// is what the person has to know.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn review_is_open(&self, lane: LaneId) -> Result<bool, QueueError> {
+        let open = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM jobs CROSS JOIN ledger
+                              ON ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name
+                              WHERE jobs.lane_id = ?1 AND jobs.state = 'needs_review'
+                                AND jobs.state IN ('submitting', 'exporting', 'unknown', 'needs_review')
+                                AND ledger.status <> 'failed' AND ledger.destination_id IS NULL
+                                AND (ledger.kind = 'record' OR ledger.status = 'under_way'))
+               AS "open!: bool""#,
+            lane.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(open)
+    }
+
     /// Up to `limit` queued jobs after `after` that a listing concerns: those of `batch`; without one, those that wait
     /// for a listing, and those whose snapshot is gone since an earlier listing of this run.
     ///

@@ -44,7 +44,10 @@ pub enum ResolveError {
         known: String,
     },
     /// The record does not say what it became.
-    #[error("record {0} has no destination (it is {1}), so nobody can say what the job became")]
+    #[error(
+        "record {0} has no destination (it is {1}), so nobody can say what the job became; a running daemon looks for it \
+             every `poll.max`"
+    )]
     NoDestination(String, &'static str),
     /// The record is another job's.
     #[error("record {0} belongs to job {1}")]

@@ -2,6 +2,7 @@
 
 use super::recipes::By;
 use super::scene::Scene;
+use crate::world::eventually;
 use snapferry::domain::JobState;
 use snapferry::points::Point;
 use snapferry::queue::{EntryKey, Queue, Selector};
@@ -68,6 +69,9 @@ impl Scene {
                 of("resume", "--batch", &batch)
             }
             Deed::SendAgain | Deed::Adopt | Deed::Fail => {
+                if deed == Deed::Adopt {
+                    self.wait_for_a_record(&name).await;
+                }
                 let (job, record) = self.to_be_resolved(&name, deed.after()).await;
                 let mut command = vec!["resolve".to_owned(), job];
                 command.extend(match deed {
@@ -86,6 +90,21 @@ impl Scene {
                 command
             }
         }
+    }
+
+    /// A daemon that stays sees how the exports of a job in review end.
+    async fn wait_for_a_record(&mut self, name: &str) {
+        let state = Deed::Adopt.after();
+        if self.to_be_resolved(name, state).await.1.is_some() {
+            return;
+        }
+        let mut child = self.start(&["daemon"], &[]);
+        eventually("a record of what waits for a person", || async {
+            self.to_be_resolved(name, state).await.1.is_some()
+        })
+        .await;
+        child.kill().expect("killed");
+        child.wait().expect("gone");
     }
 
     /// The job of that name, and a record of it that is done.

@@ -454,7 +454,7 @@ impl Scene {
         std::fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
     }
 
-    fn start(&self, arguments: &[&str], more: &[(&str, String)]) -> Child {
+    pub(super) fn start(&self, arguments: &[&str], more: &[(&str, String)]) -> Child {
         let said = std::fs::File::create(self.folder.path().join("stderr")).expect("a file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_snapferry"));
         command.args(arguments).env_clear().envs(SETTINGS).envs(more.iter().map(|(name, value)| (name, value)));
