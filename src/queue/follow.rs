@@ -467,19 +467,24 @@ impl Queue {
         Ok(may)
     }
 
-    /// Whether a job of the lane waits for a decision and an export of its snapshot has not come to its end: what it became
-    /// is what the person has to know.
+    /// Whether a job of the lane waits for a decision and it is not seen yet what its snapshot became: no record says so,
+    /// or one of them has not come to its end.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn review_is_open(&self, lane: LaneId) -> Result<bool, QueueError> {
         let open = sqlx::query_scalar!(
-            r#"SELECT EXISTS (SELECT 1 FROM jobs CROSS JOIN ledger
-                              ON ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name
-                              WHERE jobs.lane_id = ?1 AND jobs.state = 'needs_review'
-                                AND jobs.state IN ('submitting', 'exporting', 'unknown', 'needs_review')
-                                AND ledger.status <> 'failed' AND ledger.destination_id IS NULL
-                                AND (ledger.kind = 'record' OR ledger.status = 'under_way'))
+            r#"SELECT EXISTS (
+                   SELECT 1 FROM jobs
+                   WHERE jobs.lane_id = ?1 AND jobs.state = 'needs_review'
+                     AND jobs.state IN ('submitting', 'exporting', 'unknown', 'needs_review')
+                     AND (NOT EXISTS (SELECT 1 FROM ledger
+                                      WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name
+                                        AND ledger.kind = 'record' AND ledger.destination_id IS NOT NULL)
+                          OR EXISTS (SELECT 1 FROM ledger
+                                     WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name
+                                       AND ledger.kind = 'record' AND ledger.status <> 'failed'
+                                       AND ledger.destination_id IS NULL)))
                AS "open!: bool""#,
             lane.0
         )
