@@ -200,8 +200,8 @@ pub enum Event {
     GaveUp(Failure),
     /// A person wants it sent again.
     SendAgain,
-    /// A person names the record that it became.
-    AdoptRecord(Trace),
+    /// A person names the record that it became; the trouble tells of others that are exports of it too.
+    AdoptRecord(Trace, Option<Failure>),
     /// A person calls it failed.
     CallFailed(Failure),
     /// A person wants an ended job tried afresh.
@@ -238,7 +238,7 @@ impl Event {
             Self::OperationFailed(..) => "operation_failed",
             Self::GaveUp(_) => "gave_up",
             Self::SendAgain => "send_again",
-            Self::AdoptRecord(_) => "adopt_record",
+            Self::AdoptRecord(..) => "adopt_record",
             Self::CallFailed(_) => "call_failed",
             Self::Retry => "retry",
             Self::Pause => "pause",
@@ -376,7 +376,7 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
         (S::NeedsReview, E::SendAgain) => {
             Change { used: 0, hold: Some(Hold::Listing), besides: Besides::Forgoes, ..to(S::Queued) }
         }
-        (S::NeedsReview, E::AdoptRecord(trace)) => Change { trace, afresh: true, ..to(S::Succeeded) },
+        (S::NeedsReview, E::AdoptRecord(trace, failure)) => Change { trace, afresh: true, failure, ..to(S::Succeeded) },
         (S::NeedsReview, E::CallFailed(failure)) => Change { failure: Some(failure), ..to(S::Failed) },
 
         (S::Failed | S::Cancelled, E::Retry) => {
@@ -435,7 +435,7 @@ mod tests {
             Event::OperationFailed(failure(), Some(later)),
             Event::GaveUp(failure()),
             Event::SendAgain,
-            Event::AdoptRecord(Trace::default()),
+            Event::AdoptRecord(Trace::default(), None),
             Event::CallFailed(failure()),
             Event::Retry,
             Event::Pause,

@@ -159,10 +159,10 @@ async fn prepare(door: &mut Door, path: &Path) -> Result<(), OpenError> {
     for statement in statements {
         sqlx::query(*statement).execute(marking.connection()).await.map_err(|error| explain(path, error))?;
     }
-    if id != APPLICATION_ID {
-        marking.done();
-    } else {
+    if id == APPLICATION_ID {
         drop(marking);
+    } else {
+        marking.done();
     }
     let current = is_current(door.connection()).await;
     let mut migrating = door.named(Step::Migrated);

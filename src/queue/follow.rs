@@ -467,6 +467,32 @@ impl Queue {
         Ok(may)
     }
 
+    /// Whether a job of the lane waits for a decision and it is not seen yet what its snapshot became: no record says so,
+    /// or one of them has not come to its end.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn review_is_open(&self, lane: LaneId) -> Result<bool, QueueError> {
+        let open = sqlx::query_scalar!(
+            r#"SELECT EXISTS (
+                   SELECT 1 FROM jobs
+                   WHERE jobs.lane_id = ?1 AND jobs.state = 'needs_review'
+                     AND jobs.state IN ('submitting', 'exporting', 'unknown', 'needs_review')
+                     AND (NOT EXISTS (SELECT 1 FROM ledger
+                                      WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name
+                                        AND ledger.kind = 'record' AND ledger.destination_id IS NOT NULL)
+                          OR EXISTS (SELECT 1 FROM ledger
+                                     WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name
+                                       AND ledger.kind = 'record' AND ledger.status <> 'failed'
+                                       AND ledger.destination_id IS NULL)))
+               AS "open!: bool""#,
+            lane.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(open)
+    }
+
     /// Up to `limit` queued jobs after `after` that a listing concerns: those of `batch`; without one, those that wait
     /// for a listing, and those whose snapshot is gone since an earlier listing of this run.
     ///

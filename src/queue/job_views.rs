@@ -76,6 +76,8 @@ pub struct AttemptView {
     pub number: u32,
     /// The run of the daemon that made it.
     pub run: RunId,
+    /// The newest entry of the ledger when the intent was written: what it made has a higher number.
+    pub baseline: i64,
     /// When the intent was written.
     pub intended_at: Timestamp,
     /// When there was an answer.
@@ -218,7 +220,7 @@ pub(super) async fn jobs_by_id(connection: &mut SqliteConnection, ids: &[i64]) -
 async fn attempts_of(connection: &mut SqliteConnection, id: JobId) -> Result<Vec<AttemptView>, QueueError> {
     let rows = sqlx::query!(
         r#"SELECT number, run_id, intended_at, answered_at, outcome, http_status, request_id, error_code,
-               error_message, looks, first_look_at, last_look_at
+               error_message, looks, first_look_at, last_look_at, baseline
            FROM attempts WHERE job_id = ?1 ORDER BY number"#,
         id.0
     )
@@ -240,6 +242,7 @@ async fn attempts_of(connection: &mut SqliteConnection, id: JobId) -> Result<Vec
             error_code: reading::code(row.error_code),
             error_message: row.error_message,
             looks: reading::small("an attempt's looks", row.looks)?,
+            baseline: row.baseline,
             first_look_at: reading::moment(row.first_look_at),
             last_look_at: reading::moment(row.last_look_at),
         });

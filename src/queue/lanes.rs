@@ -120,7 +120,7 @@ impl Queue {
                     )
                     .fetch_optional(&mut *connection)
                     .await?;
-                    if let Some(label) = other.filter(|_| false) {
+                    if let Some(label) = other {
                         let label = AccountLabel::parse(&label)
                             .map_err(|_| QueueError::Corrupt { what: "an account label", value: label })?;
                         return Ok(Identity::Shared { label });

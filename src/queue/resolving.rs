@@ -3,7 +3,7 @@
 use super::Queue;
 use super::error::QueueError;
 use super::job_views::{JobDetail, JobView};
-use super::ledger::{Entry, EntryKey};
+use super::ledger::{Entry, EntryKey, EntryStatus};
 use super::transition::{Answer, AttemptOutcome, Transition};
 use crate::domain::{Destination, ErrorCode, Event, Failure, JobId, JobState, Standing, Timestamp, Trace};
 
@@ -44,7 +44,10 @@ pub enum ResolveError {
         known: String,
     },
     /// The record does not say what it became.
-    #[error("record {0} has no destination (it is {1}), so nobody can say what the job became")]
+    #[error(
+        "record {0} has no destination (it is {1}), so nobody can say what the job became; a running daemon looks for it \
+             every `poll.max`"
+    )]
     NoDestination(String, &'static str),
     /// The record is another job's.
     #[error("record {0} belongs to job {1}")]
@@ -111,7 +114,8 @@ impl Queue {
                     record_name: entry.sighting.record_name.clone(),
                     destination: Some(destination),
                 };
-                let adopted = change(Event::AdoptRecord(trace))?.owning(job.attempts, vec![entry.id]);
+                let adopted = change(Event::AdoptRecord(trace, evidence.exported_besides(wanted)))?
+                    .owning(job.attempts, vec![entry.id]);
                 if evidence.is_open() { adopted.answered(found(), Vec::new()) } else { adopted }
             }
         };
@@ -138,6 +142,29 @@ impl Evidence {
             Some(destination) => Ok((entry, destination.clone())),
             None => Err(ResolveError::NoDestination(name.to_owned(), entry.sighting.status.as_str())),
         }
+    }
+
+    /// What else became of the snapshot since the first attempt, where the job became `wanted`: the report names it, as
+    /// each copy costs money.
+    #[must_use]
+    pub fn exported_besides(&self, wanted: &str) -> Option<Failure> {
+        let baseline = self.detail.attempts.first()?.baseline;
+        let others = self.entries.iter().filter(|entry| {
+            entry.id > baseline
+                && entry.sighting.status != EntryStatus::Failed
+                && entry.owner.is_none_or(|(owner, _)| owner == self.detail.job.id)
+        });
+        let others: Vec<String> = others
+            .filter_map(|entry| Some((entry, record_name(entry)?)))
+            .filter(|(entry, name)| *name != wanted && entry_key(entry) != wanted)
+            .map(|(entry, name)| {
+                let what =
+                    entry.sighting.destination.as_ref().map_or("not finished", |destination| destination.id.as_str());
+                format!("{what} (record {name})")
+            })
+            .collect();
+        let message = || format!("exported more than once; also {}", others.join(", "));
+        (!others.is_empty()).then(|| Failure::new(ErrorCode::DUPLICATE_EXPORT, message()))
     }
 
     /// Whether the last attempt has no answer that settles it.

@@ -208,7 +208,7 @@ fn step_of(event: &Event) -> Step {
         Event::OperationFailed(..) => Step::OperationFailed,
         Event::GaveUp(_) => Step::GaveUp,
         Event::SendAgain => Step::SentAgain,
-        Event::AdoptRecord(_) => Step::RecordAdopted,
+        Event::AdoptRecord(..) => Step::RecordAdopted,
         Event::CallFailed(_) => Step::CalledFailed,
         Event::Retry => Step::Retried,
         Event::Pause => Step::Paused,

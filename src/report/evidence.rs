@@ -64,7 +64,11 @@ pub fn resolved_text(evidence: &Evidence, verdict: &Verdict) -> String {
             };
             format!("Job {} is queued again, and is sent once the lane's snapshots were listed anew.{aside}\n", job.id)
         }
-        Verdict::Adopt(record) => format!("Job {} has succeeded: it became {}.\n", job.id, one_line(record)),
+        Verdict::Adopt(record) => {
+            let besides = evidence.exported_besides(record);
+            let besides = besides.map(|trouble| format!(" It was {}.", trouble.message)).unwrap_or_default();
+            format!("Job {} has succeeded: it became {}.{}\n", job.id, one_line(record), one_line(&besides))
+        }
         Verdict::Fail => format!("Job {} has failed; snapferry retry {} would try it again.\n", job.id, job.id),
     }
 }

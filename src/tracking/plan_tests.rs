@@ -486,6 +486,19 @@ fn what_a_person_was_done_with_is_no_candidate_in_any_state() {
     assert!(!kept(&unknown).earlier.is_empty() && decide(&unknown, &rejected, &policy()).earlier.is_empty());
 }
 
+#[test]
+fn what_shows_later_of_what_a_person_was_done_with_is_no_candidate_either() {
+    // The rejected records' operations came into sight between the person's word and the next intent.
+    let seen = [record(5, Succeeded), record(6, Succeeded), operation(8, Succeeded), operation(9, Succeeded)];
+    let after = |state, attempts| Followed { adopts: false, forgone: 7, ..job(state, attempts) };
+    let unknown = after(Unknown, vec![attempt(1, 4), attempt(2, 9)]);
+    assert_eq!(happens(&decide(&unknown, &seen, &policy())), "nothing");
+    let decision = decide(&unknown, &[&seen[..], &[operation(10, UnderWay)]].concat(), &policy());
+    assert_eq!((happens(&decision).as_str(), decision.own), ("found_under_way op-10", vec![10]));
+    let queued = after(Queued, vec![absent(1, 4)]);
+    assert_eq!(happens(&decide(&queued, &[&seen[..], &[record(10, Succeeded)]].concat(), &policy())), "nothing");
+}
+
 // ---- An export under way ----
 
 #[test]

@@ -204,7 +204,7 @@ impl Tracker {
             self.take_up_news().await?;
         }
         if !live {
-            return self.watch_for_late_exports(rounds).await;
+            return self.watch_what_has_ended(rounds).await;
         }
         let next = self.queue.next_poll(self.lane.id).await?;
         let until = next.map_or(TICK, |next| next.since(self.clock.now()));
@@ -236,22 +236,23 @@ impl Tracker {
         Ok(())
     }
 
-    /// Reads the records of a lane that has nothing to do, where a job has ended lately with an attempt taken for absent:
-    /// an export of it may come into sight yet. How long until the next reading.
-    async fn watch_for_late_exports(&self, rounds: &mut Rounds) -> Result<Duration, Unread> {
+    /// Reads the records of a lane that has nothing to do, where a person has to know how an export ends, or a job has
+    /// ended lately with an attempt taken for absent: an export of it may come into sight yet. How long until the next.
+    async fn watch_what_has_ended(&self, rounds: &mut Rounds) -> Result<Duration, Unread> {
         let elapsed = self.clock.elapsed();
-        let gap = self.settle_window().max(self.settings.poll_max);
-        let rested = rounds.read_at.map_or(gap, |at| elapsed.saturating_sub(at));
-        if rested < gap {
-            return Ok(IDLE.min(gap.saturating_sub(rested)));
+        let rested = |gap: Duration| rounds.read_at.map_or(gap, |at| elapsed.saturating_sub(at));
+        let for_late = self.settle_window().max(self.settings.poll_max);
+        let reviewed = self.queue.review_is_open(self.lane.id).await?;
+        let gap = if reviewed { self.settings.poll_max } else { for_late };
+        if rested(gap) < gap {
+            return Ok(IDLE.min(gap.saturating_sub(rested(gap))));
         }
         rounds.read_at = Some(elapsed);
         let since = self.clock.now().before(self.settings.give_up);
-        if !self.queue.may_show_late_exports(self.lane.id, since).await? {
-            return Ok(IDLE);
+        if reviewed || self.queue.may_show_late_exports(self.lane.id, since).await? {
+            self.read_records().await?;
+            self.take_up_news().await?;
         }
-        self.read_records().await?;
-        self.take_up_news().await?;
         Ok(IDLE.min(gap))
     }
 

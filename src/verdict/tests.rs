@@ -30,6 +30,7 @@ fn listing(at_ms: u64) -> Vec<Call> {
 
 fn attempt(number: u32, intended_at: i64, outcome: AttemptOutcome, request_id: Option<&str>) -> AttemptView {
     AttemptView {
+        baseline: 0,
         number,
         run: RunId(1),
         intended_at: Timestamp(intended_at),

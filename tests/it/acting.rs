@@ -3,7 +3,7 @@
 
 use super::stored::Stored;
 use super::world::{World, eventually};
-use snapferry::domain::{Act, BatchId, Hold, JobId, JobState, LaneId, RunId, Timestamp};
+use snapferry::domain::{Act, BatchId, ErrorCode, Hold, JobId, JobState, LaneId, RunId, Timestamp};
 use snapferry::queue::{DatabaseLock, Held, Queue, QueueError, Selector, Transition};
 use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
 use std::path::Path;
@@ -541,10 +541,14 @@ async fn a_record_that_is_named_is_taken_for_the_export() {
     assert!(stored.says(&["resolve", "6", "--adopt", "rec-2"]).fails(2).contains("no destination (it is under_way)"));
     assert!(stored.says(&["resolve", "6", "--adopt", "arn:r3"]).fails(2).contains("belongs to job 5"));
     assert_eq!(stored.stands(6).await.0, JobState::NeedsReview);
-    assert_eq!(stored.says(&["resolve", "6", "--adopt", "arn:r1"]).done(), "Job 6 has succeeded: it became arn:r1.\n");
+    assert_eq!(
+        stored.says(&["resolve", "6", "--adopt", "arn:r1"]).done(),
+        "Job 6 has succeeded: it became arn:r1. It was exported more than once; also not finished (record rec-2).\n"
+    );
     let job = stored.queue.job(JobId(6)).await.expect("a read").expect("a job");
     assert_eq!((job.job.state, job.job.destination_id.as_deref()), (JobState::Succeeded, Some("snap-1")));
     assert_eq!(job.job.record_name.as_deref(), Some("rec-1"));
+    assert_eq!(job.job.error_code.as_ref().map(ErrorCode::as_str), Some(ErrorCode::DUPLICATE_EXPORT));
     assert_eq!(job.attempts[0].outcome, Some(snapferry::queue::AttemptOutcome::Found));
     let evidence = stored.queue.evidence(JobId(6)).await.expect("a read").expect("a job");
     assert_eq!(evidence.entries[0].owner, Some((JobId(6), 1)));

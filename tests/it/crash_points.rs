@@ -2,6 +2,7 @@
 //! there, another goes on with the same file, and at the end what Lightsail has and what the report says are held against
 //! the promises.
 
+mod people;
 mod promises;
 mod recipes;
 mod scene;
@@ -10,7 +11,6 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use promises::hold;
 use recipes::{By, Place, SORTS, impossible};
 use scene::Scene;
-use snapferry::clock::{Clock as _, SystemClock};
 use snapferry::points::Point;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -24,11 +24,14 @@ const IN_A_ROW: usize = 16;
 /// Rows of crashes that are tried each time; all of them take longer than a test should.
 const SAMPLE: usize = 16;
 
+/// What the rows are drawn by.
+const SEED: u64 = 3;
+
 /// Later times at which a point is reached, where it is reached so often.
 const LATER: [u64; 3] = [2, 4, 8];
 
 fn points() -> Vec<Point> {
-    Point::all().into_iter().filter(|point| By::of(*point) != By::Nobody).collect()
+    Point::all()
 }
 
 /// Runs tests side by side to the last, also where one fails.
@@ -110,17 +113,16 @@ async fn crash_in_a_row(row: Row) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_two_points_in_a_row_every_snapshot_is_exported_once() {
-    let day = u64::try_from(SystemClock::new().now().0).expect("a time") / 86_400_000;
-    println!("rows of day {day}");
-    let mut rows = rows(day);
-    fastrand::Rng::with_seed(day).shuffle(&mut rows);
+    // The same ones each time: a gate that fails by the day says nothing of a change.
+    let mut rows = rows(SEED);
+    fastrand::Rng::with_seed(SEED).shuffle(&mut rows);
     all_at_once(rows.into_iter().take(SAMPLE).map(crash_in_a_row)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes long: cargo test --test it -- --ignored every_two_points"]
 async fn every_two_points_in_a_row() {
-    let rows = rows(0);
+    let rows = rows(SEED);
     println!(
         "{} points, {} pairs in {} rows",
         points().len(),

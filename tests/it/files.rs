@@ -203,8 +203,8 @@ async fn a_copy_with_its_wal_has_it_all_and_one_without_repeats_no_export() {
     exported_once(&world, &world.queue, JOBS).await;
 }
 
-/// A real file system that takes no more bytes, under the real program: the limit of a file's size, which SQLite hears of as a
-/// failed write.
+/// A real file system that takes no more bytes, under the real program: the limit of a file's size, which comes to the database as
+/// a failed write.
 #[tokio::test]
 async fn the_program_on_a_file_system_that_takes_no_more_says_so_in_one_line() {
     let world = world_of(40).await;

@@ -226,8 +226,8 @@ async fn through_a_network_that_breaks_everything_once_each_snapshot_is_sent_onc
             return if spent.1.is_multiple_of(3) { ways[spent.1 / 3 % ways.len()] } else { Way::Clear };
         }
         let body = request.split("\r\n\r\n").nth(1).expect("a body");
-        let named: serde_json::Value = serde_json::from_str(body).expect("JSON");
-        let name = named["sourceSnapshotName"].as_str().expect("a name").to_owned();
+        let asked: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        let name = asked["sourceSnapshotName"].as_str().expect("a name").to_owned();
         let way = by_name[&name];
         if spent.0.insert(name) { way } else { Way::Clear }
     })
@@ -242,10 +242,12 @@ async fn through_a_network_that_breaks_everything_once_each_snapshot_is_sent_onc
         assert_eq!(world.exports(name), 1, "{way:?}");
         let detail = world.queue.job(job.id).await.expect("readable").expect("a job");
         let outcomes: Vec<_> = detail.attempts.iter().filter_map(|attempt| attempt.outcome).collect();
-        let expected = match way {
-            Way::Clear => vec![AttemptOutcome::Accepted],
-            _ if way.hands_on() => vec![AttemptOutcome::Found],
-            _ => vec![AttemptOutcome::Absent, AttemptOutcome::Accepted],
+        let expected = if matches!(way, Way::Clear) {
+            vec![AttemptOutcome::Accepted]
+        } else if way.hands_on() {
+            vec![AttemptOutcome::Found]
+        } else {
+            vec![AttemptOutcome::Absent, AttemptOutcome::Accepted]
         };
         assert_eq!(outcomes, expected, "{way:?}");
     }

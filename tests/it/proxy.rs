@@ -85,7 +85,7 @@ async fn carry(mut client: TcpStream, server: std::net::SocketAddr, way: &(impl 
                     }
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
-                pending().await
+                pending::<()>().await;
             }
         }
     }

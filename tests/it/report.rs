@@ -14,7 +14,7 @@ async fn a_batch_is_reported_row_by_row_with_its_own_columns() {
     let csv = stored.run(&["report", "--batch", "fleet", "--format", "csv"]).await.done();
     insta::assert_snapshot!(csv, @r#"
     batch,snapshot_name,account,region,state,adopted,attempts,operation_id,record_name,destination_service,destination_id,error_code,error_message,queued_at,submitted_at,finished_at,owner,note
-    fleet,web-1,default,eu-west-1,succeeded,false,2,op-1,ExportSnapshotRecord-1,Aws::EC2::Image,ami-0123456789abcdef0,,,2026-11-23T18:00:01Z,2026-11-23T18:00:10Z,2026-11-23T18:00:22.5Z,ann,'=1+1
+    fleet,web-1,default,eu-west-1,succeeded,false,2,op-1,ExportSnapshotRecord-1,Aws::EC2::Image,ami-0123456789abcdef0,,,2026-11-23T18:00:01Z,2026-11-23T18:00:10Z,2026-11-23T18:00:22.500Z,ann,'=1+1
     fleet,web-2,default,eu-west-1,succeeded,true,0,,ExportSnapshotRecord-2,Aws::EC2::Snapshot,snap-0123456789abcdef0,,,2026-11-23T18:00:01Z,,2026-11-23T18:00:05Z,bob,''=quoted
     fleet,web-3,default,eu-west-1,failed,false,0,,,,,SnapshotNotFound,"'=no snapshot of that name, did you mean ""web-33""?",2026-11-23T18:00:01Z,,2026-11-23T18:00:06Z,,"a, ""b"""
     fleet,db-primary-nightly-2026-11-22,default,eu-west-1,queued,false,1,,,,,ServiceException,try again,2026-11-23T18:00:01Z,2026-11-23T18:00:15Z,,'-5,x
@@ -22,7 +22,7 @@ async fn a_batch_is_reported_row_by_row_with_its_own_columns() {
     lines"
     fleet,db-3,default,eu-west-1,needs_review,false,1,,,,,TooManyCandidates,two exports for one attempt,2026-11-23T18:00:01Z,2026-11-23T18:00:17Z,,,
     fleet,cache-1,prod,us-east-1,queued,false,0,,,,,,,2026-11-23T18:00:01Z,,,only one,
-    fleet,web-1,default,eu-west-1,succeeded,false,2,op-1,ExportSnapshotRecord-1,Aws::EC2::Image,ami-0123456789abcdef0,,,2026-11-23T18:00:01Z,2026-11-23T18:00:10Z,2026-11-23T18:00:22.5Z,ann,again
+    fleet,web-1,default,eu-west-1,succeeded,false,2,op-1,ExportSnapshotRecord-1,Aws::EC2::Image,ami-0123456789abcdef0,,,2026-11-23T18:00:01Z,2026-11-23T18:00:10Z,2026-11-23T18:00:22.500Z,ann,again
     "#);
 }
 
@@ -60,9 +60,9 @@ async fn json_has_the_same_names_in_the_same_order() {
     let json = stored.run(&["report", "--batch", "fleet", "--state", "succeeded", "--format", "json"]).await.done();
     insta::assert_snapshot!(json, @r#"
     [
-    {"batch":"fleet","snapshot_name":"web-1","account":"default","region":"eu-west-1","state":"succeeded","adopted":false,"attempts":2,"operation_id":"op-1","record_name":"ExportSnapshotRecord-1","destination_service":"Aws::EC2::Image","destination_id":"ami-0123456789abcdef0","error_code":null,"error_message":null,"queued_at":"2026-11-23T18:00:01Z","submitted_at":"2026-11-23T18:00:10Z","finished_at":"2026-11-23T18:00:22.5Z","owner":"ann","note":"=1+1"},
+    {"batch":"fleet","snapshot_name":"web-1","account":"default","region":"eu-west-1","state":"succeeded","adopted":false,"attempts":2,"operation_id":"op-1","record_name":"ExportSnapshotRecord-1","destination_service":"Aws::EC2::Image","destination_id":"ami-0123456789abcdef0","error_code":null,"error_message":null,"queued_at":"2026-11-23T18:00:01Z","submitted_at":"2026-11-23T18:00:10Z","finished_at":"2026-11-23T18:00:22.500Z","owner":"ann","note":"=1+1"},
     {"batch":"fleet","snapshot_name":"web-2","account":"default","region":"eu-west-1","state":"succeeded","adopted":true,"attempts":0,"operation_id":null,"record_name":"ExportSnapshotRecord-2","destination_service":"Aws::EC2::Snapshot","destination_id":"snap-0123456789abcdef0","error_code":null,"error_message":null,"queued_at":"2026-11-23T18:00:01Z","submitted_at":null,"finished_at":"2026-11-23T18:00:05Z","owner":"bob","note":"'=quoted"},
-    {"batch":"fleet","snapshot_name":"web-1","account":"default","region":"eu-west-1","state":"succeeded","adopted":false,"attempts":2,"operation_id":"op-1","record_name":"ExportSnapshotRecord-1","destination_service":"Aws::EC2::Image","destination_id":"ami-0123456789abcdef0","error_code":null,"error_message":null,"queued_at":"2026-11-23T18:00:01Z","submitted_at":"2026-11-23T18:00:10Z","finished_at":"2026-11-23T18:00:22.5Z","owner":"ann","note":"again"}
+    {"batch":"fleet","snapshot_name":"web-1","account":"default","region":"eu-west-1","state":"succeeded","adopted":false,"attempts":2,"operation_id":"op-1","record_name":"ExportSnapshotRecord-1","destination_service":"Aws::EC2::Image","destination_id":"ami-0123456789abcdef0","error_code":null,"error_message":null,"queued_at":"2026-11-23T18:00:01Z","submitted_at":"2026-11-23T18:00:10Z","finished_at":"2026-11-23T18:00:22.500Z","owner":"ann","note":"again"}
     ]
     "#);
     let lines: Vec<serde_json::Value> = serde_json::from_str(&json).expect("an array");

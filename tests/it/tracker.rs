@@ -563,6 +563,23 @@ async fn a_late_export_of_a_job_that_has_ended_is_noticed_though_nothing_is_live
 }
 
 #[tokio::test]
+async fn how_the_exports_end_of_a_job_that_waits_for_a_person_is_still_seen() {
+    let mut scene = Scene::new(TWO_NOT_TAKEN, both()).await;
+    write(
+        &scene.path,
+        "UPDATE jobs SET state = 'needs_review', finished_at = NULL, next_poll_at = NULL WHERE id = 1;
+         UPDATE attempts SET outcome = 'accepted';
+         INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, record_name, seen_at, news)
+         VALUES (1, 'record', 'record-1', 'web-1', 'under_way', 'record-1', 0, 0);",
+    )
+    .await;
+    scene.fake.told(|told| told.records = vec![record("record-1", "web-1", Some("ami-1"))]);
+    scene.live(3 * MINUTE).await;
+    let evidence = scene.queue.evidence(JobId(1)).await.expect("read").expect("a job");
+    assert_eq!(evidence.entries[0].sighting.destination.as_ref().map(|it| it.id.as_str()), Some("ami-1"));
+}
+
+#[tokio::test]
 async fn a_late_export_is_told_once_the_live_job_of_its_name_has_its_own() {
     let mut scene = Scene::new(TWO_NOT_TAKEN, both()).await;
     write(

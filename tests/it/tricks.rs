@@ -51,7 +51,10 @@ fn made(world: &World, name: &str) -> Vec<String> {
 
 /// What the report says of a job, beside its state.
 fn told(job: &JobView) -> (Option<&str>, &str) {
-    (job.error_code.as_ref().map(|code| code.as_str()), job.error_message.as_deref().unwrap_or_default())
+    (
+        job.error_code.as_ref().map(snapferry::domain::ErrorCode::as_str),
+        job.error_message.as_deref().unwrap_or_default(),
+    )
 }
 
 async fn over(world: &World) -> bool {

@@ -22,6 +22,8 @@ struct Denying {
     ambiguous: usize,
     calls: Mutex<Vec<String>>,
     together: tokio::sync::OnceCell<tokio::sync::Barrier>,
+    /// Whether the lane was seen in an outage: nothing is accepted before, where there is to be one.
+    outage: watch::Sender<bool>,
 }
 
 #[async_trait]
@@ -37,6 +39,9 @@ impl Lightsail for Denying {
                 self.together.get_or_init(async || tokio::sync::Barrier::new(5)).await.wait().await;
             }
             return Err(CallError::new(ErrorClass::Ambiguous, "ServiceException", "who knows"));
+        }
+        if self.ambiguous >= 5 {
+            self.outage.subscribe().wait_for(|seen| *seen).await.expect("an outage");
         }
         if self.denied.contains(&name.as_str()) || made <= self.lane_denied {
             return Err(CallError::new(ErrorClass::Denied, "AccessDeniedException", "no"));
@@ -127,6 +132,8 @@ async fn send_under(api: Denying, more: &'static str) -> (Vec<Followed>, usize) 
     let living = async {
         for _ in 0..450 {
             clock.advance(Duration::from_secs(2));
+            let blocked = queue.lane_records().await.expect("lanes").remove(0).block.is_some();
+            api.outage.send_if_modified(|seen| !*seen && std::mem::replace(seen, blocked) != blocked);
             tokio::time::sleep(Duration::from_millis(4)).await;
         }
         stop.send(true).expect("it is there");

@@ -87,8 +87,15 @@ impl<'a> Case<'a> {
         self.job
             .attempts
             .iter()
-            .filter(|attempt| !attempt.refused && self.owned(attempt.number, kind).is_none())
+            .filter(|attempt| {
+                !attempt.refused && !self.is_forgone(attempt) && self.owned(attempt.number, kind).is_none()
+            })
             .collect()
+    }
+
+    /// Whether a person was done with whatever the attempt may have made.
+    pub(super) fn is_forgone(&self, attempt: &FollowedAttempt) -> bool {
+        attempt.baseline < self.job.forgone
     }
 
     /// Whether an earlier attempt's operation failed, and its record is not in sight yet.

@@ -7,7 +7,8 @@ use crate::queue::{Entry, EntryStatus};
 
 pub(super) fn decide(case: &Case<'_>) -> Decision {
     // What attempts of its own have made after all stands for the job even where it is not to adopt.
-    let own = case.job.attempts.iter().filter(|attempt| attempt.absent).map(|attempt| attempt.baseline).min();
+    let absent = case.job.attempts.iter().filter(|attempt| attempt.absent && !case.is_forgone(attempt));
+    let own = absent.map(|attempt| attempt.baseline).min();
     let late = |entry: &Entry| {
         entry.owner.is_none_or(|owner| case.is_absent(owner))
             && own.is_some_and(|own| entry.id > own)

@@ -55,10 +55,14 @@ fn hold_snapshot(one: &Enqueued, jobs: &[&JobView], ledger: &SnapshotLedger, cal
     let Some(job) = jobs.first() else { return };
     check(one.sort.end.exports().contains(&kept), "exports that did not fail", &kept);
     let ends: &[JobState] = match (one.sort.end, kept) {
-        (End::Once, _) | (End::OnceOrRefused, 1) => &[JobState::Succeeded],
+        (End::Once, _) | (End::OnceOrRefused | End::OnceOrCancelled, 1) | (End::ReviewOrTwice, 2) => {
+            &[JobState::Succeeded]
+        }
         (End::Twice, _) => &[JobState::Succeeded, JobState::NeedsReview],
+        (End::OnceOrCancelled, _) => &[JobState::Cancelled],
+        (End::ReviewOrFailed, _) => &[JobState::NeedsReview, JobState::Failed],
         (End::Failed | End::OnceOrRefused, _) => &[JobState::Failed],
-        (End::Review, _) => &[JobState::NeedsReview],
+        (End::Review | End::ReviewOrTwice, _) => &[JobState::NeedsReview],
     };
     check(ends.contains(&job.state), "the end of the job", &(job.state, &job.error_code, &job.error_message));
     check(job.attempts as usize >= calls, "calls on record and on the wire", &(job.attempts, calls));

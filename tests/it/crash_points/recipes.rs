@@ -1,5 +1,6 @@
 //! For each point the snapshots that lead there, and what must have become of them at the end.
 
+use super::people::Deed;
 use snapferry::points::{Between, Point, Step};
 use snapferry::simulator::{Effect, ErrorAnswer, Fault, FaultyAnswer, OperationFailure};
 use std::time::Duration;
@@ -49,6 +50,12 @@ pub(super) enum End {
     OnceOrRefused,
     /// Exported once, and no end was seen: a person is asked.
     Review,
+    /// The same, or the person has called it failed.
+    ReviewOrFailed,
+    /// The same, or the person has had it exported once more.
+    ReviewOrTwice,
+    /// Called off and never exported, or exported once, where the person's word was lost with a process.
+    OnceOrCancelled,
 }
 
 /// A sort of snapshots.
@@ -67,7 +74,10 @@ pub(super) struct Sort {
 const PLAIN: Sort =
     Sort { name: "plain", place: Place::Common, before: Before::Available, script: Vec::new, end: End::Once, count: 1 };
 
-pub(super) const SORTS: [Sort; 23] = [
+const ENDLESS: Sort =
+    Sort { name: "endless", place: Place::Impatient, script: || named("takes:1h"), end: End::Review, ..PLAIN };
+
+pub(super) const SORTS: [Sort; 27] = [
     PLAIN,
     Sort { name: "proving", place: Place::Fresh, ..PLAIN },
     Sort { name: "held-call", place: Place::Patient, script: || vec![slow(20_000, 150)], ..PLAIN },
@@ -86,7 +96,11 @@ pub(super) const SORTS: [Sort; 23] = [
     Sort { name: "failing", script: || named("operation-fails"), ..PLAIN },
     Sort { name: "twice-lost", script: || named("lost-twice"), end: End::Twice, ..PLAIN },
     Sort { name: "twice", script: absent_then_twice, end: End::Twice, ..PLAIN },
-    Sort { name: "endless", place: Place::Impatient, script: || named("takes:1h"), end: End::Review, ..PLAIN },
+    ENDLESS,
+    Sort { name: "long", script: || named("takes:1s"), ..PLAIN },
+    Sort { name: "called-off", end: End::OnceOrCancelled, ..PLAIN },
+    Sort { name: "called-failed", end: End::ReviewOrFailed, ..ENDLESS },
+    Sort { name: "sent-again", end: End::ReviewOrTwice, ..ENDLESS },
     Sort { name: "pending", before: Before::Pending, ..PLAIN },
     Sort { name: "missing", before: Before::Missing, end: End::Failed, ..PLAIN },
     Sort { name: "exported", before: Before::Exported, ..PLAIN },
@@ -141,8 +155,8 @@ pub(super) enum By {
     DaemonAfterACall,
     /// The daemon, killed from outside: the point is in nobody's code.
     Outside(&'static str),
-    /// Nobody: what a person does, for which there is no command yet.
-    Nobody,
+    /// A person's command.
+    Person(Deed),
 }
 
 impl By {
@@ -167,19 +181,18 @@ impl By {
             | Step::Cleared
             | Step::LedgerSeen
             | Step::NewsSettled
-            | Step::PollPutOff
             | Step::Intended
             | Step::Accepted
-            | Step::DelayLearned
             | Step::Bundled
             | Step::Finished => Self::Daemon("plain"),
+            Step::PollPutOff => Self::Daemon("long"),
             Step::HeldForListing => Self::Daemon("pending"),
             Step::EntryOwned | Step::DuplicateNoted => Self::Daemon("twice"),
             Step::LookCounted | Step::ProvenAbsent => Self::Daemon("lost-before"),
             Step::DueReleased | Step::RefusedForNow => Self::Daemon("for-now"),
             Step::DeniedReleased => Self::Daemon("all-denied"),
             Step::Blocked | Step::Unblocked => Self::Daemon("blocking"),
-            Step::Proven => Self::Daemon("proving"),
+            Step::Proven | Step::DelayLearned => Self::Daemon("proving"),
             Step::RateLearned | Step::RefusedByLane => Self::Daemon("throttled"),
             Step::Denied => Self::Daemon("denied"),
             Step::RefusedForGood => Self::Daemon("for-good"),
@@ -194,15 +207,15 @@ impl By {
             Step::Contradicted => Self::Daemon("twice-lost"),
             Step::OperationFailed => Self::Daemon("failing"),
             Step::GaveUp => Self::Daemon("endless"),
-            Step::Cancelled
-            | Step::SentAgain
-            | Step::RecordAdopted
-            | Step::CalledFailed
-            | Step::Retried
-            | Step::Paused
-            | Step::Resumed
-            | Step::PlacePaused
-            | Step::PlaceResumed => Self::Nobody,
+            Step::Cancelled => Self::Person(Deed::Cancel),
+            Step::SentAgain => Self::Person(Deed::SendAgain),
+            Step::RecordAdopted => Self::Person(Deed::Adopt),
+            Step::CalledFailed => Self::Person(Deed::Fail),
+            Step::Retried => Self::Person(Deed::Retry),
+            Step::Paused => Self::Person(Deed::Pause),
+            Step::Resumed => Self::Person(Deed::Resume),
+            Step::PlacePaused => Self::Person(Deed::PausePlace),
+            Step::PlaceResumed => Self::Person(Deed::ResumePlace),
         }
     }
 
@@ -250,6 +263,10 @@ impl Leaving {
                 Self::Earlier
             }
             _ if matches!(by, By::Enqueue | By::BadEnqueue) => Self::Earlier,
+            _ if matches!(by, By::Person(deed) if deed.after().is_some()) => {
+                Self::Never("a daemon has to have drained before")
+            }
+            _ if matches!(by, By::Person(_)) => Self::Earlier,
             Point::Within(_) | Point::After(_) | Point::Between(_) => Self::Itself,
         }
     }
@@ -262,7 +279,6 @@ pub(super) fn impossible(first: Point, second: Point) -> Option<&'static str> {
         Point::Between(_) => None,
     };
     match (By::of(first), By::of(second)) {
-        (By::Nobody, _) | (_, By::Nobody) => Some("there is no command for it yet"),
         (By::Opening, By::Opening) => match (first, second) {
             (Point::After(Step::Migrated), _) => Some("a file is made once"),
             (_, _) if step(first) == Some(Step::Migrated) && step(second) == Some(Step::Marked) => {

@@ -1,5 +1,6 @@
 //! A database, a Lightsail to go with it, and child processes that die where they are told to.
 
+use super::people::deed_at;
 use super::recipes::{Before, By, EXPORT_TIME, End, Leaving, Place, SORTS, Sort};
 use crate::world::eventually;
 use snapferry::clock::{SharedClock, SystemClock};
@@ -27,6 +28,9 @@ const TO_THE_POINT: Duration = Duration::from_secs(30);
 
 /// Snapshots of a sort at most; their scripts are written before they are needed.
 const OF_A_SORT: usize = 120;
+
+/// How long an export is missing from the lists: less than a third of the settle window.
+const LATE: Duration = Duration::from_millis(120);
 
 const COMMON: &str = "eu-west-1";
 const FRESH: [&str; 11] = [
@@ -87,7 +91,7 @@ pub(super) struct Scene {
 
 /// How a process ended that was told to die at a point.
 #[derive(Debug, PartialEq, Eq)]
-enum Died {
+pub(super) enum Died {
     There,
     NotThere,
 }
@@ -105,7 +109,7 @@ impl Scene {
             operation_time: Spread::exactly(EXPORT_TIME),
             pending_time: Duration::from_secs(1),
             page_size: 10.try_into().expect("a size"),
-            faults: Faults { rules: rules.collect(), ..Faults::default() },
+            faults: Faults { rules: rules.collect(), late_lists: LATE },
             ..SimulatorConfig::default()
         };
         let clock: SharedClock = Arc::new(SystemClock::new());
@@ -141,8 +145,14 @@ impl Scene {
 
     /// A process dies at `point`, and the next one at `then`.
     pub(super) async fn crash_twice(&mut self, point: Point, then: Point, crashed: bool) {
-        let mut crashed = crashed && By::of(then) != By::DaemonAfterACall;
+        // What a daemon has to bring about for it comes first: between the two nothing drains.
+        let deed = deed_at(then).filter(|deed| deed.after().is_some());
+        let mut crashed = crashed && By::of(then) != By::DaemonAfterACall && deed.is_none();
         for _ in 0..3 {
+            let command = match deed {
+                Some(deed) => Some(self.prepare_deed(deed).await),
+                None => None,
+            };
             if !crashed {
                 match (By::of(then), Leaving::at(point)) {
                     (By::DaemonAfterACall, Leaving::Itself) if By::of(point) != By::Outside("held-call") => {
@@ -155,13 +165,17 @@ impl Scene {
                     _ => self.crash(point).await,
                 }
             }
-            if self.try_crash_now(then).await {
+            let ended = match &command {
+                Some(command) => self.die_in(then, command).await,
+                None => self.try_crash_now(then).await,
+            };
+            if ended {
                 return;
             }
             // It has drained in between: the two would not be in a row.
             crashed = false;
         }
-        panic!("no process gets to {then} after one that died at {point}: {:#?}", self.story);
+        panic!("no process gets to {then} after one that ended at {point}: {:#?}", self.story);
     }
 
     async fn try_crash(&mut self, point: Point) -> bool {
@@ -188,7 +202,10 @@ impl Scene {
                 self.kill(child, point);
                 true
             }
-            By::Nobody => panic!("{point} is in no process"),
+            By::Person(deed) => {
+                let command = self.prepare_deed(deed).await;
+                self.die_in(point, &command).await
+            }
         }
     }
 
@@ -205,7 +222,7 @@ impl Scene {
                 let died = self.die(point, &["daemon", "--drain"], nth).await == Died::There;
                 died || (nth == 1 && self.try_crash(point).await)
             }
-            By::Opening | By::Enqueue | By::BadEnqueue | By::DaemonAfterACall | By::Outside(_) | By::Nobody => {
+            By::Opening | By::Enqueue | By::BadEnqueue | By::DaemonAfterACall | By::Outside(_) | By::Person(_) => {
                 self.try_crash(point).await
             }
         }
@@ -253,7 +270,7 @@ impl Scene {
     }
 
     /// Brings snapshots of these sorts in, as one batch; the process that does so dies at a point where one is named.
-    async fn enqueue(&mut self, sorts: &[&str], at: Option<Point>) -> Died {
+    pub(super) async fn enqueue(&mut self, sorts: &[&str], at: Option<Point>) -> Died {
         let mut csv = "snapshot_name,region\n".to_owned();
         let mut names = Vec::new();
         for sort in sorts {
@@ -372,6 +389,7 @@ impl Scene {
     pub(super) async fn finish(&mut self) {
         self.enqueue_again().await;
         self.enqueue(&["plain"], None).await;
+        self.run(&["resume", "--all", "--yes"], &[0]).await;
         self.run(&["daemon", "--drain"], &[0, 3]).await;
     }
 
@@ -386,6 +404,11 @@ impl Scene {
     fn mark(&mut self) -> PathBuf {
         self.crashes += 1;
         self.folder.path().join(format!("mark-{}", self.crashes))
+    }
+
+    async fn die_in(&mut self, point: Point, command: &[String]) -> bool {
+        let command: Vec<&str> = command.iter().map(String::as_str).collect();
+        self.die(point, &command, 1).await == Died::There
     }
 
     async fn die(&mut self, point: Point, arguments: &[&str], nth: u64) -> Died {
@@ -419,7 +442,7 @@ impl Scene {
     }
 
     /// Runs the program to its end, which must be one of these.
-    async fn run(&self, arguments: &[&str], ends: &[i32]) -> i32 {
+    pub(super) async fn run(&self, arguments: &[&str], ends: &[i32]) -> i32 {
         let child = self.start(arguments, &[]);
         let status = self.wait(child, PATIENCE, false).await.expect("an end");
         let ended = status.code().filter(|code| ends.contains(code));
@@ -431,7 +454,7 @@ impl Scene {
         std::fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
     }
 
-    fn start(&self, arguments: &[&str], more: &[(&str, String)]) -> Child {
+    pub(super) fn start(&self, arguments: &[&str], more: &[(&str, String)]) -> Child {
         let said = std::fs::File::create(self.folder.path().join("stderr")).expect("a file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_snapferry"));
         command.args(arguments).env_clear().envs(SETTINGS).envs(more.iter().map(|(name, value)| (name, value)));
@@ -471,10 +494,11 @@ impl End {
     /// Exports that did not fail, for that end.
     pub(super) fn exports(self) -> std::ops::RangeInclusive<usize> {
         match self {
-            Self::Once | Self::Review => 1..=1,
+            Self::Once | Self::Review | Self::ReviewOrFailed => 1..=1,
+            Self::ReviewOrTwice => 1..=2,
             Self::Twice => 2..=2,
             Self::Failed => 0..=0,
-            Self::OnceOrRefused => 0..=1,
+            Self::OnceOrRefused | Self::OnceOrCancelled => 0..=1,
         }
     }
 }
