@@ -16,7 +16,7 @@ const REGRESSIONS: &[u64] = &[];
 
 fn seeds() -> (u64, u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    (number("WHOLE_SEED").unwrap_or(1), number("WHOLE_RUNS").unwrap_or(400))
+    (number("WHOLE_SEED").unwrap_or(1), number("WHOLE_RUNS").unwrap_or(150))
 }
 
 /// Plays each seed on a thread of its own kind; the first that breaks a promise is named with its story.

@@ -14,9 +14,10 @@ pub(super) fn broken(outcome: &Outcome) -> Option<String> {
         let of_lane = |job: &&JobDetail| job.job.lane.region.as_str() == super::run::region(lane);
         let jobs: Vec<&JobDetail> = outcome.jobs.iter().filter(of_lane).collect();
         let judge = Judge { outcome, truth: &truth, jobs };
-        judge.limits().or_else(|| judge.ends()).or_else(|| {
-            (0..truth.snapshots.len()).find_map(|name| judge.needless(name).or_else(|| judge.untold(name)))
-        })
+        judge
+            .limits()
+            .or_else(|| judge.ends())
+            .or_else(|| (0..truth.snapshots.len()).find_map(|name| judge.needless(name).or_else(|| judge.untold(name))))
     })
 }
 
@@ -63,7 +64,11 @@ impl Judge<'_> {
         Ok(attempts
             .into_iter()
             .zip(calls)
-            .map(|(job, call)| Made { job, left: call.left, export: call.export.map(|number| &self.truth.exports[number]) })
+            .map(|(job, call)| Made {
+                job,
+                left: call.left,
+                export: call.export.map(|number| &self.truth.exports[number]),
+            })
             .collect())
     }
 
@@ -80,7 +85,9 @@ impl Judge<'_> {
         for (number, call) in made.iter().enumerate() {
             let Some(second) = call.export else { continue };
             for earlier in &made[..number] {
-                let Some(first) = earlier.export.filter(|first| !first.late && first.arn == second.arn) else { continue };
+                let Some(first) = earlier.export.filter(|first| !first.late && first.arn == second.arn) else {
+                    continue;
+                };
                 let (job, before) = (call.job.job.id, earlier.job.job.id);
                 let known = if job == before {
                     first.good || first.operation_end.min(first.record_end) > call.left
@@ -120,7 +127,9 @@ impl Judge<'_> {
                 return Some(format!("job {} became {destination}, which failed", job.job.id));
             }
             let twice = |other: &&JobDetail| {
-                other.job.id != job.job.id && other.job.destination_id.as_ref() == Some(destination) && !other.job.adopted
+                other.job.id != job.job.id
+                    && other.job.destination_id.as_ref() == Some(destination)
+                    && !other.job.adopted
             };
             if !job.job.adopted && jobs.iter().copied().any(|other| twice(&other)) {
                 return Some(format!("{destination} is the own export of two jobs"));
@@ -157,7 +166,8 @@ impl Judge<'_> {
                 && weather.slips == 0.0
                 && !self.truth.snapshots[name].changes()
                 && self.truth.exports.iter().filter(|one| one.name == name).all(|one| one.is_ours() && !one.late);
-            let refused = self.truth.calls.iter().any(|call| call.name == name && matches!(call.fate, Fate::Refused(_)));
+            let refused =
+                self.truth.calls.iter().any(|call| call.name == name && matches!(call.fate, Fate::Refused(_)));
             let failing = made.iter().any(|call| call.export.is_some_and(|export| !export.good));
             let spent = job.job.used >= weather.settings.export.retry.max_attempts;
             match job.job.state {

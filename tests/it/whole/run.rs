@@ -257,7 +257,8 @@ impl Run {
             if self.rooms.contains_key(&record.id) {
                 continue;
             }
-            let number = REGIONS.iter().position(|region| *region == record.lane.region.as_str()).expect("a lane of ours");
+            let number =
+                REGIONS.iter().position(|region| *region == record.lane.region.as_str()).expect("a lane of ours");
             let script = self.scripts[number].clone();
             let connect: Connect = Arc::new(move |_, _| Arc::new(script.clone()) as Arc<dyn Lightsail>);
             let clock: SharedClock = Arc::new(self.hours.clone());
@@ -292,10 +293,7 @@ impl Run {
         let mut load = self.queue.begin_load(name, "a test", &[], "a test", now).await.expect("a load");
         let rows = rows.iter().zip(1..).map(|((lane, name), line)| NewRow {
             line,
-            lane: Lane {
-                account: AccountLabel::unnamed(),
-                region: Region::parse(REGIONS[*lane]).expect("a Region"),
-            },
+            lane: Lane { account: AccountLabel::unnamed(), region: Region::parse(REGIONS[*lane]).expect("a Region") },
             snapshot: SnapshotName::parse(&self.scripts[*lane].truth().snapshots[*name].name).expect("a name"),
             priority: 0,
             not_before: None,

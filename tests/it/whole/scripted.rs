@@ -85,8 +85,7 @@ impl Scripted {
                     let (reading, offset) = token.as_str().split_once(':')?;
                     Some((reading.parse::<usize>().ok()?, offset.parse::<usize>().ok()?))
                 });
-                let (reading, offset) =
-                    place.unwrap_or_else(|| (truth.begin_reading(kind, &self.weather, at), 0));
+                let (reading, offset) = place.unwrap_or_else(|| (truth.begin_reading(kind, &self.weather, at), 0));
                 let shown = &truth.readings[reading];
                 let mut items = list(truth, shown.misses, at.saturating_sub(shown.stale));
                 if shown.newest_first {
@@ -122,7 +121,8 @@ impl Scripted {
             terminal: ended && !export.is_odd_at(at),
             status,
             created_at: self.moment(export.begun),
-            error_code: failed.then(|| if export.lasting { "InvalidInputException" } else { "InternalError" }.to_owned()),
+            error_code: failed
+                .then(|| if export.lasting { "InvalidInputException" } else { "InternalError" }.to_owned()),
             error_details: failed.then(|| "it failed".to_owned()),
         }
     }
@@ -134,7 +134,9 @@ impl Scripted {
                 && name.is_none_or(|name| truth.snapshots[export.name].name == name)
         });
         shown
-            .flat_map(|(_, export)| (0..export.operations.len()).map(|number| self.operation(truth, export, number, at)))
+            .flat_map(|(_, export)| {
+                (0..export.operations.len()).map(|number| self.operation(truth, export, number, at))
+            })
             .collect()
     }
 
@@ -157,10 +159,8 @@ impl Scripted {
                     },
                     source_name: Some(truth.snapshots[export.name].name.clone()),
                     source_arn: export.says_source.then(|| SnapshotArn::new(&export.arn)),
-                    destination: (export.good && at >= export.destination_at).then(|| Destination {
-                        service: "Aws::EC2::Image".to_owned(),
-                        id: export.destination.clone(),
-                    }),
+                    destination: (export.good && at >= export.destination_at)
+                        .then(|| Destination { service: "Aws::EC2::Image".to_owned(), id: export.destination.clone() }),
                     account: None,
                 }
             })
@@ -240,7 +240,8 @@ impl Lightsail for Scripted {
                 Some(class) => Fate::Refused(class),
             };
             // One whose answer is lost may arrive after the client has given it up.
-            let longest = if fate == Fate::Lost { self.weather.settings.export.attempt_timeout } else { self.weather.leg };
+            let longest =
+                if fate == Fate::Lost { self.weather.settings.export.attempt_timeout } else { self.weather.leg };
             let arrives = left + span(rng, Duration::ZERO, longest);
             let Some(name) = truth.snapshots.iter().position(|one| one.name == name.as_str()) else {
                 return Err(error(ErrorClass::Permanent));

@@ -100,15 +100,7 @@ impl Truth {
     pub(super) fn new(lane: usize, weather: &Weather) -> Self {
         let mut rng = Rng::with_seed(weather.seed ^ (0x5eed << 32) ^ lane as u64);
         let snapshots = (0..weather.names).map(|number| Snapshot::draw(&mut rng, number, weather)).collect();
-        Self {
-            lane,
-            rng,
-            snapshots,
-            exports: Vec::new(),
-            calls: Vec::new(),
-            reads: Vec::new(),
-            readings: Vec::new(),
-        }
+        Self { lane, rng, snapshots, exports: Vec::new(), calls: Vec::new(), reads: Vec::new(), readings: Vec::new() }
     }
 
     pub(super) fn begin_reading(&mut self, kind: usize, weather: &Weather, now: Duration) -> usize {
@@ -158,9 +150,10 @@ impl Truth {
         let Some(life) = self.snapshots[name].life(at) else { unreachable!("looked up before") };
         let late = rng.f64() < weather.late;
         let settle = weather.settings.reconcile.settle;
-        let lag = |rng: &mut Rng| if late { span(rng, settle, settle * 3) } else { span(rng, Duration::ZERO, weather.lag) };
+        let lag =
+            |rng: &mut Rng| if late { span(rng, settle, settle * 3) } else { span(rng, Duration::ZERO, weather.lag) };
         let odd = |rng: &mut Rng| rng.f64() < weather.odd;
-        let longest = one(rng, &[60 * SECOND, 600 * SECOND, 1800 * SECOND]);
+        let longest = one(rng, &[60 * SECOND, 200 * SECOND, 600 * SECOND]);
         let ends = at + span(rng, 20 * SECOND, longest);
         let good = rng.f64() >= weather.failing;
         let record_end = ends + span(rng, Duration::ZERO, 60 * SECOND);
@@ -245,7 +238,10 @@ impl Snapshot {
 
     /// Whether a sender may rightly have found it missing, broken or pending at some time.
     pub(super) fn changes(&self) -> bool {
-        self.lives.len() > 1 || self.lives[0].gone < NEVER || self.lives[0].broken || self.lives[0].ready > Duration::ZERO
+        self.lives.len() > 1
+            || self.lives[0].gone < NEVER
+            || self.lives[0].broken
+            || self.lives[0].ready > Duration::ZERO
     }
 }
 

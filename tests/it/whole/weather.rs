@@ -56,8 +56,14 @@ pub(super) struct Spell {
 #[derive(Debug, Clone)]
 pub(super) enum Event {
     /// Lane and name of each row.
-    Enqueue { rows: Vec<(usize, usize)>, existing: Existing },
-    Console { lane: usize, name: usize },
+    Enqueue {
+        rows: Vec<(usize, usize)>,
+        existing: Existing,
+    },
+    Console {
+        lane: usize,
+        name: usize,
+    },
     /// The wall clock is set by so many milliseconds.
     Jump(i64),
     Crash,
@@ -83,8 +89,8 @@ impl Weather {
         let rng = &mut rng;
         let settings = settings(rng);
         let lanes = rng.usize(1..=2);
-        let names = rng.usize(1..=5);
-        let clears = secs(rng, 300, 3600);
+        let names = rng.usize(1..=4);
+        let clears = secs(rng, 120, 1200);
         let fair = settings.reconcile.settle / 3 - STALE;
         let mut weather = Self {
             seed,
@@ -97,12 +103,12 @@ impl Weather {
             late: one(rng, &[0.0, 0.0, 0.0, 0.0, 0.3]),
             page: one(rng, &[1, 2, 5, 100]),
             slips: one(rng, &[0.0, 0.0, 0.2, 0.5]),
-            crashes: one(rng, &[0.0, 0.0, 0.002, 0.01, 0.03]),
+            crashes: one(rng, &[0.0, 0.0, 0.002, 0.01]),
             odd: one(rng, &[0.0, 0.1, 0.5]),
             failing: one(rng, &[0.0, 0.1, 0.4]),
             changing: one(rng, &[0.0, 0.0, 0.2, 0.5]),
             clears,
-            drowsy: one(rng, &[1, 4, 10]),
+            drowsy: one(rng, &[4, 10, 40]),
             spells: Vec::new(),
             events: Vec::new(),
             settings,
@@ -163,9 +169,9 @@ impl Weather {
     }
 
     pub(super) fn spell(&self, lane: usize, at: Duration, read: bool) -> Option<&Spell> {
-        self.spells.iter().find(|spell| {
-            spell.lane == lane && (spell.from..spell.to).contains(&at) && (spell.reads || !read)
-        })
+        self.spells
+            .iter()
+            .find(|spell| spell.lane == lane && (spell.from..spell.to).contains(&at) && (spell.reads || !read))
     }
 }
 
@@ -179,10 +185,10 @@ fn settings(rng: &mut Rng) -> LaneSettings {
     settings.export.retry.max = Duration::from_secs(60);
     settings.read.rate = one(rng, &[2.0, 10.0]);
     settings.read.burst = one(rng, &[1, 2, 10]);
-    settings.poll.min = secs(rng, 2, 5);
+    settings.poll.min = secs(rng, 2, 10);
     settings.poll.max = secs(rng, 20, 60);
-    settings.poll.give_up = secs(rng, 3600, 7200);
-    settings.reconcile.settle = secs(rng, 60, 600);
+    settings.poll.give_up = secs(rng, 1800, 3600);
+    settings.reconcile.settle = secs(rng, 60, 180);
     settings.reconcile.looks = one(rng, &[3, 4]);
     settings.probe = secs(rng, 10, 30);
     settings
