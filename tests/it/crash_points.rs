@@ -14,6 +14,7 @@ use scene::Scene;
 use snapferry::points::Point;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 /// Scenes at a time; most of each is waiting.
 const AT_ONCE: usize = 6;
@@ -23,6 +24,9 @@ const IN_A_ROW: usize = 16;
 
 /// Rows of crashes that are tried each time; all of them take longer than a test should.
 const SAMPLE: usize = 16;
+
+/// How long a snapshot is pending where a busy machine has missed it.
+const BUSY: Duration = Duration::from_secs(20);
 
 /// What the rows are drawn by.
 const SEED: u64 = 3;
@@ -44,7 +48,11 @@ async fn all_at_once<F: Future<Output = ()>>(tests: impl Iterator<Item = F>) {
 
 async fn crash_amid_everything(point: Point, nth: u64) {
     let mut scene = Scene::new().await;
-    let died = scene.crash_amid_everything(point, nth).await;
+    let mut died = scene.crash_amid_everything(point, nth).await;
+    if !died && nth == 1 {
+        scene = Scene::with_pending(BUSY).await;
+        died = scene.crash_amid_everything(point, nth).await;
+    }
     assert!(died || nth > 1, "no process gets to {point}: {:#?}", scene.story);
     scene.finish().await;
     hold(&scene).await;
