@@ -14,6 +14,7 @@ use run::play;
 /// Seeds that broke a promise once.
 const REGRESSIONS: &[u64] = &[];
 
+#[expect(clippy::disallowed_methods, reason = "a test has no command line of its own")]
 fn seeds() -> (u64, u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
     (number("WHOLE_SEED").unwrap_or(1), number("WHOLE_RUNS").unwrap_or(150))

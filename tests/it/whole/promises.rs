@@ -94,7 +94,7 @@ impl Judge<'_> {
                 } else {
                     let brought = self.brought(job);
                     let sure = self.outcome.weather.slips == 0.0 && first.says_source && !first.is_dark();
-                    let there = first.record_end.max(first.destination_at).saturating_add(Duration::from_secs(60));
+                    let there = first.record_end.max(first.destination_at).saturating_add(Duration::from_mins(1));
                     brought.existing == Existing::Adopt && first.good && sure && there < brought.at
                 };
                 if known {

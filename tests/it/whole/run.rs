@@ -14,6 +14,7 @@ use snapferry::settings::LaneSettings;
 use snapferry::tracking::{Rounds, Tracker};
 use snapferry::worker::{Departure, Sent, Turn, Turns, Worker};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::future::{Future, poll_fn};
 use std::path::Path;
 use std::pin::Pin;
@@ -155,7 +156,7 @@ struct Run {
     queue: Queue,
     scripts: Vec<Scripted>,
     rooms: BTreeMap<LaneId, Rooms>,
-    run: RunId,
+    number: RunId,
     brought: BTreeMap<snapferry::domain::JobId, Brought>,
     crashes: usize,
     rng: fastrand::Rng,
@@ -197,7 +198,7 @@ impl Run {
             queue,
             scripts,
             rooms: BTreeMap::new(),
-            run: RunId(0),
+            number: RunId(0),
             brought: BTreeMap::new(),
             crashes: 0,
             rng: fastrand::Rng::with_seed(seed ^ 0xc4a5),
@@ -247,7 +248,7 @@ impl Run {
 
     /// What a daemon does first.
     async fn begin(&mut self) {
-        self.run = self.queue.begin_run(self.hours.now(), "test").await.expect("a run");
+        self.number = self.queue.begin_run(self.hours.now(), "test").await.expect("a run");
         self.queue.recover(self.hours.now()).await.expect("recovered");
         self.take_up_lanes().await;
     }
@@ -263,7 +264,7 @@ impl Run {
             let connect: Connect = Arc::new(move |_, _| Arc::new(script.clone()) as Arc<dyn Lightsail>);
             let clock: SharedClock = Arc::new(self.hours.clone());
             let id = record.id;
-            let parts = compose(self.queue.clone(), clock, &connect, self.run, record, &self.settings);
+            let parts = compose(self.queue.clone(), clock, &connect, self.number, record, &self.settings);
             self.rooms.insert(id, Rooms::new(parts));
         }
         for rooms in self.rooms.values() {
@@ -346,18 +347,18 @@ impl Run {
             tally.by_hand += truth.exports.iter().filter(|export| export.by.is_none()).count();
             tally.late += truth.exports.iter().filter(|export| export.late).count();
             tally.lost_answers += truth.calls.iter().filter(|call| call.fate == Fate::Lost).count();
-            story += &format!("{:#?}\n{:#?}\n{} reads\n", truth.calls, truth.exports, truth.reads.len());
+            let _ = writeln!(story, "{:#?}\n{:#?}\n{} reads", truth.calls, truth.exports, truth.reads.len());
         }
         for job in &outcome.jobs {
             tally.reviews += usize::from(job.job.state == JobState::NeedsReview);
             tally.failed += usize::from(job.job.state == JobState::Failed);
-            story += &format!("{job:#?}\n");
+            let _ = writeln!(story, "{job:#?}");
         }
         match promises::broken(&outcome) {
-            Some(broken) => {
-                let said = std::env::var_os("WHOLE_STORY").map(|_| format!("\n{story}")).unwrap_or_default();
-                Err(format!("{broken}{said}"))
-            }
+            Some(broken) => Err(format!(
+                "{broken}
+{story}"
+            )),
             None => Ok(Told { story, tally }),
         }
     }

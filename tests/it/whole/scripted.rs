@@ -37,8 +37,8 @@ impl Scripted {
         self.hours.elapsed() >= self.weather.clears
     }
 
-    fn moment(&self, at: Duration) -> Option<Timestamp> {
-        Some(Timestamp(self.wall).after(at + AHEAD))
+    fn moment(&self, at: Duration) -> Timestamp {
+        Timestamp(self.wall).after(at + AHEAD)
     }
 
     async fn travel(&self) {
@@ -120,7 +120,7 @@ impl Scripted {
             resource_name: Some(truth.snapshots[export.name].name.clone()),
             terminal: ended && !export.is_odd_at(at),
             status,
-            created_at: self.moment(export.begun),
+            created_at: Some(self.moment(export.begun)),
             error_code: failed
                 .then(|| if export.lasting { "InvalidInputException" } else { "InternalError" }.to_owned()),
             error_details: failed.then(|| "it failed".to_owned()),
@@ -150,7 +150,7 @@ impl Scripted {
                 ExportRecord {
                     arn: RecordArn::new(key),
                     name: Some(name),
-                    created_at: self.moment(export.begun),
+                    created_at: Some(self.moment(export.begun)),
                     state: match (at >= export.record_end, export.good) {
                         _ if export.is_odd_at(at) => RecordState::Other("Bewildered".to_owned()),
                         (false, _) => RecordState::Started,
@@ -183,7 +183,7 @@ impl Scripted {
                 attached_disks: if disk { 0 } else { one.disks },
                 attached_gb: 0,
                 size_gb: Some(20),
-                created_at: self.moment(life.from),
+                created_at: Some(self.moment(life.from)),
                 source: None,
                 from_auto: false,
                 tags: Vec::new(),

@@ -39,6 +39,7 @@ pub(super) struct Life {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that may be odd of an export")]
 pub(super) struct Export {
     pub(super) name: usize,
     pub(super) arn: String,

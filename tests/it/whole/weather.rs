@@ -91,7 +91,7 @@ impl Weather {
         let lanes = rng.usize(1..=2);
         let names = rng.usize(1..=4);
         let clears = secs(rng, 120, 1200);
-        let fair = settings.reconcile.settle / 3 - STALE;
+        let fair = (settings.reconcile.settle / 3).saturating_sub(STALE);
         let mut weather = Self {
             seed,
             lanes,
@@ -182,7 +182,7 @@ fn settings(rng: &mut Rng) -> LaneSettings {
     settings.export.max_in_flight = one(rng, &[1, 2, 4, 20]);
     settings.export.attempt_timeout = secs(rng, 5, 30);
     settings.export.retry.max_attempts = one(rng, &[1, 2, 3, 5]);
-    settings.export.retry.max = Duration::from_secs(60);
+    settings.export.retry.max = Duration::from_mins(1);
     settings.read.rate = one(rng, &[2.0, 10.0]);
     settings.read.burst = one(rng, &[1, 2, 10]);
     settings.poll.min = secs(rng, 2, 10);
