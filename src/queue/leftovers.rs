@@ -43,6 +43,14 @@ pub(super) async fn drop_batch(door: &mut Door, batch: BatchId) -> Result<(), Qu
         .rows_affected();
         let mut jobs = 0;
         if rows == 0 {
+            // Databases hold acts on jobs that were still loading: once they could be selected.
+            sqlx::query!(
+                "DELETE FROM transitions WHERE job_id IN (SELECT id FROM jobs WHERE batch_id = ?1 ORDER BY line LIMIT ?2)",
+                batch.0,
+                STEP
+            )
+            .execute(&mut *transaction)
+            .await?;
             jobs = sqlx::query!(
                 "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE batch_id = ?1 ORDER BY line LIMIT ?2)",
                 batch.0,
@@ -55,6 +63,7 @@ pub(super) async fn drop_batch(door: &mut Door, batch: BatchId) -> Result<(), Qu
         let last = rows == 0 && jobs == 0;
         if last {
             sqlx::query!("DELETE FROM tallies WHERE batch_id = ?1", batch.0).execute(&mut *transaction).await?;
+            sqlx::query!("DELETE FROM pauses WHERE batch_id = ?1", batch.0).execute(&mut *transaction).await?;
             sqlx::query!("DELETE FROM clearances WHERE batch_id = ?1", batch.0).execute(&mut *transaction).await?;
             sqlx::query!("DELETE FROM batches WHERE id = ?1", batch.0).execute(&mut *transaction).await?;
         }

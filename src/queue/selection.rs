@@ -186,6 +186,8 @@ fn narrow_to_batch(query: &mut QueryBuilder<Sqlite>, selector: &Selector, after:
 
 /// Every other condition.
 fn narrow(query: &mut QueryBuilder<Sqlite>, selector: &Selector) -> Result<(), QueueError> {
+    // A batch is there once it is sealed: nobody sees or touches a job that its load may still take away.
+    query.push(" AND +jobs.batch_id NOT IN (SELECT id FROM batches WHERE state = 'loading')");
     if !selector.jobs.is_empty() {
         query.push(" AND jobs.id IN (SELECT value FROM json_each(").push_bind(json(&selector.jobs)?).push("))");
     }

@@ -1,8 +1,10 @@
 //! Bringing rows in: what is counted, what is refused, and that a batch is there whole or not at all.
 
 use super::world::World;
-use snapferry::domain::{AccountLabel, BatchName, Existing, JobState, Lane, Region, SnapshotName};
-use snapferry::queue::{LoadName, NewRow, Queue, Selector};
+use snapferry::domain::{
+    AccountLabel, Act, BatchName, Event, Existing, JobId, JobState, Lane, Region, SnapshotName, Standing, Timestamp,
+};
+use snapferry::queue::{LoadName, NewRow, Queue, Selector, Transition};
 use snapferry::simulator::SimulatorConfig;
 use sqlx::Connection;
 use std::path::Path;
@@ -237,4 +239,65 @@ async fn a_running_daemon_takes_up_new_rows_and_not_before_is_kept() {
     daemon.stop().await;
     assert!(world.sent("snap-00002").is_empty());
     assert_eq!(world.job("snap-00002").await.due_at, Some(far));
+}
+
+#[tokio::test]
+async fn a_job_that_is_still_loading_is_nobodys_to_touch() {
+    let world = World::new(SimulatorConfig::default()).await;
+    let name = |name: &str| LoadName::Given(BatchName::parse(name).expect("a name"));
+    let row = |snapshot: &str| NewRow {
+        line: 1,
+        lane: Lane { account: AccountLabel::unnamed(), region: Region::parse("us-east-1").expect("a Region") },
+        snapshot: SnapshotName::parse(snapshot).expect("a name"),
+        priority: 0,
+        not_before: None,
+        existing: Existing::Adopt,
+        carried: Vec::new(),
+    };
+    let now = world.clock.now();
+    let mut load = world.queue.begin_load(name("killed"), "x", &[], "a test", now).await.expect("a load");
+    load.add(vec![row("web-1")]).await.expect("added");
+    drop(load);
+    let everything = Selector::default();
+    for act in [Act::Cancel, Act::Pause] {
+        let plan = world.queue.plan_act(act, &everything).await.expect("a plan");
+        assert_eq!((plan.len(), plan.left_alone()), (0, 0), "{act:?}");
+    }
+    assert_eq!(world.queue.jobs_page(&everything, None, 10).await.expect("jobs"), []);
+}
+
+#[tokio::test]
+async fn whatever_people_did_to_a_load_that_died_the_next_takes_it_away() {
+    let desk = Desk::new();
+    desk.put("fleet.csv", "snapshot_name\nweb-1\n");
+    let queue = desk.queue().await;
+    let name = LoadName::Given(BatchName::parse("fleet").expect("a name"));
+    let now = Timestamp(1_800_000_000_000);
+    let mut load = queue.begin_load(name, "x", &[], "a test", now).await.expect("a load");
+    let row = NewRow {
+        line: 1,
+        lane: Lane { account: AccountLabel::unnamed(), region: Region::parse("us-east-1").expect("a Region") },
+        snapshot: SnapshotName::parse("web-1").expect("a name"),
+        priority: 0,
+        not_before: None,
+        existing: Existing::Adopt,
+        carried: Vec::new(),
+    };
+    load.add(vec![row]).await.expect("added");
+    drop(load);
+    let batch = queue.batches().await.expect("batches")[0].id;
+    queue.pause(&[batch], &[], now, "ada").await.expect("paused");
+    // As those could who selected it before its end.
+    let standing = Standing { state: JobState::Queued, attempt: 0, used: 0, max_attempts: 5 };
+    let cancel = Transition::new(JobId(1), &standing, Event::Cancel, now, "ada").expect("a change");
+    queue.transition(cancel).await.expect("cancelled");
+    queue.close().await;
+
+    let enqueued = desk.run(&["enqueue", "fleet.csv", "--region", "us-east-1"]);
+    assert!(enqueued.status.success(), "{}", String::from_utf8_lossy(&enqueued.stderr));
+    assert_eq!(desk.jobs().await, ["us-east-1 web-1"]);
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(desk.path().join("desk.db"));
+    let mut db = sqlx::SqliteConnection::connect_with(&options).await.expect("a database");
+    let left = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut db).await.expect("checked");
+    assert_eq!(left.len(), 0, "rows of what is gone");
 }

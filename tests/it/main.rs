@@ -17,6 +17,7 @@ mod jobs;
 mod json_schema;
 mod life;
 mod limit;
+mod model;
 mod network;
 mod outcomes;
 mod proxy;
