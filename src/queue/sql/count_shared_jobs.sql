@@ -1,7 +1,6 @@
--- The jobs of other batches to which a batch's rows point; only for batches that have such rows. A row that repeats
--- one of them points to the same job, so the first ones alone are counted.
+-- The jobs of other batches to which a batch's rows point, each once; only for batches that have such rows.
 SELECT batch_rows.batch_id AS "batch!: i64", jobs.lane_id AS "lane!: i64", jobs.state AS "state!",
-       count(*) AS "jobs!: i64"
+       count(DISTINCT jobs.id) AS "jobs!: i64"
 FROM batches
 CROSS JOIN batch_rows ON batch_rows.batch_id = batches.id AND batch_rows.disposition = 'live'
 CROSS JOIN jobs ON jobs.id = batch_rows.job_id

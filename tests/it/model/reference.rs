@@ -563,7 +563,6 @@ impl Model {
             Deed::EnqueueKilled(rows) => {
                 let free = |row: &&RowSaid| self.live(row.lane, row.name).is_none();
                 self.dead = rows.iter().filter(free).map(|row| (row.lane, row.name)).collect();
-                self.met.extend(rows.iter().map(|row| row.lane));
                 Asked::EnqueueKilled(rows.clone())
             }
             Deed::TakeAway => {

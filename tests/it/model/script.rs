@@ -214,7 +214,10 @@ pub(super) fn deed() -> BoxedStrategy<Deed> {
     let outdated = prop::sample::select(vec![Outdated::State, Outdated::Attempt, Outdated::Used]);
     prop_oneof![
         6 => rows().prop_map(Deed::Enqueue),
-        1 => rows().prop_map(Deed::EnqueueKilled),
+        1 => rows().prop_map(|mut rows| {
+            rows.iter_mut().for_each(|row| row.wait = None);
+            Deed::EnqueueKilled(rows)
+        }),
         1 => Just(Deed::TakeAway),
         8 => (0..LANES, prop_oneof![3 => Just(u8::MAX), 1 => any::<u8>()], prop_oneof![3 => Just(0), 1 => any::<u8>()])
             .prop_map(|(lane, shown, pending)| Deed::List { lane, shown, pending }),

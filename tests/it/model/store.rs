@@ -1,6 +1,6 @@
 //! The real store, asked what the model says, and held against it after each deed.
 
-use super::reference::{Asked, Change, Disposition, LANES, LONGEST_WAIT, MAX_ATTEMPTS, Model, Verdict};
+use super::reference::{Asked, Batch, Change, Disposition, Job, LANES, LONGEST_WAIT, MAX_ATTEMPTS, Model, Verdict};
 use super::script::{Meant, RowSaid, What};
 use futures_util::FutureExt as _;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
@@ -329,16 +329,22 @@ impl Store {
         for number in &model.met {
             self.lane_is_alike(*number, model).await;
         }
-        let states =
-            |fits: &dyn Fn(&super::reference::Job) -> bool| model.jobs.iter().filter(|job| fits(job)).count() as u64;
-        let unfinished = states(&|job| match job.state {
-            JobState::Queued => !model.waits(job),
-            JobState::Submitting | JobState::Exporting | JobState::Unknown => true,
-            _ => false,
-        });
-        assert_eq!(self.queue.unfinished(None).await.expect("a count"), unfinished, "what goes on by itself");
-        let unsuccessful = states(&|job| !matches!(job.state, JobState::Succeeded | JobState::Cancelled));
-        assert_eq!(self.queue.unsuccessful(None).await.expect("a count"), unsuccessful);
+        for (place, batch) in once_each_and_all(&model.batches) {
+            let id = place.map(|place| self.batches[place]);
+            let jobs: BTreeSet<usize> = match batch {
+                Some(batch) => batch.rows.iter().map(|(job, _)| *job).collect(),
+                None => (0..model.jobs.len()).collect(),
+            };
+            let count = |fits: &dyn Fn(&Job) -> bool| jobs.iter().filter(|job| fits(&model.jobs[**job])).count() as u64;
+            let unfinished = count(&|job| match job.state {
+                JobState::Queued => !model.waits(job),
+                JobState::Submitting | JobState::Exporting | JobState::Unknown => true,
+                _ => false,
+            });
+            assert_eq!(self.queue.unfinished(id).await.expect("a count"), unfinished, "what goes on by itself");
+            let unsuccessful = count(&|job| !matches!(job.state, JobState::Succeeded | JobState::Cancelled));
+            assert_eq!(self.queue.unsuccessful(id).await.expect("a count"), unsuccessful);
+        }
     }
 
     async fn jobs_are_alike(&self, model: &Model) {
@@ -402,6 +408,11 @@ impl Store {
     }
 }
 
+/// Each batch with its number, and all together.
+fn once_each_and_all(batches: &[Batch]) -> impl Iterator<Item = (Option<usize>, Option<&Batch>)> {
+    batches.iter().enumerate().map(|(place, batch)| (Some(place), Some(batch))).chain([(None, None)])
+}
+
 /// What is compared of a job.
 #[derive(Debug, PartialEq)]
 struct Seen {
@@ -431,7 +442,7 @@ impl Seen {
         }
     }
 
-    fn wanted(job: &super::reference::Job) -> Self {
+    fn wanted(job: &Job) -> Self {
         Self {
             place: (REGIONS[job.lane].to_owned(), snapshot(job.name).to_string(), job.line, job.priority, job.again),
             state: job.state,
