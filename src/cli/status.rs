@@ -4,8 +4,10 @@ use super::exit::Exit;
 use super::screen::{Flow, Screen, forgive_closed_pipe};
 use super::selector::find_batch;
 use crate::clock::Clock;
+use crate::domain::Lane;
 use crate::queue::{DatabaseLock, Held, Queue};
-use crate::report::{StatusView, status_json, status_text};
+use crate::report::{Limits, StatusView, status_json, status_text};
+use crate::settings::LaneSettings;
 use anyhow::Context;
 use std::time::Duration;
 
@@ -42,16 +44,22 @@ pub struct StatusArgs {
 }
 
 impl StatusArgs {
-    /// Shows it, once or until nobody looks any more.
+    /// Shows it, once or until nobody looks any more. The settings are this command's.
     ///
     /// # Errors
     /// A batch that is not there, a database that cannot be read.
-    pub async fn run(&self, queue: &Queue, clock: &dyn Clock, screen: Screen<'_>) -> anyhow::Result<Exit> {
+    pub async fn run(
+        &self,
+        queue: &Queue,
+        settings: impl Fn(&Lane) -> LaneSettings,
+        clock: &dyn Clock,
+        screen: Screen<'_>,
+    ) -> anyhow::Result<Exit> {
         let Screen { out, look, terminal, .. } = screen;
         let redraw = self.watch && terminal && !self.json;
         let mut first = true;
         loop {
-            let view = self.read(queue, clock).await?;
+            let view = self.read(queue, &settings, clock).await?;
             let text = match (self.json, self.watch) {
                 (true, true) => serde_json::to_string(&status_json(&view))? + "\n",
                 (true, false) => serde_json::to_string_pretty(&status_json(&view))? + "\n",
@@ -79,12 +87,21 @@ impl StatusArgs {
         }
     }
 
-    async fn read(&self, queue: &Queue, clock: &dyn Clock) -> anyhow::Result<StatusView> {
+    async fn read(
+        &self,
+        queue: &Queue,
+        settings: impl Fn(&Lane) -> LaneSettings,
+        clock: &dyn Clock,
+    ) -> anyhow::Result<StatusView> {
         let only = match &self.batch {
             Some(name) => Some(find_batch(queue, name).await?),
             None => None,
         };
         let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("the daemon's lock cannot be read")?;
-        Ok(StatusView::read(queue, only, clock.now(), daemon).await?)
+        let limits = |lane: &Lane| {
+            let export = settings(lane).export;
+            Limits { ceiling: export.rate, cap: export.max_in_flight }
+        };
+        Ok(StatusView::read(queue, only, clock.now(), daemon, limits).await?)
     }
 }

@@ -7,6 +7,7 @@ use snapferry::clock::ManualClock;
 use snapferry::domain::Timestamp;
 use snapferry::queue::{DatabaseLock, Held};
 use snapferry::report::{Colour, Look};
+use snapferry::settings::LaneSettings;
 use std::time::Duration;
 
 #[tokio::test]
@@ -183,7 +184,9 @@ async fn colours_come_only_when_asked_for() {
 async fn json_has_it_all_under_stable_names() {
     let stored = Stored::story().await;
     let json = stored.run(&["status", "--json"]).await.done();
-    crate::documented(&serde_json::from_str(&json).expect("an object"));
+    let value = serde_json::from_str(&json).expect("an object");
+    crate::documented(&value);
+    crate::json_schema::holds("status", &value);
     insta::assert_snapshot!(json, @r#"
     {
       "now": "2026-11-23T18:10:00Z",
@@ -484,7 +487,7 @@ async fn watched(line: &[&str], terminal: bool) -> String {
         }
     };
     tokio::select! {
-        exit = args.run(&stored.queue, &clock, screen) => assert_eq!(exit.expect("quiet"), Exit::Done),
+        exit = args.run(&stored.queue, |_| LaneSettings::default(), &clock, screen) => assert_eq!(exit.expect("quiet"), Exit::Done),
         () = passing => {}
     }
     String::from_utf8(out.seen).expect("UTF-8")
@@ -503,4 +506,70 @@ async fn watching_redraws_on_a_terminal_and_repeats_in_a_pipe() {
         .collect();
     assert_eq!(times.len(), 3);
     assert!(times.is_sorted_by(|a, b| a.as_str() < b.as_str()), "{times:?}");
+}
+
+/// Twenty of a hundred jobs have ended, one each half minute; the last ones are under way.
+async fn half_done() -> Stored {
+    let stored = Stored::many(100).await;
+    stored
+        .sql(
+            "UPDATE lanes SET proven = 1, listed_at = 1795456800000;
+             UPDATE jobs SET state = 'succeeded', destination_id = 'ami-' || id, submitted_at = 1795456800000,
+                 finished_at = 1795457400000 - 30000 * (20 - id) WHERE id <= 20;
+             UPDATE jobs SET state = 'exporting', attempt = 1, submitted_at = 1795457390000 WHERE id BETWEEN 21 AND 40;
+             INSERT INTO runs (id, began_at, pid, version) VALUES (1, 1795456800000, 812, '0.1.0');
+             INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, answered_at, outcome, http_status, error_code)
+             SELECT id, 1, 1, 1795457390000, 0, 1795457399000 - 30000 * (id > 60), 'refused', 400, 'ThrottlingException'
+             FROM jobs WHERE id BETWEEN 50 AND 63;",
+        )
+        .await;
+    stored
+}
+
+#[tokio::test]
+async fn a_status_forecasts_by_what_ended_of_late_and_names_the_cap_and_the_throttles() {
+    let stored = half_done().await;
+    let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "pid 812, daemon").expect("a lock");
+    insta::assert_snapshot!(stored.run_wide(&["status"], 80).await.done());
+    let json: serde_json::Value =
+        serde_json::from_str(&stored.run(&["status", "--json"]).await.done()).expect("an object");
+    crate::json_schema::holds("status", &json);
+    let lane = &json["lanes"][0];
+    assert_eq!((&lane["bound_by"][0], &lane["throttles_a_minute"]), (&"cap".into(), &14.into()));
+    assert_eq!((&json["finish"]["kind"], &json["finish"]["rests_on"]), (&"range".into(), &"ends".into()));
+    // A pause holds it, whatever was measured; what is under way ends all the same.
+    stored.sql("UPDATE lanes SET paused_at = 1795457000000, paused_by = 'alice'").await;
+    let said = stored.run(&["status"]).await.done();
+    assert!(said.starts_with("running: 20 of 100 jobs done, not done before lane default/eu-west-1 is resumed; 1 thing"), "{said}");
+    stored.sql("UPDATE lanes SET paused_at = NULL; UPDATE jobs SET paused_at = 1795457000000 WHERE id = 90").await;
+    let said = stored.run(&["status"]).await.done();
+    assert!(said.contains("not done before the jobs of lane default/eu-west-1 that are paused one by one are resumed"), "{said}");
+    stored.sql("UPDATE jobs SET state = 'queued', destination_id = NULL, finished_at = NULL, paused_at = NULL WHERE id <= 20").await;
+    let said = stored.run(&["status"]).await.done();
+    assert!(said.contains("no forecast yet: no export of lane default/eu-west-1 has ended yet"), "{said}");
+}
+
+#[tokio::test]
+async fn a_status_at_many_jobs_reads_windows_of_indexes() {
+    use sqlx::{Connection, Row};
+    let stored = half_done().await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(stored.queue.path());
+    let mut db = sqlx::SqliteConnection::connect_with(&options).await.expect("a connection");
+    for (sql, index) in [
+        (include_str!("../../src/queue/sql/last_ends.sql"), "jobs_ended"),
+        (include_str!("../../src/queue/sql/last_refusals.sql"), "attempts_refused"),
+        (include_str!("../../src/queue/sql/newest_failed.sql"), "jobs_trouble"),
+    ] {
+        let plain = without_comments(sql);
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {plain}"))).bind(1).bind(1).bind(1).fetch_all(&mut db).await;
+        let plan: Vec<String> = rows.expect("a plan").iter().map(|row| row.get::<String, _>("detail")).collect();
+        assert!(plan.iter().any(|step| step.contains(index)), "{index}: {plan:?}");
+        let scans = |step: &&String| step.starts_with("SCAN jobs") || step.starts_with("SCAN attempts");
+        assert!(!plan.iter().any(|step| scans(&step) && !step.contains("INDEX")), "{plan:?}");
+    }
+}
+
+/// SQL without the lines that explain it.
+fn without_comments(sql: &str) -> String {
+    sql.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n")
 }
