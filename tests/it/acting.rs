@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What the program said in a pipe.
-struct Said {
+pub(crate) struct Said {
     code: i32,
     out: String,
     notes: String,
@@ -18,7 +18,7 @@ struct Said {
 
 impl Said {
     #[track_caller]
-    fn done(self) -> String {
+    pub(crate) fn done(self) -> String {
         assert_eq!((self.code, self.notes.as_str()), (0, ""), "{}", self.out);
         self.out
     }
@@ -30,7 +30,7 @@ impl Said {
     }
 }
 
-fn snapferry(database: &Path, line: &[&str]) -> Said {
+pub(crate) fn snapferry(database: &Path, line: &[&str]) -> Said {
     let output = Command::new(env!("CARGO_BIN_EXE_snapferry"))
         .args(line)
         .env_clear()

@@ -74,7 +74,7 @@ async fn the_selectors_by_code_and_by_name_mean_the_same_on_every_command() {
         assert_eq!(report.len(), fitting, "report {line:?}");
         let binary = |words: &[&str]| {
             let all: Vec<&str> = words.iter().copied().chain(line).chain(["--yes"]).collect();
-            crate::world::snapferry(stored.queue.path(), &all).done()
+            crate::acting::snapferry(stored.queue.path(), &all).done()
         };
         let waiting = |count: usize| if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") };
         let failed = jobs.iter().filter(|job| job["state"] == "failed").count();
