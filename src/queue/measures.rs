@@ -108,7 +108,8 @@ impl Queue {
     }
 
     async fn lane_measures(&self, lane: LaneId, now: Timestamp) -> Result<LaneMeasures, QueueError> {
-        let ends = sqlx::query_file!("src/queue/sql/last_ends.sql", lane.0, now.0, ENDS).fetch_all(&self.readers).await?;
+        let ends =
+            sqlx::query_file!("src/queue/sql/last_ends.sql", lane.0, now.0, ENDS).fetch_all(&self.readers).await?;
         let last_due = sqlx::query_scalar!(
             r#"SELECT max(due_at) AS "due: i64" FROM jobs
                WHERE lane_id = ?1 AND state = 'queued' AND due_at IS NOT NULL"#,
@@ -151,8 +152,7 @@ impl Queue {
                 return;
             }
             let (lane, batch) = (LaneId(lane), BatchId(batch));
-            let fresh =
-                Left { lane, batch, own, queued: 0, in_flight: 0, queued_copies: 0, copies_in_flight: 0 };
+            let fresh = Left { lane, batch, own, queued: 0, in_flight: 0, queued_copies: 0, copies_in_flight: 0 };
             let one = left.entry((batch.0, lane.0, own)).or_insert(fresh);
             if state == JobState::Queued {
                 one.queued += jobs;
@@ -179,7 +179,8 @@ impl Queue {
     pub async fn newest_failed(&self, batch: Option<BatchId>, most: u32) -> Result<Vec<JobView>, QueueError> {
         let wanted = batch.map(|id| id.0);
         let mut transaction = self.readers.begin().await?;
-        let rows = sqlx::query_file!("src/queue/sql/newest_failed.sql", wanted, most).fetch_all(&mut *transaction).await?;
+        let rows =
+            sqlx::query_file!("src/queue/sql/newest_failed.sql", wanted, most).fetch_all(&mut *transaction).await?;
         let ids: Vec<i64> = rows.into_iter().map(|row| row.id).collect();
         let jobs = jobs_by_id(&mut transaction, &ids).await?;
         transaction.commit().await?;

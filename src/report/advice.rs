@@ -57,7 +57,10 @@ pub fn advice(code: &str) -> (Helps, &'static str) {
         | "InternalServerError"
         | "ServiceUnavailable"
         | "OperationFailureException" => (Helps::Yes, "a retry can help: the service failed, not the request"),
-        "InvalidInputException" | "ValidationException" | "InvalidParameterValue" | "InvalidParameterValueException" => {
+        "InvalidInputException"
+        | "ValidationException"
+        | "InvalidParameterValue"
+        | "InvalidParameterValueException" => {
             (Helps::AfterChange, "a retry helps only once what the message names has been put right")
         }
         _ => (Helps::Perhaps, "a retry may help: the message says more"),

@@ -182,11 +182,7 @@ fn by_durations(work: Work, going: &Going<'_>, each: Span, measured: u64) -> (Sp
     let rate = going.learned.unwrap_or(ceiling).min(ceiling).max(f64::MIN_POSITIVE);
     let pace = Pace { ceiling, rate, cap: going.cap, each };
     let queued = load(work.queued, work.queued_copies, u64::div_euclid);
-    let all = load(
-        work.queued + work.in_flight,
-        work.queued_copies + work.copies_in_flight,
-        u64::div_ceil,
-    );
+    let all = load(work.queued + work.in_flight, work.queued_copies + work.copies_in_flight, u64::div_ceil);
     let others = load(work.others, work.others_copies, u64::div_ceil);
     // What is under way may end any moment; what is queued takes its time.
     let least = duration(&queued, &Load::default(), &pace).least;

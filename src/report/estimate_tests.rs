@@ -73,7 +73,10 @@ fn a_whole_is_as_late_as_its_latest_part_and_a_held_part_holds_it() {
         latest: NOW.after(Duration::from_mins(to)),
         rests_on: RestsOn::Ends { exports: to, within: Duration::from_mins(1) },
     };
-    assert_eq!(range(&all_of(vec![between(5, 9), Forecast::Done, between(3, 20)])), (Duration::from_mins(5), Duration::from_mins(20)));
+    assert_eq!(
+        range(&all_of(vec![between(5, 9), Forecast::Done, between(3, 20)])),
+        (Duration::from_mins(5), Duration::from_mins(20))
+    );
     let held = |what: &str| Forecast::NotBefore(what.to_owned());
     let missing = Forecast::Unmeasured("no end".to_owned());
     assert_eq!(all_of(vec![between(5, 9), missing.clone()]), missing);
@@ -122,7 +125,12 @@ proptest! {
     }
 }
 
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small numbers")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "small numbers"
+)]
 fn part(number: u64, share: f64) -> u64 {
     (number as f64 * share) as u64
 }

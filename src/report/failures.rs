@@ -164,7 +164,6 @@ pub(super) fn group_lines(group: &FailureGroup, look: Look) -> Vec<String> {
     lines
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::super::advice::Helps;

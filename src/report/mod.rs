@@ -31,16 +31,16 @@ mod why_queued;
 mod why_text;
 mod words;
 
-pub use advice::{Helps, advice};
 pub use acts::{acted_text, plan_question, touched_text};
+pub use advice::{Helps, advice};
 pub use backup::backup_text;
 pub use bundle::{
     BundleError, BundleRequest, FolderError, Manifest, PartFacts, Prepared, folder_names, prepare_bundle,
 };
 pub use completion::{COLUMNS, Format, ReportError, ReportRequest, Reported, write_report};
 pub use discovered::{DISCOVERED, DiscoveredForm, DiscoveredSheet};
-pub use evidence::{evidence_text, resolved_text};
 pub use estimate::{Forecast, Going, RestsOn, Work, all_of, forecast};
+pub use evidence::{evidence_text, resolved_text};
 pub use failures::{FailureGroup, Failures, Gathered, failures_text};
 pub use jobs::{JobsFormat, JobsRequest, Listed, write_jobs};
 pub use look::{Colour, Look};

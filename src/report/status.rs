@@ -148,8 +148,7 @@ impl StatusView {
         let measures = queue.measures(&ids, now).await?;
         let limits = lanes.iter().map(|lane| (lane.id, limits(&lane.lane))).collect();
         let mut gathered = Gathered::default();
-        let mut view =
-            Self { now, daemon, only, batches, lanes, limits, measures, failures: gathered.groups(0, "") };
+        let mut view = Self { now, daemon, only, batches, lanes, limits, measures, failures: gathered.groups(0, "") };
         if view.jobs().of(JobState::Failed) > 0 {
             let batch = view.only.as_ref().map(|batch| batch.id);
             gathered.add(&queue.newest_failed(batch, FAILED_LOOKED_AT).await?);
@@ -165,6 +164,20 @@ impl StatusView {
             Some(batch) => batch.jobs.plus(&batch.shared),
             None => self.batches.iter().fold(StateCounts::default(), |sum, batch| sum.plus(&batch.jobs)),
         }
+    }
+
+    fn paused_jobs(&self, lane: &LaneView) -> Option<Need> {
+        let paused_in = &self.measures.lanes.get(&lane.id)?.paused_in;
+        let theirs = self.only.as_ref().is_none_or(|batch| paused_in.contains(&batch.id));
+        let Lane { account, region } = &lane.lane;
+        (theirs && !paused_in.is_empty()).then(|| Need {
+            kind: "paused_jobs",
+            text: format!("jobs of lane {} are paused one by one", lane.lane),
+            command: Some(format!(
+                "snapferry jobs --state queued --account {account} --region {region}{}",
+                self.scope()
+            )),
+        })
     }
 
     /// What selects the same jobs on a command line, with a blank before it.
@@ -238,6 +251,7 @@ impl StatusView {
         }
         needs.extend(self.lanes.iter().filter_map(paused_lane));
         needs.extend(self.batches.iter().filter_map(paused_batch));
+        needs.extend(self.lanes.iter().filter_map(|lane| self.paused_jobs(lane)));
         needs
     }
 }

@@ -122,7 +122,9 @@ impl StatusView {
 /// What is left once all else is done waits for a person.
 fn or_review(forecast: Forecast, review: u64) -> Forecast {
     match forecast {
-        Forecast::Done if review > 0 => Forecast::NotBefore(format!("a person has decided on {}", several(review, "job"))),
+        Forecast::Done if review > 0 => {
+            Forecast::NotBefore(format!("a person has decided on {}", several(review, "job")))
+        }
         other => other,
     }
 }

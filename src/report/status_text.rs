@@ -157,11 +157,9 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
             }),
             Binding::Unlisted => Some("nothing is sent before its ledger was read".to_owned()),
             Binding::FirstExport => Some("its first export goes alone".to_owned()),
-            Binding::Cap { copies, cap } => Some(format!(
-                "at its cap: {} of {} EBS copies under way",
-                grouped(copies),
-                grouped(u64::from(cap))
-            )),
+            Binding::Cap { copies, cap } => {
+                Some(format!("at its cap: {} of {} EBS copies under way", grouped(copies), grouped(u64::from(cap))))
+            }
             Binding::LearnedRate(rate) => {
                 Some(format!("at its learned rate of {rate:.1} exports a second; the ceiling is {}", rate_of(ceiling)))
             }

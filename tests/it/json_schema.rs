@@ -36,7 +36,8 @@ fn fits(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), Str
             "minLength" => value.as_str().is_none_or(|text| text.len() as u64 >= wanted.as_u64().expect("a length")),
             "maxLength" => value.as_str().is_none_or(|text| text.len() as u64 <= wanted.as_u64().expect("a length")),
             "required" => {
-                wanted.as_array().expect("names").iter().all(|name| value.get(name.as_str().unwrap()).is_some())
+                let names = wanted.as_array().expect("names");
+                !value.is_object() || names.iter().all(|name| value.get(name.as_str().unwrap()).is_some())
             }
             "additionalProperties" => {
                 assert_eq!(wanted, &Value::Bool(false));

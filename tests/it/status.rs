@@ -60,7 +60,7 @@ async fn colours_come_only_when_asked_for() {
     let plain = stored.run(&["status"]).await.done();
     assert!(!plain.contains('\u{1b}'));
     let painted = stored.run_on(&["status"], Look { width: None, colour: Colour::Ansi }).await.done();
-    assert!(painted.contains("\u{1b}[31mblocked\u{1b}[0m"), "{painted}");
+    assert!(painted.contains("\u{1b}[31mwaiting for credentials\u{1b}[0m"), "{painted}");
     let mut stripped = painted;
     for code in ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m", "\u{1b}[36m"] {
         stripped = stripped.replace(code, "");
@@ -177,11 +177,18 @@ async fn a_status_forecasts_by_what_ended_of_late_and_names_the_cap_and_the_thro
     // A pause holds it, whatever was measured; what is under way ends all the same.
     stored.sql("UPDATE lanes SET paused_at = 1795457000000, paused_by = 'alice'").await;
     let said = stored.run(&["status"]).await.done();
-    assert!(said.starts_with("running: 20 of 100 jobs done, not done before lane default/eu-west-1 is resumed; 1 thing"), "{said}");
+    assert!(
+        said.starts_with("running: 20 of 100 jobs done, not done before lane default/eu-west-1 is resumed; 1 thing"),
+        "{said}"
+    );
     stored.sql("UPDATE lanes SET paused_at = NULL; UPDATE jobs SET paused_at = 1795457000000 WHERE id = 90").await;
     let said = stored.run(&["status"]).await.done();
-    assert!(said.contains("not done before the jobs of lane default/eu-west-1 that are paused one by one are resumed"), "{said}");
-    stored.sql("UPDATE jobs SET state = 'queued', destination_id = NULL, finished_at = NULL, paused_at = NULL WHERE id <= 20").await;
+    assert!(
+        said.contains("not done before the jobs of lane default/eu-west-1 that are paused one by one are resumed"),
+        "{said}"
+    );
+    assert!(said.contains("- jobs of lane default/eu-west-1 are paused one by one\n"), "{said}");
+    stored.sql("UPDATE jobs SET state = 'queued', destination_id = NULL, finished_at = NULL WHERE id <= 20; UPDATE jobs SET paused_at = NULL").await;
     let said = stored.run(&["status"]).await.done();
     assert!(said.contains("no forecast yet: no export of lane default/eu-west-1 has ended yet"), "{said}");
 }
@@ -198,7 +205,12 @@ async fn a_status_at_many_jobs_reads_windows_of_indexes() {
         (include_str!("../../src/queue/sql/newest_failed.sql"), "jobs_trouble"),
     ] {
         let plain = without_comments(sql);
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {plain}"))).bind(1).bind(1).bind(1).fetch_all(&mut db).await;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {plain}")))
+            .bind(1)
+            .bind(1)
+            .bind(1)
+            .fetch_all(&mut db)
+            .await;
         let plan: Vec<String> = rows.expect("a plan").iter().map(|row| row.get::<String, _>("detail")).collect();
         assert!(plan.iter().any(|step| step.contains(index)), "{index}: {plan:?}");
         let scans = |step: &&String| step.starts_with("SCAN jobs") || step.starts_with("SCAN attempts");

@@ -15,7 +15,6 @@ mod timeline;
 
 mod durations;
 
-
 mod page;
 
 mod table;
