@@ -59,7 +59,7 @@ mod tests {
         command.clone().debug_assert();
         let help = command.render_help().to_string();
         assert!(help.contains("Examples:\n  snapferry "), "{help}");
-        for sub in command.get_subcommands_mut() {
+        for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
             let help = sub.render_help().to_string();
             assert!(help.contains("Examples:\n  snapferry "), "{}: {help}", sub.get_name());
         }

@@ -220,10 +220,18 @@ pub fn all_of(parts: Vec<Forecast>) -> Forecast {
         }
     }
     match (held.is_empty(), unmeasured, whole) {
-        (false, ..) => Forecast::NotBefore(held.join(", and ")),
+        (false, ..) => Forecast::NotBefore(holds(&held)),
         (true, Some(what), _) => Forecast::Unmeasured(what),
         (true, None, Some((earliest, latest, rests_on))) => Forecast::Between { earliest, latest, rests_on },
         (true, None, None) => Forecast::Done,
+    }
+}
+
+/// One or two of them by name; of more the first, and how many there are besides.
+fn holds(held: &[String]) -> String {
+    match held {
+        [first, _, _, ..] => format!("{first} (and {} other holds end)", held.len() - 1),
+        few => few.join(", and "),
     }
 }
 

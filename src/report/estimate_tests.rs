@@ -81,6 +81,8 @@ fn a_whole_is_as_late_as_its_latest_part_and_a_held_part_holds_it() {
     let missing = Forecast::Unmeasured("no end".to_owned());
     assert_eq!(all_of(vec![between(5, 9), missing.clone()]), missing);
     assert_eq!(all_of(vec![missing, held("x"), held("y"), held("x"), between(5, 9)]), held("x, and y"));
+    let many = all_of(vec![held("lane x goes on"), held("y"), held("z")]);
+    assert_eq!(many, held("lane x goes on (and 2 other holds end)"));
     assert_eq!(all_of(vec![Forecast::Done, Forecast::Done]), Forecast::Done);
 }
 
