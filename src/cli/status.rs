@@ -43,6 +43,17 @@ pub struct StatusArgs {
     watch: bool,
 }
 
+/// As many lines as a screen of `height` has, so that it never scrolls; the last one says what is left out.
+fn fitting(text: &str, height: usize) -> String {
+    let all = text.lines().count();
+    let shown = height.saturating_sub(2).max(1);
+    if all <= shown + 1 {
+        return text.to_owned();
+    }
+    let lines: Vec<&str> = text.lines().take(shown).collect();
+    format!("{}\n({} more lines)\n", lines.join("\n"), all - shown)
+}
+
 impl StatusArgs {
     /// Shows it, once or until nobody looks any more. The settings are this command's.
     ///
@@ -55,15 +66,25 @@ impl StatusArgs {
         clock: &dyn Clock,
         screen: Screen<'_>,
     ) -> anyhow::Result<Exit> {
-        let Screen { out, look, terminal, .. } = screen;
+        let Screen { out, mut look, terminal, .. } = screen;
         let redraw = self.watch && terminal && !self.json;
         let mut first = true;
         loop {
             let view = self.read(queue, &settings, clock).await?;
+            // A window can be made narrower or lower while somebody looks.
+            let size = terminal_size::terminal_size().filter(|_| redraw && look.width.is_some());
+            if let Some((terminal_size::Width(width), _)) = size {
+                first |= look.width != Some(width);
+                look.width = Some(width);
+            }
             let text = match (self.json, self.watch) {
                 (true, true) => serde_json::to_string(&status_json(&view))? + "\n",
                 (true, false) => serde_json::to_string_pretty(&status_json(&view))? + "\n",
                 (false, _) => status_text(&view, look),
+            };
+            let text = match size {
+                Some((_, terminal_size::Height(height))) => fitting(&text, usize::from(height)),
+                None => text,
             };
             let text = match (redraw, first) {
                 (true, true) => format!("{CLEAR_ALL}{HOME}{text}"),
@@ -103,5 +124,19 @@ impl StatusArgs {
             Limits { ceiling: export.rate, cap: export.max_in_flight }
         };
         Ok(StatusView::read(queue, only, clock.now(), daemon, limits).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fitting;
+
+    #[test]
+    fn what_a_screen_has_no_room_for_is_counted() {
+        let text = "1\n2\n3\n4\n5\n";
+        assert_eq!(fitting(text, 6), text);
+        assert_eq!(fitting(text, 5), "1\n2\n3\n(2 more lines)\n");
+        assert_eq!(fitting(text, 0), "1\n(4 more lines)\n");
+        assert_eq!(fitting("", 3), "");
     }
 }
