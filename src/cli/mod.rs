@@ -195,8 +195,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             let context = context()?;
             let queue = context.queue().await?;
             let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
-            let settings = |lane: &Lane| context.settings.for_lane(lane);
-            let clock = context.clock.as_ref();
+            let (settings, clock) = (|lane: &Lane| context.settings.for_lane(lane), context.clock.as_ref());
             let ended = args.run(&queue, settings, clock, context.screen(&mut out, &mut notes)).await;
             queue.close().await;
             ended

@@ -136,7 +136,7 @@ pub fn forecast(now: Timestamp, lane: &str, work: Work, going: &Going<'_>) -> Fo
         };
         return Forecast::Unmeasured(missing);
     };
-    let (range, rests_on) = match by_ends(now, work, going.ends, each) {
+    let (range, rests_on) = match by_ends(now, work, going, each) {
         Some(found) => found,
         None => by_durations(work, going, each, wide(measured)),
     };
@@ -155,9 +155,9 @@ pub fn forecast(now: Timestamp, lane: &str, work: Work, going: &Going<'_>) -> Fo
 }
 
 /// By the rate at which exports ended; nothing where too few did.
-fn by_ends(now: Timestamp, work: Work, ends: &[Ended], each: Span) -> Option<(Span, RestsOn)> {
+fn by_ends(now: Timestamp, work: Work, going: &Going<'_>, each: Span) -> Option<(Span, RestsOn)> {
     let window = WINDOW.max(each.most.saturating_mul(2));
-    let recent: Vec<&Ended> = ends.iter().filter(|end| end.at <= now && now.since(end.at) <= window).collect();
+    let recent: Vec<&Ended> = going.ends.iter().filter(|end| end.at <= now && now.since(end.at) <= window).collect();
     if recent.len() < ENOUGH {
         return None;
     }
@@ -172,7 +172,9 @@ fn by_ends(now: Timestamp, work: Work, ends: &[Ended], each: Span) -> Option<(Sp
     if work.queued > 0 {
         least = least.max(each.least);
     }
-    let most = seconds((left + exact(work.others)) / (rate * (1.0 - spread))).saturating_add(each.most).max(least);
+    // What was sent faster before a throttle ends faster still, for a while.
+    let slow = going.learned.unwrap_or(f64::INFINITY).min(rate * (1.0 - spread));
+    let most = seconds((left + exact(work.others)) / slow).saturating_add(each.most).max(least);
     Some((Span { least, most }, RestsOn::Ends { exports: wide(recent.len()), within }))
 }
 

@@ -26,7 +26,7 @@ fn ends_of_late_make_a_rate() {
     let forecast = forecast(NOW, "a/b", work(340, 20), &going(&ends));
     let (least, most) = range(&forecast);
     // 360 at one in ten seconds are an hour.
-    assert!(least > Duration::from_mins(45) && least < Duration::from_mins(60), "{least:?}");
+    assert!(least > Duration::from_mins(45) && least < Duration::from_hours(1), "{least:?}");
     assert!(most > Duration::from_mins(63) && most < Duration::from_mins(85), "{most:?}");
     let Forecast::Between { rests_on, .. } = forecast else { panic!("a range") };
     assert_eq!(rests_on.text(), "going by 91 exports that ended in the last 15 min");
@@ -39,12 +39,20 @@ fn where_nothing_ended_of_late_what_exports_took_and_the_cap_tell() {
         .collect();
     let forecast = forecast(NOW, "a/b", work(100, 0), &going(&old));
     let (least, most) = range(&forecast);
-    assert!(least >= Duration::from_mins(50) && most >= Duration::from_mins(60), "{least:?} {most:?}");
+    assert!(least >= Duration::from_mins(50) && most >= Duration::from_hours(1), "{least:?} {most:?}");
     let Forecast::Between { rests_on, .. } = forecast else { panic!("a range") };
     assert_eq!(
         rests_on.text(),
         "going by the rate, the cap of 20 copies, and 6 exports that took 10 min to 10 min each"
     );
+}
+
+#[test]
+fn a_lane_that_has_just_been_slowed_is_not_taken_for_as_quick_as_it_was() {
+    let ends = ends(91, Duration::from_secs(1), Duration::from_mins(3));
+    let slowed = Going { learned: Some(0.1), ..going(&ends) };
+    let (_, most) = range(&forecast(NOW, "a/b", work(360, 0), &slowed));
+    assert_eq!(most, Duration::from_mins(63));
 }
 
 #[test]

@@ -11,13 +11,11 @@ impl StatusView {
     /// When all that it is about will be done.
     #[must_use]
     pub fn forecast(&self) -> Forecast {
-        match &self.only {
-            Some(batch) => self.batch_forecast(batch),
-            None => {
-                let review = self.jobs().of(JobState::NeedsReview);
-                or_review(all_of(self.lanes.iter().map(|lane| self.lane_forecast(lane)).collect()), review)
-            }
+        if let Some(batch) = &self.only {
+            return self.batch_forecast(batch);
         }
+        let review = self.jobs().of(JobState::NeedsReview);
+        or_review(all_of(self.lanes.iter().map(|lane| self.lane_forecast(lane)).collect()), review)
     }
 
     /// When a batch will be done, the jobs of others to which its rows point too.
@@ -37,13 +35,11 @@ impl StatusView {
     /// When a lane will be done with everything, or with the batch that it is about.
     #[must_use]
     pub fn lane_forecast(&self, lane: &LaneView) -> Forecast {
-        match &self.only {
-            Some(batch) => self.of_lane(lane, self.left(lane.id, |left| left.batch == batch.id), &[batch.id]),
-            None => {
-                let batches: Vec<BatchId> = self.batches.iter().map(|batch| batch.id).collect();
-                self.of_lane(lane, self.left(lane.id, |left| left.own), &batches)
-            }
+        if let Some(batch) = &self.only {
+            return self.of_lane(lane, self.left(lane.id, |left| left.batch == batch.id), &[batch.id]);
         }
+        let batches: Vec<BatchId> = self.batches.iter().map(|batch| batch.id).collect();
+        self.of_lane(lane, self.left(lane.id, |left| left.own), &batches)
     }
 
     /// The EBS copies of a lane that are under way, of all batches.
@@ -121,12 +117,10 @@ impl StatusView {
 
 /// What is left once all else is done waits for a person.
 fn or_review(forecast: Forecast, review: u64) -> Forecast {
-    match forecast {
-        Forecast::Done if review > 0 => {
-            Forecast::NotBefore(format!("a person has decided on {}", several(review, "job")))
-        }
-        other => other,
+    if forecast != Forecast::Done || review == 0 {
+        return forecast;
     }
+    Forecast::NotBefore(format!("a person has decided on {}", several(review, "job")))
 }
 
 /// A forecast in words; nothing where all is done.
