@@ -22,12 +22,13 @@ pub struct Actor {
 /// Try failed or cancelled jobs again, with all their attempts
 ///
 /// A job goes back to the queue; the lane's ledger is read before anything is sent for it. What the ledger
-/// shows as exported meanwhile is adopted, not exported again. A job of a snapshot that has another live job is left
-/// alone.
+/// shows as exported meanwhile is adopted, not exported again; a job that was sent again by `resolve --send-again` adopts
+/// nothing that the ledger showed by then. A job of a snapshot that has another live job is left alone.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
   snapferry retry --state failed                        everything that failed, after a question
   snapferry retry --batch fleet --error ServiceException --yes
+  snapferry failures                                    what failed, by cause, each with its command
   snapferry retry 12 17                                 these two")]
 pub struct RetryArgs {
     #[command(flatten)]

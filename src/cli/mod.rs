@@ -9,9 +9,11 @@ mod daemon;
 mod discover;
 mod enqueue;
 mod exit;
+mod failures;
 mod input;
 mod jobs;
 mod logging;
+mod man;
 mod near;
 mod pausing;
 mod plan;
@@ -36,6 +38,7 @@ pub use consent::Asking;
 pub use discover::DiscoverArgs;
 pub use enqueue::{EnqueueArgs, Enqueued, Outcome, enqueue};
 pub use exit::{Exit, UsageError};
+pub use failures::FailuresArgs;
 pub use jobs::JobsArgs;
 pub use plan::PlanArgs;
 pub use report::ReportArgs;
@@ -110,6 +113,7 @@ enum Command {
     Status(StatusArgs),
     Report(ReportArgs),
     Jobs(JobsArgs),
+    Failures(FailuresArgs),
     Show(ShowArgs),
     Why(WhyArgs),
     Retry(RetryArgs),
@@ -121,6 +125,7 @@ enum Command {
     Simulate(SimulateArgs),
     Selftest(selftest::SelftestArgs),
     Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 /// Runs the command that the process was given.
@@ -190,7 +195,8 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             let context = context()?;
             let queue = context.queue().await?;
             let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
-            let ended = args.run(&queue, context.clock.as_ref(), context.screen(&mut out, &mut notes)).await;
+            let (settings, clock) = (|lane: &Lane| context.settings.for_lane(lane), context.clock.as_ref());
+            let ended = args.run(&queue, settings, clock, context.screen(&mut out, &mut notes)).await;
             queue.close().await;
             ended
         }
@@ -203,6 +209,13 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             ended
         }
         Command::Jobs(args) => {
+            let context = context()?;
+            let queue = context.queue().await?;
+            let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
+            queue.close().await;
+            ended
+        }
+        Command::Failures(args) => {
             let context = context()?;
             let queue = context.queue().await?;
             let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
@@ -249,6 +262,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Simulate(args) => simulate(args).await.map(|()| Exit::Done),
         Command::Selftest(args) => selftest::selftest(&args, &context()?).await,
         Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => man::man(&args),
     }
 }
 

@@ -6,7 +6,9 @@ use super::selector::{SelectorArgs, find_batch};
 use crate::clock::Clock;
 use crate::domain::BatchName;
 use crate::queue::{BatchStage, BatchView, Queue};
-use crate::report::{BundleRequest, Format, Look, Output, PartFacts, ReportRequest, prepare_bundle, write_report};
+use crate::report::{
+    BundleRequest, Format, Look, Output, PartFacts, ReportRequest, Reported, adopted_note, prepare_bundle, write_report,
+};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -86,11 +88,11 @@ impl ReportArgs {
             look: screen.look,
         };
         match self.output.as_deref().filter(|path| *path != Path::new("-")) {
-            None => print(queue, &request, screen.out).await,
+            None => print(queue, &request, screen).await,
             Some(path) => {
                 request.look = Look::default();
                 tokio::select! {
-                    saved = save(queue, &request, path) => saved,
+                    saved = save(queue, &request, path, screen.notes) => saved,
                     // What is left half-written has no name yet, and goes.
                     interrupted = tokio::signal::ctrl_c() => {
                         interrupted?;
@@ -146,17 +148,33 @@ async fn bundle(
     Ok(Exit::Done)
 }
 
-async fn print(queue: &Queue, request: &ReportRequest, out: &mut (dyn Write + Send)) -> anyhow::Result<Exit> {
-    match write_report(queue, request, out).await {
-        Ok(_) => Ok(Exit::Done),
+async fn print(queue: &Queue, request: &ReportRequest, screen: Screen<'_>) -> anyhow::Result<Exit> {
+    match write_report(queue, request, screen.out).await {
+        Ok(reported) => {
+            warn_of_adopted(&reported, screen.notes);
+            Ok(Exit::Done)
+        }
         Err(error) if error.is_closed_pipe() => Ok(Exit::Done),
         Err(error) => Err(error.into()),
     }
 }
 
-async fn save(queue: &Queue, request: &ReportRequest, path: &Path) -> anyhow::Result<Exit> {
+async fn save(
+    queue: &Queue,
+    request: &ReportRequest,
+    path: &Path,
+    notes: &mut (dyn Write + Send),
+) -> anyhow::Result<Exit> {
     let mut output = Output::create(path)?;
-    write_report(queue, request, output.writer()).await?;
+    let reported = write_report(queue, request, output.writer()).await?;
     output.finish()?;
+    warn_of_adopted(&reported, notes);
     Ok(Exit::Done)
+}
+
+/// Once, beside the report: its columns are fixed. A note that nobody can read any more is no failure.
+fn warn_of_adopted(reported: &Reported, notes: &mut (dyn Write + Send)) {
+    if let Some(note) = adopted_note(reported.adopted) {
+        let _ = writeln!(notes, "{note}");
+    }
 }

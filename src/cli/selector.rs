@@ -4,6 +4,7 @@ use super::exit::UsageError;
 use super::near::{hint, near};
 use crate::domain::{AccountLabel, BatchName, ErrorCode, JobId, JobState, Lane, Region};
 use crate::queue::{BatchView, Queue, Selector};
+use crate::report::quoted;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 /// Which jobs; those that fit every option, and one of several of the same
@@ -61,6 +62,17 @@ pub struct Selected {
 }
 
 impl SelectorArgs {
+    /// What is named beside jobs, states and codes, as it would stand on a command line, with a blank before it.
+    pub(super) fn scope(&self) -> String {
+        let one = |option: &str, value: &str| format!(" {option} {}", quoted(value));
+        let mut words = String::new();
+        words.extend(self.batch.iter().map(|batch| one("--batch", batch)));
+        words.extend(self.account.iter().map(|account| one("--account", account.as_str())));
+        words.extend(self.region.iter().map(|region| one("--region", region.as_str())));
+        words.extend(self.names.iter().map(|name| one("--name", name)));
+        words
+    }
+
     /// Whether nothing is named.
     pub(super) fn is_empty(&self) -> bool {
         self.batch.is_none() && self.account.is_none() && self.region.is_none() && self.names_no_jobs()

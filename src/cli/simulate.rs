@@ -18,13 +18,18 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+const EXAMPLES: &str = "\
+Examples:
+  snapferry simulate --fleet 500 --rate 10
+  snapferry simulate --fleet 500 --fault lost=0.02 --fault ServiceException+effect=0.02 --late-lists 3s";
+
 /// Run a Lightsail of our own, for rehearsals and tests
 ///
 /// Any AWS client can use it: set AWS_ENDPOINT_URL_LIGHTSAIL to its URL. The access key AKIASIM<12 digits> names the
 /// account, any other key stands for 123456789012; secrets are not checked. While it runs: GET /_ledger and /_calls,
 /// POST /_faults, /_limits, /_export and /_snapshots.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = fault_help())]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", fault_help()))]
 #[expect(clippy::doc_markdown, reason = "this is what --help prints")]
 pub struct SimulateArgs {
     /// Where to listen; port 0 takes a free one

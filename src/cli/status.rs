@@ -4,8 +4,10 @@ use super::exit::Exit;
 use super::screen::{Flow, Screen, forgive_closed_pipe};
 use super::selector::find_batch;
 use crate::clock::Clock;
+use crate::domain::Lane;
 use crate::queue::{DatabaseLock, Held, Queue};
-use crate::report::{StatusView, status_json, status_text};
+use crate::report::{Limits, StatusView, status_json, status_text};
+use crate::settings::LaneSettings;
 use anyhow::Context;
 use std::time::Duration;
 
@@ -41,21 +43,48 @@ pub struct StatusArgs {
     watch: bool,
 }
 
+/// As many lines as a screen of `height` has, so that it never scrolls; the last one says what is left out.
+fn fitting(text: &str, height: usize) -> String {
+    let all = text.lines().count();
+    let shown = height.saturating_sub(2).max(1);
+    if all <= shown + 1 {
+        return text.to_owned();
+    }
+    let lines: Vec<&str> = text.lines().take(shown).collect();
+    format!("{}\n({} more lines)\n", lines.join("\n"), all - shown)
+}
+
 impl StatusArgs {
-    /// Shows it, once or until nobody looks any more.
+    /// Shows it, once or until nobody looks any more. The settings are this command's.
     ///
     /// # Errors
     /// A batch that is not there, a database that cannot be read.
-    pub async fn run(&self, queue: &Queue, clock: &dyn Clock, screen: Screen<'_>) -> anyhow::Result<Exit> {
-        let Screen { out, look, terminal, .. } = screen;
+    pub async fn run(
+        &self,
+        queue: &Queue,
+        settings: impl Fn(&Lane) -> LaneSettings,
+        clock: &dyn Clock,
+        screen: Screen<'_>,
+    ) -> anyhow::Result<Exit> {
+        let Screen { out, mut look, terminal, .. } = screen;
         let redraw = self.watch && terminal && !self.json;
         let mut first = true;
         loop {
-            let view = self.read(queue, clock).await?;
+            let view = self.read(queue, &settings, clock).await?;
+            // A window can be made narrower or lower while somebody looks.
+            let size = terminal_size::terminal_size().filter(|_| redraw && look.width.is_some());
+            if let Some((terminal_size::Width(width), _)) = size {
+                first |= look.width != Some(width);
+                look.width = Some(width);
+            }
             let text = match (self.json, self.watch) {
                 (true, true) => serde_json::to_string(&status_json(&view))? + "\n",
                 (true, false) => serde_json::to_string_pretty(&status_json(&view))? + "\n",
                 (false, _) => status_text(&view, look),
+            };
+            let text = match size {
+                Some((_, terminal_size::Height(height))) => fitting(&text, usize::from(height)),
+                None => text,
             };
             let text = match (redraw, first) {
                 (true, true) => format!("{CLEAR_ALL}{HOME}{text}"),
@@ -79,12 +108,35 @@ impl StatusArgs {
         }
     }
 
-    async fn read(&self, queue: &Queue, clock: &dyn Clock) -> anyhow::Result<StatusView> {
+    async fn read(
+        &self,
+        queue: &Queue,
+        settings: impl Fn(&Lane) -> LaneSettings,
+        clock: &dyn Clock,
+    ) -> anyhow::Result<StatusView> {
         let only = match &self.batch {
             Some(name) => Some(find_batch(queue, name).await?),
             None => None,
         };
         let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("the daemon's lock cannot be read")?;
-        Ok(StatusView::read(queue, only, clock.now(), daemon).await?)
+        let limits = |lane: &Lane| {
+            let export = settings(lane).export;
+            Limits { ceiling: export.rate, cap: export.max_in_flight }
+        };
+        Ok(StatusView::read(queue, only, clock.now(), daemon, limits).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fitting;
+
+    #[test]
+    fn what_a_screen_has_no_room_for_is_counted() {
+        let text = "1\n2\n3\n4\n5\n";
+        assert_eq!(fitting(text, 6), text);
+        assert_eq!(fitting(text, 5), "1\n2\n3\n(2 more lines)\n");
+        assert_eq!(fitting(text, 0), "1\n(4 more lines)\n");
+        assert_eq!(fitting("", 3), "");
     }
 }

@@ -99,6 +99,12 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> CallError {
     error
 }
 
+/// Whether a refusal with this code and status was for coming too fast.
+#[must_use]
+pub fn is_throttle(code: &str, status: Option<u16>) -> bool {
+    THROTTLES.contains(&code) || status == Some(429)
+}
+
 /// The class, and the code that decided it, if one did; `said` is the message, nothing where the body cannot be read.
 fn decide<'a>(status: u16, candidates: &[&'a str], said: Option<&str>) -> (ErrorClass, Option<&'a str>) {
     let among = |known: &[&str]| candidates.iter().copied().find(|code| known.contains(code));

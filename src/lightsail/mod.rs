@@ -15,6 +15,7 @@ pub use api::{
     SnapshotKind, SnapshotState, Verdict,
 };
 pub use aws::{AccountAccess, AwsLightsail, CredentialSource, RawAnswer, SharedHttp, usual_region};
+pub use classify::is_throttle;
 pub use error::{CallError, ErrorClass, codes};
 pub use limited::Limited;
 pub use limiter::{Gate, Outcome, Permit};

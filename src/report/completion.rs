@@ -64,7 +64,16 @@ impl ReportError {
     }
 }
 
-/// Writes a report to `out`; the states of its lines, counted.
+/// What a report held.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reported {
+    /// Its lines by state.
+    pub states: StateCounts,
+    /// Those that stand for an export that was not their own.
+    pub adopted: u64,
+}
+
+/// Writes a report to `out`; its lines, counted.
 ///
 /// # Errors
 /// [`ReportError`], and then what was written is not whole.
@@ -72,18 +81,19 @@ pub async fn write_report(
     queue: &Queue,
     request: &ReportRequest,
     out: &mut (dyn Write + Send),
-) -> Result<StateCounts, ReportError> {
+) -> Result<Reported, ReportError> {
     let mut selector = request.selector.clone();
     selector.batch = request.batch.as_ref().map(|batch| batch.id);
     let scope = Scope::of(request.batch.as_ref());
     let mut sheet = sheet(request, scope, out);
-    let mut counts = StateCounts::default();
+    let mut reported = Reported::default();
     let mut after = None;
     sheet.begin()?;
     loop {
         let rows = queue.report_page(&selector, after, PAGE).await?;
         for row in &rows {
-            counts.add(row.job.state, 1);
+            reported.states.add(row.job.state, 1);
+            reported.adopted += u64::from(row.job.adopted);
         }
         sheet.page(&rows)?;
         after = rows.last().map(|row| row.cursor);
@@ -91,8 +101,8 @@ pub async fn write_report(
             break;
         }
     }
-    sheet.end(&counts)?;
-    Ok(counts)
+    sheet.end(&reported.states)?;
+    Ok(reported)
 }
 
 /// Whose lines they are.

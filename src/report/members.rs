@@ -139,6 +139,9 @@ pub(super) fn result(job: &JobView) -> String {
     if job.adopted {
         text.push_str(if text.is_empty() { "adopted" } else { " (adopted)" });
     }
+    if job.paused_at.is_some() {
+        text.push_str(if text.is_empty() { "paused" } else { "; paused" });
+    }
     let trouble = super::words::trouble(
         job.error_code.as_ref().map(crate::domain::ErrorCode::as_str),
         job.error_message.as_deref(),

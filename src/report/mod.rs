@@ -2,13 +2,17 @@
 //! and what a survey has found, and writes text or JSON to whatever it is given; it changes nothing.
 
 mod acts;
+mod advice;
 mod backup;
 mod bar;
 mod bundle;
+mod causes;
 mod completion;
 mod csv_sheet;
 mod discovered;
+mod estimate;
 mod evidence;
+mod failures;
 mod jobs;
 mod look;
 mod members;
@@ -18,6 +22,7 @@ mod plan_json;
 mod plan_text;
 mod show;
 mod status;
+mod status_forecast;
 mod status_json;
 mod status_text;
 mod table;
@@ -27,13 +32,16 @@ mod why_text;
 mod words;
 
 pub use acts::{acted_text, plan_question, touched_text};
+pub use advice::{Helps, advice};
 pub use backup::backup_text;
 pub use bundle::{
     BundleError, BundleRequest, FolderError, Manifest, PartFacts, Prepared, folder_names, prepare_bundle,
 };
-pub use completion::{COLUMNS, Format, ReportError, ReportRequest, write_report};
+pub use completion::{COLUMNS, Format, ReportError, ReportRequest, Reported, write_report};
 pub use discovered::{DISCOVERED, DiscoveredForm, DiscoveredSheet};
+pub use estimate::{Forecast, Going, RestsOn, Work, all_of, forecast};
 pub use evidence::{evidence_text, resolved_text};
+pub use failures::{FailureGroup, Failures, Gathered, failures_text};
 pub use jobs::{JobsFormat, JobsRequest, Listed, write_jobs};
 pub use look::{Colour, Look};
 pub use output::{Output, OutputError};
@@ -41,8 +49,9 @@ pub use pauses::{pause_question, pauses_text, resume_question, resumes_text};
 pub use plan_json::plan_json;
 pub use plan_text::{PlanView, Price, plan_text};
 pub use show::{show_json, show_text};
-pub use status::{Binding, Health, Need, StatusView, bindings};
+pub use status::{Binding, Health, Limits, Need, StatusView, bindings, quoted};
 pub use status_json::status_json;
 pub use status_text::status_text;
 pub use why::{Cause, Facts, Pace, Way, Why, explain};
 pub use why_text::{why_json, why_text};
+pub use words::adopted_note;

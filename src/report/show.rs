@@ -134,7 +134,9 @@ fn facts(job: &JobView, now: Timestamp) -> Vec<(&'static str, String)> {
         Some(service) => format!("{id} ({service})"),
         None => id.to_owned(),
     });
+    let gone = "the export was made before this job; its image may be gone since: look in EC2";
     let texts = [
+        ("adopted", job.adopted.then(|| gone.to_owned())),
         ("paused", job.paused_at.map(|at| format!("since {}", moment(at)))),
         ("held", hold.map(str::to_owned)),
         ("not before", job.due_at.map(due)),

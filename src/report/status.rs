@@ -1,9 +1,12 @@
 //! How it stands: what is done, what binds each lane, and what waits for a person. The deciding part, pure but for
 //! one reading; `status_text.rs` and `status_json.rs` put it into words.
 
+use super::failures::{Failures, Gathered};
 use super::words::several;
-use crate::domain::{JobState, Lane, Timestamp};
-use crate::queue::{BatchStage, BatchView, LaneView, Queue, QueueError, StateCounts};
+use crate::domain::{JobState, Lane, LaneId, Timestamp};
+use crate::lightsail::is_throttle;
+use crate::queue::{BatchStage, BatchView, LaneView, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts};
+use std::collections::BTreeMap;
 
 /// Everything that a status says.
 #[derive(Debug, Clone)]
@@ -18,7 +21,28 @@ pub struct StatusView {
     pub batches: Vec<BatchView>,
     /// The lanes.
     pub lanes: Vec<LaneView>,
+    /// What is set for each lane.
+    pub limits: BTreeMap<LaneId, Limits>,
+    /// What was measured of late.
+    pub measures: Measures,
+    /// What failed, by cause: of the newest failed jobs.
+    pub failures: Failures,
 }
+
+/// What is set for a lane; a daemon that was started with other settings goes by those.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// The ceiling of its rate, exports a second.
+    pub ceiling: f64,
+    /// EBS copies that may be under way.
+    pub cap: u32,
+}
+
+/// Failed jobs that a status looks at, the newest: it costs the same however many there are.
+pub(super) const FAILED_LOOKED_AT: u32 = 1000;
+
+/// Groups of failures that a status has.
+const GROUPS: usize = 5;
 
 /// How it stands, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,9 +84,16 @@ pub enum Binding {
     Unlisted,
     /// Its very first export goes alone.
     FirstExport,
-    /// The rate that throttles taught it.
+    /// As many EBS copies are under way as the cap allows.
+    Cap {
+        /// So many.
+        copies: u64,
+        /// The cap.
+        cap: u32,
+    },
+    /// The rate that throttles taught it, below the ceiling.
     LearnedRate(f64),
-    /// The rate and the cap of the settings.
+    /// The ceiling of the rate in the settings.
     Settings,
     /// Nothing is queued.
     Idle,
@@ -77,6 +108,7 @@ impl Binding {
             Self::Blocked => "blocked",
             Self::Unlisted => "unlisted",
             Self::FirstExport => "first_export",
+            Self::Cap { .. } => "cap",
             Self::LearnedRate(_) => "learned_rate",
             Self::Settings => "settings",
             Self::Idle => "idle",
@@ -105,13 +137,24 @@ impl StatusView {
         only: Option<BatchView>,
         now: Timestamp,
         daemon: Option<String>,
+        limits: impl Fn(&Lane) -> Limits,
     ) -> Result<Self, QueueError> {
         let batches = match &only {
             Some(batch) => vec![batch.clone()],
             None => queue.batches().await?,
         };
         let lanes = queue.lanes(only.as_ref().map(|batch| batch.id)).await?;
-        Ok(Self { now, daemon, only, batches, lanes })
+        let ids: Vec<LaneId> = lanes.iter().map(|lane| lane.id).collect();
+        let measures = queue.measures(&ids, now).await?;
+        let limits = lanes.iter().map(|lane| (lane.id, limits(&lane.lane))).collect();
+        let mut gathered = Gathered::default();
+        let mut view = Self { now, daemon, only, batches, lanes, limits, measures, failures: gathered.groups(0, "") };
+        if view.jobs().of(JobState::Failed) > 0 {
+            let batch = view.only.as_ref().map(|batch| batch.id);
+            gathered.add(&queue.newest_failed(batch, FAILED_LOOKED_AT).await?);
+            view.failures = gathered.groups(GROUPS, &view.scope());
+        }
+        Ok(view)
     }
 
     /// The jobs that it is about. One that several batches share counts once.
@@ -121,6 +164,45 @@ impl StatusView {
             Some(batch) => batch.jobs.plus(&batch.shared),
             None => self.batches.iter().fold(StateCounts::default(), |sum, batch| sum.plus(&batch.jobs)),
         }
+    }
+
+    fn paused_jobs(&self, lane: &LaneView) -> Option<Need> {
+        let paused_in = &self.measures.lanes.get(&lane.id)?.paused_in;
+        let theirs = self.only.as_ref().is_none_or(|batch| paused_in.contains(&batch.id));
+        let Lane { account, region } = &lane.lane;
+        (theirs && !paused_in.is_empty()).then(|| Need {
+            kind: "paused_jobs",
+            text: format!("jobs of lane {} are paused one by one", lane.lane),
+            command: Some(format!(
+                "snapferry jobs --state queued --account {account} --region {region}{}",
+                self.scope()
+            )),
+        })
+    }
+
+    /// What selects the same jobs on a command line, with a blank before it.
+    pub(super) fn scope(&self) -> String {
+        let batch = self.only.as_ref().map(|batch| format!(" --batch {}", quoted(batch.name.as_str())));
+        batch.unwrap_or_default()
+    }
+
+    /// What is set for a lane.
+    pub(super) fn limits_of(&self, lane: LaneId) -> Limits {
+        self.limits.get(&lane).copied().unwrap_or(Limits { ceiling: 1.0, cap: 1 })
+    }
+
+    /// Throttled calls of a lane in the last minute.
+    #[must_use]
+    pub fn throttles_a_minute(&self, lane: LaneId) -> u64 {
+        let refused = self.measures.lanes.get(&lane).into_iter().flat_map(|lane| &lane.refused);
+        refused.filter(|one| is_throttle(one.code.as_str(), one.http_status)).map(|one| one.calls).sum()
+    }
+
+    /// Exports of a lane that ended in the last minute.
+    #[must_use]
+    pub fn ended_a_minute(&self, lane: LaneId) -> u64 {
+        let ends = self.measures.lanes.get(&lane).into_iter().flat_map(|lane| &lane.ends);
+        ends.filter(|end| self.now.since(end.at) < REFUSED_WITHIN).count() as u64
     }
 
     /// How it stands, in a word.
@@ -140,8 +222,7 @@ impl StatusView {
     #[must_use]
     pub fn needs(&self) -> Vec<Need> {
         let mut needs = Vec::new();
-        let batch = self.only.as_ref().map(|batch| format!(" --batch {}", quoted(batch.name.as_str())));
-        let batch = batch.unwrap_or_default();
+        let batch = self.scope();
         let jobs = self.jobs();
         if self.health() == Health::Stopped {
             needs.push(Need {
@@ -160,22 +241,24 @@ impl StatusView {
             });
         }
         let failed = jobs.of(JobState::Failed);
-        if failed > 0 {
+        // While the others are at work, nothing is lost by leaving the failed ones for later.
+        if failed > 0 && self.health() != Health::Running {
             needs.push(Need {
                 kind: "failed",
-                text: format!("{} failed (can be enqueued again from a report)", several(failed, "job")),
-                command: Some(format!("snapferry jobs --state failed{batch}")),
+                text: format!("{} failed; this says why, and which command retries what", several(failed, "job")),
+                command: Some(format!("snapferry failures{batch}")),
             });
         }
         needs.extend(self.lanes.iter().filter_map(paused_lane));
         needs.extend(self.batches.iter().filter_map(paused_batch));
+        needs.extend(self.lanes.iter().filter_map(|lane| self.paused_jobs(lane)));
         needs
     }
 }
 
 /// What keeps a lane from going faster: its own pause and trouble first.
 #[must_use]
-pub fn bindings(lane: &LaneView) -> Vec<Binding> {
+pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
     let mut all = Vec::new();
     if lane.paused.is_some() {
         all.push(Binding::Paused);
@@ -184,16 +267,22 @@ pub fn bindings(lane: &LaneView) -> Vec<Binding> {
         all.push(Binding::Blocked);
     }
     if all.is_empty() {
+        let Limits { ceiling, cap } = view.limits_of(lane.id);
+        let copies = view.copies_in_flight(lane.id);
         all.push(match lane.learned_rate {
             _ if lane.jobs.of(JobState::Queued) == 0 => Binding::Idle,
             _ if lane.listed_at.is_none() => Binding::Unlisted,
             _ if !lane.proven => Binding::FirstExport,
-            Some(rate) => Binding::LearnedRate(rate),
-            None => Binding::Settings,
+            _ if copies >= u64::from(cap) => Binding::Cap { copies, cap },
+            Some(rate) if rate < ceiling * NEARLY => Binding::LearnedRate(rate),
+            Some(_) | None => Binding::Settings,
         });
     }
     all
 }
+
+/// A learned rate of this share of the ceiling is the ceiling: smaller changes are not written down.
+const NEARLY: f64 = 0.95;
 
 /// How many of a batch's jobs have ended, and how many there are; those that it shares are among them.
 pub(super) fn progress(batch: &BatchView) -> (u64, u64) {
@@ -209,9 +298,13 @@ pub(super) fn has_ended(batch: &BatchView) -> bool {
 
 fn blocked_lane(lane: &LaneView) -> Option<Need> {
     let blocked = lane.blocked.as_ref().filter(|_| lane.jobs.live() > 0)?;
+    let what = match blocked.code.as_str() {
+        "credentials" => "waits for credentials".to_owned(),
+        code => format!("is blocked ({code})"),
+    };
     Some(Need {
         kind: "blocked",
-        text: format!("lane {} is blocked ({}); it goes on by itself once that is put right", lane.lane, blocked.code),
+        text: format!("lane {} {what}; it goes on by itself once that is put right", lane.lane),
         command: Some("snapferry status".to_owned()),
     })
 }
@@ -236,7 +329,8 @@ fn paused_batch(batch: &BatchView) -> Option<Need> {
 }
 
 /// A name as a shell takes it.
-pub(super) fn quoted(name: &str) -> String {
+#[must_use]
+pub fn quoted(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '+' | ',');
     if name.chars().all(plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }

@@ -1,11 +1,14 @@
 //! The status for programs. The names are stable: members are added, never renamed or taken away. Times are RFC 3339
 //! in UTC; what is not known is null. docs/json.md describes them.
 
+use super::estimate::Forecast;
+use super::failures::Failures;
 use super::look::Colour;
 use super::members::time;
 use super::status::{Binding, StatusView, bindings, progress};
+use super::status_forecast::when_and_why;
 use super::status_text::sentence;
-use crate::domain::{JobState, Lane};
+use crate::domain::{JobState, Lane, Timestamp};
 use crate::queue::{BatchStage, BatchView, LaneView, Pause, StateCounts};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -22,8 +25,10 @@ pub fn status_json(view: &StatusView) -> impl Serialize + '_ {
         total: jobs.total(),
         done: jobs.total() - jobs.live(),
         jobs: States(jobs),
-        batches: view.batches.iter().map(batch).collect(),
-        lanes: view.lanes.iter().map(lane).collect(),
+        finish: Finish::of(&view.forecast(), view.now),
+        batches: view.batches.iter().map(|one| batch(view, one)).collect(),
+        lanes: view.lanes.iter().map(|one| lane(view, one)).collect(),
+        failures: &view.failures,
         needs: view
             .needs()
             .into_iter()
@@ -41,8 +46,10 @@ struct Status<'a> {
     total: u64,
     done: u64,
     jobs: States,
+    finish: Finish,
     batches: Vec<Batch<'a>>,
     lanes: Vec<LaneEntry<'a>>,
+    failures: &'a Failures,
     needs: Vec<Need>,
 }
 
@@ -59,6 +66,7 @@ struct Batch<'a> {
     jobs: States,
     shared_jobs: States,
     paused: Option<Paused<'a>>,
+    finish: Finish,
 }
 
 #[derive(Serialize)]
@@ -84,6 +92,39 @@ struct LaneEntry<'a> {
     listed_at: Option<String>,
     blocked: Option<BlockedEntry<'a>>,
     paused: Option<Paused<'a>>,
+    ceiling: f64,
+    max_in_flight: u32,
+    throttles_a_minute: u64,
+    ended_a_minute: u64,
+    finish: Finish,
+}
+
+/// When it will be done.
+#[derive(Serialize)]
+struct Finish {
+    kind: &'static str,
+    earliest: Option<String>,
+    latest: Option<String>,
+    rests_on: Option<&'static str>,
+    text: Option<String>,
+}
+
+impl Finish {
+    fn of(forecast: &Forecast, now: Timestamp) -> Self {
+        let text = when_and_why(forecast, now);
+        let of_kind = |kind| Self { kind, earliest: None, latest: None, rests_on: None, text };
+        match forecast {
+            Forecast::Done => of_kind("done"),
+            Forecast::NotBefore(_) => of_kind("held"),
+            Forecast::Unmeasured(_) => of_kind("unmeasured"),
+            Forecast::Between { earliest, latest, rests_on } => Self {
+                earliest: Some(earliest.to_string()),
+                latest: Some(latest.to_string()),
+                rests_on: Some(rests_on.as_str()),
+                ..of_kind("range")
+            },
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -119,7 +160,7 @@ impl Serialize for States {
     }
 }
 
-fn batch(batch: &BatchView) -> Batch<'_> {
+fn batch<'a>(view: &StatusView, batch: &'a BatchView) -> Batch<'a> {
     let (done, total) = progress(batch);
     let rows = &batch.rows;
     Batch {
@@ -143,10 +184,12 @@ fn batch(batch: &BatchView) -> Batch<'_> {
         jobs: States(batch.jobs.clone()),
         shared_jobs: States(batch.shared.clone()),
         paused: batch.paused.as_ref().map(paused),
+        finish: Finish::of(&view.batch_forecast(batch), view.now),
     }
 }
 
-fn lane(view: &LaneView) -> LaneEntry<'_> {
+fn lane<'a>(status: &StatusView, view: &'a LaneView) -> LaneEntry<'a> {
+    let limits = status.limits_of(view.id);
     let Lane { account, region } = &view.lane;
     let in_flight = [JobState::Submitting, JobState::Exporting, JobState::Unknown];
     LaneEntry {
@@ -155,7 +198,7 @@ fn lane(view: &LaneView) -> LaneEntry<'_> {
         account_number: view.account_number.as_ref().map(crate::domain::AccountNumber::as_str),
         jobs: States(view.jobs.clone()),
         copies_in_flight: in_flight.iter().map(|state| view.copies.of(*state)).sum(),
-        bound_by: bindings(view).into_iter().map(Binding::as_str).collect(),
+        bound_by: bindings(status, view).into_iter().map(Binding::as_str).collect(),
         learned_rate: view.learned_rate,
         longest_delay_ms: u64::try_from(view.longest_delay.as_millis()).unwrap_or(u64::MAX),
         first_export_accepted: view.proven,
@@ -166,6 +209,11 @@ fn lane(view: &LaneView) -> LaneEntry<'_> {
             message: blocked.message.as_deref(),
         }),
         paused: view.paused.as_ref().map(paused),
+        ceiling: limits.ceiling,
+        max_in_flight: limits.cap,
+        throttles_a_minute: status.throttles_a_minute(view.id),
+        ended_a_minute: status.ended_a_minute(view.id),
+        finish: Finish::of(&status.lane_forecast(view), status.now),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The status for people: a sentence, then the batches, the lanes, and what waits for a person.
 
 use super::bar::bar;
+use super::failures::group_lines;
 use super::look::{Colour, Look, Paint};
-use super::status::{Binding, Health, StatusView, bindings, has_ended, progress};
+use super::status::{Binding, FAILED_LOOKED_AT, Health, StatusView, bindings, has_ended, progress};
+use super::status_forecast::{when, when_and_why};
 use super::words::{ago, by_state, grouped, one_line, percent, several, span, trouble};
 use crate::domain::{JobState, Timestamp};
 use crate::queue::{BatchStage, BatchView, LaneView, Pause};
@@ -34,7 +36,7 @@ pub fn status_text(view: &StatusView, look: Look) -> String {
         for one in &view.batches {
             ended += usize::from(has_ended(one));
             if !has_ended(one) || ended > hidden {
-                batch(&mut lines, one, view.now, width, look.colour);
+                batch(&mut lines, view, one, width, look.colour);
             }
         }
         if hidden > 0 {
@@ -44,9 +46,10 @@ pub fn status_text(view: &StatusView, look: Look) -> String {
     if !view.lanes.is_empty() {
         title(&mut lines, look.colour, "LANES");
         for one in &view.lanes {
-            lane(&mut lines, one, view.now, look.colour);
+            lane(&mut lines, view, one, look.colour);
         }
     }
+    failures(&mut lines, view, look);
     let needs = view.needs();
     if !needs.is_empty() {
         title(&mut lines, look.colour, "NEEDS YOU");
@@ -81,8 +84,10 @@ pub(super) fn sentence(view: &StatusView, colour: Colour) -> String {
         1 => "1 thing needs you".to_owned(),
         more => format!("{more} things need you"),
     };
+    let when = when(&view.forecast(), view.now).filter(|_| health == Health::Running);
+    let when = when.map(|when| format!(", {when}")).unwrap_or_default();
     format!(
-        "{}: {} of {} done{failed}; {needs}",
+        "{}: {} of {} done{failed}{when}; {needs}",
         colour.paint(paint, health.as_str()),
         grouped(done),
         several(jobs.total(), "job")
@@ -94,7 +99,8 @@ fn title(lines: &mut Vec<String>, colour: Colour, text: &str) {
     lines.push(colour.paint(Paint::Title, text));
 }
 
-fn batch(lines: &mut Vec<String>, batch: &BatchView, now: Timestamp, width: u16, colour: Colour) {
+fn batch(lines: &mut Vec<String>, view: &StatusView, batch: &BatchView, width: u16, colour: Colour) {
+    let now = view.now;
     let (done, all) = progress(batch);
     let source = if batch.source == "-" { "standard input" } else { &batch.source };
     let origin = format!("{} from {}", ago(now, batch.created_at), one_line(source));
@@ -112,6 +118,9 @@ fn batch(lines: &mut Vec<String>, batch: &BatchView, now: Timestamp, width: u16,
     let jobs = batch.jobs.plus(&batch.shared);
     lines.push(format!("  {}", bar(&jobs, width.saturating_sub(4).min(LONGEST_BAR), colour)));
     lines.push(format!("  {}", by_state(&jobs)));
+    if let Some(when) = when_and_why(&view.batch_forecast(batch), now) {
+        lines.push(format!("  {when}"));
+    }
     let rows = &batch.rows;
     if rows.read != rows.new {
         let parts = [
@@ -129,27 +138,78 @@ fn batch(lines: &mut Vec<String>, batch: &BatchView, now: Timestamp, width: u16,
     }
 }
 
-fn lane(lines: &mut Vec<String>, lane: &LaneView, now: Timestamp, colour: Colour) {
+fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Colour) {
+    let now = view.now;
     let number = lane.account_number.as_ref().map(|number| format!(" ({number})")).unwrap_or_default();
     lines.push(format!("{}{number}  {}", lane.lane, by_state(&lane.jobs)));
-    for binding in bindings(lane) {
+    let ceiling = view.limits_of(lane.id).ceiling;
+    for binding in bindings(view, lane) {
         let text = match binding {
             Binding::Paused => lane.paused.as_ref().map(|pause| paused(pause, now, colour)),
             Binding::Blocked => lane.blocked.as_ref().map(|blocked| {
                 let why = trouble(Some(blocked.code.as_str()), blocked.message.as_deref()).unwrap_or_default();
                 let since = span(now.since(blocked.since));
-                format!("{} for {since}: {why}; it tries again by itself", colour.paint(Paint::Bad, "blocked"))
+                let what = match blocked.code.as_str() {
+                    "credentials" => "waiting for credentials",
+                    _ => "blocked",
+                };
+                format!("{} for {since}: {why}; it tries again by itself", colour.paint(Paint::Bad, what))
             }),
             Binding::Unlisted => Some("nothing is sent before its ledger was read".to_owned()),
             Binding::FirstExport => Some("its first export goes alone".to_owned()),
-            Binding::LearnedRate(rate) => Some(format!("at its learned rate of {rate:.1} exports a second")),
-            Binding::Settings => Some("at the rate and the cap of the settings".to_owned()),
+            Binding::Cap { copies, cap } => {
+                Some(format!("at its cap: {} of {} EBS copies under way", grouped(copies), grouped(u64::from(cap))))
+            }
+            Binding::LearnedRate(rate) => {
+                Some(format!("at its learned rate of {rate:.1} exports a second; the ceiling is {}", rate_of(ceiling)))
+            }
+            Binding::Settings => Some(format!("at its ceiling of {} exports a second", rate_of(ceiling))),
             Binding::Idle => Some(match lane.jobs.live() {
                 0 => "nothing to do".to_owned(),
                 _ => "nothing left to send".to_owned(),
             }),
         };
         lines.extend(text.map(|text| format!("  {text}")));
+    }
+    let (ended, throttles) = (view.ended_a_minute(lane.id), view.throttles_a_minute(lane.id));
+    let mut last_minute = Vec::new();
+    if ended > 0 {
+        last_minute.push(format!("{} ended", several(ended, "export")));
+    }
+    if throttles > 0 {
+        last_minute.push(several(throttles, "throttle"));
+    }
+    if !last_minute.is_empty() {
+        lines.push(format!("  in the last minute: {}", last_minute.join(", ")));
+    }
+}
+
+/// A rate as short as it is exact.
+fn rate_of(rate: f64) -> String {
+    let text = format!("{rate:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Groups that the text has.
+const GROUPS_SHOWN: usize = 3;
+
+fn failures(lines: &mut Vec<String>, view: &StatusView, look: Look) {
+    let failures = &view.failures;
+    if failures.groups.is_empty() {
+        return;
+    }
+    title(lines, look.colour, "FAILURES");
+    for group in failures.groups.iter().take(GROUPS_SHOWN) {
+        lines.extend(group_lines(group, look));
+    }
+    let failed = view.jobs().of(JobState::Failed);
+    let more = failures.groups.len().saturating_sub(GROUPS_SHOWN) as u64 + failures.more_groups;
+    let all = format!("snapferry failures{}", view.scope());
+    if failures.looked_at < failed {
+        let looked_at = grouped(u64::from(FAILED_LOOKED_AT));
+        lines.push(format!("of the {looked_at} failed jobs that came in last; all of them: {all}"));
+    } else if more > 0 {
+        lines.push(format!("and {}: {all}", several(more, "more cause")));
     }
 }
 

@@ -55,7 +55,8 @@ impl Load {
         self.add_many(copies, 1);
     }
 
-    pub(super) fn add_many(&mut self, copies: u32, exports: u64) {
+    /// Adds so many of a kind.
+    pub fn add_many(&mut self, copies: u32, exports: u64) {
         *self.by_copies.entry(copies.max(1)).or_default() += exports;
     }
 

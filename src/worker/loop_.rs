@@ -1,6 +1,7 @@
 //! A lane's sending: what may go, as many at once as the lane bears, one at a time when it is in trouble.
 
 use super::send::{Came, Heard, Sent};
+use super::slowing::{Slowing, Word};
 use super::temper::{Answered, Effect, Temper};
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{Event, Failure, JobId, LaneTrouble, RetryPolicy, RunId};
@@ -68,6 +69,7 @@ pub struct Departure {
 #[derive(Debug, Default)]
 pub struct Turns {
     temper: Temper,
+    slowing: Slowing,
     ahead: VecDeque<Claimable>,
     room: u64,
     proven: bool,
@@ -261,6 +263,7 @@ impl Worker {
             Came::Broken(error) => return Err(error),
         };
         self.wake_tracking.notify_one();
+        self.tell_of_throttles(matches!(heard, Answered::Refused(ErrorClass::Throttled, _)), turns);
         if matches!(heard, Answered::Accepted) && !turns.proven {
             self.queue.prove(self.lane.id).await?;
             turns.proven = true;
@@ -299,6 +302,20 @@ impl Worker {
             Effect::FailDenied => self.fail_denied(|_| true).await?,
         }
         Ok(())
+    }
+
+    /// Says once that the lane slows down, and once that it has recovered.
+    fn tell_of_throttles(&self, throttled: bool, turns: &mut Turns) {
+        let (lane, rate) = (&self.lane.lane, format!("{:.2}", self.gate.rate()));
+        match turns.slowing.hear(throttled, self.clock.elapsed()) {
+            Some(Word::Slows) => {
+                tracing::warn!(%lane, rate, "Lightsail throttles: the lane slows down, and no attempt is used");
+            }
+            Some(Word::Recovered { throttles, lasted }) => {
+                tracing::info!(%lane, rate, throttles, seconds = lasted.as_secs(), "no throttle for a minute");
+            }
+            None => {}
+        }
     }
 
     /// Where nothing is left that could tell whose trouble a denial is, it is the job's.

@@ -4,6 +4,7 @@
 mod loop_;
 mod ruling;
 mod send;
+mod slowing;
 mod temper;
 
 pub use loop_::{Departure, Turn, Turns, Worker, WorkerSettings};

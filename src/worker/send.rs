@@ -81,7 +81,12 @@ impl Worker {
             }
             Ok(_) | Err(_) => backoff(&self.settings.retry, job.used.saturating_add(1), fastrand::f64()),
         };
-        if let Err(error) = &result {
+        // Throttles are the lane's, and it says so once.
+        if let Err(error) = &result
+            && error.class == ErrorClass::Throttled
+        {
+            tracing::debug!(job = job.job.0, lane = %self.lane.lane, request_id = error.request_id, "throttled");
+        } else if let Err(error) = &result {
             tracing::warn!(
                 job = job.job.0, lane = %self.lane.lane, snapshot = %job.snapshot, code = %error.code,
                 request_id = error.request_id, "an export was not accepted: {}", error.message

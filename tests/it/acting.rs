@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What the program said in a pipe.
-struct Said {
+pub(crate) struct Said {
     code: i32,
     out: String,
     notes: String,
@@ -18,7 +18,7 @@ struct Said {
 
 impl Said {
     #[track_caller]
-    fn done(self) -> String {
+    pub(crate) fn done(self) -> String {
         assert_eq!((self.code, self.notes.as_str()), (0, ""), "{}", self.out);
         self.out
     }
@@ -30,7 +30,7 @@ impl Said {
     }
 }
 
-fn snapferry(database: &Path, line: &[&str]) -> Said {
+pub(crate) fn snapferry(database: &Path, line: &[&str]) -> Said {
     let output = Command::new(env!("CARGO_BIN_EXE_snapferry"))
         .args(line)
         .env_clear()
@@ -692,6 +692,7 @@ async fn why_names_what_binds_and_the_way_out() {
         let json = stored.says(&["why", job, "--json"]).done();
         let value: serde_json::Value = serde_json::from_str(&json).expect("an object");
         super::documented(&value);
+        super::json_schema::holds("why", &value);
         assert_eq!(value["id"].to_string(), job);
         assert!(value["causes"][0]["text"].is_string(), "{json}");
     }
@@ -778,6 +779,7 @@ async fn why_knows_every_reason() {
         assert!(text.starts_with("Job 2 (snap-2): "), "{text}");
         let json = stored.says(&["why", "2", "--json"]).done();
         let value: serde_json::Value = serde_json::from_str(&json).expect("an object");
+        super::json_schema::holds("why", &value);
         let kinds: Vec<&str> =
             value["causes"].as_array().expect("causes").iter().filter_map(|cause| cause["kind"].as_str()).collect();
         assert!(kinds.contains(&kind), "{kind} is not in {kinds:?} after {sql}");

@@ -69,6 +69,8 @@ async fn json_tells_all_of_a_job() {
     {"id":4,"batch":"fleet","snapshot_name":"db-primary-nightly-2026-11-22","account":"default","region":"eu-west-1","state":"queued","adopted":false,"attempts":1,"operation_id":null,"record_name":null,"destination_service":null,"destination_id":null,"error_code":"ServiceException","error_message":"try again","queued_at":"2026-11-23T18:00:01Z","submitted_at":"2026-11-23T18:00:15Z","finished_at":null,"line":5,"priority":0,"export_again":false,"hold":null,"paused_at":null,"due_at":"2026-11-23T18:10:00Z","attempts_used":1,"copies":1,"source_arn":null,"record_arn":null,"next_poll_at":null}
     ]
     "#);
+    let all = stored.run(&["jobs", "--json"]).await.done();
+    crate::json_schema::holds("jobs", &serde_json::from_str(&all).expect("an array"));
     assert_eq!(stored.run(&["jobs", "--name", "nothing", "--json"]).await.done(), "[]\n");
     assert_eq!(stored.run(&["jobs", "--name", "nothing"]).await.done(), "No job fits.\n");
 }

@@ -2,6 +2,15 @@
 
 use serde_json::Value;
 
+/// Holds a value to the schema of that name.
+pub(crate) fn holds(name: &str, value: &Value) {
+    let path = format!("{}/docs/schemas/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
+    let schema = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    if let Err(trouble) = check(&schema, value) {
+        panic!("{name}: {trouble}");
+    }
+}
+
 /// Checks a value against a schema of `docs/schemas`.
 pub(crate) fn check(schema: &str, value: &Value) -> Result<(), String> {
     let schema: Value = serde_json::from_str(schema).expect("a schema");
@@ -23,11 +32,12 @@ fn fits(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), Str
                 Some(kinds) => kinds.iter().any(|kind| is_of(kind, value)),
                 None => is_of(wanted, value),
             },
-            "minimum" => value.as_i64() >= wanted.as_i64(),
+            "minimum" => value.as_f64().is_none_or(|number| number >= wanted.as_f64().expect("a number")),
             "minLength" => value.as_str().is_none_or(|text| text.len() as u64 >= wanted.as_u64().expect("a length")),
             "maxLength" => value.as_str().is_none_or(|text| text.len() as u64 <= wanted.as_u64().expect("a length")),
             "required" => {
-                wanted.as_array().expect("names").iter().all(|name| value.get(name.as_str().unwrap()).is_some())
+                let names = wanted.as_array().expect("names");
+                !value.is_object() || names.iter().all(|name| value.get(name.as_str().unwrap()).is_some())
             }
             "additionalProperties" => {
                 assert_eq!(wanted, &Value::Bool(false));
@@ -63,6 +73,7 @@ fn is_of(kind: &Value, value: &Value) -> bool {
         "array" => value.is_array(),
         "string" => value.is_string(),
         "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
         "boolean" => value.is_boolean(),
         "null" => value.is_null(),
         other => panic!("{other} is no type that is known here"),

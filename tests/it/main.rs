@@ -11,6 +11,7 @@ mod crash;
 mod crash_points;
 mod disk;
 mod enqueue;
+mod failures;
 mod files;
 mod fuzz;
 mod jobs;

@@ -272,7 +272,7 @@ async fn a_batch_that_is_not_there_is_told_with_what_comes_near() {
 async fn the_lines_of_a_report_are_counted_by_state() {
     let stored = Stored::story().await;
     let request = ReportRequest { format: Format::Jsonl, ..ReportRequest::default() };
-    let counts = write_report(&stored.queue, &request, &mut std::io::sink()).await.expect("a report");
+    let counts = write_report(&stored.queue, &request, &mut std::io::sink()).await.expect("a report").states;
     assert_eq!(
         counts,
         stored

@@ -201,6 +201,10 @@ async fn json_has_every_attempt_and_transition() {
     "#);
     let value: serde_json::Value = serde_json::from_str(&json).expect("an object");
     crate::documented(&value);
+    for job in 1..=9 {
+        let json = stored.run(&["show", &job.to_string(), "--json"]).await.done();
+        crate::json_schema::holds("show", &serde_json::from_str(&json).expect("an object"));
+    }
     assert_eq!(value["attempts"].as_array().map(Vec::len), Some(2));
     assert_eq!(value["transitions"].as_array().map(Vec::len), Some(5));
 }

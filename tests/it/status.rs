@@ -7,122 +7,23 @@ use snapferry::clock::ManualClock;
 use snapferry::domain::Timestamp;
 use snapferry::queue::{DatabaseLock, Held};
 use snapferry::report::{Colour, Look};
+use snapferry::settings::LaneSettings;
 use std::time::Duration;
 
 #[tokio::test]
 async fn a_status_says_how_it_stands_and_what_waits_for_a_person() {
     let stored = Stored::story().await;
-    insta::assert_snapshot!(stored.run(&["status"]).await.done(), @"
-    stopped: 4 of 9 jobs done, 1 failed; 6 things need you
-
-    BATCHES
-    fleet  3 of 7 jobs done (42 %), 10 min ago from fleet.csv
-      [#################xxxxxxxx????????>>>>>>>>...................]
-      2 queued, 1 exporting, 1 needs_review, 2 succeeded, 1 failed
-      9 rows: 7 new, 1 repeated, 1 rejected
-    second wave  1 of 3 jobs done (33 %), 6 min 40 s ago from standard input
-      [xxxxxxxxxxxxxxxxxxxx>>>>>>>>>>>>>>>>>>>>....................]
-      1 queued, 1 exporting, 1 cancelled
-      3 rows: 2 new, 1 of other batches
-      paused by bob 6 min 30 s ago
-    third  loading, begun 3 min 20 s ago from third.csv
-
-    LANES
-    default/eu-west-1 (123456789012)  1 queued, 1 exporting, 1 needs_review, 2 succeeded, 1 failed
-      at its learned rate of 0.8 exports a second
-    prod/us-east-1 (999999999999)  1 queued
-      blocked for 5 min: credentials: The security token included in the request is expired; it tries again by itself
-    prod/us-west-2  1 queued, 1 cancelled
-      paused by alice 9 min ago
-
-    NEEDS YOU
-    - 5 jobs left, and no daemon is running
-        snapferry daemon
-    - lane prod/us-east-1 is blocked (credentials); it goes on by itself once that is put right
-        snapferry status
-    - a decision is needed on 1 job (see snapferry show JOB)
-        snapferry jobs --state needs_review
-    - 1 job failed (can be enqueued again from a report)
-        snapferry jobs --state failed
-    - lane prod/us-west-2 is paused
-        snapferry jobs --account prod --region us-west-2
-    - batch second wave is paused
-        snapferry jobs --batch 'second wave'
-    ");
+    insta::assert_snapshot!(stored.run(&["status"]).await.done());
     let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "pid 812, daemon").expect("a lock");
     let narrow = stored.run_wide(&["status"], 60).await.done();
     assert!(narrow.lines().all(|line| line.len() <= 60), "{narrow}");
-    insta::assert_snapshot!(narrow, @"
-    running: 4 of 9 jobs done, 1 failed; 5 things need you
-    daemon: pid 812, daemon
-
-    BATCHES
-    fleet  3 of 7 jobs done (42 %), 10 min ago from fleet.csv
-      [################xxxxxxxx????????>>>>>>>>................]
-      2 queued, 1 exporting, 1 needs_review, 2 succeeded, 1
-        failed
-      9 rows: 7 new, 1 repeated, 1 rejected
-    second wave  1 of 3 jobs done (33 %), 6 min 40 s ago from
-      standard input
-      [xxxxxxxxxxxxxxxxxx>>>>>>>>>>>>>>>>>>....................]
-      1 queued, 1 exporting, 1 cancelled
-      3 rows: 2 new, 1 of other batches
-      paused by bob 6 min 30 s ago
-    third  loading, begun 3 min 20 s ago from third.csv
-
-    LANES
-    default/eu-west-1 (123456789012)  1 queued, 1 exporting, 1
-      needs_review, 2 succeeded, 1 failed
-      at its learned rate of 0.8 exports a second
-    prod/us-east-1 (999999999999)  1 queued
-      blocked for 5 min: credentials: The security token
-        included in the request is expired; it tries again by
-        itself
-    prod/us-west-2  1 queued, 1 cancelled
-      paused by alice 9 min ago
-
-    NEEDS YOU
-    - lane prod/us-east-1 is blocked (credentials); it goes on
-      by itself once that is put right
-        snapferry status
-    - a decision is needed on 1 job (see snapferry show JOB)
-        snapferry jobs --state needs_review
-    - 1 job failed (can be enqueued again from a report)
-        snapferry jobs --state failed
-    - lane prod/us-west-2 is paused
-        snapferry jobs --account prod --region us-west-2
-    - batch second wave is paused
-        snapferry jobs --batch 'second wave'
-    ");
+    insta::assert_snapshot!(narrow);
 }
 
 #[tokio::test]
 async fn a_status_of_a_batch_is_of_its_jobs_and_lanes_alone() {
     let stored = Stored::story().await;
-    insta::assert_snapshot!(stored.run(&["status", "--batch", "second wave"]).await.done(), @"
-    stopped: 1 of 3 jobs done; 3 things need you
-
-    BATCHES
-    second wave  1 of 3 jobs done (33 %), 6 min 40 s ago from standard input
-      [xxxxxxxxxxxxxxxxxxxx>>>>>>>>>>>>>>>>>>>>....................]
-      1 queued, 1 exporting, 1 cancelled
-      3 rows: 2 new, 1 of other batches
-      paused by bob 6 min 30 s ago
-
-    LANES
-    default/eu-west-1 (123456789012)  1 exporting
-      nothing left to send
-    prod/us-west-2  1 queued, 1 cancelled
-      paused by alice 9 min ago
-
-    NEEDS YOU
-    - 2 jobs left, and no daemon is running
-        snapferry daemon
-    - lane prod/us-west-2 is paused
-        snapferry jobs --account prod --region us-west-2
-    - batch second wave is paused
-        snapferry jobs --batch 'second wave'
-    ");
+    insta::assert_snapshot!(stored.run(&["status", "--batch", "second wave"]).await.done());
     assert_eq!(
         stored.run(&["status", "--batch", "second"]).await.refused(),
         "there is no batch \"second\"; did you mean \"second wave\"?"
@@ -135,18 +36,7 @@ async fn nothing_and_all_done_are_told_apart() {
     insta::assert_snapshot!(empty.run(&["status"]).await.done(), @"empty: no jobs yet; snapferry enqueue FILE brings them in");
     let stored = Stored::many(3).await;
     stored.sql("UPDATE jobs SET state = 'succeeded', finished_at = 1795456900000, destination_id = 'ami-1'").await;
-    insta::assert_snapshot!(stored.run(&["status"]).await.done(), @"
-    finished: 3 of 3 jobs done; nothing needs you
-
-    BATCHES
-    many  3 of 3 jobs done (100 %), 10 min ago from many.csv
-      [############################################################]
-      3 succeeded
-
-    LANES
-    default/eu-west-1  3 succeeded
-      nothing to do
-    ");
+    insta::assert_snapshot!(stored.run(&["status"]).await.done());
 }
 
 #[tokio::test]
@@ -170,7 +60,7 @@ async fn colours_come_only_when_asked_for() {
     let plain = stored.run(&["status"]).await.done();
     assert!(!plain.contains('\u{1b}'));
     let painted = stored.run_on(&["status"], Look { width: None, colour: Colour::Ansi }).await.done();
-    assert!(painted.contains("\u{1b}[31mblocked\u{1b}[0m"), "{painted}");
+    assert!(painted.contains("\u{1b}[31mwaiting for credentials\u{1b}[0m"), "{painted}");
     let mut stripped = painted;
     for code in ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m", "\u{1b}[36m"] {
         stripped = stripped.replace(code, "");
@@ -179,263 +69,13 @@ async fn colours_come_only_when_asked_for() {
 }
 
 #[tokio::test]
-#[expect(clippy::too_many_lines, reason = "most of them are the snapshot")]
 async fn json_has_it_all_under_stable_names() {
     let stored = Stored::story().await;
     let json = stored.run(&["status", "--json"]).await.done();
-    crate::documented(&serde_json::from_str(&json).expect("an object"));
-    insta::assert_snapshot!(json, @r#"
-    {
-      "now": "2026-11-23T18:10:00Z",
-      "health": "stopped",
-      "summary": "stopped: 4 of 9 jobs done, 1 failed; 6 things need you",
-      "daemon": null,
-      "total": 9,
-      "done": 4,
-      "jobs": {
-        "queued": 3,
-        "submitting": 0,
-        "exporting": 1,
-        "unknown": 0,
-        "needs_review": 1,
-        "succeeded": 2,
-        "failed": 1,
-        "cancelled": 1
-      },
-      "batches": [
-        {
-          "name": "fleet",
-          "source": "fleet.csv",
-          "state": "sealed",
-          "created_at": "2026-11-23T18:00:00Z",
-          "sealed_at": "2026-11-23T18:00:01Z",
-          "rows": {
-            "read": 9,
-            "new": 7,
-            "live": 0,
-            "repeated": 1,
-            "rejected": 1
-          },
-          "total": 7,
-          "done": 3,
-          "jobs": {
-            "queued": 2,
-            "submitting": 0,
-            "exporting": 1,
-            "unknown": 0,
-            "needs_review": 1,
-            "succeeded": 2,
-            "failed": 1,
-            "cancelled": 0
-          },
-          "shared_jobs": {
-            "queued": 0,
-            "submitting": 0,
-            "exporting": 0,
-            "unknown": 0,
-            "needs_review": 0,
-            "succeeded": 0,
-            "failed": 0,
-            "cancelled": 0
-          },
-          "paused": null
-        },
-        {
-          "name": "second wave",
-          "source": "-",
-          "state": "sealed",
-          "created_at": "2026-11-23T18:03:20Z",
-          "sealed_at": "2026-11-23T18:03:21Z",
-          "rows": {
-            "read": 3,
-            "new": 2,
-            "live": 1,
-            "repeated": 0,
-            "rejected": 0
-          },
-          "total": 3,
-          "done": 1,
-          "jobs": {
-            "queued": 1,
-            "submitting": 0,
-            "exporting": 0,
-            "unknown": 0,
-            "needs_review": 0,
-            "succeeded": 0,
-            "failed": 0,
-            "cancelled": 1
-          },
-          "shared_jobs": {
-            "queued": 0,
-            "submitting": 0,
-            "exporting": 1,
-            "unknown": 0,
-            "needs_review": 0,
-            "succeeded": 0,
-            "failed": 0,
-            "cancelled": 0
-          },
-          "paused": {
-            "since": "2026-11-23T18:03:30Z",
-            "by": "bob"
-          }
-        },
-        {
-          "name": "third",
-          "source": "third.csv",
-          "state": "loading",
-          "created_at": "2026-11-23T18:06:40Z",
-          "sealed_at": null,
-          "rows": {
-            "read": 0,
-            "new": 0,
-            "live": 0,
-            "repeated": 0,
-            "rejected": 0
-          },
-          "total": 0,
-          "done": 0,
-          "jobs": {
-            "queued": 0,
-            "submitting": 0,
-            "exporting": 0,
-            "unknown": 0,
-            "needs_review": 0,
-            "succeeded": 0,
-            "failed": 0,
-            "cancelled": 0
-          },
-          "shared_jobs": {
-            "queued": 0,
-            "submitting": 0,
-            "exporting": 0,
-            "unknown": 0,
-            "needs_review": 0,
-            "succeeded": 0,
-            "failed": 0,
-            "cancelled": 0
-          },
-          "paused": null
-        }
-      ],
-      "lanes": [
-        {
-          "account": "default",
-          "region": "eu-west-1",
-          "account_number": "123456789012",
-          "jobs": {
-            "queued": 1,
-            "submitting": 0,
-            "exporting": 1,
-            "unknown": 0,
-            "needs_review": 1,
-            "succeeded": 2,
-            "failed": 1,
-            "cancelled": 0
-          },
-          "copies_in_flight": 3,
-          "bound_by": [
-            "learned_rate"
-          ],
-          "learned_rate": 0.8,
-          "longest_delay_ms": 0,
-          "first_export_accepted": true,
-          "listed_at": "2026-11-23T18:00:00Z",
-          "blocked": null,
-          "paused": null
-        },
-        {
-          "account": "prod",
-          "region": "us-east-1",
-          "account_number": "999999999999",
-          "jobs": {
-            "queued": 1,
-            "submitting": 0,
-            "exporting": 0,
-            "unknown": 0,
-            "needs_review": 0,
-            "succeeded": 0,
-            "failed": 0,
-            "cancelled": 0
-          },
-          "copies_in_flight": 0,
-          "bound_by": [
-            "blocked"
-          ],
-          "learned_rate": null,
-          "longest_delay_ms": 0,
-          "first_export_accepted": true,
-          "listed_at": "2026-11-23T18:00:00Z",
-          "blocked": {
-            "since": "2026-11-23T18:05:00Z",
-            "code": "credentials",
-            "message": "The security token included in the request is expired"
-          },
-          "paused": null
-        },
-        {
-          "account": "prod",
-          "region": "us-west-2",
-          "account_number": null,
-          "jobs": {
-            "queued": 1,
-            "submitting": 0,
-            "exporting": 0,
-            "unknown": 0,
-            "needs_review": 0,
-            "succeeded": 0,
-            "failed": 0,
-            "cancelled": 1
-          },
-          "copies_in_flight": 0,
-          "bound_by": [
-            "paused"
-          ],
-          "learned_rate": null,
-          "longest_delay_ms": 0,
-          "first_export_accepted": false,
-          "listed_at": null,
-          "blocked": null,
-          "paused": {
-            "since": "2026-11-23T18:01:00Z",
-            "by": "alice"
-          }
-        }
-      ],
-      "needs": [
-        {
-          "kind": "no_daemon",
-          "text": "5 jobs left, and no daemon is running",
-          "command": "snapferry daemon"
-        },
-        {
-          "kind": "blocked",
-          "text": "lane prod/us-east-1 is blocked (credentials); it goes on by itself once that is put right",
-          "command": "snapferry status"
-        },
-        {
-          "kind": "review",
-          "text": "a decision is needed on 1 job (see snapferry show JOB)",
-          "command": "snapferry jobs --state needs_review"
-        },
-        {
-          "kind": "failed",
-          "text": "1 job failed (can be enqueued again from a report)",
-          "command": "snapferry jobs --state failed"
-        },
-        {
-          "kind": "paused_lane",
-          "text": "lane prod/us-west-2 is paused",
-          "command": "snapferry jobs --account prod --region us-west-2"
-        },
-        {
-          "kind": "paused_batch",
-          "text": "batch second wave is paused",
-          "command": "snapferry jobs --batch 'second wave'"
-        }
-      ]
-    }
-    "#);
+    let value = serde_json::from_str(&json).expect("an object");
+    crate::documented(&value);
+    crate::json_schema::holds("status", &value);
+    insta::assert_snapshot!(json);
 }
 
 #[tokio::test]
@@ -484,7 +124,7 @@ async fn watched(line: &[&str], terminal: bool) -> String {
         }
     };
     tokio::select! {
-        exit = args.run(&stored.queue, &clock, screen) => assert_eq!(exit.expect("quiet"), Exit::Done),
+        exit = args.run(&stored.queue, |_| LaneSettings::default(), &clock, screen) => assert_eq!(exit.expect("quiet"), Exit::Done),
         () = passing => {}
     }
     String::from_utf8(out.seen).expect("UTF-8")
@@ -503,4 +143,82 @@ async fn watching_redraws_on_a_terminal_and_repeats_in_a_pipe() {
         .collect();
     assert_eq!(times.len(), 3);
     assert!(times.is_sorted_by(|a, b| a.as_str() < b.as_str()), "{times:?}");
+}
+
+/// Twenty of a hundred jobs have ended, one each half minute; the last ones are under way.
+async fn half_done() -> Stored {
+    let stored = Stored::many(100).await;
+    stored
+        .sql(
+            "UPDATE lanes SET proven = 1, listed_at = 1795456800000;
+             UPDATE jobs SET state = 'succeeded', destination_id = 'ami-' || id, submitted_at = 1795456800000,
+                 finished_at = 1795457400000 - 30000 * (20 - id) WHERE id <= 20;
+             UPDATE jobs SET state = 'exporting', attempt = 1, submitted_at = 1795457390000 WHERE id BETWEEN 21 AND 40;
+             INSERT INTO runs (id, began_at, pid, version) VALUES (1, 1795456800000, 812, '0.1.0');
+             INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, answered_at, outcome, http_status, error_code)
+             SELECT id, 1, 1, 1795457390000, 0, 1795457399000 - 30000 * (id > 60), 'refused', 400, 'ThrottlingException'
+             FROM jobs WHERE id BETWEEN 50 AND 63;",
+        )
+        .await;
+    stored
+}
+
+#[tokio::test]
+async fn a_status_forecasts_by_what_ended_of_late_and_names_the_cap_and_the_throttles() {
+    let stored = half_done().await;
+    let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "pid 812, daemon").expect("a lock");
+    insta::assert_snapshot!(stored.run_wide(&["status"], 80).await.done());
+    let json: serde_json::Value =
+        serde_json::from_str(&stored.run(&["status", "--json"]).await.done()).expect("an object");
+    crate::json_schema::holds("status", &json);
+    let lane = &json["lanes"][0];
+    assert_eq!((&lane["bound_by"][0], &lane["throttles_a_minute"]), (&"cap".into(), &14.into()));
+    assert_eq!((&json["finish"]["kind"], &json["finish"]["rests_on"]), (&"range".into(), &"ends".into()));
+    // A pause holds it, whatever was measured; what is under way ends all the same.
+    stored.sql("UPDATE lanes SET paused_at = 1795457000000, paused_by = 'alice'").await;
+    let said = stored.run(&["status"]).await.done();
+    assert!(
+        said.starts_with("running: 20 of 100 jobs done, not done before lane default/eu-west-1 is resumed; 1 thing"),
+        "{said}"
+    );
+    stored.sql("UPDATE lanes SET paused_at = NULL; UPDATE jobs SET paused_at = 1795457000000 WHERE id = 90").await;
+    let said = stored.run(&["status"]).await.done();
+    assert!(
+        said.contains("not done before the jobs of lane default/eu-west-1 that are paused one by one are resumed"),
+        "{said}"
+    );
+    assert!(said.contains("- jobs of lane default/eu-west-1 are paused one by one\n"), "{said}");
+    stored.sql("UPDATE jobs SET state = 'queued', destination_id = NULL, finished_at = NULL WHERE id <= 20; UPDATE jobs SET paused_at = NULL").await;
+    let said = stored.run(&["status"]).await.done();
+    assert!(said.contains("no forecast yet: no export of lane default/eu-west-1 has ended yet"), "{said}");
+}
+
+#[tokio::test]
+async fn a_status_at_many_jobs_reads_windows_of_indexes() {
+    use sqlx::{Connection, Row};
+    let stored = half_done().await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(stored.queue.path());
+    let mut db = sqlx::SqliteConnection::connect_with(&options).await.expect("a connection");
+    for (sql, index) in [
+        (include_str!("../../src/queue/sql/last_ends.sql"), "jobs_ended"),
+        (include_str!("../../src/queue/sql/last_refusals.sql"), "attempts_refused"),
+        (include_str!("../../src/queue/sql/newest_failed.sql"), "jobs_trouble"),
+    ] {
+        let plain = without_comments(sql);
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {plain}")))
+            .bind(1)
+            .bind(1)
+            .bind(1)
+            .fetch_all(&mut db)
+            .await;
+        let plan: Vec<String> = rows.expect("a plan").iter().map(|row| row.get::<String, _>("detail")).collect();
+        assert!(plan.iter().any(|step| step.contains(index)), "{index}: {plan:?}");
+        let scans = |step: &&String| step.starts_with("SCAN jobs") || step.starts_with("SCAN attempts");
+        assert!(!plan.iter().any(|step| scans(&step) && !step.contains("INDEX")), "{plan:?}");
+    }
+}
+
+/// SQL without the lines that explain it.
+fn without_comments(sql: &str) -> String {
+    sql.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n")
 }

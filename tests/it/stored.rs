@@ -1,11 +1,12 @@
 //! A database with a story in it, and commands run against it as the binary would.
 
 use clap::Parser;
-use snapferry::cli::{Exit, JobsArgs, ReportArgs, Screen, ShowArgs, StatusArgs};
+use snapferry::cli::{Exit, FailuresArgs, JobsArgs, ReportArgs, Screen, ShowArgs, StatusArgs};
 use snapferry::clock::ManualClock;
 use snapferry::domain::Timestamp;
 use snapferry::queue::Queue;
 use snapferry::report::{Colour, Look};
+use snapferry::settings::LaneSettings;
 use sqlx::Connection;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -99,7 +100,8 @@ impl Stored {
         let screen = Screen { out: &mut out, notes: &mut notes, look, terminal: false };
         let result = match command {
             Command::Report(args) => args.run(&self.queue, &clock, screen).await,
-            Command::Status(args) => args.run(&self.queue, &clock, screen).await,
+            Command::Status(args) => args.run(&self.queue, |_| LaneSettings::default(), &clock, screen).await,
+            Command::Failures(args) => args.run(&self.queue, screen).await,
             Command::Jobs(args) => args.run(&self.queue, screen).await,
             Command::Show(args) => args.run(&self.queue, Timestamp::parse(NOW).expect("a time"), screen).await,
         };
@@ -119,5 +121,6 @@ pub(crate) enum Command {
     Report(ReportArgs),
     Status(StatusArgs),
     Jobs(JobsArgs),
+    Failures(FailuresArgs),
     Show(ShowArgs),
 }

@@ -318,6 +318,7 @@ async fn a_lane_that_cannot_be_read_is_named_and_the_others_are_listed() {
     assert!(plan.out.contains("could not be read: reading is denied"), "{}", plan.out);
     let json = home.run(&["plan", "two.csv", "--json"]).await.exits(1);
     let json: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
+    crate::json_schema::holds("plan", &json);
     assert_eq!((&json["complete"], &json["rows"]["unread"]), (&false.into(), &1.into()));
 }
 
@@ -417,6 +418,7 @@ async fn a_plan_tells_what_would_become_of_each_row_and_writes_nothing() {
     let json = home.run(&["plan", "fleet.csv", "--json"]).await.exits(3);
     let json: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
     documented(&json);
+    crate::json_schema::holds("plan", &json);
     assert_eq!(json["failing"].as_array().map(Vec::len), Some(5));
     assert_eq!(json["failing"][0]["near"], serde_json::json!(["web-1", "web-2"]));
     assert_eq!(json["failing"][2]["elsewhere"], serde_json::json!([{ "account": "alpha", "region": "us-east-1" }]));

@@ -1,6 +1,6 @@
 //! What a batch's rows come to, in memory that does not grow with them.
 
-use super::causes::Causes;
+use super::super::causes::{Causes, Failed};
 use super::durations::Durations;
 use super::timeline::Timeline;
 use crate::domain::{JobState, Timestamp};
@@ -59,7 +59,13 @@ impl Digest {
             self.adopted += 1;
         }
         if matches!(job.state, JobState::Failed | JobState::NeedsReview) {
-            self.causes.add(job.error_code.as_ref(), job.error_message.as_deref(), job.snapshot_name.as_str());
+            self.causes.add(Failed {
+                job: job.id,
+                name: job.snapshot_name.as_str(),
+                code: job.error_code.as_ref(),
+                message: job.error_message.as_deref(),
+                at: job.finished_at,
+            });
         }
         // What happened to a job happened once, however many rows point to it.
         if row.repeated {

@@ -15,8 +15,6 @@ mod timeline;
 
 mod durations;
 
-mod causes;
-
 mod page;
 
 mod table;

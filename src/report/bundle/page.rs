@@ -8,7 +8,7 @@ use super::manifest::{BatchFacts, PartFacts};
 use super::table::{Rows, Shown};
 use crate::domain::{JobState, Timestamp};
 use crate::queue::BatchView;
-use crate::report::words::{grouped, percent, several};
+use crate::report::words::{adopted_note, grouped, percent, several};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -149,6 +149,7 @@ fn totals(page: &Page<'_>) -> Markup {
                     div { dt { span class={ "dot b-" (state) } {} (charts::words(state)) } dd { (grouped(count)) } }
                 }
             }
+            @if let Some(note) = adopted_note(digest.adopted) { p.note { (note) } }
             dl.facts {
                 @for (name, count) in facts {
                     @if let Some(count) = count { div { dt { (name) } dd { (grouped(count)) } } }

@@ -1,7 +1,7 @@
 //! The lines of the page's table, as many as a page can bear: those that need a look first, those that succeeded last.
 
+use super::super::causes::shortened;
 use super::axis::moment;
-use super::causes::shortened;
 use super::charts::words;
 use crate::domain::{ErrorCode, JobState, Timestamp};
 use crate::queue::BatchRow;

@@ -1,6 +1,6 @@
-//! Why rows did not succeed: by code and by message, where messages that differ in names and numbers alone are one.
+//! Why jobs did not succeed: by code and by message, where messages that differ in names and numbers alone are one.
 
-use crate::domain::ErrorCode;
+use crate::domain::{ErrorCode, JobId, Timestamp};
 use std::collections::BTreeMap;
 
 /// Causes that are told apart; what is more stands under one more.
@@ -9,11 +9,22 @@ const MOST: usize = 1000;
 /// Of a message, so much.
 const LONGEST: usize = 300;
 
+/// Jobs of a cause that are named.
+pub(super) const NAMED: usize = 8;
+
 /// Causes, counted.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Causes {
-    causes: BTreeMap<(String, String), u64>,
+    causes: BTreeMap<(String, String), Told>,
     others: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Told {
+    count: u64,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    jobs: Vec<JobId>,
 }
 
 /// A cause.
@@ -22,31 +33,68 @@ pub(super) struct Cause<'a> {
     pub(super) code: &'a str,
     pub(super) message: &'a str,
     pub(super) count: u64,
+    /// When the first and the last of them ended.
+    pub(super) first: Option<Timestamp>,
+    pub(super) last: Option<Timestamp>,
+    /// The first ones, at most [`NAMED`].
+    pub(super) jobs: &'a [JobId],
+}
+
+/// What did not succeed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Failed<'a> {
+    pub(super) job: JobId,
+    pub(super) name: &'a str,
+    pub(super) code: Option<&'a ErrorCode>,
+    pub(super) message: Option<&'a str>,
+    pub(super) at: Option<Timestamp>,
 }
 
 impl Causes {
-    /// A row of the snapshot `name`.
-    pub(super) fn add(&mut self, code: Option<&ErrorCode>, message: Option<&str>, name: &str) {
-        let code = code.map_or("", ErrorCode::as_str).to_owned();
-        let key = (code, normalised(message.unwrap_or_default(), name));
-        if let Some(count) = self.causes.get_mut(&key) {
-            *count += 1;
-        } else if self.causes.len() < MOST {
-            self.causes.insert(key, 1);
-        } else {
+    pub(super) fn add(&mut self, failed: Failed<'_>) {
+        let code = failed.code.map_or("", ErrorCode::as_str).to_owned();
+        let key = (code, normalised(failed.message.unwrap_or_default(), failed.name));
+        if !self.causes.contains_key(&key) && self.causes.len() >= MOST {
             self.others += 1;
+            return;
+        }
+        let told = self.causes.entry(key).or_default();
+        told.count += 1;
+        told.first = match (told.first, failed.at) {
+            (Some(first), Some(at)) => Some(first.min(at)),
+            (first, at) => first.or(at),
+        };
+        told.last = told.last.max(failed.at);
+        if told.jobs.len() < NAMED {
+            told.jobs.push(failed.job);
         }
     }
 
-    /// The most frequent ones, at most `most`, the most frequent first; and how many rows the others have.
+    /// The most frequent ones, at most `most`, the most frequent first; and how many jobs the others have.
     pub(super) fn first(&self, most: usize) -> (Vec<Cause<'_>>, u64) {
-        let mut all: Vec<Cause<'_>> =
-            self.causes.iter().map(|((code, message), count)| Cause { code, message, count: *count }).collect();
+        let mut all: Vec<Cause<'_>> = self
+            .causes
+            .iter()
+            .map(|entry| {
+                let ((code, message), told) = entry;
+                Cause { code, message, count: told.count, first: told.first, last: told.last, jobs: &told.jobs }
+            })
+            .collect();
         // A stable sort: what is equally frequent stays in the order of the alphabet.
         all.sort_by_key(|cause| std::cmp::Reverse(cause.count));
         let rest = all.split_off(most.min(all.len()));
         let others = rest.iter().map(|cause| cause.count).sum::<u64>() + self.others;
         (all, others)
+    }
+
+    /// How many causes are told apart.
+    pub(super) fn kinds(&self) -> usize {
+        self.causes.len()
+    }
+
+    /// How many of them have that code.
+    pub(super) fn of_code(&self, code: &str) -> usize {
+        self.causes.keys().filter(|(one, _)| one == code).count()
     }
 }
 
@@ -99,6 +147,7 @@ mod tests {
             ("no snapshot of the name \"web-33\" in eu-west-1.", "web-33", "no snapshot of the name \"…\" in …."),
             ("the copy to EC2 failed after 312 s (op-8f1)", "x", "the copy to EC2 failed after … s (…)"),
             ("mail is gone, mailbox is not", "mail", "… is gone, mailbox is not"),
+            ("two\tlines of 17", "x", "two lines of …"),
             ("  two\n lines ", "x", "two lines"),
             ("!? ...", "x", "!? ..."),
             ("", "x", ""),
@@ -114,12 +163,17 @@ mod tests {
         let mut causes = Causes::default();
         for number in 0..2000_u32 {
             let letters: String = number.to_string().bytes().map(|b| char::from(b - b'0' + b'a')).collect();
-            causes.add(Some(&ErrorCode::new("Odd")), Some(&letters), "n");
-            causes.add(Some(&ErrorCode::new("Even")), Some("the same"), "n");
+            let at = Some(Timestamp(i64::from(2000 - number)));
+            let failed = Failed { job: JobId(i64::from(number)), name: "n", code: None, message: None, at };
+            causes.add(Failed { code: Some(&ErrorCode::new("Odd")), message: Some(&letters), ..failed });
+            causes.add(Failed { code: Some(&ErrorCode::new("Even")), message: Some("the same"), ..failed });
         }
-        causes.add(None, None, "n");
+        causes.add(Failed { job: JobId(1), name: "n", code: None, message: None, at: None });
+        assert_eq!((causes.kinds(), causes.of_code("Even")), (MOST, 1));
         let (first, others) = causes.first(10);
-        assert_eq!(first[0], Cause { code: "Even", message: "the same", count: 2000 });
+        assert_eq!((first[0].code, first[0].message, first[0].count), ("Even", "the same", 2000));
+        assert_eq!((first[0].first, first[0].last), (Some(Timestamp(1)), Some(Timestamp(2000))));
+        assert_eq!(first[0].jobs, (0..8).map(JobId).collect::<Vec<_>>());
         assert_eq!(first.iter().map(|cause| cause.count).sum::<u64>() + others, 4001);
     }
 }

@@ -1,0 +1,189 @@
+//! What was measured of late and what is left, for a forecast. Reads only, each through a window of an index or the
+//! kept counters, so that a million jobs cost no more than a thousand.
+
+use super::Queue;
+use super::error::QueueError;
+use super::job_views::{JobView, jobs_by_id};
+use super::reading;
+use super::views::shared_jobs;
+use crate::domain::{BatchId, ErrorCode, JobState, LaneId, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Ends of a lane that are looked at: the last ones.
+const ENDS: i64 = 1000;
+
+/// Refusals that are looked at: the last ones of all lanes.
+const REFUSALS: i64 = 2000;
+
+/// Jobs paused one by one that are looked at, in a lane.
+const PAUSED: i64 = 1000;
+
+/// How far back refusals count.
+pub const REFUSED_WITHIN: Duration = Duration::from_mins(1);
+
+/// An export that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// When.
+    pub at: Timestamp,
+    /// How long it took, from the intent to the end that was seen.
+    pub took: Duration,
+}
+
+/// Calls that were refused for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The code.
+    pub code: ErrorCode,
+    /// The HTTP status, if there was an answer.
+    pub http_status: Option<u16>,
+    /// How many.
+    pub calls: u64,
+}
+
+/// What was measured of a lane.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LaneMeasures {
+    /// Its last exports that ended, at most a thousand, the newest first.
+    pub ends: Vec<Ended>,
+    /// The calls that were refused within [`REFUSED_WITHIN`].
+    pub refused: Vec<Refused>,
+    /// The last moment before which a queued job of it must not be sent.
+    pub last_due: Option<Timestamp>,
+    /// Batches of which jobs are paused one by one.
+    pub paused_in: BTreeSet<BatchId>,
+}
+
+/// What a batch has left in a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// The lane.
+    pub lane: LaneId,
+    /// The batch.
+    pub batch: BatchId,
+    /// Whether these jobs are its own; those of another batch are counted there too.
+    pub own: bool,
+    /// Jobs that are queued.
+    pub queued: u64,
+    /// Jobs that are under way or unknown.
+    pub in_flight: u64,
+    /// The EBS copies of the queued ones.
+    pub queued_copies: u64,
+    /// The EBS copies of those in flight.
+    pub copies_in_flight: u64,
+}
+
+/// All of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Measures {
+    /// By lane.
+    pub lanes: BTreeMap<LaneId, LaneMeasures>,
+    /// By batch and lane.
+    pub left: Vec<Left>,
+}
+
+impl Queue {
+    /// What was measured of these lanes up to `now`, and what is left of every sealed batch.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn measures(&self, lanes: &[LaneId], now: Timestamp) -> Result<Measures, QueueError> {
+        let mut measures = Measures::default();
+        for lane in lanes {
+            measures.lanes.insert(*lane, self.lane_measures(*lane, now).await?);
+        }
+        let since = now.before(REFUSED_WITHIN).0;
+        let rows = sqlx::query_file!("src/queue/sql/last_refusals.sql", since, now.0, REFUSALS);
+        for row in rows.fetch_all(&self.readers).await? {
+            let Some(lane) = measures.lanes.get_mut(&LaneId(row.lane)) else { continue };
+            lane.refused.push(Refused {
+                code: ErrorCode::new(row.error_code.unwrap_or_default()),
+                http_status: row.http_status.and_then(|status| u16::try_from(status).ok()),
+                calls: reading::count("a count of refusals", row.refused)?,
+            });
+        }
+        measures.left = self.left().await?;
+        Ok(measures)
+    }
+
+    async fn lane_measures(&self, lane: LaneId, now: Timestamp) -> Result<LaneMeasures, QueueError> {
+        let ends =
+            sqlx::query_file!("src/queue/sql/last_ends.sql", lane.0, now.0, ENDS).fetch_all(&self.readers).await?;
+        let last_due = sqlx::query_scalar!(
+            r#"SELECT max(due_at) AS "due: i64" FROM jobs
+               WHERE lane_id = ?1 AND state = 'queued' AND due_at IS NOT NULL"#,
+            lane.0
+        );
+        let paused = sqlx::query_scalar!(
+            r#"SELECT DISTINCT batch_id AS "batch!: i64" FROM (
+                   SELECT batch_id FROM jobs WHERE lane_id = ?1 AND paused_at IS NOT NULL LIMIT ?2)"#,
+            lane.0,
+            PAUSED
+        );
+        Ok(LaneMeasures {
+            ends: ends
+                .into_iter()
+                .map(|end| Ended {
+                    at: Timestamp(end.at),
+                    took: Duration::from_millis(u64::try_from(end.took).unwrap_or(0)),
+                })
+                .collect(),
+            refused: Vec::new(),
+            last_due: last_due.fetch_one(&self.readers).await?.map(Timestamp),
+            paused_in: paused.fetch_all(&self.readers).await?.into_iter().map(BatchId).collect(),
+        })
+    }
+
+    async fn left(&self) -> Result<Vec<Left>, QueueError> {
+        let mut transaction = self.readers.begin().await?;
+        let rows = sqlx::query!(
+            r#"SELECT tallies.lane_id, tallies.batch_id, tallies.state, tallies.jobs, tallies.weight
+               FROM tallies JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed'
+               WHERE tallies.jobs > 0 AND tallies.state IN ('queued', 'submitting', 'exporting', 'unknown')"#
+        )
+        .fetch_all(&mut *transaction)
+        .await?;
+        let shared = shared_jobs(&mut transaction, None).await?;
+        transaction.commit().await?;
+        let mut left = BTreeMap::new();
+        let mut add = |lane: i64, batch: i64, own: bool, state: JobState, jobs: u64, copies: u64| {
+            if !state.is_live() || state == JobState::NeedsReview {
+                return;
+            }
+            let (lane, batch) = (LaneId(lane), BatchId(batch));
+            let fresh = Left { lane, batch, own, queued: 0, in_flight: 0, queued_copies: 0, copies_in_flight: 0 };
+            let one = left.entry((batch.0, lane.0, own)).or_insert(fresh);
+            if state == JobState::Queued {
+                one.queued += jobs;
+                one.queued_copies += copies;
+            } else {
+                one.in_flight += jobs;
+                one.copies_in_flight += copies;
+            }
+        };
+        for row in rows {
+            let count = |value| reading::count("a tally", value);
+            add(row.lane_id, row.batch_id, true, reading::state(&row.state)?, count(row.jobs)?, count(row.weight)?);
+        }
+        for one in shared {
+            add(one.lane, one.batch, false, one.state, one.jobs, one.jobs);
+        }
+        Ok(left.into_values().collect())
+    }
+
+    /// Of the `most` failed jobs with the highest numbers those of the batch, or all of them.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn newest_failed(&self, batch: Option<BatchId>, most: u32) -> Result<Vec<JobView>, QueueError> {
+        let wanted = batch.map(|id| id.0);
+        let mut transaction = self.readers.begin().await?;
+        let rows =
+            sqlx::query_file!("src/queue/sql/newest_failed.sql", wanted, most).fetch_all(&mut *transaction).await?;
+        let ids: Vec<i64> = rows.into_iter().map(|row| row.id).collect();
+        let jobs = jobs_by_id(&mut transaction, &ids).await?;
+        transaction.commit().await?;
+        Ok(jobs)
+    }
+}

@@ -1,0 +1,11 @@
+-- What was refused after a moment, by lane and code.
+SELECT jobs.lane_id AS "lane!: i64", recent.error_code, recent.http_status AS "http_status: i64",
+       count(*) AS "refused!: i64"
+FROM (
+    SELECT job_id, error_code, http_status FROM attempts
+    WHERE outcome = 'refused' AND answered_at > ?1 AND answered_at <= ?2
+    ORDER BY answered_at DESC
+    LIMIT ?3
+) AS recent
+CROSS JOIN jobs ON jobs.id = recent.job_id
+GROUP BY jobs.lane_id, recent.error_code, recent.http_status

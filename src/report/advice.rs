@@ -1,0 +1,86 @@
+//! Whether another attempt can help a failed job, by the code of its failure.
+
+use crate::domain::ErrorCode;
+
+/// Whether a retry can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Helps {
+    /// What failed it was of that moment.
+    Yes,
+    /// Once something else has been put right.
+    AfterChange,
+    /// Nobody can say by the code alone.
+    Perhaps,
+}
+
+impl Helps {
+    /// Its name in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::AfterChange => "after_change",
+            Self::Perhaps => "perhaps",
+        }
+    }
+}
+
+/// Whether a retry can help a job that failed with `code`, and why.
+#[must_use]
+pub fn advice(code: &str) -> (Helps, &'static str) {
+    match code {
+        ErrorCode::SNAPSHOT_NOT_FOUND | "NotFoundException" | "DoesNotExist" => (
+            Helps::AfterChange,
+            "a retry helps only once there is a snapshot of that name; put name, Region or account right in the file \
+             and enqueue it",
+        ),
+        ErrorCode::SNAPSHOT_IN_ERROR => {
+            (Helps::AfterChange, "a retry helps only once the snapshot itself is sound; take another one")
+        }
+        ErrorCode::NOT_TAKEN => (Helps::Yes, "a retry can help: every attempt was proven not to have been taken"),
+        ErrorCode::OUTCOME_UNKNOWN | ErrorCode::INTERRUPTED | ErrorCode::NO_END_SEEN => {
+            (Helps::Yes, "a retry can help: the ledger is read first, and what was exported is adopted")
+        }
+        ErrorCode::DUPLICATE_EXPORT | ErrorCode::LATE_EXPORT => {
+            (Helps::Yes, "there is an export of it: a retry takes that over and sends nothing")
+        }
+        ErrorCode::FAILED_BY_USER => {
+            (Helps::AfterChange, "a person decided that it has failed; a retry overrules that")
+        }
+        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" | "UnauthorizedException" => {
+            (Helps::AfterChange, "a retry helps once lightsail:ExportSnapshot is allowed for it")
+        }
+        ErrorCode::OPERATION_FAILED
+        | "ServiceException"
+        | "InternalFailure"
+        | "InternalError"
+        | "InternalServerError"
+        | "ServiceUnavailable"
+        | "OperationFailureException" => (Helps::Yes, "a retry can help: the service failed, not the request"),
+        "InvalidInputException"
+        | "ValidationException"
+        | "InvalidParameterValue"
+        | "InvalidParameterValueException" => {
+            (Helps::AfterChange, "a retry helps only once what the message names has been put right")
+        }
+        _ => (Helps::Perhaps, "a retry may help: the message says more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_says_whether_to_try_again() {
+        for (code, helps) in [
+            ("SnapshotNotFound", Helps::AfterChange),
+            ("NotTaken", Helps::Yes),
+            ("LateExport", Helps::Yes),
+            ("AccessDeniedException", Helps::AfterChange),
+            ("EBSLimit", Helps::Perhaps),
+        ] {
+            assert_eq!(advice(code).0, helps, "{code}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+use super::*;
+use proptest::prelude::*;
+
+const NOW: Timestamp = Timestamp(1_795_456_800_000);
+
+fn ends(count: u64, every: Duration, took: Duration) -> Vec<Ended> {
+    (0..count).map(|n| Ended { at: NOW.before(every * u32::try_from(n).expect("few")), took }).collect()
+}
+
+fn going(ends: &[Ended]) -> Going<'_> {
+    Going { ends, ceiling: 2.0, learned: None, cap: 20, due: None }
+}
+
+fn work(queued: u64, in_flight: u64) -> Work {
+    Work { queued, queued_copies: queued, in_flight, copies_in_flight: in_flight, ..Work::default() }
+}
+
+fn range(forecast: &Forecast) -> (Duration, Duration) {
+    let Forecast::Between { earliest, latest, .. } = forecast else { panic!("{forecast:?}") };
+    (earliest.since(NOW), latest.since(NOW))
+}
+
+#[test]
+fn ends_of_late_make_a_rate() {
+    let ends = ends(91, Duration::from_secs(10), Duration::from_mins(3));
+    let forecast = forecast(NOW, "a/b", work(340, 20), &going(&ends));
+    let (least, most) = range(&forecast);
+    // 360 at one in ten seconds are an hour.
+    assert!(least > Duration::from_mins(45) && least < Duration::from_hours(1), "{least:?}");
+    assert!(most > Duration::from_mins(63) && most < Duration::from_mins(85), "{most:?}");
+    let Forecast::Between { rests_on, .. } = forecast else { panic!("a range") };
+    assert_eq!(rests_on.text(), "going by 91 exports that ended in the last 15 min");
+}
+
+#[test]
+fn where_nothing_ended_of_late_what_exports_took_and_the_cap_tell() {
+    let old: Vec<Ended> = (0..6)
+        .map(|hours| Ended { at: NOW.before(Duration::from_hours(2 + hours)), took: Duration::from_mins(10) })
+        .collect();
+    let forecast = forecast(NOW, "a/b", work(100, 0), &going(&old));
+    let (least, most) = range(&forecast);
+    assert!(least >= Duration::from_mins(50) && most >= Duration::from_hours(1), "{least:?} {most:?}");
+    let Forecast::Between { rests_on, .. } = forecast else { panic!("a range") };
+    assert_eq!(
+        rests_on.text(),
+        "going by the rate, the cap of 20 copies, and 6 exports that took 10 min to 10 min each"
+    );
+}
+
+#[test]
+fn a_lane_that_has_just_been_slowed_is_not_taken_for_as_quick_as_it_was() {
+    let ends = ends(91, Duration::from_secs(1), Duration::from_mins(3));
+    let slowed = Going { learned: Some(0.1), ..going(&ends) };
+    let (_, most) = range(&forecast(NOW, "a/b", work(360, 0), &slowed));
+    assert_eq!(most, Duration::from_mins(63));
+}
+
+#[test]
+fn nothing_is_said_where_nothing_was_measured() {
+    let none = forecast(NOW, "a/b", work(100, 20), &going(&[]));
+    assert_eq!(none, Forecast::Unmeasured("no export of lane a/b has ended yet".to_owned()));
+    let few = ends(4, Duration::from_secs(1), Duration::from_secs(9));
+    let few = forecast(NOW, "a/b", work(100, 20), &going(&few));
+    assert_eq!(few, Forecast::Unmeasured("only 4 exports of lane a/b ended so far".to_owned()));
+    assert_eq!(forecast(NOW, "a/b", work(0, 0), &going(&[])), Forecast::Done);
+}
+
+#[test]
+fn what_is_not_to_be_sent_before_a_time_is_not_done_before_it() {
+    let ends = ends(50, Duration::from_secs(1), Duration::from_secs(9));
+    let due = NOW.after(Duration::from_hours(5));
+    let going = Going { due: Some(due), ..going(&ends) };
+    let Forecast::Between { earliest, .. } = forecast(NOW, "a/b", work(1, 0), &going) else { panic!("a range") };
+    assert_eq!(earliest, due.after(Duration::from_secs(9)));
+}
+
+#[test]
+fn a_whole_is_as_late_as_its_latest_part_and_a_held_part_holds_it() {
+    let between = |from, to| Forecast::Between {
+        earliest: NOW.after(Duration::from_mins(from)),
+        latest: NOW.after(Duration::from_mins(to)),
+        rests_on: RestsOn::Ends { exports: to, within: Duration::from_mins(1) },
+    };
+    assert_eq!(
+        range(&all_of(vec![between(5, 9), Forecast::Done, between(3, 20)])),
+        (Duration::from_mins(5), Duration::from_mins(20))
+    );
+    let held = |what: &str| Forecast::NotBefore(what.to_owned());
+    let missing = Forecast::Unmeasured("no end".to_owned());
+    assert_eq!(all_of(vec![between(5, 9), missing.clone()]), missing);
+    assert_eq!(all_of(vec![missing, held("x"), held("y"), held("x"), between(5, 9)]), held("x, and y"));
+    let many = all_of(vec![held("lane x goes on"), held("y"), held("z")]);
+    assert_eq!(many, held("lane x goes on (and 2 other holds end)"));
+    assert_eq!(all_of(vec![Forecast::Done, Forecast::Done]), Forecast::Done);
+}
+
+prop_compose! {
+    fn any_ends()(gaps in prop::collection::vec((0..60_000_u64, 1..1_200_000_u64), 10..200)) -> Vec<Ended> {
+        let mut at = NOW;
+        gaps.into_iter().map(|(gap, took)| {
+            at = at.before(Duration::from_millis(gap));
+            Ended { at, took: Duration::from_millis(took) }
+        }).collect()
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_range_is_ordered_and_comes_nearer_as_work_ends(
+        ends in any_ends(),
+        queued in 0..3000_u64,
+        in_flight in 0..40_u64,
+        others in 0..100_u64,
+        fewer in 0.0..=1.0_f64,
+        rate in 0.05..20.0_f64,
+        cap in 1..100_u32,
+        due in proptest::option::of(0..1_000_000_i64),
+    ) {
+        let going = Going { ends: &ends, ceiling: rate, learned: None, cap, due: due.map(|ms| Timestamp(NOW.0 + ms)) };
+        let all = Work { others, others_copies: others, ..work(queued, in_flight) };
+        let less = Work { others, others_copies: others, ..work(part(queued, fewer), part(in_flight, fewer)) };
+        match (forecast(NOW, "a/b", all, &going), forecast(NOW, "a/b", less, &going)) {
+            (Forecast::Between { earliest, latest, .. }, after) => {
+                prop_assert!(NOW <= earliest && earliest <= latest);
+                if let Forecast::Between { earliest: sooner, latest: last, .. } = after {
+                    prop_assert!(sooner <= earliest && last <= latest, "{sooner} {earliest} {last} {latest}");
+                } else {
+                    prop_assert_eq!((after, less.queued + less.in_flight), (Forecast::Done, 0));
+                }
+            }
+            (Forecast::Done, after) => prop_assert_eq!((queued + in_flight, after), (0, Forecast::Done)),
+            (Forecast::Unmeasured(_), _) => {}
+            (held @ Forecast::NotBefore(_), _) => prop_assert!(false, "{:?}", held),
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "small numbers"
+)]
+fn part(number: u64, share: f64) -> u64 {
+    (number as f64 * share) as u64
+}
