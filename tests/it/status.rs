@@ -204,8 +204,8 @@ async fn a_status_at_many_jobs_reads_windows_of_indexes() {
         (include_str!("../../src/queue/sql/last_refusals.sql"), "attempts_refused"),
         (include_str!("../../src/queue/sql/newest_failed.sql"), "jobs_trouble"),
     ] {
-        let plain = without_comments(sql);
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {plain}")))
+        let query = without_comments(sql);
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}")))
             .bind(1)
             .bind(1)
             .bind(1)

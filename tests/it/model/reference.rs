@@ -557,6 +557,7 @@ impl Model {
         (batch, lane.filter(|lane| self.met.contains(lane)))
     }
 
+    #[expect(clippy::too_many_lines, reason = "one deed after the other")]
     fn play(&mut self, deed: &Deed) -> Asked {
         match deed {
             Deed::Enqueue(rows) => self.enqueue(rows),

@@ -141,7 +141,9 @@ fn row() -> impl Strategy<Value = RowSaid> {
 /// The rows of a file; what is there already is one lane's affair, and here all rows'.
 fn rows() -> impl Strategy<Value = Vec<RowSaid>> {
     (prop::collection::vec(row(), 1..9), prop::bool::weighted(0.1)).prop_map(|(mut rows, again)| {
-        rows.iter_mut().for_each(|row| row.again = again);
+        for row in &mut rows {
+            row.again = again;
+        }
         rows
     })
 }
@@ -215,7 +217,9 @@ pub(super) fn deed() -> BoxedStrategy<Deed> {
     prop_oneof![
         6 => rows().prop_map(Deed::Enqueue),
         1 => rows().prop_map(|mut rows| {
-            rows.iter_mut().for_each(|row| row.wait = None);
+            for row in &mut rows {
+                row.wait = None;
+            }
             Deed::EnqueueKilled(rows)
         }),
         1 => Just(Deed::TakeAway),

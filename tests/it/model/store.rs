@@ -5,7 +5,7 @@ use super::script::{Meant, RowSaid, What};
 use futures_util::FutureExt as _;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 use snapferry::domain::{
-    AccountLabel, Act, BatchId, BatchName, Destination, Event, Existing, Failure, JobId, JobState, Lane, LaneId,
+    AccountLabel, Act, BatchId, BatchName, Destination, Event, Existing, Failure, Hold, JobId, JobState, Lane, LaneId,
     OperationId, Region, RunId, SnapshotName, Standing, Timestamp, Trace,
 };
 use snapferry::queue::{
@@ -435,7 +435,7 @@ impl Seen {
                 job.export_again,
             ),
             state: job.state,
-            waits: (job.hold.map(|hold| hold.as_str()), job.paused_at.map(|at| at.0), job.due_at.map(|at| at.0)),
+            waits: (job.hold.map(Hold::as_str), job.paused_at.map(|at| at.0), job.due_at.map(|at| at.0)),
             counts: (job.attempts, job.used, job.weight),
             outcome: (job.adopted, job.destination_id.clone(), job.error_code.as_ref().map(ToString::to_string)),
             times: (job.queued_at.0, job.submitted_at.map(|at| at.0), job.finished_at.map(|at| at.0)),
@@ -446,7 +446,7 @@ impl Seen {
         Self {
             place: (REGIONS[job.lane].to_owned(), snapshot(job.name).to_string(), job.line, job.priority, job.again),
             state: job.state,
-            waits: (job.hold.map(|hold| hold.as_str()), job.paused_at, job.due_at),
+            waits: (job.hold.map(Hold::as_str), job.paused_at, job.due_at),
             counts: (job.attempt, job.used, job.copies),
             outcome: (job.adopted, job.destination.clone(), job.code.map(str::to_owned)),
             times: (job.queued_at, job.submitted_at, job.finished_at),
