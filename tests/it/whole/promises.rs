@@ -166,12 +166,14 @@ impl Judge<'_> {
                 && weather.slips == 0.0
                 && !self.truth.snapshots[name].changes()
                 && self.truth.exports.iter().filter(|one| one.name == name).all(|one| one.is_ours() && !one.late);
+            // A clock that was set on while no daemon ran looks like the time having passed.
+            let aged = weather.sets_on_by(weather.settings.poll.give_up);
             let refused =
                 self.truth.calls.iter().any(|call| call.name == name && matches!(call.fate, Fate::Refused(_)));
             let failing = made.iter().any(|call| call.export.is_some_and(|export| !export.good));
             let spent = job.job.used >= weather.settings.export.retry.max_attempts;
             match job.job.state {
-                JobState::NeedsReview if calm => {
+                JobState::NeedsReview if calm && !aged => {
                     Some(format!("job {} needs a person, and nothing odd has happened to it", job.job.id))
                 }
                 JobState::Failed if calm && !spent && !refused && !failing => {

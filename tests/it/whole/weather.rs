@@ -168,6 +168,15 @@ impl Weather {
         events
     }
 
+    /// Whether the wall clock is set on by that much or more.
+    pub(super) fn sets_on_by(&self, span: Duration) -> bool {
+        let sets_on = |event: &Event| match event {
+            Event::Jump(by) => u128::try_from(*by).is_ok_and(|by| by >= span.as_millis()),
+            Event::Enqueue { .. } | Event::Console { .. } | Event::Crash => false,
+        };
+        self.events.iter().any(|(_, event)| sets_on(event))
+    }
+
     pub(super) fn spell(&self, lane: usize, at: Duration, read: bool) -> Option<&Spell> {
         self.spells
             .iter()
