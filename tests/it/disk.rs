@@ -330,7 +330,7 @@ async fn power_lost_in_the_middle_of_writes_undoes_nothing_that_was_confirmed() 
 async fn a_disk_that_is_full_ends_the_daemon_with_one_clear_line_and_loses_nothing() {
     let writes = counted().await.writes;
     let said = strike_all(strikes(Op::Write, sample(writes, 2), &[What::Full, What::FullOnce, What::Short])).await;
-    assert!(said.len() > 50, "{} of them ended", said.len());
+    assert!(said.len() > 25, "{} of them ended", said.len());
     for (strike, said) in said {
         assert!(said.contains("is full") && said.contains("Make room") && !said.contains('\n'), "{strike:?}: {said}");
     }
@@ -343,7 +343,7 @@ async fn a_device_that_fails_ends_the_daemon_with_one_clear_line_and_loses_nothi
     all.extend(strikes(Op::Write, sample(writes, 3), &[What::Error]));
     all.extend(strikes(Op::Read, sample(reads, 4), &[What::Error]));
     let said = strike_all(all).await;
-    assert!(said.len() > 50, "{} of them ended", said.len());
+    assert!(said.len() > 25, "{} of them ended", said.len());
     for (strike, said) in said {
         assert!(said.contains("I/O error") && !said.contains('\n'), "{strike:?}: {said}");
     }
