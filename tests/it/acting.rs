@@ -342,7 +342,7 @@ async fn a_paused_job_whose_snapshot_is_pending_is_not_sent_too_early_after_its_
     pending.state = snapferry::simulator::SnapshotState::Pending;
     let config = SimulatorConfig {
         fleet: Fleet::Listed(vec![pending]),
-        pending_time: std::time::Duration::from_secs(2),
+        pending_time: std::time::Duration::from_secs(6),
         ..SimulatorConfig::default()
     };
     let world = World::new(config).await;
