@@ -17,7 +17,7 @@ const REGRESSIONS: &[u64] = &[];
 #[expect(clippy::disallowed_methods, reason = "a test has no command line of its own")]
 fn seeds() -> (u64, u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    (number("WHOLE_SEED").unwrap_or(1), number("WHOLE_RUNS").unwrap_or(150))
+    (number("WHOLE_SEED").unwrap_or(1), number("WHOLE_RUNS").unwrap_or(100))
 }
 
 /// Plays each seed on a thread of its own kind; the first that breaks a promise is named with its story.
