@@ -118,4 +118,17 @@ mod tests {
             assert_eq!(AccountNumber::of_arn(other), None, "{other}");
         }
     }
+
+    #[test]
+    fn a_label_is_short_and_plain_and_a_number_has_twelve_digits() {
+        for good in ["a", "default", "a-b_c.9", &"a".repeat(64)] {
+            assert_eq!(AccountLabel::parse(good).expect("a label").to_string(), good);
+        }
+        for bad in ["", "a b", "grün", &"a".repeat(65)] {
+            assert_eq!(AccountLabel::parse(bad), Err(BadAccount::Label(bad.to_owned())));
+        }
+        for bad in ["", "12345678901", "1234567890123", "12345678901a"] {
+            assert_eq!(AccountNumber::parse(bad), Err(BadAccount::Number(bad.to_owned())));
+        }
+    }
 }

@@ -123,4 +123,20 @@ mod tests {
             assert_eq!(SnapshotName::parse(bad), Err(why), "{bad}");
         }
     }
+
+    #[test]
+    fn a_batch_may_be_called_anything_that_fits_a_line() {
+        for good in ["a", "2026-11-22 nightly, all", "grün", &"a".repeat(200)] {
+            assert_eq!(BatchName::parse(good).expect("a name").as_str(), good);
+        }
+        for (bad, why) in [
+            ("", BadName::Empty),
+            (" a", BadName::Blank),
+            ("a ", BadName::Blank),
+            ("a\nb", BadName::Blank),
+            (&"a".repeat(201), BadName::Long(201, 200)),
+        ] {
+            assert_eq!(BatchName::parse(bad), Err(why), "{bad:?}");
+        }
+    }
 }

@@ -114,4 +114,12 @@ mod tests {
         assert_eq!(Region::parse("eu-wset-1"), Err(BadRegion::Near("eu-wset-1".into(), "eu-west-1")));
         assert_eq!(Region::parse("mars"), Err(BadRegion::Unknown("mars".into())));
     }
+
+    #[test]
+    fn each_region_is_told_and_taken() {
+        let all: Vec<Region> = Region::all().collect();
+        assert_eq!(all.len(), WITH_ENDPOINT.len());
+        assert!(all.iter().all(|region| Region::parse(region.as_str()) == Ok(*region)), "{all:?}");
+        assert!(all.is_sorted_by_key(|region| region.as_str()), "{all:?}");
+    }
 }

@@ -83,3 +83,85 @@ impl Ages {
         looked.retain(|_, looked| elapsed.saturating_sub(looked.at) < span);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::SnapshotName;
+
+    const DAY: Duration = Duration::from_hours(24);
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    /// A job in that state since `since`, with one attempt that was looked at from then on, at last at `last`.
+    fn job(state: JobState, since: Timestamp, last: Timestamp) -> Followed {
+        Followed {
+            job: JobId(7),
+            snapshot: SnapshotName::parse("web-1").expect("a name"),
+            state,
+            attempt: 1,
+            used: 1,
+            adopts: true,
+            adopted: false,
+            forgone: 0,
+            source_arn: None,
+            snapshot_made_at: None,
+            operation: None,
+            record: None,
+            error_code: None,
+            destination_id: None,
+            since,
+            attempts: vec![FollowedAttempt {
+                number: 1,
+                baseline: 0,
+                accepted: false,
+                refused: false,
+                absent: false,
+                intended_at: since,
+                looks: 2,
+                first_look_at: Some(since),
+                last_look_at: Some(last),
+            }],
+        }
+    }
+
+    /// How old it is taken for, and how far its looks are spread.
+    fn ages(steady: &Followed, now: Timestamp) -> (Duration, Duration) {
+        let attempt = steady.attempts.first().expect("an attempt");
+        let spread = attempt.last_look_at.expect("a look").since(attempt.first_look_at.expect("a look"));
+        (now.since(steady.since), spread)
+    }
+
+    #[test]
+    fn a_clock_set_on_ages_nothing_until_it_is_forgotten() {
+        let (ages_of, began) = (Ages::default(), Timestamp(1_000_000_000));
+        let met = began.after(MINUTE);
+        let steady = ages_of.steady(job(JobState::Unknown, began, met), met, MINUTE);
+        assert_eq!(ages(&steady, met), (MINUTE, MINUTE));
+        // A day on by the clock, a minute by the one that nobody sets; looked at again meanwhile.
+        let later = met.after(DAY);
+        let looked_again = job(JobState::Unknown, began, later);
+        let (age, spread) = ages(&ages_of.steady(looked_again.clone(), later, 2 * MINUTE), later);
+        assert_eq!(age, 2 * MINUTE);
+        assert!(spread >= 2 * MINUTE && spread < 3 * MINUTE, "{spread:?}");
+        // What was asked for within the span is kept, and what was not is met anew, by what is stored.
+        ages_of.forget(3 * MINUTE, 2 * MINUTE);
+        assert_eq!(ages(&ages_of.steady(looked_again.clone(), later, 2 * MINUTE), later), (age, spread));
+        ages_of.forget(4 * MINUTE, 2 * MINUTE);
+        let anew = ages(&ages_of.steady(looked_again, later, 4 * MINUTE), later);
+        assert_eq!(anew, (DAY + MINUTE, DAY + MINUTE));
+    }
+
+    #[test]
+    fn an_attempt_under_way_was_meant_no_later_than_its_state_began() {
+        let (ages, began) = (Ages::default(), Timestamp(1_000_000_000));
+        let met = began.after(MINUTE);
+        let steady = ages.steady(job(JobState::Exporting, began, met), met, MINUTE);
+        let steady_later = ages.steady(job(JobState::Exporting, began, met), met.after(DAY), 2 * MINUTE);
+        assert_eq!(steady.attempts.first().map(|attempt| attempt.intended_at), Some(began));
+        assert_eq!(steady_later.since, met.after(DAY).before(2 * MINUTE));
+        assert_eq!(steady_later.attempts.first().map(|attempt| attempt.intended_at), Some(steady_later.since));
+        // Whatever is neither out nor open keeps its times.
+        let queued = job(JobState::Queued, began, met);
+        assert_eq!(ages.steady(queued.clone(), met.after(DAY), 3 * MINUTE).since, queued.since);
+    }
+}

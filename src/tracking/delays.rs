@@ -108,3 +108,17 @@ impl Tracker {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_longer_delay_stretches() {
+        let longest = LongestDelay::of(Duration::from_secs(5));
+        assert!(!longest.stretch(Duration::from_secs(4)) && !longest.stretch(Duration::from_secs(5)));
+        assert_eq!(longest.get(), Duration::from_secs(5));
+        assert!(longest.stretch(Duration::from_secs(6)));
+        assert_eq!(longest.get(), Duration::from_secs(6));
+    }
+}

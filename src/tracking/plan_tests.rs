@@ -294,6 +294,35 @@ fn an_attempt_whose_entry_is_in_sight_is_never_absent() {
 }
 
 #[test]
+fn what_was_known_of_another_snapshot_before_the_call_does_not_keep_an_attempt_from_being_absent() {
+    let unknown = job(Unknown, vec![looked(attempt(1, 10), 3, SETTLE)]);
+    let of_an_older = |id| with_arn(record(id, Succeeded), Some("arn:an-older-one"));
+    assert_eq!(happens(&decide(&unknown, &[of_an_older(10)], &policy())), "proven_absent");
+    assert_eq!(failure(&decide(&unknown, &[of_an_older(11)], &policy())), (ErrorCode::LEDGER_DISAGREES, false));
+}
+
+#[test]
+fn an_entry_that_was_known_before_an_earlier_attempt_is_not_given_to_it() {
+    let unknown = job(Unknown, vec![attempt(1, 0), attempt(2, 2), attempt(3, 5)]);
+    let entries = [operation(1, UnderWay), operation(2, UnderWay), operation(6, UnderWay)];
+    let decision = decide(&unknown, &entries, &policy());
+    assert_eq!((happens(&decision).as_str(), decision.earlier), ("found_under_way op-6", vec![(1, 1)]));
+    // One more than the baseline is enough.
+    let entries = [operation(1, UnderWay), operation(3, UnderWay), operation(6, UnderWay)];
+    assert_eq!(decide(&unknown, &entries, &policy()).earlier, [(1, 1), (2, 3)]);
+}
+
+#[test]
+fn an_adopted_operation_is_told_by_the_record_that_came_after_it() {
+    let mut adopted = job(Exporting, Vec::new());
+    (adopted.adopted, adopted.operation) = (true, Some(OperationId::new("op-5")));
+    let unnamed = |id| with_arn(record(id, Succeeded), None);
+    let followed = operation(5, UnderWay);
+    assert_eq!(happens(&decide(&adopted, &[unnamed(4), followed.clone()], &asked())), "nothing");
+    assert_eq!(happens(&decide(&adopted, &[followed, unnamed(7)], &asked())), "finished op-5 record-7");
+}
+
+#[test]
 fn an_entry_of_another_owner_settles_nothing() {
     let unknown = job(Unknown, vec![looked(attempt(1, 10), 3, SETTLE)]);
     let decision = decide(&unknown, &[of_another_job(operation(11, UnderWay))], &policy());

@@ -187,4 +187,28 @@ mod tests {
             assert_eq!(blocked(&Temper::default().hear(&refused(class))), Some(trouble));
         }
     }
+
+    #[test]
+    fn a_service_that_answers_is_up_and_a_throttle_says_nothing() {
+        for trouble in [LaneTrouble::Outage, LaneTrouble::Setup] {
+            let mut temper = Temper { trouble: Some(trouble), ..Temper::default() };
+            assert!(temper.one_at_a_time());
+            assert_eq!(temper.hear(&refused(ErrorClass::Throttled)), Effect::None);
+            assert!(temper.one_at_a_time());
+            assert_eq!(temper.hear(&refused(ErrorClass::RetryLater)), Effect::Unblock);
+            assert!(!temper.one_at_a_time());
+        }
+        let mut denied = Temper { trouble: Some(LaneTrouble::Denied), ..Temper::default() };
+        assert_eq!(denied.hear(&refused(ErrorClass::Permanent)), Effect::None);
+        assert_eq!(denied.hear(&refused(ErrorClass::Denied)), denied.clone().hear(&refused(ErrorClass::Denied)));
+    }
+
+    #[test]
+    fn a_lane_that_another_room_blocked_or_let_go_is_taken_for_that() {
+        let mut temper = Temper::default();
+        temper.set_trouble(Some(LaneTrouble::Outage));
+        assert!(temper.in_outage() && temper.one_at_a_time());
+        temper.set_trouble(None);
+        assert_eq!(temper.hear(&Answered::Accepted), Effect::None);
+    }
 }

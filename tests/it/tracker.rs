@@ -1,5 +1,7 @@
 //! Tracking over a real store, with a Lightsail that answers as it is told.
 
+mod rounds;
+
 use async_trait::async_trait;
 use snapferry::clock::{Clock, ManualClock};
 use snapferry::domain::{
@@ -32,6 +34,8 @@ struct Told {
     states: HashMap<&'static str, SnapshotState>,
     /// Names that were asked for.
     asked: Vec<String>,
+    /// Names and ids whose operations were read.
+    read: Vec<String>,
     /// Names and ids of which no reading does well.
     poisoned: HashSet<&'static str>,
     listings: usize,
@@ -90,6 +94,7 @@ impl Lightsail for Fake {
     }
 
     async fn get_operation(&self, id: &OperationId) -> Result<Option<Operation>, CallError> {
+        self.told(|told| told.read.push(id.as_str().to_owned()));
         self.check(id.as_str())?;
         Ok(self.told(|told| told.operations.iter().find(|one| one.id == *id).cloned()))
     }
@@ -103,6 +108,7 @@ impl Lightsail for Fake {
         name: &SnapshotName,
         _: Option<PageToken>,
     ) -> Result<Page<Operation>, CallError> {
+        self.told(|told| told.read.push(name.as_str().to_owned()));
         self.check(name.as_str())?;
         let of = |one: &&Operation| one.resource_name.as_deref() == Some(name.as_str());
         Ok(page(self.told(|told| told.operations.iter().filter(of).cloned().collect())))

@@ -1,0 +1,272 @@
+//! The store asked directly: what each question is answered, beside what whole runs show of it.
+
+use super::tracker::{LANE, write};
+use snapferry::domain::{
+    AccountLabel, BatchId, BatchName, Existing, JobId, Lane, LaneId, LaneTrouble, Region, SnapshotName, Timestamp,
+};
+use snapferry::queue::{Block, Ending, LoadName, NewRow, OpenError, Peek, Queue, QueueError, Selector};
+use sqlx::{Connection, SqliteConnection};
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+struct Desk {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+    queue: Queue,
+}
+
+impl Desk {
+    /// A lane and a sealed batch, and what these statements add.
+    async fn new(statements: &'static str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("queue.db");
+        let queue = Queue::open(&path).await.expect("opened");
+        write(&path, LANE).await;
+        write(&path, statements).await;
+        Self { _folder: folder, path, queue }
+    }
+
+    async fn connection(&self) -> SqliteConnection {
+        connection(&self.path).await
+    }
+}
+
+async fn connection(path: &Path) -> SqliteConnection {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    SqliteConnection::connect_with(&options).await.expect("a connection")
+}
+
+const ONE_QUEUED: &str =
+    "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at, attempt, used)
+    VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'queued', 0, 1, 1);
+    INSERT INTO runs (began_at, pid, version) VALUES (0, 1, 'test');
+    INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome) VALUES (1, 1, 1, 0, 1, 'refused');";
+
+#[tokio::test]
+async fn what_another_process_writes_is_heard_and_what_one_writes_oneself_is_not() {
+    let desk = Desk::new("").await;
+    let other = Queue::open(&desk.path).await.expect("opened");
+    let before = desk.queue.data_version().await.expect("a version");
+    desk.queue.begin_run(Timestamp(0), "test").await.expect("a run");
+    assert_eq!(desk.queue.data_version().await.expect("a version"), before);
+    other.begin_run(Timestamp(0), "test").await.expect("a run");
+    let after = desk.queue.data_version().await.expect("a version");
+    assert_ne!(after, before);
+    assert_eq!(desk.queue.data_version().await.expect("a version"), after);
+}
+
+#[tokio::test]
+async fn a_write_waits_for_another_process_that_writes() {
+    let desk = Desk::new("").await;
+    let mut other = desk.connection().await;
+    sqlx::raw_sql("BEGIN IMMEDIATE; UPDATE lanes SET proven = 1").execute(&mut other).await.expect("begun");
+    let name = LoadName::Given(BatchName::parse("two").expect("a name"));
+    let waits = async |write: &mut (dyn Future<Output = bool> + Unpin)| {
+        tokio::time::timeout(Duration::from_millis(30), write).await.is_err()
+    };
+    let mut run = Box::pin(async { desk.queue.begin_run(Timestamp(0), "test").await.is_ok() });
+    let mut load = Box::pin(async { desk.queue.begin_load(name, "x", &[], "a test", Timestamp(0)).await.is_ok() });
+    assert!(waits(&mut run).await && waits(&mut load).await);
+    sqlx::raw_sql("COMMIT").execute(&mut other).await.expect("committed");
+    assert!(run.await && load.await);
+}
+
+#[tokio::test]
+async fn what_waits_together_is_made_durable_together() {
+    let desk = Desk::new("").await;
+    let wal = || std::fs::metadata(desk.path.with_extension("db-wal")).expect("a WAL").len();
+    let note = |rate: i32| desk.queue.learn_rate(LaneId(1), f64::from(rate));
+    note(1).await.expect("written");
+    let begun = wal();
+    futures_util::future::try_join_all((1..=50).map(note)).await.expect("written");
+    let together = wal() - begun;
+    for rate in 1..=50 {
+        note(rate).await.expect("written");
+    }
+    let one_by_one = wal() - begun - together;
+    assert!(together * 10 < one_by_one, "{together} and {one_by_one} bytes");
+}
+
+#[tokio::test]
+async fn a_run_that_did_not_end_in_order_is_told_to_the_next() {
+    let desk = Desk::new("").await;
+    let begin = async || desk.queue.begin_run(Timestamp(0), "test").await.expect("a run");
+    let crashed = async |run| desk.queue.crashed_run(run).await.expect("read");
+    let first = begin().await;
+    assert_eq!(crashed(first).await, None);
+    let second = begin().await;
+    assert_eq!(crashed(second).await, Some(first));
+    desk.queue.end_run(second, Timestamp(1)).await.expect("ended");
+    assert_eq!(crashed(begin().await).await, None);
+}
+
+#[tokio::test]
+async fn an_ending_stands_until_something_of_its_batch_changes() {
+    let desk = Desk::new("").await;
+    let ending = desk.queue.next_ending(None).await.expect("read").expect("one");
+    assert_eq!((ending.batch, ending.name.as_str()), (BatchId(1), "one"));
+    let stands = async |ending: &Ending| desk.queue.still_ended(ending).await.expect("read");
+    assert!(stands(&ending).await);
+    desk.queue.note_bundled(&ending).await.expect("noted");
+    assert_eq!(desk.queue.next_ending(None).await.expect("read"), None);
+    write(&desk.path, "UPDATE batches SET amended = amended + 1").await;
+    assert!(!stands(&ending).await);
+    assert!(!stands(&Ending { batch: BatchId(2), ..ending }).await, "there is no such batch");
+}
+
+#[tokio::test]
+async fn a_wait_is_over_at_its_moment_and_not_before() {
+    let desk = Desk::new(ONE_QUEUED).await;
+    write(&desk.path, "UPDATE jobs SET due_at = 1000").await;
+    let (never, lane) = (Timestamp(1_000_000), LaneId(1));
+    assert_eq!(desk.queue.next_due(lane).await.expect("read"), Some(Timestamp(1000)));
+    assert_eq!(desk.queue.release_due(lane, Timestamp(999), never).await.expect("released"), 0);
+    assert_eq!(desk.queue.next_due(lane).await.expect("read"), Some(Timestamp(1000)));
+    assert_eq!(desk.queue.release_due(lane, Timestamp(1000), never).await.expect("released"), 1);
+    assert_eq!(desk.queue.next_due(lane).await.expect("read"), None);
+    // One that was put off further than any wait is let go, where it was tried before.
+    write(&desk.path, "UPDATE jobs SET due_at = 1000001").await;
+    assert_eq!(desk.queue.release_due(lane, Timestamp(0), Timestamp(1_000_001)).await.expect("released"), 0);
+    assert_eq!(desk.queue.release_due(lane, Timestamp(0), never).await.expect("released"), 1);
+}
+
+#[tokio::test]
+async fn a_block_is_new_where_it_says_something_new() {
+    let desk = Desk::new(ONE_QUEUED).await;
+    let blocks = async |trouble, message: &str, at| {
+        let block = Block { trouble, message: message.to_owned(), since: Timestamp(at) };
+        desk.queue.block(LaneId(1), block).await.expect("blocked")
+    };
+    assert!(blocks(LaneTrouble::Outage, "one", 1).await);
+    assert!(!blocks(LaneTrouble::Outage, "one", 2).await);
+    assert!(blocks(LaneTrouble::Outage, "other", 3).await);
+    let block = desk.queue.lane_records().await.expect("lanes").remove(0).block.expect("a block");
+    assert_eq!((block.message.as_str(), block.since), ("other", Timestamp(1)), "the first moment of it stays");
+    assert!(blocks(LaneTrouble::Denied, "other", 4).await);
+    let block = desk.queue.lane_records().await.expect("lanes").remove(0).block.expect("a block");
+    assert_eq!((block.trouble, block.since), (LaneTrouble::Denied, Timestamp(4)));
+}
+
+fn row(line: u64) -> NewRow {
+    NewRow {
+        line,
+        lane: Lane { account: AccountLabel::unnamed(), region: Region::parse("eu-west-1").expect("a Region") },
+        snapshot: SnapshotName::parse(&format!("web-{line}")).expect("a name"),
+        priority: 0,
+        not_before: None,
+        existing: Existing::Adopt,
+        carried: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn lines_that_are_out_of_order_or_come_twice_are_no_load() {
+    let desk = Desk::new("").await;
+    for (chunks, fits) in [
+        (vec![vec![2, 3], vec![4]], true),
+        (vec![vec![2], vec![1]], false),
+        (vec![vec![2], vec![2]], false),
+        (vec![vec![3, 2]], false),
+    ] {
+        let name = LoadName::Derived(BatchName::parse("two").expect("a name"));
+        let mut load = desk.queue.begin_load(name, "x", &[], "a test", Timestamp(0)).await.expect("a load");
+        let mut added = Ok(());
+        for chunk in &chunks {
+            added = load.add(chunk.iter().copied().map(row).collect()).await;
+        }
+        assert_eq!(added.is_ok(), fits, "{chunks:?}: {added:?}");
+        if let Err(error) = added {
+            assert!(matches!(error, QueueError::Corrupt { what: "a line out of order", .. }), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_review_is_open_until_its_records_say_what_became_of_the_snapshot() {
+    let desk = Desk::new(ONE_QUEUED).await;
+    let open = async || desk.queue.review_is_open(LaneId(1)).await.expect("read");
+    assert!(!open().await, "nothing to review");
+    write(&desk.path, "UPDATE jobs SET state = 'needs_review'").await;
+    assert!(open().await, "no record");
+    write(
+        &desk.path,
+        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, destination_id, seen_at, news)
+         VALUES (1, 'record', 'one', 'web-1', 'succeeded', 'ami-1', 0, 0);",
+    )
+    .await;
+    assert!(!open().await);
+    write(
+        &desk.path,
+        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, seen_at, news)
+         VALUES (1, 'record', 'two', 'web-1', 'under_way', 0, 0);",
+    )
+    .await;
+    assert!(open().await, "another is under way");
+}
+
+#[tokio::test]
+async fn what_a_snapshot_became_besides_is_what_came_since_the_first_attempt_and_belongs_to_no_other_job() {
+    let desk = Desk::new(ONE_QUEUED).await;
+    // The baseline of the first attempt is the first entry.
+    write(
+        &desk.path,
+        "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at, finished_at,
+             destination_id)
+         VALUES (2, 1, 1, 2, 'web-1', 0, 'adopt', 'succeeded', 0, 0, 'ami-4');
+         INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, record_name, destination_id, seen_at, news, job_id, attempt)
+         VALUES (1, 'record', 'arn-1', 'web-1', 'succeeded', 'known-before', 'ami-1', 0, 0, NULL, NULL),
+                (1, 'record', 'arn-2', 'web-1', 'succeeded', 'wanted', 'ami-2', 0, 0, NULL, NULL),
+                (1, 'record', 'arn-3', 'web-1', 'failed', 'failed', NULL, 0, 0, NULL, NULL),
+                (1, 'record', 'arn-4', 'web-1', 'succeeded', 'of-another-job', 'ami-4', 0, 0, 2, 1),
+                (1, 'operation', 'op-5', 'web-1', 'succeeded', NULL, NULL, 0, 0, NULL, NULL);
+         UPDATE ledger SET destination_service = 'Aws::EC2::Image' WHERE destination_id IS NOT NULL;",
+    )
+    .await;
+    let besides = async |wanted| {
+        let evidence = desk.queue.evidence(JobId(1)).await.expect("read").expect("a job");
+        evidence.exported_besides(wanted).map(|failure| failure.message)
+    };
+    assert_eq!((besides("wanted").await, besides("arn-2").await), (None, None));
+    write(
+        &desk.path,
+        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, record_name, seen_at, news, job_id, attempt)
+         VALUES (1, 'record', 'arn-6', 'web-1', 'under_way', 'our-own', 0, 0, 1, 1);",
+    )
+    .await;
+    assert_eq!(besides("wanted").await.as_deref(), Some("exported more than once; also not finished (record our-own)"));
+    assert_eq!(besides("our-own").await.as_deref(), Some("exported more than once; also ami-2 (record wanted)"));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_of_ours_is_not_looked_into() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("other.db");
+    std::fs::File::create(&path).expect("an empty file");
+    assert!(Peek::open(&path).await.expect("no error").is_none());
+    // A database of nobody, without a table yet.
+    sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut connection(&path).await).await.expect("written");
+    assert!(Peek::open(&path).await.expect("no error").is_none());
+    sqlx::raw_sql("CREATE TABLE t (n)").execute(&mut connection(&path).await).await.expect("written");
+    assert!(matches!(Peek::open(&path).await, Err(OpenError::NotADatabase { .. })));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_place_where_no_file_can_be_made_is_said_to_be_that() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let link = folder.path().join("queue.db");
+    std::os::unix::fs::symlink(folder.path().join("nowhere/queue.db"), &link).expect("a link");
+    let error = Queue::open(&link).await.expect_err("there is no such folder");
+    assert!(matches!(&error, OpenError::NotWritable { path, .. } if *path == link), "{error:?}");
+    let error = Peek::open(folder.path()).await.expect_err("a folder");
+    assert!(matches!(error, OpenError::IsFolder { .. }), "{error:?}");
+}
+
+#[test]
+fn a_selection_is_of_everything_only_where_it_leaves_nothing_out() {
+    assert!(Selector::default().is_everything());
+    assert!(!Selector::paused().is_everything());
+    let web = Selector { name_globs: vec!["web-*".to_owned()], ..Selector::default() };
+    assert!(!web.is_everything());
+}

@@ -1,0 +1,105 @@
+//! What a round reads and asks, and when the next one looks again.
+
+use super::*;
+
+/// Five jobs in that state, each with one attempt, of `web-1` to `web-5`, and with the operations `op-1` to `op-5`.
+const FIVE: &str = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5)
+    INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at,
+        attempt, used, next_poll_at, operation_id)
+    SELECT n, 1, 1, n, 'web-' || n, 0, 'adopt', 'exporting', 1800000000000, 1, 1, 0, 'op-' || n FROM n;
+    INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome)
+    SELECT id, 1, 1, 1799999940000, 0, 'accepted' FROM jobs;
+    INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, seen_at, job_id, attempt, news)
+    SELECT 1, 'operation', operation_id, snapshot_name, 'under_way', 0, id, 1, 0 FROM jobs;";
+
+const NAMES: [&str; 5] = ["web-1", "web-2", "web-3", "web-4", "web-5"];
+const OPERATIONS: [&str; 5] = ["op-1", "op-2", "op-3", "op-4", "op-5"];
+
+async fn five(state: &'static str, poisoned: &[&'static str]) -> Scene {
+    let told = Told {
+        snapshots: NAMES.to_vec(),
+        operations: (1..=5)
+            .map(|n| operation(&format!("op-{n}"), &format!("web-{n}"), OperationStatus::Started))
+            .collect(),
+        poisoned: poisoned.iter().copied().collect(),
+        ..Told::default()
+    };
+    let scene = Scene::new(FIVE, told).await;
+    write(&scene.path, state).await;
+    scene
+}
+
+const UNKNOWN: &str = "UPDATE jobs SET state = 'unknown', operation_id = NULL; UPDATE attempts SET outcome = 'ambiguous';
+    DELETE FROM ledger;";
+
+fn read(scene: &Scene, of: &[&str]) -> usize {
+    scene.fake.told(|told| told.read.iter().filter(|name| of.contains(&name.as_str())).count())
+}
+
+#[tokio::test]
+async fn each_operation_under_way_is_asked_for_once_in_a_round() {
+    let mut scene = five("", &[]).await;
+    scene.round().await;
+    assert_eq!(read(&scene, &OPERATIONS), 5);
+    // One whose record is in sight is told of by that.
+    scene.fake.told(|told| told.records = vec![record("record-1", "web-1", None)]);
+    scene.clock.advance(MINUTE);
+    scene.round().await;
+    assert_eq!(read(&scene, &OPERATIONS), 9);
+}
+
+#[tokio::test]
+async fn after_three_readings_in_a_row_that_failed_the_rest_of_a_round_waits() {
+    let mut scene = five("", &OPERATIONS).await;
+    scene.round().await;
+    assert_eq!(read(&scene, &OPERATIONS), 3);
+    let mut scene = five(UNKNOWN, &NAMES).await;
+    scene.round().await;
+    assert_eq!(read(&scene, &NAMES), 3);
+    // One that does well between them ends the row.
+    let mut scene = five("", &["op-1", "op-2", "op-4", "op-5"]).await;
+    scene.round().await;
+    assert_eq!(read(&scene, &OPERATIONS), 5);
+    let mut scene = five(UNKNOWN, &["web-1", "web-2", "web-4", "web-5"]).await;
+    scene.round().await;
+    assert_eq!(read(&scene, &NAMES), 5);
+}
+
+#[tokio::test]
+async fn an_unknown_attempt_is_looked_for_as_soon_as_its_call_can_be_over() {
+    // It was meant 28 seconds ago, and a call may take 30.
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    write(&scene.path, "UPDATE attempts SET intended_at = 1799999972000; UPDATE jobs SET next_poll_at = 0").await;
+    scene.round().await;
+    let next = scene.queue.next_poll(LaneId(1)).await.expect("read");
+    assert_eq!(next, Some(Timestamp(NOW).after(Duration::from_secs(2))));
+    let looks = async |scene: &Scene| scene.queue.job(JobId(1)).await.expect("read").expect("a job").attempts[0].looks;
+    assert_eq!(looks(&scene).await, 0);
+    scene.clock.advance(Duration::from_secs(5));
+    scene.round().await;
+    assert_eq!(looks(&scene).await, 1);
+    // From then on the looks are spread over the settle window.
+    let next = scene.queue.next_poll(LaneId(1)).await.expect("read");
+    assert_eq!(next, Some(Timestamp(NOW).after(Duration::from_secs(5) + 5 * MINUTE)));
+}
+
+#[tokio::test]
+async fn looks_keep_their_distance_whatever_is_done_to_the_clock() {
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    scene.round().await;
+    for _ in 0..3 {
+        scene.clock.jump(scene.clock.now().after(60 * MINUTE));
+        scene.live(MINUTE).await;
+    }
+    let looks = scene.queue.job(JobId(1)).await.expect("read").expect("a job").attempts[0].looks;
+    assert_eq!(looks, 1);
+}
+
+#[tokio::test]
+async fn an_operation_that_goes_on_past_every_patience_is_for_a_person() {
+    let mut scene = five("", &[]).await;
+    scene.live(118 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "exporting");
+    scene.live(4 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "needs_review");
+}

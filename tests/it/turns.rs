@@ -1,0 +1,334 @@
+//! Sending turn by turn, by a clock of its own: what goes, what waits, and what the lane remembers.
+
+use super::tracker::{LANE, write};
+use async_trait::async_trait;
+use snapferry::clock::{Clock, ManualClock};
+use snapferry::domain::{JobId, LaneId, LaneTrouble, OperationId, RetryPolicy, SnapshotName, Timestamp};
+use snapferry::lightsail::{
+    Accepted, CallError, ErrorClass, ExportRecord, Gate, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,
+};
+use snapferry::queue::{Block, Queue};
+use snapferry::worker::{Departure, Turn, Turns, Worker, WorkerSettings};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+const SECOND: Duration = Duration::from_secs(1);
+const PROBE: Duration = Duration::from_secs(30);
+
+/// Answers what stands next in the script, and accepts where nothing does.
+#[derive(Default)]
+struct Scripted {
+    answers: Mutex<VecDeque<ErrorClass>>,
+    sent: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Lightsail for Scripted {
+    async fn export_snapshot(&self, name: &SnapshotName) -> Result<Accepted, CallError> {
+        self.sent.lock().expect("not poisoned").push(name.as_str().to_owned());
+        match self.answers.lock().expect("not poisoned").pop_front() {
+            Some(class) => Err(CallError::new(class, "Code", "words")),
+            None => Ok(Accepted { operations: Vec::new(), request_id: None }),
+        }
+    }
+
+    async fn get_operation(&self, _: &OperationId) -> Result<Option<Operation>, CallError> {
+        panic!("the worker reads nothing")
+    }
+
+    async fn operations(&self, _: Option<PageToken>) -> Result<Page<Operation>, CallError> {
+        panic!("the worker reads nothing")
+    }
+
+    async fn operations_for_resource(
+        &self,
+        _: &SnapshotName,
+        _: Option<PageToken>,
+    ) -> Result<Page<Operation>, CallError> {
+        panic!("the worker reads nothing")
+    }
+
+    async fn export_records(&self, _: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
+        panic!("the worker reads nothing")
+    }
+
+    async fn instance_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+        panic!("the worker reads nothing")
+    }
+
+    async fn disk_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+        panic!("the worker reads nothing")
+    }
+
+    async fn snapshot(&self, _: &SnapshotName, _: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
+        panic!("the worker reads nothing")
+    }
+}
+
+/// Ten queued jobs of `web-0` to `web-9`, with the ids 1 to 10, listed and cleared for run 1.
+const TEN: &str = "INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (1, 1, 1);
+    WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 9)
+    INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
+    SELECT n + 1, 1, 1, n, 'web-' || n, 0, 'adopt', 'queued', 0 FROM n;
+    INSERT INTO snapshots (lane_id, name, kind, state, weight, listing)
+    SELECT 1, snapshot_name, 'instance', 'available', 1, 1 FROM jobs;";
+
+const PROVEN: &str = "UPDATE lanes SET proven = 1;";
+
+struct Scene {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+    queue: Queue,
+    clock: Arc<ManualClock>,
+    api: Arc<Scripted>,
+    worker: Worker,
+    turns: Turns,
+}
+
+impl Scene {
+    async fn new(more: &'static str, max_in_flight: u64, rate: f64) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("queue.db");
+        let queue = Queue::open(&path).await.expect("opened");
+        let run = queue.begin_run(Timestamp(0), "test").await.expect("a run");
+        for statements in [LANE, TEN, more] {
+            write(&path, statements).await;
+        }
+        let clock = Arc::new(ManualClock::new(Timestamp(0)));
+        let api = Arc::new(Scripted::default());
+        let lane = queue.lane_records().await.expect("lanes").remove(0);
+        let settings = WorkerSettings {
+            retry: RetryPolicy { max_attempts: 5, initial: SECOND, max: SECOND },
+            max_in_flight,
+            probe: PROBE,
+            first_poll: 5 * SECOND,
+        };
+        let gate = Gate::new(rate, 10, Some(rate), clock.clone());
+        let (wake, wake_tracking) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let worker =
+            Worker::new(queue.clone(), api.clone(), gate, clock.clone(), run, lane, settings, wake, wake_tracking);
+        Self { _folder: folder, path, queue, clock, api, worker, turns: Turns::default() }
+    }
+
+    fn answers(&self, answers: impl IntoIterator<Item = ErrorClass>) {
+        self.api.answers.lock().expect("not poisoned").extend(answers);
+    }
+
+    async fn turn(&mut self, under_way: usize) -> Turn {
+        self.worker.run_once(&mut self.turns, under_way).await.expect("a turn")
+    }
+
+    /// A job that is to go now.
+    async fn departs(&mut self, under_way: usize) -> Departure {
+        match self.turn(under_way).await {
+            Turn::Send(departure) => departure,
+            turn @ (Turn::Answers | Turn::Wait(_)) => panic!("{turn:?}"),
+        }
+    }
+
+    async fn waits(&mut self, under_way: usize) -> Duration {
+        match self.turn(under_way).await {
+            Turn::Wait(span) => span,
+            turn @ (Turn::Answers | Turn::Send(_)) => panic!("{turn:?}"),
+        }
+    }
+
+    /// Sends it, and takes up the answer.
+    async fn sends(&mut self, departure: Departure) {
+        let permit = {
+            let permit = self.worker.permit();
+            tokio::pin!(permit);
+            loop {
+                tokio::select! {
+                    biased;
+                    permit = &mut permit => break permit,
+                    () = tokio::task::yield_now() => self.clock.advance(Duration::from_millis(10)),
+                }
+            }
+        };
+        let sent = self.worker.send(departure, permit).await;
+        self.worker.take_up(sent, &mut self.turns).await.expect("taken up");
+    }
+
+    /// Sends one job after the other; the names of those that went.
+    async fn send(&mut self, count: usize) -> Vec<String> {
+        let before = self.api.sent.lock().expect("not poisoned").len();
+        for _ in 0..count {
+            let departure = self.departs(0).await;
+            self.sends(departure).await;
+        }
+        self.api.sent.lock().expect("not poisoned")[before..].to_vec()
+    }
+
+    async fn job(&self, id: i64) -> (String, u32) {
+        let job = self.queue.followed(&[JobId(id)]).await.expect("read").remove(0);
+        (job.state.to_string(), job.used)
+    }
+
+    async fn trouble(&self) -> Option<LaneTrouble> {
+        self.queue.lane_records().await.expect("lanes").remove(0).block.map(|block| block.trouble)
+    }
+
+    async fn block(&self, trouble: LaneTrouble) {
+        let block = Block { trouble, message: "words".to_owned(), since: self.clock.now() };
+        self.queue.block(LaneId(1), block).await.expect("blocked");
+    }
+}
+
+#[tokio::test]
+async fn until_a_lane_has_exported_once_one_call_is_out_at_a_time() {
+    let mut scene = Scene::new("", 20, 20.0).await;
+    let first = scene.departs(0).await;
+    assert!(matches!(scene.turn(1).await, Turn::Answers));
+    scene.sends(first).await;
+    assert!(scene.queue.lane_records().await.expect("lanes")[0].proven);
+    let _ = scene.departs(0).await;
+    let _ = scene.departs(1).await;
+    let _ = scene.departs(2).await;
+}
+
+#[tokio::test]
+async fn no_more_goes_than_the_cap_has_room_for() {
+    let mut scene = Scene::new(PROVEN, 3, 20.0).await;
+    let _three = [scene.departs(0).await, scene.departs(1).await, scene.departs(2).await];
+    assert!(!scene.waits(3).await.is_zero());
+    // Those that are read ahead count from the moment that they are in hand.
+    let mut scene = Scene::new(PROVEN, 3, 2.0).await;
+    let _three = [scene.departs(0).await, scene.departs(1).await, scene.departs(2).await];
+    assert!(!scene.waits(3).await.is_zero());
+}
+
+#[tokio::test]
+async fn a_heavy_one_waits_for_room_and_goes_alone_where_the_cap_has_none() {
+    const HEAVY: &str = "UPDATE lanes SET proven = 1; UPDATE snapshots SET weight = 5 WHERE name = 'web-1'";
+    let mut scene = Scene::new(HEAVY, 3, 20.0).await;
+    assert_eq!(scene.send(1).await, ["web-0"]);
+    scene.waits(0).await;
+    // What is lighter does not overtake it.
+    assert_eq!(scene.api.sent.lock().expect("not poisoned").len(), 1);
+    write(&scene.path, "UPDATE jobs SET state = 'cancelled', finished_at = 0, next_poll_at = NULL WHERE id = 1").await;
+    assert_eq!(scene.send(1).await, ["web-1"]);
+    scene.waits(0).await;
+}
+
+#[tokio::test]
+async fn half_a_seconds_worth_is_read_ahead_and_what_is_more_urgent_comes_after_it() {
+    let mut scene = Scene::new(PROVEN, 20, 10.0).await;
+    let mut sent = scene.send(1).await;
+    write(&scene.path, "UPDATE jobs SET priority = 9 WHERE id = 10").await;
+    sent.extend(scene.send(5).await);
+    assert_eq!(sent, ["web-0", "web-1", "web-2", "web-3", "web-4", "web-9"]);
+}
+
+#[tokio::test]
+async fn a_lane_in_trouble_tries_one_job_in_a_probes_time() {
+    let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+    scene.block(LaneTrouble::Outage).await;
+    scene.answers([ErrorClass::Ambiguous; 2]);
+    scene.send(1).await;
+    assert_eq!(scene.waits(0).await, SECOND / 2);
+    scene.clock.advance(PROBE - SECOND);
+    let rest = scene.waits(0).await;
+    assert!(!rest.is_zero() && rest <= SECOND / 2, "{rest:?}");
+    scene.clock.advance(SECOND);
+    let second = scene.departs(0).await;
+    assert!(matches!(scene.turn(1).await, Turn::Answers), "one at a time");
+    scene.sends(second).await;
+    scene.waits(0).await;
+    assert_eq!((scene.job(1).await, scene.job(2).await), (("unknown".to_owned(), 0), ("unknown".to_owned(), 0)));
+    scene.clock.advance(PROBE);
+    scene.send(1).await;
+    assert_eq!(scene.trouble().await, None);
+    scene.departs(0).await;
+}
+
+#[tokio::test]
+async fn a_lane_whose_trouble_ends_with_a_reading_or_that_is_paused_sends_nothing() {
+    let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+    scene.block(LaneTrouble::Credentials).await;
+    scene.waits(0).await;
+    scene.queue.unblock(LaneId(1)).await.expect("unblocked");
+    scene.queue.pause(&[], &[LaneId(1)], Timestamp(0), "somebody").await.expect("paused");
+    scene.waits(0).await;
+    scene.queue.resume(&[], &[LaneId(1)], Timestamp(0), "somebody").await.expect("resumed");
+    scene.departs(0).await;
+}
+
+#[tokio::test]
+async fn in_a_denied_lane_another_job_probes_and_the_denied_ones_where_there_is_none() {
+    let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+    write(
+        &scene.path,
+        "UPDATE jobs SET hold = 'denied' WHERE id <= 8;
+         UPDATE jobs SET state = 'cancelled', finished_at = 0 WHERE id = 10;",
+    )
+    .await;
+    scene.block(LaneTrouble::Denied).await;
+    scene.answers([ErrorClass::Denied; 2]);
+    assert_eq!(scene.send(1).await, ["web-8"]);
+    scene.clock.advance(PROBE);
+    assert_eq!(scene.send(1).await, ["web-0"]);
+    // In another trouble the denied ones wait for what comes of it.
+    let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+    write(&scene.path, "UPDATE jobs SET hold = 'denied'").await;
+    scene.block(LaneTrouble::Outage).await;
+    scene.waits(0).await;
+}
+
+#[tokio::test]
+async fn a_denial_is_the_jobs_own_once_nobody_is_left_who_could_tell() {
+    let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+    write(&scene.path, "UPDATE jobs SET hold = 'denied', error_code = 'AccessDeniedException' WHERE id <= 9").await;
+    // The tenth is out: its answer tells.
+    write(
+        &scene.path,
+        "UPDATE jobs SET state = 'submitting', attempt = 1, used = 1 WHERE id = 10;
+         INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome) VALUES (10, 1, 1, 0, 0, 'pending');",
+    )
+    .await;
+    scene.waits(0).await;
+    assert_eq!(scene.job(1).await.0, "queued");
+    write(&scene.path, "UPDATE jobs SET state = 'unknown', next_poll_at = 0 WHERE id = 10").await;
+    scene.waits(1).await;
+    assert_eq!(scene.job(1).await.0, "queued", "a call is out");
+    scene.waits(0).await;
+    assert_eq!((scene.job(1).await.0, scene.job(9).await.0), ("failed".to_owned(), "failed".to_owned()));
+    let told = scene.queue.job(JobId(1)).await.expect("read").expect("a job").job.error_code;
+    assert_eq!(told.as_ref().map(|code| code.as_str()), Some("AccessDeniedException"));
+}
+
+#[tokio::test]
+async fn a_rate_is_kept_where_it_has_changed_by_more_than_a_twentieth() {
+    // So slow that each turn reads, and by memory, so that the rate is worth keeping from the start.
+    let mut scene = Scene::new(PROVEN, 20, 2.0).await;
+    scene.answers([ErrorClass::Throttled]);
+    let mut kept: Vec<f64> = Vec::new();
+    for _ in 0..11 {
+        let departure = scene.departs(0).await;
+        let now = scene.queue.lane_records().await.expect("lanes").remove(0).learned_rate.expect("a rate");
+        if kept.last() != Some(&now) {
+            kept.push(now);
+        }
+        scene.clock.advance(SECOND);
+        scene.sends(departure).await;
+    }
+    assert!(kept[0] == 2.0 && kept[1] < 1.9, "{kept:?}");
+    assert!((4..9).contains(&kept.len()), "it climbs, and not every step is worth a write: {kept:?}");
+    assert!(kept.windows(2).all(|two| (two[1] - two[0]).abs() > two[0] * 0.05), "{kept:?}");
+}
+
+#[tokio::test]
+async fn what_is_to_be_tried_later_waits_at_least_half_of_the_longest_wait() {
+    let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+    scene.answers([ErrorClass::RetryLater; 10]);
+    scene.send(10).await;
+    for id in 1..=10 {
+        let detail = scene.queue.job(JobId(id)).await.expect("read").expect("a job");
+        let sent = detail.attempts[0].answered_at.expect("answered");
+        let wait = detail.job.due_at.expect("it waits").since(sent);
+        assert!(wait >= SECOND / 2 && wait <= SECOND, "{wait:?}");
+    }
+}
