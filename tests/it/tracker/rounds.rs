@@ -29,7 +29,8 @@ async fn five(state: &'static str, poisoned: &[&'static str]) -> Scene {
     scene
 }
 
-const UNKNOWN: &str = "UPDATE jobs SET state = 'unknown', operation_id = NULL; UPDATE attempts SET outcome = 'ambiguous';
+const UNKNOWN: &str =
+    "UPDATE jobs SET state = 'unknown', operation_id = NULL; UPDATE attempts SET outcome = 'ambiguous';
     DELETE FROM ledger;";
 
 fn read(scene: &Scene, of: &[&str]) -> usize {
@@ -102,4 +103,54 @@ async fn an_operation_that_goes_on_past_every_patience_is_for_a_person() {
     assert_eq!(scene.state(1).await, "exporting");
     scene.live(4 * MINUTE).await;
     assert_eq!(scene.state(1).await, "needs_review");
+}
+
+#[tokio::test]
+async fn of_a_snapshots_operations_those_that_export_it_are_taken_up() {
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    let other = Operation {
+        kind: "CreateInstanceFromSnapshot".to_owned(),
+        ..operation("op-2", "web-2", OperationStatus::Started)
+    };
+    scene.fake.told(|told| told.operations = vec![operation("op-1", "web-1", OperationStatus::Started), other]);
+    scene.round().await;
+    assert_eq!((scene.state(1).await.as_str(), scene.state(2).await.as_str()), ("exporting", "unknown"));
+}
+
+async fn failure_of(scene: &Scene, job: i64) -> String {
+    let job = scene.queue.job(JobId(job)).await.expect("read").expect("a job").job;
+    format!("{}: {}", job.error_code.expect("a code"), job.error_message.expect("words"))
+}
+
+#[tokio::test]
+async fn a_name_that_is_missing_is_told_with_one_that_is_near() {
+    let mut scene = Scene::new(TWO_QUEUED, Told { snapshots: vec!["wbe-1", "web-1-of-another-kind"], ..both() }).await;
+    write(&scene.path, "UPDATE jobs SET snapshot_name = 'mail-server' WHERE id = 2").await;
+    scene.round().await;
+    let (near, far) = (failure_of(&scene, 1).await, failure_of(&scene, 2).await);
+    assert!(near.ends_with("did you mean \"wbe-1\"?"), "{near}");
+    assert!(far.starts_with("SnapshotNotFound: no snapshot of that name") && !far.contains("did you mean"), "{far}");
+    let mut scene = Scene::new(TWO_QUEUED, Told::default()).await;
+    scene.round().await;
+    assert!(failure_of(&scene, 1).await.contains("has no snapshot in this Region"));
+}
+
+#[tokio::test]
+async fn a_lane_that_shows_nothing_of_its_account_any_more_fails_no_job() {
+    let mut scene = Scene::new(TWO_QUEUED, both()).await;
+    scene.round().await;
+    write(&scene.path, "UPDATE jobs SET hold = 'listing'").await;
+    scene.fake.told(|told| told.snapshots.clear());
+    scene.live(MINUTE).await;
+    let trouble = async |scene: &Scene| {
+        let lane = scene.queue.lane_records().await.expect("lanes").remove(0);
+        lane.block.map(|block| block.trouble.to_string())
+    };
+    assert_eq!((trouble(&scene).await.as_deref(), scene.state(1).await.as_str()), (Some("identity"), "queued"));
+    // A record says whose it is: the snapshots are gone indeed.
+    let number = AccountNumber::parse("123456789012").expect("a number");
+    let shown = ExportRecord { account: Some(number), ..record("record-1", "web-9", None) };
+    scene.fake.told(|told| told.records = vec![shown]);
+    scene.live(2 * MINUTE).await;
+    assert_eq!((trouble(&scene).await, scene.state(1).await.as_str()), (None, "failed"));
 }
