@@ -142,7 +142,7 @@ mod tests {
         let looked_again = job(JobState::Unknown, began, later);
         let (age, spread) = ages(&ages_of.steady(looked_again.clone(), later, 2 * MINUTE), later);
         assert_eq!(age, 2 * MINUTE);
-        assert!(spread >= 2 * MINUTE && spread < 3 * MINUTE, "{spread:?}");
+        assert!(spread > 2 * MINUTE && spread < 3 * MINUTE, "{spread:?}");
         // What was asked for within the span is kept, and what was not is met anew, by what is stored.
         ages_of.forget(3 * MINUTE, 2 * MINUTE);
         assert_eq!(ages(&ages_of.steady(looked_again.clone(), later, 2 * MINUTE), later), (age, spread));
@@ -163,5 +163,24 @@ mod tests {
         // Whatever is neither out nor open keeps its times.
         let queued = job(JobState::Queued, began, met);
         assert_eq!(ages.steady(queued.clone(), met.after(DAY), 3 * MINUTE).since, queued.since);
+    }
+
+    #[test]
+    fn a_first_look_has_no_spread() {
+        let (ages_of, began) = (Ages::default(), Timestamp(1_000_000_000));
+        let looked = |at: Timestamp, looks| {
+            let mut job = job(JobState::Unknown, began, at);
+            for attempt in &mut job.attempts {
+                (attempt.looks, attempt.first_look_at) = (looks, Some(at));
+            }
+            job
+        };
+        let at = began.after(MINUTE);
+        ages_of.steady(looked(began, 1), began, Duration::ZERO);
+        let mut anew = looked(at, 1);
+        for attempt in &mut anew.attempts {
+            attempt.first_look_at = Some(began);
+        }
+        assert_eq!(ages(&ages_of.steady(anew, at, MINUTE), at).1, Duration::ZERO);
     }
 }

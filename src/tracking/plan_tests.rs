@@ -323,6 +323,51 @@ fn an_adopted_operation_is_told_by_the_record_that_came_after_it() {
 }
 
 #[test]
+fn a_record_is_in_sight_where_it_is_under_way_and_can_be_the_jobs() {
+    let mut exporting = job(Exporting, vec![accepted(1, 0)]);
+    exporting.forgone = 5;
+    for (entry, in_sight) in [
+        (record(6, UnderWay), true),
+        (of(record(6, UnderWay), 1), true),
+        (record(5, UnderWay), false),
+        (record(6, Succeeded), false),
+        (record(6, Failed), false),
+        (operation(6, UnderWay), false),
+        (of_another_job(record(6, UnderWay)), false),
+        (with_arn(record(6, UnderWay), Some("arn:another")), false),
+    ] {
+        assert_eq!(record_in_sight(&exporting, std::slice::from_ref(&entry)), in_sight, "{entry:?}");
+    }
+}
+
+#[test]
+fn an_operation_is_asked_for_once_it_has_taken_longer_than_anybody_waits() {
+    let mut exporting = job(Exporting, vec![accepted(1, 0)]);
+    exporting.operation = Some(OperationId::new("op-1"));
+    let entries = [of(operation(1, UnderWay), 1)];
+    exporting.since = NOW.before(24 * HOUR - Duration::from_millis(1));
+    assert_eq!(decide(&exporting, &entries, &policy()), Decision::default());
+    exporting.since = NOW.before(24 * HOUR);
+    assert_eq!(decide(&exporting, &entries, &policy()).ask, Some(OperationId::new("op-1")));
+    let decision = decide(&exporting, &entries, &asked());
+    assert_eq!((decision.ask.as_ref(), happens(&decision).as_str()), (None, "gave_up"));
+}
+
+#[test]
+fn what_is_for_a_person_names_its_entries() {
+    let unknown = job(Unknown, vec![attempt(1, 10)]);
+    for (entries, named) in [
+        ([operation(11, UnderWay), operation(12, UnderWay)], "2 operations may be of 1 attempts: op-11, op-12"),
+        ([record(11, Succeeded), record(12, Failed)], "2 records may be of 1 attempts: record-11, record-12"),
+        ([operation(11, Failed), record(12, Succeeded)], "operation op-11 failed, and record record-12 succeeded"),
+    ] {
+        let decision = decide(&unknown, &entries, &policy());
+        let Some(Event::Contradiction(failure)) = decision.event else { panic!("{decision:?}") };
+        assert_eq!(failure.message, named);
+    }
+}
+
+#[test]
 fn an_entry_of_another_owner_settles_nothing() {
     let unknown = job(Unknown, vec![looked(attempt(1, 10), 3, SETTLE)]);
     let decision = decide(&unknown, &[of_another_job(operation(11, UnderWay))], &policy());

@@ -40,16 +40,15 @@ pub(super) enum Reading {
 const EXPORT: &str = "ExportSnapshot";
 
 impl Tracker {
-    /// Reads every page of the records; how many entries were new or had changed.
-    pub(super) async fn read_records(&self) -> Result<u64, Unread> {
+    /// Reads every page of the records.
+    pub(super) async fn read_records(&self) -> Result<(), Unread> {
         let mut pages = Pages::export_records(&self.api);
-        let mut news = 0;
         while let Some(page) = self.page(pages.next().await).await? {
             self.identify(page.iter().find_map(|record| record.account.clone())).await?;
             let sightings: Vec<Sighting> = page.into_iter().filter_map(sighting_of_record).collect();
-            news += self.queue.see(self.lane.id, &sightings, self.clock.now()).await?;
+            self.queue.see(self.lane.id, &sightings, self.clock.now()).await?;
         }
-        Ok(news)
+        Ok(())
     }
 
     /// Reads every page of the lane's operations.

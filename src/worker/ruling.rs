@@ -61,3 +61,39 @@ fn refuse(error: CallError, outage: bool, again_at: Timestamp) -> Ruling {
         heard: Answered::Refused(class, failure),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lightsail::OperationStatus;
+
+    fn operation(id: &str, kind: &str) -> Operation {
+        Operation {
+            id: OperationId::new(id),
+            kind: kind.to_owned(),
+            resource_name: None,
+            status: OperationStatus::Started,
+            terminal: false,
+            created_at: None,
+            error_code: None,
+            error_details: None,
+        }
+    }
+
+    #[test]
+    fn of_several_operations_in_an_answer_the_one_that_is_an_export_is_followed() {
+        let (other, export) = (operation("op-1", "CreateDisk"), operation("op-2", "ExportSnapshot"));
+        for (operations, followed) in [
+            (vec![other.clone(), export.clone()], Some("op-2")),
+            (vec![export, other.clone()], Some("op-2")),
+            (vec![other], Some("op-1")),
+            (Vec::new(), None),
+        ] {
+            let kept = operations.len();
+            let ruling = rule(Ok(Accepted { operations, request_id: None }), false, Timestamp(0));
+            let followed = followed.map(OperationId::new);
+            assert_eq!(ruling.event, Event::Accepted(Trace { operation: followed, ..Trace::default() }));
+            assert_eq!(ruling.operations.len(), kept);
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use super::loop_::{Departure, Worker};
 use super::ruling::{Ruling, rule};
 use super::temper::Answered;
-use crate::domain::{Event, JobId, backoff};
+use crate::domain::{Event, JobId};
 use crate::lightsail::{ErrorClass, Outcome, Permit};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Claimable, QueueError, Transition};
@@ -73,14 +73,9 @@ impl Worker {
         outage: bool,
     ) -> Came {
         let now = self.clock.now();
-        let wait = match &result {
-            // "In a few minutes", says Lightsail, or once what is under way has ended: the seconds of the first backoffs
-            // would use up every attempt before that.
-            Err(error) if error.class == ErrorClass::RetryLater => {
-                self.settings.retry.max.mul_f64(0.5 + fastrand::f64() / 2.0)
-            }
-            Ok(_) | Err(_) => backoff(&self.settings.retry, job.used.saturating_add(1), fastrand::f64()),
-        };
+        // Where it is to be tried later: "in a few minutes", says Lightsail, or once what is under way has ended. The seconds of
+        // the first backoffs would use up every attempt before that.
+        let wait = self.settings.retry.max.mul_f64(0.5 + fastrand::f64() / 2.0);
         // Throttles are the lane's, and it says so once.
         if let Err(error) = &result
             && error.class == ErrorClass::Throttled

@@ -2,7 +2,7 @@
 
 use super::tracker::{LANE, write};
 use snapferry::domain::{
-    AccountLabel, BatchId, BatchName, Existing, JobId, Lane, LaneId, LaneTrouble, Region, SnapshotName, Timestamp,
+    AccountLabel, Act, BatchId, BatchName, Existing, JobId, Lane, LaneId, LaneTrouble, Region, SnapshotName, Timestamp,
 };
 use snapferry::queue::{Block, Ending, LoadName, NewRow, OpenError, Peek, Queue, QueueError, Selector};
 use sqlx::{Connection, SqliteConnection};
@@ -261,6 +261,56 @@ async fn a_place_where_no_file_can_be_made_is_said_to_be_that() {
     assert!(matches!(&error, OpenError::NotWritable { path, .. } if *path == link), "{error:?}");
     let error = Peek::open(folder.path()).await.expect_err("a folder");
     assert!(matches!(error, OpenError::IsFolder { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_database_is_looked_at_where_there_is_one_that_this_version_knows() {
+    assert!(Peek::open(Path::new("there-is-no-such-file.db")).await.expect("no error").is_none());
+    let desk = Desk::new("").await;
+    assert!(Peek::open(&desk.path).await.expect("readable").is_some());
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (29990101000000, 'later', 1, x'', 0)";
+    write(&desk.path, newer).await;
+    let error = Peek::open(&desk.path).await.expect_err("a newer one");
+    assert!(matches!(error, OpenError::Newer { schema: 29_990_101_000_000, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_files_that_are_open_are_missed_where_they_are_gone() {
+    let desk = Desk::new("").await;
+    desk.queue.in_place().expect("in place");
+    std::fs::rename(&desk.path, desk.path.with_extension("moved")).expect("moved");
+    assert!(matches!(desk.queue.in_place(), Err(QueueError::Replaced { file }) if file == desk.path));
+    std::fs::write(&desk.path, "another").expect("written");
+    assert!(matches!(desk.queue.in_place(), Err(QueueError::Replaced { .. })), "another file of that name");
+}
+
+const TWELVE_FAILED: &str = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 12)
+    INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at, finished_at)
+    SELECT n, 1, 1, n, 'web-' || n, 0, 'adopt', 'failed', 0, 0 FROM n;";
+
+#[tokio::test]
+async fn a_plan_counts_all_that_it_leaves_alone_and_shows_the_first_ten() {
+    let desk = Desk::new(TWELVE_FAILED).await;
+    let plan = desk.queue.plan_act(Act::Cancel, &Selector::default()).await.expect("a plan");
+    let left: Vec<_> = plan.left.values().map(|ones| (ones.count, ones.first.len())).collect();
+    assert_eq!((plan.is_empty(), plan.left_alone(), left), (true, 12, vec![(12, 10)]));
+}
+
+#[tokio::test]
+async fn what_has_got_a_rival_or_has_moved_on_since_the_plan_is_left_alone_and_counted() {
+    let desk = Desk::new(TWELVE_FAILED).await;
+    let plan = desk.queue.plan_act(Act::Retry, &Selector::default()).await.expect("a plan");
+    assert_eq!((plan.is_empty(), plan.len()), (false, 12));
+    write(
+        &desk.path,
+        "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
+         SELECT id + 20, 1, 1, id + 20, snapshot_name, 0, 'adopt', 'queued', 0 FROM jobs WHERE id <= 2;
+         UPDATE jobs SET state = 'cancelled' WHERE id IN (3, 4, 5);",
+    )
+    .await;
+    let acted = desk.queue.act(&plan, Timestamp(1), "somebody").await.expect("done");
+    assert_eq!((acted.done, acted.rivals, acted.moved_on), (7, 2, 3));
 }
 
 #[test]

@@ -36,6 +36,10 @@ struct Told {
     asked: Vec<String>,
     /// Names and ids whose operations were read.
     read: Vec<String>,
+    /// How often the records were read.
+    readings: usize,
+    /// What every list answers, where it does not do well.
+    fails: Option<ErrorClass>,
     /// Names and ids of which no reading does well.
     poisoned: HashSet<&'static str>,
     listings: usize,
@@ -59,6 +63,10 @@ impl Fake {
     fn check(&self, what: &str) -> Result<(), CallError> {
         let bad = self.told(|told| told.poisoned.contains(what));
         if bad { Err(CallError::new(ErrorClass::Permanent, "InvalidInputException", "no")) } else { Ok(()) }
+    }
+
+    fn list(&self) -> Result<(), CallError> {
+        self.told(|told| told.fails).map_or(Ok(()), |class| Err(CallError::new(class, "Code", "words")))
     }
 
     fn one(&self, name: &str) -> Snapshot {
@@ -115,7 +123,11 @@ impl Lightsail for Fake {
     }
 
     async fn export_records(&self, _: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
-        let (records, takes) = self.told(|told| (told.records.clone(), told.takes));
+        self.list()?;
+        let (records, takes) = self.told(|told| {
+            told.readings += 1;
+            (told.records.clone(), told.takes)
+        });
         self.clock.advance(takes);
         Ok(page(records))
     }
@@ -125,6 +137,7 @@ impl Lightsail for Fake {
             told.listings += 1;
             (told.snapshots.clone(), told.meanwhile.take())
         });
+        self.list()?;
         if let Some(statements) = meanwhile {
             write(&self.path, statements).await;
         }

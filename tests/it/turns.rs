@@ -181,10 +181,13 @@ impl Scene {
 #[tokio::test]
 async fn until_a_lane_has_exported_once_one_call_is_out_at_a_time() {
     let mut scene = Scene::new("", 20, 20.0).await;
-    let first = scene.departs(0).await;
-    assert!(matches!(scene.turn(1).await, Turn::Answers));
-    scene.sends(first).await;
-    assert!(scene.queue.lane_records().await.expect("lanes")[0].proven);
+    scene.answers([ErrorClass::Permanent]);
+    for proven in [false, true] {
+        let one = scene.departs(0).await;
+        assert!(matches!(scene.turn(1).await, Turn::Answers));
+        scene.sends(one).await;
+        assert_eq!(scene.queue.lane_records().await.expect("lanes")[0].proven, proven);
+    }
     let _ = scene.departs(0).await;
     let _ = scene.departs(1).await;
     let _ = scene.departs(2).await;
@@ -276,6 +279,19 @@ async fn in_a_denied_lane_another_job_probes_and_the_denied_ones_where_there_is_
     write(&scene.path, "UPDATE jobs SET hold = 'denied'").await;
     scene.block(LaneTrouble::Outage).await;
     scene.waits(0).await;
+}
+
+#[tokio::test]
+async fn who_is_denied_again_once_the_lane_exports_is_so_for_itself() {
+    let mut scene = Scene::new(PROVEN, 20, 2.0).await;
+    write(&scene.path, "UPDATE jobs SET hold = 'denied' WHERE id <= 9").await;
+    scene.block(LaneTrouble::Denied).await;
+    assert_eq!(scene.send(1).await, ["web-9"]);
+    assert_eq!(scene.trouble().await, None);
+    scene.answers([ErrorClass::Denied]);
+    assert_eq!(scene.send(2).await, ["web-0", "web-1"]);
+    assert_eq!((scene.job(1).await.0, scene.job(2).await.0), ("failed".to_owned(), "exporting".to_owned()));
+    assert_eq!(scene.job(3).await.0, "queued");
 }
 
 #[tokio::test]

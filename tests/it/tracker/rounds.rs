@@ -154,3 +154,124 @@ async fn a_lane_that_shows_nothing_of_its_account_any_more_fails_no_job() {
     scene.live(2 * MINUTE).await;
     assert_eq!((trouble(&scene).await, scene.state(1).await.as_str()), (None, "failed"));
 }
+
+#[tokio::test]
+async fn an_operation_that_a_listing_shows_stands_for_a_queued_job() {
+    let mut scene = Scene::new(TWO_QUEUED, both()).await;
+    scene.fake.told(|told| told.operations = vec![operation("op-1", "web-1", OperationStatus::Started)]);
+    scene.round().await;
+    assert_eq!((scene.state(1).await.as_str(), scene.claimable(9).await), ("exporting", vec![2]));
+}
+
+#[tokio::test]
+async fn the_older_an_export_the_less_often_it_is_looked_at() {
+    let mut scene = five("", &[]).await;
+    for (age, gap) in [(8, 5), (40, 10), (400, 60)] {
+        scene.clock.advance(Timestamp(NOW).after(Duration::from_secs(age)).since(scene.clock.now()));
+        write(&scene.path, "UPDATE jobs SET next_poll_at = 0").await;
+        scene.round().await;
+        let next = scene.queue.next_poll(LaneId(1)).await.expect("read");
+        assert_eq!(next, Some(scene.clock.now().after(Duration::from_secs(gap))), "{age} s");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_cannot_be_read_is_read_again_after_a_pause() {
+    let mut scene = Scene::new(TWO_UNKNOWN, Told { poisoned: HashSet::from(["web-1", "web-2"]), ..both() }).await;
+    // The call can be over from this moment on.
+    write(&scene.path, "UPDATE attempts SET intended_at = 1799999970000").await;
+    scene.round().await;
+    let next = scene.queue.next_poll(LaneId(1)).await.expect("read");
+    assert_eq!(next, Some(Timestamp(NOW).after(Duration::from_secs(5))));
+}
+
+/// As many queued jobs of `web-0` and so on.
+async fn missing(many: usize) -> Scene {
+    let told = Told { snapshots: vec!["other"], ..Told::default() };
+    let mut scene = Scene::new("", told).await;
+    let jobs = format!(
+        "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {many})
+         INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
+         SELECT n, 1, 1, n, 'web-' || n, 0, 'adopt', 'queued', 0 FROM n;"
+    );
+    write(&scene.path, Box::leak(jobs.into_boxed_str())).await;
+    scene.round().await;
+    scene
+}
+
+#[tokio::test]
+async fn as_many_as_may_be_asked_for_by_name_need_no_second_reading() {
+    let scene = missing(50).await;
+    let (listings, asked) = scene.fake.told(|told| (told.listings, told.asked.len()));
+    assert_eq!((listings, asked, scene.state(50).await.as_str()), (1, 100, "failed"));
+    let scene = missing(51).await;
+    let (listings, asked) = scene.fake.told(|told| (told.listings, told.asked.len()));
+    assert_eq!((listings, asked, scene.state(51).await.as_str()), (2, 100, "failed"));
+}
+
+fn readings(scene: &Scene) -> usize {
+    scene.fake.told(|told| std::mem::take(&mut told.readings))
+}
+
+#[tokio::test]
+async fn a_lane_that_has_anything_to_do_is_read_once_in_the_longest_poll() {
+    for (state, more) in [
+        ("queued", "paused_at = 0"),
+        ("submitting", "hold = NULL"),
+        ("exporting", "next_poll_at = 1900000000000"),
+        ("unknown", "next_poll_at = 1800000100000"),
+    ] {
+        let jobs: &'static str = Box::leak(format!("UPDATE jobs SET state = '{state}', {more}").into_boxed_str());
+        let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+        write(&scene.path, jobs).await;
+        scene.round().await;
+        readings(&scene);
+        scene.clock.advance(Duration::from_secs(50));
+        let pause = scene.tracker.run_once(&mut scene.rounds).await.expect("a round");
+        assert!(readings(&scene) == 0 && pause <= Duration::from_secs(1), "{state}: {pause:?}");
+        scene.clock.advance(Duration::from_secs(10));
+        scene.round().await;
+        assert_eq!(readings(&scene), 1, "{state}");
+    }
+}
+
+#[tokio::test]
+async fn a_lane_that_has_nothing_to_do_is_read_only_where_somebody_waits_for_it() {
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    write(&scene.path, "UPDATE jobs SET state = 'cancelled', finished_at = 0, next_poll_at = NULL").await;
+    scene.live(30 * MINUTE).await;
+    assert_eq!(readings(&scene), 0);
+    let pause = scene.tracker.run_once(&mut scene.rounds).await.expect("a round");
+    assert!(pause > Duration::from_secs(1), "{pause:?}");
+    write(&scene.path, "UPDATE jobs SET state = 'needs_review', finished_at = NULL WHERE id = 1").await;
+    scene.live(10 * MINUTE).await;
+    assert!((9..=11).contains(&readings(&scene)));
+    // What was taken for absent may come into sight yet: once in a settle window.
+    let mut scene = Scene::new(TWO_NOT_TAKEN, both()).await;
+    scene.live(60 * MINUTE).await;
+    assert!((5..=7).contains(&readings(&scene)));
+}
+
+#[tokio::test]
+async fn a_blocked_lane_is_tried_again_by_itself_and_no_more_often_than_it_is_to_be() {
+    let mut scene = Scene::new(TWO_QUEUED, both()).await;
+    let blocked = async |scene: &Scene| scene.queue.lane_records().await.expect("lanes").remove(0).block.is_some();
+    scene.fake.told(|told| told.fails = Some(ErrorClass::Credentials));
+    scene.live(3 * MINUTE).await;
+    assert!(blocked(&scene).await);
+    let tried = scene.fake.told(|told| std::mem::take(&mut told.listings));
+    assert!((5..=7).contains(&tried), "{tried}");
+    scene.fake.told(|told| told.fails = None);
+    scene.live(MINUTE).await;
+    assert!(!blocked(&scene).await);
+    assert_eq!(scene.claimable(9).await, [1, 2]);
+    // A passing trouble blocks nothing, and is tried again after a moment.
+    let mut scene = Scene::new(TWO_QUEUED, both()).await;
+    scene.fake.told(|told| told.fails = Some(ErrorClass::Ambiguous));
+    scene.round().await;
+    scene.round().await;
+    assert_eq!((blocked(&scene).await, scene.fake.told(|told| told.listings)), (false, 1));
+    scene.clock.advance(Duration::from_secs(1));
+    scene.round().await;
+    assert_eq!(scene.fake.told(|told| told.listings), 2);
+}
