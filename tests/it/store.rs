@@ -286,8 +286,9 @@ async fn the_files_that_are_open_are_missed_where_they_are_gone() {
 }
 
 const TWELVE_FAILED: &str = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 12)
-    INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at, finished_at)
-    SELECT n, 1, 1, n, 'web-' || n, 0, 'adopt', 'failed', 0, 0 FROM n;";
+    INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at, finished_at,
+        error_code)
+    SELECT n, 1, 1, n, 'web-' || n, 0, 'adopt', 'failed', 0, 0, 'Boom' FROM n;";
 
 #[tokio::test]
 async fn a_plan_counts_all_that_it_leaves_alone_and_shows_the_first_ten() {

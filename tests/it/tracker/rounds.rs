@@ -187,14 +187,13 @@ async fn a_name_that_cannot_be_read_is_read_again_after_a_pause() {
 
 /// As many queued jobs of `web-0` and so on.
 async fn missing(many: usize) -> Scene {
-    let told = Told { snapshots: vec!["other"], ..Told::default() };
-    let mut scene = Scene::new("", told).await;
     let jobs = format!(
         "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {many})
          INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
          SELECT n, 1, 1, n, 'web-' || n, 0, 'adopt', 'queued', 0 FROM n;"
     );
-    write(&scene.path, Box::leak(jobs.into_boxed_str())).await;
+    let told = Told { snapshots: vec!["other"], ..Told::default() };
+    let mut scene = Scene::new(Box::leak(jobs.into_boxed_str()), told).await;
     scene.round().await;
     scene
 }
@@ -221,7 +220,8 @@ async fn a_lane_that_has_anything_to_do_is_read_once_in_the_longest_poll() {
         ("exporting", "next_poll_at = 1900000000000"),
         ("unknown", "next_poll_at = 1800000100000"),
     ] {
-        let jobs: &'static str = Box::leak(format!("UPDATE jobs SET state = '{state}', {more}").into_boxed_str());
+        let jobs: &'static str =
+            Box::leak(format!("UPDATE jobs SET state = '{state}', queued_at = {NOW}, {more}").into_boxed_str());
         let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
         write(&scene.path, jobs).await;
         scene.round().await;
