@@ -32,3 +32,31 @@ impl Patience {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::{Connection, SqliteConnection};
+
+    /// What a second one hears that wants to write.
+    async fn busy() -> sqlx::Error {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(folder.path().join("busy.db"))
+            .create_if_missing(true)
+            .busy_timeout(Duration::ZERO);
+        let mut first = SqliteConnection::connect_with(&options).await.expect("a connection");
+        let mut second = SqliteConnection::connect_with(&options).await.expect("a connection");
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut first).await.expect("begun");
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut second).await.expect_err("it is busy")
+    }
+
+    #[tokio::test]
+    async fn it_has_an_end_and_is_for_what_is_busy_alone() {
+        let mut patience = Patience { left: 2 };
+        assert!(patience.wait(busy().await).await.is_ok() && patience.wait(busy().await).await.is_ok());
+        assert!(matches!(patience.wait(busy().await).await, Err(QueueError::Busy)));
+        let other = Patience::new().wait(sqlx::Error::RowNotFound).await;
+        assert!(matches!(other, Err(QueueError::Database(_))), "{other:?}");
+    }
+}

@@ -345,7 +345,7 @@ fn an_operation_is_asked_for_once_it_has_taken_longer_than_anybody_waits() {
     let mut exporting = job(Exporting, vec![accepted(1, 0)]);
     exporting.operation = Some(OperationId::new("op-1"));
     let entries = [of(operation(1, UnderWay), 1)];
-    exporting.since = NOW.before(24 * HOUR - Duration::from_millis(1));
+    exporting.since = NOW.before(24 * HOUR).after(Duration::from_millis(1));
     assert_eq!(decide(&exporting, &entries, &policy()), Decision::default());
     exporting.since = NOW.before(24 * HOUR);
     assert_eq!(decide(&exporting, &entries, &policy()).ask, Some(OperationId::new("op-1")));

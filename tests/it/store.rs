@@ -2,7 +2,8 @@
 
 use super::tracker::{LANE, write};
 use snapferry::domain::{
-    AccountLabel, Act, BatchId, BatchName, Existing, JobId, Lane, LaneId, LaneTrouble, Region, SnapshotName, Timestamp,
+    AccountLabel, Act, BatchId, BatchName, Existing, JobId, JobState, Lane, LaneId, LaneTrouble, Region, SnapshotName,
+    Timestamp,
 };
 use snapferry::queue::{Block, Ending, LoadName, NewRow, OpenError, Peek, Queue, QueueError, Selector};
 use sqlx::{Connection, SqliteConnection};
@@ -320,4 +321,55 @@ fn a_selection_is_of_everything_only_where_it_leaves_nothing_out() {
     assert!(!Selector::paused().is_everything());
     let web = Selector { name_globs: vec!["web-*".to_owned()], ..Selector::default() };
     assert!(!web.is_everything());
+    let paused = Selector::paused();
+    assert_eq!((paused.states.as_slice(), paused.only_paused), (&[JobState::Queued][..], true));
+}
+
+#[tokio::test]
+async fn what_a_load_leaves_is_taken_away_and_what_was_abandoned_leaves_nothing() {
+    let desk = Desk::new("").await;
+    let load = async || {
+        let name = LoadName::Given(BatchName::parse("two").expect("a name"));
+        let mut load = desk.queue.begin_load(name, "x", &[], "a test", Timestamp(0)).await.expect("a load");
+        load.add(vec![row(1), row(2)]).await.expect("added");
+        load
+    };
+    let left = async || desk.queue.drop_killed_loads("a test").await.expect("looked");
+    assert_eq!(left().await, 0);
+    drop(load().await);
+    assert_eq!((left().await, left().await), (1, 0));
+    load().await.abandon().await.expect("abandoned");
+    assert_eq!(left().await, 0);
+    let under_way = load().await;
+    assert_eq!(left().await, 0, "it is under way");
+    under_way.seal(0, Timestamp(0)).await.expect("sealed");
+    assert_eq!(left().await, 0);
+    assert_eq!(desk.queue.jobs_page(&Selector::default(), None, 10).await.expect("jobs").len(), 2);
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_gets_a_number_and_stays_a_name() {
+    let desk = Desk::new("").await;
+    let long = "a".repeat(200);
+    let load = async |name| desk.queue.begin_load(name, "x", &[], "a test", Timestamp(0)).await;
+    for expected in [long.clone(), format!("{}-2", "a".repeat(198)), format!("{}-3", "a".repeat(198))] {
+        let name = LoadName::Derived(BatchName::parse(&long).expect("a name"));
+        let batch = load(name).await.expect("a load").seal(0, Timestamp(0)).await.expect("sealed");
+        assert_eq!(batch.name.as_str(), expected);
+    }
+    let name = LoadName::Given(BatchName::parse(&long).expect("a name"));
+    assert!(matches!(load(name).await, Err(QueueError::Taken(_))));
+}
+
+#[tokio::test]
+async fn what_went_wrong_is_told_apart() {
+    let desk = Desk::new("").await;
+    let error = desk.queue.learn_rate(LaneId(1), 0.0).await.expect_err("no rate");
+    assert!(matches!(error, QueueError::Forbidden(_)), "{error:?}");
+    let queue = desk.queue.clone();
+    desk.queue.close().await;
+    let error = queue.lane_records().await.expect_err("closed");
+    assert!(matches!(error, QueueError::Closed), "{error:?}");
+    let error = queue.learn_rate(LaneId(1), 1.0).await.expect_err("closed");
+    assert!(matches!(error, QueueError::Closed), "{error:?}");
 }

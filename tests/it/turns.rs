@@ -3,7 +3,7 @@
 use super::tracker::{LANE, write};
 use async_trait::async_trait;
 use snapferry::clock::{Clock, ManualClock};
-use snapferry::domain::{JobId, LaneId, LaneTrouble, OperationId, RetryPolicy, SnapshotName, Timestamp};
+use snapferry::domain::{ErrorCode, JobId, LaneId, LaneTrouble, OperationId, RetryPolicy, SnapshotName, Timestamp};
 use snapferry::lightsail::{
     Accepted, CallError, ErrorClass, ExportRecord, Gate, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,
 };
@@ -233,7 +233,7 @@ async fn a_lane_in_trouble_tries_one_job_in_a_probes_time() {
     scene.answers([ErrorClass::Ambiguous; 2]);
     scene.send(1).await;
     assert_eq!(scene.waits(0).await, SECOND / 2);
-    scene.clock.advance(PROBE - SECOND);
+    scene.clock.advance(29 * SECOND);
     let rest = scene.waits(0).await;
     assert!(!rest.is_zero() && rest <= SECOND / 2, "{rest:?}");
     scene.clock.advance(SECOND);
@@ -313,7 +313,7 @@ async fn a_denial_is_the_jobs_own_once_nobody_is_left_who_could_tell() {
     scene.waits(0).await;
     assert_eq!((scene.job(1).await.0, scene.job(9).await.0), ("failed".to_owned(), "failed".to_owned()));
     let told = scene.queue.job(JobId(1)).await.expect("read").expect("a job").job.error_code;
-    assert_eq!(told.as_ref().map(|code| code.as_str()), Some("AccessDeniedException"));
+    assert_eq!(told.as_ref().map(ErrorCode::as_str), Some("AccessDeniedException"));
 }
 
 #[tokio::test]
@@ -331,7 +331,7 @@ async fn a_rate_is_kept_where_it_has_changed_by_more_than_a_twentieth() {
         scene.clock.advance(SECOND);
         scene.sends(departure).await;
     }
-    assert!(kept[0] == 2.0 && kept[1] < 1.9, "{kept:?}");
+    assert!(kept[0] > 1.99 && kept[1] < 1.9, "{kept:?}");
     assert!((4..9).contains(&kept.len()), "it climbs, and not every step is worth a write: {kept:?}");
     assert!(kept.windows(2).all(|two| (two[1] - two[0]).abs() > two[0] * 0.05), "{kept:?}");
 }

@@ -217,7 +217,7 @@ async fn a_lane_that_has_anything_to_do_is_read_once_in_the_longest_poll() {
     for (state, more) in [
         ("queued", "paused_at = 0"),
         ("submitting", "hold = NULL"),
-        ("exporting", "next_poll_at = 1900000000000"),
+        ("exporting", "next_poll_at = 1800000100000"),
         ("unknown", "next_poll_at = 1800000100000"),
     ] {
         let jobs: &'static str =
