@@ -348,6 +348,19 @@ async fn what_a_load_leaves_is_taken_away_and_what_was_abandoned_leaves_nothing(
 }
 
 #[tokio::test]
+async fn a_moment_that_has_come_is_nothing_to_wait_for() {
+    let desk = Desk::new("").await;
+    let name = LoadName::Given(BatchName::parse("two").expect("a name"));
+    let mut load = desk.queue.begin_load(name, "x", &[], "a test", Timestamp(1000)).await.expect("a load");
+    let rows = (1..).zip([999, 1000, 1001]).map(|(line, at)| NewRow { not_before: Some(Timestamp(at)), ..row(line) });
+    load.add(rows.collect()).await.expect("added");
+    load.seal(0, Timestamp(1000)).await.expect("sealed");
+    let jobs = desk.queue.jobs_page(&Selector::default(), None, 10).await.expect("jobs");
+    let due: Vec<_> = jobs.into_iter().map(|job| job.due_at).collect();
+    assert_eq!(due, [None, None, Some(Timestamp(1001))]);
+}
+
+#[tokio::test]
 async fn a_name_that_is_taken_gets_a_number_and_stays_a_name() {
     let desk = Desk::new("").await;
     let long = "a".repeat(200);
