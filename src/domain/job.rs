@@ -514,4 +514,68 @@ mod tests {
             assert_eq!(none.failure, Some(failure()));
         }
     }
+
+    /// What the event writes, of a job of three attempts.
+    fn change(state: S, event: Event) -> Change {
+        apply(&standing(state, 3), event).expect("possible")
+    }
+
+    #[test]
+    fn what_went_wrong_is_always_said() {
+        let later = Timestamp(9);
+        for (state, event) in [
+            (S::Queued, Event::Impossible(failure())),
+            (S::Submitting, Event::RefusedByLane(failure())),
+            (S::Submitting, Event::Denied(failure())),
+            (S::Submitting, Event::RefusedForNow(failure(), later)),
+            (S::Submitting, Event::RefusedForGood(failure())),
+            (S::Submitting, Event::OutcomeUnknown(failure())),
+            (S::Submitting, Event::OutcomeUnknownInOutage(failure())),
+            (S::Unknown, Event::FoundFailed(Trace::default(), failure(), Some(later))),
+            (S::Unknown, Event::FoundFailed(Trace::default(), failure(), None)),
+            (S::Unknown, Event::ProvenAbsent(failure(), later)),
+            (S::Unknown, Event::Contradiction(failure())),
+            (S::Exporting, Event::Contradiction(failure())),
+            (S::Exporting, Event::GaveUp(failure())),
+            (S::Exporting, Event::OperationFailed(failure(), None)),
+            (S::NeedsReview, Event::AdoptRecord(Trace::default(), Some(failure()))),
+            (S::NeedsReview, Event::CallFailed(failure())),
+        ] {
+            assert_eq!(change(state, event.clone()).failure, Some(failure()), "{event:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_found_of_an_export_is_kept_and_a_fresh_start_drops_it() {
+        let trace = Trace { record_name: Some("record-1".to_owned()), ..Trace::default() };
+        for (state, event, afresh) in [
+            (S::Queued, Event::AlreadyExported(trace.clone()), true),
+            (S::Queued, Event::UnderWayAlready(trace.clone()), true),
+            (S::Submitting, Event::Accepted(trace.clone()), false),
+            (S::Unknown, Event::FoundUnderWay(trace.clone()), false),
+            (S::Unknown, Event::FoundDone(trace.clone()), false),
+            (S::Unknown, Event::FoundFailed(trace.clone(), failure(), None), false),
+            (S::Exporting, Event::Finished(trace.clone()), false),
+            (S::NeedsReview, Event::AdoptRecord(trace.clone(), None), true),
+        ] {
+            let changed = change(state, event.clone());
+            assert_eq!((changed.trace, changed.afresh), (trace.clone(), afresh), "{event:?}");
+        }
+        assert!(change(S::Queued, Event::Intend).afresh);
+    }
+
+    #[test]
+    fn what_a_person_has_tried_again_has_all_its_attempts_and_waits_for_a_listing() {
+        let told = |state, event| {
+            let changed = change(state, event);
+            (changed.attempt, changed.used, changed.hold, changed.besides, changed.afresh)
+        };
+        let listing = Some(Hold::Listing);
+        assert_eq!(told(S::NeedsReview, Event::SendAgain), (3, 0, listing, Besides::Forgoes, false));
+        assert_eq!(told(S::Failed, Event::Retry), (3, 0, listing, Besides::Nothing, true));
+        assert_eq!(told(S::Cancelled, Event::Retry), (3, 0, listing, Besides::Nothing, true));
+        assert_eq!(told(S::Queued, Event::Resume), (3, 3, listing, Besides::Nothing, false));
+        assert_eq!(told(S::Queued, Event::Pause), (3, 3, None, Besides::Pauses, false));
+        assert_eq!(told(S::Submitting, Event::Denied(failure())).2, Some(Hold::Denied));
+    }
 }
