@@ -7,6 +7,7 @@ mod consent;
 mod context;
 mod daemon;
 mod discover;
+mod doctor;
 mod enqueue;
 mod exit;
 mod failures;
@@ -121,6 +122,7 @@ enum Command {
     Pause(PauseArgs),
     Resume(ResumeArgs),
     Resolve(ResolveArgs),
+    Doctor(doctor::DoctorArgs),
     Backup(BackupArgs),
     Simulate(SimulateArgs),
     Selftest(selftest::SelftestArgs),
@@ -178,6 +180,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     logging::set_up(level, global.log_format, global.color.wanted(&std::io::stderr(), no_color), &progress);
     let coloured = global.color.wanted(&std::io::stdout(), no_color);
+    let file = global.config.clone();
     let context = || Context::load(global.config, global.database, progress, coloured);
     match command {
         Command::Run(args) => run::run(&args, &context()?).await,
@@ -252,6 +255,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             queue.close().await;
             ended
         }
+        Command::Doctor(args) => doctor::doctor(&args, context, file, coloured).await,
         Command::Backup(args) => {
             let context = context()?;
             let queue = context.queue().await?;

@@ -113,6 +113,7 @@ async fn rehearse(
          database goes with it. No AWS account is touched."
     ));
     let hurried = Context {
+        settings_file: None,
         settings: rehearsal.settings().clone(),
         clock: context.clock.clone(),
         progress: context.progress.clone(),

@@ -10,6 +10,8 @@ mod causes;
 mod completion;
 mod csv_sheet;
 mod discovered;
+mod doctor_json;
+mod doctor_text;
 mod estimate;
 mod evidence;
 mod failures;
@@ -39,6 +41,8 @@ pub use bundle::{
 };
 pub use completion::{COLUMNS, Format, ReportError, ReportRequest, Reported, write_report};
 pub use discovered::{DISCOVERED, DiscoveredForm, DiscoveredSheet};
+pub use doctor_json::doctor_json;
+pub use doctor_text::doctor_text;
 pub use estimate::{Forecast, Going, RestsOn, Work, all_of, forecast};
 pub use evidence::{evidence_text, resolved_text};
 pub use failures::{FailureGroup, Failures, Gathered, failures_text};

@@ -74,6 +74,11 @@ impl Settings {
         self.lanes.get(lane).unwrap_or(&self.every_lane).clone()
     }
 
+    /// The lanes that have settings of their own.
+    pub fn lanes(&self) -> impl Iterator<Item = (&Lane, &LaneSettings)> {
+        self.lanes.iter()
+    }
+
     /// The labels of the accounts: those of the settings, or `default` where they name none. Where they name some,
     /// `default` is an account only if it is one of them.
     #[must_use]
