@@ -219,7 +219,9 @@ impl EnqueueArgs {
     pub(super) fn options(&self, settings: &Settings, usual_region: Option<Region>) -> IntakeOptions {
         IntakeOptions {
             account: self.account.clone(),
-            region: self.region.or(usual_region),
+            region: self.region,
+            usual_region,
+            regions: settings.regions(),
             accounts: settings.accounts(),
             priority: self.priority,
             limit: self.limit,

@@ -123,7 +123,9 @@ impl PlanArgs {
             input,
             options: IntakeOptions {
                 account: self.account.clone(),
-                region: self.region.or(usual),
+                region: self.region,
+                usual_region: usual,
+                regions: context.settings.regions(),
                 accounts: context.settings.accounts(),
                 priority: 0,
                 limit: None,

@@ -6,6 +6,9 @@ use crate::domain::AccountNumber;
 use crate::lightsail::{CallError, ErrorClass, codes};
 use crate::queue::LaneFound;
 
+/// How much of a provider's complaint is shown.
+const SHOWN: usize = 200;
+
 /// The checks of `account`; `all` are those looked at, `found` the lanes of the database.
 pub(super) fn checks(account: &AccountFacts, all: &[AccountFacts], found: &[LaneFound]) -> Vec<Check> {
     let label = &account.label;
@@ -18,7 +21,7 @@ pub(super) fn checks(account: &AccountFacts, all: &[AccountFacts], found: &[Lane
         checks.push(Check::warning("region", "no Region is known, so nothing of it could be looked at", way));
     }
     if let Some(error) = refused(account) {
-        let text = format!("the credentials do not work: {error}");
+        let text = format!("the credentials do not work: {}", shortened(&error.to_string()));
         checks.push(Check::error("credentials", text, way_to_credentials(account, error)));
         return checks;
     }
@@ -39,12 +42,26 @@ pub(super) fn checks(account: &AccountFacts, all: &[AccountFacts], found: &[Lane
         (Asked::NotAsked, None) => {}
     }
     checks.extend(others(account, all, found));
-    if account.lanes.iter().any(|lane| lane.reads.iter().any(|read| read.result.is_ok())) {
-        let text =
-            "whether it may export cannot be tried without exporting: `snapferry doctor --policy` prints what it needs";
+    // Once is enough.
+    if all.iter().find(|account| reads(account)).is_some_and(|first| first.label == *label) {
+        let text = "ExportSnapshot cannot be tried without exporting: `snapferry doctor --policy` prints what it needs";
         checks.push(Check::note("export", text));
     }
     checks
+}
+
+/// Whether any read was answered.
+fn reads(account: &AccountFacts) -> bool {
+    account.lanes.iter().flat_map(|lane| &lane.reads).any(|read| read.result.is_ok())
+}
+
+/// The chain of providers tells of each one why it has none.
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= SHOWN {
+        text.to_owned()
+    } else {
+        text.chars().take(SHOWN).chain("...".chars()).collect()
+    }
 }
 
 /// The first word against the credentials.

@@ -24,6 +24,9 @@ pub(super) fn checks(checkup: &Checkup) -> Vec<Check> {
         Err(error) => vec![unopened(error)],
     };
     if let Some(vitals) = &checkup.vitals {
+        if matches!(checkup.content, Ok(Some(_))) {
+            checks.extend(at_work(vitals));
+        }
         checks.extend(of_files(vitals));
     }
     checks
@@ -35,11 +38,14 @@ fn unopened(error: &OpenError) -> Check {
     match (text.rsplit_once("; "), error.source()) {
         (Some((what, way)), None) => Check::error("schema", what, way),
         (_, None) => Check::error("schema", text, RESTORE),
-        (_, Some(mut cause)) => {
-            let mut said = format!("{text}: {cause}");
-            while let Some(next) = cause.source() {
-                said = format!("{said}: {next}");
-                cause = next;
+        (_, Some(cause)) => {
+            let mut said = text;
+            for cause in std::iter::successors(Some(cause), |&cause| cause.source()) {
+                let words = cause.to_string();
+                // A cause whose words are in the sentence already adds nothing.
+                if !said.contains(&words) {
+                    said = format!("{said}: {words}");
+                }
             }
             Check::error("schema", said, RESTORE)
         }
@@ -80,12 +86,12 @@ fn of_content(content: &Content, vitals: Option<&Vitals>) -> Vec<Check> {
     checks
 }
 
-fn of_files(vitals: &Vitals) -> Vec<Check> {
-    let mut checks = Vec::new();
-    checks.push(match &vitals.daemon {
+/// What works on it, and what such a one has left.
+fn at_work(vitals: &Vitals) -> Vec<Check> {
+    let mut checks = vec![match &vitals.daemon {
         Some(who) => Check::good("daemon", format!("a daemon is at work on it ({who})")),
         None => Check::note("daemon", "no daemon is at work on it: `snapferry daemon` starts one"),
-    });
+    }];
     match (vitals.wal_bytes, &vitals.daemon) {
         (Some(wal), _) if wal > LONG_WAL => checks.push(Check::warning(
             "wal",
@@ -94,10 +100,15 @@ fn of_files(vitals: &Vitals) -> Vec<Check> {
         )),
         (Some(wal), None) if wal > 0 => checks.push(Check::note(
             "wal",
-            format!("its WAL holds {}, left by a process that was killed: the next command takes it in", size(wal)),
+            format!("its WAL holds {}, as after a kill: the next command takes it in", size(wal)),
         )),
         _ => {}
     }
+    checks
+}
+
+fn of_files(vitals: &Vitals) -> Vec<Check> {
+    let mut checks = Vec::new();
     match vitals.free_bytes {
         Some(free) if free < NO_ROOM => {
             checks.push(Check::error("room", format!("its disk has {} left", size(free)), "make room"));

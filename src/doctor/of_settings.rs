@@ -46,7 +46,10 @@ pub(super) fn checks(facts: &SettingsFacts, found: &[LaneFound]) -> Vec<Check> {
     if checks.iter().all(|check| check.way.is_none()) {
         let accounts: Vec<String> = settings.accounts().iter().map(ToString::to_string).collect();
         let s = if accounts.len() == 1 { "" } else { "s" };
-        checks.insert(0, Check::good("settings", format!("nothing contradicts; account{s} {}", accounts.join(", "))));
+        checks.insert(
+            0,
+            Check::good("settings", format!("no value contradicts another; account{s} {}", accounts.join(", "))),
+        );
     }
     checks
 }

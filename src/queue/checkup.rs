@@ -10,8 +10,8 @@ use sqlx::SqlitePool;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Faults that are named; one is enough to know that the file is broken.
-const NAMED: i64 = 5;
+/// Pages and rows, with the first few faults: one is enough to know that the file is broken.
+const QUICK_CHECK: &str = "PRAGMA quick_check(5)";
 
 /// How often a file that changes under a look as if it were at rest is looked at.
 const LOOKS: u32 = 3;
@@ -81,9 +81,18 @@ async fn look(path: &Path, rest: Rest) -> Result<Option<Content>, OpenError> {
     }
     let pool = database::look(path, rest);
     let found = async {
-        let Some(schema) = database::recognise(&pool, path).await? else { return Ok(None) };
-        let read = content(&pool, schema).await;
-        read.map(Some).map_err(|source| OpenError::Other { path: path.to_owned(), source })
+        match database::recognise(&pool, path).await {
+            Ok(None) => Ok(None),
+            Ok(Some(schema)) => {
+                let read = content(&pool, schema).await;
+                read.map(Some).map_err(|source| OpenError::Other { path: path.to_owned(), source })
+            }
+            Err(error @ OpenError::Other { .. }) => match faults(&pool).await {
+                Ok(faults) if !faults.is_empty() => Ok(Some(Content { faults, ..Content::default() })),
+                Ok(_) | Err(_) => Err(error),
+            },
+            Err(error) => Err(error),
+        }
     }
     .await;
     pool.close().await;
@@ -113,12 +122,11 @@ async fn content(pool: &SqlitePool, schema: i64) -> Result<Content, QueueError> 
 
 /// What `quick_check` says. A file so broken that it cannot be checked says it as an error.
 async fn faults(pool: &SqlitePool) -> Result<Vec<String>, QueueError> {
-    let checked: Result<Vec<String>, _> =
-        sqlx::query_scalar("SELECT quick_check FROM pragma_quick_check(?1)").bind(NAMED).fetch_all(pool).await;
+    let checked: Result<Vec<String>, _> = sqlx::query_scalar(QUICK_CHECK).fetch_all(pool).await;
     match checked {
         Ok(said) => Ok(said.into_iter().filter(|line| line != "ok").collect()),
         // 11 is SQLITE_CORRUPT.
-        Err(error) if super::error::primary_code(&error) == Some(11) => Ok(vec!["it cannot be read".to_owned()]),
+        Err(error) if super::error::primary_code(&error) == Some(11) => Ok(vec!["its pages cannot be read".to_owned()]),
         Err(error) => Err(error.into()),
     }
 }

@@ -86,6 +86,14 @@ impl Settings {
         self.accounts.keys().cloned().collect()
     }
 
+    /// The Regions of each account that has some.
+    #[must_use]
+    pub fn regions(&self) -> BTreeMap<AccountLabel, BTreeSet<Region>> {
+        let set = |account: &Account| account.regions.iter().copied().collect();
+        let some = self.accounts.iter().filter(|(_, account)| !account.regions.is_empty());
+        some.map(|(label, account)| (label.clone(), set(account))).collect()
+    }
+
     /// How an account is reached.
     #[must_use]
     pub fn account(&self, label: &AccountLabel) -> Option<&Account> {

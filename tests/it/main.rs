@@ -3,6 +3,7 @@
 // Clippy takes helpers for test code only under this.
 #![cfg(test)]
 
+mod accounts;
 mod acting;
 mod adoption;
 mod bundle;
@@ -10,10 +11,12 @@ mod bundles_by_themselves;
 mod crash;
 mod crash_points;
 mod disk;
+mod doctor;
 mod enqueue;
 mod failures;
 mod files;
 mod fuzz;
+mod home;
 mod jobs;
 mod json_schema;
 mod life;

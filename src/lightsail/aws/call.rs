@@ -94,7 +94,9 @@ pub(super) fn explain<E: Error + Send + Sync + 'static>(error: &SdkError<E>, sen
         return heard;
     }
     let (class, code) = reason(error, sent);
-    CallError::new(class, code, chain(error))
+    // What the SDK wraps around a provider's complaint says nothing.
+    let credentials = links(error).find(|link| link.is::<CredentialsError>()).filter(|_| !sent);
+    CallError::new(class, code, chain(credentials.unwrap_or(error)))
 }
 
 /// The meaning of an error without an answer.
