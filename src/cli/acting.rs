@@ -26,10 +26,10 @@ pub struct Actor {
 /// nothing that the ledger showed by then. A job of a snapshot that has another live job is left alone.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
-  snapferry retry --state failed                        everything that failed, after a question
+  snapferry retry --state failed           what failed, after a question
   snapferry retry --batch fleet --error ServiceException --yes
-  snapferry failures                                    what failed, by cause, each with its command
-  snapferry retry 12 17                                 these two")]
+  snapferry failures                       causes, each with its command
+  snapferry retry 12 17                    these two")]
 pub struct RetryArgs {
     #[command(flatten)]
     selection: SelectorArgs,
@@ -43,7 +43,7 @@ pub struct RetryArgs {
 /// end.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
-  snapferry cancel --batch fleet                        what is queued of a batch, after a question
+  snapferry cancel --batch fleet           what is queued of a batch, asks first
   snapferry cancel --name 'test-*' --state queued --yes
   snapferry cancel 12 17                                these two")]
 pub struct CancelArgs {

@@ -9,11 +9,11 @@ use std::time::Duration;
 /// Sends and follows, for as long as it is left running.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  snapferry daemon                             run until SIGTERM or Ctrl-C; rows enqueued meanwhile are taken up
-  snapferry daemon --drain                     end when every job has ended or waits for a person
-  snapferry daemon --drain --max-wait 8h       ... or after eight hours
+  snapferry daemon                         run until SIGTERM or Ctrl-C
+  snapferry daemon --drain                 end when every job has ended or waits
+  snapferry daemon --drain --max-wait 8h   ... or after eight hours
 
-Exit status: 0 ended as asked; 1 it could not run, as when another daemon has the database; 3 drained, but some jobs
+Exit status: 0 ended as asked; 1 it could not run, as when another daemon has the database; 3 drained, but some jobs \
 failed or wait for a person, or --max-wait was over first; 130 a drain was interrupted, nothing is lost.")]
 pub(super) struct DaemonArgs {
     /// End when every job has ended or waits for a person (in review, or paused)

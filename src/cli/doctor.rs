@@ -27,7 +27,7 @@ Examples:
   snapferry doctor --json | jq '.sections[].checks[] | select(.way)'
   snapferry doctor --policy > policy.json      the least IAM policy
 
-Exit status: 0 nothing is to be done, 3 something is, 1 it could not be looked
+Exit status: 0 nothing is to be done, 3 something is, 1 it could not be looked \
 at, 2 wrong usage";
 
 /// Lanes that are examined side by side; each keeps a limit of its own.

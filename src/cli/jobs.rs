@@ -9,10 +9,10 @@ use crate::report::{JobsFormat, JobsRequest, write_jobs};
 
 const EXAMPLES: &str = "\
 Examples:
-  snapferry jobs --state failed                            what went wrong
-  snapferry jobs --batch fleet --name 'web-*'              by batch and name
+  snapferry jobs --state failed                  what went wrong
+  snapferry jobs --batch fleet --name 'web-*'    by batch and name
   snapferry jobs --error ThrottlingException --json | jq '.[].id'
-  snapferry jobs --after 50                                what comes after job 50";
+  snapferry jobs --after 50                      what comes after job 50";
 
 /// List jobs
 #[derive(Debug, Clone, clap::Args)]

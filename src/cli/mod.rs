@@ -63,15 +63,16 @@ use std::path::PathBuf;
 #[command(
     name = "snapferry",
     version,
-    max_term_width = 100,
+    max_term_width = 80,
     after_help = "Examples:
-  snapferry run --rehearse fleet.csv     rehearse against a built-in simulator; nothing leaves this machine
+  snapferry run --rehearse fleet.csv     rehearse against a built-in simulator
+  snapferry doctor                       whether all is ready, and what to do
   snapferry discover > fleet.csv         what there is to export
-  snapferry plan fleet.csv               what would become of it, how long it takes, what it costs
-  snapferry run fleet.csv                export every snapshot of the file, then print the report
+  snapferry plan fleet.csv               what would become of it, time and costs
+  snapferry run fleet.csv                export all of it, then print the report
   snapferry status                       what is going on
 
-Results go to stdout, everything else to stderr. Exit status: 0 done, 1 could not be done, 2 wrong usage or bad input,
+Results go to stdout, everything else to stderr. Exit status: 0 done, 1 could not be done, 2 wrong usage or bad input, \
 3 finished but some jobs failed or wait for a person, 130 interrupted with nothing lost."
 )]
 struct Cli {

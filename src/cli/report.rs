@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
-  snapferry report --batch fleet                          the rows of a batch, for people
-  snapferry report --batch fleet --format csv -o out.csv  all columns, the carried ones too
-  snapferry report --state failed --format csv -o again.csv && snapferry enqueue again.csv
-  snapferry report --bundle fleet-report --batch fleet    a folder to hand on: CSV files, a manifest and a page";
+  snapferry report --batch fleet                          the rows of a batch
+  snapferry report --batch fleet --format csv -o out.csv  all columns
+  snapferry report --state failed --format csv | snapferry enqueue -
+  snapferry report --batch fleet --bundle fleet-report    a folder to hand on";
 
 /// Report which snapshot became which AMI or EBS snapshot
 ///

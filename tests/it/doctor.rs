@@ -111,7 +111,7 @@ async fn what_is_denied_is_named() {
 #[tokio::test]
 async fn credentials_that_are_missing_are_told_from_a_service_that_is() {
     let home = Home::new(|_| {}).await;
-    home.put("credentials", "");
+    home.put("credentials", "[other]\naws_access_key_id = A\naws_secret_access_key = B\n");
     let ran = home.run(&["doctor", "--json", "--account", "beta"]).await.exits(3);
     let found = findings(&ran.out);
     assert_eq!(of(&found), [("account", "credentials")]);
