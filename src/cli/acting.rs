@@ -45,7 +45,7 @@ pub struct RetryArgs {
 #[command(after_help = "Examples:
   snapferry cancel --batch fleet           what is queued of a batch, asks first
   snapferry cancel --name 'test-*' --state queued --yes
-  snapferry cancel 12 17                                these two")]
+  snapferry cancel 12 17                   these two")]
 pub struct CancelArgs {
     #[command(flatten)]
     selection: SelectorArgs,

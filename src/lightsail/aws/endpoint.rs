@@ -131,7 +131,7 @@ pub async fn knock(
             let time = date.map(|date| (Timestamp(date.secs().saturating_mul(1000)), asked.after(took / 2)));
             return Ok(Knocked { took, time });
         }
-        Ok(Err(error)) => super::call::chain(&error),
+        Ok(Err(error)) => super::call::connection(&error),
         Err(_) => format!("no answer within {} s", patience.as_secs_f64()),
     };
     let proxy = if direct { None } else { Matcher::from_env().intercept(&address) };
