@@ -7,7 +7,9 @@ use super::screen::Screen;
 use crate::clock::{SharedClock, Stop, SystemClock};
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, BadRegion, Lane, Region};
-use crate::lightsail::{AccountAccess, AwsLightsail, Lightsail, SharedHttp, usual_region};
+use crate::lightsail::{
+    AccountAccess, AwsLightsail, CallError, ErrorClass, Lightsail, Refusing, SharedHttp, codes, usual_region,
+};
 use crate::queue::Queue;
 use crate::report::{Colour, Look};
 use crate::settings::{LaneSettings, Settings, Sources};
@@ -131,6 +133,9 @@ impl Context {
         let http = SharedHttp::new();
         let settings = self.settings.clone();
         Arc::new(move |lane: &Lane, lane_settings: &LaneSettings| {
+            if settings.account(&lane.account).is_none() {
+                return Arc::new(stranger(&lane.account)) as Arc<dyn Lightsail>;
+            }
             let access = access(&settings, &lane.account);
             let client = AwsLightsail::new(access, lane.region, lane_settings.export.attempt_timeout, http.clone());
             Arc::new(client) as Arc<dyn Lightsail>
@@ -147,6 +152,13 @@ fn access(settings: &Settings, label: &AccountLabel) -> AccountAccess {
         endpoint_url: account.endpoint_url,
         ..AccountAccess::default()
     }
+}
+
+/// Jobs may be of an account that the settings had once. The usual credentials may be of any other one, which has
+/// snapshots of the same names.
+fn stranger(label: &AccountLabel) -> Refusing {
+    let message = format!("the settings have no account {label}: add [accounts.{label}] and start again");
+    Refusing::with(CallError::new(ErrorClass::Credentials, codes::NO_ACCOUNT, message))
 }
 
 /// Where words go where there are no settings to go by.

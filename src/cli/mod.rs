@@ -52,7 +52,7 @@ pub use status::StatusArgs;
 pub use why::WhyArgs;
 
 use crate::domain::Lane;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use context::Context;
 use indicatif::MultiProgress;
 use logging::{Colour, LogFormat};
@@ -134,7 +134,7 @@ enum Command {
 /// Runs the command that the process was given.
 #[must_use]
 pub fn main() -> Exit {
-    let cli = match Cli::try_parse() {
+    let cli = match parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
         Err(error) => {
             // --help and --version come this way too, and are no errors.
@@ -152,6 +152,13 @@ pub fn main() -> Exit {
         Ok(exit) => exit,
         Err(error) => complain(&error, format),
     }
+}
+
+/// Reads the command line; what is said of it, help too, has the colours that it asks for itself.
+fn parse(words: Vec<std::ffi::OsString>) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command().color(Colour::asked(&words).into());
+    let matches = command.try_get_matches_from_mut(words)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 /// Runs a command that asks before it acts.

@@ -66,8 +66,7 @@ fn stranger(settings: &Settings, found: &LaneFound) -> Option<Check> {
     let (lane, account) = (&found.lane, &found.lane.account);
     let wait = if found.live_jobs == 1 { "1 job waits".to_owned() } else { format!("{} jobs wait", found.live_jobs) };
     if settings.account(account).is_none() {
-        let text =
-            format!("{wait} in {lane}, and the settings have no account {account}: the usual credentials are taken");
+        let text = format!("{wait} in {lane}, and the settings have no account {account}: nothing is sent there");
         let way = format!("add [accounts.{account}], or give them up: snapferry cancel --account {account}");
         return Some(Check::error("lanes", text, way));
     }

@@ -9,6 +9,7 @@ mod limited;
 mod limiter;
 mod pace;
 mod pages;
+mod refusing;
 
 pub use api::{
     Accepted, Destination, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken, RecordState, Snapshot,
@@ -24,3 +25,4 @@ pub use limited::Limited;
 pub use limiter::{Gate, Outcome, Permit};
 pub use pace::{Decision, Pace, Ticket};
 pub use pages::{Pages, ReadingError};
+pub use refusing::Refusing;

@@ -103,6 +103,31 @@ async fn rows_outside_of_an_accounts_regions_are_refused_and_an_only_region_need
     assert!(plan.err.contains("account beta has no Region us-east-1"), "{}", plan.err);
 }
 
+#[tokio::test]
+async fn jobs_of_an_account_that_is_no_longer_in_the_settings_are_sent_for_by_no_other_credentials() {
+    let home = Home::new(|_| {}).await;
+    let database = ["--database", "sqlite://ferry.db"];
+    home.run_with(&[&["enqueue", "-"][..], &database].concat(), "name,account,region\nweb-1,alpha,eu-west-1\n")
+        .await
+        .exits(0);
+    let settings =
+        SETTINGS.replace("[accounts.alpha]", "[accounts.other]").replace("[plan]", "[lane]\nprobe = '200ms'\n[plan]");
+    home.put("ferry.toml", &settings);
+    // The usual chain would find these, and their account has a snapshot of that name.
+    let usual = [("AWS_ACCESS_KEY_ID", "AKIASIM100000000001"), ("AWS_SECRET_ACCESS_KEY", "x")];
+    let drain = [&["daemon", "--drain", "--max-wait", "2s"][..], &database].concat();
+    home.run_by(&usual, &drain).await.exits(3);
+    assert_eq!(home.simulator.calls().len(), 0, "{:?}", home.simulator.calls());
+    let status = home.run(&[&["status"][..], &database].concat()).await.exits(0);
+    assert!(status.out.contains("the settings have no account alpha"), "{}", status.out);
+    let ran = home.run(&[&["doctor", "--account", "other"][..], &database].concat()).await.exits(3);
+    assert!(ran.out.contains("1 job waits in alpha/eu-west-1, and the settings have no account alpha"), "{}", ran.out);
+
+    home.put("ferry.toml", SETTINGS);
+    home.run(&[&["daemon", "--drain"][..], &database].concat()).await.exits(0);
+    assert_eq!(home.exports(), 1);
+}
+
 /// A profile whose credentials are good for some seconds, from a program that fails once the session is over.
 #[tokio::test]
 async fn credentials_that_run_out_while_the_daemon_runs_block_the_lane_until_they_are_renewed() {
