@@ -134,7 +134,9 @@ fn heavy(lane: &LaneFacts, settings: &LaneSettings, found: &[LaneFound]) -> Opti
     let (name, copies) = seen.into_iter().chain(known).max_by_key(|(_, copies)| *copies)?;
     let cap = settings.export.max_in_flight;
     (copies > u64::from(cap)).then(|| {
-        let text = format!("{name} takes {copies} EBS copies, and export.max_in_flight is {cap}: it goes when nothing else is under way");
+        let text = format!(
+            "{name} takes {copies} EBS copies, and export.max_in_flight is {cap}: it goes when nothing else is under way"
+        );
         Check::warning("max_in_flight", text, format!("set export.max_in_flight to {copies} or more; 20 is the default"))
     })
 }

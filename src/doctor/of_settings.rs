@@ -107,7 +107,8 @@ fn contradictions(lane: &LaneSettings) -> Vec<Check> {
         say(
             "give_up",
             format!(
-                "poll.give_up ({}) is shorter than exports take, which is 15 minutes to an hour: they go to a person while they are under way",
+                "poll.give_up ({}) is shorter than exports take, which is 15 minutes to an hour: they go to a person \
+                 while they are under way",
                 written(poll.give_up)
             ),
             "set poll.give_up to several hours; 24h is the default".to_owned(),
@@ -117,7 +118,8 @@ fn contradictions(lane: &LaneSettings) -> Vec<Check> {
         say(
             "settle",
             format!(
-                "reconcile.settle ({}) is shorter than export.attempt_timeout ({}): what is so slow to be answered may be as slow to show in the lists, and would be sent twice",
+                "reconcile.settle ({}) is shorter than export.attempt_timeout ({}): what is so slow to be answered may \
+                 be as slow to show in the lists, and would be sent twice",
                 written(reconcile.settle),
                 written(export.attempt_timeout)
             ),
@@ -134,7 +136,11 @@ fn contradictions(lane: &LaneSettings) -> Vec<Check> {
     if export.max_in_flight > EBS_COPIES {
         checks.push(Check::note(
             "max_in_flight",
-            format!("export.max_in_flight is {}: EBS allows {EBS_COPIES} copies at a time to a Region, unless AWS has raised your quota", export.max_in_flight),
+            format!(
+                "export.max_in_flight is {}: EBS allows {EBS_COPIES} copies at a time to a Region, unless AWS has raised \
+                 your quota",
+                export.max_in_flight
+            ),
         ));
     }
     checks

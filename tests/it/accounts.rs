@@ -10,6 +10,13 @@ use std::process::Stdio;
 
 const ROLE: &str = "arn:aws:iam::100000000002:role/ferry";
 
+/// Hands out the key in the file `session`, for two seconds; without the file it fails.
+const SESSION: &str = r#"#!/bin/sh
+key=$(cat session) || exit 1
+until=$(date -u -d '+2 seconds' +%FT%TZ)
+echo "{\"Version\": 1, \"AccessKeyId\": \"$key\", \"SecretAccessKey\": \"s\", \"Expiration\": \"$until\"}"
+"#;
+
 /// STS's answer with credentials of a role.
 fn assumed(key: &str) -> Act {
     let credentials = format!(
@@ -133,7 +140,7 @@ async fn jobs_of_an_account_that_is_no_longer_in_the_settings_are_sent_for_by_no
 async fn credentials_that_run_out_while_the_daemon_runs_block_the_lane_until_they_are_renewed() {
     let home = Home::new(|_| {}).await;
     let script = home.path().join("session.sh");
-    home.put("session.sh", "#!/bin/sh\nkey=$(cat session) || exit 1\nuntil=$(date -u -d '+2 seconds' +%FT%TZ)\necho \"{\\\"Version\\\": 1, \\\"AccessKeyId\\\": \\\"$key\\\", \\\"SecretAccessKey\\\": \\\"s\\\", \\\"Expiration\\\": \\\"$until\\\"}\"\n");
+    home.put("session.sh", SESSION);
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("a script");
     home.put("credentials", &format!("[a]\ncredential_process = {}\n", script.display()));
     home.put("session", "AKIASIM100000000001");

@@ -212,6 +212,8 @@ async fn beside_a_daemon_and_after_its_kill_the_database_is_looked_at_and_left_a
 
 #[tokio::test]
 async fn a_database_that_is_broken_newer_or_somebody_elses_is_told_apart() {
+    const NEWER: &str = "UPDATE _sqlx_migrations SET version = 20990101000000
+                         WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
     let home = Home::new(|_| {}).await;
     home.put("fleet.csv", "snapshot_name,account,region\nweb-1,alpha,eu-west-1\n");
     home.run(&["enqueue", "fleet.csv", "--database", "sqlite://good.db"]).await.exits(0);
@@ -228,7 +230,7 @@ async fn a_database_that_is_broken_newer_or_somebody_elses_is_told_apart() {
             connection.close().await.expect("closed");
         }
     };
-    changed("newer.db", "UPDATE _sqlx_migrations SET version = 20990101000000 WHERE version = (SELECT max(version) FROM _sqlx_migrations)").await;
+    changed("newer.db", NEWER).await;
     changed("index.db", "DROP INDEX jobs_live").await;
     changed("dangling.db", "DELETE FROM lanes").await;
     changed("theirs.db", "PRAGMA application_id = 7").await;
