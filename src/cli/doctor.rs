@@ -116,7 +116,7 @@ impl DoctorArgs {
             Checkup::of(&path).await
         };
         let known = match &checkup.content {
-            Ok(Some(content)) => content.lanes.clone(),
+            Ok(Some(found)) => found.lanes.clone(),
             Ok(None) | Err(_) => Vec::new(),
         };
         spinner.set_message("looking at the accounts");

@@ -178,15 +178,14 @@ macro_rules! acting {
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let Cli { global, command } = cli;
     let progress = MultiProgress::new();
-    let level = match (global.quiet, global.verbose, &command) {
-        (true, ..) => "error",
-        (false, 0, Command::Daemon(_) | Command::Simulate(_)) | (false, 1, _) => "info",
-        (false, 0, _) => "warn",
-        (false, ..) => "debug",
-    };
     #[expect(clippy::disallowed_methods, reason = "NO_COLOR is a word of the terminal, not a setting")]
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    logging::set_up(level, global.log_format, global.color.wanted(&std::io::stderr(), no_color), &progress);
+    logging::set_up(
+        level(&global, &command),
+        global.log_format,
+        global.color.wanted(&std::io::stderr(), no_color),
+        &progress,
+    );
     let coloured = global.color.wanted(&std::io::stdout(), no_color);
     let file = global.config.clone();
     let context = || Context::load(global.config, global.database, progress, coloured);
@@ -275,6 +274,16 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Selftest(args) => selftest::selftest(&args, &context()?).await,
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args),
+    }
+}
+
+/// The least that is logged.
+fn level(global: &Global, command: &Command) -> &'static str {
+    match (global.quiet, global.verbose, command) {
+        (true, ..) => "error",
+        (false, 0, Command::Daemon(_) | Command::Simulate(_)) | (false, 1, _) => "info",
+        (false, 0, _) => "warn",
+        (false, ..) => "debug",
     }
 }
 

@@ -11,7 +11,7 @@ const MIB: u64 = 1 << 20;
 const NO_ROOM: u64 = 100 * MIB;
 /// A migration of some thousands needs far less; a million jobs need about this.
 const LITTLE_ROOM: u64 = 1024 * MIB;
-/// SQLite folds its WAL in at 4 MiB; one that is so much larger could not be folded in for long.
+/// `SQLite` folds its WAL in at 4 MiB; one that is so much larger could not be folded in for long.
 const LONG_WAL: u64 = 256 * MIB;
 
 const RESTORE: &str = "stop the daemon, keep a copy of the file and its -wal, and restore the last `snapferry backup`; or \

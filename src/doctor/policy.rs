@@ -28,10 +28,8 @@ mod tests {
 
     fn actions(statement: &Value) -> Vec<String> {
         let text = |it: &Value| it.as_str().expect("an action").to_owned();
-        match &statement["Action"] {
-            Value::Array(several) => several.iter().map(text).collect(),
-            one => vec![text(one)],
-        }
+        let action = &statement["Action"];
+        action.as_array().map_or_else(|| vec![text(action)], |several| several.iter().map(text).collect())
     }
 
     #[test]

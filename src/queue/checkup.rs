@@ -34,7 +34,7 @@ pub struct Content {
     pub newest_schema: i64,
     /// A migration that was begun and not ended.
     pub half_migrated: Option<i64>,
-    /// What SQLite says of its pages and rows, the first few; nothing where all is well.
+    /// What `SQLite` says of its pages and rows, the first few; nothing where all is well.
     pub faults: Vec<String>,
     /// References that lead nowhere, by table.
     pub dangling: Vec<(String, u64)>,

@@ -83,7 +83,7 @@ impl Vitals {
     }
 }
 
-/// SQLite's WAL needs memory that all who have the file open share, which no other machine's disk gives.
+/// A WAL of `SQLite`'s needs memory that all who have the file open share, which no other machine's disk gives.
 #[cfg(target_os = "linux")]
 fn network(folder: &Path) -> Option<&'static str> {
     // The numbers of statfs(2).
