@@ -178,8 +178,7 @@ macro_rules! acting {
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let Cli { global, command } = cli;
     let progress = MultiProgress::new();
-    #[expect(clippy::disallowed_methods, reason = "NO_COLOR is a word of the terminal, not a setting")]
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let no_color = no_color();
     logging::set_up(
         level(&global, &command),
         global.log_format,
@@ -275,6 +274,11 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args),
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "NO_COLOR is a word of the terminal, not a setting")]
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 /// The least that is logged.
