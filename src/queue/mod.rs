@@ -3,6 +3,7 @@
 
 mod acting;
 mod backup;
+mod breakers;
 mod claims;
 mod counts;
 mod database;
@@ -34,6 +35,7 @@ mod writer;
 
 pub use acting::{ActError, Acted, LeftOnes, Plan};
 pub use backup::{BackedUp, BackupError, Overwrite};
+pub use breakers::{PastTrip, Trip};
 pub use claims::{Claimable, Load};
 pub use counts::StateCounts;
 pub use endings::{BatchPage, BatchRow, Ending, Step};
