@@ -223,7 +223,7 @@ async fn act_on_jobs(
     if plan.is_empty() {
         return Ok(all_done(&plan, &selection.jobs));
     }
-    if consent.ask(&plan_question(&plan), asking, screen.notes)? == Consent::Refused {
+    if consent.ask(&plan_question(&plan), asking, &mut screen)? == Consent::Refused {
         return Ok(Consent::CALLED_OFF);
     }
     let acted = queue.act(&plan, actor.now, &actor.name).await?;

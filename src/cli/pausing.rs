@@ -106,7 +106,7 @@ pub(super) async fn pause(
         return Ok(Exit::Done);
     }
     let question = pause_question(&going.batches, &going.lanes);
-    if consent.ask(&question, asking, screen.notes)? == Consent::Refused {
+    if consent.ask(&question, asking, &mut screen)? == Consent::Refused {
         return Ok(Consent::CALLED_OFF);
     }
     let paused = queue.pause(&going.batch_ids(), &going.lane_ids(), actor.now, &actor.name).await?;
@@ -147,7 +147,7 @@ pub(super) async fn resume(
         return Ok(Exit::Done);
     }
     let question = resume_question(&paused.batches, &paused.lanes, plan);
-    if consent.ask(&question, asking, screen.notes)? == Consent::Refused {
+    if consent.ask(&question, asking, &mut screen)? == Consent::Refused {
         return Ok(Consent::CALLED_OFF);
     }
     if !paused.is_empty() {

@@ -5,6 +5,7 @@
 
 mod acting;
 mod adoption;
+mod breakers;
 mod bundle;
 mod bundles_by_themselves;
 mod crash;
@@ -21,6 +22,7 @@ mod limit;
 mod model;
 mod network;
 mod outcomes;
+mod outputs;
 mod proxy;
 mod raw_server;
 mod report;
