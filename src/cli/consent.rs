@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 
 /// Who can be asked.
 pub enum Asking<'a> {

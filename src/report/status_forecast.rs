@@ -115,7 +115,7 @@ impl StatusView {
             trip.lane == lane.id && trip.batch.is_none_or(|batch| batches.contains(&batch) && queued(batch))
         };
         if let Some(trip) = self.trips.iter().find(stops) {
-            return Some(format!("{} goes on, which has stopped by itself", stopped_place(trip, &lane.lane)));
+            return Some(format!("{} goes on", stopped_place(trip, &lane.lane)));
         }
         let measures = self.measures.lanes.get(&lane.id)?;
         let one_by_one = measures.paused_in.iter().any(|batch| batches.contains(batch));

@@ -17,7 +17,7 @@ const LONG: Duration = Duration::from_hours(1);
 /// A world where the first call for each of `failing` fails for good; two failures in a row are too many.
 async fn world(names: &[(&str, &str)], failing: &[&str], set: impl FnOnce(&mut LaneSettings)) -> World {
     let entry =
-        |(region, name): &(&str, &str)| FleetEntry { region: Some((*region).to_owned()), ..FleetEntry::named(*name) };
+        |(region, name): &(&str, &str)| FleetEntry { region: Some((*region).to_owned()), ..FleetEntry::named(name) };
     let fails = || -> Fault { "NotFoundException".parse().expect("a fault") };
     let config = SimulatorConfig {
         fleet: Fleet::Listed(names.iter().map(entry).collect()),

@@ -358,12 +358,12 @@ impl Model {
     }
 
     fn close(&mut self, closes: impl Fn(&Trip) -> bool) -> u64 {
-        let (closed, open): (Vec<Trip>, Vec<Trip>) = self.trips.drain(..).partition(closes);
+        let (over, open): (Vec<Trip>, Vec<Trip>) = self.trips.drain(..).partition(closes);
         self.trips = open;
-        for trip in &closed {
+        for trip in &over {
             self.outcomes.remove(&(trip.lane, trip.batch));
         }
-        closed.len() as u64
+        over.len() as u64
     }
 
     fn live(&self, lane: usize, name: usize) -> Option<usize> {
