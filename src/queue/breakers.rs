@@ -76,9 +76,12 @@ impl Queue {
                       in_a_row AS "in_a_row!: u32"
                FROM outcomes
                WHERE lane_id = ?1 AND failed > 0
-                 AND EXISTS (SELECT 1 FROM tallies
-                             WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0
-                               AND outcomes.batch_id IN (0, tallies.batch_id))
+                 AND CASE WHEN batch_id > 0
+                     THEN EXISTS (SELECT 1 FROM tallies
+                                  WHERE tallies.lane_id = ?1 AND tallies.batch_id = outcomes.batch_id
+                                    AND tallies.state = 'queued' AND tallies.jobs > 0)
+                     ELSE EXISTS (SELECT 1 FROM tallies
+                                  WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0) END
                ORDER BY batch_id"#,
             lane.0
         )
