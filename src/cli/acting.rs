@@ -77,7 +77,7 @@ pub struct PauseArgs {
 /// Let paused jobs, batches and lanes go on
 ///
 /// It lifts what the same selection paused: a batch with --batch alone, lanes with --account or --region alone,
-/// otherwise the jobs that fit. Before jobs that were paused one by one are sent, the lane's ledger is read anew.
+/// otherwise the jobs that fit. A batch or a lane that has stopped by itself goes on in the same way. Before jobs that were paused one by one are sent, the lane's ledger is read anew.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
   snapferry resume --batch fleet                        a whole batch
@@ -223,7 +223,7 @@ async fn act_on_jobs(
     if plan.is_empty() {
         return Ok(all_done(&plan, &selection.jobs));
     }
-    if consent.ask(&plan_question(&plan), asking, screen.notes)? == Consent::Refused {
+    if consent.ask(&plan_question(&plan), asking, &mut screen)? == Consent::Refused {
         return Ok(Consent::CALLED_OFF);
     }
     let acted = queue.act(&plan, actor.now, &actor.name).await?;

@@ -3,6 +3,7 @@
 use super::context::{Context, hear_signals};
 use super::enqueue::{EnqueueArgs, Outcome, enqueue};
 use super::exit::Exit;
+use super::pausing::left_stopped;
 use super::progress;
 use super::rehearsal::{Rehearsal, SPEED};
 use super::report::{FormatArg, ReportArgs};
@@ -170,6 +171,9 @@ async fn work(
         return Ok(Exit::Interrupted);
     }
     print_report(args, context, &queue, &batch.name).await?;
+    for line in left_stopped(&queue, Some(batch.id)).await? {
+        say(&line);
+    }
     let unsuccessful = queue.unsuccessful(Some(batch.id)).await?;
     queue.close().await;
     Ok(if unsuccessful > 0 { Exit::Incomplete } else { Exit::Done })

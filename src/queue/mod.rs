@@ -3,6 +3,7 @@
 
 mod acting;
 mod backup;
+mod breakers;
 mod checkup;
 mod claims;
 mod counts;
@@ -36,6 +37,7 @@ mod writer;
 
 pub use acting::{ActError, Acted, LeftOnes, Plan};
 pub use backup::{BackedUp, BackupError, Overwrite};
+pub use breakers::{PastTrip, Trip};
 pub use checkup::{Checkup, Content, LaneFound};
 pub use claims::{Claimable, Load};
 pub use counts::StateCounts;

@@ -5,6 +5,7 @@ mod acts;
 mod advice;
 mod backup;
 mod bar;
+mod breakers;
 mod bundle;
 mod causes;
 mod completion;
@@ -36,6 +37,7 @@ mod words;
 pub use acts::{acted_text, plan_question, touched_text};
 pub use advice::{Helps, advice};
 pub use backup::backup_text;
+pub use breakers::{resume_command, stopped_place, what_next};
 pub use bundle::{
     BundleError, BundleRequest, FolderError, Manifest, PartFacts, Prepared, folder_names, prepare_bundle,
 };

@@ -151,6 +151,7 @@ fn check_lane(layers: &Layers, path: &[String], lane: &LaneSettings) -> Result<(
     let pairs = [
         (["export", "backoff_initial"], retry.initial, ["export", "backoff_max"], retry.max),
         (["poll", "min"], lane.poll.min, ["poll", "max"], lane.poll.max),
+        (["breaker", "wait"], lane.breaker.wait, ["breaker", "wait_max"], lane.breaker.wait_max),
     ];
     for (low_key, low, high_key, high) in pairs {
         if low > high {

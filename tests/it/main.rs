@@ -6,6 +6,7 @@
 mod accounts;
 mod acting;
 mod adoption;
+mod breakers;
 mod bundle;
 mod bundles_by_themselves;
 mod crash;
@@ -24,6 +25,7 @@ mod limit;
 mod model;
 mod network;
 mod outcomes;
+mod outputs;
 mod proxy;
 mod raw_server;
 mod report;
