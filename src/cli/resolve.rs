@@ -18,7 +18,7 @@ use crate::report::{evidence_text, resolved_text};
   snapferry resolve 12 --fail                    it has failed")]
 pub struct ResolveArgs {
     /// The job's number, as `snapferry jobs` lists it
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", value_parser = super::words::job)]
     job: JobId,
     #[command(flatten)]
     decision: Decision,
