@@ -16,6 +16,8 @@ pub mod tracking;
 
 pub mod survey;
 
+pub mod doctor;
+
 pub mod lightsail;
 
 pub mod queue;

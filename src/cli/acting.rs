@@ -26,10 +26,10 @@ pub struct Actor {
 /// nothing that the ledger showed by then. A job of a snapshot that has another live job is left alone.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
-  snapferry retry --state failed                        everything that failed, after a question
+  snapferry retry --state failed           what failed, after a question
   snapferry retry --batch fleet --error ServiceException --yes
-  snapferry failures                                    what failed, by cause, each with its command
-  snapferry retry 12 17                                 these two")]
+  snapferry failures                       causes, each with its command
+  snapferry retry 12 17                    these two")]
 pub struct RetryArgs {
     #[command(flatten)]
     selection: SelectorArgs,
@@ -43,9 +43,9 @@ pub struct RetryArgs {
 /// end.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
-  snapferry cancel --batch fleet                        what is queued of a batch, after a question
+  snapferry cancel --batch fleet           what is queued of a batch, asks first
   snapferry cancel --name 'test-*' --state queued --yes
-  snapferry cancel 12 17                                these two")]
+  snapferry cancel 12 17                   these two")]
 pub struct CancelArgs {
     #[command(flatten)]
     selection: SelectorArgs,
@@ -77,7 +77,7 @@ pub struct PauseArgs {
 /// Let paused jobs, batches and lanes go on
 ///
 /// It lifts what the same selection paused: a batch with --batch alone, lanes with --account or --region alone,
-/// otherwise the jobs that fit. Before jobs that were paused one by one are sent, the lane's ledger is read anew.
+/// otherwise the jobs that fit. A batch or a lane that has stopped by itself goes on in the same way. Before jobs that were paused one by one are sent, the lane's ledger is read anew.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
   snapferry resume --batch fleet                        a whole batch
@@ -223,7 +223,7 @@ async fn act_on_jobs(
     if plan.is_empty() {
         return Ok(all_done(&plan, &selection.jobs));
     }
-    if consent.ask(&plan_question(&plan), asking, screen.notes)? == Consent::Refused {
+    if consent.ask(&plan_question(&plan), asking, &mut screen)? == Consent::Refused {
         return Ok(Consent::CALLED_OFF);
     }
     let acted = queue.act(&plan, actor.now, &actor.name).await?;

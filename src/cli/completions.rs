@@ -8,9 +8,10 @@ use std::io::Write;
 /// Prints a shell's completion script
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  snapferry completions bash > ~/.local/share/bash-completion/completions/snapferry
+  snapferry completions bash > /etc/bash_completion.d/snapferry
   snapferry completions zsh > \"${fpath[1]}/_snapferry\"
-  snapferry completions fish > ~/.config/fish/completions/snapferry.fish")]
+  snapferry completions fish > ~/.config/fish/completions/snapferry.fish
+  snapferry completions powershell >> $PROFILE")]
 pub(super) struct CompletionsArgs {
     /// The shell
     shell: Shell,

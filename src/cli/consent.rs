@@ -1,7 +1,8 @@
 //! Asking before something is done to many: on a terminal a person, in a pipe nobody.
 
 use super::exit::{Exit, UsageError};
-use std::io::{BufRead, Write};
+use super::screen::Screen;
+use std::io::BufRead;
 
 /// Who can be asked.
 pub enum Asking<'a> {
@@ -45,7 +46,7 @@ impl ConsentArgs {
     ///
     /// # Errors
     /// [`UsageError`] where nobody can be asked; a terminal that cannot be read.
-    pub(super) fn ask(self, what: &str, asking: Asking<'_>, notes: &mut (dyn Write + Send)) -> anyhow::Result<Consent> {
+    pub(super) fn ask(self, what: &str, asking: Asking<'_>, screen: &mut Screen<'_>) -> anyhow::Result<Consent> {
         if self.yes {
             return Ok(Consent::Given);
         }
@@ -54,7 +55,8 @@ impl ConsentArgs {
                 format!("nothing was changed: there is no terminal to ask \"{what}?\" on; add --yes to do it");
             return Err(UsageError(message).into());
         };
-        write!(notes, "{what}? [y/N] ")?;
+        let (notes, look) = (&mut *screen.notes, screen.look);
+        write!(notes, "{} ", look.lay_out(vec![format!("{what}? [y/N]")]).trim_end())?;
         notes.flush()?;
         let mut answer = String::new();
         if answers.read_line(&mut answer)? == 0 {
@@ -72,10 +74,17 @@ impl ConsentArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Look;
+
+    fn ask(yes: bool, asking: Asking<'_>, notes: &mut Vec<u8>) -> anyhow::Result<Consent> {
+        let mut out = Vec::new();
+        let mut screen = Screen { out: &mut out, notes, look: Look::default(), terminal: false };
+        ConsentArgs { yes }.ask("Cancel 3 jobs", asking, &mut screen)
+    }
 
     fn asked(answer: &str) -> (Consent, String) {
         let (mut answers, mut notes) = (answer.as_bytes(), Vec::new());
-        let consent = ConsentArgs { yes: false }.ask("Cancel 3 jobs", Asking::Person(&mut answers), &mut notes);
+        let consent = ask(false, Asking::Person(&mut answers), &mut notes);
         (consent.expect("an answer"), String::from_utf8(notes).expect("UTF-8"))
     }
 
@@ -93,9 +102,9 @@ mod tests {
     #[test]
     fn without_a_terminal_nothing_is_done_unless_yes_was_said() {
         let mut notes = Vec::new();
-        let error = ConsentArgs { yes: false }.ask("Cancel 3 jobs", Asking::Nobody, &mut notes).expect_err("refused");
+        let error = ask(false, Asking::Nobody, &mut notes).expect_err("refused");
         assert!(error.is::<UsageError>() && error.to_string().contains("--yes"), "{error}");
-        let given = ConsentArgs { yes: true }.ask("Cancel 3 jobs", Asking::Nobody, &mut notes).expect("given");
+        let given = ask(true, Asking::Nobody, &mut notes).expect("given");
         assert_eq!((given, notes), (Consent::Given, Vec::new()));
     }
 }

@@ -6,8 +6,10 @@ use super::exit::UsageError;
 use super::screen::Screen;
 use crate::clock::{SharedClock, Stop, SystemClock};
 use crate::daemon::Connect;
-use crate::domain::{AccountLabel, Lane, Region};
-use crate::lightsail::{AccountAccess, AwsLightsail, Lightsail, SharedHttp, usual_region};
+use crate::domain::{AccountLabel, BadRegion, Lane, Region};
+use crate::lightsail::{
+    AccountAccess, AwsLightsail, CallError, ErrorClass, Lightsail, Refusing, SharedHttp, codes, usual_region,
+};
 use crate::queue::Queue;
 use crate::report::{Colour, Look};
 use crate::settings::{LaneSettings, Settings, Sources};
@@ -24,6 +26,8 @@ use tokio::sync::watch;
 pub(super) struct Context {
     /// The settings.
     pub(super) settings: Settings,
+    /// The file that they are from, where there is one.
+    pub(super) settings_file: Option<PathBuf>,
     /// The machine's clock.
     pub(super) clock: SharedClock,
     /// Where progress is shown.
@@ -59,15 +63,21 @@ impl Context {
         let settings = Settings::load(&sources)?;
         let ours = folders.map(|folders| folders.data_dir().join("snapferry"));
         let own_folder = ours.filter(|ours| !database_was_named && settings.database.path().parent() == Some(ours));
-        Ok(Self { settings, clock: Arc::new(SystemClock::new()), progress, coloured, person, own_folder })
+        let settings_file = sources.file().filter(|file| file.exists());
+        Ok(Self {
+            settings,
+            settings_file,
+            clock: Arc::new(SystemClock::new()),
+            progress,
+            coloured,
+            person,
+            own_folder,
+        })
     }
 
     /// Where a command's words go, and how they are laid out.
     pub(super) fn screen<'a>(&self, out: &'a mut (dyn Write + Send), notes: &'a mut (dyn Write + Send)) -> Screen<'a> {
-        let terminal = std::io::stdout().is_terminal();
-        let width = terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| width.0);
-        let colour = if self.coloured { Colour::Ansi } else { Colour::Plain };
-        Screen { out, notes, look: Look { width, colour }, terminal }
+        screen(self.coloured, out, notes)
     }
 
     /// Who acts, and when.
@@ -97,12 +107,24 @@ impl Context {
     /// # Errors
     /// [`UsageError`] when it names one that Lightsail does not have.
     pub(super) async fn usual_region(&self, account: Option<&AccountLabel>) -> anyhow::Result<Option<Region>> {
-        let unnamed = AccountLabel::unnamed();
-        let label = account.unwrap_or(&unnamed);
-        let profile = self.settings.account(label).and_then(|account| account.profile.as_deref());
-        usual_region(profile).await.map_err(|error| {
+        self.region_of_configuration(account).await.map_err(|error| {
             UsageError(format!("the Region of the AWS configuration: {error}; name one with --region")).into()
         })
+    }
+
+    /// The same, with what is wrong with it.
+    pub(super) async fn region_of_configuration(
+        &self,
+        account: Option<&AccountLabel>,
+    ) -> Result<Option<Region>, BadRegion> {
+        let unnamed = AccountLabel::unnamed();
+        let label = account.unwrap_or(&unnamed);
+        usual_region(self.settings.account(label).and_then(|account| account.profile.as_deref())).await
+    }
+
+    /// How an account is reached.
+    pub(super) fn access(&self, label: &AccountLabel) -> AccountAccess {
+        access(&self.settings, label)
     }
 
     /// The way to Lightsail through the AWS SDK, one HTTP client for all lanes.
@@ -111,18 +133,44 @@ impl Context {
         let http = SharedHttp::new();
         let settings = self.settings.clone();
         Arc::new(move |lane: &Lane, lane_settings: &LaneSettings| {
-            let account = settings.account(&lane.account).cloned().unwrap_or_default();
-            let access = AccountAccess {
-                profile: account.profile,
-                role_arn: account.role_arn,
-                external_id: account.external_id.map(|id| id.expose().to_owned()),
-                endpoint_url: account.endpoint_url,
-                ..AccountAccess::default()
-            };
+            if settings.account(&lane.account).is_none() {
+                return Arc::new(stranger(&lane.account)) as Arc<dyn Lightsail>;
+            }
+            let access = access(&settings, &lane.account);
             let client = AwsLightsail::new(access, lane.region, lane_settings.export.attempt_timeout, http.clone());
             Arc::new(client) as Arc<dyn Lightsail>
         })
     }
+}
+
+fn access(settings: &Settings, label: &AccountLabel) -> AccountAccess {
+    let account = settings.account(label).cloned().unwrap_or_default();
+    AccountAccess {
+        profile: account.profile,
+        role_arn: account.role_arn,
+        external_id: account.external_id.map(|id| id.expose().to_owned()),
+        endpoint_url: account.endpoint_url,
+        ..AccountAccess::default()
+    }
+}
+
+/// Jobs may be of an account that the settings had once. The usual credentials may be of any other one, which has
+/// snapshots of the same names.
+fn stranger(label: &AccountLabel) -> Refusing {
+    let message = format!("the settings have no account {label}: add [accounts.{label}] and start again");
+    Refusing::with(CallError::new(ErrorClass::Credentials, codes::NO_ACCOUNT, message))
+}
+
+/// Where words go where there are no settings to go by.
+pub(super) fn screen<'a>(
+    coloured: bool,
+    out: &'a mut (dyn Write + Send),
+    notes: &'a mut (dyn Write + Send),
+) -> Screen<'a> {
+    let terminal = std::io::stdout().is_terminal();
+    let width = terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| width.0);
+    let colour = if coloured { Colour::Ansi } else { Colour::Plain };
+    Screen { out, notes, look: Look { width, colour }, terminal }
 }
 
 /// Who can be asked: a person, where both the question and the answer go through a terminal.

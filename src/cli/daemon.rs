@@ -2,6 +2,7 @@
 
 use super::context::{Context, hear_signals};
 use super::exit::Exit;
+use super::pausing::left_stopped;
 use crate::daemon::{Daemon, Ended, Until};
 use clap::Args;
 use std::time::Duration;
@@ -9,14 +10,14 @@ use std::time::Duration;
 /// Sends and follows, for as long as it is left running.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  snapferry daemon                             run until SIGTERM or Ctrl-C; rows enqueued meanwhile are taken up
-  snapferry daemon --drain                     end when every job has ended or waits for a person
-  snapferry daemon --drain --max-wait 8h       ... or after eight hours
+  snapferry daemon                         run until SIGTERM or Ctrl-C
+  snapferry daemon --drain                 end when every job has ended or waits
+  snapferry daemon --drain --max-wait 8h   ... or after eight hours
 
-Exit status: 0 ended as asked; 1 it could not run, as when another daemon has the database; 3 drained, but some jobs
+Exit status: 0 ended as asked; 1 it could not run, as when another daemon has the database; 3 drained, but some jobs \
 failed or wait for a person, or --max-wait was over first; 130 a drain was interrupted, nothing is lost.")]
 pub(super) struct DaemonArgs {
-    /// End when every job has ended or waits for a person (in review, or paused)
+    /// End when every job has ended or waits for a person (in review, paused, or stopped by a breaker that tried one in vain)
     #[arg(long)]
     drain: bool,
     /// With --drain: end after this time all the same, such as 90m or 8h
@@ -45,6 +46,11 @@ pub(super) async fn daemon(args: &DaemonArgs, context: &Context) -> anyhow::Resu
     let daemon = Daemon::new(queue.clone(), context.settings.clone(), context.clock.clone(), context.connect(), &who)?;
     let until = if args.drain { Until::Drained } else { Until::Stopped };
     let ended = daemon.run(until, args.max_wait, stop).await?;
+    if args.drain {
+        for line in left_stopped(&queue, None).await? {
+            tracing::warn!("{line}");
+        }
+    }
     let unsuccessful = if args.drain { queue.unsuccessful(None).await? } else { 0 };
     queue.close().await;
     Ok(match ended {

@@ -19,9 +19,9 @@ use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
-  snapferry discover > fleet.csv                          everything, in all accounts and Regions of the settings
-  snapferry discover --newest 1 --not-exported -o new.csv && snapferry plan new.csv
-  snapferry discover --older-than 30d --name 'web-*' --tag env=prod --account prod
+  snapferry discover > fleet.csv               everything
+  snapferry discover --newest 1 --not-exported | snapferry plan -
+  snapferry discover --older-than 30d --name 'web-*' --tag env=prod
   snapferry discover --not-exported | snapferry enqueue - --batch everything
 
 Exit status: 0 listed, 1 a lane could not be read (the others are listed), 2 wrong usage";

@@ -63,9 +63,9 @@ Examples:
   snapferry enqueue fleet.csv --region eu-west-1
   snapferry enqueue fleet.csv --dry-run
   snapferry enqueue fleet.csv --skip-invalid --batch spring-move
-  aws lightsail get-instance-snapshots --query 'instanceSnapshots[].[name]' --output text | snapferry enqueue -
+  snapferry discover --newest 1 | snapferry enqueue -
 
-Exit status: 0 enqueued (or nothing to enqueue), 1 it could not be done, 2 bad input (nothing was enqueued),
+Exit status: 0 enqueued (or nothing to enqueue), 1 it could not be done, 2 bad input (nothing was enqueued), \
 130 interrupted (nothing was enqueued)";
 
 /// What came of an input.
@@ -219,7 +219,9 @@ impl EnqueueArgs {
     pub(super) fn options(&self, settings: &Settings, usual_region: Option<Region>) -> IntakeOptions {
         IntakeOptions {
             account: self.account.clone(),
-            region: self.region.or(usual_region),
+            region: self.region,
+            usual_region,
+            regions: settings.regions(),
             accounts: settings.accounts(),
             priority: self.priority,
             limit: self.limit,

@@ -9,10 +9,10 @@ use crate::report::{JobsFormat, JobsRequest, write_jobs};
 
 const EXAMPLES: &str = "\
 Examples:
-  snapferry jobs --state failed                            what went wrong
-  snapferry jobs --batch fleet --name 'web-*'              by batch and name
+  snapferry jobs --state failed                  what went wrong
+  snapferry jobs --batch fleet --name 'web-*'    by batch and name
   snapferry jobs --error ThrottlingException --json | jq '.[].id'
-  snapferry jobs --after 50                                what comes after job 50";
+  snapferry jobs --after 50                      what comes after job 50";
 
 /// List jobs
 #[derive(Debug, Clone, clap::Args)]
@@ -24,7 +24,7 @@ pub struct JobsArgs {
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Only those after this job
-    #[arg(long, value_name = "JOB")]
+    #[arg(long, value_name = "JOB", value_parser = super::words::job)]
     after: Option<JobId>,
     /// As a JSON array, each with its id
     #[arg(long)]

@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use indicatif::MultiProgress;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -28,7 +29,33 @@ pub(super) enum Colour {
     Never,
 }
 
+impl From<Colour> for clap::ColorChoice {
+    fn from(colour: Colour) -> Self {
+        match colour {
+            Colour::Auto => Self::Auto,
+            Colour::Always => Self::Always,
+            Colour::Never => Self::Never,
+        }
+    }
+}
+
 impl Colour {
+    /// What a command line asks for, before it is known to be one.
+    #[must_use]
+    pub(super) fn asked(words: &[OsString]) -> Self {
+        let mut asked = None;
+        for (place, word) in words.iter().enumerate() {
+            let text = word.to_string_lossy();
+            let value = match text.strip_prefix("--color") {
+                Some("") => words.get(place + 1).map(|next| next.to_string_lossy().into_owned()),
+                Some(rest) => rest.strip_prefix('=').map(ToOwned::to_owned),
+                None => None,
+            };
+            asked = asked.or_else(|| Self::from_str(&value?, false).ok());
+        }
+        asked.unwrap_or_default()
+    }
+
     /// Whether to colour what goes to a stream.
     #[must_use]
     pub(super) fn wanted(self, stream: &impl IsTerminal, no_color: bool) -> bool {
@@ -75,4 +102,18 @@ pub(super) fn set_up(level: &str, format: LogFormat, coloured: bool, progress: &
         LogFormat::Text => builder.with_ansi(coloured).try_init(),
         LogFormat::Json => builder.with_ansi(false).json().flatten_event(true).try_init(),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_known_before_the_command_line_is() {
+        let asked = |line: &str| Colour::asked(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(asked("snapferry status"), Colour::Auto);
+        assert_eq!(asked("snapferry --color never doctor --help"), Colour::Never);
+        assert_eq!(asked("snapferry nonsense --color=always"), Colour::Always);
+        assert_eq!(asked("snapferry --color pink --colours never --color"), Colour::Auto);
+    }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Write a manual page for each command into a folder
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  snapferry man ~/.local/share/man/man1      then: man snapferry, man snapferry-retry
+  snapferry man ~/.local/share/man/man1      then: man snapferry-retry
   snapferry man /usr/local/share/man/man1")]
 pub(super) struct ManArgs {
     /// The folder; it is made where it is not there
@@ -66,6 +66,24 @@ mod tests {
     }
 
     #[test]
+    fn help_fits_into_80_columns_and_no_example_is_broken() {
+        let mut command = super::super::Cli::command();
+        command.build();
+        let mut wide = Vec::new();
+        let mut look = |command: &mut clap::Command| {
+            let name = command.get_name().to_owned();
+            let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let long = command.render_long_help().to_string();
+            // Without a terminal its width is the widest that there is.
+            let lines = long.lines().chain(examples.lines().filter(|line| line.starts_with("  ")));
+            wide.extend(lines.filter(|line| line.chars().count() > 80).map(|line| format!("{name}: {line}")));
+        };
+        look(&mut command);
+        command.get_subcommands_mut().for_each(look);
+        assert_eq!(wide, Vec::<String>::new());
+    }
+
+    #[test]
     fn every_shell_has_its_completions_and_reads_them() {
         let shells = [
             (Shell::Bash, Some("bash")),
@@ -77,7 +95,7 @@ mod tests {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut super::super::Cli::command(), "snapferry", &mut script);
             let text = String::from_utf8(script.clone()).expect("UTF-8");
-            for word in ["failures", "retry", "--database"] {
+            for word in ["doctor", "policy", "failures", "retry", "--database"] {
                 assert!(text.contains(word.trim_start_matches('-')), "{shell}: no {word}");
             }
             let Some(program) = program else { continue };

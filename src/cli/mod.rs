@@ -7,6 +7,7 @@ mod consent;
 mod context;
 mod daemon;
 mod discover;
+mod doctor;
 mod enqueue;
 mod exit;
 mod failures;
@@ -51,7 +52,7 @@ pub use status::StatusArgs;
 pub use why::WhyArgs;
 
 use crate::domain::Lane;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use context::Context;
 use indicatif::MultiProgress;
 use logging::{Colour, LogFormat};
@@ -62,15 +63,16 @@ use std::path::PathBuf;
 #[command(
     name = "snapferry",
     version,
-    max_term_width = 100,
+    max_term_width = 80,
     after_help = "Examples:
-  snapferry run --rehearse fleet.csv     rehearse against a built-in simulator; nothing leaves this machine
+  snapferry run --rehearse fleet.csv     rehearse against a built-in simulator
+  snapferry doctor                       whether all is ready, and what to do
   snapferry discover > fleet.csv         what there is to export
-  snapferry plan fleet.csv               what would become of it, how long it takes, what it costs
-  snapferry run fleet.csv                export every snapshot of the file, then print the report
+  snapferry plan fleet.csv               what would become of it, time and costs
+  snapferry run fleet.csv                export all of it, then print the report
   snapferry status                       what is going on
 
-Results go to stdout, everything else to stderr. Exit status: 0 done, 1 could not be done, 2 wrong usage or bad input,
+Results go to stdout, everything else to stderr. Exit status: 0 done, 1 could not be done, 2 wrong usage or bad input, \
 3 finished but some jobs failed or wait for a person, 130 interrupted with nothing lost."
 )]
 struct Cli {
@@ -121,6 +123,7 @@ enum Command {
     Pause(PauseArgs),
     Resume(ResumeArgs),
     Resolve(ResolveArgs),
+    Doctor(doctor::DoctorArgs),
     Backup(BackupArgs),
     Simulate(SimulateArgs),
     Selftest(selftest::SelftestArgs),
@@ -131,7 +134,7 @@ enum Command {
 /// Runs the command that the process was given.
 #[must_use]
 pub fn main() -> Exit {
-    let cli = match Cli::try_parse() {
+    let cli = match parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
         Err(error) => {
             // --help and --version come this way too, and are no errors.
@@ -151,6 +154,13 @@ pub fn main() -> Exit {
     }
 }
 
+/// Reads the command line; what is said of it, help too, has the colours that it asks for itself.
+fn parse(words: Vec<std::ffi::OsString>) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command().color(Colour::asked(&words).into());
+    let matches = command.try_get_matches_from_mut(words)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
 /// Runs a command that asks before it acts.
 macro_rules! acting {
     ($args:expr, $context:expr) => {{
@@ -168,16 +178,15 @@ macro_rules! acting {
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let Cli { global, command } = cli;
     let progress = MultiProgress::new();
-    let level = match (global.quiet, global.verbose, &command) {
-        (true, ..) => "error",
-        (false, 0, Command::Daemon(_) | Command::Simulate(_)) | (false, 1, _) => "info",
-        (false, 0, _) => "warn",
-        (false, ..) => "debug",
-    };
-    #[expect(clippy::disallowed_methods, reason = "NO_COLOR is a word of the terminal, not a setting")]
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    logging::set_up(level, global.log_format, global.color.wanted(&std::io::stderr(), no_color), &progress);
+    let no_color = no_color();
+    logging::set_up(
+        level(&global, &command),
+        global.log_format,
+        global.color.wanted(&std::io::stderr(), no_color),
+        &progress,
+    );
     let coloured = global.color.wanted(&std::io::stdout(), no_color);
+    let file = global.config.clone();
     let context = || Context::load(global.config, global.database, progress, coloured);
     match command {
         Command::Run(args) => run::run(&args, &context()?).await,
@@ -252,6 +261,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             queue.close().await;
             ended
         }
+        Command::Doctor(args) => doctor::doctor(&args, context, file, coloured).await,
         Command::Backup(args) => {
             let context = context()?;
             let queue = context.queue().await?;
@@ -263,6 +273,21 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Selftest(args) => selftest::selftest(&args, &context()?).await,
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "NO_COLOR is a word of the terminal, not a setting")]
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+/// The least that is logged.
+fn level(global: &Global, command: &Command) -> &'static str {
+    match (global.quiet, global.verbose, command) {
+        (true, ..) => "error",
+        (false, 0, Command::Daemon(_) | Command::Simulate(_)) | (false, 1, _) => "info",
+        (false, 0, _) => "warn",
+        (false, ..) => "debug",
     }
 }
 

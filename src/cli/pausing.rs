@@ -5,25 +5,30 @@ use super::consent::{Asking, Consent, ConsentArgs};
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
 use super::selector::SelectorArgs;
-use crate::domain::{BatchId, LaneId};
-use crate::queue::{BatchView, LaneView, Plan, Queue};
-use crate::report::{acted_text, pause_question, pauses_text, resume_question, resumes_text, touched_text};
+use crate::domain::{BatchId, Lane, LaneId};
+use crate::queue::{BatchView, LaneView, Plan, Queue, Trip};
+use crate::report::{
+    acted_text, pause_question, pauses_text, resume_command, resume_question, resumes_text, stopped_place, touched_text,
+};
 
 /// Batches and lanes that are meant as a whole.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places {
     batches: Vec<BatchView>,
     lanes: Vec<LaneView>,
+    /// Those of them that have stopped by themselves.
+    trips: Vec<(Trip, Lane)>,
 }
 
 impl Places {
     /// The batch, or the lanes, that a selection names; without any all lanes.
     pub(super) async fn of(selection: &SelectorArgs, queue: &Queue) -> anyhow::Result<Self> {
         let batch = selection.resolve(queue).await?.batch;
-        if let Some(batch) = batch {
-            return Ok(Self { batches: vec![batch], lanes: Vec::new() });
-        }
         let all = queue.lanes(None).await?;
+        if let Some(batch) = batch {
+            let trips = trips(queue, &all, |trip| trip.batch == Some(batch.id)).await?;
+            return Ok(Self { batches: vec![batch], lanes: Vec::new(), trips });
+        }
         let known: Vec<String> = all.iter().map(|lane| lane.lane.to_string()).collect();
         // With --all before the first enqueue there is nothing, and nothing wrong.
         let lanes: Vec<LaneView> = all.into_iter().filter(|lane| selection.fits(&lane.lane)).collect();
@@ -31,19 +36,30 @@ impl Places {
             let known = if known.is_empty() { "there are none yet".to_owned() } else { known.join(", ") };
             return Err(UsageError(format!("no such lane; the lanes are: {known}")).into());
         }
-        Ok(Self { batches: Vec::new(), lanes })
+        let trips = trips(queue, &lanes, |trip| trip.batch.is_none()).await?;
+        Ok(Self { batches: Vec::new(), lanes, trips })
     }
 
     /// All of them.
     pub(super) async fn every(queue: &Queue) -> anyhow::Result<Self> {
-        Ok(Self { batches: queue.batches().await?, lanes: queue.lanes(None).await? })
+        let lanes = queue.lanes(None).await?;
+        let trips = trips(queue, &lanes, |_| true).await?;
+        Ok(Self { batches: queue.batches().await?, lanes, trips })
     }
 
-    fn only(&self, paused: Wanted) -> Self {
-        let fits = |pause: bool| pause == (paused == Wanted::Paused);
-        let batches = self.batches.iter().filter(|batch| fits(batch.paused.is_some())).cloned().collect();
-        let lanes = self.lanes.iter().filter(|lane| fits(lane.paused.is_some())).cloned().collect();
-        Self { batches, lanes }
+    fn only(&self, wanted: Wanted) -> Self {
+        let fits = |paused: bool, stopped: bool| match wanted {
+            Wanted::Held => paused || stopped,
+            Wanted::Paused => paused,
+            Wanted::Unpaused => !paused,
+            Wanted::Going => !paused && !stopped,
+        };
+        let stopped = |batch: BatchId| self.trips.iter().any(|(trip, _)| trip.batch == Some(batch));
+        let batches = self.batches.iter().filter(|batch| fits(batch.paused.is_some(), stopped(batch.id)));
+        let stopped = |lane: LaneId| self.trips.iter().any(|(trip, _)| trip.batch.is_none() && trip.lane == lane);
+        let lanes = self.lanes.iter().filter(|lane| fits(lane.paused.is_some(), stopped(lane.id)));
+        let trips = if wanted == Wanted::Held { self.trips.clone() } else { Vec::new() };
+        Self { batches: batches.cloned().collect(), lanes: lanes.cloned().collect(), trips }
     }
 
     fn is_empty(&self) -> bool {
@@ -61,8 +77,17 @@ impl Places {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
+    /// By a person, or by itself.
+    Held,
     Paused,
+    Unpaused,
     Going,
+}
+
+async fn trips(queue: &Queue, lanes: &[LaneView], meant: impl Fn(&Trip) -> bool) -> anyhow::Result<Vec<(Trip, Lane)>> {
+    let of = |trip: &Trip| lanes.iter().find(|lane| lane.id == trip.lane).map(|lane| lane.lane.clone());
+    let trips = queue.trips(None).await?.into_iter().filter(|trip| meant(trip));
+    Ok(trips.filter_map(|trip| of(&trip).map(|lane| (trip, lane))).collect())
 }
 
 /// Pauses those of `places` that go.
@@ -74,14 +99,14 @@ pub(super) async fn pause(
     mut screen: Screen<'_>,
     asking: Asking<'_>,
 ) -> anyhow::Result<Exit> {
-    let (going, already) = (places.only(Wanted::Going), places.only(Wanted::Paused));
+    let (going, already) = (places.only(Wanted::Unpaused), places.only(Wanted::Paused));
     let text = pauses_text(&going.batches, &going.lanes, &already.batches, &already.lanes, screen.look);
     screen.say(&text)?;
     if going.is_empty() {
         return Ok(Exit::Done);
     }
     let question = pause_question(&going.batches, &going.lanes);
-    if consent.ask(&question, asking, screen.notes)? == Consent::Refused {
+    if consent.ask(&question, asking, &mut screen)? == Consent::Refused {
         return Ok(Consent::CALLED_OFF);
     }
     let paused = queue.pause(&going.batch_ids(), &going.lane_ids(), actor.now, &actor.name).await?;
@@ -99,7 +124,7 @@ pub(super) async fn resume(
     mut screen: Screen<'_>,
     asking: Asking<'_>,
 ) -> anyhow::Result<Exit> {
-    let paused = places.only(Wanted::Paused);
+    let paused = places.only(Wanted::Held);
     // With a plan everything is meant; without one, what is paused one by one stays so.
     let (going, staying) = if plan.is_some() {
         (Places::default(), 0)
@@ -109,7 +134,8 @@ pub(super) async fn resume(
     };
     let nothing_is_paused = paused.is_empty() && plan.is_some_and(Plan::is_empty);
     let plan = plan.filter(|plan| !plan.is_empty());
-    let text = resumes_text(&paused.batches, &paused.lanes, &going.batches, &going.lanes, staying, screen.look);
+    let text =
+        resumes_text(&paused.batches, &paused.lanes, &going.batches, &going.lanes, &paused.trips, staying, screen.look);
     if nothing_is_paused {
         screen.say("Nothing is paused.\n")?;
     }
@@ -121,7 +147,7 @@ pub(super) async fn resume(
         return Ok(Exit::Done);
     }
     let question = resume_question(&paused.batches, &paused.lanes, plan);
-    if consent.ask(&question, asking, screen.notes)? == Consent::Refused {
+    if consent.ask(&question, asking, &mut screen)? == Consent::Refused {
         return Ok(Consent::CALLED_OFF);
     }
     if !paused.is_empty() {
@@ -133,4 +159,19 @@ pub(super) async fn resume(
         screen.say(&acted_text(plan, acted, screen.look))?;
     }
     Ok(Exit::Done)
+}
+
+/// What is left behind breakers once a drain has ended, each with the command that lets it go on.
+pub(super) async fn left_stopped(queue: &Queue, batch: Option<BatchId>) -> anyhow::Result<Vec<String>> {
+    let lanes = queue.lanes(None).await?;
+    let of_batch = |trip: &Trip| batch.is_none_or(|batch| trip.covers(batch));
+    let line = |(trip, lane): &(Trip, Lane)| {
+        format!(
+            "{} has stopped by itself: {}; once the cause is gone, `{}` lets it go on, and then a daemon or a run",
+            stopped_place(trip, lane),
+            trip.cause,
+            resume_command(trip, lane)
+        )
+    };
+    Ok(trips(queue, &lanes, of_batch).await?.iter().map(line).collect())
 }

@@ -20,7 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   snapferry plan fleet.csv
   snapferry plan fleet.csv --region eu-west-1 --skip-invalid
-  snapferry plan fleet.csv --json | jq '.failing[] | {line, snapshot_name, near}'
+  snapferry plan fleet.csv --json | jq '.failing[] | {snapshot_name, near}'
   snapferry discover --newest 1 | snapferry plan -
 
 Exit status: 0 no row would fail, 1 a lane could not be read, 2 bad input, 3 rows would fail";
@@ -123,7 +123,9 @@ impl PlanArgs {
             input,
             options: IntakeOptions {
                 account: self.account.clone(),
-                region: self.region.or(usual),
+                region: self.region,
+                usual_region: usual,
+                regions: context.settings.regions(),
                 accounts: context.settings.accounts(),
                 priority: 0,
                 limit: None,

@@ -1,8 +1,9 @@
 //! Live progress of a batch: a bar on a terminal, a plain line now and then where there is none. On stderr.
 
 use crate::clock::{SharedClock, Stop, stopped};
-use crate::domain::{BatchName, JobState};
-use crate::queue::{BatchView, LaneView, Queue, QueueError};
+use crate::domain::{BatchName, JobState, Timestamp};
+use crate::queue::{BatchView, LaneView, Queue, QueueError, Trip};
+use crate::report::{stopped_place, what_next};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::VecDeque;
 use std::io::IsTerminal;
@@ -41,7 +42,7 @@ pub(super) async fn show(
                 bar.set_length(seen.total);
                 bar.set_position(seen.ended);
                 bar.set_message(line);
-                let held = held(&queue).await?;
+                let held = held(&queue, clock.now()).await?;
                 bar.set_prefix(if held.is_empty() { held } else { format!("\n  {held}") });
             } else if line != told {
                 say(&format!("{batch}: {line}"));
@@ -73,9 +74,20 @@ fn bar() -> ProgressBar {
 }
 
 /// What holds lanes back, in one line.
-async fn held(queue: &Queue) -> Result<String, QueueError> {
+async fn held(queue: &Queue, now: Timestamp) -> Result<String, QueueError> {
     let lanes = queue.lanes(None).await?;
-    Ok(lanes.iter().filter_map(why).collect::<Vec<_>>().join("; "))
+    let mut held: Vec<String> = lanes.iter().filter_map(why).collect();
+    held.extend(stopped_places(queue, &lanes, now).await?);
+    Ok(held.join("; "))
+}
+
+/// What has stopped by itself, and what comes next.
+async fn stopped_places(queue: &Queue, lanes: &[LaneView], now: Timestamp) -> Result<Vec<String>, QueueError> {
+    let line = |trip: &Trip| {
+        let lane = &lanes.iter().find(|lane| lane.id == trip.lane)?.lane;
+        Some(format!("{} has stopped by itself: {}; {}", stopped_place(trip, lane), trip.cause, what_next(trip, now)))
+    };
+    Ok(queue.trips(None).await?.iter().filter_map(line).collect())
 }
 
 fn why(lane: &LaneView) -> Option<String> {

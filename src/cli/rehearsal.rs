@@ -120,6 +120,8 @@ fn hurried(earnest: &LaneSettings) -> LaneSettings {
     settings.export.retry.initial = Duration::from_millis(100);
     settings.export.retry.max = Duration::from_secs(1);
     settings.probe = Duration::from_secs(1);
+    settings.breaker.wait = Duration::from_secs(2);
+    settings.breaker.wait_max = Duration::from_secs(4);
     settings
 }
 

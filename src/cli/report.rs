@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
-  snapferry report --batch fleet                          the rows of a batch, for people
-  snapferry report --batch fleet --format csv -o out.csv  all columns, the carried ones too
-  snapferry report --state failed --format csv -o again.csv && snapferry enqueue again.csv
-  snapferry report --bundle fleet-report --batch fleet    a folder to hand on: CSV files, a manifest and a page";
+  snapferry report --batch fleet                          the rows of a batch
+  snapferry report --batch fleet --format csv -o out.csv  all columns
+  snapferry report --state failed --format csv | snapferry enqueue -
+  snapferry report --batch fleet --bundle fleet-report    a folder to hand on";
 
 /// Report which snapshot became which AMI or EBS snapshot
 ///
@@ -92,7 +92,7 @@ impl ReportArgs {
             Some(path) => {
                 request.look = Look::default();
                 tokio::select! {
-                    saved = save(queue, &request, path, screen.notes) => saved,
+                    saved = save(queue, &request, path, screen.notes, screen.look) => saved,
                     // What is left half-written has no name yet, and goes.
                     interrupted = tokio::signal::ctrl_c() => {
                         interrupted?;
@@ -151,7 +151,7 @@ async fn bundle(
 async fn print(queue: &Queue, request: &ReportRequest, screen: Screen<'_>) -> anyhow::Result<Exit> {
     match write_report(queue, request, screen.out).await {
         Ok(reported) => {
-            warn_of_adopted(&reported, screen.notes);
+            warn_of_adopted(&reported, screen.notes, screen.look);
             Ok(Exit::Done)
         }
         Err(error) if error.is_closed_pipe() => Ok(Exit::Done),
@@ -164,17 +164,18 @@ async fn save(
     request: &ReportRequest,
     path: &Path,
     notes: &mut (dyn Write + Send),
+    look: Look,
 ) -> anyhow::Result<Exit> {
     let mut output = Output::create(path)?;
     let reported = write_report(queue, request, output.writer()).await?;
     output.finish()?;
-    warn_of_adopted(&reported, notes);
+    warn_of_adopted(&reported, notes, look);
     Ok(Exit::Done)
 }
 
 /// Once, beside the report: its columns are fixed. A note that nobody can read any more is no failure.
-fn warn_of_adopted(reported: &Reported, notes: &mut (dyn Write + Send)) {
+fn warn_of_adopted(reported: &Reported, notes: &mut (dyn Write + Send), look: Look) {
     if let Some(note) = adopted_note(reported.adopted) {
-        let _ = writeln!(notes, "{note}");
+        let _ = write!(notes, "{}", look.lay_out(vec![note]));
     }
 }

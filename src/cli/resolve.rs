@@ -12,13 +12,13 @@ use crate::report::{evidence_text, resolved_text};
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
   snapferry jobs --state needs_review            those that wait for a decision
-  snapferry resolve 12                           the attempts, what the ledger has, and the decisions
+  snapferry resolve 12                           the evidence, and the decisions
   snapferry resolve 12 --adopt my-record-name    it became that
-  snapferry resolve 12 --send-again              queue it again; the ledger is read before it is sent
+  snapferry resolve 12 --send-again              queue it again
   snapferry resolve 12 --fail                    it has failed")]
 pub struct ResolveArgs {
     /// The job's number, as `snapferry jobs` lists it
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", value_parser = super::words::job)]
     job: JobId,
     #[command(flatten)]
     decision: Decision,

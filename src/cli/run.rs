@@ -3,6 +3,7 @@
 use super::context::{Context, hear_signals};
 use super::enqueue::{EnqueueArgs, Outcome, enqueue};
 use super::exit::Exit;
+use super::pausing::left_stopped;
 use super::progress;
 use super::rehearsal::{Rehearsal, SPEED};
 use super::report::{FormatArg, ReportArgs};
@@ -22,15 +23,15 @@ const FOLLOW: Duration = Duration::from_millis(500);
 /// Export every snapshot of a CSV file, show the progress, print the report
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  snapferry run --rehearse fleet.csv         rehearse: a simulator instead of AWS, a database of its own, time sped up
+  snapferry run --rehearse fleet.csv         against a simulator, time sped up
   snapferry run fleet.csv                    the same in earnest
   snapferry run --limit 3 fleet.csv          the first three rows only
   snapferry run fleet.csv --format csv -o report.csv
 
-Interrupted, nothing is lost: run the same command again and it goes on, or leave the rest to `snapferry daemon`.
+Interrupted, nothing is lost: run the same command again and it goes on, or leave the rest to `snapferry daemon`. \
 Beside a running daemon the batch is left to that, and followed.
 
-Exit status: 0 every row exported; 1 it could not run; 2 bad input, nothing was enqueued; 3 finished, but some jobs
+Exit status: 0 every row exported; 1 it could not run; 2 bad input, nothing was enqueued; 3 finished, but some jobs \
 failed or wait for a person; 130 interrupted.")]
 pub(super) struct RunArgs {
     #[command(flatten)]
@@ -113,6 +114,7 @@ async fn rehearse(
          database goes with it. No AWS account is touched."
     ));
     let hurried = Context {
+        settings_file: None,
         settings: rehearsal.settings().clone(),
         clock: context.clock.clone(),
         progress: context.progress.clone(),
@@ -169,6 +171,9 @@ async fn work(
         return Ok(Exit::Interrupted);
     }
     print_report(args, context, &queue, &batch.name).await?;
+    for line in left_stopped(&queue, Some(batch.id)).await? {
+        say(&line);
+    }
     let unsuccessful = queue.unsuccessful(Some(batch.id)).await?;
     queue.close().await;
     Ok(if unsuccessful > 0 { Exit::Incomplete } else { Exit::Done })

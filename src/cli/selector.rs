@@ -11,7 +11,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct SelectorArgs {
     /// These jobs, by their numbers
-    #[arg(value_name = "JOB", help_heading = "Selection")]
+    #[arg(value_name = "JOB", help_heading = "Selection", value_parser = super::words::job)]
     pub jobs: Vec<JobId>,
     /// Jobs of this batch
     #[arg(long, value_name = "BATCH", help_heading = "Selection")]

@@ -21,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 const EXAMPLES: &str = "\
 Examples:
   snapferry simulate --fleet 500 --rate 10
-  snapferry simulate --fleet 500 --fault lost=0.02 --fault ServiceException+effect=0.02 --late-lists 3s";
+  snapferry simulate --fault lost=0.02 --fault ServiceException+effect=0.02";
 
 /// Run a Lightsail of our own, for rehearsals and tests
 ///

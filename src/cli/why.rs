@@ -16,7 +16,7 @@ use anyhow::Context;
   snapferry why 12 --json | jq -r '.ways[].command'")]
 pub struct WhyArgs {
     /// The job's number, as `snapferry jobs` lists it
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", value_parser = super::words::job)]
     job: JobId,
     /// As JSON; its names are stable
     #[arg(long)]

@@ -76,6 +76,7 @@ pub fn compose(
             max_in_flight: u64::from(settings.export.max_in_flight),
             probe: settings.probe,
             first_poll: settings.poll.min,
+            breaker: settings.breaker.clone(),
         },
         Arc::clone(&wakes.worker),
         Arc::clone(&wakes.tracker),

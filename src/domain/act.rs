@@ -34,6 +34,8 @@ pub enum LeftAlone {
     BatchPaused,
     /// It is not paused itself, its lane is.
     LanePaused,
+    /// It is not paused, its batch or its lane has stopped by itself.
+    Stopped,
     /// Another job of its snapshot is live.
     RivalLive,
     /// Another job of its snapshot, a later one, is taken up by the same act.

@@ -59,6 +59,8 @@ number_id! {
     JobId,
     /// A batch's number in the database.
     BatchId,
+    /// The number of an opening of a breaker.
+    TripId,
     /// A lane's number in the database.
     LaneId,
     /// The number of one start of the daemon; fresh for each start.

@@ -2,6 +2,7 @@
 //! randomness, no other room.
 
 mod act;
+mod breaker;
 mod error_code;
 mod existing;
 mod ids;
@@ -15,9 +16,10 @@ mod timestamp;
 mod trouble;
 
 pub use act::{Act, LeftAlone};
+pub use breaker::{BatchOutcomes, BreakerPolicy, OUTCOMES_KEPT, Outcomes, ProbeStanding, TripCause, TripStep};
 pub use error_code::ErrorCode;
 pub use existing::Existing;
-pub use ids::{BatchId, JobId, LaneId, OperationId, RecordArn, RunId, SnapshotArn};
+pub use ids::{BatchId, JobId, LaneId, OperationId, RecordArn, RunId, SnapshotArn, TripId};
 pub use job::{
     Besides, Change, Destination, Event, Failure, Hold, IllegalTransition, JobState, Standing, Trace, apply,
 };

@@ -6,7 +6,7 @@ use super::records::{Record, Records};
 use super::rejected::Rejected;
 use super::row::{self, Row, cut};
 use crate::domain::{AccountLabel, Region};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 /// What holds for all rows of a file unless a row says otherwise.
@@ -14,8 +14,13 @@ use std::io::Read;
 pub struct IntakeOptions {
     /// The account of a row that names none; `default` where none is given here either.
     pub account: Option<AccountLabel>,
-    /// The Region of a row that names none. Without it such a row is rejected.
+    /// The Region of a row that names none.
     pub region: Option<Region>,
+    /// The one that is taken where nothing else names any. Without it such a row is rejected.
+    pub usual_region: Option<Region>,
+    /// The Regions of the accounts that have some in the settings: a row is in one of them, and where there is but one
+    /// it need not be named. Accounts that have none there can be in any.
+    pub regions: BTreeMap<AccountLabel, BTreeSet<Region>>,
     /// The accounts that the settings know; none of them means that only `default` is known.
     pub accounts: BTreeSet<AccountLabel>,
     /// The priority of a row that has none, one of [`PRIORITIES`](super::PRIORITIES).
@@ -151,6 +156,19 @@ impl IntakeOptions {
         let near = known.iter().map(|known| (distance(known), known)).min().filter(|(distance, _)| *distance <= 2);
         let near = near.map(|(_, known)| known.clone());
         Err(Reason::Account { given, near, known })
+    }
+
+    /// The Region of a row of `account` that names `named`, or none.
+    pub(super) fn region_of(&self, account: &AccountLabel, named: Option<Region>) -> Result<Region, Reason> {
+        let set = self.regions.get(account);
+        let only = set.filter(|set| set.len() == 1).and_then(|set| set.first().copied());
+        let region = named.or(self.region).or(only).or(self.usual_region).ok_or(Reason::NoRegion)?;
+        match set {
+            Some(set) if !set.contains(&region) => {
+                Err(Reason::Elsewhere { account: account.clone(), region, regions: set.iter().copied().collect() })
+            }
+            Some(_) | None => Ok(region),
+        }
     }
 
     fn labels(&self) -> Vec<String> {

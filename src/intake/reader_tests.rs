@@ -251,6 +251,38 @@ fn accounts_are_those_of_the_settings() {
 }
 
 #[test]
+fn a_row_is_in_one_of_its_accounts_regions() {
+    let region = |name: &str| Region::parse(name).expect("a Region");
+    let regions = [("prod", &["eu-west-1", "us-east-1"][..]), ("lab", &["us-west-2"])];
+    let regions = regions.map(|(label, names)| {
+        (AccountLabel::parse(label).expect("a label"), names.iter().map(|name| region(name)).collect())
+    });
+    let options = IntakeOptions {
+        accounts: labels(&["prod", "lab", "free"]),
+        regions: regions.into_iter().collect(),
+        usual_region: Some(region("eu-west-2")),
+        ..IntakeOptions::default()
+    };
+    let text =
+        "name,account,region\na1,prod,us-east-1\na2,prod,eu-west-2\na3,prod,\na4,lab,\na5,free,ap-south-1\na6,free,\n";
+    let (rows, bad) = read_with(text, options.clone());
+    let found: Vec<(&str, &str)> = rows.iter().map(|row| (row.snapshot.as_str(), row.region.as_str())).collect();
+    assert_eq!(found, [("a1", "us-east-1"), ("a4", "us-west-2"), ("a5", "ap-south-1"), ("a6", "eu-west-2")]);
+    assert_eq!(
+        bad.iter().map(|one| (one.line, one.column.as_deref())).collect::<Vec<_>>(),
+        [(3, Some("region")), (4, Some("region"))]
+    );
+    assert_eq!(
+        bad[0].reason.to_string(),
+        "account prod has no Region eu-west-2 in the settings: write eu-west-1 or us-east-1, or add it to \
+         [accounts.prod] regions"
+    );
+    // What is given for all rows goes before the only one, and is held to it.
+    let (rows, bad) = read_with(text, IntakeOptions { region: Some(region("eu-west-1")), ..options });
+    assert_eq!((names(&rows), bad.len(), bad[1].line), (vec!["a1", "a3", "a5", "a6"], 2, 5));
+}
+
+#[test]
 fn the_limit_counts_records_good_or_bad() {
     let (rows, bad) = read_with("name\nweb-1\n-\nweb-2\n", IntakeOptions { limit: Some(2), ..ireland() });
     assert_eq!((names(&rows), bad.len()), (vec!["web-1"], 1));

@@ -2,7 +2,7 @@
 
 use super::RECORD_LIMIT;
 use super::row::PRIORITIES;
-use crate::domain::{BadName, BadRegion};
+use crate::domain::{AccountLabel, BadName, BadRegion, Region};
 use std::io;
 
 /// Why a row is rejected.
@@ -26,6 +26,19 @@ pub enum Reason {
     /// Neither the row nor anything else names a Region.
     #[error("names no Region: fill in a region column, give --region, or set AWS_REGION or the profile's region")]
     NoRegion,
+    /// A Region that the account does not have in the settings.
+    #[error(
+        "account {account} has no Region {region} in the settings: write {}, or add it to [accounts.{account}] regions",
+        .regions.iter().map(|region| region.as_str()).collect::<Vec<_>>().join(" or ")
+    )]
+    Elsewhere {
+        /// The account.
+        account: AccountLabel,
+        /// The Region that the row would be in.
+        region: Region,
+        /// Those that the account has.
+        regions: Vec<Region>,
+    },
     /// An account that the settings do not have.
     #[error("{given:?} is no account of the settings; {}", ways(.near.as_deref(), .known))]
     Account {

@@ -47,7 +47,7 @@ pub(super) fn read(record: &Record, columns: &Columns, options: &IntakeOptions) 
     }
     let mut snapshot = None;
     let mut account = None;
-    let mut region = options.region;
+    let mut region = None;
     let mut priority = options.priority;
     let mut not_before = None;
     let mut carried = Vec::with_capacity(columns.all.iter().filter(|(role, _)| *role == Role::Carried).count());
@@ -76,7 +76,7 @@ pub(super) fn read(record: &Record, columns: &Columns, options: &IntakeOptions) 
         Some(account) => account,
         None => options.account_of_all().map_err(|reason| (column(Role::Account, "account"), reason))?,
     };
-    let region = region.ok_or_else(|| (column(Role::Region, "region"), Reason::NoRegion))?;
+    let region = options.region_of(&account, region).map_err(|reason| (column(Role::Region, "region"), reason))?;
     Ok(Row { line: record.line, snapshot, account, region, priority, not_before, carried })
 }
 

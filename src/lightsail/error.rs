@@ -16,6 +16,8 @@ pub mod codes {
     pub const UNREACHABLE: &str = "Unreachable";
     /// There are no credentials, or their provider failed.
     pub const NO_CREDENTIALS: &str = "NoCredentials";
+    /// The settings have no such account: nobody can say whose credentials to take.
+    pub const NO_ACCOUNT: &str = "NoAccount";
     /// The request could not be built, and never left.
     pub const NOT_SENT: &str = "NotSent";
 }

@@ -9,15 +9,20 @@ mod limited;
 mod limiter;
 mod pace;
 mod pages;
+mod refusing;
 
 pub use api::{
     Accepted, Destination, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken, RecordState, Snapshot,
     SnapshotKind, SnapshotState, Verdict,
 };
-pub use aws::{AccountAccess, AwsLightsail, CredentialSource, RawAnswer, SharedHttp, usual_region};
+pub use aws::{
+    AccountAccess, AwsLightsail, CredentialSource, Endpoints, Identity, Knocked, RawAnswer, SharedHttp, Unreached,
+    endpoints, knock, usual_region, who_am_i,
+};
 pub use classify::is_throttle;
 pub use error::{CallError, ErrorClass, codes};
 pub use limited::Limited;
 pub use limiter::{Gate, Outcome, Permit};
 pub use pace::{Decision, Pace, Ticket};
 pub use pages::{Pages, ReadingError};
+pub use refusing::Refusing;

@@ -88,6 +88,15 @@ named! {
         /// The longest delay of a lane's lists is kept.
         DelayLearned = "delay-learned",
 
+        /// A breaker opens: a batch or a lane stops by itself.
+        Tripped = "tripped",
+        /// An open breaker lets one job go.
+        ProbeChosen = "probe-chosen",
+        /// That one failed: the breaker stays open for longer.
+        TripRenewed = "trip-renewed",
+        /// It succeeded: the breaker is closed.
+        TripClosed = "trip-closed",
+
         /// A batch's completion report is written.
         Bundled = "bundled",
 

@@ -201,13 +201,17 @@ impl Queue {
     }
 
     async fn paused_places(&self) -> Result<PausedPlaces, QueueError> {
+        let lanes_by_id = self.lane_records().await?;
         let batches = sqlx::query_scalar!("SELECT name FROM batches WHERE paused_at IS NOT NULL")
             .fetch_all(&self.readers)
             .await?;
         let lanes = sqlx::query!("SELECT account, region FROM lanes WHERE paused_at IS NOT NULL")
             .fetch_all(&self.readers)
             .await?;
+        let trips = self.trips(None).await?;
+        let lane_of = |id| lanes_by_id.iter().find(|record| record.id == id).map(|record| record.lane.clone());
         Ok(PausedPlaces {
+            stopped: trips.into_iter().filter_map(|trip| Some((lane_of(trip.lane)?, trip.batch_name))).collect(),
             batches: batches.into_iter().map(super::reading::batch_name).collect::<Result<_, _>>()?,
             lanes: lanes
                 .into_iter()
@@ -222,6 +226,8 @@ impl Queue {
 struct PausedPlaces {
     batches: HashSet<BatchName>,
     lanes: HashSet<Lane>,
+    /// What has stopped by itself: a lane, or a batch in it.
+    stopped: Vec<(Lane, Option<BatchName>)>,
 }
 
 impl PausedPlaces {
@@ -234,6 +240,12 @@ impl PausedPlaces {
             LeftAlone::BatchPaused
         } else if self.lanes.contains(&job.lane) {
             LeftAlone::LanePaused
+        } else if self
+            .stopped
+            .iter()
+            .any(|(lane, batch)| *lane == job.lane && batch.as_ref().is_none_or(|batch| *batch == job.batch))
+        {
+            LeftAlone::Stopped
         } else {
             LeftAlone::NotPaused
         }

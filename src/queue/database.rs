@@ -48,33 +48,72 @@ pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
 
 /// Readers for a database that is only looked at; nothing where there is none yet.
 pub(super) async fn peek(path: &Path) -> Result<Option<SqlitePool>, OpenError> {
-    check_path(path)?;
-    match std::fs::metadata(path) {
-        Ok(file) if file.len() == 0 => return Ok(None),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Ok(_) | Err(_) => {}
+    if !is_there(path)? {
+        return Ok(None);
     }
     let options = options(path).create_if_missing(false).read_only(true);
     let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(0).connect_lazy_with(options);
+    Ok(recognise(&readers, path).await?.map(|_| readers))
+}
+
+/// Whether there is a file with anything in it.
+pub(super) fn is_there(path: &Path) -> Result<bool, OpenError> {
+    check_path(path)?;
+    match std::fs::metadata(path) {
+        Ok(file) => Ok(file.len() > 0),
+        Err(error) => Ok(error.kind() != std::io::ErrorKind::NotFound),
+    }
+}
+
+/// Whether a file is written while it is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nobody has it open: it is read as it lies, and nothing is put beside it.
+    AtRest,
+    /// Somebody may have: what its WAL holds is part of it.
+    InUse,
+}
+
+/// One connection to look at a file with, whatever is in it.
+pub(super) fn look(path: &Path, rest: Rest) -> SqlitePool {
+    let options = options(path).create_if_missing(false).read_only(true).immutable(rest == Rest::AtRest);
+    SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options)
+}
+
+/// What [`Peek`](super::Peek) would say of the file behind such a connection, and the schema that it has.
+pub(super) async fn recognise(pool: &SqlitePool, path: &Path) -> Result<Option<i64>, OpenError> {
     let (id, tables): (i32, i64) = sqlx::query_as(
         "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)",
     )
-    .fetch_one(&readers)
+    .fetch_one(pool)
     .await
     .map_err(|error| explain_peek(path, error))?;
     if id != APPLICATION_ID {
         return if tables == 0 { Ok(None) } else { Err(OpenError::NotADatabase { path: path.to_owned() }) };
     }
     let newest: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
-        .fetch_one(&readers)
+        .fetch_one(pool)
         .await
         .unwrap_or_default();
     match newest {
         // Made a moment ago by somebody who has not come to its tables yet.
         None => Ok(None),
         Some(schema) if !MIGRATIONS.version_exists(schema) => Err(OpenError::Newer { path: path.to_owned(), schema }),
-        Some(_) => Ok(Some(readers)),
+        Some(schema) => Ok(Some(schema)),
     }
+}
+
+/// The schema that this program brings a database to.
+pub(super) fn newest_schema() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
+/// A database as this program makes them, in memory.
+pub(super) async fn model() -> Result<SqlitePool, QueueError> {
+    let options = SqliteConnectOptions::new().filename(":memory:");
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options);
+    MIGRATIONS.run(&pool).await.map_err(|error| QueueError::Database(Arc::new(error)))?;
+    Ok(pool)
 }
 
 fn explain_peek(path: &Path, error: sqlx::Error) -> OpenError {

@@ -3,6 +3,8 @@
 
 mod acting;
 mod backup;
+mod breakers;
+mod checkup;
 mod claims;
 mod counts;
 mod database;
@@ -29,11 +31,14 @@ mod resolving;
 mod selection;
 mod transition;
 mod views;
+mod vitals;
 mod waiting;
 mod writer;
 
 pub use acting::{ActError, Acted, LeftOnes, Plan};
 pub use backup::{BackedUp, BackupError, Overwrite};
+pub use breakers::{PastTrip, Trip};
+pub use checkup::{Checkup, Content, LaneFound};
 pub use claims::{Claimable, Load};
 pub use counts::StateCounts;
 pub use endings::{BatchPage, BatchRow, Ending, Step};
@@ -53,6 +58,7 @@ pub use resolving::{Evidence, ResolveError, Verdict};
 pub use selection::{Cursor, ReportRow, Selector};
 pub use transition::{Answer, AttemptOutcome, SentOperation, Transition};
 pub use views::{BatchStage, BatchView, Pause, RowCounts};
+pub use vitals::Vitals;
 pub use waiting::{Ahead, SnapshotSeen, Waiting};
 
 use place::Place;

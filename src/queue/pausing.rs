@@ -77,7 +77,8 @@ impl Queue {
             .await
     }
 
-    /// Lets batches and lanes go on; how many were paused before. Jobs that were paused one by one stay so.
+    /// Lets batches and lanes go on, whoever has stopped them; how many stops were lifted. Jobs that were paused one by one
+    /// stay so.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails; then none of them goes on.
@@ -118,7 +119,17 @@ impl Queue {
                     )
                     .execute(&mut *connection)
                     .await?;
-                    Ok(of_batches.rows_affected() + of_lanes.rows_affected())
+                    let trips = sqlx::query_scalar!(
+                        r#"SELECT json_group_array(id) AS "trips!: String" FROM trips
+                           WHERE closed_at IS NULL AND (batch_id IN (SELECT value FROM json_each(?1))
+                               OR (batch_id IS NULL AND lane_id IN (SELECT value FROM json_each(?2))))"#,
+                        batches,
+                        lanes
+                    )
+                    .fetch_one(&mut *connection)
+                    .await?;
+                    let closed = super::breakers::close(connection, &trips, at, &actor).await?;
+                    Ok(of_batches.rows_affected() + of_lanes.rows_affected() + closed)
                 })
             })
             .await

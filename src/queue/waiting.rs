@@ -5,7 +5,7 @@ use super::claims::Load;
 use super::error::QueueError;
 use super::lane_views::LaneView;
 use super::views::BatchView;
-use super::{JobDetail, PastPause};
+use super::{JobDetail, PastPause, PastTrip, Trip};
 use crate::domain::{JobId, LaneId, Timestamp};
 
 /// Jobs that are counted ahead of one at most: beyond it the exact number helps nobody, and counting costs.
@@ -50,6 +50,10 @@ pub struct Waiting {
     pub snapshot: Option<SnapshotSeen>,
     /// The pauses that it has met with its batch and its lane.
     pub pauses: Vec<PastPause>,
+    /// The open breakers behind which it stands.
+    pub trips: Vec<Trip>,
+    /// The breakers behind which it has stood.
+    pub stops: Vec<PastTrip>,
 }
 
 impl Queue {
@@ -65,6 +69,8 @@ impl Queue {
         let lane = lanes.into_iter().find(|lane| lane.lane == detail.job.lane);
         let lane = lane.ok_or_else(|| gone("a job without a lane"))?;
         let load = self.load(lane.id).await?;
+        let mut trips = self.trips(Some(lane.id)).await?;
+        trips.retain(|trip| trip.covers(batch.id));
         let ahead = self.ahead(lane.id, detail.job.priority, id).await?;
         let standing = sqlx::query!(
             r#"SELECT EXISTS (SELECT 1 FROM clearances
@@ -95,6 +101,8 @@ impl Queue {
             run_began_at: standing.run_began_at.map(Timestamp),
             snapshot,
             pauses: self.pauses_met(id).await?,
+            trips,
+            stops: self.trips_met(id).await?,
         }))
     }
 

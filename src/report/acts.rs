@@ -127,6 +127,9 @@ fn why(act: Act, reason: LeftAlone) -> String {
         (LeftAlone::NotPaused, _) => "not paused",
         (LeftAlone::BatchPaused, _) => "paused with the whole batch: snapferry resume --batch BATCH",
         (LeftAlone::LanePaused, _) => "paused with the whole lane: snapferry resume --account ACCOUNT --region REGION",
+        (LeftAlone::Stopped, _) => {
+            "stopped with its batch or lane: snapferry resume --batch BATCH, or --account ACCOUNT --region REGION"
+        }
         (LeftAlone::RivalLive, _) => "left to another job of the snapshot, which is live",
         (LeftAlone::LaterTaken, _) => "left to a later job of the snapshot, which is retried",
     };

@@ -142,7 +142,12 @@ fn sheet<'a>(request: &ReportRequest, scope: Scope<'a>, out: &'a mut (dyn Write 
     match request.format {
         Format::Table => {
             let out = BufWriter::new(out);
-            Box::new(TableSheet { out, blocks: Blocks::new(&TABLE, request.look.width), empty: true })
+            Box::new(TableSheet {
+                out,
+                blocks: Blocks::new(&TABLE, request.look.width),
+                look: request.look,
+                empty: true,
+            })
         }
         Format::Csv => Box::new(Csv { sheet: CsvSheet::new(out), scope }),
         Format::Json => Box::new(JsonSheet { out: BufWriter::new(out), scope, empty: true }),
@@ -225,6 +230,7 @@ const TABLE: [Column; 4] =
 struct TableSheet<'a> {
     out: Out<'a>,
     blocks: Blocks,
+    look: Look,
     empty: bool,
 }
 
@@ -248,7 +254,8 @@ impl Sheet for TableSheet<'_> {
         if self.empty {
             writeln!(self.out, "Nothing to report.")?;
         } else {
-            writeln!(self.out, "\n{}: {}", several(counts.total(), "line"), by_state(counts))?;
+            let line = format!("{}: {}", several(counts.total(), "line"), by_state(counts));
+            write!(self.out, "\n{}", self.look.lay_out(vec![line]))?;
         }
         self.out.flush()
     }

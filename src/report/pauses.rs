@@ -1,10 +1,11 @@
 //! Pausing and resuming whole batches and lanes, in words.
 
 use super::acts::plan_question;
+use super::breakers::stopped_place;
 use super::look::Look;
 use super::words::several;
-use crate::domain::JobState;
-use crate::queue::{BatchView, LaneView, Pause, Plan, StateCounts};
+use crate::domain::{JobState, Lane};
+use crate::queue::{BatchView, LaneView, Pause, Plan, StateCounts, Trip};
 
 /// What pausing these batches and lanes means; those that are paused already come with since when and by whom.
 #[must_use]
@@ -35,13 +36,15 @@ pub fn pauses_text(
     look.lay_out(text)
 }
 
-/// What resuming these batches and lanes means; `staying` jobs stay paused one by one.
+/// What resuming these batches and lanes means, of which `trips` have stopped by themselves; `staying` jobs stay paused one
+/// by one.
 #[must_use]
 pub fn resumes_text(
     batches: &[BatchView],
     lanes: &[LaneView],
     going_batches: &[BatchView],
     going_lanes: &[LaneView],
+    trips: &[(Trip, Lane)],
     staying: u64,
     look: Look,
 ) -> String {
@@ -49,8 +52,14 @@ pub fn resumes_text(
     let line = |what: String, pause: Option<&Pause>, jobs: &StateCounts| {
         format!("To resume: {what}: {}, paused{}.", several(jobs.of(JobState::Queued), "queued job"), since(pause))
     };
-    text.extend(batches.iter().map(|one| line(format!("batch {}", one.name), one.paused.as_ref(), &one.jobs)));
-    text.extend(lanes.iter().map(|one| line(format!("lane {}", one.lane), one.paused.as_ref(), &one.jobs)));
+    let paused_batches = batches.iter().filter(|one| one.paused.is_some());
+    let paused_lanes = lanes.iter().filter(|one| one.paused.is_some());
+    text.extend(paused_batches.map(|one| line(format!("batch {}", one.name), one.paused.as_ref(), &one.jobs)));
+    text.extend(paused_lanes.map(|one| line(format!("lane {}", one.lane), one.paused.as_ref(), &one.jobs)));
+    text.extend(trips.iter().map(|(trip, lane)| {
+        let place = stopped_place(trip, lane);
+        format!("To resume: {place}, stopped by itself since {}: {}.", trip.tripped_at, trip.cause)
+    }));
     text.extend(going_batches.iter().map(|one| format!("Batch {} is not paused.", one.name)));
     text.extend(going_lanes.iter().map(|one| format!("Lane {} is not paused.", one.lane)));
     if staying > 0 {

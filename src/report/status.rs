@@ -1,11 +1,12 @@
 //! How it stands: what is done, what binds each lane, and what waits for a person. The deciding part, pure but for
 //! one reading; `status_text.rs` and `status_json.rs` put it into words.
 
+use super::breakers::{resume_command, stopped_place};
 use super::failures::{Failures, Gathered};
 use super::words::several;
 use crate::domain::{JobState, Lane, LaneId, Timestamp};
 use crate::lightsail::is_throttle;
-use crate::queue::{BatchStage, BatchView, LaneView, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts};
+use crate::queue::{BatchStage, BatchView, LaneView, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts, Trip};
 use std::collections::BTreeMap;
 
 /// Everything that a status says.
@@ -21,6 +22,8 @@ pub struct StatusView {
     pub batches: Vec<BatchView>,
     /// The lanes.
     pub lanes: Vec<LaneView>,
+    /// What has stopped by itself.
+    pub trips: Vec<Trip>,
     /// What is set for each lane.
     pub limits: BTreeMap<LaneId, Limits>,
     /// What was measured of late.
@@ -80,6 +83,8 @@ pub enum Binding {
     Paused,
     /// It is in trouble, and probes.
     Blocked,
+    /// What is queued in it has stopped by itself.
+    Breaker,
     /// Nothing is sent before its ledger was read.
     Unlisted,
     /// Its very first export goes alone.
@@ -106,6 +111,7 @@ impl Binding {
         match self {
             Self::Paused => "paused",
             Self::Blocked => "blocked",
+            Self::Breaker => "breaker",
             Self::Unlisted => "unlisted",
             Self::FirstExport => "first_export",
             Self::Cap { .. } => "cap",
@@ -146,9 +152,15 @@ impl StatusView {
         let lanes = queue.lanes(only.as_ref().map(|batch| batch.id)).await?;
         let ids: Vec<LaneId> = lanes.iter().map(|lane| lane.id).collect();
         let measures = queue.measures(&ids, now).await?;
+        let mut trips = queue.trips(None).await?;
+        trips.retain(|trip| lanes.iter().any(|lane| lane.id == trip.lane));
+        if let Some(only) = &only {
+            trips.retain(|trip| trip.covers(only.id));
+        }
         let limits = lanes.iter().map(|lane| (lane.id, limits(&lane.lane))).collect();
         let mut gathered = Gathered::default();
-        let mut view = Self { now, daemon, only, batches, lanes, limits, measures, failures: gathered.groups(0, "") };
+        let failures = gathered.groups(0, "");
+        let mut view = Self { now, daemon, only, batches, lanes, trips, limits, measures, failures };
         if view.jobs().of(JobState::Failed) > 0 {
             let batch = view.only.as_ref().map(|batch| batch.id);
             gathered.add(&queue.newest_failed(batch, FAILED_LOOKED_AT).await?);
@@ -164,6 +176,23 @@ impl StatusView {
             Some(batch) => batch.jobs.plus(&batch.shared),
             None => self.batches.iter().fold(StateCounts::default(), |sum, batch| sum.plus(&batch.jobs)),
         }
+    }
+
+    /// What has stopped by itself, with its lane.
+    pub(super) fn stopped(&self) -> impl Iterator<Item = (&Trip, &Lane)> {
+        self.trips.iter().filter_map(|trip| {
+            let lane = self.lanes.iter().find(|lane| lane.id == trip.lane)?;
+            Some((trip, &lane.lane))
+        })
+    }
+
+    /// Whether all that a lane has queued, of what this is about, has stopped by itself.
+    fn has_stopped(&self, lane: LaneId) -> bool {
+        let ours = |batch| self.only.as_ref().is_none_or(|only| only.id == batch);
+        let mut left =
+            self.measures.left.iter().filter(|left| left.lane == lane && left.queued > 0 && ours(left.batch));
+        let stopped = |batch| self.trips.iter().any(|trip| trip.lane == lane && trip.covers(batch));
+        self.trips.iter().any(|trip| trip.lane == lane) && left.all(|left| stopped(left.batch))
     }
 
     fn paused_jobs(&self, lane: &LaneView) -> Option<Need> {
@@ -232,6 +261,15 @@ impl StatusView {
             });
         }
         needs.extend(self.lanes.iter().filter_map(blocked_lane));
+        needs.extend(self.stopped().map(|(trip, lane)| Need {
+            kind: "breaker",
+            text: format!(
+                "{} has stopped by itself: {}; once the cause is gone, let it go on",
+                stopped_place(trip, lane),
+                trip.cause
+            ),
+            command: Some(resume_command(trip, lane)),
+        }));
         let review = jobs.of(JobState::NeedsReview);
         if review > 0 {
             needs.push(Need {
@@ -271,6 +309,7 @@ pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
         let copies = view.copies_in_flight(lane.id);
         all.push(match lane.learned_rate {
             _ if lane.jobs.of(JobState::Queued) == 0 => Binding::Idle,
+            _ if view.has_stopped(lane.id) => Binding::Breaker,
             _ if lane.listed_at.is_none() => Binding::Unlisted,
             _ if !lane.proven => Binding::FirstExport,
             _ if copies >= u64::from(cap) => Binding::Cap { copies, cap },

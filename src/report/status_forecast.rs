@@ -1,11 +1,12 @@
 //! The forecasts of a status: of the whole, of each batch and of each lane. What holds a lane or a batch back comes
 //! before any reckoning. Pure.
 
+use super::breakers::stopped_place;
 use super::estimate::{Forecast, Going, Work, all_of, forecast};
 use super::status::StatusView;
 use super::words::several;
 use crate::domain::{BatchId, JobState, LaneId, Timestamp};
-use crate::queue::{BatchStage, BatchView, LaneView, Left};
+use crate::queue::{BatchStage, BatchView, LaneView, Left, Trip};
 
 impl StatusView {
     /// When all that it is about will be done.
@@ -108,6 +109,13 @@ impl StatusView {
         };
         if let Some(batch) = self.batches.iter().find(waits) {
             return Some(format!("batch {} is resumed", batch.name));
+        }
+        let stops = |trip: &&Trip| {
+            let queued = |batch: BatchId| self.left(lane.id, |left| left.own && left.batch == batch).queued > 0;
+            trip.lane == lane.id && trip.batch.is_none_or(|batch| batches.contains(&batch) && queued(batch))
+        };
+        if let Some(trip) = self.trips.iter().find(stops) {
+            return Some(format!("{} goes on", stopped_place(trip, &lane.lane)));
         }
         let measures = self.measures.lanes.get(&lane.id)?;
         let one_by_one = measures.paused_in.iter().any(|batch| batches.contains(batch));

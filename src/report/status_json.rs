@@ -1,6 +1,7 @@
 //! The status for programs. The names are stable: members are added, never renamed or taken away. Times are RFC 3339
 //! in UTC; what is not known is null. docs/json.md describes them.
 
+use super::breakers::BreakerEntry;
 use super::estimate::Forecast;
 use super::failures::Failures;
 use super::look::Colour;
@@ -66,6 +67,7 @@ struct Batch<'a> {
     jobs: States,
     shared_jobs: States,
     paused: Option<Paused<'a>>,
+    breakers: Vec<BreakerEntry<'a>>,
     finish: Finish,
 }
 
@@ -92,6 +94,7 @@ struct LaneEntry<'a> {
     listed_at: Option<String>,
     blocked: Option<BlockedEntry<'a>>,
     paused: Option<Paused<'a>>,
+    breaker: Option<BreakerEntry<'a>>,
     ceiling: f64,
     max_in_flight: u32,
     throttles_a_minute: u64,
@@ -160,7 +163,7 @@ impl Serialize for States {
     }
 }
 
-fn batch<'a>(view: &StatusView, batch: &'a BatchView) -> Batch<'a> {
+fn batch<'a>(view: &'a StatusView, batch: &'a BatchView) -> Batch<'a> {
     let (done, total) = progress(batch);
     let rows = &batch.rows;
     Batch {
@@ -184,11 +187,16 @@ fn batch<'a>(view: &StatusView, batch: &'a BatchView) -> Batch<'a> {
         jobs: States(batch.jobs.clone()),
         shared_jobs: States(batch.shared.clone()),
         paused: batch.paused.as_ref().map(paused),
+        breakers: view
+            .stopped()
+            .filter(|(trip, _)| trip.batch == Some(batch.id))
+            .map(|(trip, lane)| BreakerEntry::of_batch(trip, lane))
+            .collect(),
         finish: Finish::of(&view.batch_forecast(batch), view.now),
     }
 }
 
-fn lane<'a>(status: &StatusView, view: &'a LaneView) -> LaneEntry<'a> {
+fn lane<'a>(status: &'a StatusView, view: &'a LaneView) -> LaneEntry<'a> {
     let limits = status.limits_of(view.id);
     let Lane { account, region } = &view.lane;
     let in_flight = [JobState::Submitting, JobState::Exporting, JobState::Unknown];
@@ -209,6 +217,11 @@ fn lane<'a>(status: &StatusView, view: &'a LaneView) -> LaneEntry<'a> {
             message: blocked.message.as_deref(),
         }),
         paused: view.paused.as_ref().map(paused),
+        breaker: status
+            .trips
+            .iter()
+            .find(|trip| trip.lane == view.id && trip.batch.is_none())
+            .map(BreakerEntry::of_lane),
         ceiling: limits.ceiling,
         max_in_flight: limits.cap,
         throttles_a_minute: status.throttles_a_minute(view.id),

@@ -1,6 +1,7 @@
 //! The status for people: a sentence, then the batches, the lanes, and what waits for a person.
 
 use super::bar::bar;
+use super::breakers::stopped_since;
 use super::failures::group_lines;
 use super::look::{Colour, Look, Paint};
 use super::status::{Binding, FAILED_LOOKED_AT, Health, StatusView, bindings, has_ended, progress};
@@ -86,8 +87,16 @@ pub(super) fn sentence(view: &StatusView, colour: Colour) -> String {
     };
     let when = when(&view.forecast(), view.now).filter(|_| health == Health::Running);
     let when = when.map(|when| format!(", {when}")).unwrap_or_default();
+    let stopped = match view.trips.as_slice() {
+        [] => String::new(),
+        [one] => match &one.batch_name {
+            Some(name) => format!(", batch {name} has stopped by itself"),
+            None => ", a lane has stopped by itself".to_owned(),
+        },
+        several => format!(", {} things have stopped by themselves", several.len()),
+    };
     format!(
-        "{}: {} of {} done{failed}{when}; {needs}",
+        "{}: {} of {} done{failed}{stopped}{when}; {needs}",
         colour.paint(paint, health.as_str()),
         grouped(done),
         several(jobs.total(), "job")
@@ -136,6 +145,9 @@ fn batch(lines: &mut Vec<String>, view: &StatusView, batch: &BatchView, width: u
     if let Some(pause) = &batch.paused {
         lines.push(format!("  {}", paused(pause, now, colour)));
     }
+    for (trip, lane) in view.stopped().filter(|(trip, _)| trip.batch == Some(batch.id)) {
+        lines.push(format!("  in {lane} {}", colour.paint(Paint::Bad, stopped_since(trip, now))));
+    }
 }
 
 fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Colour) {
@@ -155,6 +167,12 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
                 };
                 format!("{} for {since}: {why}; it tries again by itself", colour.paint(Paint::Bad, what))
             }),
+            Binding::Breaker => {
+                Some(match view.trips.iter().find(|trip| trip.lane == lane.id && trip.batch.is_none()) {
+                    Some(trip) => colour.paint(Paint::Bad, stopped_since(trip, now)),
+                    None => "all that is queued is of batches that have stopped by themselves".to_owned(),
+                })
+            }
             Binding::Unlisted => Some("nothing is sent before its ledger was read".to_owned()),
             Binding::FirstExport => Some("its first export goes alone".to_owned()),
             Binding::Cap { copies, cap } => {

@@ -1,5 +1,6 @@
 //! What a queued job waits for: what a person did comes first, then the lane's troubles, its own, and the pace.
 
+use super::breakers::{next_try, resume_command, stopped_place, what_next};
 use super::why::{Chain, Facts, blocked, no_daemon};
 use super::words::{one_line, several, span, trouble};
 use crate::domain::{ErrorCode, Hold, Lane};
@@ -11,6 +12,7 @@ pub(super) fn explain(facts: &Facts, chain: &mut Chain) {
     bound |= paused(facts, chain);
     bound |= no_daemon(facts, chain);
     bound |= blocked(facts, chain);
+    bound |= stopped(facts, chain);
     bound |= held(facts, chain);
     let due = not_before(facts, chain, bound);
     if !bound && !due {
@@ -59,6 +61,28 @@ fn paused(facts: &Facts, chain: &mut Chain) -> bool {
         let text = format!("it is paused{}", by(step.map(|step| step.actor.as_str())));
         chain.cause("paused", text).since(Some(since));
         chain.way("resume it", Some(format!("snapferry resume {}", job.id)));
+        bound = true;
+    }
+    bound
+}
+
+/// The job that an open breaker lets go is bound by nothing of it.
+fn stopped(facts: &Facts, chain: &mut Chain) -> bool {
+    let (waiting, lane) = (&facts.waiting, &facts.waiting.lane.lane);
+    let mut bound = false;
+    for trip in &waiting.trips {
+        let place = stopped_place(trip, lane);
+        if trip.probe == Some(waiting.detail.job.id) {
+            let text = format!("its {place} has stopped by itself ({}); this one is tried all the same", trip.cause);
+            chain.cause("probe", text).since(Some(trip.tripped_at));
+            continue;
+        }
+        let kind = if trip.batch.is_some() { "breaker_batch" } else { "breaker_lane" };
+        let text = format!("its {place} has stopped by itself: {}", trip.cause);
+        chain.cause(kind, text).since(Some(trip.tripped_at)).until(next_try(trip));
+        let next = what_next(trip, facts.now);
+        chain.way(format!("{next}; if it is exported, all the others go on"), None);
+        chain.way("let all go on once the cause is gone", Some(resume_command(trip, lane)));
         bound = true;
     }
     bound
@@ -208,5 +232,18 @@ fn past_pauses(facts: &Facts, chain: &mut Chain) {
             one_line(resumed_by)
         );
         chain.cause("was_paused", text).since(Some(*paused_at)).until(Some(*resumed_at));
+    }
+    for stop in &facts.waiting.stops {
+        let what = if stop.of_batch { "batch" } else { "lane" };
+        let by = match stop.closed_by.as_str() {
+            "daemon" => "went on by itself".to_owned(),
+            person => format!("was resumed by {}", one_line(person)),
+        };
+        let text = format!(
+            "its {what} had stopped by itself for {} ({}), and {by}",
+            span(stop.closed_at.since(stop.tripped_at)),
+            stop.cause
+        );
+        chain.cause("was_stopped", text).since(Some(stop.tripped_at)).until(Some(stop.closed_at));
     }
 }

@@ -20,7 +20,8 @@ pub struct Account {
     /// Where Lightsail is reached, if not at its usual place.
     #[serde(deserialize_with = "endpoint")]
     pub endpoint_url: Option<String>,
-    /// The Regions that are looked at where none is named.
+    /// Its Regions: those that are looked at where none is named, and the only ones that a row can be in. Without any it
+    /// can be in all.
     pub regions: Vec<Region>,
 }
 

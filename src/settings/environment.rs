@@ -49,7 +49,11 @@ pub(super) fn variables(env: &[(String, String)], labels: &[String], lanes: &[St
             {
                 lane.clone_from(known);
             }
-            let value = value_of(path.last().map_or("", String::as_str), text.trim());
+            let key = match path.as_slice() {
+                [section, codes, _] if section == "breaker" && codes == "codes" => "codes",
+                path => path.last().map_or("", String::as_str),
+            };
+            let value = value_of(key, text.trim());
             Variable { name: name.clone(), path, value }
         })
         .collect()
@@ -72,11 +76,13 @@ fn plain(name: &str) -> String {
 /// Numbers and lists by their key; everything else is text, also where it looks like a number.
 fn value_of(key: &str, text: &str) -> Value {
     match key {
-        "rate" | "burst" | "max_in_flight" | "max_attempts" | "looks" | "price_per_gb_month" => text
+        "rate" | "burst" | "max_in_flight" | "max_attempts" | "looks" | "price_per_gb_month" | "share" | "at_least"
+        | "in_a_row" | "codes" => text
             .parse::<i64>()
             .map(Value::from)
             .or_else(|_| text.parse::<f64>().map(Value::from))
             .unwrap_or_else(|_| Value::from(text)),
+        "enabled" => text.parse::<bool>().map_or_else(|_| Value::from(text), Value::from),
         "regions" => Value::from(text.split(',').map(|region| region.trim().to_owned()).collect::<Vec<_>>()),
         _ => Value::from(text),
     }

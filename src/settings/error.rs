@@ -57,7 +57,7 @@ pub enum SettingsError {
 }
 
 /// Every setting but those of accounts and of single lanes.
-pub(super) const KEYS: [&str; 20] = [
+pub(super) const KEYS: [&str; 26] = [
     "database",
     "export.rate",
     "export.burst",
@@ -75,6 +75,12 @@ pub(super) const KEYS: [&str; 20] = [
     "reconcile.settle",
     "reconcile.looks",
     "lane.probe",
+    "breaker.enabled",
+    "breaker.share",
+    "breaker.at_least",
+    "breaker.in_a_row",
+    "breaker.wait",
+    "breaker.wait_max",
     "plan.price_per_gb_month",
     "plan.currency",
     "report.bundle",

@@ -1,6 +1,6 @@
 //! What is set for a lane, with the defaults.
 
-use crate::domain::{Existing, RetryPolicy};
+use crate::domain::{BreakerPolicy, Existing, RetryPolicy};
 use std::time::Duration;
 
 /// Everything that can be set for a lane.
@@ -16,6 +16,8 @@ pub struct LaneSettings {
     pub reconcile: ReconcileSettings,
     /// How often a blocked lane tries again.
     pub probe: Duration,
+    /// When it stops by itself, and each of its batches.
+    pub breaker: BreakerPolicy,
 }
 
 /// How snapshots are exported.
@@ -72,6 +74,7 @@ impl Default for LaneSettings {
             poll: PollSettings::default(),
             reconcile: ReconcileSettings::default(),
             probe: Duration::from_secs(30),
+            breaker: BreakerPolicy::default(),
         }
     }
 }

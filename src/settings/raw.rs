@@ -4,8 +4,8 @@ use super::account::Account;
 use super::database_url::DatabaseUrl;
 use super::lane_settings::LaneSettings;
 use super::plan_settings::{PlanSettings, currency};
-use super::values::{Folder, Price, Rate, Span, Whole};
-use crate::domain::Existing;
+use super::values::{Folder, Price, Rate, Share, Span, Whole};
+use crate::domain::{Existing, OUTCOMES_KEPT};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -22,6 +22,7 @@ pub(super) struct Raw {
     poll: RawPoll,
     reconcile: RawReconcile,
     lane: RawProbe,
+    breaker: RawBreaker,
     plan: RawPlan,
     pub(super) report: RawReport,
     pub(super) accounts: BTreeMap<String, Account>,
@@ -80,6 +81,18 @@ struct RawProbe {
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
+struct RawBreaker {
+    enabled: Option<bool>,
+    share: Option<Share>,
+    at_least: Option<Whole<1, OUTCOMES_KEPT>>,
+    in_a_row: Option<Whole<0, 1000>>,
+    codes: BTreeMap<String, Whole<0, 1000>>,
+    wait: Option<Span<100, DAY>>,
+    wait_max: Option<Span<100, { 7 * DAY }>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
 struct RawPlan {
     price_per_gb_month: Option<Price>,
     #[serde(deserialize_with = "currency")]
@@ -106,6 +119,14 @@ impl Raw {
         let mut lane = LaneSettings::default();
         lay(&mut lane, &self.export, &self.read, &self.poll, &self.reconcile);
         set(&mut lane.probe, self.lane.probe);
+        let breaker = &mut lane.breaker;
+        set(&mut breaker.enabled, self.breaker.enabled);
+        set(&mut breaker.share, self.breaker.share);
+        set(&mut breaker.at_least, self.breaker.at_least);
+        set(&mut breaker.in_a_row, self.breaker.in_a_row);
+        breaker.codes = self.breaker.codes.iter().map(|(code, limit)| (code.clone(), u32::from(*limit))).collect();
+        set(&mut breaker.wait, self.breaker.wait);
+        set(&mut breaker.wait_max, self.breaker.wait_max);
         lane
     }
 }

@@ -74,11 +74,24 @@ impl Settings {
         self.lanes.get(lane).unwrap_or(&self.every_lane).clone()
     }
 
+    /// The lanes that have settings of their own.
+    pub fn lanes(&self) -> impl Iterator<Item = (&Lane, &LaneSettings)> {
+        self.lanes.iter()
+    }
+
     /// The labels of the accounts: those of the settings, or `default` where they name none. Where they name some,
     /// `default` is an account only if it is one of them.
     #[must_use]
     pub fn accounts(&self) -> BTreeSet<AccountLabel> {
         self.accounts.keys().cloned().collect()
+    }
+
+    /// The Regions of each account that has some.
+    #[must_use]
+    pub fn regions(&self) -> BTreeMap<AccountLabel, BTreeSet<Region>> {
+        let set = |account: &Account| account.regions.iter().copied().collect();
+        let some = self.accounts.iter().filter(|(_, account)| !account.regions.is_empty());
+        some.map(|(label, account)| (label.clone(), set(account))).collect()
     }
 
     /// How an account is reached.
@@ -138,6 +151,7 @@ fn check_lane(layers: &Layers, path: &[String], lane: &LaneSettings) -> Result<(
     let pairs = [
         (["export", "backoff_initial"], retry.initial, ["export", "backoff_max"], retry.max),
         (["poll", "min"], lane.poll.min, ["poll", "max"], lane.poll.max),
+        (["breaker", "wait"], lane.breaker.wait, ["breaker", "wait_max"], lane.breaker.wait_max),
     ];
     for (low_key, low, high_key, high) in pairs {
         if low > high {

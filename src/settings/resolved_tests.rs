@@ -92,7 +92,9 @@ fn the_examples_in_the_shipped_file_can_be_used() {
     let lane = settings.for_lane(&lane_of("prod", "us-east-1"));
     assert_eq!((lane.export.rate, lane.export.existing), (5.0, Existing::ExportAgain));
     assert_eq!((lane.export.burst, lane.poll.min, lane.poll.max), (10, Duration::from_secs(5), Duration::from_mins(2)));
-    assert_eq!(settings.for_lane(&lane_of("prod", "eu-west-1")), LaneSettings::default());
+    let mut every_lane = LaneSettings::default();
+    every_lane.breaker.codes.insert("InvalidInputException".to_owned(), 3);
+    assert_eq!(settings.for_lane(&lane_of("prod", "eu-west-1")), every_lane);
 }
 
 #[test]
@@ -268,6 +270,27 @@ fn a_price_is_set_or_there_is_none() {
 }
 
 #[test]
+fn breakers_are_set_by_file_and_environment() {
+    let toml = "[breaker]\nshare = 0.25\nin_a_row = 7\n[breaker.codes]\nEBSLimit = 2";
+    let variables = [
+        ("SNAPFERRY_BREAKER__ENABLED", "false"),
+        ("SNAPFERRY_BREAKER__AT_LEAST", "10"),
+        ("SNAPFERRY_BREAKER__WAIT", "1m"),
+        ("SNAPFERRY_BREAKER__CODES__ODDEXCEPTION", "5"),
+    ];
+    let breaker = with_env(toml, &variables).expect("settings").every_lane.breaker;
+    assert_eq!((breaker.enabled, breaker.share, breaker.at_least, breaker.in_a_row), (false, 0.25, 10, 7));
+    assert_eq!((breaker.wait, breaker.wait_max), (Duration::from_mins(1), Duration::from_hours(1)));
+    let codes: Vec<_> = breaker.codes.iter().map(|(code, limit)| (code.as_str(), *limit)).collect();
+    assert_eq!(codes, [("EBSLimit", 2), ("oddexception", 5)]);
+    assert_eq!(
+        refuse_env(&[("SNAPFERRY_BREAKER__ENABLED", "maybe")]),
+        "SNAPFERRY_BREAKER__ENABLED: breaker.enabled: found string \"maybe\", expected a boolean"
+    );
+    assert!(refuse("breaker.share = 'half'").contains("expected a share: a number above 0, at most 1"));
+}
+
+#[test]
 fn a_value_out_of_range_is_named_with_the_range() {
     let numbers = [
         ("export.rate", "1000", "0"),
@@ -289,6 +312,13 @@ fn a_value_out_of_range_is_named_with_the_range() {
         ("reconcile.looks", "100", "101"),
         ("lane.probe", "'24h'", "'1y'"),
         ("plan.price_per_gb_month", "0.05", "0"),
+        ("breaker.share", "1", "0"),
+        ("breaker.share", "0.01", "1.1"),
+        ("breaker.at_least", "200", "201"),
+        ("breaker.in_a_row", "0", "1001"),
+        ("breaker.codes.EBSLimit", "1000", "-1"),
+        ("breaker.wait", "'100ms'", "'99ms'"),
+        ("breaker.wait_max", "'7d'", "'8d'"),
     ];
     for (key, good, bad) in numbers {
         load(&format!("{key} = {good}"));
@@ -311,6 +341,7 @@ fn contradictions_name_both_sides() {
             "[poll]\nmax = '10s'\n[lanes.'default/eu-west-1'.poll]\nmin = '20s'",
             "FILE: lanes.\"default/eu-west-1\".poll.min: 20s is longer than poll.max (10s): change one of them",
         ),
+        ("[breaker]\nwait = '2h'", "FILE: breaker.wait: 2h is longer than breaker.wait_max (1h): change one of them"),
         (
             "[accounts.prod]\nexternal_id = 'x-1'",
             "FILE: accounts.prod.external_id: an external id is for a role: set role_arn too, or leave it out",

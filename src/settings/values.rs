@@ -13,6 +13,10 @@ pub(super) struct Rate(f64);
 #[derive(Clone, Copy)]
 pub(super) struct Price(f64);
 
+/// A share: above 0, at most 1.
+#[derive(Clone, Copy)]
+pub(super) struct Share(f64);
+
 /// A whole number from `LO` to `HI`.
 #[derive(Clone, Copy)]
 pub(super) struct Whole<const LO: u32, const HI: u32>(u32);
@@ -24,6 +28,12 @@ pub(super) struct Span<const LO: u64, const HI: u64>(Duration);
 impl From<Price> for f64 {
     fn from(price: Price) -> Self {
         price.0
+    }
+}
+
+impl From<Share> for f64 {
+    fn from(share: Share) -> Self {
+        share.0
     }
 }
 
@@ -205,6 +215,40 @@ impl Visitor<'_> for PriceVisitor {
 impl<'de> Deserialize<'de> for Price {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(PriceVisitor)
+    }
+}
+
+struct ShareVisitor;
+
+impl Visitor<'_> for ShareVisitor {
+    type Value = Share;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a share: a number above 0, at most 1")
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Share, E> {
+        if number > 0.0 && number <= 1.0 {
+            Ok(Share(number))
+        } else {
+            Err(E::custom(format!("{number} is out of range: above 0, at most 1, such as 0.5 for half of them")))
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "what is too big for an f64's digits is out of range anyway")]
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Share, E> {
+        self.visit_f64(number as f64)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "what is too big for an f64's digits is out of range anyway")]
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Share, E> {
+        self.visit_f64(number as f64)
+    }
+}
+
+impl<'de> Deserialize<'de> for Share {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ShareVisitor)
     }
 }
 

@@ -1,10 +1,11 @@
 //! A lane's sending: what may go, as many at once as the lane bears, one at a time when it is in trouble.
 
+use super::breaking::Ages;
 use super::send::{Came, Heard, Sent};
 use super::slowing::{Slowing, Word};
 use super::temper::{Answered, Effect, Temper};
 use crate::clock::{SharedClock, Stop, stopped};
-use crate::domain::{Event, Failure, JobId, LaneTrouble, RetryPolicy, RunId};
+use crate::domain::{BreakerPolicy, Event, Failure, JobId, LaneTrouble, RetryPolicy, RunId};
 use crate::lightsail::{ErrorClass, Gate, Lightsail, Permit};
 use crate::queue::{Block, Claimable, LaneRecord, Queue, QueueError, Transition};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -20,7 +21,7 @@ const TICK: Duration = Duration::from_millis(500);
 const READ_AHEAD: u32 = 512;
 
 /// What the settings say of sending.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct WorkerSettings {
     /// Attempts and waits.
     pub retry: RetryPolicy,
@@ -30,6 +31,8 @@ pub struct WorkerSettings {
     pub probe: Duration,
     /// How long after an answer the job is looked at first.
     pub first_poll: Duration,
+    /// When the lane stops by itself, and each of its batches.
+    pub breaker: BreakerPolicy,
 }
 
 /// A lane's sender.
@@ -70,8 +73,10 @@ pub struct Departure {
 pub struct Turns {
     temper: Temper,
     slowing: Slowing,
-    ahead: VecDeque<Claimable>,
-    room: u64,
+    pub(super) ahead: VecDeque<Claimable>,
+    pub(super) room: u64,
+    /// How long the open breakers have been open.
+    pub(super) ages: Ages,
     proven: bool,
     probed_at: Option<Duration>,
     learned: Option<f64>,
@@ -175,6 +180,7 @@ impl Worker {
         let trouble = lane.block.as_ref().map(|block| block.trouble);
         turns.temper.set_trouble(trouble);
         self.keep_learned(turns).await?;
+        let open = self.heed_breakers(turns).await?;
         if lane.paused || trouble.is_some_and(LaneTrouble::ends_with_a_reading) {
             return Ok(Turn::Wait(TICK));
         }
@@ -191,6 +197,7 @@ impl Worker {
             self.queue.release_denied(self.lane.id).await?;
             self.read_ahead(turns, true).await?;
         }
+        self.add_probe(turns, &open).await?;
         if let Some(job) = take_fitting(turns) {
             if trouble.is_some() {
                 turns.probed_at = Some(self.clock.elapsed());
@@ -350,6 +357,11 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// Whether a job is taken up and its intent is not on disk yet.
+    pub(super) fn is_in_hand(&self, job: JobId) -> bool {
+        self.hand.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&job)
     }
 
     fn take_in_hand(&self, job: &Claimable) {

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 /// What the program said in a pipe.
 pub(crate) struct Said {
-    code: i32,
-    out: String,
+    pub(crate) code: i32,
+    pub(crate) out: String,
     notes: String,
 }
 

@@ -3,17 +3,21 @@
 // Clippy takes helpers for test code only under this.
 #![cfg(test)]
 
+mod accounts;
 mod acting;
 mod adoption;
+mod breakers;
 mod bundle;
 mod bundles_by_themselves;
 mod crash;
 mod crash_points;
 mod disk;
+mod doctor;
 mod enqueue;
 mod failures;
 mod files;
 mod fuzz;
+mod home;
 mod jobs;
 mod json_schema;
 mod life;
@@ -21,6 +25,7 @@ mod limit;
 mod model;
 mod network;
 mod outcomes;
+mod outputs;
 mod proxy;
 mod raw_server;
 mod report;

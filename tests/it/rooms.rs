@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room with those that it may use. ARCHITECTURE.md has the picture.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     (
         "cli",
         &[
@@ -12,6 +12,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "verdict",
             "report",
             "survey",
+            "doctor",
             "intake",
             "settings",
             "simulator",
@@ -24,8 +25,9 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("daemon", &["worker", "tracking", "report", "lightsail", "queue", "settings", "domain", "clock", "points"]),
     ("worker", &["lightsail", "queue", "domain", "clock", "points"]),
     ("tracking", &["lightsail", "queue", "domain", "clock", "points"]),
-    ("report", &["survey", "lightsail", "queue", "domain"]),
+    ("report", &["survey", "doctor", "lightsail", "queue", "domain"]),
     ("survey", &["lightsail", "queue", "domain", "clock"]),
+    ("doctor", &["lightsail", "queue", "settings", "domain", "clock"]),
     ("verdict", &["queue", "domain"]),
     ("lightsail", &["domain", "clock"]),
     ("queue", &["domain", "clock", "points"]),

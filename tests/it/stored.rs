@@ -1,9 +1,12 @@
 //! A database with a story in it, and commands run against it as the binary would.
 
 use clap::Parser;
-use snapferry::cli::{Exit, FailuresArgs, JobsArgs, ReportArgs, Screen, ShowArgs, StatusArgs};
+use snapferry::cli::{
+    Actor, Asking, BackupArgs, CancelArgs, Exit, FailuresArgs, JobsArgs, PauseArgs, ReportArgs, ResolveArgs,
+    ResumeArgs, RetryArgs, Screen, ShowArgs, StatusArgs, WhyArgs,
+};
 use snapferry::clock::ManualClock;
-use snapferry::domain::Timestamp;
+use snapferry::domain::{Lane, Timestamp};
 use snapferry::queue::Queue;
 use snapferry::report::{Colour, Look};
 use snapferry::settings::LaneSettings;
@@ -93,17 +96,34 @@ impl Stored {
     }
 
     pub(crate) async fn run_on(&self, line: &[&str], look: Look) -> Ran {
+        self.run_asked(line, look, None).await
+    }
+
+    /// The same, with a person who answers.
+    pub(crate) async fn run_asked(&self, line: &[&str], look: Look, answer: Option<&str>) -> Ran {
         let words = std::iter::once("snapferry").chain(line.iter().copied());
         let command = Line::try_parse_from(words).expect("a command line").command;
-        let clock = ManualClock::new(Timestamp::parse(NOW).expect("a time"));
+        let now = Timestamp::parse(NOW).expect("a time");
+        let clock = ManualClock::new(now);
+        let actor = Actor { name: "ada".to_owned(), now };
+        let mut answers = answer.unwrap_or_default().as_bytes();
+        let asking = if answer.is_some() { Asking::Person(&mut answers) } else { Asking::Nobody };
+        let settings = |_: &Lane| LaneSettings::default();
         let (mut out, mut notes) = (Vec::new(), Vec::new());
         let screen = Screen { out: &mut out, notes: &mut notes, look, terminal: false };
         let result = match command {
             Command::Report(args) => args.run(&self.queue, &clock, screen).await,
-            Command::Status(args) => args.run(&self.queue, |_| LaneSettings::default(), &clock, screen).await,
+            Command::Status(args) => args.run(&self.queue, settings, &clock, screen).await,
             Command::Failures(args) => args.run(&self.queue, screen).await,
             Command::Jobs(args) => args.run(&self.queue, screen).await,
-            Command::Show(args) => args.run(&self.queue, Timestamp::parse(NOW).expect("a time"), screen).await,
+            Command::Show(args) => args.run(&self.queue, now, screen).await,
+            Command::Why(args) => args.run(&self.queue, settings, now, screen).await,
+            Command::Retry(args) => args.run(&self.queue, &actor, screen, asking).await,
+            Command::Cancel(args) => args.run(&self.queue, &actor, screen, asking).await,
+            Command::Pause(args) => args.run(&self.queue, &actor, screen, asking).await,
+            Command::Resume(args) => args.run(&self.queue, &actor, screen, asking).await,
+            Command::Resolve(args) => args.run(&self.queue, &actor, screen).await,
+            Command::Backup(args) => args.run(&self.queue, screen).await,
         };
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         Ran { result, out: text(out), notes: text(notes) }
@@ -123,4 +143,11 @@ pub(crate) enum Command {
     Jobs(JobsArgs),
     Failures(FailuresArgs),
     Show(ShowArgs),
+    Why(WhyArgs),
+    Retry(RetryArgs),
+    Cancel(CancelArgs),
+    Pause(PauseArgs),
+    Resume(ResumeArgs),
+    Resolve(ResolveArgs),
+    Backup(BackupArgs),
 }

@@ -3,7 +3,7 @@
 use super::tracker::{LANE, write};
 use async_trait::async_trait;
 use snapferry::clock::ManualClock;
-use snapferry::domain::{JobId, JobState, OperationId, RetryPolicy, SnapshotName, Timestamp};
+use snapferry::domain::{BreakerPolicy, JobId, JobState, OperationId, RetryPolicy, SnapshotName, Timestamp};
 use snapferry::lightsail::{
     Accepted, CallError, ErrorClass, ExportRecord, Gate, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,
 };
@@ -114,6 +114,7 @@ async fn send_under(api: Denying, more: &'static str) -> (Vec<Followed>, usize) 
         max_in_flight: 20,
         probe: Duration::from_secs(30),
         first_poll: Duration::from_secs(5),
+        breaker: BreakerPolicy::default(),
     };
     let gate = Gate::new(20.0, 10, Some(20.0), clock.clone());
     let (wake, wake_tracking) = (Arc::new(Notify::new()), Arc::new(Notify::new()));

@@ -168,6 +168,8 @@ pub(crate) fn hurried() -> LaneSettings {
     settings.poll.max = Duration::from_millis(100);
     settings.reconcile.settle = Duration::from_millis(300);
     settings.probe = Duration::from_millis(100);
+    settings.breaker.wait = Duration::from_millis(100);
+    settings.breaker.wait_max = Duration::from_millis(200);
     settings
 }
 

@@ -41,7 +41,7 @@ const BETWEEN_REMOVALS: Duration = Duration::from_millis(20);
   snapferry selftest --crashes 1000        half an hour
   snapferry selftest --dir /mnt/data       on the file system of that folder
 
-Exit status: 0 every promise holds; 1 one does not (its folder is kept and named), or it could not be
+Exit status: 0 every promise holds; 1 one does not (its folder is kept and named), or it could not be \
 tried; 130 interrupted.")]
 pub(super) struct SelftestArgs {
     /// How often to kill

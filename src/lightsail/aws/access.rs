@@ -15,11 +15,13 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_lightsail::Client;
-use aws_sdk_lightsail::config::{Builder, SharedCredentialsProvider, SharedHttpClient};
+use aws_sdk_lightsail::config::{Builder, SharedAsyncSleep, SharedCredentialsProvider, SharedHttpClient};
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::http::HttpConnectorSettings;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -43,6 +45,13 @@ pub struct AccountAccess {
     pub endpoint_url: Option<String>,
     /// Where the credentials come from.
     pub credentials: CredentialSource,
+}
+
+impl AccountAccess {
+    /// Whether Lightsail is set to be on this machine, where no proxy stands between.
+    pub(super) fn is_on_this_machine(&self) -> bool {
+        self.endpoint_url.as_deref().is_some_and(is_this_machine)
+    }
 }
 
 /// Where credentials come from.
@@ -86,15 +95,18 @@ impl SharedHttp {
     /// The same, whatever the environment says of proxies.
     #[must_use]
     pub fn without_proxy() -> Self {
-        let direct = pool(ProxyConfig::disabled());
-        Self { by_proxy: direct.clone(), direct }
+        Self::through(pool(ProxyConfig::disabled()))
     }
 
     /// No connection at all: each request is answered by `answer`.
     #[must_use]
     pub fn answering(answer: impl Fn() -> RawAnswer + Send + Sync + 'static) -> Self {
-        let direct = canned::client(answer);
-        Self { by_proxy: direct.clone(), direct }
+        Self::through(canned::client(answer))
+    }
+
+    /// The one client, whatever the way.
+    pub(super) fn through(client: SharedHttpClient) -> Self {
+        Self { by_proxy: client.clone(), direct: client }
     }
 }
 
@@ -106,16 +118,23 @@ impl Default for SharedHttp {
 
 fn pool(proxy: ProxyConfig) -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector = Connector::builder()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .proxy_config(proxy.clone())
-            .pool_idle_timeout(IDLE);
-        connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(
-            components.and_then(aws_smithy_runtime_api::client::runtime_components::RuntimeComponents::sleep_impl),
-        );
-        connector.build()
+        let sleep = components.and_then(RuntimeComponents::sleep_impl);
+        connector(proxy.clone(), settings.cloned(), sleep)
     })
+}
+
+pub(super) fn connector(
+    proxy: ProxyConfig,
+    settings: Option<HttpConnectorSettings>,
+    sleep: Option<SharedAsyncSleep>,
+) -> Connector {
+    let mut connector = Connector::builder()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .proxy_config(proxy)
+        .pool_idle_timeout(IDLE);
+    connector.set_connector_settings(settings);
+    connector.set_sleep_impl(sleep);
+    connector.build()
 }
 
 /// The Region that the environment or the profile names, read without a network.
@@ -137,31 +156,57 @@ pub async fn usual_region(profile: Option<&str>) -> Result<Option<Region>, BadRe
 /// A Lightsail client that never retries and gives up on time.
 pub(super) async fn client(access: &AccountAccess, region: Region, attempt: Duration, http: &SharedHttp) -> Client {
     let base = base_config(access, region, attempt, http).await;
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT.min(attempt / 2))
-        .operation_attempt_timeout(attempt)
-        .operation_timeout(attempt)
-        .build();
     let mut config = Builder::from(&base)
         // In code, because AWS_MAX_ATTEMPTS and AWS_RETRY_MODE would apply otherwise.
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts)
+        .timeout_config(timeouts(attempt))
         // The attempt's time-out is the one judge of a slow answer.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Some(url) = &access.endpoint_url {
         config = config.endpoint_url(url);
-        if is_this_machine(url) {
+        if access.is_on_this_machine() {
             config = config.http_client(http.direct.clone());
         }
     }
-    if let Some(role) = &access.role_arn {
-        let mut provider = AssumeRoleProvider::builder(role).configure(&base).session_name("snapferry");
-        if let Some(id) = &access.external_id {
-            provider = provider.external_id(id);
-        }
-        config = config.credentials_provider(provider.build().await);
+    if let Some(provider) = role(access, &base).await {
+        config = config.credentials_provider(provider);
     }
     Client::from_conf(config.build())
+}
+
+/// A client of STS with the same credentials, to be asked whose they are.
+pub(super) async fn sts(
+    access: &AccountAccess,
+    region: Region,
+    attempt: Duration,
+    http: &SharedHttp,
+) -> aws_sdk_sts::Client {
+    let base = base_config(access, region, attempt, http).await;
+    let mut config = aws_sdk_sts::config::Builder::from(&base)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts(attempt))
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    if let Some(provider) = role(access, &base).await {
+        config = config.credentials_provider(provider);
+    }
+    aws_sdk_sts::Client::from_conf(config.build())
+}
+
+fn timeouts(attempt: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT.min(attempt / 2))
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(attempt)
+        .build()
+}
+
+/// The credentials of the role, where there is one to be taken on.
+async fn role(access: &AccountAccess, base: &SdkConfig) -> Option<AssumeRoleProvider> {
+    let mut provider = AssumeRoleProvider::builder(access.role_arn.as_ref()?).configure(base).session_name("snapferry");
+    if let Some(id) = &access.external_id {
+        provider = provider.external_id(id);
+    }
+    Some(provider.build().await)
 }
 
 async fn base_config(access: &AccountAccess, region: Region, attempt: Duration, http: &SharedHttp) -> SdkConfig {

@@ -132,11 +132,18 @@ fn links<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 /// The words of the chain, each said once, without those that only name a layer of the client's ("dispatch failure",
 /// "client error (`SendRequest`)").
 fn chain<E: Error + Send + Sync + 'static>(error: &SdkError<E>) -> String {
-    let layer = |link: &(dyn Error + 'static)| {
-        link.is::<SdkError<E>>() || link.is::<ConnectorError>() || link.is::<hyper_util::client::legacy::Error>()
-    };
-    let told = said(links(error).filter(|link| !layer(*link)));
+    let told = said(links(error).filter(|link| !link.is::<SdkError<E>>() && !is_layer(*link)));
     if told.is_empty() { said(links(error)) } else { told }
+}
+
+/// The same of a connection's error.
+pub(super) fn connection(error: &ConnectorError) -> String {
+    let told = said(links(error).filter(|link| !is_layer(*link)));
+    if told.is_empty() { said(links(error)) } else { told }
+}
+
+fn is_layer(link: &(dyn Error + 'static)) -> bool {
+    link.is::<ConnectorError>() || link.is::<hyper_util::client::legacy::Error>()
 }
 
 fn said<'a>(links: impl Iterator<Item = &'a (dyn Error + 'static)>) -> String {

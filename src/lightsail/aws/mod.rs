@@ -1,15 +1,20 @@
 //! The real Lightsail, through the AWS SDK. This folder is the only place that names the SDK's types.
 //!
 //! The SDK's retries are off: its default sends a dropped `ExportSnapshot` three times. Whether a failed call was sent is
-//! answered in `call`, how to reach an account in `access`, and what the answers say in `convert`.
+//! answered in `call`, how to reach an account in `access`, and what the answers say in `convert`. Whose credentials they
+//! are is asked in `identity`; whether a service can be reached at all, without any, in `endpoint`.
 
 mod access;
 mod call;
 mod canned;
 mod convert;
+mod endpoint;
+mod identity;
 
 pub use access::{AccountAccess, CredentialSource, SharedHttp, usual_region};
 pub use canned::RawAnswer;
+pub use endpoint::{Endpoints, Knocked, Unreached, endpoints, knock};
+pub use identity::{Identity, who_am_i};
 
 use super::{
     Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,

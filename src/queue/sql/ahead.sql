@@ -7,6 +7,9 @@ SELECT count(*) AS "count!: i64" FROM (
         AND jobs.state = 'queued' AND jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
         AND jobs.priority > ?2
     WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0
+      AND NOT EXISTS (SELECT 1 FROM trips
+                      WHERE trips.lane_id = ?1 AND trips.closed_at IS NULL
+                        AND (trips.batch_id IS NULL OR trips.batch_id = tallies.batch_id))
     UNION ALL
     SELECT 1
     FROM tallies
@@ -15,4 +18,7 @@ SELECT count(*) AS "count!: i64" FROM (
         AND jobs.state = 'queued' AND jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
         AND jobs.priority = ?2 AND jobs.id < ?3
     WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0
+      AND NOT EXISTS (SELECT 1 FROM trips
+                      WHERE trips.lane_id = ?1 AND trips.closed_at IS NULL
+                        AND (trips.batch_id IS NULL OR trips.batch_id = tallies.batch_id))
     LIMIT ?4)

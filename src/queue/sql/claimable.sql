@@ -1,5 +1,5 @@
 -- One look into the claim index for each batch that may be sent for; the best of them all. A paused or loading batch is
--- never walked through.
+-- never walked through, nor one that a breaker has stopped.
 SELECT jobs.id AS "id!: i64", jobs.snapshot_name, jobs.attempt AS "attempt!: u32", jobs.used AS "used!: u32",
        snapshots.weight AS "weight!: u32", snapshots.arn
 FROM tallies
@@ -22,5 +22,8 @@ JOIN jobs ON jobs.id IN (
     LIMIT ?3)
 JOIN snapshots ON snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name
 WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0
+  AND NOT EXISTS (SELECT 1 FROM trips
+                  WHERE trips.lane_id = ?1 AND trips.closed_at IS NULL
+                    AND (trips.batch_id IS NULL OR trips.batch_id = tallies.batch_id))
 ORDER BY jobs.priority DESC, jobs.id
 LIMIT ?3

@@ -61,10 +61,12 @@ FROM (
 WHERE jobs.id = change.job AND jobs.state = change.from_state AND jobs.attempt = change.expected
   -- An attempt that was counted may be forgiven meanwhile.
   AND jobs.used = change.expected_used
-  -- Nothing is sent that was held back or paused since it was claimed, or of which the ledger says something unheard.
+  -- Nothing is sent that was held back, paused or stopped since it was claimed, or of which the ledger says something unheard.
   AND (change.to_state <> 'submitting' OR (jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM batches WHERE batches.id = jobs.batch_id AND batches.paused_at IS NOT NULL)
        AND NOT EXISTS (SELECT 1 FROM lanes WHERE lanes.id = jobs.lane_id AND lanes.paused_at IS NOT NULL)
+       AND NOT EXISTS (SELECT 1 FROM trips WHERE trips.lane_id = jobs.lane_id AND trips.closed_at IS NULL
+                       AND (trips.batch_id IS NULL OR trips.batch_id = jobs.batch_id) AND trips.probe IS NOT jobs.id)
        AND NOT EXISTS (SELECT 1 FROM ledger WHERE ledger.lane_id = jobs.lane_id
                        AND ledger.snapshot_name = jobs.snapshot_name AND ledger.news = 1)))
 RETURNING jobs.id AS "id!: i64"

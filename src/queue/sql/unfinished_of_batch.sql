@@ -1,14 +1,23 @@
+-- What waits behind a breaker goes on by itself once; after one try in vain in this run it waits for a person.
 SELECT (SELECT coalesce(sum(tallies.jobs), 0)
         FROM tallies
         JOIN batches ON batches.id = tallies.batch_id
         JOIN lanes ON lanes.id = tallies.lane_id
         WHERE batches.id = ?1
           AND (tallies.state IN ('submitting', 'exporting', 'unknown')
-               OR (tallies.state = 'queued' AND batches.paused_at IS NULL AND lanes.paused_at IS NULL)))
+               OR (tallies.state = 'queued' AND batches.paused_at IS NULL AND lanes.paused_at IS NULL
+                   AND NOT EXISTS (SELECT 1 FROM trips
+                               WHERE trips.closed_at IS NULL AND trips.lane_id = tallies.lane_id
+                                 AND (trips.batch_id IS NULL OR trips.batch_id = tallies.batch_id)
+                                 AND trips.failed_run = (SELECT max(id) FROM runs)))))
      - (SELECT count(*) FROM lanes CROSS JOIN jobs
         ON jobs.lane_id = lanes.id AND jobs.paused_at IS NOT NULL
         JOIN batches ON batches.id = jobs.batch_id
-        WHERE batches.id = ?1 AND batches.paused_at IS NULL AND lanes.paused_at IS NULL)
+        WHERE batches.id = ?1 AND batches.paused_at IS NULL AND lanes.paused_at IS NULL
+          AND NOT EXISTS (SELECT 1 FROM trips
+                               WHERE trips.closed_at IS NULL AND trips.lane_id = jobs.lane_id
+                                 AND (trips.batch_id IS NULL OR trips.batch_id = jobs.batch_id)
+                                 AND trips.failed_run = (SELECT max(id) FROM runs)))
      -- Jobs of other batches that this one's rows point to.
      + (SELECT count(DISTINCT jobs.id)
         FROM batches CROSS JOIN batch_rows ON batch_rows.batch_id = batches.id AND batch_rows.disposition = 'live'
@@ -18,4 +27,8 @@ SELECT (SELECT coalesce(sum(tallies.jobs), 0)
         WHERE batches.id = ?1 AND batches.rows_live > 0
           AND (jobs.state IN ('submitting', 'exporting', 'unknown')
                OR (jobs.state = 'queued' AND jobs.paused_at IS NULL AND theirs.paused_at IS NULL
-                   AND lanes.paused_at IS NULL))) AS "count!: i64"
+                   AND lanes.paused_at IS NULL
+                   AND NOT EXISTS (SELECT 1 FROM trips
+                               WHERE trips.closed_at IS NULL AND trips.lane_id = jobs.lane_id
+                                 AND (trips.batch_id IS NULL OR trips.batch_id = jobs.batch_id)
+                                 AND trips.failed_run = (SELECT max(id) FROM runs))))) AS "count!: i64"

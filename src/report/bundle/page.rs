@@ -242,7 +242,7 @@ fn columns(shown: Shown<'_>) -> Markup {
         }
         thead {
             tr {
-                @for name in ["Snapshot", "Account", "Region", "State", "Destination", "Submitted", "Ended", "Error"] {
+                @for name in ["Snapshot", "Account", "Region", "State", "Result", "Submitted", "Ended"] {
                     th scope="col" { (name) }
                 }
             }

@@ -99,6 +99,7 @@ impl Shown<'_> {
 fn line(row: &BatchRow, names: &[String]) -> Markup {
     let job = &row.job;
     let carried = names.iter().zip(&row.carried).filter(|(_, value)| !value.is_empty()).take(COLUMNS);
+    let destination = job.destination_id.as_deref().filter(|id| !id.is_empty());
     let code = job.error_code.as_ref().map(ErrorCode::as_str);
     let message = job.error_message.as_deref().filter(|message| !message.is_empty());
     html! {
@@ -118,17 +119,21 @@ fn line(row: &BatchRow, names: &[String]) -> Markup {
                     @if job.adopted { span.carried { "adopted" } }
                 }
             }
-            td.id data-label="Destination" { (one_line(job.destination_id.as_deref().unwrap_or_default())) }
-            td.time data-label="Submitted" { (time(job.submitted_at)) }
-            td.time data-label="Ended" { (time(job.finished_at)) }
-            td.error data-label="Error" {
-                @if code.is_some() || message.is_some() {
-                    span {
-                        @if let Some(code) = code { strong { (code) } }
-                        @if let Some(message) = message { " " (shortened(&one_line(message), MESSAGE)) }
+            td.result data-label="Result" {
+                @if destination.is_some() || code.is_some() || message.is_some() {
+                    div {
+                        @if let Some(destination) = destination { div.id { (one_line(destination)) } }
+                        @if code.is_some() || message.is_some() {
+                            div {
+                                @if let Some(code) = code { strong { (code) } }
+                                @if let Some(message) = message { " " (shortened(&one_line(message), MESSAGE)) }
+                            }
+                        }
                     }
                 }
             }
+            td.time data-label="Submitted" { (time(job.submitted_at)) }
+            td.time data-label="Ended" { (time(job.finished_at)) }
         }
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum Place {
     Blocked,
     /// It denies.
     Denying,
+    /// One call at a time, so that what a breaker holds back has not gone yet.
+    Breaking,
     /// One that was never used.
     Fresh,
 }
@@ -71,13 +73,34 @@ pub(super) struct Sort {
     pub(super) count: usize,
 }
 
+impl Sort {
+    /// Whether the script is for the snapshot of that number.
+    pub(super) fn is_scripted(&self, number: usize) -> bool {
+        match self.name {
+            "breaking" => number % self.count < 2,
+            "breaking-longer" => number % self.count < 3,
+            _ => true,
+        }
+    }
+}
+
 const PLAIN: Sort =
     Sort { name: "plain", place: Place::Common, before: Before::Available, script: Vec::new, end: End::Once, count: 1 };
 
 const ENDLESS: Sort =
     Sort { name: "endless", place: Place::Impatient, script: || named("takes:1h"), end: End::Review, ..PLAIN };
 
-pub(super) const SORTS: [Sort; 27] = [
+/// The first of them break, two or three; with the next one it is over.
+const BREAKING: Sort = Sort {
+    name: "breaking",
+    place: Place::Breaking,
+    script: || named("NotFoundException"),
+    end: End::OnceOrRefused,
+    count: 4,
+    ..PLAIN
+};
+
+pub(super) const SORTS: [Sort; 29] = [
     PLAIN,
     Sort { name: "proving", place: Place::Fresh, ..PLAIN },
     Sort { name: "held-call", place: Place::Patient, script: || vec![slow(20_000, 150)], ..PLAIN },
@@ -104,6 +127,8 @@ pub(super) const SORTS: [Sort; 27] = [
     Sort { name: "pending", before: Before::Pending, ..PLAIN },
     Sort { name: "missing", before: Before::Missing, end: End::Failed, ..PLAIN },
     Sort { name: "exported", before: Before::Exported, ..PLAIN },
+    BREAKING,
+    Sort { name: "breaking-longer", ..BREAKING },
     Sort { name: "under-way", before: Before::UnderWay, script: || named("takes:2s"), ..PLAIN },
 ];
 
@@ -198,6 +223,8 @@ impl By {
             Step::RefusedForGood => Self::Daemon("for-good"),
             Step::OutcomeUnknown => Self::Daemon("ambiguous"),
             Step::OutcomeUnknownInOutage | Step::Forgiven => Self::Daemon("outage"),
+            Step::Tripped | Step::ProbeChosen | Step::TripClosed => Self::Daemon("breaking"),
+            Step::TripRenewed => Self::Daemon("breaking-longer"),
             Step::Impossible => Self::Daemon("missing"),
             Step::AdoptedDone => Self::Daemon("exported"),
             Step::AdoptedUnderWay => Self::Daemon("under-way"),

@@ -19,11 +19,9 @@ impl Read for Dribble<'_> {
 
 fn options() -> IntakeOptions {
     IntakeOptions {
-        account: None,
         region: Some(Region::parse("eu-west-1").expect("a Region")),
         accounts: ["default", "prod"].map(|label| AccountLabel::parse(label).expect("a label")).into(),
-        priority: 0,
-        limit: None,
+        ..IntakeOptions::default()
     }
 }
 

@@ -60,6 +60,20 @@ pub(super) struct Batch {
     pub(super) cleared: BTreeSet<usize>,
 }
 
+/// An open breaker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trip {
+    pub(super) lane: usize,
+    pub(super) batch: Option<usize>,
+    pub(super) probe: Option<usize>,
+    /// How many it has let go in vain, and whether one of this run.
+    pub(super) in_vain: u32,
+    pub(super) in_vain_now: bool,
+}
+
+/// What has ended of what was sent, by place: the code where it failed.
+pub(super) type Outcomes = BTreeMap<(usize, Option<usize>), Vec<Option<&'static str>>>;
+
 /// What a change comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -139,6 +153,22 @@ pub(super) enum Asked {
         lane: Option<usize>,
         resumed: u64,
     },
+    Trip {
+        lane: usize,
+        batch: Option<usize>,
+        opens: bool,
+    },
+    /// The jobs that open breakers may let go, in order; the first one goes, past these.
+    Probe {
+        lane: usize,
+        may: Vec<usize>,
+        past: Vec<(usize, Option<usize>)>,
+    },
+    ProbeEnds {
+        lane: usize,
+        batch: Option<usize>,
+        well: bool,
+    },
     Decide {
         job: usize,
         again: bool,
@@ -155,6 +185,8 @@ pub(super) struct Model {
     pub(super) jobs: Vec<Job>,
     pub(super) batches: Vec<Batch>,
     pub(super) lanes_paused: [Option<i64>; LANES],
+    pub(super) trips: Vec<Trip>,
+    pub(super) outcomes: Outcomes,
     /// Lanes that there is a row of.
     pub(super) met: BTreeSet<usize>,
     /// What the last listing of each lane showed, and whether it was pending.
@@ -292,8 +324,46 @@ fn name_of(what: What) -> &'static str {
 }
 
 impl Model {
-    pub(super) fn waits(&self, job: &Job) -> bool {
+    fn is_paused(&self, job: &Job) -> bool {
         job.paused_at.is_some() || self.batches[job.batch].paused_at.is_some() || self.lanes_paused[job.lane].is_some()
+    }
+
+    /// Whether a queued job waits for a person.
+    pub(super) fn waits(&self, job: &Job) -> bool {
+        self.is_paused(job) || self.over(job).any(|trip| trip.in_vain_now)
+    }
+
+    /// The open breakers that hold a job back.
+    fn over(&self, job: &Job) -> impl Iterator<Item = &Trip> {
+        let (lane, batch) = (job.lane, job.batch);
+        self.trips.iter().filter(move |trip| trip.lane == lane && trip.batch.is_none_or(|own| own == batch))
+    }
+
+    /// The jobs that open breakers may let go: those that have been let go, then the first of each batch.
+    fn may_probe(&self, lane: usize) -> Vec<usize> {
+        let (mut chosen, mut others) = (Vec::new(), Vec::new());
+        let mut met = BTreeSet::new();
+        for number in self.ready(lane) {
+            let job = &self.jobs[number];
+            let first = met.insert(job.batch) && self.over(job).next().is_some();
+            if self.trips.iter().any(|trip| trip.lane == lane && trip.probe == Some(number)) {
+                chosen.push(number);
+            } else if first {
+                others.push(number);
+            }
+        }
+        chosen.extend(others);
+        chosen.truncate(8);
+        chosen
+    }
+
+    fn close(&mut self, closes: impl Fn(&Trip) -> bool) -> u64 {
+        let (over, open): (Vec<Trip>, Vec<Trip>) = self.trips.drain(..).partition(closes);
+        self.trips = open;
+        for trip in &over {
+            self.outcomes.remove(&(trip.lane, trip.batch));
+        }
+        over.len() as u64
     }
 
     fn live(&self, lane: usize, name: usize) -> Option<usize> {
@@ -302,6 +372,13 @@ impl Model {
 
     /// What may be sent now, in order.
     pub(super) fn claimable(&self, lane: usize) -> Vec<usize> {
+        let mut all = self.ready(lane);
+        all.retain(|number| self.over(&self.jobs[*number]).next().is_none());
+        all
+    }
+
+    /// What may be sent now but for breakers.
+    fn ready(&self, lane: usize) -> Vec<usize> {
         let mut all: Vec<usize> = (0..self.jobs.len())
             .filter(|number| {
                 let job = &self.jobs[*number];
@@ -350,7 +427,8 @@ impl Model {
         let barred = what == What::Intend
             && (job.hold.is_some()
                 || job.due_at.is_some()
-                || self.waits(job)
+                || self.is_paused(job)
+                || self.over(job).any(|trip| trip.probe != Some(number))
                 || self.news[job.lane].contains(&job.name));
         let rival = what == What::Retry
             && (self.live(job.lane, job.name).is_some() || self.dead.contains(&(job.lane, job.name)));
@@ -379,6 +457,9 @@ impl Model {
             job.submitted_at = Some(now);
             job.copies = change.copies;
         }
+        if what == What::Retry {
+            self.outcomes.retain(|(lane, batch), _| *lane != job.lane || batch.is_some_and(|one| one != job.batch));
+        }
         if let Some(outcome) = effect.outcome {
             *job.attempts.last_mut().expect("an attempt") = Some(outcome);
         }
@@ -396,6 +477,18 @@ impl Model {
             job.destination = Some(change.destination.clone());
         }
         job.finished_at = (!effect.to.is_live()).then_some(now);
+        let places = [(job.lane, Some(job.batch)), (job.lane, None)];
+        let on_its_way = !matches!(from, JobState::NeedsReview | JobState::Failed | JobState::Cancelled);
+        let code = match effect.to {
+            JobState::Succeeded => None,
+            JobState::Failed => job.code,
+            _ => return change,
+        };
+        if on_its_way && job.attempt > 0 && !job.adopted {
+            for place in places {
+                self.outcomes.entry(place).or_default().push(code);
+            }
+        }
         change
     }
 
@@ -549,6 +642,9 @@ impl Model {
         for batch in &mut self.batches {
             batch.cleared.clear();
         }
+        for trip in &mut self.trips {
+            trip.in_vain_now = false;
+        }
         Asked::Restart { gently, recovered: open.len() }
     }
 
@@ -657,7 +753,50 @@ impl Model {
                     batch.and_then(|batch| self.batches[batch].paused_at.take()),
                     lane.and_then(|lane| self.lanes_paused[lane].take()),
                 ];
-                Asked::ResumePlace { batch, lane, resumed: places.into_iter().flatten().count() as u64 }
+                let resumed = places.into_iter().flatten().count() as u64;
+                let closed = self.close(|trip| match trip.batch {
+                    Some(own) => batch == Some(own),
+                    None => lane == Some(trip.lane),
+                });
+                Asked::ResumePlace { batch, lane, resumed: resumed + closed }
+            }
+            Deed::Trip { batch, lane } if self.met.contains(lane) => {
+                let (lane, batch) = (*lane, self.places(*batch, None).0);
+                let opens = !self.trips.iter().any(|trip| (trip.lane, trip.batch) == (lane, batch));
+                if opens {
+                    self.trips.push(Trip { lane, batch, probe: None, in_vain: 0, in_vain_now: false });
+                }
+                Asked::Trip { lane, batch, opens }
+            }
+            Deed::Probe(lane) if self.met.contains(lane) => {
+                let may = self.may_probe(*lane);
+                let mut past = Vec::new();
+                if let Some(first) = may.first().copied() {
+                    let (lane, batch) = (self.jobs[first].lane, self.jobs[first].batch);
+                    for trip in &mut self.trips {
+                        if trip.lane == lane && trip.batch.is_none_or(|own| own == batch) {
+                            trip.probe = Some(first);
+                            past.push((lane, trip.batch));
+                        }
+                    }
+                }
+                Asked::Probe { lane: *lane, may, past }
+            }
+            Deed::ProbeEnds { of, well } => {
+                if self.trips.is_empty() {
+                    return Asked::Nothing;
+                }
+                let number = of % self.trips.len();
+                let trip = &mut self.trips[number];
+                let (lane, batch) = (trip.lane, trip.batch);
+                if *well {
+                    self.close(|trip| (trip.lane, trip.batch) == (lane, batch));
+                } else {
+                    trip.probe = None;
+                    trip.in_vain += 1;
+                    trip.in_vain_now = true;
+                }
+                Asked::ProbeEnds { lane, batch, well: *well }
             }
             Deed::Decide { of, again } => {
                 let Some(number) = self.pick(*of, |job| job.state == JobState::NeedsReview) else {
@@ -676,6 +815,8 @@ impl Model {
             Deed::Restart => self.restart(true),
             Deed::Crash => self.restart(false),
             Deed::Hear { .. }
+            | Deed::Trip { .. }
+            | Deed::Probe(_)
             | Deed::SettleNews(_)
             | Deed::Claim { .. }
             | Deed::Release(_)
@@ -724,6 +865,8 @@ impl ReferenceStateMachine for Model {
             jobs: Vec::new(),
             batches: Vec::new(),
             lanes_paused: [None; LANES],
+            trips: Vec::new(),
+            outcomes: BTreeMap::new(),
             met: BTreeSet::new(),
             snapshots: [BTreeMap::new(), BTreeMap::new()],
             news: [BTreeSet::new(), BTreeSet::new()],

@@ -122,6 +122,18 @@ pub(super) enum Deed {
         batch: Option<usize>,
         lane: Option<usize>,
     },
+    /// A breaker opens: of a batch in a lane, or of the lane.
+    Trip {
+        batch: Option<usize>,
+        lane: usize,
+    },
+    /// The open breakers of a lane let the first job go that may.
+    Probe(usize),
+    /// What an open breaker has let go comes to its end.
+    ProbeEnds {
+        of: usize,
+        well: bool,
+    },
     Decide {
         of: usize,
         again: bool,
@@ -238,6 +250,9 @@ pub(super) fn deed() -> BoxedStrategy<Deed> {
         6 => (acts, meant).prop_map(|(act, meant)| Deed::Person { act, meant }),
         2 => place().prop_map(|(batch, lane)| Deed::PausePlace { batch, lane }),
         2 => place().prop_map(|(batch, lane)| Deed::ResumePlace { batch, lane }),
+        3 => (prop::option::of(number()), 0..LANES).prop_map(|(batch, lane)| Deed::Trip { batch, lane }),
+        4 => (0..LANES).prop_map(Deed::Probe),
+        2 => (number(), any::<bool>()).prop_map(|(of, well)| Deed::ProbeEnds { of, well }),
         3 => (number(), any::<bool>()).prop_map(|(of, again)| Deed::Decide { of, again }),
         4 => prop_oneof![4 => 1..400_000_i64, 1 => -90_000_000..90_000_000_i64].prop_map(Deed::Clock),
         1 => Just(Deed::Restart),

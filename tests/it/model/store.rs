@@ -5,8 +5,8 @@ use super::script::{Meant, RowSaid, What};
 use futures_util::FutureExt as _;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 use snapferry::domain::{
-    AccountLabel, Act, BatchId, BatchName, Destination, Event, Existing, Failure, Hold, JobId, JobState, Lane, LaneId,
-    OperationId, Region, RunId, SnapshotName, Standing, Timestamp, Trace,
+    AccountLabel, Act, BatchId, BatchName, Destination, ErrorCode, Event, Existing, Failure, Hold, JobId, JobState,
+    Lane, LaneId, OperationId, Outcomes, Region, RunId, SnapshotName, Standing, Timestamp, Trace, TripCause, TripId,
 };
 use snapferry::queue::{
     Answer, AttemptOutcome, BatchLoad, EntryKey, EntryStatus, JobView, ListedSnapshot, LoadName, NewRow, Queue,
@@ -15,6 +15,7 @@ use snapferry::queue::{
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -284,6 +285,35 @@ impl Store {
                 let (batches, lanes) = self.places(*batch, *lane).await;
                 assert_eq!(self.queue.resume(&batches, &lanes, now, "ada").await.expect("resumed"), *resumed);
             }
+            Asked::Trip { lane, batch, opens } => {
+                let (id, batch) = (self.lane_id(*lane).await, batch.map(|batch| self.batches[batch]));
+                let cause = TripCause { failed: 1, ended: 2, code: None };
+                let opened = self.queue.trip(id, batch, cause, now, Duration::from_mins(5)).await.expect("tripped");
+                assert_eq!(opened, *opens);
+            }
+            Asked::Probe { lane, may, past } => {
+                let mut trips = Vec::new();
+                for (lane, batch) in past {
+                    trips.push(self.trip(*lane, *batch).await);
+                }
+                let id = self.lane_id(*lane).await;
+                let all: Vec<TripId> =
+                    self.queue.trips(Some(id)).await.expect("trips").iter().map(|trip| trip.id).collect();
+                let found = self.queue.probe_jobs(id, self.run, &all).await.expect("jobs");
+                let found: Vec<JobId> = found.into_iter().map(|(job, _)| job.job).collect();
+                assert_eq!(found, may.iter().map(|job| self.jobs[*job]).collect::<Vec<_>>(), "what may be tried");
+                if let Some(first) = found.first() {
+                    self.queue.choose_probe(&trips, *first).await.expect("chosen");
+                }
+            }
+            Asked::ProbeEnds { lane, batch, well } => {
+                let trip = self.trip(*lane, *batch).await;
+                if *well {
+                    assert!(self.queue.close_trip(trip, now).await.expect("closed"));
+                } else {
+                    self.queue.renew_trip(trip, self.run, now, Duration::from_mins(9)).await.expect("renewed");
+                }
+            }
             Asked::Decide { job, again } => {
                 let evidence = self.queue.evidence(self.jobs[*job]).await.expect("evidence").expect("a job");
                 let decision = if *again { Decision::SendAgain } else { Decision::Fail };
@@ -291,6 +321,13 @@ impl Store {
             }
             Asked::Restart { .. } => unreachable!("it takes the store apart"),
         }
+    }
+
+    /// The number of the breaker that is open there, closed or not by the model's book.
+    async fn trip(&self, number: usize, batch: Option<usize>) -> TripId {
+        let (lane, batch) = (self.lane_id(number).await, batch.map(|batch| self.batches[batch]));
+        let trips = self.queue.trips(Some(lane)).await.expect("trips");
+        trips.iter().find(|trip| trip.batch == batch).expect("an open breaker").id
     }
 
     async fn places(&self, batch: Option<usize>, number: Option<usize>) -> (Vec<BatchId>, Vec<LaneId>) {
@@ -402,10 +439,38 @@ impl Store {
         assert_eq!(load.in_flight, u64::from(copies), "the copies of lane {number}");
         let due = of(JobState::Queued).filter_map(|job| job.due_at).min();
         assert_eq!(self.queue.next_due(id).await.expect("a time").map(|at| at.0), due);
+        let trips = self.queue.trips(Some(id)).await.expect("trips");
+        let found: Vec<_> = trips.iter().map(|trip| (trip.batch, trip.probe, trip.in_vain)).collect();
+        let wanted: Vec<_> = model
+            .trips
+            .iter()
+            .filter(|trip| trip.lane == number)
+            .map(|trip| {
+                (trip.batch.map(|batch| self.batches[batch]), trip.probe.map(|job| self.jobs[job]), trip.in_vain)
+            })
+            .collect();
+        assert_eq!(found, wanted, "the breakers of lane {number}");
+        let ended = self.queue.batch_outcomes(id).await.expect("outcomes");
+        let ended: Vec<_> = ended.iter().map(|one| one.outcomes.clone()).collect();
+        let wanted = model.outcomes.iter().filter(|((lane, batch), _)| *lane == number && batch.is_some());
+        assert_eq!(ended, wanted.map(|(_, list)| counted(list)).collect::<Vec<_>>(), "what ended in lane {number}");
+        let goes_on = of(JobState::Queued).count() > 0;
+        let whole = model.outcomes.get(&(number, None)).map(|list| counted(list)).unwrap_or_default();
+        let failing = self.queue.failing(id).await.expect("outcomes").0;
+        assert_eq!(failing, if goes_on && whole.failed > 0 { whole } else { Outcomes::default() });
         let may = self.queue.claimable(id, self.run, 10_000).await.expect("claimable");
         let wanted: Vec<JobId> = model.claimable(number).into_iter().map(|job| self.jobs[job]).collect();
         assert_eq!(may.iter().map(|one| one.job).collect::<Vec<_>>(), wanted, "what lane {number} may send");
     }
+}
+
+fn counted(list: &[Option<&'static str>]) -> Outcomes {
+    let few = |count: usize| u32::try_from(count).expect("few");
+    let row = list.last().copied().flatten().map(|code| {
+        let times = list.iter().rev().take_while(|one| **one == Some(code)).count();
+        (ErrorCode::new(code), few(times))
+    });
+    Outcomes { ended: few(list.len()), failed: few(list.iter().flatten().count()), row }
 }
 
 /// Each batch with its number, and all together.

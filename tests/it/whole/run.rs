@@ -46,6 +46,9 @@ pub(super) struct Tally {
     pub(super) failed: usize,
     pub(super) late: usize,
     pub(super) hours: u64,
+    /// Breakers that opened, and how often a person had to let go on what one held back.
+    pub(super) trips: usize,
+    pub(super) resumed: usize,
 }
 
 impl Tally {
@@ -60,6 +63,8 @@ impl Tally {
         self.failed += other.failed;
         self.late += other.late;
         self.hours += other.hours;
+        self.trips += other.trips;
+        self.resumed += other.resumed;
     }
 }
 
@@ -159,6 +164,7 @@ struct Run {
     number: RunId,
     brought: BTreeMap<snapferry::domain::JobId, Brought>,
     crashes: usize,
+    resumed: usize,
     rng: fastrand::Rng,
 }
 
@@ -201,6 +207,7 @@ impl Run {
             number: RunId(0),
             brought: BTreeMap::new(),
             crashes: 0,
+            resumed: 0,
             rng: fastrand::Rng::with_seed(seed ^ 0xc4a5),
         }
     }
@@ -230,6 +237,9 @@ impl Run {
             }
             let over = events.peek().is_none() && now >= self.weather.clears;
             if over && self.queue.unfinished(None).await.map_err(|error| error.to_string())? == 0 {
+                if self.let_go_on().await {
+                    continue;
+                }
                 // What comes into sight late is waited for once more.
                 let ended_at = *ended_at.get_or_insert(now);
                 if now >= ended_at + self.weather.settings.reconcile.settle * 3 {
@@ -244,6 +254,20 @@ impl Run {
             self.hours.advance_to(next.max(now + Duration::from_millis(1)));
         }
         Err(format!("after {TURNS} turns, at {:?}, there are jobs that have not ended", self.hours.elapsed()))
+    }
+
+    /// What breakers hold back, where one was tried in vain, waits for a person: here is one. Whether there was any.
+    async fn let_go_on(&mut self) -> bool {
+        let trips = self.queue.trips(None).await.expect("breakers");
+        let batches = self.queue.batches().await.expect("batches");
+        if trips.is_empty() || batches.iter().all(|batch| batch.jobs.of(JobState::Queued) == 0) {
+            return false;
+        }
+        self.resumed += 1;
+        let batches: Vec<_> = batches.iter().map(|batch| batch.id).collect();
+        let lanes: Vec<_> = trips.iter().map(|trip| trip.lane).collect();
+        self.queue.resume(&batches, &lanes, self.hours.now(), "ada").await.expect("resumed");
+        true
     }
 
     /// What a daemon does first.
@@ -338,6 +362,7 @@ impl Run {
             jobs: outcome.jobs.len(),
             crashes: self.crashes,
             hours: self.hours.elapsed().as_secs() / 3600,
+            resumed: self.resumed,
             ..Tally::default()
         };
         for script in &outcome.lanes {
@@ -349,6 +374,13 @@ impl Run {
             tally.lost_answers += truth.calls.iter().filter(|call| call.fate == Fate::Lost).count();
             let _ = writeln!(story, "{:#?}\n{:#?}\n{} reads", truth.calls, truth.exports, truth.reads.len());
         }
+        let mut stops = std::collections::BTreeSet::new();
+        for job in &outcome.jobs {
+            let met = self.queue.trips_met(job.job.id).await.expect("breakers");
+            stops.extend(met.iter().map(|stop| format!("{stop:?}")));
+        }
+        tally.trips = stops.len();
+        let _ = writeln!(story, "{stops:#?}");
         for job in &outcome.jobs {
             tally.reviews += usize::from(job.job.state == JobState::NeedsReview);
             tally.failed += usize::from(job.job.state == JobState::Failed);

@@ -200,5 +200,11 @@ fn settings(rng: &mut Rng) -> LaneSettings {
     settings.reconcile.settle = secs(rng, 60, 180);
     settings.reconcile.looks = one(rng, &[3, 4]);
     settings.probe = secs(rng, 10, 30);
+    // Drawn by their own chance, so that a seed tells the rest of its story as before there were breakers.
+    let rng = &mut Rng::with_seed(rng.get_seed() ^ 0xb4ea);
+    settings.breaker.at_least = one(rng, &[1, 2, 3, 50]);
+    settings.breaker.in_a_row = one(rng, &[0, 0, 1, 2]);
+    settings.breaker.wait = secs(rng, 5, 60);
+    settings.breaker.wait_max = settings.breaker.wait * 4;
     settings
 }

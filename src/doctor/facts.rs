@@ -1,0 +1,93 @@
+//! What was seen, as plain data.
+
+use crate::domain::{AccountLabel, AccountNumber, Lane};
+use crate::lightsail::{CallError, Identity, Knocked, Unreached};
+use crate::queue::Checkup;
+use crate::settings::{Account, Settings};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// All that was seen.
+#[derive(Debug)]
+pub struct Facts {
+    /// The settings.
+    pub settings: SettingsFacts,
+    /// The database's file and what it is; nothing where the settings do not say which.
+    pub database: Option<(PathBuf, Checkup)>,
+    /// The accounts that were looked at, with their lanes.
+    pub accounts: Vec<AccountFacts>,
+}
+
+/// The settings, and what they lead to.
+#[derive(Debug)]
+pub struct SettingsFacts {
+    /// Their file, if there is one.
+    pub file: Option<PathBuf>,
+    /// What they say, or why they cannot be used.
+    pub read: Result<Settings, String>,
+    /// The folder of `[report] bundle`, if one is set.
+    pub bundle: Option<FolderFacts>,
+}
+
+/// A folder that is written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderFacts {
+    /// Which.
+    pub folder: PathBuf,
+    /// Whether it can be written, or made and written.
+    pub usable: Result<(), String>,
+}
+
+/// An account.
+#[derive(Debug)]
+pub struct AccountFacts {
+    /// Its label.
+    pub label: AccountLabel,
+    /// How it is reached.
+    pub access: Account,
+    /// What is wrong with the Region of the AWS configuration, where that is asked for.
+    pub region_trouble: Option<String>,
+    /// Whose credentials they are.
+    pub identity: Asked,
+    /// Its lanes that were looked at.
+    pub lanes: Vec<LaneFacts>,
+}
+
+/// What STS said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// Whose they are.
+    Told(Identity),
+    /// It could not be had.
+    Failed(CallError),
+    /// Lightsail is a stand-in, whose credentials are nothing to AWS; or there is no Region to ask in.
+    NotAsked,
+}
+
+/// A lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneFacts {
+    /// Which.
+    pub lane: Lane,
+    /// Where requests go.
+    pub endpoint: String,
+    /// Whether anything answers there.
+    pub knocked: Result<Knocked, Unreached>,
+    /// The reads that were tried, in their order; the rest was not, where one told that it would be in vain.
+    pub reads: Vec<Read>,
+    /// The account, by the ARNs of its snapshots.
+    pub account: Option<AccountNumber>,
+    /// The snapshot of the first pages that takes the most EBS copies, and how many.
+    pub heaviest: Option<(String, u64)>,
+}
+
+/// A read that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    /// The action, as IAM calls it without the service.
+    pub action: &'static str,
+    /// How long the answer took.
+    pub took: Duration,
+    /// What became of it.
+    pub result: Result<(), CallError>,
+}

@@ -1,0 +1,185 @@
+//! Gathering: each read of Lightsail once and no page beyond the first, the credentials' owner, folders.
+
+use super::facts::{Asked, FolderFacts, LaneFacts, Read};
+use crate::clock::SharedClock;
+use crate::domain::{Lane, OperationId, SnapshotName};
+use crate::lightsail::{
+    AccountAccess, CallError, Endpoints, ErrorClass, Lightsail, SharedHttp, Snapshot, SnapshotKind, endpoints, knock,
+    who_am_i,
+};
+use rustix::fs::{Access, access};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest that an answer is waited for: a person sits there and waits too.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Every read that Snapferry makes, in the order in which they are tried.
+pub(super) const READS: [&str; 8] = [
+    "GetInstanceSnapshots",
+    "GetDiskSnapshots",
+    "GetExportSnapshotRecords",
+    "GetOperations",
+    "GetOperationsForResource",
+    "GetInstanceSnapshot",
+    "GetDiskSnapshot",
+    "GetOperation",
+];
+
+/// A name that no snapshot is likely to have: not found is an answer too.
+const NOBODY: &str = "snapferry-doctor-asks";
+const NO_OPERATION: &str = "00000000-0000-4000-8000-000000000000";
+
+/// A lane that is to be examined.
+pub struct LanePatient {
+    /// Which.
+    pub lane: Lane,
+    /// How its account is reached.
+    pub access: AccountAccess,
+    /// Its Lightsail, behind the gate of its reads.
+    pub api: Arc<dyn Lightsail>,
+    /// The time.
+    pub clock: SharedClock,
+}
+
+impl std::fmt::Debug for LanePatient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LanePatient").field("lane", &self.lane).finish_non_exhaustive()
+    }
+}
+
+/// Asks whose the credentials of a lane's account are, where they mean something to AWS.
+pub async fn identify(patient: &LanePatient) -> Asked {
+    let Endpoints { lightsail, sts } = endpoints(&patient.access, patient.lane.region).await;
+    // Credentials of a stand-in are nothing to AWS, and those of AWS nothing to a stand-in.
+    if lightsail.as_deref().is_some_and(is_of_aws) != sts.as_deref().is_some_and(is_of_aws) {
+        return Asked::NotAsked;
+    }
+    match who_am_i(&patient.access, patient.lane.region, PATIENCE, &SharedHttp::new()).await {
+        Ok(identity) => Asked::Told(identity),
+        // A stand-in need not speak STS.
+        Err(error) if !sts.as_deref().is_some_and(is_of_aws) && error.class != ErrorClass::Credentials => {
+            Asked::NotAsked
+        }
+        Err(error) => Asked::Failed(error),
+    }
+}
+
+fn is_of_aws(url: &str) -> bool {
+    let host = url.split("://").nth(1).unwrap_or_default().split(['/', ':']).next().unwrap_or_default();
+    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|ending| host.ends_with(ending))
+}
+
+/// Examines a lane.
+pub async fn examine(patient: &LanePatient) -> LaneFacts {
+    let LanePatient { lane, access, clock, .. } = patient;
+    let endpoint = endpoints(access, lane.region).await.lightsail.unwrap_or_default();
+    let knocked = knock(access, &endpoint, PATIENCE, clock.as_ref()).await;
+    let reachable = knocked.is_ok();
+    let mut facts =
+        LaneFacts { lane: lane.clone(), endpoint, knocked, reads: Vec::new(), account: None, heaviest: None };
+    if reachable {
+        try_reads(patient, &mut facts).await;
+    }
+    facts
+}
+
+async fn try_reads(patient: &LanePatient, facts: &mut LaneFacts) {
+    let api = &patient.api;
+    let nobody = SnapshotName::parse(NOBODY).ok();
+    let (mut instance, mut disk) = (None, None);
+    let mut operation = None;
+    for action in READS {
+        let began = patient.clock.elapsed();
+        let name = |kind: &Option<SnapshotName>| kind.clone().or_else(|| nobody.clone());
+        let result = match action {
+            "GetInstanceSnapshots" => api.instance_snapshots(None).await.map(|page| {
+                instance = page.items.iter().find_map(|one| SnapshotName::parse(&one.name).ok());
+                facts.see(&page.items);
+            }),
+            "GetDiskSnapshots" => api.disk_snapshots(None).await.map(|page| {
+                disk = page.items.iter().find_map(|one| SnapshotName::parse(&one.name).ok());
+                facts.see(&page.items);
+            }),
+            "GetExportSnapshotRecords" => api.export_records(None).await.map(|page| {
+                let account = page.items.into_iter().find_map(|record| record.account);
+                facts.account = facts.account.take().or(account);
+            }),
+            "GetOperations" => api.operations(None).await.map(|page| {
+                operation = page.items.into_iter().next().map(|operation| operation.id);
+            }),
+            "GetOperationsForResource" => match name(&instance.clone().or_else(|| disk.clone())) {
+                Some(name) => api.operations_for_resource(&name, None).await.map(drop),
+                None => continue,
+            },
+            "GetInstanceSnapshot" => match name(&instance) {
+                Some(name) => api.snapshot(&name, SnapshotKind::Instance).await.map(drop),
+                None => continue,
+            },
+            "GetDiskSnapshot" => match name(&disk) {
+                Some(name) => api.snapshot(&name, SnapshotKind::Disk).await.map(drop),
+                None => continue,
+            },
+            _ => {
+                let id = operation.clone().unwrap_or_else(|| OperationId::new(NO_OPERATION));
+                api.get_operation(&id).await.map(drop)
+            }
+        };
+        let took = patient.clock.elapsed().saturating_sub(began);
+        let result = result.or_else(answered);
+        let in_vain = result.as_ref().is_err_and(|error| {
+            matches!(
+                error.class,
+                ErrorClass::Credentials | ErrorClass::Unreachable | ErrorClass::SetupInProgress | ErrorClass::Ambiguous
+            )
+        });
+        facts.reads.push(Read { action, took, result });
+        if in_vain {
+            return;
+        }
+    }
+}
+
+/// A refusal for what was asked is an answer: the one who asked may ask.
+fn answered(error: CallError) -> Result<(), CallError> {
+    match error.class {
+        ErrorClass::Permanent | ErrorClass::RetryLater => Ok(()),
+        ErrorClass::Throttled
+        | ErrorClass::Ambiguous
+        | ErrorClass::Denied
+        | ErrorClass::Credentials
+        | ErrorClass::SetupInProgress
+        | ErrorClass::Unreachable => Err(error),
+    }
+}
+
+impl LaneFacts {
+    fn see(&mut self, snapshots: &[Snapshot]) {
+        let account = snapshots.iter().find_map(|snapshot| snapshot.account.clone());
+        self.account = self.account.take().or(account);
+        let copies = |snapshot: &Snapshot| u64::from(snapshot.attached_disks) + 1;
+        let heaviest = snapshots.iter().max_by_key(|snapshot| copies(snapshot));
+        let heaviest = heaviest.map(|snapshot| (snapshot.name.clone(), copies(snapshot)));
+        self.heaviest = self.heaviest.take().into_iter().chain(heaviest).max_by_key(|(_, copies)| *copies);
+    }
+}
+
+/// Looks at a folder that is made where it is missing; the one that it is in has to be there.
+#[must_use]
+pub fn folder(path: &Path) -> FolderFacts {
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    let usable = match std::fs::metadata(path) {
+        Ok(found) if !found.is_dir() => Err("is no folder".to_owned()),
+        Ok(_) => access(path, wanted).map_err(|error| format!("cannot be written: {error}")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match path.parent() {
+            Some(parent) => {
+                let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+                access(parent, wanted).map_err(|error| format!("cannot be made in {}: {error}", parent.display()))
+            }
+            None => Err("is no folder".to_owned()),
+        },
+        Err(error) => Err(format!("cannot be looked at: {error}")),
+    };
+    FolderFacts { folder: path.to_owned(), usable }
+}

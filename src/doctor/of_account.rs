@@ -1,0 +1,139 @@
+//! What was seen of an account: whether its credentials work, and whose they are.
+
+use super::diagnosis::Check;
+use super::facts::{AccountFacts, Asked};
+use crate::domain::AccountNumber;
+use crate::lightsail::{CallError, ErrorClass, codes};
+use crate::queue::LaneFound;
+
+/// How much of a provider's complaint is shown.
+const SHOWN: usize = 200;
+
+/// The checks of `account`; `all` are those looked at, `found` the lanes of the database.
+pub(super) fn checks(account: &AccountFacts, all: &[AccountFacts], found: &[LaneFound]) -> Vec<Check> {
+    let label = &account.label;
+    let mut checks = Vec::new();
+    if let Some(trouble) = &account.region_trouble {
+        let way = format!("name one that Lightsail has: --region, AWS_REGION, or [accounts.{label}] regions");
+        checks.push(Check::warning("region", format!("the Region of the AWS configuration: {trouble}"), way));
+    } else if account.lanes.is_empty() {
+        let way = format!("give --region, set AWS_REGION, or name some: [accounts.{label}] regions = [\"eu-west-1\"]");
+        checks.push(Check::warning("region", "no Region is known, so nothing of it could be looked at", way));
+    }
+    if let Some(error) = refused(account) {
+        let text = format!("the credentials do not work: {}", shortened(&error.to_string()));
+        checks.push(Check::error("credentials", text, way_to_credentials(account, error)));
+        return checks;
+    }
+    match (&account.identity, number(account)) {
+        (Asked::Told(identity), _) => checks.push(Check::good("credentials", format!("they are of {}", identity.arn))),
+        (Asked::Failed(error), known) => {
+            let by = known.map_or_else(String::new, |number| format!("; by its snapshots it is account {number}"));
+            checks.push(Check::note("credentials", format!("STS did not say whose they are ({error}){by}")));
+        }
+        (Asked::NotAsked, Some(number)) => {
+            checks.push(Check::good("credentials", format!("by its snapshots it is account {number}")));
+        }
+        (Asked::NotAsked, None)
+            if account.lanes.iter().any(|lane| lane.reads.iter().any(|read| read.result.is_ok())) =>
+        {
+            checks.push(Check::good("credentials", "they work; whose they are no snapshot shows"));
+        }
+        (Asked::NotAsked, None) => {}
+    }
+    checks.extend(others(account, all, found));
+    // Once is enough.
+    if all.iter().find(|account| reads(account)).is_some_and(|first| first.label == *label) {
+        let text = "ExportSnapshot cannot be tried without exporting: `snapferry doctor --policy` prints what it needs";
+        checks.push(Check::note("export", text));
+    }
+    checks
+}
+
+/// Whether any read was answered.
+fn reads(account: &AccountFacts) -> bool {
+    account.lanes.iter().flat_map(|lane| &lane.reads).any(|read| read.result.is_ok())
+}
+
+/// The chain of providers tells of each one why it has none.
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= SHOWN {
+        text.to_owned()
+    } else {
+        text.chars().take(SHOWN).chain("...".chars()).collect()
+    }
+}
+
+/// The first word against the credentials.
+fn refused(account: &AccountFacts) -> Option<&CallError> {
+    let by_sts = match &account.identity {
+        Asked::Failed(error) => Some(error),
+        Asked::Told(_) | Asked::NotAsked => None,
+    };
+    let by_lanes = account.lanes.iter().flat_map(|lane| &lane.reads).filter_map(|read| read.result.as_ref().err());
+    by_sts.into_iter().chain(by_lanes).find(|error| error.class == ErrorClass::Credentials)
+}
+
+/// The account's number: STS's word, or that of its snapshots.
+fn number(account: &AccountFacts) -> Option<&AccountNumber> {
+    let told = match &account.identity {
+        Asked::Told(identity) => identity.account.as_ref(),
+        Asked::Failed(_) | Asked::NotAsked => None,
+    };
+    told.or_else(|| account.lanes.iter().find_map(|lane| lane.account.as_ref()))
+}
+
+fn way_to_credentials(account: &AccountFacts, error: &CallError) -> String {
+    let label = &account.label;
+    let missing = error.code.as_str() == codes::NO_CREDENTIALS;
+    match (&account.access.role_arn, &account.access.profile) {
+        (Some(role), _) => format!(
+            "see that the credentials behind may take on {role} (sts:AssumeRole), and that its trust policy names them \
+             and the external_id of [accounts.{label}]"
+        ),
+        (None, Some(profile)) if missing => {
+            format!(
+                "see that there is a profile {profile} with credentials, or log in: aws sso login --profile {profile}"
+            )
+        }
+        (None, Some(profile)) => format!("renew those of profile {profile}; a running daemon takes them up by itself"),
+        (None, None) if missing => {
+            format!("log in (aws sso login, aws configure), set AWS_PROFILE, or name one: [accounts.{label}] profile")
+        }
+        (None, None) => "renew them; a running daemon takes up those of a profile or a role by itself".to_owned(),
+    }
+}
+
+/// Where the number is another than it was, or that of another label.
+fn others(account: &AccountFacts, all: &[AccountFacts], found: &[LaneFound]) -> Vec<Check> {
+    let (label, Some(number)) = (&account.label, number(account)) else { return Vec::new() };
+    let mut checks = Vec::new();
+    let before =
+        found.iter().find(|lane| lane.lane.account == *label && lane.account.as_ref().is_some_and(|it| it != number));
+    if let Some((lane, before)) = before.and_then(|found| Some((&found.lane, found.account.as_ref()?))) {
+        let text = format!(
+            "the database knows {lane} as account {before}, and the credentials are of {number}: nothing is sent there"
+        );
+        let way =
+            format!("put the profile or role of [accounts.{label}] right; for another account take another label");
+        checks.push(Check::error("identity", text, way));
+    }
+    let first = all.iter().find(|other| self::number(other) == Some(number) && meet(account, other));
+    if let Some(other) = first.filter(|other| other.label != *label) {
+        let text = format!(
+            "accounts {} and {label} are both {number}: lanes of the same Region block each other",
+            other.label
+        );
+        checks.push(Check::error("identity", text, "put one of their profiles or roles right, or take one out"));
+    }
+    checks
+}
+
+/// Whether two accounts have lanes in the same Region.
+fn meet(one: &AccountFacts, other: &AccountFacts) -> bool {
+    one.lanes.iter().any(|lane| other.lanes.iter().any(|theirs| theirs.lane.region == lane.lane.region))
+}
+
+#[cfg(test)]
+#[path = "of_account_tests.rs"]
+mod tests;

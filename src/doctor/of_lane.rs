@@ -1,0 +1,146 @@
+//! What was seen of a lane: its endpoint, its clock, and what may be read.
+
+use super::diagnosis::Check;
+use super::facts::{LaneFacts, Read};
+use crate::lightsail::{CallError, ErrorClass, Knocked, Unreached};
+use crate::queue::LaneFound;
+use crate::settings::LaneSettings;
+use std::time::Duration;
+
+/// AWS refuses a request whose time is off by more than 5 minutes; Lightsail by 4.
+const REFUSED: Duration = Duration::from_mins(4);
+const OFF: Duration = Duration::from_secs(30);
+
+/// The checks of a lane; `found` are the lanes of the database.
+pub(super) fn checks(lane: &LaneFacts, settings: &LaneSettings, found: &[LaneFound]) -> Vec<Check> {
+    let knocked = match &lane.knocked {
+        Ok(knocked) => knocked,
+        Err(unreached) => {
+            let (text, way) = unreachable(&lane.endpoint, unreached);
+            return vec![Check::error("endpoint", text, way)];
+        }
+    };
+    let ms = knocked.took.as_millis();
+    let mut checks = vec![Check::good("endpoint", format!("{} answers, in {ms} ms", lane.endpoint))];
+    checks.extend(clock(knocked));
+    checks.extend(reads(&lane.reads));
+    let slowest = lane.reads.iter().filter(|read| read.result.is_ok()).max_by_key(|read| read.took);
+    if let Some(slow) = slowest.filter(|slow| slow.took > settings.export.attempt_timeout / 2) {
+        let (took, allowed) = (slow.took.as_millis(), settings.export.attempt_timeout.as_millis());
+        let text = format!(
+            "{} took {took} ms, and export.attempt_timeout allows {allowed} ms: answers will be lost",
+            slow.action
+        );
+        checks.push(Check::warning("attempt_timeout", text, "set export.attempt_timeout to 30s, the default, or more"));
+    }
+    checks.extend(heavy(lane, settings, found));
+    checks
+}
+
+fn unreachable(endpoint: &str, why: &Unreached) -> (String, String) {
+    match why {
+        Unreached::Address => (
+            format!("{endpoint:?} is no address"),
+            "put endpoint_url, or AWS_ENDPOINT_URL_LIGHTSAIL or AWS_ENDPOINT_URL, right".to_owned(),
+        ),
+        Unreached::Name { host, said } => (
+            format!("the name {host} is not known: {said}"),
+            "see that this machine's DNS works and that the endpoint is written right".to_owned(),
+        ),
+        Unreached::Connection { to, said } => (
+            format!("no connection to {to}: {said}"),
+            "see that something listens there, and that firewall and routes let this machine out".to_owned(),
+        ),
+        Unreached::Tls { said } => (
+            format!("{endpoint} can be connected to, and TLS fails: {said}"),
+            "see what stands between: a proxy with a certificate of its own needs its CA in SSL_CERT_FILE".to_owned(),
+        ),
+        Unreached::Answer { said } => (
+            format!("{endpoint} can be connected to, and does not answer in HTTP: {said}"),
+            "see that the endpoint is Lightsail's, and whether it is https".to_owned(),
+        ),
+        Unreached::Proxy { proxy, said } => (
+            format!("{endpoint} is not reached through the proxy {proxy}: {said}"),
+            "put HTTPS_PROXY right, or name hosts to be reached without it in NO_PROXY".to_owned(),
+        ),
+    }
+}
+
+fn clock(knocked: &Knocked) -> Option<Check> {
+    let (theirs, ours) = knocked.time?;
+    // Their time is of the second that has begun.
+    let middle = theirs.after(Duration::from_millis(500));
+    let (off, way_off) =
+        (ours.since(middle).max(middle.since(ours)), if ours > middle { "ahead of" } else { "behind" });
+    let doubt = knocked.took / 2 + Duration::from_millis(500);
+    let certain = off.saturating_sub(doubt);
+    let seconds = off.as_secs();
+    let text = format!("this machine's clock is {seconds} s {way_off} the service's");
+    let way = "let NTP set this machine's clock (timedatectl set-ntp true)";
+    Some(if certain > REFUSED {
+        Check::error("clock", format!("{text}: requests are refused"), way)
+    } else if certain > OFF {
+        Check::warning("clock", text, way)
+    } else {
+        Check::good("clock", "this machine's clock and the service's agree")
+    })
+}
+
+fn reads(reads: &[Read]) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let denied: Vec<&str> =
+        reads.iter().filter(|read| class(read) == Some(ErrorClass::Denied)).map(|read| read.action).collect();
+    if !denied.is_empty() {
+        let text = format!("it may not: {}", denied.join(", "));
+        checks.push(Check::error("reads", text, "allow them; `snapferry doctor --policy` prints the policy"));
+    }
+    for (read, error) in reads.iter().filter_map(|read| Some((read, read.result.as_ref().err()?))) {
+        checks.extend(untried(read.action, error));
+    }
+    let allowed = reads.iter().filter(|read| read.result.is_ok()).count();
+    if checks.is_empty() && allowed > 0 {
+        checks
+            .push(Check::good("reads", format!("it may read: all {allowed} calls that Snapferry makes were answered")));
+    }
+    if reads.iter().any(|read| class(read) == Some(ErrorClass::Credentials)) {
+        checks.push(Check::note("reads", "not tried, as the credentials of the account do not work"));
+    }
+    checks
+}
+
+fn class(read: &Read) -> Option<ErrorClass> {
+    read.result.as_ref().err().map(|error| error.class)
+}
+
+/// A read that told nothing of permissions.
+fn untried(action: &str, error: &CallError) -> Option<Check> {
+    let way = match error.class {
+        // These are told once, of all of them together.
+        ErrorClass::Denied | ErrorClass::Credentials => return None,
+        ErrorClass::Throttled => "something else uses up the account's rate; a daemon slows down by itself",
+        ErrorClass::SetupInProgress => "wait some minutes: AWS is still setting this account or Region up",
+        ErrorClass::Unreachable => "try again; if it stays so, look at the network between",
+        ErrorClass::Ambiguous | ErrorClass::RetryLater | ErrorClass::Permanent => {
+            "try again; if it stays so, see that the endpoint is Lightsail's, and AWS's health page"
+        }
+    };
+    Some(Check::warning("reads", format!("{action} brought no answer: {error}"), way))
+}
+
+/// A snapshot that takes more copies than may be under way goes alone.
+fn heavy(lane: &LaneFacts, settings: &LaneSettings, found: &[LaneFound]) -> Option<Check> {
+    let known = found.iter().find(|found| found.lane == lane.lane).map(|found| ("a snapshot", found.heaviest));
+    let seen = lane.heaviest.as_ref().map(|(name, copies)| (name.as_str(), *copies));
+    let (name, copies) = seen.into_iter().chain(known).max_by_key(|(_, copies)| *copies)?;
+    let cap = settings.export.max_in_flight;
+    (copies > u64::from(cap)).then(|| {
+        let text = format!(
+            "{name} takes {copies} EBS copies, and export.max_in_flight is {cap}: it goes when nothing else is under way"
+        );
+        Check::warning("max_in_flight", text, format!("set export.max_in_flight to {copies} or more; 20 is the default"))
+    })
+}
+
+#[cfg(test)]
+#[path = "of_lane_tests.rs"]
+mod tests;

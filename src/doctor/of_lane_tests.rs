@@ -1,0 +1,77 @@
+use super::super::diagnosis::Outcome;
+use super::*;
+use crate::domain::{AccountLabel, Lane, Region, Timestamp};
+
+fn lane(knocked: Result<Knocked, Unreached>, reads: Vec<Read>) -> LaneFacts {
+    let lane = Lane { account: AccountLabel::unnamed(), region: Region::parse("eu-west-1").expect("a Region") };
+    LaneFacts { lane, endpoint: "https://x".to_owned(), knocked, reads, account: None, heaviest: None }
+}
+
+fn knocked(time: Option<(Timestamp, Timestamp)>) -> Knocked {
+    Knocked { took: Duration::from_millis(200), time }
+}
+
+fn read(class: Option<ErrorClass>) -> Read {
+    let result = class.map_or(Ok(()), |class| Err(CallError::new(class, "Code", "said")));
+    Read { action: "GetOperations", took: Duration::from_millis(20), result }
+}
+
+fn wrong(lane: &LaneFacts) -> Vec<(&'static str, Outcome)> {
+    let checks = checks(lane, &LaneSettings::default(), &[]);
+    checks.iter().filter(|check| check.way.is_some()).map(|check| (check.name, check.outcome)).collect()
+}
+
+#[test]
+fn how_far_it_came_is_an_error_and_the_only_one() {
+    let said = || "said".to_owned();
+    for unreached in [
+        Unreached::Address,
+        Unreached::Name { host: "x".to_owned(), said: said() },
+        Unreached::Connection { to: "x:443".to_owned(), said: said() },
+        Unreached::Tls { said: said() },
+        Unreached::Answer { said: said() },
+        Unreached::Proxy { proxy: "p".to_owned(), said: said() },
+    ] {
+        assert_eq!(wrong(&lane(Err(unreached), Vec::new())), [("endpoint", Outcome::Error)]);
+    }
+}
+
+#[test]
+fn a_clock_is_off_only_where_that_is_certain() {
+    let off = |ms: i64| {
+        let theirs = Timestamp(1_800_000_000_000);
+        clock(&knocked(Some((theirs, Timestamp(theirs.0 + ms))))).expect("a check").outcome
+    };
+    // Their second has begun at any time within it, and half of the way there and back is in doubt.
+    assert_eq!([off(0), off(999), off(31_000), off(-29_000)], [Outcome::Good; 4]);
+    assert_eq!([off(31_500), off(-31_000), off(240_900)], [Outcome::Warning; 3]);
+    assert_eq!([off(242_000), off(-242_000)], [Outcome::Error; 2]);
+    assert_eq!(clock(&knocked(None)), None);
+}
+
+#[test]
+fn reads_that_are_denied_are_told_from_those_that_brought_nothing() {
+    let of = |classes: &[Option<ErrorClass>]| {
+        wrong(&lane(Ok(knocked(None)), classes.iter().map(|class| read(*class)).collect()))
+    };
+    assert_eq!(of(&[None, None]), []);
+    assert_eq!(of(&[None, Some(ErrorClass::Denied), Some(ErrorClass::Denied)]), [("reads", Outcome::Error)]);
+    for class in [ErrorClass::Throttled, ErrorClass::Ambiguous, ErrorClass::SetupInProgress, ErrorClass::Unreachable] {
+        assert_eq!(of(&[None, Some(class)]), [("reads", Outcome::Warning)], "{class}");
+    }
+    // The account says it.
+    assert_eq!(of(&[Some(ErrorClass::Credentials)]), []);
+}
+
+#[test]
+fn answers_that_come_close_to_the_timeout_and_snapshots_above_the_cap_are_told() {
+    let slow = Read { took: Duration::from_millis(15_001), ..read(None) };
+    assert_eq!(wrong(&lane(Ok(knocked(None)), vec![slow])), [("attempt_timeout", Outcome::Warning)]);
+    let heavy = LaneFacts { heaviest: Some(("web".to_owned(), 21)), ..lane(Ok(knocked(None)), Vec::new()) };
+    assert_eq!(wrong(&heavy), [("max_in_flight", Outcome::Warning)]);
+    let fits = LaneFacts { heaviest: Some(("web".to_owned(), 20)), ..heavy };
+    assert_eq!(wrong(&fits), []);
+    let known = [LaneFound { lane: fits.lane.clone(), account: None, live_jobs: 0, heaviest: 22 }];
+    let told = checks(&fits, &LaneSettings::default(), &known);
+    assert!(told.iter().any(|check| check.text.starts_with("a snapshot takes 22 EBS copies")), "{told:?}");
+}

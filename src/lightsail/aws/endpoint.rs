@@ -1,0 +1,164 @@
+//! Where the services of an account are, and whether they can be reached at all: found out without credentials, so that
+//! the one trouble is told from the other.
+
+use super::access::{self, AccountAccess, CredentialSource, SharedHttp};
+use crate::clock::Clock;
+use crate::domain::{Region, Timestamp};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::date_time::{DateTime, Format};
+use hyper::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::{TcpStream, lookup_host};
+
+/// Where an account's services are, by settings, environment and profile.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Endpoints {
+    /// Lightsail's address.
+    pub lightsail: Option<String>,
+    /// That of STS.
+    pub sts: Option<String>,
+}
+
+/// The answer to a request that asks for nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Knocked {
+    /// How long it took, with the connection that was made for it.
+    pub took: Duration,
+    /// The service's time, to the second, and ours in the middle between asking and hearing.
+    pub time: Option<(Timestamp, Timestamp)>,
+}
+
+/// How far a request came that was not answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreached {
+    /// The address is none.
+    Address,
+    /// The host's name is not known.
+    Name {
+        /// The host.
+        host: String,
+        /// What the system says.
+        said: String,
+    },
+    /// No connection can be made.
+    Connection {
+        /// Host and port.
+        to: String,
+        /// What the system says.
+        said: String,
+    },
+    /// There is a connection, and TLS fails on it.
+    Tls {
+        /// What was said.
+        said: String,
+    },
+    /// There is a connection, and no answer in HTTP.
+    Answer {
+        /// What was said.
+        said: String,
+    },
+    /// The way leads through a proxy, and ends there.
+    Proxy {
+        /// The proxy's host and port.
+        proxy: String,
+        /// What was said.
+        said: String,
+    },
+}
+
+/// Asks the SDK where it would send requests to. Nothing is sent.
+pub async fn endpoints(access: &AccountAccess, region: Region) -> Endpoints {
+    let nobody = CredentialSource::Fixed { access_key: "nobody".to_owned(), secret_key: "nothing".to_owned() };
+    let access = AccountAccess { role_arn: None, external_id: None, credentials: nobody, ..access.clone() };
+    let (noting, patience) = (Noting::default(), Duration::from_secs(10));
+    let http = {
+        let noting = noting.clone();
+        SharedHttp::through(http_client_fn(move |_, _| SharedHttpConnector::new(noting.clone())))
+    };
+    let _ = access::client(&access, region, patience, &http).await.get_operations().send().await;
+    let lightsail = noting.take();
+    let _ = access::sts(&access, region, patience, &http).await.get_caller_identity().send().await;
+    Endpoints { lightsail, sts: noting.take() }
+}
+
+/// Keeps where a request was to go, and sends it nowhere.
+#[derive(Debug, Clone, Default)]
+struct Noting(Arc<Mutex<Option<String>>>);
+
+impl Noting {
+    fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl HttpConnector for Noting {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let to = request.uri().trim_end_matches('/').to_owned();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(to);
+        HttpConnectorFuture::ready(Err(ConnectorError::user("nothing is sent".into())))
+    }
+}
+
+/// Asks `url` for nothing, without credentials and by the way that an account's requests take: whatever is answered, it
+/// can be reached.
+///
+/// # Errors
+/// [`Unreached`], with how far the request came.
+pub async fn knock(
+    access: &AccountAccess,
+    url: &str,
+    patience: Duration,
+    clock: &dyn Clock,
+) -> Result<Knocked, Unreached> {
+    let address: Uri = url.parse().map_err(|_| Unreached::Address)?;
+    let host = address.host().ok_or(Unreached::Address)?.trim_matches(['[', ']']).to_owned();
+    let direct = access.is_on_this_machine();
+    let proxy = if direct { ProxyConfig::disabled() } else { ProxyConfig::from_env() };
+    let connector = access::connector(proxy, None, None);
+    let mut request = HttpRequest::empty();
+    request.set_uri(address.clone()).map_err(|_| Unreached::Address)?;
+    let (asked, began) = (clock.now(), clock.elapsed());
+    let answered = tokio::time::timeout(patience, connector.call(request)).await;
+    let said = match answered {
+        Ok(Ok(response)) => {
+            let took = clock.elapsed().saturating_sub(began);
+            let date = response.headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+            let time = date.map(|date| (Timestamp(date.secs().saturating_mul(1000)), asked.after(took / 2)));
+            return Ok(Knocked { took, time });
+        }
+        Ok(Err(error)) => super::call::connection(&error),
+        Err(_) => format!("no answer within {} s", patience.as_secs_f64()),
+    };
+    let proxy = if direct { None } else { Matcher::from_env().intercept(&address) };
+    if let Some(proxy) = proxy {
+        let uri = proxy.uri();
+        let proxy = uri.authority().map_or_else(|| uri.to_string(), |it| it.host().to_owned());
+        return Err(Unreached::Proxy { proxy, said });
+    }
+    let secure = address.scheme_str() == Some("https");
+    let port = address.port_u16().unwrap_or(if secure { 443 } else { 80 });
+    Err(how_far(host, port, secure, said, patience).await)
+}
+
+/// Goes the same way step by step, to see which one fails; `said` is what was said of all of it.
+async fn how_far(host: String, port: u16, secure: bool, said: String, patience: Duration) -> Unreached {
+    let late = || format!("no answer within {} s", patience.as_secs_f64());
+    let found = tokio::time::timeout(patience, lookup_host((host.clone(), port))).await;
+    let addresses: Vec<_> = match found {
+        Ok(Ok(addresses)) => addresses.collect(),
+        Ok(Err(error)) => return Unreached::Name { host, said: error.to_string() },
+        Err(_) => return Unreached::Name { host, said: late() },
+    };
+    let to = format!("{host}:{port}");
+    match tokio::time::timeout(patience, TcpStream::connect(addresses.as_slice())).await {
+        Ok(Ok(_)) if secure => Unreached::Tls { said },
+        Ok(Ok(_)) => Unreached::Answer { said },
+        Ok(Err(error)) => Unreached::Connection { to, said: error.to_string() },
+        Err(_) => Unreached::Connection { to, said: late() },
+    }
+}

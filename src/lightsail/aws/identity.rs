@@ -1,0 +1,54 @@
+//! Whose credentials they are: STS says so to whoever has any, whatever they are allowed.
+
+use super::super::CallError;
+use super::super::classify::{Evidence, classify};
+use super::access::{self, AccountAccess, SharedHttp};
+use super::call::{self, Probe};
+use crate::domain::{AccountNumber, Region};
+use aws_sdk_sts::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError;
+use std::time::Duration;
+
+/// Who the credentials say that we are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The account.
+    pub account: Option<AccountNumber>,
+    /// The user or the session of a role.
+    pub arn: String,
+}
+
+/// Asks STS for the identity behind an account's credentials: one call, without an effect.
+///
+/// # Errors
+/// [`CallError`]: of the class `Credentials` where they do not work; any other says nothing of them.
+pub async fn who_am_i(
+    access: &AccountAccess,
+    region: Region,
+    patience: Duration,
+    http: &SharedHttp,
+) -> Result<Identity, CallError> {
+    let client = access::sts(access, region, patience, http).await;
+    let probe = Probe::default();
+    match client.get_caller_identity().customize().interceptor(probe.clone()).send().await {
+        Ok(output) => Ok(Identity {
+            account: output.account().and_then(|number| AccountNumber::parse(number).ok()),
+            arn: output.arn.unwrap_or_default(),
+        }),
+        Err(error) => Err(explain(&error, probe.was_sent())),
+    }
+}
+
+/// STS answers in XML, of which the SDK makes a code and a message.
+fn explain(error: &SdkError<GetCallerIdentityError>, sent: bool) -> CallError {
+    let (Some(raw), Some(said)) = (error.raw_response(), error.as_service_error()) else {
+        return call::explain(error, sent);
+    };
+    let body = serde_json::json!({ "message": said.message().unwrap_or_default() }).to_string();
+    classify(&Evidence {
+        status: raw.status().as_u16(),
+        header: said.code(),
+        body: body.as_bytes(),
+        request_id: raw.headers().get("x-amzn-requestid"),
+    })
+}

@@ -1,0 +1,101 @@
+//! The files of a database and the disk that they are on, without opening them.
+
+use super::lock::{DatabaseLock, Held};
+use rustix::fs::{Access, access, statvfs};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// The database, its WAL, and the WAL's index.
+const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
+
+/// What the files of a database are like.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Vitals {
+    /// The database's size.
+    pub bytes: u64,
+    /// When it was last written, in nanoseconds since 1970.
+    pub written: i128,
+    /// The size of its WAL, where it has one.
+    pub wal_bytes: Option<u64>,
+    /// What its disk has free for this user; nothing where the system does not say.
+    pub free_bytes: Option<u64>,
+    /// The files and the folder that this user may not read or write.
+    pub locked: Vec<PathBuf>,
+    /// The files that everybody on this machine may write.
+    pub open_to_all: Vec<PathBuf>,
+    /// The users to whom its files belong, where they are several.
+    pub owners: Vec<u32>,
+    /// The kind of its disk, where it is on another machine.
+    pub network: Option<&'static str>,
+    /// What the daemon at work on it says of itself.
+    pub daemon: Option<String>,
+}
+
+impl Vitals {
+    /// Looks at the files of the database at `path`; nothing where there is none.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        // SQLite puts the others beside the file itself, not beside a link to it.
+        let real = path.canonicalize().ok()?;
+        let folder = real.parent()?;
+        let mut vitals = Self {
+            free_bytes: statvfs(folder).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
+            network: network(folder),
+            daemon: DatabaseLock::holder(path, Held::Daemon).ok().flatten(),
+            ..Self::default()
+        };
+        for ending in ENDINGS {
+            let mut name = real.clone().into_os_string();
+            name.push(ending);
+            let file = PathBuf::from(name);
+            let Ok(found) = file.metadata() else { continue };
+            match ending {
+                "" => {
+                    vitals.bytes = found.len();
+                    vitals.written = i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec());
+                }
+                "-wal" => vitals.wal_bytes = Some(found.len()),
+                _ => {}
+            }
+            if access(&file, Access::READ_OK | Access::WRITE_OK).is_err() {
+                vitals.locked.push(file.clone());
+            }
+            if found.mode() & 0o002 != 0 {
+                vitals.open_to_all.push(file);
+            }
+            if !vitals.owners.contains(&found.uid()) {
+                vitals.owners.push(found.uid());
+            }
+        }
+        if access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+            vitals.locked.push(folder.to_owned());
+        }
+        if vitals.owners.len() == 1 {
+            vitals.owners.clear();
+        }
+        Some(vitals)
+    }
+
+    /// Whether nobody has written since.
+    pub(super) fn is_unwritten(&self, path: &Path) -> bool {
+        Self::of(path)
+            .is_some_and(|now| (now.bytes, now.written, now.wal_bytes) == (self.bytes, self.written, self.wal_bytes))
+    }
+}
+
+/// A WAL of `SQLite`'s needs memory that all who have the file open share, which no other machine's disk gives.
+#[cfg(target_os = "linux")]
+fn network(folder: &Path) -> Option<&'static str> {
+    // The numbers of statfs(2).
+    match rustix::fs::statfs(folder).ok()?.f_type {
+        0x6969 => Some("NFS"),
+        0x517b | 0xff53_4d42 | 0xfe53_4d42 => Some("SMB"),
+        0x0102_1997 => Some("9P"),
+        _ => None,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn network(_folder: &Path) -> Option<&'static str> {
+    None
+}

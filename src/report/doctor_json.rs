@@ -1,0 +1,32 @@
+//! A diagnosis for programs.
+
+use crate::doctor::{Check, Diagnosis, Outcome, Section, Subject};
+use crate::domain::Timestamp;
+use serde_json::{Value, json};
+
+/// A diagnosis as JSON.
+#[must_use]
+pub fn doctor_json(diagnosis: &Diagnosis, now: Timestamp) -> Value {
+    json!({
+        "checked_at": now.to_string(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "healthy": diagnosis.is_healthy(),
+        "errors": diagnosis.count(Outcome::Error),
+        "warnings": diagnosis.count(Outcome::Warning),
+        "sections": diagnosis.sections.iter().map(section).collect::<Vec<_>>(),
+    })
+}
+
+fn section(section: &Section) -> Value {
+    let (subject, name) = match &section.subject {
+        Subject::Settings(file) => ("settings", file.as_ref().map(|file| file.display().to_string())),
+        Subject::Database(path) => ("database", Some(path.display().to_string())),
+        Subject::Account(label) => ("account", Some(label.to_string())),
+        Subject::Lane(lane) => ("lane", Some(lane.to_string())),
+    };
+    json!({ "subject": subject, "name": name, "checks": section.checks.iter().map(check).collect::<Vec<_>>() })
+}
+
+fn check(check: &Check) -> Value {
+    json!({ "check": check.name, "outcome": check.outcome.as_str(), "text": check.text, "way": check.way })
+}
