@@ -41,12 +41,10 @@ mod tests {
     /// What a second one hears that wants to write.
     async fn busy() -> sqlx::Error {
         let folder = tempfile::tempdir().expect("a folder");
-        let options = sqlx::sqlite::SqliteConnectOptions::new()
-            .filename(folder.path().join("busy.db"))
-            .create_if_missing(true)
-            .busy_timeout(Duration::ZERO);
-        let mut first = SqliteConnection::connect_with(&options).await.expect("a connection");
-        let mut second = SqliteConnection::connect_with(&options).await.expect("a connection");
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("busy.db").display());
+        let mut first = SqliteConnection::connect(&url).await.expect("a connection");
+        let mut second = SqliteConnection::connect(&url).await.expect("a connection");
+        sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&mut second).await.expect("set");
         sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut first).await.expect("begun");
         sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut second).await.expect_err("it is busy")
     }

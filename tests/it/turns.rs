@@ -3,7 +3,9 @@
 use super::tracker::{LANE, write};
 use async_trait::async_trait;
 use snapferry::clock::{Clock, ManualClock};
-use snapferry::domain::{ErrorCode, JobId, LaneId, LaneTrouble, OperationId, RetryPolicy, SnapshotName, Timestamp};
+use snapferry::domain::{
+    BreakerPolicy, ErrorCode, JobId, LaneId, LaneTrouble, OperationId, RetryPolicy, SnapshotName, Timestamp,
+};
 use snapferry::lightsail::{
     Accepted, CallError, ErrorClass, ExportRecord, Gate, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,
 };
@@ -105,6 +107,7 @@ impl Scene {
             max_in_flight,
             probe: PROBE,
             first_poll: 5 * SECOND,
+            breaker: BreakerPolicy::default(),
         };
         let gate = Gate::new(rate, 10, Some(rate), clock.clone());
         let (wake, wake_tracking) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
