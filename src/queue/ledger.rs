@@ -162,7 +162,7 @@ impl Queue {
                              WHERE record_arn = ?2 AND id IN (
                                  SELECT ?3 UNION ALL SELECT id FROM jobs AS live
                                  WHERE live.lane_id = ?4 AND live.snapshot_name = ?5
-                                   AND live.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review'))",
+                                   AND live.finished_at IS NULL)",
                             one.arn,
                             one.name,
                             one.job_id,
@@ -245,7 +245,7 @@ impl Queue {
                WHERE lane_id = ?1 AND news = 1
                  AND NOT EXISTS (SELECT 1 FROM jobs
                                  WHERE jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
-                                   AND jobs.state = 'submitting')
+                                   AND jobs.finished_at IS NULL AND jobs.state = 'submitting')
                ORDER BY id LIMIT ?2"#,
             lane.0,
             limit
@@ -337,7 +337,7 @@ impl Queue {
                         "UPDATE jobs SET source_arn = gone.arn
                          FROM (SELECT live.id, snapshots.arn FROM snapshots CROSS JOIN jobs AS live
                                ON live.lane_id = snapshots.lane_id AND live.snapshot_name = snapshots.name
-                               AND live.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')
+                               AND live.finished_at IS NULL
                                AND live.state = 'queued'
                                WHERE snapshots.lane_id = ?1 AND snapshots.listing < ?2
                                  AND snapshots.arn IS NOT NULL) AS gone

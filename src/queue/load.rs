@@ -20,8 +20,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Between two transactions of a load: time for a daemon that waits to write (it looks each millisecond).
+/// Between some transactions of a load: time for a daemon that waits to write (it looks each millisecond).
 pub(super) const PAUSE: Duration = Duration::from_millis(3);
+
+/// Transactions between two pauses: some 50 ms of work, and little of the load's own time is spent on waiting.
+const PAUSE_AFTER: u32 = 8;
 
 /// How often a load that waits for another looks whether that has ended.
 const LOCK_LOOK: Duration = Duration::from_millis(50);
@@ -85,6 +88,7 @@ pub struct BatchLoad {
     new: u64,
     live: u64,
     repeated: u64,
+    chunks: u32,
     _lock: DatabaseLock,
 }
 
@@ -125,6 +129,7 @@ impl Queue {
             new: 0,
             live: 0,
             repeated: 0,
+            chunks: 0,
             _lock: lock,
         })
     }
@@ -232,7 +237,10 @@ impl BatchLoad {
         self.new += new;
         self.live += live;
         self.repeated += repeated;
-        pause().await;
+        self.chunks += 1;
+        if self.chunks.is_multiple_of(PAUSE_AFTER) {
+            pause().await;
+        }
         Ok(())
     }
 

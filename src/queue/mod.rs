@@ -3,6 +3,7 @@
 
 mod acting;
 mod backup;
+mod checkpoints;
 mod claims;
 mod counts;
 mod database;
@@ -24,8 +25,10 @@ mod pausing;
 mod peek;
 mod place;
 mod preview;
+mod prune;
 mod reading;
 mod resolving;
+mod rows;
 mod selection;
 mod transition;
 mod views;
@@ -49,12 +52,16 @@ pub use measures::{Ended, LaneMeasures, Left, Measures, REFUSED_WITHIN, Refused}
 pub use pausing::PastPause;
 pub use peek::{Known, LaneMemory, Peek};
 pub use preview::{Preview, Previewed};
+pub use prune::{Prunable, Pruner};
 pub use resolving::{Evidence, ResolveError, Verdict};
 pub use selection::{Cursor, ReportRow, Selector};
 pub use transition::{Answer, AttemptOutcome, SentOperation, Transition};
 pub use views::{BatchStage, BatchView, Pause, RowCounts};
 pub use waiting::{Ahead, SnapshotSeen, Waiting};
 
+pub use place::LogMark;
+
+use checkpoints::Checkpoints;
 use place::Place;
 use sqlx::SqlitePool;
 use std::path::{Path, PathBuf};
@@ -68,6 +75,7 @@ pub struct Queue {
     place: Arc<Place>,
     readers: SqlitePool,
     writer: Writer,
+    checkpoints: Checkpoints,
 }
 
 impl Queue {
@@ -98,7 +106,14 @@ impl Queue {
     pub async fn close(self) {
         // The writer last: only one that may write can fold the WAL into the file.
         self.readers.close().await;
+        self.checkpoints.close().await;
         self.writer.close().await;
+    }
+
+    /// How the write-ahead log looks: another process's write changes that. Nothing where it cannot be told.
+    #[must_use]
+    pub fn log_mark(&self) -> Option<LogMark> {
+        self.place.log_mark()
     }
 
     /// A number that changes when another process has written.

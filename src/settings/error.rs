@@ -57,7 +57,7 @@ pub enum SettingsError {
 }
 
 /// Every setting but those of accounts and of single lanes.
-pub(super) const KEYS: [&str; 20] = [
+pub(super) const KEYS: [&str; 21] = [
     "database",
     "export.rate",
     "export.burst",
@@ -78,6 +78,7 @@ pub(super) const KEYS: [&str; 20] = [
     "plan.price_per_gb_month",
     "plan.currency",
     "report.bundle",
+    "prune.after",
 ];
 
 /// What may be meant by a key that is not among `siblings`, from a file or a variable.

@@ -155,6 +155,8 @@ pub(super) enum By {
     DaemonAfterACall,
     /// The daemon, killed from outside: the point is in nobody's code.
     Outside(&'static str),
+    /// The daemon that finds a batch that is over for long.
+    Pruning,
     /// A person's command.
     Person(Deed),
 }
@@ -185,6 +187,7 @@ impl By {
             | Step::Accepted
             | Step::Bundled
             | Step::Finished => Self::Daemon("plain"),
+            Step::PruneBegun | Step::Pruned | Step::SpaceGivenBack => Self::Pruning,
             Step::PollPutOff => Self::Daemon("long"),
             Step::HeldForListing => Self::Daemon("pending"),
             Step::EntryOwned | Step::DuplicateNoted => Self::Daemon("twice"),
