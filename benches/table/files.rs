@@ -147,13 +147,22 @@ fn history(jobs: u64) -> String {
     statements
 }
 
-/// A CSV of so many snapshots, in no order.
-pub(crate) fn csv(path: &Path, rows: u64) -> Result<(), Failed> {
+/// The order of a file's rows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// That of their names.
+    Names,
+    /// Any.
+    None,
+}
+
+/// A CSV of so many snapshots.
+pub(crate) fn csv(path: &Path, rows: u64, order: Order) -> Result<(), Failed> {
     let mut out = std::io::BufWriter::new(std::fs::File::create(path)?);
     writeln!(out, "snapshot_name,region")?;
     for row in 0..rows {
-        // A permutation of 0..1,000,003, a prime.
-        let number = (row * 618_031) % 1_000_003;
+        // The one for no order is a permutation of 0..1,000,003, a prime.
+        let number = if order == Order::Names { row } else { (row * 618_031) % 1_000_003 };
         writeln!(out, "nightly-{number:07},{REGION}")?;
     }
     Ok(out.flush()?)

@@ -1,7 +1,7 @@
 //! What must not grow with the queue: memory, the first page, the start; and what an idle daemon costs.
 
 use crate::figure::{Figure, Goal, Outcome, Pair};
-use crate::files::{Failed, Running, Used, ask, csv, grown, queued, run, runtime, snapferry, sql};
+use crate::files::{Failed, Order, Running, Used, ask, csv, grown, queued, run, runtime, snapferry, sql};
 use std::fmt::Write as _;
 use std::io::BufRead as _;
 use std::net::TcpListener;
@@ -109,7 +109,7 @@ fn daemon(folder: &Path, _run: usize) -> Outcome {
 fn enqueue(folder: &Path, _run: usize) -> Outcome {
     let peak = |rows: u64| -> Result<f64, Failed> {
         let (input, database) = (folder.join(format!("{rows}.csv")), folder.join(format!("{rows}.db")));
-        csv(&input, rows)?;
+        csv(&input, rows, Order::Names)?;
         let running = Running(snapferry(folder, &database, &["enqueue", &input.display().to_string()]).spawn()?);
         Ok(running.finish()?.peak)
     };
@@ -160,7 +160,10 @@ fn restart(folder: &Path, _run: usize) -> Outcome {
     let endpoint = format!("http://{}", listener.local_addr()?);
     let began = Instant::now();
     let daemon = Running(
-        snapferry(folder, &database, &["daemon"]).env("AWS_ENDPOINT_URL", endpoint).env("AWS_REGION", "eu-west-1").spawn()?,
+        snapferry(folder, &database, &["daemon"])
+            .env("AWS_ENDPOINT_URL", endpoint)
+            .env("AWS_REGION", "eu-west-1")
+            .spawn()?,
     );
     let _call = listener.accept()?;
     let (took, used) = (began.elapsed(), daemon.used().ok_or("the daemon has ended")?);

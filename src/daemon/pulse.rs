@@ -1,8 +1,8 @@
 //! The daemon's life: begin a run, take up what an earlier one left, keep the lanes going, stop in order.
 
 use super::bundles::Bundles;
-use super::pruning::Pruning;
 use super::lane::{Connect, Shared, Wakes, start};
+use super::pruning::Pruning;
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{BatchId, LaneId};
 use crate::points::{Between, Point, reached};

@@ -77,10 +77,7 @@ async fn keep(options: SqliteConnectOptions, due: Arc<Notify>, mut closed: watch
 }
 
 /// Copies what is worth it; whether the log is still too long.
-async fn look(
-    options: &SqliteConnectOptions,
-    connection: &mut Option<SqliteConnection>,
-) -> Result<bool, sqlx::Error> {
+async fn look(options: &SqliteConnectOptions, connection: &mut Option<SqliteConnection>) -> Result<bool, sqlx::Error> {
     let connection = match connection {
         Some(connection) => connection,
         None => connection.insert(SqliteConnection::connect_with(&options.clone().busy_timeout(WAIT)).await?),

@@ -334,14 +334,13 @@ impl Queue {
             .write(Step::ListingEnded, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
-                        "UPDATE jobs SET source_arn = gone.arn
-                         FROM (SELECT live.id, snapshots.arn FROM snapshots CROSS JOIN jobs AS live
-                               ON live.lane_id = snapshots.lane_id AND live.snapshot_name = snapshots.name
-                               AND live.finished_at IS NULL
-                               AND live.state = 'queued'
-                               WHERE snapshots.lane_id = ?1 AND snapshots.listing < ?2
-                                 AND snapshots.arn IS NOT NULL) AS gone
-                         WHERE jobs.id = gone.id",
+                        "UPDATE jobs SET source_arn = (SELECT arn FROM snapshots WHERE snapshots.lane_id = jobs.lane_id
+                                                       AND snapshots.name = jobs.snapshot_name)
+                         WHERE id IN (SELECT live.id FROM snapshots CROSS JOIN jobs AS live
+                                      ON live.lane_id = snapshots.lane_id AND live.snapshot_name = snapshots.name
+                                      AND live.finished_at IS NULL
+                                      WHERE live.state = 'queued' AND snapshots.lane_id = ?1 AND snapshots.listing < ?2
+                                        AND snapshots.arn IS NOT NULL)",
                         lane.0,
                         listing
                     )
@@ -371,14 +370,19 @@ impl Queue {
         Ok(state)
     }
 
-    /// The names of every snapshot that the last listing showed.
+    /// Up to `limit` names of snapshots that the last listing showed, from `from` on, in their order.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn snapshot_names(&self, lane: LaneId) -> Result<Vec<String>, QueueError> {
-        let names = sqlx::query_scalar!("SELECT name FROM snapshots WHERE lane_id = ?1", lane.0)
-            .fetch_all(&self.readers)
-            .await?;
+    pub async fn snapshot_names(&self, lane: LaneId, from: &str, limit: u32) -> Result<Vec<String>, QueueError> {
+        let names = sqlx::query_scalar!(
+            "SELECT name FROM snapshots WHERE lane_id = ?1 AND name >= ?2 ORDER BY name LIMIT ?3",
+            lane.0,
+            from,
+            limit
+        )
+        .fetch_all(&self.readers)
+        .await?;
         Ok(names)
     }
 }

@@ -17,9 +17,10 @@ const JOBS: u32 = 500;
 
 /// Takes away every batch that is `loading`; how many they were. Only for whoever holds the lock.
 pub(super) async fn drop_all(door: &mut Door) -> Result<usize, QueueError> {
-    let left = sqlx::query_scalar!(r#"SELECT id AS "id!: i64" FROM batches WHERE state = 'loading' AND pruned_at IS NULL"#)
-        .fetch_all(door.connection())
-        .await?;
+    let left =
+        sqlx::query_scalar!(r#"SELECT id AS "id!: i64" FROM batches WHERE state = 'loading' AND pruned_at IS NULL"#)
+            .fetch_all(door.connection())
+            .await?;
     for batch in &left {
         drop_batch(door, BatchId(*batch)).await?;
     }

@@ -66,9 +66,8 @@ impl Pruner {
     /// [`QueueError`] when the database cannot be read.
     pub async fn next(&mut self, by: Timestamp, after: Option<BatchId>) -> Result<Option<Prunable>, QueueError> {
         let after = after.map_or(0, |id| id.0);
-        let found = sqlx::query_file!("src/queue/sql/prunable.sql", by.0, after)
-            .fetch_optional(self.door.connection())
-            .await?;
+        let found =
+            sqlx::query_file!("src/queue/sql/prunable.sql", by.0, after).fetch_optional(self.door.connection()).await?;
         found
             .map(|row| Ok(Prunable { batch: BatchId(row.id), name: super::reading::batch_name(row.name)? }))
             .transpose()
@@ -141,7 +140,9 @@ impl Pruner {
             transaction.commit(&[]).await?;
             return Ok(false);
         }
-        sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA incremental_vacuum({PAGES})"))).execute(&mut *transaction).await?;
+        sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA incremental_vacuum({PAGES})")))
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit(&[Step::SpaceGivenBack]).await?;
         Ok(true)
     }

@@ -53,7 +53,8 @@ impl Settings {
         settings.bundle = raw.report.bundle.map(PathBuf::from);
         settings.prune_after = raw.prune.after.map(Duration::from);
         if settings.prune_after.is_some() && settings.bundle.is_none() {
-            let message = "what is pruned is told by its completion report alone: set report.bundle too, or leave it out";
+            let message =
+                "what is pruned is told by its completion report alone: set report.bundle too, or leave it out";
             return Err(layers.value_error(&["prune", "after"].map(str::to_owned), message.to_owned()));
         }
         let usual = || sources.user_data_dir.as_ref().map(|data| data.join("snapferry").join("snapferry.db"));

@@ -65,7 +65,8 @@ fn the_shipped_file_has_every_setting_in_its_place() {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = format!("{name}.");
         } else if let Some((key, _)) = line.trim_start_matches('#').split_once(" = ")
-            && (!line.starts_with('#') || ["database", "price_per_gb_month", "currency", "bundle", "after"].contains(&key))
+            && (!line.starts_with('#')
+                || ["database", "price_per_gb_month", "currency", "bundle", "after"].contains(&key))
         {
             seen.push(format!("{section}{key}"));
         }

@@ -1,7 +1,8 @@
 -- A record that was first shown without its ARN stands under its name until it is shown with it.
 UPDATE ledger SET "key" = shown.arn
 FROM (SELECT value ->> 'key' AS arn, value ->> 'record_name' AS name FROM json_each(?1)
-      WHERE value ->> 'kind' = 'record' AND value ->> 'record_name' <> value ->> 'key') AS shown
+      WHERE value ->> 'kind' = 'record' AND value ->> 'record_name' <> value ->> 'key'
+      LIMIT -1) AS shown
 WHERE ledger.lane_id = ?2 AND ledger.kind = 'record' AND ledger."key" = shown.name
   AND NOT EXISTS (SELECT 1 FROM ledger AS known
                   WHERE known.lane_id = ?2 AND known.kind = 'record' AND known."key" = shown.arn)

@@ -3,10 +3,8 @@
 SELECT batches.id AS "id!: i64", batches.name AS "name!"
 FROM batches
 WHERE batches.id > ?2 AND batches.state = 'sealed' AND batches.bundled = batches.amended AND batches.bundled_at <= ?1
-  AND NOT EXISTS (SELECT 1 FROM batch_rows CROSS JOIN jobs ON jobs.id = batch_rows.job_id AND jobs.batch_id = batches.id
-                  WHERE batch_rows.disposition = 'live'
-                    -- A load has its numbers to itself, so these are the batch's.
-                    AND batch_rows.job_id BETWEEN (SELECT min(id) FROM jobs AS own WHERE own.batch_id = batches.id)
-                                              AND (SELECT max(id) FROM jobs AS own WHERE own.batch_id = batches.id))
+  AND NOT EXISTS (SELECT 1 FROM jobs
+                  CROSS JOIN batch_rows ON batch_rows.job_id = jobs.id AND batch_rows.disposition = 'live'
+                  WHERE jobs.batch_id = batches.id)
 ORDER BY batches.id
 LIMIT 1

@@ -74,11 +74,15 @@ pub(super) struct Sort {
 const PLAIN: Sort =
     Sort { name: "plain", place: Place::Common, before: Before::Available, script: Vec::new, end: End::Once, count: 1 };
 
+/// What is exported, pruned, and brought in once more: it is not exported again.
+pub(super) const OVER: &str = "over";
+
 const ENDLESS: Sort =
     Sort { name: "endless", place: Place::Impatient, script: || named("takes:1h"), end: End::Review, ..PLAIN };
 
-pub(super) const SORTS: [Sort; 27] = [
+pub(super) const SORTS: [Sort; 28] = [
     PLAIN,
+    Sort { name: OVER, ..PLAIN },
     Sort { name: "proving", place: Place::Fresh, ..PLAIN },
     Sort { name: "held-call", place: Place::Patient, script: || vec![slow(20_000, 150)], ..PLAIN },
     Sort { name: "throttled", script: || named("ThrottlingException"), ..PLAIN },
@@ -262,6 +266,7 @@ impl Leaving {
                 Self::Never("what has drained has no call left")
             }
             _ if by == By::Opening => Self::Never("a new file has no calls"),
+            _ if by == By::Pruning => Self::Never("a daemon has to have drained before"),
             Point::Between(Between::DaemonLocked) | Point::Within(Step::RunBegun) | Point::After(Step::RunBegun) => {
                 Self::Earlier
             }
@@ -291,6 +296,9 @@ pub(super) fn impossible(first: Point, second: Point) -> Option<&'static str> {
             _ => None,
         },
         (_, By::Opening) => Some("a file that is used has been made"),
+        (By::Enqueue | By::BadEnqueue, By::Pruning) => None,
+        (By::Person(deed), By::Pruning) if deed.after().is_none() => None,
+        (_, By::Pruning) => Some("a daemon on its way there takes away what is over"),
         (_, By::DaemonAfterACall) => match Leaving::at(first) {
             Leaving::Never(reason) => Some(reason),
             Leaving::Earlier | Leaving::Itself => None,
