@@ -48,7 +48,7 @@ pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .min_connections(0)
-        .connect_lazy_with(options.clone().create_if_missing(false).read_only(true));
+        .connect_lazy_with(reading(options.clone()));
     let place = Arc::new(Place::of(path).map_err(|error| explain(path, error.into()))?);
     let checkpoints = Checkpoints::start(options.create_if_missing(false));
     let writer = Writer::start(writing.staying_at(&place), checkpoints.due());
@@ -63,7 +63,7 @@ pub(super) async fn peek(path: &Path) -> Result<Option<SqlitePool>, OpenError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Ok(_) | Err(_) => {}
     }
-    let options = options(path).create_if_missing(false).read_only(true);
+    let options = reading(options(path));
     let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(0).connect_lazy_with(options);
     let (id, tables): (i32, i64) = sqlx::query_as(
         "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)",
@@ -114,6 +114,11 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Full)
         .statement_cache_capacity(200)
+}
+
+/// Readers share the system's cache: what each keeps for itself is small, so that memory does not grow with the file.
+fn reading(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options.create_if_missing(false).read_only(true).pragma("cache_size", "-512")
 }
 
 /// From here on it is [`super::patience`] that waits for other processes.

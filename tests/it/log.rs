@@ -5,6 +5,7 @@ use super::world::eventually;
 use snapferry::domain::LaneId;
 use sqlx::{Connection, SqliteConnection};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What a log may come to that nobody reads from: that at which it begins anew, and what is written until it is looked at.
 const BOUND: u64 = 48 << 20;
@@ -48,9 +49,9 @@ async fn the_log_grows_while_a_long_reader_needs_it_and_begins_anew_after_that()
     let jobs: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs").fetch_one(&mut *reading).await.expect("a count");
     assert_eq!(jobs, 10);
     reading.commit().await.expect("ended");
-    let mut rate = 100.0;
+    let rate = AtomicU32::new(100);
     eventually("the log is short again", async || {
-        rate += 1.0;
+        let rate = f64::from(rate.fetch_add(1, Ordering::Relaxed));
         stored.queue.learn_rate(LaneId(1), rate).await.expect("written");
         size(&log) < BOUND
     })
