@@ -1,8 +1,10 @@
 //! Keeping the write-ahead log in bounds: what is in it is copied into the file beside the writer, on a connection of its own,
 //! so that no commit is told later for it.
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection, SqliteConnection};
+use super::database;
+use super::door::Door;
+use super::error::QueueError;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, Notify, watch};
@@ -29,10 +31,10 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    pub(super) fn start(options: SqliteConnectOptions) -> Self {
+    pub(super) fn start(path: &Path) -> Self {
         let due = Arc::new(Notify::new());
         let (close, closed) = watch::channel(false);
-        let task = tokio::spawn(keep(options, Arc::clone(&due), closed));
+        let task = tokio::spawn(keep(path.to_owned(), Arc::clone(&due), closed));
         Self { due, close, task: Arc::new(Mutex::new(Some(task))) }
     }
 
@@ -50,7 +52,7 @@ impl Checkpoints {
 }
 
 /// Ends when it is told to, or nobody is left who could.
-async fn keep(options: SqliteConnectOptions, due: Arc<Notify>, mut closed: watch::Receiver<bool>) {
+async fn keep(path: PathBuf, due: Arc<Notify>, mut closed: watch::Receiver<bool>) {
     let mut connection = None;
     let mut again = false;
     loop {
@@ -59,7 +61,7 @@ async fn keep(options: SqliteConnectOptions, due: Arc<Notify>, mut closed: watch
             () = tokio::time::sleep(REST), if again => {}
             _ = closed.wait_for(|closed| *closed) => break,
         }
-        match look(&options, &mut connection).await {
+        match look(&path, &mut connection).await {
             Ok(long) => again = long,
             Err(error) => {
                 tracing::debug!(%error, "the write-ahead log was not copied; it is tried again");
@@ -77,10 +79,10 @@ async fn keep(options: SqliteConnectOptions, due: Arc<Notify>, mut closed: watch
 }
 
 /// Copies what is worth it; whether the log is still too long.
-async fn look(options: &SqliteConnectOptions, connection: &mut Option<SqliteConnection>) -> Result<bool, sqlx::Error> {
+async fn look(path: &Path, connection: &mut Option<Door>) -> Result<bool, QueueError> {
     let connection = match connection {
         Some(connection) => connection,
-        None => connection.insert(SqliteConnection::connect_with(&options.clone().busy_timeout(WAIT)).await?),
+        None => connection.insert(database::connect_for_checkpoints(path, WAIT).await?),
     };
     let log = Log::after(connection, "NOOP").await?;
     if log.pages - log.copied < WORTH && log.pages < LONG {
@@ -100,9 +102,9 @@ struct Log {
 }
 
 impl Log {
-    async fn after(connection: &mut SqliteConnection, mode: &str) -> Result<Self, sqlx::Error> {
+    async fn after(door: &mut Door, mode: &str) -> Result<Self, QueueError> {
         let sql = sqlx::AssertSqlSafe(format!("PRAGMA wal_checkpoint({mode})"));
-        let (_busy, pages, copied): (i64, i64, i64) = sqlx::query_as(sql).fetch_one(connection).await?;
+        let (_busy, pages, copied): (i64, i64, i64) = sqlx::query_as(sql).fetch_one(door.connection()).await?;
         Ok(Self { pages, copied })
     }
 }

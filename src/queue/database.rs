@@ -45,12 +45,10 @@ pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
     prepared?;
     wait_no_longer(writing.connection()).await.map_err(|error| explain(path, error))?;
     checkpoint_from(writing.connection(), 0).await.map_err(|error| explain(path, error))?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .min_connections(0)
-        .connect_lazy_with(reading(options.clone()));
+    let readers =
+        SqlitePoolOptions::new().max_connections(READERS).min_connections(0).connect_lazy_with(reading(options));
     let place = Arc::new(Place::of(path).map_err(|error| explain(path, error.into()))?);
-    let checkpoints = Checkpoints::start(options.create_if_missing(false));
+    let checkpoints = Checkpoints::start(path);
     let writer = Writer::start(writing.staying_at(&place), checkpoints.due());
     Ok(Queue { path: owned, readers, writer, checkpoints, place })
 }
@@ -105,6 +103,12 @@ pub(super) async fn connect_for_load(path: &Path, place: &Arc<Place>) -> Result<
     wait_no_longer(&mut connection).await?;
     checkpoint_from(&mut connection, LOAD_LOG).await?;
     Ok(Door::new(connection).await?.staying_at(place))
+}
+
+/// A connection that copies the log into the file, and waits so long for whoever reads from the log.
+pub(super) async fn connect_for_checkpoints(path: &Path, wait: Duration) -> Result<Door, QueueError> {
+    let connection = SqliteConnection::connect_with(&options(path).busy_timeout(wait)).await?;
+    Ok(Door::new(connection).await?)
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

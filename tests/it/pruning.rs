@@ -80,10 +80,10 @@ async fn two_batches() -> Stored {
              VALUES (1, 'old', 'x', 'sealed', 1, 1, 3, 3, 0, 0, 1000), (2, 'young', 'x', 'sealed', 1, 1, 2, 1, 1, 0, 2000);
              INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, destination_id,
                                queued_at, finished_at)
-             VALUES (1, 1, 1, 1, 'a', 0, 'adopt', 'succeeded', 'ami-1', 1, 5),
-                    (2, 1, 1, 2, 'b', 0, 'adopt', 'succeeded', 'ami-2', 1, 5),
-                    (3, 1, 1, 3, 'c', 0, 'adopt', 'succeeded', 'ami-3', 1, 5),
-                    (4, 1, 2, 2, 'd', 0, 'adopt', 'succeeded', 'ami-4', 1, 5);
+             VALUES (1, 1, 1, 1, 'web-a', 0, 'adopt', 'succeeded', 'ami-1', 1, 5),
+                    (2, 1, 1, 2, 'web-b', 0, 'adopt', 'succeeded', 'ami-2', 1, 5),
+                    (3, 1, 1, 3, 'web-c', 0, 'adopt', 'succeeded', 'ami-3', 1, 5),
+                    (4, 1, 2, 2, 'web-d', 0, 'adopt', 'succeeded', 'ami-4', 1, 5);
              INSERT INTO batch_rows (batch_id, line, job_id, disposition)
              VALUES (1, 1, 1, 'new'), (1, 2, 2, 'new'), (1, 3, 3, 'new'), (2, 1, 2, 'live'), (2, 2, 4, 'new');
              INSERT INTO tallies VALUES (1, 1, 'succeeded', 3, 3), (1, 2, 'succeeded', 1, 1);",
