@@ -55,15 +55,15 @@ impl Pruning {
 
     async fn prune(&self, rest: u32, stop: &Stop) -> Result<(), QueueError> {
         let mut pruner = self.queue.pruner().await?;
-        let pruned = self.prune_with(&mut pruner, rest, stop).await;
+        let done = self.prune_with(&mut pruner, rest, stop).await;
         pruner.close().await;
-        pruned
+        done
     }
 
     async fn prune_with(&self, pruner: &mut Pruner, rest: u32, stop: &Stop) -> Result<(), QueueError> {
         let (by, mut after) = (self.clock.now().before(self.after), None);
         // What an earlier run has begun comes first.
-        let mut prunes = self.steps(async |pruner| pruner.take_away().await, pruner, rest, stop).await?;
+        let mut any = self.steps(async |pruner| pruner.take_away().await, pruner, rest, stop).await?;
         while let Some(prunable) = pruner.next(by, after).await? {
             after = Some(prunable.batch);
             if *stop.borrow() {
@@ -71,20 +71,20 @@ impl Pruning {
             }
             if pruner.begin(prunable.batch, self.clock.now()).await? {
                 tracing::info!(batch = %prunable.name, "the batch is over for long, and taken out of the database");
-                prunes = true;
+                any = true;
                 self.steps(async |pruner| pruner.take_away().await, pruner, rest, stop).await?;
             }
         }
-        if prunes && !*stop.borrow() {
+        if any && !*stop.borrow() {
             self.steps(async |pruner| pruner.give_back().await, pruner, rest, stop).await?;
         }
         Ok(())
     }
 
-    /// Does `step` until there is nothing left of it; whether there was anything.
+    /// Does `one` step until there is nothing left of it; whether there was anything.
     async fn steps(
         &self,
-        step: impl AsyncFn(&mut Pruner) -> Result<bool, QueueError>,
+        one: impl AsyncFn(&mut Pruner) -> Result<bool, QueueError>,
         pruner: &mut Pruner,
         rest: u32,
         stop: &Stop,
@@ -92,7 +92,7 @@ impl Pruning {
         let mut any = false;
         while !*stop.borrow() {
             let began = self.clock.elapsed();
-            if !step(pruner).await? {
+            if !one(pruner).await? {
                 break;
             }
             any = true;

@@ -19,7 +19,7 @@ macro_rules! row {
 
         #[cfg(test)]
         impl $name<'_> {
-            const FIELDS: &[&str] = &[$(stringify!($field)),+];
+            const FIELDS: &'static [&'static str] = &[$(stringify!($field)),+];
         }
     };
 }
