@@ -288,25 +288,25 @@ mod tests {
     use super::*;
     use std::time::SystemTime;
 
-    fn mark(written: u64) -> Option<LogMark> {
-        Some(LogMark { bytes: 4096, written: SystemTime::UNIX_EPOCH + Duration::from_secs(written) })
+    fn mark(written: u64) -> LogMark {
+        LogMark { bytes: 4096, written: SystemTime::UNIX_EPOCH + Duration::from_secs(written) }
     }
 
     #[test]
     fn a_write_is_heard_at_the_next_beat_and_once_more_at_the_one_after() {
         let mut heard = Heard::default();
-        assert!(heard.something(mark(1)));
-        assert!(heard.something(mark(1)), "two writes may bear the same time");
-        assert!(!heard.something(mark(1)));
-        assert!(heard.something(mark(2)));
-        assert!(heard.something(mark(2)));
-        assert!(!heard.something(mark(2)));
+        assert!(heard.something(Some(mark(1))));
+        assert!(heard.something(Some(mark(1))), "two writes may bear the same time");
+        assert!(!heard.something(Some(mark(1))));
+        assert!(heard.something(Some(mark(2))));
+        assert!(heard.something(Some(mark(2))));
+        assert!(!heard.something(Some(mark(2))));
     }
 
     #[test]
     fn the_database_is_asked_now_and_then_and_always_where_there_is_no_log() {
         let mut heard = Heard::default();
-        let asked = (0..200).filter(|_| heard.something(mark(1))).count();
+        let asked = (0..200).filter(|_| heard.something(Some(mark(1)))).count();
         assert_eq!(asked, 1 + 200_usize.div_ceil(DEEP as usize + 1));
         assert!((0..10).all(|_| heard.something(None)));
     }

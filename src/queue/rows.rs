@@ -1,4 +1,4 @@
-//! Rows as statements take them: a JSON array of arrays, as SQLite finds a place faster than a name.
+//! Rows as statements take them: a JSON array of arrays, as the database finds a place faster than a name.
 
 /// A struct whose fields stand in JSON without their names, in this order.
 macro_rules! row {
