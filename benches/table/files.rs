@@ -30,7 +30,7 @@ pub(crate) async fn queued(path: &Path, jobs: u64) -> Result<Queue, Failed> {
     let queue = Queue::open(path).await?;
     let name = LoadName::Derived(BatchName::parse("batch")?);
     let mut load = queue.begin_load(name, "a benchmark", &[], "a benchmark", AT).await?;
-    let lane = lane()?;
+    let place = lane()?;
     let mut line = 0;
     while line < jobs {
         let mut rows = Vec::new();
@@ -38,7 +38,7 @@ pub(crate) async fn queued(path: &Path, jobs: u64) -> Result<Queue, Failed> {
             line += 1;
             rows.push(NewRow {
                 line,
-                lane: lane.clone(),
+                lane: place.clone(),
                 snapshot: SnapshotName::parse(&format!("snap-{line:07}"))?,
                 priority: 0,
                 not_before: None,
@@ -54,18 +54,24 @@ pub(crate) async fn queued(path: &Path, jobs: u64) -> Result<Queue, Failed> {
 
 /// Runs SQL on a database that nobody has open.
 pub(crate) fn sql(database: &Path, statements: &str) -> Result<(), Failed> {
-    let mut shell = Command::new("sqlite3").arg("-bail").arg(database).stdin(Stdio::piped()).spawn().map_err(shell)?;
+    let mut shell = Command::new("sqlite3")
+        .arg("-bail")
+        .arg(database)
+        .stdin(Stdio::piped())
+        .spawn()
+        .map_err(|error| shell(&error))?;
     shell.stdin.take().ok_or("no standard input")?.write_all(statements.as_bytes())?;
     if shell.wait()?.success() { Ok(()) } else { Err(format!("sqlite3 failed on {}", database.display()).into()) }
 }
 
 /// What a database answers.
 pub(crate) fn ask(database: &Path, question: &str) -> Result<String, Failed> {
-    let answer = Command::new("sqlite3").arg("-readonly").arg(database).arg(question).output().map_err(shell)?;
+    let answer =
+        Command::new("sqlite3").arg("-readonly").arg(database).arg(question).output().map_err(|error| shell(&error))?;
     Ok(String::from_utf8(answer.stdout)?.trim().to_owned())
 }
 
-pub(crate) fn shell(error: std::io::Error) -> Failed {
+pub(crate) fn shell(error: &std::io::Error) -> Failed {
     format!("the benchmark needs the command sqlite3 (the package sqlite3): {error}").into()
 }
 

@@ -2,12 +2,13 @@
 
 use crate::figure::{Figure, Goal, Outcome, Pair};
 use crate::files::{Failed, Order, Running, Used, ask, csv, grown, queued, run, runtime, snapferry, sql};
+use snapferry::clock::{Clock as _, SystemClock};
 use std::fmt::Write as _;
 use std::io::BufRead as _;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const MANY: u64 = 1_000_000;
 const FEW: u64 = 1000;
@@ -128,7 +129,7 @@ fn report(folder: &Path, _run: usize) -> Outcome {
 fn timed(folder: &Path, number: usize, arguments: &[&str]) -> Outcome {
     let took = |jobs: u64| -> Result<f64, Failed> {
         let database = grown(jobs)?;
-        let began = Instant::now();
+        let began = SystemClock::new();
         for _ in 0..10 {
             run(&mut snapferry(folder, &database, arguments))?;
         }
@@ -158,7 +159,7 @@ fn restart(folder: &Path, _run: usize) -> Outcome {
     sql(&database, in_flight())?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let endpoint = format!("http://{}", listener.local_addr()?);
-    let began = Instant::now();
+    let began = SystemClock::new();
     let daemon = Running(
         snapferry(folder, &database, &["daemon"])
             .env("AWS_ENDPOINT_URL", endpoint)

@@ -2,11 +2,12 @@
 
 use crate::figure::{Figure, Goal, Outcome, Pair};
 use crate::files::{Failed, Order, Running, csv, queued, run, runtime, shell, snapferry};
+use snapferry::clock::{Clock as _, SystemClock};
 use snapferry::domain::LaneId;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const ROWS: u64 = 1_000_000;
 
@@ -60,7 +61,7 @@ fn input(order: Order) -> Result<PathBuf, Failed> {
 }
 
 fn enqueue(folder: &Path, database: &Path, input: &Path) -> Result<f64, Failed> {
-    let began = Instant::now();
+    let began = SystemClock::new();
     run(&mut snapferry(folder, database, &["enqueue", &input.display().to_string()]))?;
     Ok(began.elapsed().as_secs_f64())
 }
@@ -69,7 +70,7 @@ fn beside_import(folder: &Path, number: usize, order: Order) -> Outcome {
     let input = input(order)?;
     let ours = || enqueue(folder, &folder.join("ours.db"), &input);
     let theirs = || {
-        let began = Instant::now();
+        let began = SystemClock::new();
         let imported = Command::new("sqlite3")
             .args(["-bail", "-cmd", "PRAGMA journal_mode = WAL", "-cmd", "PRAGMA synchronous = FULL"])
             .args(["-cmd", "CREATE TABLE jobs (snapshot_name TEXT NOT NULL, region TEXT NOT NULL)"])
@@ -78,7 +79,7 @@ fn beside_import(folder: &Path, number: usize, order: Order) -> Outcome {
             .arg(format!(".import --csv --skip 1 {} jobs", input.display()))
             .stdout(Stdio::null())
             .status()
-            .map_err(shell)?;
+            .map_err(|error| shell(&error))?;
         if !imported.success() {
             return Err("sqlite3 could not import".into());
         }
@@ -111,7 +112,7 @@ fn delay(folder: &Path, _run: usize) -> Outcome {
         let mut load = Running(snapferry(folder, &database, &["enqueue", &input.display().to_string()]).spawn()?);
         let (mut longest, mut commits, mut all) = (Duration::ZERO, 0_u32, Duration::ZERO);
         let ended = loop {
-            let began = Instant::now();
+            let began = SystemClock::new();
             queue.learn_rate(LaneId(1), 1.0 + f64::from(commits)).await?;
             let took = began.elapsed();
             longest = longest.max(took);

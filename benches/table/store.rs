@@ -2,6 +2,7 @@
 
 use crate::figure::{Figure, Goal, Outcome, Pair};
 use crate::files::{AT, Failed, grown, queued, runtime};
+use snapferry::clock::{Clock as _, SystemClock};
 use snapferry::domain::{
     Destination, Event, JobId, JobState, LaneId, OperationId, RecordArn, RunId, SnapshotArn, Standing, Trace,
 };
@@ -9,7 +10,6 @@ use snapferry::queue::{Answer, AttemptOutcome, Claimable, Queue, Selector, SentO
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
 
 const JOBS: u64 = 20_000;
 const CALLERS: usize = 256;
@@ -117,7 +117,7 @@ fn claimed(file: &Path) -> Result<f64, Failed> {
         let queue = Queue::open(file).await?;
         // That of its clearances.
         let run = RunId(1);
-        let began = Instant::now();
+        let began = SystemClock::new();
         let mut done = 0;
         while done < SOME {
             let claimed: Vec<Claimable> = queue.claimable(LaneId(1), run, 250).await?;
@@ -138,7 +138,7 @@ async fn work(queue: &Queue, run: RunId, jobs: Vec<(JobId, String)>) -> Result<f
     #[expect(clippy::cast_precision_loss, reason = "thousands of jobs")]
     let count = jobs.len() as f64;
     let waiting = Arc::new(Mutex::new(jobs.into_iter()));
-    let began = Instant::now();
+    let began = SystemClock::new();
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..CALLERS {
         let (queue, waiting) = (queue.clone(), Arc::clone(&waiting));
