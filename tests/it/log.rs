@@ -4,7 +4,7 @@ use super::stored::Stored;
 use super::world::eventually;
 use snapferry::domain::LaneId;
 use sqlx::{Connection, SqliteConnection};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What a log may come to that nobody reads from: that at which it begins anew, and what is written until it is looked at.
@@ -16,7 +16,7 @@ fn log_of(stored: &Stored) -> PathBuf {
     name.into()
 }
 
-fn size(log: &PathBuf) -> u64 {
+fn size(log: &Path) -> u64 {
     log.metadata().map_or(0, |log| log.len())
 }
 
