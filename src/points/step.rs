@@ -100,6 +100,13 @@ named! {
         /// A batch's completion report is written.
         Bundled = "bundled",
 
+        /// A batch that is over is out of sight, to be taken away.
+        PruneBegun = "prune-begun",
+        /// Some of it is taken away, or the last of it.
+        Pruned = "pruned",
+        /// The file is shorter by pages that nothing was on.
+        SpaceGivenBack = "space-given-back",
+
         /// A job's attempt is meant.
         Intended = "intended",
         /// Lightsail took it.

@@ -17,6 +17,9 @@ use tokio::task::JoinSet;
 /// The longest that the loop sleeps without a look at the table: the tick behind the wake-ups.
 const TICK: Duration = Duration::from_millis(500);
 
+/// The longest sleep of a lane that has nothing queued; a wake-up ends it.
+const IDLE: Duration = Duration::from_secs(30);
+
 /// Jobs read ahead at most: enough for half a second at the highest rate that the settings allow.
 const READ_AHEAD: u32 = 512;
 
@@ -77,6 +80,8 @@ pub struct Turns {
     pub(super) room: u64,
     /// How long the open breakers have been open.
     pub(super) ages: Ages,
+    /// Whether no job was queued at the last look.
+    nothing: bool,
     proven: bool,
     probed_at: Option<Duration>,
     learned: Option<f64>,
@@ -207,7 +212,7 @@ impl Worker {
         if under_way == 0 && turns.ahead.is_empty() {
             self.settle_denied(trouble).await?;
         }
-        Ok(Turn::Wait(TICK))
+        Ok(Turn::Wait(if turns.nothing && under_way == 0 { IDLE } else { TICK }))
     }
 
     /// How long until a lane in trouble may be probed; nothing when it may now.
@@ -223,6 +228,7 @@ impl Worker {
             (hand.values().map(|weight| u64::from(*weight)).sum::<u64>(), hand.clone())
         };
         let load = self.queue.load(self.lane.id).await?;
+        turns.nothing = load.queued == 0;
         let taken = load.in_flight.saturating_add(in_hand);
         turns.room = self.settings.max_in_flight.saturating_sub(taken);
         if load.queued == 0 || (turns.room == 0 && taken > 0) {
