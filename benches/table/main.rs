@@ -6,13 +6,14 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a table is printed")]
 
 mod figure;
+mod pipeline;
 
 use figure::{Figure, measure};
 use std::process::ExitCode;
 
 /// Every figure, in the order in which they are printed.
 fn figures() -> Vec<Figure> {
-    Vec::new()
+    [pipeline::figures()].into_iter().flatten().collect()
 }
 
 fn main() -> ExitCode {

@@ -9,6 +9,7 @@ mod limited;
 mod limiter;
 mod pace;
 mod pages;
+mod search;
 
 pub use api::{
     Accepted, Destination, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken, RecordState, Snapshot,
