@@ -95,6 +95,7 @@ pub fn compose(
             looks: settings.reconcile.looks,
             attempt_timeout: settings.export.attempt_timeout,
             probe: settings.probe,
+            max_in_flight: u64::from(settings.export.max_in_flight),
         },
         Arc::clone(&wakes.tracker),
         Arc::clone(&wakes.worker),

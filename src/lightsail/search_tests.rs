@@ -122,7 +122,12 @@ fn a_limit_that_halves_and_doubles_is_followed() {
 
 #[test]
 fn a_limit_that_is_almost_nothing_for_a_while_stops_no_lane() {
-    holds("a call a second for half a minute", search(&[(0.0, 20.0), (30.0, 1.0), (60.0, 20.0)], 10.0, 0.1, 2000), 1.5, 0.03);
+    holds(
+        "a call a second for half a minute",
+        search(&[(0.0, 20.0), (30.0, 1.0), (60.0, 20.0)], 10.0, 0.1, 2000),
+        1.5,
+        0.03,
+    );
 }
 
 #[test]

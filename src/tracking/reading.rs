@@ -2,13 +2,14 @@
 
 use super::tracker::Tracker;
 use crate::domain::{AccountNumber, Destination};
-use crate::domain::{ErrorCode, Failure, LaneTrouble, SnapshotName};
+use crate::domain::{ErrorCode, Failure, LaneTrouble, RecordArn, SnapshotName};
 use crate::lightsail::{
     CallError, ErrorClass, ExportRecord, Operation, Pages, ReadingError, RecordState, Snapshot, SnapshotKind,
     SnapshotState, Verdict,
 };
 use crate::points::{Between, Point, reached};
 use crate::queue::{Block, EntryKey, EntryStatus, Identity, ListedSnapshot, QueueError, Sighting};
+use std::collections::{HashMap, HashSet};
 
 /// Why a reading did not come to its end.
 #[derive(Debug)]
@@ -36,20 +37,50 @@ pub(super) enum Reading {
     Incomplete,
 }
 
+/// What a reading of the records is for. Presence may stop it early, absence never.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    /// Whatever there is.
+    All,
+    /// A record of each of these snapshots' names, besides those that are known to have ended.
+    Of(HashMap<SnapshotName, HashSet<RecordArn>>),
+}
+
+impl Wanted {
+    /// Whether nothing is wanted any more, now that these were seen.
+    fn are_all_among(&mut self, sightings: &[Sighting]) -> bool {
+        let Self::Of(wanted) = self else { return false };
+        for sighting in sightings {
+            let EntryKey::Record(arn) = &sighting.key else { continue };
+            if wanted.get(&sighting.snapshot).is_some_and(|ended| !ended.contains(arn)) {
+                wanted.remove(&sighting.snapshot);
+            }
+        }
+        wanted.is_empty()
+    }
+}
+
 /// The kind of operation that an export is; in no enum of the SDK.
 const EXPORT: &str = "ExportSnapshot";
 
 impl Tracker {
-    /// Reads every page of the records; how many entries were new or had changed.
-    pub(super) async fn read_records(&self) -> Result<u64, Unread> {
+    /// Reads every page of the records; how many they were.
+    pub(super) async fn read_records(&self) -> Result<u32, Unread> {
+        self.read_records_for(&mut Wanted::All).await.map(|(pages, _)| pages)
+    }
+
+    /// Reads the records until all that is wanted was seen, or to their end; how many pages that took.
+    pub(super) async fn read_records_for(&self, wanted: &mut Wanted) -> Result<(u32, Reading), Unread> {
         let mut pages = Pages::export_records(&self.api);
-        let mut news = 0;
         while let Some(page) = self.page(pages.next().await).await? {
             self.identify(page.iter().find_map(|record| record.account.clone())).await?;
             let sightings: Vec<Sighting> = page.into_iter().filter_map(sighting_of_record).collect();
-            news += self.queue.see(self.lane.id, &sightings, self.clock.now()).await?;
+            self.queue.see(self.lane.id, &sightings, self.clock.now()).await?;
+            if wanted.are_all_among(&sightings) {
+                return Ok((pages.pages(), Reading::Incomplete));
+            }
         }
-        Ok(news)
+        Ok((pages.pages(), Reading::Complete))
     }
 
     /// Reads every page of the lane's operations.

@@ -3,13 +3,14 @@
 
 use super::ages::Ages;
 use super::delays::{Awaited, LongestDelay};
+use super::pacing::{Bounds, Habits};
 use super::plan::{Asked, Decision, Policy, decide};
-use super::reading::Unread;
+use super::reading::{Unread, Wanted};
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{Event, JobId, JobState, RetryPolicy, RunId, SnapshotName, Timestamp, backoff};
 use crate::lightsail::Lightsail;
 use crate::points::{Between, Point, reached};
-use crate::queue::{Answer, AttemptOutcome, Entry, Followed, LaneRecord, Queue, QueueError, Transition};
+use crate::queue::{Answer, AttemptOutcome, Entry, Followed, LaneRecord, Load, Queue, QueueError, Transition};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub struct TrackerSettings {
     pub attempt_timeout: Duration,
     /// How often a blocked lane tries again.
     pub probe: Duration,
+    /// EBS copies under way at most.
+    pub max_in_flight: u64,
 }
 
 /// A lane's follower.
@@ -61,8 +64,9 @@ pub struct Tracker {
     pub(super) settings: TrackerSettings,
     pub(super) ages: Ages,
     pub(super) longest_delay: LongestDelay,
+    pub(super) habits: Habits,
     wake: Arc<Notify>,
-    wake_worker: Arc<Notify>,
+    pub(super) wake_worker: Arc<Notify>,
 }
 
 /// What the loop remembers between two rounds; all of it may be lost.
@@ -71,7 +75,11 @@ pub struct Rounds {
     probed_at: Option<Duration>,
     listed_at: Option<Duration>,
     listing_pause: Duration,
-    read_at: Option<Duration>,
+    pub(super) read_at: Option<Duration>,
+    /// When the last reading of the records began that came to its end.
+    pub(super) read_through_at: Option<Duration>,
+    /// How many pages the last reading of the records took.
+    pub(super) pages: u32,
     failed_at: Option<Duration>,
     /// Unknown attempts, by a clock that nobody sets.
     pub(super) met: HashMap<(JobId, u32), Met>,
@@ -108,7 +116,8 @@ impl Tracker {
         wake_worker: Arc<Notify>,
     ) -> Self {
         let longest_delay = LongestDelay::of(lane.longest_delay);
-        Self { queue, api, clock, run, lane, settings, ages: Ages::default(), longest_delay, wake, wake_worker }
+        let (ages, habits) = (Ages::default(), Habits::default());
+        Self { queue, api, clock, run, lane, settings, ages, longest_delay, habits, wake, wake_worker }
     }
 
     /// Follows until `stop` says so.
@@ -188,18 +197,21 @@ impl Tracker {
             }
             self.queue.due(self.lane.id, state, now, latest, CHUNK).await
         };
-        let exporting = due(JobState::Exporting, self.settings.poll_min).await?;
+        let between = self.habits.between_readings(self.bounds(), rounds.pages, self.is_waited_for(&load));
+        let exporting = due(JobState::Exporting, between).await?;
         let unknown = due(JobState::Unknown, self.settings.poll_min.min(self.between_looks())).await?;
         let live = load.queued + load.exporting + load.unknown + load.submitting > 0;
-        let stale = live && passed(rounds.read_at, self.settings.poll_max);
-        if !exporting.is_empty() || !unknown.is_empty() || stale {
+        let stale = live && passed(rounds.read_through_at, self.settings.poll_max);
+        if !unknown.is_empty() || stale {
             let begun = Begun { at: now, elapsed: self.clock.elapsed() };
             rounds.read_at = Some(begun.elapsed);
-            self.read_records_measured(rounds).await?;
+            self.read_records_measured(rounds, Wanted::All).await?;
             self.look_at(&unknown, begun, rounds).await?;
             self.take_up_news().await?;
             self.poll(&exporting).await?;
             self.wake_worker.notify_one();
+        } else if !exporting.is_empty() {
+            self.follow(&exporting, rounds).await?;
         } else {
             self.take_up_news().await?;
         }
@@ -209,6 +221,15 @@ impl Tracker {
         let next = self.queue.next_poll(self.lane.id).await?;
         let until = next.map_or(TICK, |next| next.since(self.clock.now()));
         Ok(until.clamp(Duration::from_millis(10), TICK))
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds { least: self.settings.poll_min, most: self.settings.poll_max }
+    }
+
+    /// Whether somebody waits for exports to end: there is nothing else to send, or no room to send it in.
+    fn is_waited_for(&self, load: &Load) -> bool {
+        load.queued == 0 || load.in_flight >= self.settings.max_in_flight
     }
 
     /// Lists the lane where jobs wait for that, the longer the same ones wait the less often, and now and then anyway.
@@ -289,6 +310,9 @@ impl Tracker {
             for job in &followed {
                 let entries = by_name.get(&job.snapshot).map_or(&[][..], Vec::as_slice);
                 if let Some(transition) = self.settle_one(job, entries).await? {
+                    if (job.state, transition.to()) == (JobState::Exporting, JobState::Succeeded) && !job.adopted {
+                        self.habits.learn(elapsed, now.since(job.since));
+                    }
                     transitions.push((job.job, transition));
                 }
             }

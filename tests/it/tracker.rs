@@ -217,6 +217,7 @@ fn tracker(
         looks: 3,
         attempt_timeout: Duration::from_secs(30),
         probe: Duration::from_secs(30),
+        max_in_flight: u64::MAX,
     };
     let (wake, wake_worker) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     Tracker::new(queue.clone(), fake.clone(), clock.clone(), run, lane, settings, wake, wake_worker)
