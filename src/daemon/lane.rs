@@ -6,7 +6,7 @@ use crate::lightsail::{Gate, Lightsail, Limited};
 use crate::queue::{LaneRecord, Queue, QueueError};
 use crate::settings::LaneSettings;
 use crate::tracking::{Tracker, TrackerSettings};
-use crate::worker::{Worker, WorkerSettings};
+use crate::worker::{Gates, Worker, WorkerSettings};
 use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -62,12 +62,12 @@ pub fn compose(
 ) -> LaneParts {
     let wakes = Wakes::default();
     let exports = Gate::new(settings.export.rate, settings.export.burst, record.learned_rate, Arc::clone(&clock));
-    let reads = Gate::new(settings.read.rate, settings.read.burst, None, Arc::clone(&clock));
-    let client: Arc<dyn Lightsail> = Arc::new(Limited::new(connect(&record.lane, settings), reads));
+    let reads = Gate::new(settings.read.rate, settings.read.burst, record.learned_read_rate, Arc::clone(&clock));
+    let client: Arc<dyn Lightsail> = Arc::new(Limited::new(connect(&record.lane, settings), reads.clone()));
     let worker = Worker::new(
         queue.clone(),
         Arc::clone(&client),
-        exports,
+        Gates { exports, reads },
         Arc::clone(&clock),
         run,
         record.clone(),

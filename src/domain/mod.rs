@@ -2,6 +2,7 @@
 //! randomness, no other room.
 
 mod act;
+mod cap;
 mod error_code;
 mod existing;
 mod ids;
@@ -15,6 +16,7 @@ mod timestamp;
 mod trouble;
 
 pub use act::{Act, LeftAlone};
+pub use cap::{LoweredCap, OverLimit, is_copy_limit};
 pub use error_code::ErrorCode;
 pub use existing::Existing;
 pub use ids::{BatchId, JobId, LaneId, OperationId, RecordArn, RunId, SnapshotArn};

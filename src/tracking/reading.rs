@@ -112,7 +112,7 @@ impl Tracker {
     /// Bears an error that may be of what was asked for alone; what is the lane's ends the round.
     pub(super) async fn bear(&self, error: &CallError) -> Result<Reading, Unread> {
         match error.class {
-            ErrorClass::Ambiguous | ErrorClass::RetryLater | ErrorClass::Permanent => {
+            ErrorClass::Ambiguous | ErrorClass::CopyLimit | ErrorClass::RetryLater | ErrorClass::Permanent => {
                 tracing::warn!(lane = %self.lane.lane, code = %error.code, "a read failed: {}", error.message);
                 Ok(Reading::Incomplete)
             }
@@ -274,7 +274,11 @@ impl Tracker {
                 tracing::debug!(lane = %self.lane.lane, "a read was throttled");
                 return Unread::Passing;
             }
-            ErrorClass::Ambiguous | ErrorClass::RetryLater | ErrorClass::Permanent | ErrorClass::SetupInProgress => {
+            ErrorClass::Ambiguous
+            | ErrorClass::CopyLimit
+            | ErrorClass::RetryLater
+            | ErrorClass::Permanent
+            | ErrorClass::SetupInProgress => {
                 tracing::warn!(lane = %self.lane.lane, code = %error.code, "a read failed: {}", error.message);
                 return Unread::Passing;
             }

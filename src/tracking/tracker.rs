@@ -4,15 +4,17 @@
 use super::ages::Ages;
 use super::delays::{Awaited, LongestDelay};
 use super::pacing::{Bounds, Habits};
-use super::plan::{Asked, Decision, Policy, decide};
+use super::plan::{Asked, Decision, Policy, Room, decide};
 use super::reading::{Unread, Wanted};
 use crate::clock::{SharedClock, Stop, stopped};
-use crate::domain::{Event, JobId, JobState, RetryPolicy, RunId, SnapshotName, Timestamp, backoff};
+use crate::domain::{
+    ErrorCode, Event, JobId, JobState, LoweredCap, OverLimit, RetryPolicy, RunId, SnapshotName, Timestamp, backoff,
+};
 use crate::lightsail::Lightsail;
 use crate::points::{Between, Point, reached};
 use crate::queue::{Answer, AttemptOutcome, Entry, Followed, LaneRecord, Load, Queue, QueueError, Transition};
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -65,6 +67,8 @@ pub struct Tracker {
     pub(super) ages: Ages,
     pub(super) longest_delay: LongestDelay,
     pub(super) habits: Habits,
+    /// The cap on the copies under way, as it stands in the store.
+    lowered: Mutex<Option<LoweredCap>>,
     wake: Arc<Notify>,
     pub(super) wake_worker: Arc<Notify>,
 }
@@ -116,8 +120,8 @@ impl Tracker {
         wake_worker: Arc<Notify>,
     ) -> Self {
         let longest_delay = LongestDelay::of(lane.longest_delay);
-        let (ages, habits) = (Ages::default(), Habits::default());
-        Self { queue, api, clock, run, lane, settings, ages, longest_delay, habits, wake, wake_worker }
+        let (ages, habits, lowered) = (Ages::default(), Habits::default(), Mutex::new(lane.lowered.clone()));
+        Self { queue, api, clock, run, lane, settings, ages, longest_delay, habits, lowered, wake, wake_worker }
     }
 
     /// Follows until `stop` says so.
@@ -164,6 +168,7 @@ impl Tracker {
         let passed = |at: Option<Duration>, span: Duration| at.is_none_or(|at| elapsed.saturating_sub(at) >= span);
         let lanes = self.queue.lane_records().await?;
         let Some(lane) = lanes.into_iter().find(|lane| lane.id == self.lane.id) else { return Ok(IDLE) };
+        self.lowered.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&lane.lowered);
         // After a reading that failed for a passing trouble the next one keeps a distance.
         if !passed(rounds.failed_at, self.settings.poll_min.min(Duration::from_secs(1))) {
             return Ok(TICK);
@@ -229,7 +234,7 @@ impl Tracker {
 
     /// Whether somebody waits for exports to end: there is nothing else to send, or no room to send it in.
     fn is_waited_for(&self, load: &Load) -> bool {
-        load.queued == 0 || load.in_flight >= self.settings.max_in_flight
+        load.queued == 0 || load.in_flight >= self.cap(self.clock.now())
     }
 
     /// Lists the lane where jobs wait for that, the longer the same ones wait the less often, and now and then anyway.
@@ -333,6 +338,7 @@ impl Tracker {
             settle: self.settle_window(),
             looks: self.settings.looks,
             asked: Asked::NotYet,
+            room: self.room(now),
         };
         let mut decision = decide(job, entries, &policy);
         if let Some(operation) = decision.ask.take() {
@@ -359,6 +365,10 @@ impl Tracker {
         if let Some(found) = late {
             self.queue.note(job.job, found).await?;
         }
+        if let Some(Event::OverLimit(failure, _)) = &event {
+            let sent_at = job.attempts.last().map_or(job.since, |attempt| attempt.intended_at);
+            self.lower_cap(sent_at, failure.code.clone()).await?;
+        }
         let Some(event) = event else {
             for entry in own {
                 self.queue.own(job.job, attempt, entry).await?;
@@ -373,6 +383,35 @@ impl Tracker {
         }
         let live = matches!(transition.to(), JobState::Exporting | JobState::Unknown);
         Ok(Some(if live { transition.poll_at(now.after(self.settings.poll_min)) } else { transition }))
+    }
+
+    fn cap(&self, now: Timestamp) -> u64 {
+        let lowered = self.lowered.lock().unwrap_or_else(PoisonError::into_inner);
+        LoweredCap::in_force(lowered.as_ref(), self.settings.max_in_flight, now)
+    }
+
+    fn room(&self, now: Timestamp) -> Room {
+        if self.cap(now) > 1 { Room::Fewer } else { Room::OneAlready }
+    }
+
+    /// EC2 had too many copies under way: fewer of the lane's for a while.
+    async fn lower_cap(&self, sent_at: Timestamp, code: ErrorCode) -> Result<(), QueueError> {
+        let now = self.clock.now();
+        let in_flight = self.queue.load(self.lane.id).await?.in_flight;
+        let over = OverLimit { in_flight, sent_at, code };
+        let lowered = {
+            let mut known = self.lowered.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(lowered) = LoweredCap::after(known.as_ref(), self.settings.max_in_flight, over, now) else {
+                return Ok(());
+            };
+            *known = Some(lowered.clone());
+            lowered
+        };
+        tracing::warn!(
+            lane = %self.lane.lane, code = %lowered.code, cap = lowered.to,
+            "an export failed, because EC2 had too many copies under way: fewer are begun for a while"
+        );
+        self.queue.lower_cap(self.lane.id, lowered).await
     }
 
     /// Writes changes; a job that has moved on meanwhile is left to the next round.

@@ -77,7 +77,7 @@ const PLAIN: Sort =
 const ENDLESS: Sort =
     Sort { name: "endless", place: Place::Impatient, script: || named("takes:1h"), end: End::Review, ..PLAIN };
 
-pub(super) const SORTS: [Sort; 27] = [
+pub(super) const SORTS: [Sort; 28] = [
     PLAIN,
     Sort { name: "proving", place: Place::Fresh, ..PLAIN },
     Sort { name: "held-call", place: Place::Patient, script: || vec![slow(20_000, 150)], ..PLAIN },
@@ -97,6 +97,7 @@ pub(super) const SORTS: [Sort; 27] = [
     Sort { name: "twice-lost", script: || named("lost-twice"), end: End::Twice, ..PLAIN },
     Sort { name: "twice", script: absent_then_twice, end: End::Twice, ..PLAIN },
     ENDLESS,
+    Sort { name: "over-limit", script: || named("operation-fails:ResourceLimitExceeded"), ..PLAIN },
     Sort { name: "long", script: || named("takes:1s"), ..PLAIN },
     Sort { name: "called-off", end: End::OnceOrCancelled, ..PLAIN },
     Sort { name: "called-failed", end: End::ReviewOrFailed, ..ENDLESS },
@@ -189,6 +190,7 @@ impl By {
             Step::HeldForListing => Self::Daemon("pending"),
             Step::EntryOwned | Step::DuplicateNoted => Self::Daemon("twice"),
             Step::LookCounted | Step::ProvenAbsent => Self::Daemon("lost-before"),
+            Step::OverLimit | Step::CapLowered => Self::Daemon("over-limit"),
             Step::DueReleased | Step::RefusedForNow => Self::Daemon("for-now"),
             Step::DeniedReleased => Self::Daemon("all-denied"),
             Step::Blocked | Step::Unblocked => Self::Daemon("blocking"),
