@@ -218,10 +218,11 @@ fn lane<'a>(status: &StatusView, view: &'a LaneView) -> LaneEntry<'a> {
         paused: view.paused.as_ref().map(paused),
         ceiling: limits.ceiling,
         max_in_flight: limits.cap,
-        lowered_cap: view.lowered.as_ref().filter(|_| status.lowered_cap(view).is_some()).map(|lowered| LoweredEntry {
-            since: lowered.since.to_string(),
-            code: lowered.code.as_str(),
-        }),
+        lowered_cap: view
+            .lowered
+            .as_ref()
+            .filter(|_| status.lowered_cap(view).is_some())
+            .map(|lowered| LoweredEntry { since: lowered.since.to_string(), code: lowered.code.as_str() }),
         throttles_a_minute: status.throttles_a_minute(view.id),
         ended_a_minute: status.ended_a_minute(view.id),
         finish: Finish::of(&status.lane_forecast(view), status.now),

@@ -7,5 +7,5 @@ mod send;
 mod slowing;
 mod temper;
 
-pub use loop_::{Gates, Departure, Turn, Turns, Worker, WorkerSettings};
+pub use loop_::{Departure, Gates, Turn, Turns, Worker, WorkerSettings};
 pub use send::Sent;

@@ -109,9 +109,7 @@ impl Worker {
             Err(error) => Err(error),
         };
         match recorded {
-            Ok(()) => {
-                Came::Heard(Heard { job: job.job, attempt: standing.attempt, sent_at, answered: heard, charged })
-            },
+            Ok(()) => Came::Heard(Heard { job: job.job, attempt: standing.attempt, sent_at, answered: heard, charged }),
             Err(error) => Came::Broken(error),
         }
     }

@@ -175,9 +175,12 @@ async fn a_status_forecasts_by_what_ended_of_late_and_names_the_cap_and_the_thro
     assert_eq!((&lane["bound_by"][0], &lane["throttles_a_minute"]), (&"cap".into(), &14.into()));
     assert_eq!((&json["finish"]["kind"], &json["finish"]["rests_on"]), (&"range".into(), &"ends".into()));
     // EC2 had too many copies: ten of twenty five minutes ago, and two more each other minute.
-    stored.sql("UPDATE lanes SET lowered_cap = 10, lowered_at = 1795457100000, lowered_code = 'ResourceLimitExceeded'").await;
+    stored
+        .sql("UPDATE lanes SET lowered_cap = 10, lowered_at = 1795457100000, lowered_code = 'ResourceLimitExceeded'")
+        .await;
     let said = stored.run(&["status"]).await.done();
-    let lowered = "cap lowered to 14 of 20 for 5 min, because EC2 had too many copies under way (ResourceLimitExceeded)";
+    let lowered =
+        "cap lowered to 14 of 20 for 5 min, because EC2 had too many copies under way (ResourceLimitExceeded)";
     assert!(said.contains(lowered) && said.contains("at its cap: 20 of 14 EBS copies under way"), "{said}");
     let json: serde_json::Value =
         serde_json::from_str(&stored.run(&["status", "--json"]).await.done()).expect("an object");

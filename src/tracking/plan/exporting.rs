@@ -3,7 +3,8 @@
 
 use super::case::{Case, Kind};
 use super::{
-    Asked, Decision, Policy, again, contradiction, disagreement, export_failed, has_failed, is_done, keys, no_end_seen, reason, trace,
+    Asked, Decision, Policy, again, contradiction, disagreement, export_failed, has_failed, is_done, keys, no_end_seen,
+    reason, trace,
 };
 use crate::domain::{ErrorCode, Event, Failure};
 use crate::queue::{Entry, EntryKey, EntryStatus};
