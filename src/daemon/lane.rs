@@ -62,7 +62,9 @@ pub fn compose(
 ) -> LaneParts {
     let wakes = Wakes::default();
     let exports = Gate::new(settings.export.rate, settings.export.burst, record.learned_rate, Arc::clone(&clock));
-    let reads = Gate::new(settings.read.rate, settings.read.burst, record.learned_read_rate, Arc::clone(&clock));
+    // Without memory at its ceiling: reads have no effect, and a page that is throttled is asked for again.
+    let read_rate = record.learned_read_rate.or(Some(settings.read.rate));
+    let reads = Gate::new(settings.read.rate, settings.read.burst, read_rate, Arc::clone(&clock));
     let client: Arc<dyn Lightsail> = Arc::new(Limited::new(connect(&record.lane, settings), reads.clone()));
     let worker = Worker::new(
         queue.clone(),

@@ -12,11 +12,24 @@ const REMEMBERED: usize = 64;
 /// shorter.
 const EARLY: f64 = 0.8;
 
-/// Looks come so many to the time that an export takes: what has ended is seen a tenth of its time late at most.
+/// Looks come so many to the time that an export takes: what has ended is seen a tenth of its time late at most, and half of
+/// that where nothing else is left to do.
 const LOOKS: u32 = 10;
+const LAST_LOOKS: u32 = 20;
 
 /// While nobody waits for them, so many exports have to end for each page that a reading costs.
 const WORTH: f64 = 10.0;
+
+/// Who waits for the ends of exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Awaited {
+    /// Nothing is left to send: they are the last.
+    AsTheLast,
+    /// Others can be sent only when some have ended.
+    ForRoom,
+    /// Others are sent meanwhile.
+    ByNobody,
+}
 
 /// What the last exports of a lane took.
 #[derive(Debug, Default)]
@@ -42,7 +55,7 @@ impl Bounds {
 
     /// How long until the next look at an export that is so old and has not ended.
     pub(super) fn next_look(self, age: Duration) -> Duration {
-        self.keep(age / LOOKS)
+        self.keep(age / LAST_LOOKS)
     }
 }
 
@@ -63,20 +76,22 @@ impl Habits {
         bounds.keep(shortest.mul_f64(EARLY))
     }
 
-    /// How long a reading keeps from the one before, where it costs so many pages. Where somebody `waits` for what has
-    /// ended, a tenth of what exports take; otherwise so long that it tells something for every page.
-    pub(super) fn between_readings(&self, bounds: Bounds, pages: u32, waits: bool) -> Duration {
+    /// How long a reading keeps from the one before, where it costs so many pages: a part of what exports take where somebody
+    /// waits for what has ended, otherwise so long that it tells something for every page.
+    pub(super) fn between_readings(&self, bounds: Bounds, pages: u32, awaited: Awaited) -> Duration {
         let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut spans: Vec<Duration> = last.iter().map(|ended| ended.took).collect();
         spans.sort_unstable();
-        let usual = spans.get(spans.len() / 2).copied().unwrap_or_default() / LOOKS;
+        let usual = spans.get(spans.len() / 2).copied().unwrap_or_default();
         let (Some(first), Some(newest)) = (last.front(), last.back()) else { return bounds.keep(usual) };
-        if waits {
-            return bounds.keep(usual);
+        match awaited {
+            Awaited::AsTheLast => return bounds.keep(usual / LAST_LOOKS),
+            Awaited::ForRoom => return bounds.keep(usual / LOOKS),
+            Awaited::ByNobody => {}
         }
         let span = newest.seen.saturating_sub(first.seen);
         let each = span / u32::try_from(last.len()).unwrap_or(u32::MAX).max(1);
-        bounds.keep(usual.max(each.mul_f64(f64::from(pages) * WORTH)))
+        bounds.keep((usual / LOOKS).max(each.mul_f64(f64::from(pages) * WORTH)))
     }
 }
 
@@ -99,8 +114,8 @@ mod tests {
     fn a_lane_that_knows_nothing_looks_as_often_as_it_may() {
         let habits = Habits::default();
         assert_eq!(habits.soonest(BOUNDS), seconds(5));
-        assert_eq!(habits.between_readings(BOUNDS, 20, true), seconds(5));
-        assert_eq!(habits.between_readings(BOUNDS, 20, false), seconds(5));
+        assert_eq!(habits.between_readings(BOUNDS, 20, Awaited::AsTheLast), seconds(5));
+        assert_eq!(habits.between_readings(BOUNDS, 20, Awaited::ByNobody), seconds(5));
     }
 
     #[test]
@@ -110,14 +125,15 @@ mod tests {
             habits.learn(seconds(100 + nth), seconds(if nth % 5 == 0 { 40 } else { 100 }));
         }
         assert_eq!(habits.soonest(BOUNDS), seconds(32));
-        assert_eq!(habits.between_readings(BOUNDS, 1, true), seconds(10));
-        assert_eq!(BOUNDS.next_look(seconds(100)), seconds(10));
+        assert_eq!(habits.between_readings(BOUNDS, 1, Awaited::ForRoom), seconds(10));
+        assert_eq!(habits.between_readings(BOUNDS, 1, Awaited::AsTheLast), seconds(5));
+        assert_eq!(BOUNDS.next_look(seconds(200)), seconds(10));
         habits.learn(seconds(300), seconds(1));
         assert_eq!(habits.soonest(BOUNDS), seconds(5));
         for nth in 0..100 {
             habits.learn(seconds(300 + nth), seconds(1000));
         }
-        assert_eq!((habits.soonest(BOUNDS), BOUNDS.next_look(seconds(1000))), (seconds(60), seconds(60)));
+        assert_eq!((habits.soonest(BOUNDS), BOUNDS.next_look(seconds(2000))), (seconds(60), seconds(60)));
     }
 
     #[test]
@@ -127,11 +143,11 @@ mod tests {
         for nth in 0..64 {
             habits.learn(seconds(100) + Duration::from_millis(500) * nth, seconds(10));
         }
-        assert_eq!(habits.between_readings(BOUNDS, 1, false), seconds(5));
-        let gap = habits.between_readings(BOUNDS, 4, false);
+        assert_eq!(habits.between_readings(BOUNDS, 1, Awaited::ByNobody), seconds(5));
+        let gap = habits.between_readings(BOUNDS, 4, Awaited::ByNobody);
         assert!((seconds(19)..seconds(21)).contains(&gap), "{gap:?}");
-        assert_eq!(habits.between_readings(BOUNDS, 400, false), seconds(60));
-        assert_eq!(habits.between_readings(BOUNDS, 400, true), seconds(5));
+        assert_eq!(habits.between_readings(BOUNDS, 400, Awaited::ByNobody), seconds(60));
+        assert_eq!(habits.between_readings(BOUNDS, 400, Awaited::ForRoom), seconds(5));
     }
 
     #[test]

@@ -60,6 +60,9 @@ impl Wanted {
     }
 }
 
+/// How often in a row a page that was throttled is asked for again.
+const AGAIN: u32 = 4;
+
 /// The kind of operation that an export is; in no enum of the SDK.
 const EXPORT: &str = "ExportSnapshot";
 
@@ -72,7 +75,7 @@ impl Tracker {
     /// Reads the records until all that is wanted was seen, or to their end; how many pages that took.
     pub(super) async fn read_records_for(&self, wanted: &mut Wanted) -> Result<(u32, Reading), Unread> {
         let mut pages = Pages::export_records(&self.api);
-        while let Some(page) = self.page(pages.next().await).await? {
+        while let Some(page) = self.next_of(&mut pages).await? {
             self.identify(page.iter().find_map(|record| record.account.clone())).await?;
             let sightings: Vec<Sighting> = page.into_iter().filter_map(sighting_of_record).collect();
             self.queue.see(self.lane.id, &sightings, self.clock.now()).await?;
@@ -86,7 +89,7 @@ impl Tracker {
     /// Reads every page of the lane's operations.
     pub(super) async fn read_operations(&self) -> Result<(), Unread> {
         let mut pages = Pages::operations(&self.api);
-        while let Some(page) = self.page(pages.next().await).await? {
+        while let Some(page) = self.next_of(&mut pages).await? {
             self.see_operations(page, None).await?;
         }
         Ok(())
@@ -141,11 +144,11 @@ impl Tracker {
         let listing = self.queue.next_listing(self.lane.id).await?;
         let mut seen_account = false;
         let mut instances = Pages::instance_snapshots(&self.api);
-        while let Some(page) = self.page(instances.next().await).await? {
+        while let Some(page) = self.next_of(&mut instances).await? {
             seen_account |= self.list_page(listing, page).await?;
         }
         let mut disks = Pages::disk_snapshots(&self.api);
-        while let Some(page) = self.page(disks.next().await).await? {
+        while let Some(page) = self.next_of(&mut disks).await? {
             seen_account |= self.list_page(listing, page).await?;
         }
         if !seen_account {
@@ -158,11 +161,11 @@ impl Tracker {
     pub(super) async fn read_snapshots_again(&self) -> Result<(), Unread> {
         let listing = self.last_listing().await?;
         let mut instances = Pages::instance_snapshots(&self.api);
-        while let Some(page) = self.page(instances.next().await).await? {
+        while let Some(page) = self.next_of(&mut instances).await? {
             self.list_page(listing, page).await?;
         }
         let mut disks = Pages::disk_snapshots(&self.api);
-        while let Some(page) = self.page(disks.next().await).await? {
+        while let Some(page) = self.next_of(&mut disks).await? {
             self.list_page(listing, page).await?;
         }
         Ok(())
@@ -196,7 +199,7 @@ impl Tracker {
         let stored = lanes.into_iter().find(|lane| lane.id == self.lane.id).and_then(|lane| lane.account_number);
         let Some(stored) = stored else { return Ok(()) };
         let mut pages = Pages::export_records(&self.api);
-        while let Some(page) = self.page(pages.next().await).await? {
+        while let Some(page) = self.next_of(&mut pages).await? {
             let account = page.iter().find_map(|record| record.account.clone());
             if account.is_some() {
                 return self.identify(account).await;
@@ -240,6 +243,21 @@ impl Tracker {
             tracing::warn!(lane = %self.lane.lane, trouble = %trouble, "the lane is blocked: {message}");
         }
         Ok(())
+    }
+
+    /// The next page. One that was throttled is asked for again, at the pace that this leaves: a long list would never come to
+    /// its end otherwise.
+    async fn next_of<'a, T: 'a>(&self, pages: &mut Pages<'a, T>) -> Result<Option<Vec<T>>, Unread> {
+        let mut again = AGAIN;
+        loop {
+            match pages.next().await {
+                Err(ReadingError::Call(error)) if error.class == ErrorClass::Throttled && again > 0 => {
+                    again -= 1;
+                    pages.try_again();
+                }
+                page => return self.page(page).await,
+            }
+        }
     }
 
     /// Takes a page, or what its error means for the lane.

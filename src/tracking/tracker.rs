@@ -3,7 +3,7 @@
 
 use super::ages::Ages;
 use super::delays::{Awaited, LongestDelay};
-use super::pacing::{Bounds, Habits};
+use super::pacing::{self, Bounds, Habits};
 use super::plan::{Asked, Decision, Policy, Room, decide};
 use super::reading::{Unread, Wanted};
 use crate::clock::{SharedClock, Stop, stopped};
@@ -202,7 +202,7 @@ impl Tracker {
             }
             self.queue.due(self.lane.id, state, now, latest, CHUNK).await
         };
-        let between = self.habits.between_readings(self.bounds(), rounds.pages, self.is_waited_for(&load));
+        let between = self.habits.between_readings(self.bounds(), rounds.pages, self.awaited(&load));
         let exporting = due(JobState::Exporting, between).await?;
         let unknown = due(JobState::Unknown, self.settings.poll_min.min(self.between_looks())).await?;
         let live = load.queued + load.exporting + load.unknown + load.submitting > 0;
@@ -232,9 +232,14 @@ impl Tracker {
         Bounds { least: self.settings.poll_min, most: self.settings.poll_max }
     }
 
-    /// Whether somebody waits for exports to end: there is nothing else to send, or no room to send it in.
-    fn is_waited_for(&self, load: &Load) -> bool {
-        load.queued == 0 || load.in_flight >= self.cap(self.clock.now())
+    fn awaited(&self, load: &Load) -> pacing::Awaited {
+        if load.queued == 0 {
+            pacing::Awaited::AsTheLast
+        } else if load.in_flight >= self.cap(self.clock.now()) {
+            pacing::Awaited::ForRoom
+        } else {
+            pacing::Awaited::ByNobody
+        }
     }
 
     /// Lists the lane where jobs wait for that, the longer the same ones wait the less often, and now and then anyway.

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs::File;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -27,11 +28,11 @@ impl Ferry {
         self.folder.join("queue.db")
     }
 
-    /// Enqueues the first `count` snapshots of a generated fleet.
-    pub(crate) fn enqueue(&self, count: usize) -> Result<(), Box<dyn Error>> {
+    /// Enqueues these snapshots of a generated fleet, by their numbers.
+    pub(crate) fn enqueue(&self, numbers: RangeInclusive<usize>) -> Result<(), Box<dyn Error>> {
         let file = self.folder.join("snapshots.csv");
         let mut rows = "snapshot_name,region\n".to_owned();
-        for number in 1..=count {
+        for number in numbers {
             writeln!(rows, "snap-{number:05},{REGION}")?;
         }
         std::fs::write(&file, rows)?;

@@ -45,7 +45,7 @@ fn pipeline(folder: &Path) -> Result<f64, Box<dyn Error>> {
     let service = Service::start()?;
     let ferry = Ferry::new(folder, service.endpoint.clone(), "")?;
     let began = Instant::now();
-    ferry.enqueue(EXPORTS)?;
+    ferry.enqueue(1..=EXPORTS)?;
     runtime()?.block_on(async {
         let queue = Queue::open(&ferry.database()).await?;
         let mut settings = Settings::built_in(DatabaseUrl::at(ferry.database()));

@@ -4,6 +4,7 @@ use super::ferry::{Ferry, succeed};
 use super::ideal::{Schedule, last_end, taken_at};
 use super::service::{BURST, Service};
 use crate::figure::{Outcome, Pair};
+use snapferry::simulator::Call;
 use std::collections::HashMap;
 use std::error::Error;
 use std::path::Path;
@@ -11,6 +12,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 const EXPORTS: usize = 2000;
+
+/// Exports by which a lane comes to know its rate, in a daemon of their own before that which is measured.
+const LEARNING: usize = 40;
 
 /// The rate is known, and the lane's burst is below the service's.
 const KNOWN: &str = "\
@@ -22,7 +26,7 @@ max_in_flight = 1000000
 rate = 50
 burst = 20
 [poll]
-min = \"1s\"
+min = \"250ms\"
 ";
 
 /// The ceilings are ten times what the service takes at the start.
@@ -35,7 +39,7 @@ max_in_flight = 1000000
 rate = 50
 burst = 20
 [poll]
-min = \"1s\"
+min = \"250ms\"
 ";
 
 const CONSTANT: [(f64, f64); 1] = [(0.0, 20.0)];
@@ -68,7 +72,7 @@ impl Run {
 }
 
 pub(crate) fn rate_known(folder: &Path, run: usize) -> Outcome {
-    let came = measure(folder, run, KNOWN, &CONSTANT)?;
+    let came = measure(folder, run, (KNOWN, LEARNING), &CONSTANT)?;
     Ok(Pair { ours: came.seconds, theirs: came.ideal, unit: "s", note: came.note(), kept: came.throttled == 0 })
 }
 
@@ -91,17 +95,28 @@ fn measure_unknown(folder: &Path, run: usize) -> Result<Run, Box<dyn Error>> {
     if let Some(known) = runs.get(&run) {
         return Ok(*known);
     }
-    let came = measure(folder, run, UNKNOWN, &HALVES_AND_DOUBLES)?;
+    let came = measure(folder, run, (UNKNOWN, 0), &HALVES_AND_DOUBLES)?;
     runs.insert(run, came);
     Ok(came)
 }
 
-fn measure(folder: &Path, run: usize, settings: &str, schedule: &Schedule) -> Result<Run, Box<dyn Error>> {
+/// Measures a run that is preceded by `learning` exports.
+fn measure(
+    folder: &Path,
+    run: usize,
+    (settings, learning): (&str, usize),
+    schedule: &Schedule,
+) -> Result<Run, Box<dyn Error>> {
     let first = schedule.first().ok_or("a schedule without a limit")?;
     let seed = u64::try_from(run)? + 1;
-    let service = Service::start(EXPORTS, first.1, seed)?;
+    let service = Service::start(EXPORTS + learning, first.1, seed)?;
     let ferry = Ferry::new(folder, service.endpoint(), settings)?;
-    ferry.enqueue(EXPORTS)?;
+    if learning > 0 {
+        ferry.enqueue(1..=learning)?;
+        succeed("daemon --drain", ferry.drain()?)?;
+    }
+    let earlier = service.calls().len();
+    ferry.enqueue(learning + 1..=learning + EXPORTS)?;
     let began = Instant::now();
     let mut daemon = ferry.drain()?;
     for (at, rate) in schedule.iter().skip(1) {
@@ -115,7 +130,7 @@ fn measure(folder: &Path, run: usize, settings: &str, schedule: &Schedule) -> Re
     let seconds = began.elapsed().as_secs_f64();
 
     let ledger = service.ledger();
-    if (ledger.exports, ledger.duplicates) != (EXPORTS, 0) {
+    if (ledger.exports, ledger.duplicates) != (learning + EXPORTS, 0) {
         return Err(format!("{} exports, {} duplicates", ledger.exports, ledger.duplicates).into());
     }
     let ends: HashMap<&str, u64> = ledger
@@ -124,7 +139,7 @@ fn measure(folder: &Path, run: usize, settings: &str, schedule: &Schedule) -> Re
         .flat_map(|lane| &lane.snapshots)
         .filter_map(|(name, snapshot)| Some((name.as_str(), *snapshot.ends_ms.first()?)))
         .collect();
-    let calls = service.calls();
+    let calls: Vec<Call> = service.calls().into_iter().skip(earlier).collect();
     let mut lasting = Vec::with_capacity(EXPORTS);
     for call in calls.iter().filter(|call| call.effect) {
         let end = call.name.as_deref().and_then(|name| ends.get(name)).ok_or("an export without an end")?;
