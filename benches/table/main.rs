@@ -10,13 +10,14 @@ mod files;
 mod flat;
 mod load;
 mod store;
+mod pipeline;
 
 use figure::{Figure, measure};
 use std::process::ExitCode;
 
 /// Every figure, in the order in which they are printed.
 fn figures() -> Vec<Figure> {
-    [store::figures(), load::figures(), flat::figures()].into_iter().flatten().collect()
+    [store::figures(), load::figures(), flat::figures(), pipeline::figures()].into_iter().flatten().collect()
 }
 
 fn main() -> ExitCode {

@@ -85,6 +85,8 @@ named! {
         Proven = "proven",
         /// The rate that a lane has learned is kept.
         RateLearned = "rate-learned",
+        /// The cap on a lane's copies under way is lowered.
+        CapLowered = "cap-lowered",
         /// The longest delay of a lane's lists is kept.
         DelayLearned = "delay-learned",
 
@@ -115,6 +117,8 @@ named! {
         RefusedByLane = "refused-by-lane",
         /// Denied: by the job or by the lane, that is to be told.
         Denied = "denied",
+        /// Refused or failed for a limit of EC2's on copies.
+        OverLimit = "over-limit",
         /// Refused without effect; later it may be taken.
         RefusedForNow = "refused-for-now",
         /// Refused for good.

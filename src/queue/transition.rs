@@ -196,6 +196,7 @@ fn step_of(event: &Event) -> Step {
         Event::Accepted(_) => Step::Accepted,
         Event::RefusedByLane(_) => Step::RefusedByLane,
         Event::Denied(_) => Step::Denied,
+        Event::OverLimit(..) => Step::OverLimit,
         Event::RefusedForNow(..) => Step::RefusedForNow,
         Event::RefusedForGood(_) => Step::RefusedForGood,
         Event::OutcomeUnknown(_) => Step::OutcomeUnknown,

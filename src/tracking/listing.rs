@@ -1,7 +1,7 @@
 //! The listing that stands before every sending: which of the queued snapshots exist, which have to wait, and which
 //! have been exported already.
 
-use super::reading::Unread;
+use super::reading::{Unread, Wanted};
 use super::tracker::{Rounds, Tracker};
 use crate::domain::{BatchId, ErrorCode, Event, Failure, JobId, JobState, SnapshotName, Standing};
 use crate::lightsail::SnapshotKind;
@@ -49,7 +49,7 @@ impl Tracker {
         let batches = self.queue.uncleared(self.lane.id, self.run).await?;
         let held: HashSet<JobId> = self.held().await?;
         self.read_snapshots().await?;
-        self.read_records_measured(rounds).await?;
+        self.read_records_measured(rounds, Wanted::All).await?;
         self.read_operations().await?;
         reached(Point::Between(Between::ListingRead));
         let names = self.queue.snapshot_names(self.lane.id, "", COMPARED).await?;

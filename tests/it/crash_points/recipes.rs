@@ -103,7 +103,7 @@ const BREAKING: Sort = Sort {
     ..PLAIN
 };
 
-pub(super) const SORTS: [Sort; 30] = [
+pub(super) const SORTS: [Sort; 31] = [
     PLAIN,
     Sort { name: OVER, ..PLAIN },
     Sort { name: "proving", place: Place::Fresh, ..PLAIN },
@@ -124,6 +124,7 @@ pub(super) const SORTS: [Sort; 30] = [
     Sort { name: "twice-lost", script: || named("lost-twice"), end: End::Twice, ..PLAIN },
     Sort { name: "twice", script: absent_then_twice, end: End::Twice, ..PLAIN },
     ENDLESS,
+    Sort { name: "over-limit", script: || named("operation-fails:ResourceLimitExceeded"), ..PLAIN },
     Sort { name: "long", script: || named("takes:1s"), ..PLAIN },
     Sort { name: "called-off", end: End::OnceOrCancelled, ..PLAIN },
     Sort { name: "called-failed", end: End::ReviewOrFailed, ..ENDLESS },
@@ -221,6 +222,7 @@ impl By {
             Step::HeldForListing => Self::Daemon("pending"),
             Step::EntryOwned | Step::DuplicateNoted => Self::Daemon("twice"),
             Step::LookCounted | Step::ProvenAbsent => Self::Daemon("lost-before"),
+            Step::OverLimit | Step::CapLowered => Self::Daemon("over-limit"),
             Step::DueReleased | Step::RefusedForNow => Self::Daemon("for-now"),
             Step::DeniedReleased => Self::Daemon("all-denied"),
             Step::Blocked | Step::Unblocked => Self::Daemon("blocking"),
