@@ -6,13 +6,18 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a table is printed")]
 
 mod figure;
+mod files;
+mod flat;
+mod load;
+mod pipeline;
+mod store;
 
 use figure::{Figure, measure};
 use std::process::ExitCode;
 
 /// Every figure, in the order in which they are printed.
 fn figures() -> Vec<Figure> {
-    Vec::new()
+    [store::figures(), load::figures(), flat::figures(), pipeline::figures()].into_iter().flatten().collect()
 }
 
 fn main() -> ExitCode {

@@ -63,6 +63,7 @@ impl Rehearsal {
         settings.database = DatabaseUrl::at(folder.path().join("rehearsal.db"));
         // Its ids are made up: they stand in no report that is handed on.
         settings.bundle = None;
+        settings.prune_after = None;
         settings.every_lane = hurried(&settings.every_lane);
         let config = SimulatorConfig {
             fleet: Fleet::Listed(fleet),

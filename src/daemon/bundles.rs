@@ -74,7 +74,7 @@ impl Bundles {
             match self.write(&ending, stop).await {
                 Ok(Some(path)) => {
                     troubles.0.remove(&ending.batch);
-                    self.queue.note_bundled(&ending).await?;
+                    self.queue.note_bundled(&ending, self.clock.now()).await?;
                     tracing::info!(batch = %ending.name, folder = %path.display(), "the completion report is written");
                 }
                 // Stopped, or the batch was taken up again: another ending is to come.

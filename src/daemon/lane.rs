@@ -6,7 +6,7 @@ use crate::lightsail::{Gate, Lightsail, Limited};
 use crate::queue::{LaneRecord, Queue, QueueError};
 use crate::settings::LaneSettings;
 use crate::tracking::{Tracker, TrackerSettings};
-use crate::worker::{Worker, WorkerSettings};
+use crate::worker::{Gates, Worker, WorkerSettings};
 use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -62,12 +62,14 @@ pub fn compose(
 ) -> LaneParts {
     let wakes = Wakes::default();
     let exports = Gate::new(settings.export.rate, settings.export.burst, record.learned_rate, Arc::clone(&clock));
-    let reads = Gate::new(settings.read.rate, settings.read.burst, None, Arc::clone(&clock));
-    let client: Arc<dyn Lightsail> = Arc::new(Limited::new(connect(&record.lane, settings), reads));
+    // Without memory at its ceiling: reads have no effect, and a page that is throttled is asked for again.
+    let read_rate = record.learned_read_rate.or(Some(settings.read.rate));
+    let reads = Gate::new(settings.read.rate, settings.read.burst, read_rate, Arc::clone(&clock));
+    let client: Arc<dyn Lightsail> = Arc::new(Limited::new(connect(&record.lane, settings), reads.clone()));
     let worker = Worker::new(
         queue.clone(),
         Arc::clone(&client),
-        exports,
+        Gates { exports, reads },
         Arc::clone(&clock),
         run,
         record.clone(),
@@ -96,6 +98,7 @@ pub fn compose(
             looks: settings.reconcile.looks,
             attempt_timeout: settings.export.attempt_timeout,
             probe: settings.probe,
+            max_in_flight: u64::from(settings.export.max_in_flight),
         },
         Arc::clone(&wakes.tracker),
         Arc::clone(&wakes.worker),

@@ -3,6 +3,7 @@
 
 mod bundles;
 mod lane;
+mod pruning;
 mod pulse;
 
 pub use lane::{Connect, LaneParts, Wakes, compose};

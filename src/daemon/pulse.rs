@@ -2,10 +2,11 @@
 
 use super::bundles::Bundles;
 use super::lane::{Connect, Shared, Wakes, start};
+use super::pruning::Pruning;
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{BatchId, LaneId};
 use crate::points::{Between, Point, reached};
-use crate::queue::{DatabaseLock, Held, LockError, Queue, QueueError};
+use crate::queue::{DatabaseLock, Held, LockError, LogMark, Queue, QueueError};
 use crate::settings::Settings;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -63,6 +64,33 @@ impl From<QueueError> for DaemonError {
     }
 }
 
+/// Beats between two looks at the database itself, whatever its log says.
+const DEEP: u32 = 20;
+
+/// What the beats have heard of other processes' writes. Each changes the log, which is looked at for next to nothing.
+#[derive(Debug, Default)]
+struct Heard {
+    version: Option<i64>,
+    mark: Option<LogMark>,
+    /// Beats before the database is asked again.
+    rest: u32,
+}
+
+impl Heard {
+    /// Whether there may have been a write since the last beat.
+    fn something(&mut self, mark: Option<LogMark>) -> bool {
+        if mark.is_none() || mark != self.mark {
+            self.mark = mark;
+            // At the next beat too: a second write may bear the same time as the first.
+            self.rest = 0;
+            return true;
+        }
+        let now = self.rest == 0;
+        self.rest = if now { DEEP } else { self.rest - 1 };
+        now
+    }
+}
+
 /// A daemon that is ready to run: it holds the database's lock.
 pub struct Daemon {
     queue: Queue,
@@ -95,6 +123,9 @@ impl Daemon {
     pub async fn run(self, until: Until, max_wait: Option<Duration>, mut stop: Stop) -> Result<Ended, DaemonError> {
         let began = self.clock.elapsed();
         reached(Point::Between(Between::DaemonLocked));
+        if let Some(pruning) = self.pruning() {
+            pruning.prepare().await;
+        }
         let run = self.queue.begin_run(self.clock.now(), env!("CARGO_PKG_VERSION")).await?;
         let recovered = self.queue.recover(self.clock.now()).await?;
         if recovered > 0 {
@@ -113,10 +144,13 @@ impl Daemon {
         if let Some(bundles) = self.bundles() {
             tasks.spawn(bundles.keep(shared.stop.clone()));
         }
+        if let Some(pruning) = self.pruning() {
+            tasks.spawn(pruning.keep(shared.stop.clone()));
+        }
         let mut lanes = BTreeMap::<LaneId, Wakes>::new();
-        let mut version = None;
+        let mut heard = Heard::default();
         let outcome = loop {
-            match self.beat(until, &shared, &mut version, &mut lanes, &mut tasks).await {
+            match self.beat(until, &shared, &mut heard, &mut lanes, &mut tasks).await {
                 Ok(false) => {}
                 Ok(true) => break Ok(Ended::Drained),
                 Err(error) => break Err(error.into()),
@@ -138,6 +172,9 @@ impl Daemon {
         let mut late = self.wind_up(&mut tasks).await;
         if let (Ok(Ended::Drained), None, Some(bundles)) = (&outcome, &late, self.bundles()) {
             late = bundles.write_last(&stop).await.err().map(DaemonError::from);
+        }
+        if let (Ok(Ended::Drained), None, Some(pruning)) = (&outcome, &late, self.pruning()) {
+            late = pruning.prune_last(&stop).await.err().map(DaemonError::from);
         }
         reached(Point::Between(Between::Halted));
         // Of a store that has failed the caller is told.
@@ -164,14 +201,16 @@ impl Daemon {
         &self,
         until: Until,
         shared: &Shared,
-        version: &mut Option<i64>,
+        heard: &mut Heard,
         lanes: &mut BTreeMap<LaneId, Wakes>,
         tasks: &mut JoinSet<Result<(), QueueError>>,
     ) -> Result<bool, QueueError> {
-        let seen = self.queue.data_version().await?;
-        if version.replace(seen) != Some(seen) {
-            self.take_up_lanes(shared, lanes, tasks).await?;
-            lanes.values().for_each(Wakes::all);
+        if heard.something(self.queue.log_mark()) {
+            let seen = self.queue.data_version().await?;
+            if heard.version.replace(seen) != Some(seen) {
+                self.take_up_lanes(shared, lanes, tasks).await?;
+                lanes.values().for_each(Wakes::all);
+            }
         }
         self.is_reached(until).await
     }
@@ -187,6 +226,11 @@ impl Daemon {
     fn bundles(&self) -> Option<Bundles> {
         let folder = self.settings.bundle.clone()?;
         Some(Bundles { queue: self.queue.clone(), clock: self.clock.clone(), folder })
+    }
+
+    fn pruning(&self) -> Option<Pruning> {
+        let after = self.settings.prune_after?;
+        Some(Pruning { queue: self.queue.clone(), clock: self.clock.clone(), after })
     }
 
     async fn take_up_lanes(
@@ -236,5 +280,34 @@ impl Daemon {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+
+    fn mark(written: u64) -> LogMark {
+        LogMark { bytes: 4096, written: SystemTime::UNIX_EPOCH + Duration::from_secs(written) }
+    }
+
+    #[test]
+    fn a_write_is_heard_at_the_next_beat_and_once_more_at_the_one_after() {
+        let mut heard = Heard::default();
+        assert!(heard.something(Some(mark(1))));
+        assert!(heard.something(Some(mark(1))), "two writes may bear the same time");
+        assert!(!heard.something(Some(mark(1))));
+        assert!(heard.something(Some(mark(2))));
+        assert!(heard.something(Some(mark(2))));
+        assert!(!heard.something(Some(mark(2))));
+    }
+
+    #[test]
+    fn the_database_is_asked_now_and_then_and_always_where_there_is_no_log() {
+        let mut heard = Heard::default();
+        let asked = (0..200).filter(|_| heard.something(Some(mark(1)))).count();
+        assert_eq!(asked, 1 + 200_usize.div_ceil(DEEP as usize + 1));
+        assert!((0..10).all(|_| heard.something(None)));
     }
 }

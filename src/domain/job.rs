@@ -174,6 +174,9 @@ pub enum Event {
     RefusedByLane(Failure),
     /// Denied: the snapshot's trouble or the lane's. Held until the next answers tell; no attempt is used.
     Denied(Failure),
+    /// Refused without effect, or failed, for a limit of EC2's on copies: no attempt is used; another one not before the time
+    /// given.
+    OverLimit(Failure, Timestamp),
     /// Refused without effect; another attempt may work, not before the time given.
     RefusedForNow(Failure, Timestamp),
     /// Refused for good.
@@ -225,6 +228,7 @@ impl Event {
             Self::Accepted(_) => "accepted",
             Self::RefusedByLane(_) => "refused_by_lane",
             Self::Denied(_) => "denied",
+            Self::OverLimit(..) => "over_limit",
             Self::RefusedForNow(..) => "refused_for_now",
             Self::RefusedForGood(_) => "refused_for_good",
             Self::OutcomeUnknown(_) => "outcome_unknown",
@@ -354,6 +358,9 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
         }
         (S::Submitting, E::Denied(failure)) => {
             Change { used: uncharged, hold: Some(Hold::Denied), failure: Some(failure), ..to(S::Queued) }
+        }
+        (S::Submitting | S::Exporting, E::OverLimit(failure, due)) => {
+            Change { used: uncharged, due_at: Some(due), failure: Some(failure), ..to(S::Queued) }
         }
         (S::Submitting, E::RefusedForNow(failure, due)) => again_or_failed(failure, Some(due)),
         (S::Submitting, E::RefusedForGood(failure)) => again_or_failed(failure, None),

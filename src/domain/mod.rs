@@ -3,6 +3,7 @@
 
 mod act;
 mod breaker;
+mod cap;
 mod error_code;
 mod existing;
 mod ids;
@@ -17,6 +18,7 @@ mod trouble;
 
 pub use act::{Act, LeftAlone};
 pub use breaker::{BatchOutcomes, BreakerPolicy, OUTCOMES_KEPT, Outcomes, ProbeStanding, TripCause, TripStep};
+pub use cap::{LoweredCap, OverLimit, is_copy_limit};
 pub use error_code::ErrorCode;
 pub use existing::Existing;
 pub use ids::{BatchId, JobId, LaneId, OperationId, RecordArn, RunId, SnapshotArn, TripId};

@@ -2,6 +2,7 @@
 //! variants, because the SDK types an error by one of three strings that need not agree.
 
 use super::{CallError, ErrorClass};
+use crate::domain::is_copy_limit;
 use serde_json::Value;
 
 /// What an answer other than a readable success brought.
@@ -135,6 +136,9 @@ fn decide<'a>(status: u16, candidates: &[&'a str], said: Option<&str>) -> (Error
         if let Some(code) = among(known) {
             return (class, Some(code));
         }
+    }
+    if let Some(code) = candidates.iter().copied().find(|code| is_copy_limit(code)) {
+        return (ErrorClass::CopyLimit, Some(code));
     }
     if let Some(code) = among(&[INVALID_INPUT]) {
         // Without its message nobody knows which of the two it is: asked again, it will say.

@@ -31,6 +31,9 @@ pub enum ErrorClass {
     /// time-out, a connection lost after the request may have left. Job: unknown, settled from the ledger. Lane: five
     /// in a row are an outage. A read has no effect: read again.
     Ambiguous,
+    /// Refused without effect because EC2 has too many copies under way. Job: no attempt used, tried again later. Lane: fewer at
+    /// once for a while.
+    CopyLimit,
     /// Refused without effect because something else is under way. Job: attempt used, tried again later. Lane: nothing.
     RetryLater,
     /// Refused without effect, for good. Job: failed. Lane: nothing.
@@ -90,6 +93,7 @@ impl fmt::Display for ErrorClass {
         f.pad(match self {
             Self::Throttled => "throttled",
             Self::Ambiguous => "ambiguous",
+            Self::CopyLimit => "copy limit",
             Self::RetryLater => "retry later",
             Self::Permanent => "permanent",
             Self::Denied => "denied",

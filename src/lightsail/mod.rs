@@ -10,6 +10,7 @@ mod limiter;
 mod pace;
 mod pages;
 mod refusing;
+mod search;
 
 pub use api::{
     Accepted, Destination, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken, RecordState, Snapshot,

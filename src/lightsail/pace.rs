@@ -3,8 +3,8 @@
 //! The limit is meant to hold where calls **arrive**. A call arrives somewhere between its departure and its answer,
 //! so pacing departures is not enough: held up on the way, a stretch of them can arrive together. So two things are
 //! kept, with `rate` the greatest rate of the window and `burst` the quota's:
-//! 1. departures go through governor's GCRA with a tolerance of `slack` calls: at most `1 + slack + rate * W` of
-//!    them leave in any window of length `W`;
+//! 1. departures take from a bucket of `1 + slack` calls that is filled at `rate`: at most `1 + slack + rate * W` of them
+//!    leave in any window of length `W`;
 //! 2. at most `most_out` calls are out, departed and unanswered, at any time.
 //!
 //! *Proof.* What arrives in a window left before it or in it. What left before it and arrives in it was out when
@@ -14,37 +14,14 @@
 //! answer, so arrivals are at least `1/rate` apart. ∎
 //!
 //! The slack of one call lets a timer that fired late be made up for, so that the rate is reached and not just
-//! approached. A start, and each change of the rate, spends it: the next call leaves `1/rate` after the last one (after
-//! the start, if there was none), so that neither a restart nor a change is worth a call.
+//! approached. It is a bucket that holds `1 + slack` calls and is filled at the rate of the moment, which is never above
+//! the ceiling: so however the rate moves, the ceiling is kept. A start finds it empty, so that a restart is worth no
+//! call: the next one leaves `1/rate` after it.
 //!
-//! The rate itself is found from below. Without memory it starts at the least of the ceiling and 10/s and doubles with
-//! each second of use until the ceiling or the first throttle. A throttle cuts it at once and holds the lane off for a
-//! moment; throttles of calls that left before the cut tell nothing new. Afterwards it climbs by a few percent a second,
-//! slower near the rate at which it was throttled last.
+//! The rate itself is found by [`Search`](super::search::Search), which hears of every answer.
 
-use governor::clock::Clock as _;
-use governor::middleware::NoOpMiddleware;
-use governor::nanos::Nanos;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
-use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use super::search::{Departure, Search};
 use std::time::Duration;
-
-/// A lane without memory starts here: the order of what AWS control planes allow unasked.
-const FIRST_RATE: f64 = 10.0;
-/// Never slower than a call in ten seconds, or a lane would take minutes to see that it may go on.
-const SLOWEST: f64 = 0.1;
-/// What a throttle leaves of the rate.
-const CUT: f64 = 0.7;
-/// How long a throttle keeps the lane quiet: AWS refills its buckets by the second.
-const HOLD_OFF: Duration = Duration::from_secs(1);
-/// The rate grows at most this often.
-const STEP: Duration = Duration::from_secs(1);
-/// What a step adds, far from and near the rate of the last throttle.
-const FAR_STEP: f64 = 0.05;
-const NEAR_STEP: f64 = 0.01;
 
 /// What [`Pace::poll`] decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,54 +37,31 @@ pub enum Decision {
 /// Proof of a departure; to be handed back with the answer.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 pub struct Ticket {
-    departed: Duration,
+    departure: Departure,
+    /// Whether the lane was using its rate then.
+    in_use: bool,
 }
 
 /// A lane's pace for one kind of call.
 #[derive(Debug)]
 pub struct Pace {
-    ceiling: f64,
-    rate: f64,
+    search: Search,
     slack: u32,
     most_out: u32,
     alone: bool,
     out: u32,
-    hand: Hand,
-    governor: Limiter,
+    /// What is in the bucket, and when that was so.
+    left: f64,
+    filled: Duration,
     last_departure: Duration,
+    departures: u64,
     not_before: Duration,
-    growth: Growth,
-    cut_at: Option<Duration>,
-    throttled_rate: Option<f64>,
     throttles: u64,
 }
 
-#[derive(Debug)]
-struct Growth {
-    doubling: bool,
-    since: Duration,
-    answers: u32,
-    learned: bool,
-}
-
-type Limiter = RateLimiter<NotKeyed, InMemoryState, Hand, NoOpMiddleware<Nanos>>;
-
-/// Governor's clock: shows what it was last set to.
-#[derive(Debug, Clone, Default)]
-struct Hand(Arc<AtomicU64>);
-
-impl Hand {
-    fn set(&self, at: Duration) {
-        self.0.store(u64::try_from(at.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-}
-
-impl governor::clock::Clock for Hand {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        Nanos::new(self.0.load(Ordering::Relaxed))
-    }
+/// What rounding may hide of a call: filling in many small steps loses a little, and times have no more than nanoseconds.
+fn rounded(rate: f64) -> f64 {
+    1e-9 * rate.max(1.0)
 }
 
 impl Pace {
@@ -115,25 +69,20 @@ impl Pace {
     /// A ceiling beyond what makes sense counts as the nearest that does.
     #[must_use]
     pub fn new(ceiling: f64, burst: u32, learned: Option<f64>, now: Duration) -> Self {
-        let ceiling = if ceiling.is_nan() { SLOWEST } else { ceiling.clamp(0.001, 1_000_000.0) };
+        let ceiling = if ceiling.is_nan() { 0.001 } else { ceiling.clamp(0.001, 1_000_000.0) };
         let learned = learned.filter(|rate| rate.is_finite() && *rate > 0.0);
-        let rate = learned.unwrap_or(FIRST_RATE).max(SLOWEST).min(ceiling);
         let slack = u32::from(burst >= 3);
-        let hand = Hand::default();
         Self {
-            ceiling,
-            rate,
+            search: Search::new(ceiling, learned, now),
             slack,
             most_out: burst.saturating_sub(1 + slack).max(1),
             alone: burst <= 1,
             out: 0,
-            governor: spent(rate, slack, &hand, now),
-            hand,
+            left: 0.0,
+            filled: now,
             last_departure: now,
+            departures: 0,
             not_before: Duration::ZERO,
-            growth: Growth { doubling: learned.is_none(), since: now, answers: 0, learned: learned.is_some() },
-            cut_at: None,
-            throttled_rate: None,
             throttles: 0,
         }
     }
@@ -146,49 +95,37 @@ impl Pace {
         if now < self.not_before {
             return Decision::At(self.not_before);
         }
-        self.hand.set(now);
-        match self.governor.check() {
-            Ok(()) => {
-                self.out += 1;
-                self.last_departure = now;
-                Decision::Go(Ticket { departed: now })
-            }
-            Err(until) => Decision::At(now + until.wait_time_from(self.hand.now()).max(Duration::from_nanos(1))),
+        self.fill(now);
+        let missing = 1.0 - self.left;
+        if missing > rounded(self.search.rate()) {
+            let wait = Duration::from_secs_f64(missing / self.search.rate()).max(Duration::from_nanos(1));
+            return Decision::At(self.filled + wait);
         }
+        self.left -= 1.0;
+        self.out += 1;
+        let in_use = self.search.departs(now.saturating_sub(self.last_departure));
+        self.last_departure = now;
+        self.departures += 1;
+        Decision::Go(Ticket { departure: Departure { at: now, number: self.departures }, in_use })
     }
 
     /// A call came back otherwise than throttled.
-    pub fn answered(&mut self, _ticket: Ticket, now: Duration) {
+    pub fn answered(&mut self, ticket: Ticket, now: Duration) {
+        self.fill(now);
+        self.search.taken(ticket.departure.at, ticket.in_use, now);
         self.back(now);
-        self.growth.learned = true;
-        self.growth.answers = self.growth.answers.saturating_add(1);
-        let passed = now.saturating_sub(self.growth.since);
-        if passed < STEP {
-            return;
-        }
-        // Half of what the rate allows is use enough to have tried it.
-        let tried = f64::from(self.growth.answers) >= (self.rate * passed.as_secs_f64() / 2.0).max(1.0);
-        if tried && self.rate < self.ceiling {
-            self.change_rate((self.rate + self.step()).min(self.ceiling), now);
-        } else {
-            self.growth.since = now;
-            self.growth.answers = 0;
-        }
     }
 
     /// A call was throttled: the whole lane slows down.
     pub fn throttled(&mut self, ticket: Ticket, now: Duration) {
-        self.back(now);
+        self.fill(now);
         self.throttles += 1;
-        self.growth.learned = true;
-        self.growth.doubling = false;
-        if self.cut_at.is_some_and(|cut| ticket.departed <= cut) {
-            return;
+        if let Some(quiet) = self.search.throttled(ticket.departure, now) {
+            // Nothing is put by meanwhile: the first call after it is alone.
+            self.not_before = self.not_before.max(now + quiet);
+            (self.left, self.filled) = (0.0, self.not_before);
         }
-        self.cut_at = Some(now);
-        self.throttled_rate = Some(self.rate);
-        self.change_rate((self.rate * CUT).max(SLOWEST).min(self.ceiling), now);
-        self.not_before = self.not_before.max(now + HOLD_OFF);
+        self.back(now);
     }
 
     /// A permission was given back, and nobody knows whether the call left.
@@ -199,13 +136,13 @@ impl Pace {
     /// The present rate, calls a second.
     #[must_use]
     pub fn rate(&self) -> f64 {
-        self.rate
+        self.search.rate()
     }
 
     /// The rate worth remembering for the next start; none before the first answer.
     #[must_use]
     pub fn learned(&self) -> Option<f64> {
-        self.growth.learned.then_some(self.rate)
+        self.search.learned()
     }
 
     /// Throttled calls so far.
@@ -217,40 +154,16 @@ impl Pace {
     fn back(&mut self, now: Duration) {
         self.out = self.out.saturating_sub(1);
         if self.alone {
-            self.not_before = self.not_before.max(now + Duration::from_secs_f64(1.0 / self.rate));
+            self.not_before = self.not_before.max(now + Duration::from_secs_f64(1.0 / self.search.rate()));
         }
     }
 
-    fn step(&self) -> f64 {
-        if self.growth.doubling {
-            return self.rate;
-        }
-        match self.throttled_rate {
-            Some(limit) if (0.9..1.1).contains(&(self.rate / limit)) => limit * NEAR_STEP,
-            Some(limit) => self.rate.max(limit) * FAR_STEP,
-            None => self.rate.max(FIRST_RATE) * FAR_STEP,
-        }
+    /// Fills the bucket for the time that has passed, at the rate that was in force.
+    fn fill(&mut self, now: Duration) {
+        let passed = now.saturating_sub(self.filled).as_secs_f64();
+        self.left = (self.left + passed * self.search.rate()).min(f64::from(1 + self.slack));
+        self.filled = self.filled.max(now);
     }
-
-    fn change_rate(&mut self, rate: f64, now: Duration) {
-        self.rate = rate;
-        self.growth.since = now;
-        self.growth.answers = 0;
-        self.governor = spent(rate, self.slack, &self.hand, self.last_departure);
-    }
-}
-
-/// A limiter whose whole quota was spent at `at`: it lets the next call go `1/rate` later.
-fn spent(rate: f64, slack: u32, hand: &Hand, at: Duration) -> Limiter {
-    let burst = NonZeroU32::MIN.saturating_add(slack);
-    let spacing = Duration::from_secs_f64(1.0 / rate).max(Duration::from_nanos(1));
-    let quota = Quota::with_period(spacing).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst);
-    hand.set(at);
-    let governor = RateLimiter::direct_with_clock(quota, hand.clone());
-    for _ in 0..burst.get() {
-        let _ = governor.check();
-    }
-    governor
 }
 
 #[cfg(test)]

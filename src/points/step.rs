@@ -85,6 +85,8 @@ named! {
         Proven = "proven",
         /// The rate that a lane has learned is kept.
         RateLearned = "rate-learned",
+        /// The cap on a lane's copies under way is lowered.
+        CapLowered = "cap-lowered",
         /// The longest delay of a lane's lists is kept.
         DelayLearned = "delay-learned",
 
@@ -100,6 +102,13 @@ named! {
         /// A batch's completion report is written.
         Bundled = "bundled",
 
+        /// A batch that is over is out of sight, to be taken away.
+        PruneBegun = "prune-begun",
+        /// Some of it is taken away, or the last of it.
+        Pruned = "pruned",
+        /// The file is shorter by pages that nothing was on.
+        SpaceGivenBack = "space-given-back",
+
         /// A job's attempt is meant.
         Intended = "intended",
         /// Lightsail took it.
@@ -108,6 +117,8 @@ named! {
         RefusedByLane = "refused-by-lane",
         /// Denied: by the job or by the lane, that is to be told.
         Denied = "denied",
+        /// Refused or failed for a limit of EC2's on copies.
+        OverLimit = "over-limit",
         /// Refused without effect; later it may be taken.
         RefusedForNow = "refused-for-now",
         /// Refused for good.

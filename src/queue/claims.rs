@@ -277,9 +277,9 @@ impl Queue {
     pub async fn awaits_listing(&self, lane: LaneId) -> Result<bool, QueueError> {
         let held = sqlx::query_scalar!(
             r#"SELECT EXISTS (SELECT 1 FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND hold = 'listing')
-                   OR EXISTS (SELECT 1 FROM snapshots CROSS JOIN jobs
+                   OR EXISTS (SELECT 1 FROM snapshots INDEXED BY snapshots_unready CROSS JOIN jobs
                               ON jobs.lane_id = snapshots.lane_id AND jobs.snapshot_name = snapshots.name
-                              AND jobs.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')
+                              AND jobs.finished_at IS NULL
                               AND jobs.state = 'queued' AND jobs.hold IS NULL
                               WHERE snapshots.lane_id = ?1 AND snapshots.state IN ('pending', 'error'))
                AS "held!: bool""#,

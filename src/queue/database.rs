@@ -1,6 +1,7 @@
 //! Opening the file: what is wrong with it is said before anything is done with it.
 
 use super::Queue;
+use super::checkpoints::Checkpoints;
 use super::door::Door;
 use super::error::{OpenError, QueueError, primary_code};
 use super::lock::{DatabaseLock, Held};
@@ -18,8 +19,14 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// `SnFy`: in the header of every file of ours, so that somebody else's database is not taken for one.
 const APPLICATION_ID: i32 = 0x536e_4679;
+/// Pages that nothing is on any more can be given back, when it is time for that.
+const SHRINKABLE: &str = "PRAGMA auto_vacuum = INCREMENTAL";
 const WITH_WAL: &str = "PRAGMA journal_mode = WAL";
 const MARK: &str = "PRAGMA application_id = 0x536e4679";
+
+/// Pages in the log from which on a load copies them into the file: a page is written again and again by then, and 16 MiB are
+/// copied before anybody is kept waiting by it.
+const LOAD_LOG: u32 = 4000;
 
 /// Readers beside the one writer; a report, a status and the loops of a few lanes at once.
 const READERS: u32 = 8;
@@ -37,13 +44,13 @@ pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
     lock.into_iter().for_each(DatabaseLock::remove);
     prepared?;
     wait_no_longer(writing.connection()).await.map_err(|error| explain(path, error))?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .min_connections(0)
-        .connect_lazy_with(options.create_if_missing(false).read_only(true));
+    checkpoint_from(writing.connection(), 0).await.map_err(|error| explain(path, error))?;
+    let readers =
+        SqlitePoolOptions::new().max_connections(READERS).min_connections(0).connect_lazy_with(reading(options));
     let place = Arc::new(Place::of(path).map_err(|error| explain(path, error.into()))?);
-    let writer = Writer::start(writing.staying_at(&place));
-    Ok(Queue { path: owned, readers, writer, place })
+    let checkpoints = Checkpoints::start(path);
+    let writer = Writer::start(writing.staying_at(&place), checkpoints.due());
+    Ok(Queue { path: owned, readers, writer, checkpoints, place })
 }
 
 /// Readers for a database that is only looked at; nothing where there is none yet.
@@ -51,7 +58,7 @@ pub(super) async fn peek(path: &Path) -> Result<Option<SqlitePool>, OpenError> {
     if !is_there(path)? {
         return Ok(None);
     }
-    let options = options(path).create_if_missing(false).read_only(true);
+    let options = reading(options(path));
     let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(0).connect_lazy_with(options);
     Ok(recognise(&readers, path).await?.map(|_| readers))
 }
@@ -133,7 +140,14 @@ pub(super) async fn connect_for_load(path: &Path, place: &Arc<Place>) -> Result<
     let options = options(path).foreign_keys(false).synchronous(SqliteSynchronous::Normal);
     let mut connection = SqliteConnection::connect_with(&options).await?;
     wait_no_longer(&mut connection).await?;
+    checkpoint_from(&mut connection, LOAD_LOG).await?;
     Ok(Door::new(connection).await?.staying_at(place))
+}
+
+/// A connection that copies the log into the file, and waits so long for whoever reads from the log.
+pub(super) async fn connect_for_checkpoints(path: &Path, wait: Duration) -> Result<Door, QueueError> {
+    let connection = SqliteConnection::connect_with(&options(path).busy_timeout(wait)).await?;
+    Ok(Door::new(connection).await?)
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -145,9 +159,19 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .statement_cache_capacity(200)
 }
 
+/// Readers share the system's cache: what each keeps for itself is small, so that memory does not grow with the file.
+fn reading(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options.create_if_missing(false).read_only(true).pragma("cache_size", "-512")
+}
+
 /// From here on it is [`super::patience`] that waits for other processes.
 async fn wait_no_longer(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     sqlx::query("PRAGMA busy_timeout = 0").execute(connection).await.map(drop)
+}
+
+/// From how many pages in the log on a connection copies them into the file with its commit; 0 for never.
+async fn checkpoint_from(connection: &mut SqliteConnection, pages: u32) -> Result<(), sqlx::Error> {
+    sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA wal_autocheckpoint = {pages}"))).execute(connection).await.map(drop)
 }
 
 fn check_path(path: &Path) -> Result<(), OpenError> {
@@ -193,7 +217,7 @@ async fn prepare(door: &mut Door, path: &Path) -> Result<(), OpenError> {
     }
     // Only now: both are properties of the file, and a file that is not ours must stay as it was. One of ours has lost the
     // first where it was restored from a backup or a dump.
-    let statements = if id == APPLICATION_ID { &[WITH_WAL][..] } else { &[WITH_WAL, MARK] };
+    let statements = if id == APPLICATION_ID { &[WITH_WAL][..] } else { &[SHRINKABLE, WITH_WAL, MARK] };
     let mut marking = door.named(Step::Marked);
     for statement in statements {
         sqlx::query(*statement).execute(marking.connection()).await.map_err(|error| explain(path, error))?;

@@ -83,14 +83,19 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn note_bundled(&self, ending: &Ending) -> Result<(), QueueError> {
+    pub async fn note_bundled(&self, ending: &Ending, now: Timestamp) -> Result<(), QueueError> {
         let (batch, amended) = (ending.batch.0, ending.amended);
         self.writer
             .write(crate::points::Step::Bundled, move |connection| {
                 Box::pin(async move {
-                    sqlx::query!("UPDATE batches SET bundled = ?2 WHERE id = ?1", batch, amended)
-                        .execute(&mut *connection)
-                        .await?;
+                    sqlx::query!(
+                        "UPDATE batches SET bundled = ?2, bundled_at = ?3 WHERE id = ?1",
+                        batch,
+                        amended,
+                        now.0
+                    )
+                    .execute(&mut *connection)
+                    .await?;
                     Ok(())
                 })
             })

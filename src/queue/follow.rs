@@ -177,7 +177,7 @@ impl Queue {
                FROM json_each(?1) AS wanted
                CROSS JOIN ledger ON ledger.id = wanted.value
                CROSS JOIN jobs ON jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
-                   AND jobs.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')
+                   AND jobs.finished_at IS NULL
                -- A job of a load that goes on is not there yet; the listing after its batch is sealed finds the entry.
                CROSS JOIN batches ON batches.id = jobs.batch_id AND batches.state = 'sealed'
                UNION
@@ -191,8 +191,7 @@ impl Queue {
                  -- A live job of that name may have made it; when that has ended, the entry is news again.
                  AND NOT EXISTS (SELECT 1 FROM jobs AS live
                                  WHERE live.lane_id = ledger.lane_id AND live.snapshot_name = ledger.snapshot_name
-                                   AND live.state IN ('queued', 'submitting', 'exporting', 'unknown',
-                                                      'needs_review'))"#,
+                                   AND live.finished_at IS NULL)"#,
             entries
         )
         .fetch_all(&self.readers)
@@ -216,7 +215,8 @@ impl Queue {
         let state = state.as_str();
         let jobs = sqlx::query_scalar!(
             r#"SELECT id AS "id!: i64" FROM jobs
-               WHERE lane_id = ?1 AND state = ?2 AND state IN ('submitting', 'exporting', 'unknown', 'needs_review')
+               WHERE lane_id = ?1 AND state = ?2
+                 AND (state = 'submitting' OR state = 'exporting' OR state = 'unknown' OR state = 'needs_review')
                  AND (next_poll_at <= ?3 OR next_poll_at > ?4)
                ORDER BY next_poll_at LIMIT ?5"#,
             lane.0,
@@ -330,8 +330,7 @@ impl Queue {
         let rows = sqlx::query!(
             r#"SELECT jobs.id AS "id!: i64", jobs.attempt AS "attempt!: u32", attempts.answered_at AS "answered_at!: i64"
                FROM jobs CROSS JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt
-               WHERE jobs.lane_id = ?1 AND jobs.state = 'exporting'
-                 AND jobs.state IN ('submitting', 'exporting', 'unknown', 'needs_review') AND jobs.adopted = 0
+               WHERE jobs.lane_id = ?1 AND jobs.state = 'exporting' AND jobs.adopted = 0
                  AND attempts.run_id = ?2 AND attempts.outcome = 'accepted' AND attempts.answered_at IS NOT NULL
                  AND NOT EXISTS (SELECT 1 FROM ledger
                                  WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name
@@ -477,7 +476,6 @@ impl Queue {
             r#"SELECT EXISTS (
                    SELECT 1 FROM jobs
                    WHERE jobs.lane_id = ?1 AND jobs.state = 'needs_review'
-                     AND jobs.state IN ('submitting', 'exporting', 'unknown', 'needs_review')
                      AND (NOT EXISTS (SELECT 1 FROM ledger
                                       WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name
                                         AND ledger.kind = 'record' AND ledger.destination_id IS NOT NULL)

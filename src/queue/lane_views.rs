@@ -5,7 +5,7 @@ use super::counts::StateCounts;
 use super::error::QueueError;
 use super::reading;
 use super::views::{Pause, by_number, pause, shared_jobs};
-use crate::domain::{AccountNumber, BatchId, ErrorCode, Lane, LaneId, Timestamp};
+use crate::domain::{AccountNumber, BatchId, ErrorCode, Lane, LaneId, LoweredCap, Timestamp};
 use std::time::Duration;
 
 /// Why a lane does not send.
@@ -32,6 +32,8 @@ pub struct LaneView {
     pub proven: bool,
     /// Exports a second that the lane is known to take, once a throttle has taught it.
     pub learned_rate: Option<f64>,
+    /// The cap on its copies under way, where EC2 had too many of them.
+    pub lowered: Option<LoweredCap>,
     /// The longest that an export that Lightsail had was seen to be missing from its lists.
     pub longest_delay: Duration,
     /// When its last complete listing was.
@@ -57,7 +59,7 @@ impl Queue {
         let mut transaction = self.readers.begin().await?;
         let rows = sqlx::query!(
             r#"SELECT id AS "id!: i64", account, region, account_number, proven AS "proven: bool", learned_rate,
-                   longest_delay,
+                   lowered_cap AS "lowered_cap: i64", lowered_at AS "lowered_at: i64", lowered_code, longest_delay,
                    listed_at, blocked_at, blocked_code, blocked_message, paused_at, paused_by
                FROM lanes ORDER BY account, region"#
         )
@@ -91,6 +93,7 @@ impl Queue {
                 account_number: reading::account_number(row.account_number)?,
                 proven: row.proven,
                 learned_rate: row.learned_rate,
+                lowered: super::lanes::lowered_cap(row.lowered_cap, row.lowered_at, row.lowered_code),
                 longest_delay: super::lanes::span(row.longest_delay),
                 listed_at: reading::moment(row.listed_at),
                 blocked: blocked.map(|(since, code)| Blocked {

@@ -2,7 +2,9 @@
 
 use super::Queue;
 use super::error::QueueError;
-use crate::domain::{AccountLabel, AccountNumber, Lane, LaneId, LaneTrouble, Region, RunId, Timestamp};
+use crate::domain::{
+    AccountLabel, AccountNumber, ErrorCode, Lane, LaneId, LaneTrouble, LoweredCap, Region, RunId, Timestamp,
+};
 use crate::points::Step;
 use std::time::Duration;
 
@@ -17,8 +19,12 @@ pub struct LaneRecord {
     pub account_number: Option<AccountNumber>,
     /// Whether an export was ever accepted.
     pub proven: bool,
-    /// The rate that it has learned, in calls a second.
+    /// The rate of its exports that it has learned, in calls a second.
     pub learned_rate: Option<f64>,
+    /// The rate of its reads that it has learned.
+    pub learned_read_rate: Option<f64>,
+    /// The cap on its copies under way, where EC2 had too many of them.
+    pub lowered: Option<LoweredCap>,
     /// The longest that an export that Lightsail had was seen to be missing from its lists.
     pub longest_delay: Duration,
     /// What blocks it.
@@ -63,7 +69,8 @@ impl Queue {
     pub async fn lane_records(&self) -> Result<Vec<LaneRecord>, QueueError> {
         let rows = sqlx::query!(
             r#"SELECT id AS "id!: i64", account, region, account_number, proven AS "proven!: bool",
-                      learned_rate AS "learned_rate: f64", blocked_at AS "blocked_at: i64", blocked_code,
+                      learned_rate AS "learned_rate: f64", learned_read_rate AS "learned_read_rate: f64",
+                      lowered_cap AS "lowered_cap: i64", lowered_at AS "lowered_at: i64", lowered_code, blocked_at AS "blocked_at: i64", blocked_code,
                       blocked_message, longest_delay AS "longest_delay: i64", paused_at IS NOT NULL AS "paused!: bool"
                FROM lanes
                WHERE EXISTS (SELECT 1 FROM tallies JOIN batches ON batches.id = tallies.batch_id
@@ -86,6 +93,8 @@ impl Queue {
                     account_number: row.account_number.and_then(|number| AccountNumber::parse(&number).ok()),
                     proven: row.proven,
                     learned_rate: row.learned_rate,
+                    learned_read_rate: row.learned_read_rate,
+                    lowered: lowered_cap(row.lowered_cap, row.lowered_at, row.lowered_code),
                     longest_delay: span(row.longest_delay),
                     block,
                     paused: row.paused,
@@ -219,6 +228,48 @@ impl Queue {
             .await
     }
 
+    /// Keeps the rate that a lane has learned for its reads, as [`Self::learn_rate`] for its exports.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn learn_read_rate(&self, lane: LaneId, rate: f64) -> Result<(), QueueError> {
+        self.writer
+            .write(Step::RateLearned, move |connection| {
+                Box::pin(async move {
+                    sqlx::query!("UPDATE lanes SET learned_read_rate = ?2 WHERE id = ?1", lane.0, rate)
+                        .execute(&mut *connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Lowers the cap on a lane's copies under way.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn lower_cap(&self, lane: LaneId, lowered: LoweredCap) -> Result<(), QueueError> {
+        let to = i64::try_from(lowered.to).unwrap_or(i64::MAX);
+        self.writer
+            .write(Step::CapLowered, move |connection| {
+                Box::pin(async move {
+                    let code = lowered.code.as_str();
+                    sqlx::query!(
+                        "UPDATE lanes SET lowered_cap = ?2, lowered_at = ?3, lowered_code = ?4 WHERE id = ?1",
+                        lane.0,
+                        to,
+                        lowered.since.0,
+                        code
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
     /// Keeps the longest delay of a lane's lists that was ever seen.
     ///
     /// # Errors
@@ -284,6 +335,11 @@ impl Queue {
 
 pub(super) fn span(millis: Option<i64>) -> Duration {
     Duration::from_millis(millis.and_then(|millis| u64::try_from(millis).ok()).unwrap_or_default())
+}
+
+pub(super) fn lowered_cap(to: Option<i64>, since: Option<i64>, code: Option<String>) -> Option<LoweredCap> {
+    let to = u64::try_from(to?).ok()?;
+    Some(LoweredCap { to, since: Timestamp(since?), code: ErrorCode::new(code?) })
 }
 
 pub(super) fn lane_of(account: &str, region: &str) -> Result<Lane, QueueError> {

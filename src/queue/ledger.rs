@@ -162,7 +162,7 @@ impl Queue {
                              WHERE record_arn = ?2 AND id IN (
                                  SELECT ?3 UNION ALL SELECT id FROM jobs AS live
                                  WHERE live.lane_id = ?4 AND live.snapshot_name = ?5
-                                   AND live.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review'))",
+                                   AND live.finished_at IS NULL)",
                             one.arn,
                             one.name,
                             one.job_id,
@@ -245,7 +245,7 @@ impl Queue {
                WHERE lane_id = ?1 AND news = 1
                  AND NOT EXISTS (SELECT 1 FROM jobs
                                  WHERE jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
-                                   AND jobs.state = 'submitting')
+                                   AND jobs.finished_at IS NULL AND jobs.state = 'submitting')
                ORDER BY id LIMIT ?2"#,
             lane.0,
             limit
@@ -334,14 +334,13 @@ impl Queue {
             .write(Step::ListingEnded, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
-                        "UPDATE jobs SET source_arn = gone.arn
-                         FROM (SELECT live.id, snapshots.arn FROM snapshots CROSS JOIN jobs AS live
-                               ON live.lane_id = snapshots.lane_id AND live.snapshot_name = snapshots.name
-                               AND live.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')
-                               AND live.state = 'queued'
-                               WHERE snapshots.lane_id = ?1 AND snapshots.listing < ?2
-                                 AND snapshots.arn IS NOT NULL) AS gone
-                         WHERE jobs.id = gone.id",
+                        "UPDATE jobs SET source_arn = (SELECT arn FROM snapshots WHERE snapshots.lane_id = jobs.lane_id
+                                                       AND snapshots.name = jobs.snapshot_name)
+                         WHERE id IN (SELECT live.id FROM snapshots CROSS JOIN jobs AS live
+                                      ON live.lane_id = snapshots.lane_id AND live.snapshot_name = snapshots.name
+                                      AND live.finished_at IS NULL
+                                      WHERE live.state = 'queued' AND snapshots.lane_id = ?1 AND snapshots.listing < ?2
+                                        AND snapshots.arn IS NOT NULL)",
                         lane.0,
                         listing
                     )
@@ -371,14 +370,19 @@ impl Queue {
         Ok(state)
     }
 
-    /// The names of every snapshot that the last listing showed.
+    /// Up to `limit` names of snapshots that the last listing showed, from `from` on, in their order.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn snapshot_names(&self, lane: LaneId) -> Result<Vec<String>, QueueError> {
-        let names = sqlx::query_scalar!("SELECT name FROM snapshots WHERE lane_id = ?1", lane.0)
-            .fetch_all(&self.readers)
-            .await?;
+    pub async fn snapshot_names(&self, lane: LaneId, from: &str, limit: u32) -> Result<Vec<String>, QueueError> {
+        let names = sqlx::query_scalar!(
+            "SELECT name FROM snapshots WHERE lane_id = ?1 AND name >= ?2 ORDER BY name LIMIT ?3",
+            lane.0,
+            from,
+            limit
+        )
+        .fetch_all(&self.readers)
+        .await?;
         Ok(names)
     }
 }

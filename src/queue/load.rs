@@ -20,8 +20,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Between two transactions of a load: time for a daemon that waits to write (it looks each millisecond).
+/// Between some transactions of a load: time for a daemon that waits to write (it looks each millisecond).
 pub(super) const PAUSE: Duration = Duration::from_millis(3);
+
+/// Transactions between two pauses: some 50 ms of work, and little of the load's own time is spent on waiting.
+const PAUSE_AFTER: u32 = 8;
 
 /// How often a load that waits for another looks whether that has ended.
 const LOCK_LOOK: Duration = Duration::from_millis(50);
@@ -85,6 +88,9 @@ pub struct BatchLoad {
     new: u64,
     live: u64,
     repeated: u64,
+    chunks: u32,
+    /// Whether the last rows made no job, as those of a file that is brought in again: then jobs are looked for first.
+    known: bool,
     _lock: DatabaseLock,
 }
 
@@ -125,6 +131,8 @@ impl Queue {
             new: 0,
             live: 0,
             repeated: 0,
+            chunks: 0,
+            known: false,
             _lock: lock,
         })
     }
@@ -202,9 +210,18 @@ impl BatchLoad {
         };
         let count = rows.len() as u64;
         let (mut new, mut live, mut repeated) = (0, 0, 0);
+        let mut lanes = Vec::with_capacity(groups.len());
         for (lane, existing, given) in &groups {
-            let lane = lane_id(&mut transaction, &mut self.lanes, lane).await?;
-            new += add_jobs(&mut transaction, self.batch, lane, *existing, given, self.now).await?;
+            lanes.push((lane_id(&mut transaction, &mut self.lanes, lane).await?, *existing, given.as_str()));
+        }
+        let mut found = 0;
+        if self.known {
+            found = add_rows(&mut transaction, self.batch, &lanes).await?;
+        }
+        if found < count {
+            for (lane, existing, given) in &lanes {
+                new += add_jobs(&mut transaction, self.batch, *lane, *existing, given, self.now).await?;
+            }
         }
         let (first, last) = (number(first)?, number(last)?);
         let batch = self.batch.0;
@@ -214,9 +231,8 @@ impl BatchLoad {
                 .await?
                 .rows_affected()
         } else {
-            for (lane, _, given) in &groups {
-                let lane = lane_id(&mut transaction, &mut self.lanes, lane).await?;
-                sqlx::query_file!("src/queue/sql/add_rows.sql", given, lane, batch).execute(&mut *transaction).await?;
+            if found < count {
+                add_rows(&mut transaction, self.batch, &lanes).await?;
             }
             let counted = sqlx::query_file!("src/queue/sql/count_rows.sql", batch, first, last)
                 .fetch_one(&mut *transaction)
@@ -229,10 +245,14 @@ impl BatchLoad {
             return Err(QueueError::Corrupt { what: "rows just loaded", value });
         }
         transaction.commit(&[Step::LoadAdded]).await?;
+        self.known = new == 0;
         self.new += new;
         self.live += live;
         self.repeated += repeated;
-        pause().await;
+        self.chunks += 1;
+        if self.chunks.is_multiple_of(PAUSE_AFTER) {
+            pause().await;
+        }
         Ok(())
     }
 
@@ -374,6 +394,20 @@ async fn lane_id(
     .await?;
     known.insert(lane.clone(), id);
     Ok(id)
+}
+
+/// Writes the rows that have no line yet and whose snapshot has a live job; how many.
+async fn add_rows(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    groups: &[(i64, Existing, &str)],
+) -> Result<u64, QueueError> {
+    let mut written = 0;
+    for (lane, _, given) in groups {
+        let added = sqlx::query_file!("src/queue/sql/add_rows.sql", given, lane, batch.0).execute(&mut *connection);
+        written += added.await?.rows_affected();
+    }
+    Ok(written)
 }
 
 /// Makes the jobs that are missing, and counts them.

@@ -4,6 +4,7 @@
 mod acting;
 mod backup;
 mod breakers;
+mod checkpoints;
 mod checkup;
 mod claims;
 mod counts;
@@ -26,8 +27,10 @@ mod pausing;
 mod peek;
 mod place;
 mod preview;
+mod prune;
 mod reading;
 mod resolving;
+mod rows;
 mod selection;
 mod transition;
 mod views;
@@ -54,6 +57,7 @@ pub use measures::{Ended, LaneMeasures, Left, Measures, REFUSED_WITHIN, Refused}
 pub use pausing::PastPause;
 pub use peek::{Known, LaneMemory, Peek};
 pub use preview::{Preview, Previewed};
+pub use prune::{Prunable, Pruner};
 pub use resolving::{Evidence, ResolveError, Verdict};
 pub use selection::{Cursor, ReportRow, Selector};
 pub use transition::{Answer, AttemptOutcome, SentOperation, Transition};
@@ -61,6 +65,9 @@ pub use views::{BatchStage, BatchView, Pause, RowCounts};
 pub use vitals::Vitals;
 pub use waiting::{Ahead, SnapshotSeen, Waiting};
 
+pub use place::LogMark;
+
+use checkpoints::Checkpoints;
 use place::Place;
 use sqlx::SqlitePool;
 use std::path::{Path, PathBuf};
@@ -74,6 +81,7 @@ pub struct Queue {
     place: Arc<Place>,
     readers: SqlitePool,
     writer: Writer,
+    checkpoints: Checkpoints,
 }
 
 impl Queue {
@@ -104,7 +112,14 @@ impl Queue {
     pub async fn close(self) {
         // The writer last: only one that may write can fold the WAL into the file.
         self.readers.close().await;
+        self.checkpoints.close().await;
         self.writer.close().await;
+    }
+
+    /// How the write-ahead log looks: another process's write changes that. Nothing where it cannot be told.
+    #[must_use]
+    pub fn log_mark(&self) -> Option<LogMark> {
+        self.place.log_mark()
     }
 
     /// A number that changes when another process has written.

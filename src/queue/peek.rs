@@ -106,9 +106,11 @@ impl Peek {
         );
         let live = live.fetch_one(&self.readers).await?;
         let took = sqlx::query_scalar!(
-            r#"SELECT finished_at - submitted_at AS "took!: i64" FROM jobs
-               WHERE lane_id = ?1 AND state = 'succeeded' AND adopted = 0 AND submitted_at < finished_at
-               ORDER BY id DESC LIMIT ?2"#,
+            r#"SELECT finished_at - submitted_at AS "took!: i64"
+               FROM (SELECT state, adopted, submitted_at, finished_at FROM jobs
+                     WHERE lane_id = ?1 AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 10 * ?2)
+               WHERE state = 'succeeded' AND adopted = 0 AND submitted_at < finished_at
+               LIMIT ?2"#,
             found.id,
             EXPORTS
         );

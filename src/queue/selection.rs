@@ -205,7 +205,10 @@ fn narrow(query: &mut QueryBuilder<Sqlite>, selector: &Selector) -> Result<(), Q
         any_of(query, "jobs.state IN (", selector.states.iter().map(|state| state.as_str()));
         if selector.states.iter().all(|state| TROUBLE.contains(state)) {
             // Word for word the condition of the index, so that SQLite may use it.
-            query.push(" AND jobs.state IN ('unknown', 'needs_review', 'failed', 'cancelled')");
+            query.push(
+                " AND (jobs.state = 'unknown' OR jobs.state = 'needs_review' OR jobs.state = 'failed'
+                       OR jobs.state = 'cancelled')",
+            );
         }
     }
     if selector.only_paused {

@@ -3,6 +3,7 @@
 
 use super::Queue;
 use super::error::QueueError;
+use super::rows::{AttemptRow, JobRow, OwnedRow};
 use crate::domain::{Change, Failure, JobId, JobState, OperationId, RunId, SnapshotArn, Standing, Timestamp};
 use crate::domain::{Event, apply};
 use crate::points::Step;
@@ -195,6 +196,7 @@ fn step_of(event: &Event) -> Step {
         Event::Accepted(_) => Step::Accepted,
         Event::RefusedByLane(_) => Step::RefusedByLane,
         Event::Denied(_) => Step::Denied,
+        Event::OverLimit(..) => Step::OverLimit,
         Event::RefusedForNow(..) => Step::RefusedForNow,
         Event::RefusedForGood(_) => Step::RefusedForGood,
         Event::OutcomeUnknown(_) => Step::OutcomeUnknown,
@@ -214,61 +216,6 @@ fn step_of(event: &Event) -> Step {
         Event::Pause => Step::Paused,
         Event::Resume => Step::Resumed,
     }
-}
-
-#[derive(Serialize)]
-struct JobRow<'a> {
-    job: i64,
-    from: &'static str,
-    expected: u32,
-    expected_used: u32,
-    to: &'static str,
-    hold: Option<&'static str>,
-    besides: &'static str,
-    due_at: Option<i64>,
-    attempt: u32,
-    used: u32,
-    afresh: bool,
-    adopted: bool,
-    weight: Option<u32>,
-    source_arn: Option<&'a str>,
-    operation: Option<&'a str>,
-    record: Option<&'a str>,
-    record_name: Option<&'a str>,
-    service: Option<&'a str>,
-    destination: Option<&'a str>,
-    code: Option<&'a str>,
-    message: Option<&'a str>,
-    event: &'static str,
-    actor: &'a str,
-    at: i64,
-    submitted_at: Option<i64>,
-    ended: bool,
-    poll_at: Option<i64>,
-}
-
-#[derive(Serialize)]
-struct AttemptRow<'a> {
-    job: i64,
-    number: u32,
-    run: i64,
-    at: i64,
-    outcome: &'static str,
-    status: Option<u16>,
-    request: Option<&'a str>,
-    code: Option<&'a str>,
-    message: Option<&'a str>,
-    answered: bool,
-}
-
-#[derive(Serialize)]
-struct OwnedRow<'a> {
-    job: i64,
-    attempt: u32,
-    entry: Option<i64>,
-    operation: Option<&'a str>,
-    created_at: Option<i64>,
-    at: i64,
 }
 
 /// Writes a group in the transaction that is open; the verdicts stand in its order. Where a rule of the schema forbids
@@ -384,10 +331,10 @@ fn job_row(one: &Transition) -> JobRow<'_> {
     let trace = &change.trace;
     JobRow {
         job: one.job.0,
-        from: one.from.as_str(),
+        from_state: one.from.as_str(),
         expected: one.expected_attempt,
         expected_used: one.expected_used,
-        to: change.to.as_str(),
+        to_state: change.to.as_str(),
         hold: change.hold.map(crate::domain::Hold::as_str),
         besides: change.besides.as_str(),
         due_at: change.due_at.map(|at| at.0),

@@ -91,9 +91,10 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn batch(&self, name: &BatchName) -> Result<Option<BatchView>, QueueError> {
         let name = name.as_str();
-        let id = sqlx::query_scalar!(r#"SELECT id AS "id!: i64" FROM batches WHERE name = ?1"#, name)
-            .fetch_optional(&self.readers)
-            .await?;
+        let id =
+            sqlx::query_scalar!(r#"SELECT id AS "id!: i64" FROM batches WHERE name = ?1 AND pruned_at IS NULL"#, name)
+                .fetch_optional(&self.readers)
+                .await?;
         match id {
             Some(id) => Ok(self.read_batches(Some(BatchId(id))).await?.pop()),
             None => Ok(None),
@@ -105,7 +106,9 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn batch_names(&self) -> Result<Vec<BatchName>, QueueError> {
-        let names = sqlx::query_scalar!("SELECT name FROM batches ORDER BY id DESC").fetch_all(&self.readers).await?;
+        let names = sqlx::query_scalar!("SELECT name FROM batches WHERE pruned_at IS NULL ORDER BY id DESC")
+            .fetch_all(&self.readers)
+            .await?;
         names.into_iter().map(reading::batch_name).collect()
     }
 
@@ -115,7 +118,7 @@ impl Queue {
         let rows = sqlx::query!(
             r#"SELECT id AS "id!: i64", name, source, state, created_at, sealed_at, rows_read, rows_new, rows_live,
                    rows_repeated, rows_rejected, carried, paused_at, paused_by
-               FROM batches WHERE ?1 IS NULL OR id = ?1 ORDER BY id"#,
+               FROM batches WHERE (?1 IS NULL OR id = ?1) AND pruned_at IS NULL ORDER BY id"#,
             wanted
         )
         .fetch_all(&mut *transaction)

@@ -8,10 +8,14 @@ use crate::points::Step;
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
 use std::collections::BTreeSet;
-use tokio::sync::{mpsc, oneshot};
+use std::sync::Arc;
+use tokio::sync::{Notify, mpsc, oneshot};
 
 /// Writes that one transaction takes at most: enough to share an fsync widely, few enough to answer soon.
 const GROUP: usize = 512;
+
+/// Rows written between two looks at the log: well below the pages that are worth copying.
+const CHECKPOINT: usize = 500;
 
 /// A write of its own: runs in the group's transaction, and afterwards tells its caller.
 type Task = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<Tell, QueueError>> + Send>;
@@ -26,6 +30,18 @@ enum Request {
     Close(oneshot::Sender<()>),
 }
 
+impl Request {
+    /// About how many rows it writes.
+    fn size(&self) -> usize {
+        match self {
+            Self::Transition(..) => 4,
+            // Some write a page of the ledger, some a single row.
+            Self::Task(..) => 50,
+            Self::DataVersion(_) | Self::Close(_) => 0,
+        }
+    }
+}
+
 /// A handle to the writer.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
@@ -33,9 +49,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(door: Door) -> Self {
+    /// `checkpoint` is told when enough was written for a look at the log.
+    pub(super) fn start(door: Door, checkpoint: Arc<Notify>) -> Self {
         let (requests, waiting) = mpsc::channel(GROUP * 2);
-        tokio::spawn(serve(door, waiting));
+        tokio::spawn(serve(door, waiting, checkpoint));
         Self { requests }
     }
 
@@ -91,7 +108,8 @@ impl Writer {
     }
 }
 
-async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>) {
+async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>, checkpoint: Arc<Notify>) {
+    let mut written = 0;
     let mut closing = None;
     let mut broken = None;
     while closing.is_none() {
@@ -101,7 +119,12 @@ async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>) {
             let Ok(next) = waiting.try_recv() else { break };
             group.push(next);
         }
+        written += group.iter().map(Request::size).sum::<usize>();
         closing = serve_group(&mut door, &mut broken, group).await;
+        if written >= CHECKPOINT {
+            written = 0;
+            checkpoint.notify_one();
+        }
     }
     waiting.close();
     if let Err(error) = door.close().await {

@@ -4,7 +4,7 @@
 use super::breakers::{resume_command, stopped_place};
 use super::failures::{Failures, Gathered};
 use super::words::several;
-use crate::domain::{JobState, Lane, LaneId, Timestamp};
+use crate::domain::{JobState, Lane, LaneId, LoweredCap, Timestamp};
 use crate::lightsail::is_throttle;
 use crate::queue::{BatchStage, BatchView, LaneView, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts, Trip};
 use std::collections::BTreeMap;
@@ -215,9 +215,18 @@ impl StatusView {
         batch.unwrap_or_default()
     }
 
-    /// What is set for a lane.
+    /// What is set for a lane, and in force.
     pub(super) fn limits_of(&self, lane: LaneId) -> Limits {
-        self.limits.get(&lane).copied().unwrap_or(Limits { ceiling: 1.0, cap: 1 })
+        let set = self.limits.get(&lane).copied().unwrap_or(Limits { ceiling: 1.0, cap: 1 });
+        let lowered = self.lanes.iter().find(|view| view.id == lane).and_then(|view| view.lowered.as_ref());
+        let cap = LoweredCap::in_force(lowered, u64::from(set.cap), self.now);
+        Limits { cap: u32::try_from(cap).unwrap_or(set.cap), ..set }
+    }
+
+    /// Why the cap of a lane is lower than the settings have it, and what they have; nothing where it is not.
+    pub(super) fn lowered_cap(&self, lane: &LaneView) -> Option<(LoweredCap, u32)> {
+        let set = self.limits.get(&lane.id)?.cap;
+        lane.lowered.clone().filter(|_| self.limits_of(lane.id).cap < set).map(|lowered| (lowered, set))
     }
 
     /// Throttled calls of a lane in the last minute.

@@ -97,6 +97,7 @@ struct LaneEntry<'a> {
     breaker: Option<BreakerEntry<'a>>,
     ceiling: f64,
     max_in_flight: u32,
+    lowered_cap: Option<LoweredEntry<'a>>,
     throttles_a_minute: u64,
     ended_a_minute: u64,
     finish: Finish,
@@ -135,6 +136,12 @@ struct BlockedEntry<'a> {
     since: String,
     code: &'a str,
     message: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct LoweredEntry<'a> {
+    since: String,
+    code: &'a str,
 }
 
 #[derive(Serialize)]
@@ -224,6 +231,11 @@ fn lane<'a>(status: &'a StatusView, view: &'a LaneView) -> LaneEntry<'a> {
             .map(BreakerEntry::of_lane),
         ceiling: limits.ceiling,
         max_in_flight: limits.cap,
+        lowered_cap: view
+            .lowered
+            .as_ref()
+            .filter(|_| status.lowered_cap(view).is_some())
+            .map(|lowered| LoweredEntry { since: lowered.since.to_string(), code: lowered.code.as_str() }),
         throttles_a_minute: status.throttles_a_minute(view.id),
         ended_a_minute: status.ended_a_minute(view.id),
         finish: Finish::of(&status.lane_forecast(view), status.now),

@@ -189,6 +189,15 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
         };
         lines.extend(text.map(|text| format!("  {text}")));
     }
+    if let Some((lowered, set)) = view.lowered_cap(lane) {
+        lines.push(format!(
+            "  cap lowered to {} of {} for {}, because EC2 had too many copies under way ({}); it climbs back by itself",
+            grouped(u64::from(view.limits_of(lane.id).cap)),
+            grouped(u64::from(set)),
+            span(now.since(lowered.since)),
+            one_line(lowered.code.as_str())
+        ));
+    }
     let (ended, throttles) = (view.ended_a_minute(lane.id), view.throttles_a_minute(lane.id));
     let mut last_minute = Vec::new();
     if ended > 0 {

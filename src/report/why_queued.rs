@@ -3,7 +3,7 @@
 use super::breakers::{next_try, resume_command, stopped_place, what_next};
 use super::why::{Chain, Facts, blocked, no_daemon};
 use super::words::{one_line, several, span, trouble};
-use crate::domain::{ErrorCode, Hold, Lane};
+use crate::domain::{ErrorCode, Hold, Lane, LoweredCap};
 use crate::queue::{AttemptView, BatchStage, PastPause};
 use std::time::Duration;
 
@@ -168,15 +168,26 @@ fn the_pace(facts: &Facts, chain: &mut Chain) {
     let (waiting, pace) = (&facts.waiting, &facts.pace);
     let lane = &waiting.lane;
     let weight = waiting.snapshot.as_ref().map_or(1, |snapshot| snapshot.weight);
-    let full = waiting.load.in_flight > 0 && waiting.load.in_flight.saturating_add(weight) > pace.max_in_flight;
+    let cap = LoweredCap::in_force(lane.lowered.as_ref(), pace.max_in_flight, facts.now);
+    let full = waiting.load.in_flight > 0 && waiting.load.in_flight.saturating_add(weight) > cap;
     let rate = lane.learned_rate.unwrap_or(pace.rate).min(pace.rate);
     if full {
         let text = format!(
             "{} of {} EBS copies of its lane {} are under way, and it takes {weight}",
-            waiting.load.in_flight, pace.max_in_flight, lane.lane
+            waiting.load.in_flight, cap, lane.lane
         );
         chain.cause("cap", text);
         chain.way("an export under way ends; export.max_in_flight sets the cap", None);
+    }
+    if let Some(lowered) = lane.lowered.as_ref().filter(|_| cap < pace.max_in_flight) {
+        let text = format!(
+            "the cap of its lane {} is lowered to {cap} of {}, because EC2 had too many copies under way ({})",
+            lane.lane,
+            pace.max_in_flight,
+            one_line(lowered.code.as_str())
+        );
+        chain.cause("lowered_cap", text).since(Some(lowered.since));
+        chain.way("the cap climbs back by itself", None);
     }
     if !lane.proven {
         chain.cause("first_export", format!("the very first export of its lane {} goes alone", lane.lane));

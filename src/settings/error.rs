@@ -57,7 +57,7 @@ pub enum SettingsError {
 }
 
 /// Every setting but those of accounts and of single lanes.
-pub(super) const KEYS: [&str; 26] = [
+pub(super) const KEYS: [&str; 27] = [
     "database",
     "export.rate",
     "export.burst",
@@ -84,6 +84,7 @@ pub(super) const KEYS: [&str; 26] = [
     "plan.price_per_gb_month",
     "plan.currency",
     "report.bundle",
+    "prune.after",
 ];
 
 /// What may be meant by a key that is not among `siblings`, from a file or a variable.

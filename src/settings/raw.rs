@@ -25,6 +25,7 @@ pub(super) struct Raw {
     breaker: RawBreaker,
     plan: RawPlan,
     pub(super) report: RawReport,
+    pub(super) prune: RawPrune,
     pub(super) accounts: BTreeMap<String, Account>,
     pub(super) lanes: BTreeMap<String, RawLane>,
 }
@@ -103,6 +104,12 @@ struct RawPlan {
 #[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
 pub(super) struct RawReport {
     pub(super) bundle: Option<Folder>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
+pub(super) struct RawPrune {
+    pub(super) after: Option<Span<DAY, { 3650 * DAY }>>,
 }
 
 impl Raw {

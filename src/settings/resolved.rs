@@ -10,6 +10,7 @@ use super::values::written;
 use crate::domain::{AccountLabel, Lane, Region};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What is set, all of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,8 @@ pub struct Settings {
     pub plan: PlanSettings,
     /// The folder in which each batch that ends gets its completion report; none is written without it.
     pub bundle: Option<PathBuf>,
+    /// How long after its completion report a batch is taken out of the database; none is without it.
+    pub prune_after: Option<Duration>,
     accounts: BTreeMap<AccountLabel, Account>,
     lanes: BTreeMap<Lane, LaneSettings>,
 }
@@ -48,6 +51,12 @@ impl Settings {
         }
         settings.every_lane = every_lane;
         settings.bundle = raw.report.bundle.map(PathBuf::from);
+        settings.prune_after = raw.prune.after.map(Duration::from);
+        if settings.prune_after.is_some() && settings.bundle.is_none() {
+            let message =
+                "what is pruned is told by its completion report alone: set report.bundle too, or leave it out";
+            return Err(layers.value_error(&["prune", "after"].map(str::to_owned), message.to_owned()));
+        }
         let usual = || sources.user_data_dir.as_ref().map(|data| data.join("snapferry").join("snapferry.db"));
         let database = raw.database.or_else(|| usual().map(DatabaseUrl::at));
         settings.database = database.ok_or(SettingsError::NoDatabase)?;
@@ -63,6 +72,7 @@ impl Settings {
             every_lane: LaneSettings::default(),
             plan: PlanSettings::default(),
             bundle: None,
+            prune_after: None,
             accounts,
             lanes: BTreeMap::new(),
         }

@@ -65,7 +65,8 @@ fn the_shipped_file_has_every_setting_in_its_place() {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = format!("{name}.");
         } else if let Some((key, _)) = line.trim_start_matches('#').split_once(" = ")
-            && (!line.starts_with('#') || ["database", "price_per_gb_month", "currency", "bundle"].contains(&key))
+            && (!line.starts_with('#')
+                || ["database", "price_per_gb_month", "currency", "bundle", "after"].contains(&key))
         {
             seen.push(format!("{section}{key}"));
         }
@@ -85,6 +86,7 @@ fn the_examples_in_the_shipped_file_can_be_used() {
     let settings = load(&used.join("\n"));
     assert_eq!(settings.database.path(), Path::new("/var/lib/snapferry/snapferry.db"));
     assert_eq!(settings.bundle.as_deref(), Some(Path::new("/var/lib/snapferry/reports")));
+    assert_eq!(settings.prune_after, Some(Duration::from_hours(90 * 24)));
     let prod = settings.account(&AccountLabel::parse("prod").expect("a label")).expect("an account");
     assert_eq!((prod.profile.as_deref(), prod.regions.len()), (Some("prod"), 2));
     assert_eq!(prod.external_id.as_ref().map(super::super::ExternalId::expose), Some("ferry-4711"));
@@ -205,6 +207,12 @@ fn a_value_of_another_kind_is_named() {
             "FILE: report.bundle: \"~/reports\" begins with '~', which only a shell replaces: write the folder out",
         ),
         ("[report]\nbundle = ' '", "FILE: report.bundle: found string \" \", expected a text that is not empty"),
+        (
+            "[prune]\nafter = '90d'",
+            "FILE: prune.after: what is pruned is told by its completion report alone: set report.bundle too, or leave it \
+             out",
+        ),
+        ("[prune]\nafter = '1h'", "FILE: prune.after: \"1h\" is out of range: 1d to 3650d"),
         ("accounts = 5", "FILE: accounts: found signed int `5`, expected a map"),
         (
             "[accounts]\nprofile = 'x'",

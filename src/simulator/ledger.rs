@@ -48,6 +48,9 @@ pub struct SnapshotLedger {
     pub record_arns: Vec<String>,
     /// What they became, as far as they have succeeded by now.
     pub destination_ids: Vec<String>,
+    /// When they end, in milliseconds since the simulator began.
+    #[serde(default)]
+    pub ends_ms: Vec<u64>,
 }
 
 impl Lane {
@@ -68,6 +71,7 @@ impl Lane {
             let operations = export.operations.iter().filter_map(|place| self.operations.get(*place));
             entry.operation_ids.extend(operations.map(|operation| operation.id.clone()));
             entry.record_arns.push(export.arn.clone());
+            entry.ends_ms.push(u64::try_from(export.ends().as_millis()).unwrap_or(u64::MAX));
             entry.destination_ids.extend(export.destination(now).map(str::to_owned));
         }
         LaneLedger { account: self.address.account.clone(), region: self.address.region.clone(), snapshots }

@@ -117,7 +117,7 @@ impl std::fmt::Debug for LaneReader {
 /// A read has no effect, so whatever a second one may bring is worth one.
 fn may_pass(error: &CallError) -> bool {
     match error.class {
-        ErrorClass::Throttled | ErrorClass::Ambiguous | ErrorClass::RetryLater => true,
+        ErrorClass::Throttled | ErrorClass::Ambiguous | ErrorClass::CopyLimit | ErrorClass::RetryLater => true,
         ErrorClass::Permanent
         | ErrorClass::Denied
         | ErrorClass::Credentials
@@ -135,7 +135,9 @@ fn advice(error: &ReadingError) -> &'static str {
             ErrorClass::Unreachable => "no connection to Lightsail; check network, proxy and endpoint",
             ErrorClass::Throttled => "reads are throttled; lower read.rate, or try again later",
             ErrorClass::SetupInProgress => "AWS is still setting this account or Region up; try again in some minutes",
-            ErrorClass::Ambiguous | ErrorClass::RetryLater | ErrorClass::Permanent => "a read failed; try again",
+            ErrorClass::Ambiguous | ErrorClass::CopyLimit | ErrorClass::RetryLater | ErrorClass::Permanent => {
+                "a read failed; try again"
+            }
         },
     }
 }

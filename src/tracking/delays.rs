@@ -2,7 +2,7 @@
 //! the lane. Measured by a clock that nobody sets, within a run, and only where a reading did miss what was accepted:
 //! that nobody looked is no delay.
 
-use super::reading::Unread;
+use super::reading::{Reading, Unread, Wanted};
 use super::tracker::{Rounds, Tracker};
 use crate::domain::JobId;
 use crate::queue::FollowedAttempt;
@@ -50,8 +50,8 @@ impl Tracker {
         self.settings.settle.max(self.longest_delay.get().saturating_mul(MARGIN))
     }
 
-    /// Reads every page of the records, and measures what it brings into sight that an earlier reading missed.
-    pub(super) async fn read_records_measured(&self, rounds: &mut Rounds) -> Result<(), Unread> {
+    /// Reads the records for what is wanted, and measures what it brings into sight that an earlier reading missed.
+    pub(super) async fn read_records_measured(&self, rounds: &mut Rounds, mut wanted: Wanted) -> Result<(), Unread> {
         let began = self.clock.elapsed();
         let now = self.clock.now();
         let unseen = self.queue.unseen(self.lane.id, self.run, WATCHED).await?;
@@ -64,7 +64,11 @@ impl Tracker {
             let answered = began.saturating_sub(now.since(answered_at).min(most));
             rounds.awaited.entry((job, attempt)).or_insert(Awaited { answered, missed: None });
         }
-        self.read_records().await?;
+        let (pages, reading) = self.read_records_for(&mut wanted).await?;
+        rounds.pages = pages;
+        if reading == Reading::Complete {
+            rounds.read_through_at = Some(began);
+        }
         if rounds.awaited.is_empty() {
             return Ok(());
         }
@@ -74,7 +78,10 @@ impl Tracker {
         let mut longest = Duration::ZERO;
         rounds.awaited.retain(|one, awaited| {
             if still.contains(one) {
-                awaited.missed = Some(began);
+                // One that stopped early may not have come to it.
+                if reading == Reading::Complete {
+                    awaited.missed = Some(began);
+                }
                 return true;
             }
             // Between two readings further apart than polls are, nothing is known.

@@ -1,12 +1,13 @@
 //! Looking at what is open: the ledger for attempts that nobody could answer for, operations for exports under way.
 
+use super::pacing::ask_each;
 use super::plan::record_in_sight;
-use super::reading::{Reading, Unread};
+use super::reading::{Reading, Unread, Wanted};
 use super::tracker::{Begun, Met, Rounds, Tracker};
-use crate::domain::{JobId, JobState, OperationId, SnapshotName};
+use crate::domain::{JobId, JobState, OperationId, RecordArn, SnapshotName};
 use crate::points::{Between, Point, reached};
-use crate::queue::{Followed, QueueError};
-use std::collections::HashSet;
+use crate::queue::{Entry, EntryKey, EntryStatus, Followed, QueueError};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// Reads in a row that may fail, each for itself, before the rest of a round is left to the next.
@@ -81,35 +82,108 @@ impl Tracker {
         self.between_looks().mul_f64(0.9)
     }
 
-    /// Looks at exports whose time has come: what the records did not tell is asked of each operation.
-    pub(super) async fn poll(&self, due: &[JobId]) -> Result<(), Unread> {
-        let now = self.clock.now();
-        let jobs = self.queue.followed(due).await?;
+    /// Looks at exports whose time has come: by a reading of the records, that ends when all of them were seen, or by
+    /// asking for each operation, whichever takes fewer calls.
+    pub(super) async fn follow(&self, due: &[JobId], rounds: &mut Rounds) -> Result<(), Unread> {
+        let (now, elapsed) = (self.clock.now(), self.clock.elapsed());
+        let soonest = self.habits.soonest(self.bounds());
         let mut later = Vec::new();
+        let mut ripe = Vec::new();
+        for job in self.queue.followed(due).await? {
+            let job = self.ages.steady(job, now, elapsed);
+            match soonest.checked_sub(now.since(job.since)).filter(|wait| !wait.is_zero()) {
+                Some(wait) => later.push((job.job, now.after(wait))),
+                None => ripe.push(job),
+            }
+        }
+        self.queue.poll_later(&later).await?;
+        if ripe.is_empty() {
+            return self.take_up_news().await;
+        }
+        rounds.read_at = Some(elapsed);
+        if ask_each(ripe.len(), rounds.pages) && ripe.iter().all(|job| job.operation.is_some()) {
+            for operation in ripe.iter().filter_map(|job| job.operation.as_ref().map(|id| (id, &job.snapshot))) {
+                self.ask(operation.0, operation.1).await?;
+            }
+            self.take_up_news().await?;
+            self.put_off(&ripe).await?;
+            // What an operation that has ended became, its record tells.
+            ripe = self.ended_without_a_record(&ripe).await?;
+        }
+        if !ripe.is_empty() {
+            let wanted = self.wanted(&ripe).await?;
+            self.read_records_measured(rounds, wanted).await?;
+            self.take_up_news().await?;
+            self.poll(&ripe.iter().map(|job| job.job).collect::<Vec<_>>()).await?;
+        }
+        self.wake_worker.notify_one();
+        Ok(())
+    }
+
+    /// The records that tell of these exports: of their names, and not known to have ended.
+    async fn wanted(&self, jobs: &[Followed]) -> Result<Wanted, QueueError> {
+        let names = names(jobs);
+        let mut wanted: HashMap<SnapshotName, HashSet<RecordArn>> =
+            names.iter().map(|name| (name.clone(), HashSet::new())).collect();
+        for entry in self.queue.entries(self.lane.id, &names).await? {
+            if let EntryKey::Record(arn) = entry.sighting.key
+                && entry.sighting.status != EntryStatus::UnderWay
+                && let Some(ended) = wanted.get_mut(&entry.sighting.snapshot)
+            {
+                ended.insert(arn);
+            }
+        }
+        Ok(Wanted::Of(wanted))
+    }
+
+    /// Those whose operation has ended well while nothing tells what they became.
+    async fn ended_without_a_record(&self, jobs: &[Followed]) -> Result<Vec<Followed>, QueueError> {
+        let names = names(jobs);
+        let entries = self.queue.entries(self.lane.id, &names).await?;
+        let ended: HashSet<OperationId> = entries
+            .into_iter()
+            .filter(|entry| entry.sighting.status == EntryStatus::Succeeded)
+            .filter_map(|entry| match entry.sighting.key {
+                EntryKey::Operation(id) => Some(id),
+                EntryKey::Record(_) => None,
+            })
+            .collect();
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.job).collect();
+        let jobs = self.queue.followed(&ids).await?;
+        let is_open = |job: &Followed| job.state == JobState::Exporting;
+        let has_ended = |job: &Followed| job.operation.as_ref().is_some_and(|id| ended.contains(id));
+        Ok(jobs.into_iter().filter(|job| is_open(job) && has_ended(job)).collect())
+    }
+
+    async fn put_off(&self, jobs: &[Followed]) -> Result<(), QueueError> {
+        let now = self.clock.now();
+        let later = jobs.iter().map(|job| (job.job, now.after(self.bounds().next_look(now.since(job.since)))));
+        self.queue.poll_later(&later.collect::<Vec<_>>()).await
+    }
+
+    /// Takes up what the records told of exports that are due; what they did not tell is asked of each operation.
+    pub(super) async fn poll(&self, due: &[JobId]) -> Result<(), Unread> {
+        let jobs = self.queue.followed(due).await?;
+        let jobs: Vec<Followed> = jobs.into_iter().filter(|job| job.state == JobState::Exporting).collect();
+        let mut entries = HashMap::<SnapshotName, Vec<Entry>>::new();
+        for entry in self.queue.entries(self.lane.id, &names(&jobs)).await? {
+            entries.entry(entry.sighting.snapshot.clone()).or_default().push(entry);
+        }
+        let in_sight = |job: &Followed| entries.get(&job.snapshot).is_some_and(|entries| record_in_sight(job, entries));
         let mut in_a_row = 0;
-        for job in jobs.iter().filter(|job| job.state == JobState::Exporting) {
+        for job in jobs.iter().filter(|job| job.record.is_none() && !in_sight(job)) {
             if let Some(operation) = &job.operation
-                && job.record.is_none()
                 && in_a_row < BEAR
-                && !self.has_record(job).await?
             {
                 let asked = self.ask(operation, &job.snapshot).await?;
                 in_a_row = if asked == Reading::Complete { 0 } else { in_a_row + 1 };
             }
-            let age = now.since(job.since);
-            let gap = (age / 4).clamp(self.settings.poll_min, self.settings.poll_max);
-            later.push((job.job, now.after(gap)));
         }
         self.take_up_news().await?;
         self.settle(due).await?;
-        self.queue.poll_later(&later).await?;
+        self.put_off(&jobs).await?;
         self.ages.forget(self.clock.elapsed(), self.longest_wait());
         Ok(())
-    }
-
-    async fn has_record(&self, job: &Followed) -> Result<bool, QueueError> {
-        let entries = self.queue.entries(self.lane.id, std::slice::from_ref(&job.snapshot)).await?;
-        Ok(record_in_sight(job, &entries))
     }
 
     /// Asks for one operation. Not found means unknown, not failed; and so does an error that is this one operation's
@@ -121,4 +195,8 @@ impl Tracker {
             Err(error) => self.bear(&error).await,
         }
     }
+}
+
+fn names(jobs: &[Followed]) -> Vec<SnapshotName> {
+    jobs.iter().map(|job| job.snapshot.clone()).collect()
 }

@@ -1,7 +1,7 @@
 //! The listing that stands before every sending: which of the queued snapshots exist, which have to wait, and which
 //! have been exported already.
 
-use super::reading::Unread;
+use super::reading::{Unread, Wanted};
 use super::tracker::{Rounds, Tracker};
 use crate::domain::{BatchId, ErrorCode, Event, Failure, JobId, JobState, SnapshotName, Standing};
 use crate::lightsail::SnapshotKind;
@@ -14,6 +14,13 @@ const CHUNK: u32 = 500;
 
 /// Names further apart than this many slips of the pen are no near miss.
 const NEAR: usize = 3;
+
+/// Names that are held to find what one that is missing was meant to be. A lane that has more is searched by how the name
+/// begins, so that memory does not grow with it.
+const COMPARED: u32 = 10_000;
+
+/// Names that are looked at for one that is missing, in such a lane.
+const NEIGHBOURS: u32 = 1000;
 
 /// Snapshots that one listing asks for by their names, two reads each. Where more are missing, the whole lane is read
 /// once more instead.
@@ -42,10 +49,10 @@ impl Tracker {
         let batches = self.queue.uncleared(self.lane.id, self.run).await?;
         let held: HashSet<JobId> = self.held().await?;
         self.read_snapshots().await?;
-        self.read_records_measured(rounds).await?;
+        self.read_records_measured(rounds, Wanted::All).await?;
         self.read_operations().await?;
         reached(Point::Between(Between::ListingRead));
-        let names = self.queue.snapshot_names(self.lane.id).await?;
+        let names = self.queue.snapshot_names(self.lane.id, "", COMPARED).await?;
         // One that was held only since is of the next listing: this one began before it was queued.
         let meant = |job: &Listed| !job.held || held.contains(&job.job);
         let mut search = Search::default();
@@ -113,7 +120,13 @@ impl Tracker {
                 }
             };
             match state.as_deref() {
-                None => failing.push(self.fail(job, missing(job, names))?),
+                None if names.len() < COMPARED as usize => failing.push(self.fail(job, missing(job, names))?),
+                None => {
+                    let wanted = job.snapshot.as_str();
+                    let begins: String = wanted.chars().take(wanted.chars().count() / 2).collect();
+                    let names = self.queue.snapshot_names(self.lane.id, &begins, NEIGHBOURS).await?;
+                    failing.push(self.fail(job, missing(job, &names))?);
+                }
                 Some("error") => failing.push(self.fail(job, broken())?),
                 Some("pending") => hold.push(job.job),
                 Some(_) if job.held => release.push(job.job),

@@ -5,6 +5,7 @@ mod ages;
 mod delays;
 mod following;
 mod listing;
+mod pacing;
 mod plan;
 mod reading;
 mod tracker;

@@ -8,7 +8,7 @@ mod late;
 mod queued;
 mod unknown;
 
-use crate::domain::{ErrorCode, Event, Failure, JobState, OperationId, Timestamp, Trace};
+use crate::domain::{ErrorCode, Event, Failure, JobState, OperationId, Timestamp, Trace, is_copy_limit};
 use crate::queue::{AttemptOutcome, Entry, EntryKey, EntryStatus, Followed};
 use case::{Case, Kind};
 use std::time::Duration;
@@ -36,6 +36,16 @@ pub(super) struct Policy {
     pub(super) settle: Duration,
     pub(super) looks: u32,
     pub(super) asked: Asked,
+    pub(super) room: Room,
+}
+
+/// Whether the lane can do with fewer copies under way than it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Fewer may do.
+    Fewer,
+    /// It makes one at a time: what fails for EC2's limits fails by itself.
+    OneAlready,
 }
 
 /// Whether Lightsail was asked for the operation before this decision.
@@ -131,6 +141,16 @@ fn reason(operation: Option<&Entry>) -> Failure {
 
 fn again(failure: &Failure, policy: &Policy) -> Option<Timestamp> {
     (!PERMANENT.contains(&failure.code.as_str())).then_some(policy.again_at)
+}
+
+/// An export that failed: for the lane's copies, or for its own.
+fn export_failed(failure: Failure, again: Option<Timestamp>, policy: &Policy) -> Event {
+    match again {
+        Some(again) if policy.room == Room::Fewer && is_copy_limit(failure.code.as_str()) => {
+            Event::OverLimit(failure, again)
+        }
+        Some(_) | None => Event::OperationFailed(failure, again),
+    }
 }
 
 fn contradiction(code: &str, message: String) -> Decision {

@@ -20,6 +20,7 @@ fn policy() -> Policy {
         settle: SETTLE,
         looks: 3,
         asked: Asked::NotYet,
+        room: Room::Fewer,
     }
 }
 
@@ -774,4 +775,15 @@ fn an_export_that_shows_after_its_job_has_ended_is_told_and_the_end_stands() {
     let again = Followed { adopts: false, ..job(Queued, vec![absent(1, 10)]) };
     assert_eq!(happens(&decide(&again, &[of(record(13, Succeeded), 1)], &policy())), "already_exported record-13");
     assert_eq!(happens(&decide(&again, &[of_another_job(record(13, Succeeded))], &policy())), "nothing");
+}
+
+#[test]
+fn a_limit_of_ec2s_is_the_lanes_affair_until_the_lane_has_one_copy_at_a_time() {
+    let full = Failure::new("ResourceLimitExceeded", "too many snapshot copies in progress");
+    let again = Some(policy().again_at);
+    let alone = Policy { room: Room::OneAlready, ..policy() };
+    assert_eq!(export_failed(full.clone(), again, &policy()), Event::OverLimit(full.clone(), policy().again_at));
+    assert_eq!(export_failed(full.clone(), again, &alone), Event::OperationFailed(full, again));
+    let other = Failure::new("InternalError", "no");
+    assert_eq!(export_failed(other.clone(), again, &policy()), Event::OperationFailed(other, again));
 }

@@ -2,13 +2,14 @@
 
 use super::tracker::Tracker;
 use crate::domain::{AccountNumber, Destination};
-use crate::domain::{ErrorCode, Failure, LaneTrouble, SnapshotName};
+use crate::domain::{ErrorCode, Failure, LaneTrouble, RecordArn, SnapshotName};
 use crate::lightsail::{
     CallError, ErrorClass, ExportRecord, Operation, Pages, ReadingError, RecordState, Snapshot, SnapshotKind,
     SnapshotState, Verdict,
 };
 use crate::points::{Between, Point, reached};
 use crate::queue::{Block, EntryKey, EntryStatus, Identity, ListedSnapshot, QueueError, Sighting};
+use std::collections::{HashMap, HashSet};
 
 /// Why a reading did not come to its end.
 #[derive(Debug)]
@@ -36,25 +37,59 @@ pub(super) enum Reading {
     Incomplete,
 }
 
+/// What a reading of the records is for. Presence may stop it early, absence never.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    /// Whatever there is.
+    All,
+    /// A record of each of these snapshots' names, besides those that are known to have ended.
+    Of(HashMap<SnapshotName, HashSet<RecordArn>>),
+}
+
+impl Wanted {
+    /// Whether nothing is wanted any more, now that these were seen.
+    fn are_all_among(&mut self, sightings: &[Sighting]) -> bool {
+        let Self::Of(wanted) = self else { return false };
+        for sighting in sightings {
+            let EntryKey::Record(arn) = &sighting.key else { continue };
+            if wanted.get(&sighting.snapshot).is_some_and(|ended| !ended.contains(arn)) {
+                wanted.remove(&sighting.snapshot);
+            }
+        }
+        wanted.is_empty()
+    }
+}
+
+/// How often in a row a page that was throttled is asked for again.
+const AGAIN: u32 = 4;
+
 /// The kind of operation that an export is; in no enum of the SDK.
 const EXPORT: &str = "ExportSnapshot";
 
 impl Tracker {
-    /// Reads every page of the records.
-    pub(super) async fn read_records(&self) -> Result<(), Unread> {
+    /// Reads every page of the records; how many they were.
+    pub(super) async fn read_records(&self) -> Result<u32, Unread> {
+        self.read_records_for(&mut Wanted::All).await.map(|(pages, _)| pages)
+    }
+
+    /// Reads the records until all that is wanted was seen, or to their end; how many pages that took.
+    pub(super) async fn read_records_for(&self, wanted: &mut Wanted) -> Result<(u32, Reading), Unread> {
         let mut pages = Pages::export_records(&self.api);
-        while let Some(page) = self.page(pages.next().await).await? {
+        while let Some(page) = self.next_of(&mut pages).await? {
             self.identify(page.iter().find_map(|record| record.account.clone())).await?;
             let sightings: Vec<Sighting> = page.into_iter().filter_map(sighting_of_record).collect();
             self.queue.see(self.lane.id, &sightings, self.clock.now()).await?;
+            if wanted.are_all_among(&sightings) {
+                return Ok((pages.pages(), Reading::Incomplete));
+            }
         }
-        Ok(())
+        Ok((pages.pages(), Reading::Complete))
     }
 
     /// Reads every page of the lane's operations.
     pub(super) async fn read_operations(&self) -> Result<(), Unread> {
         let mut pages = Pages::operations(&self.api);
-        while let Some(page) = self.page(pages.next().await).await? {
+        while let Some(page) = self.next_of(&mut pages).await? {
             self.see_operations(page, None).await?;
         }
         Ok(())
@@ -80,7 +115,7 @@ impl Tracker {
     /// Bears an error that may be of what was asked for alone; what is the lane's ends the round.
     pub(super) async fn bear(&self, error: &CallError) -> Result<Reading, Unread> {
         match error.class {
-            ErrorClass::Ambiguous | ErrorClass::RetryLater | ErrorClass::Permanent => {
+            ErrorClass::Ambiguous | ErrorClass::CopyLimit | ErrorClass::RetryLater | ErrorClass::Permanent => {
                 tracing::warn!(lane = %self.lane.lane, code = %error.code, "a read failed: {}", error.message);
                 Ok(Reading::Incomplete)
             }
@@ -109,11 +144,11 @@ impl Tracker {
         let listing = self.queue.next_listing(self.lane.id).await?;
         let mut seen_account = false;
         let mut instances = Pages::instance_snapshots(&self.api);
-        while let Some(page) = self.page(instances.next().await).await? {
+        while let Some(page) = self.next_of(&mut instances).await? {
             seen_account |= self.list_page(listing, page).await?;
         }
         let mut disks = Pages::disk_snapshots(&self.api);
-        while let Some(page) = self.page(disks.next().await).await? {
+        while let Some(page) = self.next_of(&mut disks).await? {
             seen_account |= self.list_page(listing, page).await?;
         }
         if !seen_account {
@@ -126,11 +161,11 @@ impl Tracker {
     pub(super) async fn read_snapshots_again(&self) -> Result<(), Unread> {
         let listing = self.last_listing().await?;
         let mut instances = Pages::instance_snapshots(&self.api);
-        while let Some(page) = self.page(instances.next().await).await? {
+        while let Some(page) = self.next_of(&mut instances).await? {
             self.list_page(listing, page).await?;
         }
         let mut disks = Pages::disk_snapshots(&self.api);
-        while let Some(page) = self.page(disks.next().await).await? {
+        while let Some(page) = self.next_of(&mut disks).await? {
             self.list_page(listing, page).await?;
         }
         Ok(())
@@ -164,7 +199,7 @@ impl Tracker {
         let stored = lanes.into_iter().find(|lane| lane.id == self.lane.id).and_then(|lane| lane.account_number);
         let Some(stored) = stored else { return Ok(()) };
         let mut pages = Pages::export_records(&self.api);
-        while let Some(page) = self.page(pages.next().await).await? {
+        while let Some(page) = self.next_of(&mut pages).await? {
             let account = page.iter().find_map(|record| record.account.clone());
             if account.is_some() {
                 return self.identify(account).await;
@@ -210,6 +245,21 @@ impl Tracker {
         Ok(())
     }
 
+    /// The next page. One that was throttled is asked for again, at the pace that this leaves: a long list would never come to
+    /// its end otherwise.
+    async fn next_of<'a, T: 'a>(&self, pages: &mut Pages<'a, T>) -> Result<Option<Vec<T>>, Unread> {
+        let mut again = AGAIN;
+        loop {
+            match pages.next().await {
+                Err(ReadingError::Call(error)) if error.class == ErrorClass::Throttled && again > 0 => {
+                    again -= 1;
+                    pages.try_again();
+                }
+                page => return self.page(page).await,
+            }
+        }
+    }
+
     /// Takes a page, or what its error means for the lane.
     async fn page<T>(&self, page: Result<Option<Vec<T>>, ReadingError>) -> Result<Option<Vec<T>>, Unread> {
         match page {
@@ -242,7 +292,11 @@ impl Tracker {
                 tracing::debug!(lane = %self.lane.lane, "a read was throttled");
                 return Unread::Passing;
             }
-            ErrorClass::Ambiguous | ErrorClass::RetryLater | ErrorClass::Permanent | ErrorClass::SetupInProgress => {
+            ErrorClass::Ambiguous
+            | ErrorClass::CopyLimit
+            | ErrorClass::RetryLater
+            | ErrorClass::Permanent
+            | ErrorClass::SetupInProgress => {
                 tracing::warn!(lane = %self.lane.lane, code = %error.code, "a read failed: {}", error.message);
                 return Unread::Passing;
             }

@@ -3,15 +3,18 @@
 
 use super::ages::Ages;
 use super::delays::{Awaited, LongestDelay};
-use super::plan::{Asked, Decision, Policy, decide};
-use super::reading::Unread;
+use super::pacing::{self, Bounds, Habits};
+use super::plan::{Asked, Decision, Policy, Room, decide};
+use super::reading::{Unread, Wanted};
 use crate::clock::{SharedClock, Stop, stopped};
-use crate::domain::{Event, JobId, JobState, RetryPolicy, RunId, SnapshotName, Timestamp, backoff};
+use crate::domain::{
+    ErrorCode, Event, JobId, JobState, LoweredCap, OverLimit, RetryPolicy, RunId, SnapshotName, Timestamp, backoff,
+};
 use crate::lightsail::Lightsail;
 use crate::points::{Between, Point, reached};
-use crate::queue::{Answer, AttemptOutcome, Entry, Followed, LaneRecord, Queue, QueueError, Transition};
+use crate::queue::{Answer, AttemptOutcome, Entry, Followed, LaneRecord, Load, Queue, QueueError, Transition};
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -49,6 +52,8 @@ pub struct TrackerSettings {
     pub attempt_timeout: Duration,
     /// How often a blocked lane tries again.
     pub probe: Duration,
+    /// EBS copies under way at most.
+    pub max_in_flight: u64,
 }
 
 /// A lane's follower.
@@ -61,8 +66,11 @@ pub struct Tracker {
     pub(super) settings: TrackerSettings,
     pub(super) ages: Ages,
     pub(super) longest_delay: LongestDelay,
+    pub(super) habits: Habits,
+    /// The cap on the copies under way, as it stands in the store.
+    lowered: Mutex<Option<LoweredCap>>,
     wake: Arc<Notify>,
-    wake_worker: Arc<Notify>,
+    pub(super) wake_worker: Arc<Notify>,
 }
 
 /// What the loop remembers between two rounds; all of it may be lost.
@@ -71,7 +79,11 @@ pub struct Rounds {
     probed_at: Option<Duration>,
     listed_at: Option<Duration>,
     listing_pause: Duration,
-    read_at: Option<Duration>,
+    pub(super) read_at: Option<Duration>,
+    /// When the last reading of the records began that came to its end.
+    pub(super) read_through_at: Option<Duration>,
+    /// How many pages the last reading of the records took.
+    pub(super) pages: u32,
     failed_at: Option<Duration>,
     /// Unknown attempts, by a clock that nobody sets.
     pub(super) met: HashMap<(JobId, u32), Met>,
@@ -108,7 +120,8 @@ impl Tracker {
         wake_worker: Arc<Notify>,
     ) -> Self {
         let longest_delay = LongestDelay::of(lane.longest_delay);
-        Self { queue, api, clock, run, lane, settings, ages: Ages::default(), longest_delay, wake, wake_worker }
+        let (ages, habits, lowered) = (Ages::default(), Habits::default(), Mutex::new(lane.lowered.clone()));
+        Self { queue, api, clock, run, lane, settings, ages, longest_delay, habits, lowered, wake, wake_worker }
     }
 
     /// Follows until `stop` says so.
@@ -155,6 +168,7 @@ impl Tracker {
         let passed = |at: Option<Duration>, span: Duration| at.is_none_or(|at| elapsed.saturating_sub(at) >= span);
         let lanes = self.queue.lane_records().await?;
         let Some(lane) = lanes.into_iter().find(|lane| lane.id == self.lane.id) else { return Ok(IDLE) };
+        self.lowered.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&lane.lowered);
         // After a reading that failed for a passing trouble the next one keeps a distance.
         if !passed(rounds.failed_at, self.settings.poll_min.min(Duration::from_secs(1))) {
             return Ok(TICK);
@@ -188,18 +202,21 @@ impl Tracker {
             }
             self.queue.due(self.lane.id, state, now, latest, CHUNK).await
         };
-        let exporting = due(JobState::Exporting, self.settings.poll_min).await?;
+        let between = self.habits.between_readings(self.bounds(), rounds.pages, self.awaited(&load));
+        let exporting = due(JobState::Exporting, between).await?;
         let unknown = due(JobState::Unknown, self.settings.poll_min.min(self.between_looks())).await?;
         let live = load.queued + load.exporting + load.unknown + load.submitting > 0;
-        let stale = live && passed(rounds.read_at, self.settings.poll_max);
-        if !exporting.is_empty() || !unknown.is_empty() || stale {
+        let stale = live && passed(rounds.read_through_at, self.settings.poll_max);
+        if !unknown.is_empty() || stale {
             let begun = Begun { at: now, elapsed: self.clock.elapsed() };
             rounds.read_at = Some(begun.elapsed);
-            self.read_records_measured(rounds).await?;
+            self.read_records_measured(rounds, Wanted::All).await?;
             self.look_at(&unknown, begun, rounds).await?;
             self.take_up_news().await?;
             self.poll(&exporting).await?;
             self.wake_worker.notify_one();
+        } else if !exporting.is_empty() {
+            self.follow(&exporting, rounds).await?;
         } else {
             self.take_up_news().await?;
         }
@@ -209,6 +226,20 @@ impl Tracker {
         let next = self.queue.next_poll(self.lane.id).await?;
         let until = next.map_or(TICK, |next| next.since(self.clock.now()));
         Ok(until.clamp(Duration::from_millis(10), TICK))
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds { least: self.settings.poll_min, most: self.settings.poll_max }
+    }
+
+    fn awaited(&self, load: &Load) -> pacing::Awaited {
+        if load.queued == 0 {
+            pacing::Awaited::AsTheLast
+        } else if load.in_flight >= self.cap(self.clock.now()) {
+            pacing::Awaited::ForRoom
+        } else {
+            pacing::Awaited::ByNobody
+        }
     }
 
     /// Lists the lane where jobs wait for that, the longer the same ones wait the less often, and now and then anyway.
@@ -289,6 +320,9 @@ impl Tracker {
             for job in &followed {
                 let entries = by_name.get(&job.snapshot).map_or(&[][..], Vec::as_slice);
                 if let Some(transition) = self.settle_one(job, entries).await? {
+                    if (job.state, transition.to()) == (JobState::Exporting, JobState::Succeeded) && !job.adopted {
+                        self.habits.learn(elapsed, now.since(job.since));
+                    }
                     transitions.push((job.job, transition));
                 }
             }
@@ -309,6 +343,7 @@ impl Tracker {
             settle: self.settle_window(),
             looks: self.settings.looks,
             asked: Asked::NotYet,
+            room: self.room(now),
         };
         let mut decision = decide(job, entries, &policy);
         if let Some(operation) = decision.ask.take() {
@@ -335,6 +370,10 @@ impl Tracker {
         if let Some(found) = late {
             self.queue.note(job.job, found).await?;
         }
+        if let Some(Event::OverLimit(failure, _)) = &event {
+            let sent_at = job.attempts.last().map_or(job.since, |attempt| attempt.intended_at);
+            self.lower_cap(sent_at, failure.code.clone()).await?;
+        }
         let Some(event) = event else {
             for entry in own {
                 self.queue.own(job.job, attempt, entry).await?;
@@ -349,6 +388,35 @@ impl Tracker {
         }
         let live = matches!(transition.to(), JobState::Exporting | JobState::Unknown);
         Ok(Some(if live { transition.poll_at(now.after(self.settings.poll_min)) } else { transition }))
+    }
+
+    fn cap(&self, now: Timestamp) -> u64 {
+        let lowered = self.lowered.lock().unwrap_or_else(PoisonError::into_inner);
+        LoweredCap::in_force(lowered.as_ref(), self.settings.max_in_flight, now)
+    }
+
+    fn room(&self, now: Timestamp) -> Room {
+        if self.cap(now) > 1 { Room::Fewer } else { Room::OneAlready }
+    }
+
+    /// EC2 had too many copies under way: fewer of the lane's for a while.
+    async fn lower_cap(&self, sent_at: Timestamp, code: ErrorCode) -> Result<(), QueueError> {
+        let now = self.clock.now();
+        let in_flight = self.queue.load(self.lane.id).await?.in_flight;
+        let over = OverLimit { in_flight, sent_at, code };
+        let lowered = {
+            let mut known = self.lowered.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(lowered) = LoweredCap::after(known.as_ref(), self.settings.max_in_flight, over, now) else {
+                return Ok(());
+            };
+            *known = Some(lowered.clone());
+            lowered
+        };
+        tracing::warn!(
+            lane = %self.lane.lane, code = %lowered.code, cap = lowered.to,
+            "an export failed, because EC2 had too many copies under way: fewer are begun for a while"
+        );
+        self.queue.lower_cap(self.lane.id, lowered).await
     }
 
     /// Writes changes; a job that has moved on meanwhile is left to the next round.

@@ -5,7 +5,9 @@ use super::send::{Came, Heard, Sent};
 use super::slowing::{Slowing, Word};
 use super::temper::{Answered, Effect, Temper};
 use crate::clock::{SharedClock, Stop, stopped};
-use crate::domain::{BreakerPolicy, Event, Failure, JobId, LaneTrouble, RetryPolicy, RunId};
+use crate::domain::{
+    BreakerPolicy, ErrorCode, Event, Failure, JobId, LaneTrouble, LoweredCap, OverLimit, RetryPolicy, RunId, Timestamp,
+};
 use crate::lightsail::{ErrorClass, Gate, Lightsail, Permit};
 use crate::queue::{Block, Claimable, LaneRecord, Queue, QueueError, Transition};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -16,6 +18,9 @@ use tokio::task::JoinSet;
 
 /// The longest that the loop sleeps without a look at the table: the tick behind the wake-ups.
 const TICK: Duration = Duration::from_millis(500);
+
+/// The longest sleep of a lane that has nothing queued; a wake-up ends it.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// Jobs read ahead at most: enough for half a second at the highest rate that the settings allow.
 const READ_AHEAD: u32 = 512;
@@ -35,6 +40,15 @@ pub struct WorkerSettings {
     pub breaker: BreakerPolicy,
 }
 
+/// Where a lane's calls wait for their turn.
+#[derive(Debug, Clone)]
+pub struct Gates {
+    /// Its exports.
+    pub exports: Gate,
+    /// Its reads: they pass by themselves, and what they learn is kept.
+    pub reads: Gate,
+}
+
 /// A lane's sender.
 pub struct Worker {
     pub(super) queue: Queue,
@@ -43,7 +57,7 @@ pub struct Worker {
     pub(super) run: RunId,
     pub(super) lane: LaneRecord,
     pub(super) settings: WorkerSettings,
-    gate: Gate,
+    gates: Gates,
     wake: Arc<Notify>,
     wake_tracking: Arc<Notify>,
     /// Jobs taken up whose intent is not on disk yet, with their weight.
@@ -77,9 +91,14 @@ pub struct Turns {
     pub(super) room: u64,
     /// How long the open breakers have been open.
     pub(super) ages: Ages,
+    /// Whether no job was queued at the last look.
+    nothing: bool,
     proven: bool,
     probed_at: Option<Duration>,
     learned: Option<f64>,
+    learned_of_reads: Option<f64>,
+    /// The cap on the copies under way, where EC2 had too many of them.
+    lowered: Option<LoweredCap>,
     /// Whether the call that went last has to come back before another one goes.
     alone: bool,
     /// Jobs that were denied before the lane was seen to be able to export.
@@ -94,7 +113,7 @@ impl Worker {
     pub fn new(
         queue: Queue,
         api: Arc<dyn Lightsail>,
-        gate: Gate,
+        gates: Gates,
         clock: SharedClock,
         run: RunId,
         lane: LaneRecord,
@@ -102,7 +121,7 @@ impl Worker {
         wake: Arc<Notify>,
         wake_tracking: Arc<Notify>,
     ) -> Self {
-        Self { queue, api, clock, run, lane, settings, gate, wake, wake_tracking, hand: Mutex::default() }
+        Self { queue, api, clock, run, lane, settings, gates, wake, wake_tracking, hand: Mutex::default() }
     }
 
     /// Sends until `stop` says so; then waits for the calls under way.
@@ -166,7 +185,7 @@ impl Worker {
 
     /// Waits for the pace to let a call go. Dropped while it waits, it has taken nothing.
     pub async fn permit(&self) -> Permit {
-        self.gate.acquire().await
+        self.gates.exports.acquire().await
     }
 
     async fn turn(&self, turns: &mut Turns, under_way: usize) -> Result<Turn, QueueError> {
@@ -179,6 +198,7 @@ impl Worker {
         turns.proven = lane.proven;
         let trouble = lane.block.as_ref().map(|block| block.trouble);
         turns.temper.set_trouble(trouble);
+        turns.lowered = lane.lowered;
         self.keep_learned(turns).await?;
         let open = self.heed_breakers(turns).await?;
         if lane.paused || trouble.is_some_and(LaneTrouble::ends_with_a_reading) {
@@ -207,7 +227,7 @@ impl Worker {
         if under_way == 0 && turns.ahead.is_empty() {
             self.settle_denied(trouble).await?;
         }
-        Ok(Turn::Wait(TICK))
+        Ok(Turn::Wait(if turns.nothing && under_way == 0 { IDLE } else { TICK }))
     }
 
     /// How long until a lane in trouble may be probed; nothing when it may now.
@@ -223,15 +243,17 @@ impl Worker {
             (hand.values().map(|weight| u64::from(*weight)).sum::<u64>(), hand.clone())
         };
         let load = self.queue.load(self.lane.id).await?;
+        turns.nothing = load.queued == 0;
         let taken = load.in_flight.saturating_add(in_hand);
-        turns.room = self.settings.max_in_flight.saturating_sub(taken);
+        let cap = LoweredCap::in_force(turns.lowered.as_ref(), self.settings.max_in_flight, self.clock.now());
+        turns.room = cap.saturating_sub(taken);
         if load.queued == 0 || (turns.room == 0 && taken > 0) {
             turns.ahead.clear();
             return Ok(());
         }
         // Half a second's worth, so that a pause, a cancellation or a higher priority is not long in coming.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the read-ahead")]
-        let half_a_second = (self.gate.rate() / 2.0).clamp(1.0, f64::from(READ_AHEAD)) as u32;
+        let half_a_second = (self.gates.exports.rate() / 2.0).clamp(1.0, f64::from(READ_AHEAD)) as u32;
         let wanted = if probing { 1 } else { half_a_second };
         let limit = wanted.saturating_add(u32::try_from(held.len()).unwrap_or(u32::MAX));
         let found = self.queue.claimable(self.lane.id, self.run, limit).await?;
@@ -245,16 +267,11 @@ impl Worker {
     }
 
     async fn keep_learned(&self, turns: &mut Turns) -> Result<(), QueueError> {
-        let learned = self.gate.learned();
-        // A change of less than a twentieth is not worth a write.
-        let changed = match (learned, turns.learned) {
-            (Some(now), Some(before)) => (now - before).abs() > before * 0.05,
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
-        if let Some(rate) = learned.filter(|_| changed) {
+        if let Some(rate) = news(self.gates.exports.learned(), &mut turns.learned) {
             self.queue.learn_rate(self.lane.id, rate).await?;
-            turns.learned = learned;
+        }
+        if let Some(rate) = news(self.gates.reads.learned(), &mut turns.learned_of_reads) {
+            self.queue.learn_read_rate(self.lane.id, rate).await?;
         }
         Ok(())
     }
@@ -264,7 +281,7 @@ impl Worker {
     /// # Errors
     /// [`QueueError`] when the store fails.
     pub async fn take_up(&self, sent: Sent, turns: &mut Turns) -> Result<(), QueueError> {
-        let Heard { job, attempt, answered: heard, charged } = match sent.0 {
+        let Heard { job, attempt, sent_at, answered: heard, charged } = match sent.0 {
             Came::Heard(heard) => heard,
             Came::Skipped => return Ok(()),
             Came::Broken(error) => return Err(error),
@@ -274,6 +291,9 @@ impl Worker {
         if matches!(heard, Answered::Accepted) && !turns.proven {
             self.queue.prove(self.lane.id).await?;
             turns.proven = true;
+        }
+        if let Answered::Refused(ErrorClass::CopyLimit, failure) = &heard {
+            self.lower_cap(sent_at, failure.code.clone(), turns).await?;
         }
         let denied = matches!(heard, Answered::Refused(ErrorClass::Denied, _));
         if turns.suspects.remove(&job) && denied {
@@ -311,9 +331,27 @@ impl Worker {
         Ok(())
     }
 
+    /// EC2 has too many copies under way: fewer of the lane's for a while.
+    async fn lower_cap(&self, sent_at: Timestamp, code: ErrorCode, turns: &mut Turns) -> Result<(), QueueError> {
+        let (most, now) = (self.settings.max_in_flight, self.clock.now());
+        // The one that was refused is on its way back to the queue.
+        let in_flight = self.queue.load(self.lane.id).await?.in_flight.saturating_add(1);
+        let over = OverLimit { in_flight, sent_at, code };
+        if let Some(lowered) = LoweredCap::after(turns.lowered.as_ref(), most, over, now) {
+            tracing::warn!(
+                lane = %self.lane.lane, code = %lowered.code, cap = lowered.to,
+                "EC2 has too many copies under way: fewer are begun for a while, and no attempt is used"
+            );
+            self.queue.lower_cap(self.lane.id, lowered.clone()).await?;
+            turns.lowered = Some(lowered);
+            turns.ahead.clear();
+        }
+        Ok(())
+    }
+
     /// Says once that the lane slows down, and once that it has recovered.
     fn tell_of_throttles(&self, throttled: bool, turns: &mut Turns) {
-        let (lane, rate) = (&self.lane.lane, format!("{:.2}", self.gate.rate()));
+        let (lane, rate) = (&self.lane.lane, format!("{:.2}", self.gates.exports.rate()));
         match turns.slowing.hear(throttled, self.clock.elapsed()) {
             Some(Word::Slows) => {
                 tracing::warn!(%lane, rate, "Lightsail throttles: the lane slows down, and no attempt is used");
@@ -381,6 +419,16 @@ fn departs(job: Claimable, turns: &Turns) -> Turn {
 
 fn came_back(sent: Result<Sent, tokio::task::JoinError>) -> Result<Sent, QueueError> {
     sent.map_err(|error| QueueError::Database(Arc::new(error)))
+}
+
+/// What is newly learned. A change of less than a twentieth is not worth a write.
+fn news(learned: Option<f64>, kept: &mut Option<f64>) -> Option<f64> {
+    let learned = learned?;
+    if kept.is_some_and(|before| (learned - before).abs() <= before * 0.05) {
+        return None;
+    }
+    *kept = Some(learned);
+    Some(learned)
 }
 
 /// The next job read ahead that the cap has room for: the order is kept, a heavy one is not overtaken.

@@ -49,6 +49,7 @@ fn refuse(error: CallError, outage: bool, again_at: Timestamp) -> Ruling {
             (Event::RefusedByLane(failure.clone()), AttemptOutcome::Refused)
         }
         ErrorClass::Denied => (Event::Denied(failure.clone()), AttemptOutcome::Refused),
+        ErrorClass::CopyLimit => (Event::OverLimit(failure.clone(), again_at), AttemptOutcome::Refused),
         ErrorClass::RetryLater => (Event::RefusedForNow(failure.clone(), again_at), AttemptOutcome::Refused),
         ErrorClass::Permanent => (Event::RefusedForGood(failure.clone()), AttemptOutcome::Refused),
         ErrorClass::Ambiguous if outage => (Event::OutcomeUnknownInOutage(failure.clone()), AttemptOutcome::Ambiguous),

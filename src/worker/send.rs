@@ -3,7 +3,7 @@
 use super::loop_::{Departure, Worker};
 use super::ruling::{Ruling, rule};
 use super::temper::Answered;
-use crate::domain::{Event, JobId};
+use crate::domain::{Event, JobId, Timestamp};
 use crate::lightsail::{ErrorClass, Outcome, Permit};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Claimable, QueueError, Transition};
@@ -32,6 +32,7 @@ pub(super) struct Heard {
     pub(super) job: JobId,
     /// The number of the attempt.
     pub(super) attempt: u32,
+    pub(super) sent_at: Timestamp,
     pub(super) answered: Answered,
     /// Whether the outcome is open and the attempt was counted.
     pub(super) charged: bool,
@@ -47,7 +48,8 @@ impl Worker {
         let Departure { job, outage } = departure;
         reached(Point::Between(Between::BeforeIntent));
         let standing = job.standing(self.settings.retry.max_attempts);
-        let intent = Transition::new(job.job, &standing, Event::Intend, self.clock.now(), ACTOR)
+        let sent_at = self.clock.now();
+        let intent = Transition::new(job.job, &standing, Event::Intend, sent_at, ACTOR)
             .map(|intent| intent.intending(self.run, job.weight, job.source_arn.clone()));
         let written = match intent {
             Ok(intent) => self.queue.transition(intent).await,
@@ -63,12 +65,13 @@ impl Worker {
         let result = self.api.export_snapshot(&job.snapshot).await;
         reached(Point::Between(Between::AnswerHeard));
         permit.answered(Outcome::of(&result));
-        self.record(&job, result, outage).await
+        self.record(&job, sent_at, result, outage).await
     }
 
     async fn record(
         &self,
         job: &Claimable,
+        sent_at: Timestamp,
         result: Result<crate::lightsail::Accepted, crate::lightsail::CallError>,
         outage: bool,
     ) -> Came {
@@ -103,7 +106,7 @@ impl Worker {
             Err(error) => Err(error),
         };
         match recorded {
-            Ok(()) => Came::Heard(Heard { job: job.job, attempt: standing.attempt, answered: heard, charged }),
+            Ok(()) => Came::Heard(Heard { job: job.job, attempt: standing.attempt, sent_at, answered: heard, charged }),
             Err(error) => Came::Broken(error),
         }
     }

@@ -111,13 +111,15 @@ impl Temper {
                 format!("no connection to Lightsail; check network, proxy and endpoint. {said}"),
             ),
             // The service answered and knew the caller: what it says is the job's affair, or the rate's.
-            ErrorClass::Throttled | ErrorClass::RetryLater | ErrorClass::Permanent => match self.trouble {
-                Some(LaneTrouble::Outage | LaneTrouble::Setup) if class != ErrorClass::Throttled => {
-                    self.trouble = None;
-                    Effect::Unblock
+            ErrorClass::Throttled | ErrorClass::CopyLimit | ErrorClass::RetryLater | ErrorClass::Permanent => {
+                match self.trouble {
+                    Some(LaneTrouble::Outage | LaneTrouble::Setup) if class != ErrorClass::Throttled => {
+                        self.trouble = None;
+                        Effect::Unblock
+                    }
+                    Some(_) | None => Effect::None,
                 }
-                Some(_) | None => Effect::None,
-            },
+            }
         }
     }
 

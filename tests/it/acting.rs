@@ -729,6 +729,13 @@ async fn why_knows_every_reason() {
             "cap",
             "20 of 20 ebs copies",
         ),
+        (
+            "UPDATE lanes SET proven = 1, lowered_cap = 7, lowered_at = unixepoch('now') * 1000, \
+             lowered_code = 'ResourceLimitExceeded'"
+                .into(),
+            "lowered_cap",
+            "is lowered to 7 of 20",
+        ),
         (blocked("credentials"), "blocked", "renew the account's credentials"),
         (blocked("unreachable"), "blocked", "see to the connection"),
         (blocked("identity"), "blocked", "its own account's credentials"),

@@ -4,7 +4,7 @@
 use super::world::World;
 use snapferry::domain::JobState;
 use snapferry::simulator::{
-    Effect, ErrorAnswer, Fault, FaultRule, Faults, FaultyAnswer, Fleet, FleetEntry, SimulatorConfig,
+    CopyCap, Effect, ErrorAnswer, Fault, FaultRule, Faults, FaultyAnswer, Fleet, FleetEntry, SimulatorConfig,
 };
 
 const NAME: &str = "web-1";
@@ -132,4 +132,58 @@ async fn an_operation_that_failed_is_tried_again_unless_its_code_is_permanent() 
         ("operation-fails:UnsupportedOperation", JobState::Failed, 1, 1, 1),
     ])
     .await;
+}
+
+#[tokio::test]
+async fn a_limit_of_ec2s_uses_no_attempt() {
+    check_all(&[
+        ("operation-fails:ResourceLimitExceeded", JobState::Succeeded, 2, 2, 1),
+        ("operation-fails:TooManySnapshotCopies", JobState::Succeeded, 2, 2, 1),
+        ("ConcurrentSnapshotLimitExceeded", JobState::Succeeded, 2, 1, 1),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn where_ec2_has_too_many_copies_fewer_are_under_way_for_a_while() {
+    let names: Vec<String> = (0..30).map(|n| format!("web-{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let fleet = Fleet::Listed(names.iter().map(|name| FleetEntry::named(name)).collect());
+    let refused = CopyCap { max: 12, error: ErrorAnswer::named("ResourceLimitExceeded") };
+    let config = SimulatorConfig {
+        fleet,
+        operation_time: "1s..2s".parse().expect("a spread"),
+        copies: Some(refused),
+        ..SimulatorConfig::default()
+    };
+    let mut world = World::new(config).await;
+    world.settings.every_lane.export.max_in_flight = 20;
+    world.enqueue(&names).await;
+    world.drain().await;
+    for name in names {
+        let job = world.job(name).await;
+        assert_eq!((job.state, job.used, world.exports(name)), (JobState::Succeeded, 1, 1), "{name}");
+    }
+    let lane = world.queue.lane_records().await.expect("lanes").remove(0);
+    let lowered = lane.lowered.expect("a lowered cap");
+    assert!(lowered.to < 20, "{lowered:?}");
+    assert_eq!(lowered.code.as_str(), "ResourceLimitExceeded");
+}
+
+#[tokio::test]
+async fn a_lane_that_exports_one_at_a_time_has_no_copies_to_spare() {
+    let rule = FaultRule::script(NAME, vec!["operation-fails:ResourceLimitExceeded".parse().expect("a fault"); 20]);
+    let config = SimulatorConfig {
+        fleet: Fleet::Listed(vec![FleetEntry::named(NAME)]),
+        operation_time: "1ms".parse().expect("a spread"),
+        faults: Faults { rules: vec![rule], ..Faults::default() },
+        ..SimulatorConfig::default()
+    };
+    let mut world = World::new(config).await;
+    world.settings.every_lane.export.max_in_flight = 4;
+    world.enqueue(&[NAME]).await;
+    world.drain().await;
+    let job = world.job(NAME).await;
+    // Two that lowered the cap to one, and then as many as any job has.
+    assert_eq!((job.state, job.used, job.attempts), (JobState::Failed, 5, 7));
 }

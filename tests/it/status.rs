@@ -174,6 +174,20 @@ async fn a_status_forecasts_by_what_ended_of_late_and_names_the_cap_and_the_thro
     let lane = &json["lanes"][0];
     assert_eq!((&lane["bound_by"][0], &lane["throttles_a_minute"]), (&"cap".into(), &14.into()));
     assert_eq!((&json["finish"]["kind"], &json["finish"]["rests_on"]), (&"range".into(), &"ends".into()));
+    // EC2 had too many copies: ten of twenty five minutes ago, and two more each other minute.
+    stored
+        .sql("UPDATE lanes SET lowered_cap = 10, lowered_at = 1795457100000, lowered_code = 'ResourceLimitExceeded'")
+        .await;
+    let said = stored.run(&["status"]).await.done();
+    let lowered =
+        "cap lowered to 14 of 20 for 5 min, because EC2 had too many copies under way (ResourceLimitExceeded)";
+    assert!(said.contains(lowered) && said.contains("at its cap: 20 of 14 EBS copies under way"), "{said}");
+    let json: serde_json::Value =
+        serde_json::from_str(&stored.run(&["status", "--json"]).await.done()).expect("an object");
+    crate::json_schema::holds("status", &json);
+    let lane = &json["lanes"][0];
+    assert_eq!((&lane["max_in_flight"], &lane["lowered_cap"]["code"]), (&14.into(), &"ResourceLimitExceeded".into()));
+    stored.sql("UPDATE lanes SET lowered_cap = NULL, lowered_at = NULL, lowered_code = NULL").await;
     // A pause holds it, whatever was measured; what is under way ends all the same.
     stored.sql("UPDATE lanes SET paused_at = 1795457000000, paused_by = 'alice'").await;
     let said = stored.run(&["status"]).await.done();

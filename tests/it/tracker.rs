@@ -47,6 +47,11 @@ struct Told {
     meanwhile: Option<&'static str>,
     /// How long a reading of the records takes.
     takes: Duration,
+    /// The most records on a page; all on one, where nothing is said.
+    page: usize,
+    /// Pages of records that were read, and operations that were asked for.
+    pages: usize,
+    asked_operations: usize,
 }
 
 struct Fake {
@@ -104,6 +109,7 @@ impl Lightsail for Fake {
     async fn get_operation(&self, id: &OperationId) -> Result<Option<Operation>, CallError> {
         self.told(|told| told.read.push(id.as_str().to_owned()));
         self.check(id.as_str())?;
+        self.told(|told| told.asked_operations += 1);
         Ok(self.told(|told| told.operations.iter().find(|one| one.id == *id).cloned()))
     }
 
@@ -122,14 +128,18 @@ impl Lightsail for Fake {
         Ok(page(self.told(|told| told.operations.iter().filter(of).cloned().collect())))
     }
 
-    async fn export_records(&self, _: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
+    async fn export_records(&self, token: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
         self.list()?;
-        let (records, takes) = self.told(|told| {
-            told.readings += 1;
-            (told.records.clone(), told.takes)
+        let from: usize = token.map_or(0, |token| token.as_str().parse().expect("ours"));
+        let (records, takes, size) = self.told(|told| {
+            told.pages += 1;
+            told.readings += usize::from(from == 0);
+            (told.records.clone(), told.takes, if told.page == 0 { usize::MAX } else { told.page })
         });
         self.clock.advance(takes);
-        Ok(page(records))
+        let until = from.saturating_add(size).min(records.len());
+        let next = (until < records.len()).then(|| PageToken::new(until.to_string()));
+        Ok(Page { items: records[from..until].to_vec(), next })
     }
 
     async fn instance_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
@@ -236,6 +246,7 @@ fn tracker(
         looks: 3,
         attempt_timeout: Duration::from_secs(30),
         probe: Duration::from_secs(30),
+        max_in_flight: u64::MAX,
     };
     let (wake, wake_worker) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     Tracker::new(queue.clone(), fake.clone(), clock.clone(), run, lane, settings, wake, wake_worker)
@@ -710,4 +721,57 @@ async fn that_nobody_looked_is_no_delay() {
     scene.round().await;
     let delay = scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
     assert_eq!(delay, 31 * MINUTE, "as long as a reading missed it, and one poll");
+}
+
+/// Forty records of others, and in front of them those of the two; a page has ten.
+fn a_long_list(first: [ExportRecord; 2]) -> Told {
+    const OTHERS: [&str; 40] = ["other"; 40];
+    let others = OTHERS.iter().enumerate().map(|(place, name)| record(&format!("old-{place}"), name, Some("ami-old")));
+    Told { records: first.into_iter().chain(others).collect(), page: 10, ..both() }
+}
+
+/// One of three exports has ended in a lane that has read its records once; the pages and operations that this took.
+async fn see_an_end(jobs: &'static str) -> (Scene, usize, usize) {
+    let under_way = [record("record-1", "web-1", None), record("record-2", "web-2", None)];
+    let mut scene = Scene::new(jobs, a_long_list(under_way)).await;
+    scene.fake.told(|told| {
+        told.operations = ["op-1", "op-2"]
+            .iter()
+            .zip(["web-1", "web-2"])
+            .map(|(id, name)| operation(id, name, OperationStatus::Started))
+            .collect();
+    });
+    scene.round().await;
+    assert_eq!(scene.fake.told(|told| told.pages), 5, "absence takes every page");
+    scene.clock.advance(Duration::from_secs(10));
+    scene.fake.told(|told| {
+        (told.pages, told.asked_operations) = (0, 0);
+        told.records[1] = record("record-2", "web-2", Some("ami-2"));
+        told.operations[1].status = OperationStatus::Succeeded;
+    });
+    scene.round().await;
+    let counts = scene.fake.told(|told| (told.pages, told.asked_operations));
+    (scene, counts.0, counts.1)
+}
+
+#[tokio::test]
+async fn few_operations_are_asked_for_and_only_the_record_of_one_that_has_ended_is_looked_up() {
+    let (scene, pages, operations) = see_an_end(TWO_EXPORTING).await;
+    assert_eq!((scene.state(1).await.as_str(), scene.state(2).await.as_str()), ("exporting", "succeeded"));
+    assert_eq!((pages, operations), (1, 2), "of five pages and two operations");
+}
+
+#[tokio::test]
+async fn a_reading_ends_once_every_export_that_is_due_was_seen() {
+    // Where an answer named no operation, there is none to ask for.
+    const WITHOUT: &str =
+        "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at,
+            attempt, used, next_poll_at)
+        VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'exporting', 1800000000000, 1, 1, 0),
+               (2, 1, 1, 2, 'web-2', 0, 'adopt', 'exporting', 1800000000000, 1, 1, 1);
+        INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome)
+        VALUES (1, 1, 1, 1799999940000, 0, 'accepted'), (2, 1, 1, 1799999940000, 0, 'accepted');";
+    let (scene, pages, operations) = see_an_end(WITHOUT).await;
+    assert_eq!((scene.state(1).await.as_str(), scene.state(2).await.as_str()), ("exporting", "succeeded"));
+    assert_eq!((pages, operations), (1, 0));
 }

@@ -8,7 +8,7 @@ use snapferry::lightsail::{
     Accepted, CallError, ErrorClass, ExportRecord, Gate, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,
 };
 use snapferry::queue::{Followed, Queue};
-use snapferry::worker::{Worker, WorkerSettings};
+use snapferry::worker::{Gates, Worker, WorkerSettings};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -116,12 +116,13 @@ async fn send_under(api: Denying, more: &'static str) -> (Vec<Followed>, usize) 
         first_poll: Duration::from_secs(5),
         breaker: BreakerPolicy::default(),
     };
-    let gate = Gate::new(20.0, 10, Some(20.0), clock.clone());
+    let gate = || Gate::new(20.0, 10, Some(20.0), clock.clone());
+    let gates = Gates { exports: gate(), reads: gate() };
     let (wake, wake_tracking) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let worker = Arc::new(Worker::new(
         queue.clone(),
         api.clone(),
-        gate,
+        gates,
         clock.clone(),
         run,
         lane,

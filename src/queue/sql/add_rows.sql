@@ -1,9 +1,12 @@
 -- Each row points to the live job of its snapshot, which by now there is: the row's own, that of another line of the
--- batch, or that of an earlier batch.
+-- batch, or that of an earlier batch. A line that is there already stays.
 INSERT INTO batch_rows (batch_id, line, job_id, disposition, carried)
-SELECT ?3, given.value ->> 0, jobs.id,
-       CASE WHEN jobs.batch_id <> ?3 THEN 'live' WHEN jobs.line = given.value ->> 0 THEN 'new' ELSE 'repeated' END,
-       given.value ->> 4
-FROM json_each(?1) AS given
-CROSS JOIN jobs ON jobs.lane_id = ?2 AND jobs.snapshot_name = given.value ->> 1
-    AND jobs.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')
+SELECT ?3, given.line, jobs.id,
+       CASE WHEN jobs.batch_id <> ?3 THEN 'live' WHEN jobs.line = given.line THEN 'new' ELSE 'repeated' END,
+       given.cells
+FROM (SELECT value ->> 0 AS line, value ->> 1 AS name, value ->> 4 AS cells
+      FROM (SELECT value FROM json_each(?1) LIMIT -1)) AS given
+CROSS JOIN jobs ON jobs.lane_id = ?2 AND jobs.snapshot_name = given.name
+    AND jobs.finished_at IS NULL
+WHERE true
+ON CONFLICT (batch_id, line) DO NOTHING

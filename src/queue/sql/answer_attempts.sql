@@ -6,9 +6,8 @@ UPDATE attempts SET
     error_code = coalesce(answer.code, error_code),
     error_message = coalesce(answer.message, error_message)
 FROM (
-    SELECT value ->> 'job' AS job, value ->> 'number' AS number, value ->> 'outcome' AS outcome,
-           value ->> 'answered' AS answered, value ->> 'at' AS at, value ->> 'status' AS status,
-           value ->> 'request' AS request, value ->> 'code' AS code, value ->> 'message' AS message
-    FROM json_each(?1)
+    SELECT value ->> 0 AS job, value ->> 1 AS number, value ->> 3 AS at, value ->> 4 AS outcome, value ->> 5 AS status,
+           value ->> 6 AS request, value ->> 7 AS code, value ->> 8 AS message, value ->> 9 AS answered
+    FROM (SELECT value FROM json_each(?1) LIMIT -1)
 ) AS answer
 WHERE attempts.job_id = answer.job AND attempts.number = answer.number

@@ -6,7 +6,7 @@ SELECT jobs.id AS "id!: i64", jobs.snapshot_name, jobs.attempt AS "attempt!: u32
        EXISTS (SELECT 1 FROM ledger WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name)
            AS "in_ledger!: bool"
 FROM jobs
-JOIN batches ON batches.id = jobs.batch_id AND batches.state = 'sealed'
+CROSS JOIN batches ON batches.id = jobs.batch_id AND batches.state = 'sealed'
 LEFT JOIN snapshots ON snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name
 WHERE jobs.lane_id = ?1 AND jobs.state = 'queued' AND jobs.id > ?3
   AND (jobs.batch_id = ?2 OR (?2 IS NULL AND (

@@ -3,5 +3,5 @@ SELECT CAST(given.key AS INTEGER) AS "place!: i64"
 FROM json_each(?1) AS given
 CROSS JOIN lanes ON lanes.account = ?2 AND lanes.region = ?3
 CROSS JOIN jobs ON jobs.lane_id = lanes.id AND jobs.snapshot_name = given.value
-    AND jobs.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')
+    AND jobs.finished_at IS NULL
 CROSS JOIN batches ON batches.id = jobs.batch_id AND batches.state = 'sealed'

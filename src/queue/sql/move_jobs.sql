@@ -31,32 +31,33 @@ UPDATE jobs SET
     next_poll_at = change.poll_at
 FROM (
     SELECT
-        value ->> 'job' AS job,
-        value ->> 'from' AS from_state,
-        value ->> 'expected' AS expected,
-        value ->> 'expected_used' AS expected_used,
-        value ->> 'to' AS to_state,
-        value ->> 'hold' AS hold,
-        value ->> 'besides' AS besides,
-        value ->> 'due_at' AS due_at,
-        value ->> 'attempt' AS attempt,
-        value ->> 'used' AS used,
-        value ->> 'afresh' AS afresh,
-        value ->> 'adopted' AS adopted,
-        value ->> 'weight' AS weight,
-        value ->> 'source_arn' AS source_arn,
-        value ->> 'operation' AS operation,
-        value ->> 'record' AS record,
-        value ->> 'record_name' AS record_name,
-        value ->> 'service' AS service,
-        value ->> 'destination' AS destination,
-        value ->> 'code' AS code,
-        value ->> 'message' AS message,
-        value ->> 'at' AS at,
-        value ->> 'submitted_at' AS submitted_at,
-        value ->> 'ended' AS ended,
-        value ->> 'poll_at' AS poll_at
-    FROM json_each(?1)
+        value ->> 0 AS job,
+        value ->> 1 AS from_state,
+        value ->> 2 AS expected,
+        value ->> 3 AS expected_used,
+        value ->> 4 AS to_state,
+        value ->> 5 AS hold,
+        value ->> 6 AS besides,
+        value ->> 7 AS due_at,
+        value ->> 8 AS attempt,
+        value ->> 9 AS used,
+        value ->> 10 AS afresh,
+        value ->> 11 AS adopted,
+        value ->> 12 AS weight,
+        value ->> 13 AS source_arn,
+        value ->> 14 AS operation,
+        value ->> 15 AS record,
+        value ->> 16 AS record_name,
+        value ->> 17 AS service,
+        value ->> 18 AS destination,
+        value ->> 19 AS code,
+        value ->> 20 AS message,
+        value ->> 23 AS at,
+        value ->> 24 AS submitted_at,
+        value ->> 25 AS ended,
+        value ->> 26 AS poll_at
+    -- The array's element is made once for all that is taken out of it.
+    FROM (SELECT value FROM json_each(?1) LIMIT -1)
 ) AS change
 WHERE jobs.id = change.job AND jobs.state = change.from_state AND jobs.attempt = change.expected
   -- An attempt that was counted may be forgiven meanwhile.

@@ -1,8 +1,8 @@
--- The failed jobs with the highest numbers; of these, those of a batch. The list of states is that of the index.
+-- The failed jobs with the highest numbers; of these, those of a batch.
 SELECT newest.id AS "id!: i64"
 FROM (
     SELECT id, batch_id FROM jobs
-    WHERE state = 'failed' AND state IN ('unknown', 'needs_review', 'failed', 'cancelled')
+    WHERE state = 'failed'
     ORDER BY id DESC
     LIMIT ?2
 ) AS newest

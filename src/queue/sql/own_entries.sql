@@ -1,6 +1,7 @@
 -- An entry that has an owner keeps it.
 UPDATE ledger SET job_id = owner.job, attempt = owner.attempt
 FROM (
-    SELECT value ->> 'entry' AS entry, value ->> 'job' AS job, value ->> 'attempt' AS attempt FROM json_each(?1)
+    SELECT value ->> 0 AS job, value ->> 1 AS attempt, value ->> 2 AS entry
+    FROM (SELECT value FROM json_each(?1) LIMIT -1)
 ) AS owner
 WHERE ledger.id = owner.entry AND ledger.job_id IS NULL

@@ -3,4 +3,4 @@ SELECT jobs.id AS "id!: i64", live.id AS "live!: i64"
 FROM json_each(?1) AS wanted
 CROSS JOIN jobs ON jobs.id = wanted.value
 CROSS JOIN jobs AS live ON live.lane_id = jobs.lane_id AND live.snapshot_name = jobs.snapshot_name
-    AND live.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')
+    AND live.finished_at IS NULL

@@ -3,7 +3,8 @@
 
 use super::case::{Case, Kind};
 use super::{
-    Asked, Decision, Policy, again, contradiction, disagreement, has_failed, is_done, keys, no_end_seen, reason, trace,
+    Asked, Decision, Policy, again, contradiction, disagreement, export_failed, has_failed, is_done, keys, no_end_seen,
+    reason, trace,
 };
 use crate::domain::{ErrorCode, Event, Failure};
 use crate::queue::{Entry, EntryKey, EntryStatus};
@@ -133,7 +134,7 @@ fn failed(
         }
     }
     decision.own.extend(record.filter(|record| record.owner.is_none()).map(|record| record.id));
-    decision.event = Some(Event::OperationFailed(failure, again));
+    decision.event = Some(export_failed(failure, again, policy));
     decision
 }
 

@@ -87,6 +87,9 @@ impl Sort {
 const PLAIN: Sort =
     Sort { name: "plain", place: Place::Common, before: Before::Available, script: Vec::new, end: End::Once, count: 1 };
 
+/// What is exported, pruned, and brought in once more: it is not exported again.
+pub(super) const OVER: &str = "over";
+
 const ENDLESS: Sort =
     Sort { name: "endless", place: Place::Impatient, script: || named("takes:1h"), end: End::Review, ..PLAIN };
 
@@ -100,8 +103,9 @@ const BREAKING: Sort = Sort {
     ..PLAIN
 };
 
-pub(super) const SORTS: [Sort; 29] = [
+pub(super) const SORTS: [Sort; 31] = [
     PLAIN,
+    Sort { name: OVER, ..PLAIN },
     Sort { name: "proving", place: Place::Fresh, ..PLAIN },
     Sort { name: "held-call", place: Place::Patient, script: || vec![slow(20_000, 150)], ..PLAIN },
     Sort { name: "throttled", script: || named("ThrottlingException"), ..PLAIN },
@@ -120,6 +124,7 @@ pub(super) const SORTS: [Sort; 29] = [
     Sort { name: "twice-lost", script: || named("lost-twice"), end: End::Twice, ..PLAIN },
     Sort { name: "twice", script: absent_then_twice, end: End::Twice, ..PLAIN },
     ENDLESS,
+    Sort { name: "over-limit", script: || named("operation-fails:ResourceLimitExceeded"), ..PLAIN },
     Sort { name: "long", script: || named("takes:1s"), ..PLAIN },
     Sort { name: "called-off", end: End::OnceOrCancelled, ..PLAIN },
     Sort { name: "called-failed", end: End::ReviewOrFailed, ..ENDLESS },
@@ -180,6 +185,8 @@ pub(super) enum By {
     DaemonAfterACall,
     /// The daemon, killed from outside: the point is in nobody's code.
     Outside(&'static str),
+    /// The daemon that finds a batch that is over for long.
+    Pruning,
     /// A person's command.
     Person(Deed),
 }
@@ -210,10 +217,12 @@ impl By {
             | Step::Accepted
             | Step::Bundled
             | Step::Finished => Self::Daemon("plain"),
+            Step::PruneBegun | Step::Pruned | Step::SpaceGivenBack => Self::Pruning,
             Step::PollPutOff => Self::Daemon("long"),
             Step::HeldForListing => Self::Daemon("pending"),
             Step::EntryOwned | Step::DuplicateNoted => Self::Daemon("twice"),
             Step::LookCounted | Step::ProvenAbsent => Self::Daemon("lost-before"),
+            Step::OverLimit | Step::CapLowered => Self::Daemon("over-limit"),
             Step::DueReleased | Step::RefusedForNow => Self::Daemon("for-now"),
             Step::DeniedReleased => Self::Daemon("all-denied"),
             Step::Blocked | Step::Unblocked => Self::Daemon("blocking"),
@@ -286,6 +295,7 @@ impl Leaving {
                 Self::Never("what has drained has no call left")
             }
             _ if by == By::Opening => Self::Never("a new file has no calls"),
+            _ if by == By::Pruning => Self::Never("a daemon has to have drained before"),
             Point::Between(Between::DaemonLocked) | Point::Within(Step::RunBegun) | Point::After(Step::RunBegun) => {
                 Self::Earlier
             }
@@ -315,6 +325,9 @@ pub(super) fn impossible(first: Point, second: Point) -> Option<&'static str> {
             _ => None,
         },
         (_, By::Opening) => Some("a file that is used has been made"),
+        (By::Enqueue | By::BadEnqueue, By::Pruning) => None,
+        (By::Person(deed), By::Pruning) if deed.after().is_none() => None,
+        (_, By::Pruning) => Some("a daemon on its way there takes away what is over"),
         (_, By::DaemonAfterACall) => match Leaving::at(first) {
             Leaving::Never(reason) => Some(reason),
             Leaving::Earlier | Leaving::Itself => None,

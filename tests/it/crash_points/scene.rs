@@ -1,7 +1,7 @@
 //! A database, a Lightsail to go with it, and child processes that die where they are told to.
 
 use super::people::deed_at;
-use super::recipes::{Before, By, EXPORT_TIME, End, Leaving, Place, SORTS, Sort};
+use super::recipes::{Before, By, EXPORT_TIME, End, Leaving, OVER, Place, SORTS, Sort};
 use crate::world::eventually;
 use snapferry::clock::{SharedClock, SystemClock};
 use snapferry::domain::{JobState, Region, SnapshotName};
@@ -12,6 +12,7 @@ use snapferry::simulator::{
     ByHand, FaultRule, Faults, Fleet, FleetEntry, Handle, Simulator, SimulatorConfig, SnapshotChange, SnapshotState,
     Spread,
 };
+use sqlx::Connection;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::os::unix::process::ExitStatusExt;
@@ -48,7 +49,8 @@ const FRESH: [&str; 10] = [
     "ap-southeast-3",
 ];
 
-const SETTINGS: [(&str, &str); 20] = [
+const SETTINGS: [(&str, &str); 21] = [
+    ("SNAPFERRY_PRUNE__AFTER", "1d"),
     ("SNAPFERRY_EXPORT__RATE", "500"),
     ("SNAPFERRY_EXPORT__BURST", "100"),
     ("SNAPFERRY_EXPORT__MAX_IN_FLIGHT", "1000"),
@@ -85,6 +87,8 @@ pub(super) struct Scene {
     pub(super) batches: BTreeMap<String, Vec<String>>,
     /// What has been done so far, for whoever has to find out.
     pub(super) story: Vec<String>,
+    /// The batches that are over for long, and pruned at the end.
+    pub(super) over: Vec<String>,
     /// Batches whose enqueue was killed.
     unsure: Vec<String>,
     access_key: &'static str,
@@ -131,6 +135,7 @@ impl Scene {
             enqueued: Vec::new(),
             batches: BTreeMap::new(),
             story: Vec::new(),
+            over: Vec::new(),
             unsure: Vec::new(),
             access_key: "AKIASIM123456789012",
             http: SharedHttp::without_proxy(),
@@ -158,12 +163,16 @@ impl Scene {
     pub(super) async fn crash_twice(&mut self, point: Point, then: Point, crashed: bool) {
         // What a daemon has to bring about for it comes first: between the two nothing drains.
         let deed = deed_at(then).filter(|deed| deed.after().is_some());
-        let mut crashed = crashed && By::of(then) != By::DaemonAfterACall && deed.is_none();
+        let pruning = By::of(then) == By::Pruning;
+        let mut crashed = crashed && By::of(then) != By::DaemonAfterACall && deed.is_none() && !pruning;
         for _ in 0..3 {
             let command = match deed {
                 Some(deed) => Some(self.prepare_deed(deed).await),
                 None => None,
             };
+            if pruning {
+                self.prepare_pruning().await;
+            }
             if !crashed {
                 match (By::of(then), Leaving::at(point)) {
                     (By::DaemonAfterACall, Leaving::Itself) if By::of(point) != By::Outside("held-call") => {
@@ -178,6 +187,7 @@ impl Scene {
             }
             let ended = match &command {
                 Some(command) => self.die_in(then, command).await,
+                None if pruning => self.die(then, &["daemon", "--drain"], 1).await == Died::There,
                 None => self.try_crash_now(then).await,
             };
             if ended {
@@ -213,6 +223,10 @@ impl Scene {
                 self.kill(child, point);
                 true
             }
+            By::Pruning => {
+                self.prepare_pruning().await;
+                self.die(point, &["daemon", "--drain"], 1).await == Died::There
+            }
             By::Person(deed) => {
                 let command = self.prepare_deed(deed).await;
                 self.die_in(point, &command).await
@@ -233,9 +247,13 @@ impl Scene {
                 let died = self.die(point, &["daemon", "--drain"], nth).await == Died::There;
                 died || (nth == 1 && self.try_crash(point).await)
             }
-            By::Opening | By::Enqueue | By::BadEnqueue | By::DaemonAfterACall | By::Outside(_) | By::Person(_) => {
-                self.try_crash(point).await
-            }
+            By::Opening
+            | By::Enqueue
+            | By::BadEnqueue
+            | By::DaemonAfterACall
+            | By::Outside(_)
+            | By::Pruning
+            | By::Person(_) => self.try_crash(point).await,
         }
     }
 
@@ -282,14 +300,15 @@ impl Scene {
 
     /// Brings snapshots of these sorts in, as one batch; the process that does so dies at a point where one is named.
     pub(super) async fn enqueue(&mut self, sorts: &[&str], at: Option<Point>) -> Died {
-        let mut csv = "snapshot_name,region\n".to_owned();
+        let mut csv = "snapshot_name,region,note\n".to_owned();
         let mut names = Vec::new();
         for sort in sorts {
             let sort = SORTS.iter().find(|one| one.name == *sort).expect("a sort");
             let region = self.region(sort.place);
             for _ in 0..sort.count {
                 let name = self.prepare(sort, region).await;
-                writeln!(csv, "{name},{region}").expect("written");
+                let note = if sort.name == OVER { "n".repeat(40_000) } else { String::new() };
+                writeln!(csv, "{name},{region},{note}").expect("written");
                 names.push(name.clone());
                 self.enqueued.push(Enqueued { name, sort });
             }
@@ -313,6 +332,35 @@ impl Scene {
             self.unsure.push(batch);
         }
         died
+    }
+
+    /// Brings in a snapshot with a cell that takes pages of its own, has it exported and reported, and makes that long ago.
+    async fn prepare_pruning(&mut self) {
+        self.enqueue(&[OVER], None).await;
+        self.run(&["daemon", "--drain"], &[0, 3]).await;
+        let batch = format!("batch-{}", self.batches.len() - 1);
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database());
+        let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("a connection");
+        let long_ago =
+            sqlx::query("UPDATE batches SET bundled_at = 0 WHERE name = ?1 AND bundled = amended").bind(&batch);
+        assert_eq!(long_ago.execute(&mut connection).await.expect("written").rows_affected(), 1, "{:#?}", self.story);
+        connection.close().await.expect("closed");
+        self.story.push(format!("{batch} is over for long"));
+        self.over.push(batch);
+    }
+
+    /// Brings in once more what was pruned.
+    async fn enqueue_what_is_over(&mut self) {
+        let names: Vec<String> = self.over.iter().flat_map(|batch| self.batches[batch].clone()).collect();
+        if names.is_empty() {
+            return;
+        }
+        let csv = names.iter().fold("snapshot_name,region\n".to_owned(), |csv, name| csv + name + "," + COMMON + "\n");
+        let batch = format!("batch-{}", self.batches.len());
+        let file = self.folder.path().join(format!("{batch}.csv"));
+        std::fs::write(&file, csv).expect("a file");
+        self.run(&["enqueue", &file.display().to_string(), "--batch", &batch], &[0]).await;
+        self.batches.insert(batch, names);
     }
 
     /// Brings in again what was killed, as whoever called it would: what was sealed by then is refused.
@@ -400,6 +448,7 @@ impl Scene {
     /// on until all has ended.
     pub(super) async fn finish(&mut self) {
         self.enqueue_again().await;
+        self.enqueue_what_is_over().await;
         self.enqueue(&["plain"], None).await;
         // A drain leaves behind a breaker what was tried in vain.
         loop {

@@ -198,6 +198,7 @@ fn error(class: ErrorClass) -> CallError {
     let code = match class {
         ErrorClass::Throttled => "ThrottlingException",
         ErrorClass::Ambiguous => "ServiceException",
+        ErrorClass::CopyLimit => "ResourceLimitExceeded",
         ErrorClass::RetryLater => "OperationFailureException",
         ErrorClass::Permanent => "NotFoundException",
         ErrorClass::Denied => "AccessDeniedException",
@@ -226,6 +227,7 @@ impl Lightsail for Scripted {
                             ErrorClass::Ambiguous,
                             ErrorClass::Ambiguous,
                             ErrorClass::Throttled,
+                            ErrorClass::CopyLimit,
                             ErrorClass::RetryLater,
                             ErrorClass::Denied,
                             ErrorClass::Unreachable,

@@ -1,0 +1,111 @@
+//! How many EBS copies of a lane may be under way: the number in the settings, or for a while fewer, where EC2 had too many.
+//! Pure.
+
+use super::{ErrorCode, Timestamp};
+use std::time::Duration;
+
+/// How often a lowered cap climbs: copies take minutes, and what one more does is told by those that end.
+const CLIMB: Duration = Duration::from_mins(2);
+
+/// Words of the codes by which EC2 refuses a copy for a limit of its own. It documents `ResourceLimitExceeded` ("too many
+/// snapshot copies in progress"), `ConcurrentSnapshotLimitExceeded`, `SnapshotLimitExceeded` and
+/// `SnapshotCreationPerVolumeRateExceeded`; which of them Lightsail passes on, and how it spells them, nobody has written
+/// down.
+const LIMITS: [&str; 3] = ["limitexceeded", "rateexceeded", "toomany"];
+
+/// Whether an export with this code has failed for a limit of EC2's, and not for the snapshot.
+#[must_use]
+pub fn is_copy_limit(code: &str) -> bool {
+    let code = code.to_lowercase();
+    LIMITS.iter().any(|words| code.contains(words))
+}
+
+/// A cap below the one in the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoweredCap {
+    /// EBS copies under way at most, at first.
+    pub to: u64,
+    /// Since when.
+    pub since: Timestamp,
+    /// The code of the export that failed for it.
+    pub code: ErrorCode,
+}
+
+/// An export that failed for a limit of EC2's.
+#[derive(Debug, Clone)]
+pub struct OverLimit {
+    /// EBS copies of the lane that were under way then, its own among them.
+    pub in_flight: u64,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// Its code.
+    pub code: ErrorCode,
+}
+
+impl LoweredCap {
+    /// The cap that is in force at `now`, where the settings allow `most`. One that was lowered in the future was so before
+    /// the clock was set back, and is forgotten.
+    #[must_use]
+    pub fn in_force(lowered: Option<&Self>, most: u64, now: Timestamp) -> u64 {
+        let Some(lowered) = lowered.filter(|lowered| lowered.since <= now) else { return most };
+        let steps = now.since(lowered.since).as_secs() / CLIMB.as_secs();
+        lowered.to.saturating_add(steps.saturating_mul((most / 10).max(1))).min(most)
+    }
+
+    /// The cap after an export that failed for EC2's limit: below what was under way, and not below half of what it was.
+    /// Nothing where the export was sent before the cap was lowered last, and tells nothing new.
+    #[must_use]
+    pub fn after(lowered: Option<&Self>, most: u64, over: OverLimit, now: Timestamp) -> Option<Self> {
+        if lowered.is_some_and(|lowered| lowered.since <= now && over.sent_at <= lowered.since) {
+            return None;
+        }
+        let now_in_force = Self::in_force(lowered, most, now);
+        let below = now_in_force.min(over.in_flight).saturating_mul(3) / 4;
+        let to = below.max(now_in_force / 2).max(1);
+        Some(Self { to, since: now, code: over.code })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn over(in_flight: u64, sent_at: Timestamp) -> OverLimit {
+        OverLimit { in_flight, sent_at, code: ErrorCode::new("ResourceLimitExceeded") }
+    }
+
+    #[test]
+    fn limits_of_ec2_are_known_by_the_words_of_their_codes() {
+        for code in ["ResourceLimitExceeded", "SnapshotCreationPerVolumeRateExceeded", "TooManySnapshotCopies"] {
+            assert!(is_copy_limit(code), "{code}");
+        }
+        for code in ["InternalError", "UnsupportedOperation", "InvalidInputException", "OperationFailed"] {
+            assert!(!is_copy_limit(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_failure_lowers_the_cap_below_what_was_under_way_and_it_climbs_back() {
+        let lowered = LoweredCap::after(None, 20, over(16, NOW), NOW);
+        let at = |minutes| LoweredCap::in_force(lowered.as_ref(), 20, NOW.after(Duration::from_mins(minutes)));
+        assert_eq!((at(0), at(1), at(2), at(4), at(8), at(600)), (12, 12, 14, 16, 20, 20));
+        assert_eq!(LoweredCap::in_force(None, 20, NOW), 20);
+        assert_eq!(LoweredCap::in_force(lowered.as_ref(), 20, NOW.before(Duration::from_mins(1))), 20);
+    }
+
+    #[test]
+    fn failures_of_what_was_sent_before_lower_it_once_and_one_alone_never_below_one() {
+        let first = LoweredCap::after(None, 20, over(20, NOW), NOW);
+        assert_eq!(LoweredCap::after(first.as_ref(), 20, over(19, NOW), NOW.after(CLIMB)), None);
+        let mut lowered = first;
+        let mut caps = Vec::new();
+        for second in 1..8 {
+            let now = NOW.after(Duration::from_secs(second));
+            lowered = LoweredCap::after(lowered.as_ref(), 20, over(1, now), now);
+            caps.extend(lowered.as_ref().map(|lowered| lowered.to));
+        }
+        assert_eq!(caps, [7, 3, 1, 1, 1, 1, 1]);
+    }
+}

@@ -1,0 +1,110 @@
+//! Keeping the write-ahead log in bounds: what is in it is copied into the file beside the writer, on a connection of its own,
+//! so that no commit is told later for it.
+
+use super::database;
+use super::door::Door;
+use super::error::QueueError;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, Notify, watch};
+use tokio::task::JoinHandle;
+
+/// Pages in the log that are worth copying: 4 MiB.
+const WORTH: i64 = 1000;
+
+/// Pages from which on the log is to begin anew: 32 MiB. Until then it does so by itself when nobody reads from it.
+const LONG: i64 = 8000;
+
+/// How long that waits for those who read from it; whoever writes waits as long.
+const WAIT: Duration = Duration::from_millis(50);
+
+/// The rest between two looks: a long reader is not asked again at once.
+const REST: Duration = Duration::from_millis(200);
+
+/// What keeps the log in bounds.
+#[derive(Debug, Clone)]
+pub(super) struct Checkpoints {
+    due: Arc<Notify>,
+    close: watch::Sender<bool>,
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Checkpoints {
+    pub(super) fn start(path: &Path) -> Self {
+        let due = Arc::new(Notify::new());
+        let (close, closed) = watch::channel(false);
+        let task = tokio::spawn(keep(path.to_owned(), Arc::clone(&due), closed));
+        Self { due, close, task: Arc::new(Mutex::new(Some(task))) }
+    }
+
+    /// Told when enough was written for a look.
+    pub(super) fn due(&self) -> Arc<Notify> {
+        Arc::clone(&self.due)
+    }
+
+    pub(super) async fn close(&self) {
+        let _ = self.close.send(true);
+        if let Some(task) = self.task.lock().await.take() {
+            let _ = task.await;
+        }
+    }
+}
+
+/// Ends when it is told to, or nobody is left who could.
+async fn keep(path: PathBuf, due: Arc<Notify>, mut closed: watch::Receiver<bool>) {
+    let mut connection = None;
+    let mut again = false;
+    loop {
+        tokio::select! {
+            () = due.notified() => {}
+            () = tokio::time::sleep(REST), if again => {}
+            _ = closed.wait_for(|closed| *closed) => break,
+        }
+        match look(&path, &mut connection).await {
+            Ok(long) => again = long,
+            Err(error) => {
+                tracing::debug!(%error, "the write-ahead log was not copied; it is tried again");
+                (connection, again) = (None, false);
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(REST) => {}
+            _ = closed.wait_for(|closed| *closed) => break,
+        }
+    }
+    if let Some(connection) = connection {
+        let _ = connection.close().await;
+    }
+}
+
+/// Copies what is worth it; whether the log is still too long.
+async fn look(path: &Path, connection: &mut Option<Door>) -> Result<bool, QueueError> {
+    let connection = match connection {
+        Some(connection) => connection,
+        None => connection.insert(database::connect_for_checkpoints(path, WAIT).await?),
+    };
+    let log = Log::after(connection, "NOOP").await?;
+    if log.pages - log.copied < WORTH && log.pages < LONG {
+        return Ok(false);
+    }
+    let log = Log::after(connection, "PASSIVE").await?;
+    if log.pages < LONG {
+        return Ok(false);
+    }
+    let log = Log::after(connection, "TRUNCATE").await?;
+    Ok(log.pages >= LONG)
+}
+
+struct Log {
+    pages: i64,
+    copied: i64,
+}
+
+impl Log {
+    async fn after(door: &mut Door, mode: &str) -> Result<Self, QueueError> {
+        let sql = sqlx::AssertSqlSafe(format!("PRAGMA wal_checkpoint({mode})"));
+        let (_busy, pages, copied): (i64, i64, i64) = sqlx::query_as(sql).fetch_one(door.connection()).await?;
+        Ok(Self { pages, copied })
+    }
+}
