@@ -22,7 +22,7 @@ fn adopted<'a>(case: &Case<'a>) -> (Option<&'a Entry>, Option<&'a Entry>) {
         let mut records = case.free(0, Kind::Record);
         records.retain(|record| case.known_snapshot(record) || record.id > began);
         records.retain(|record| !has_failed(record) || operation.is_none_or(has_failed));
-        records.last().copied()
+        nearest(operation, &records).or_else(|| records.last().copied())
     });
     (operation, record)
 }
@@ -31,7 +31,7 @@ fn adopted<'a>(case: &Case<'a>) -> (Option<&'a Entry>, Option<&'a Entry>) {
 fn sent<'a>(case: &Case<'a>, decision: &mut Decision) -> (Option<&'a Entry>, Option<&'a Entry>) {
     let operation = case.owned(case.job.attempt, Kind::Operation).or_else(|| {
         // The answer named none.
-        let taken = pick(case, Kind::Operation, case.free(case.baseline(), Kind::Operation));
+        let taken = pick(case, Kind::Operation, None, case.free(case.baseline(), Kind::Operation));
         decision.own.extend(taken.map(|entry| entry.id));
         taken
     });
@@ -56,16 +56,34 @@ fn free_record<'a>(case: &Case<'a>, operation: Option<&Entry>, decision: &mut De
         records.retain(|record| !has_failed(record));
     }
     let failed = operation.is_some_and(has_failed).then(|| records.iter().find(|record| has_failed(record))).flatten();
-    failed.copied().or_else(|| pick(case, Kind::Record, records))
+    failed.copied().or_else(|| pick(case, Kind::Record, operation, records))
 }
 
-/// The oldest; or the newest, where an earlier attempt may have made another. What failed comes last.
-fn pick<'a>(case: &Case<'a>, kind: Kind, mut candidates: Vec<&'a Entry>) -> Option<&'a Entry> {
+/// The one that began with the operation; where that cannot be told the oldest, or the newest, where an earlier attempt
+/// may have made another. What failed comes last.
+fn pick<'a>(
+    case: &Case<'a>,
+    kind: Kind,
+    operation: Option<&Entry>,
+    mut candidates: Vec<&'a Entry>,
+) -> Option<&'a Entry> {
     if candidates.iter().any(|entry| !has_failed(entry)) {
         candidates.retain(|entry| !has_failed(entry));
     }
+    if let Some(nearest) = nearest(operation, &candidates) {
+        return Some(nearest);
+    }
     let twice = case.lacking(kind).iter().any(|attempt| attempt.absent && attempt.number < case.job.attempt);
     if twice { candidates.last().copied() } else { candidates.first().copied() }
+}
+
+/// The record that began nearest to the operation, both by the service's clock: what another hand began before may have
+/// come into sight only after our own.
+fn nearest<'a>(operation: Option<&Entry>, records: &[&'a Entry]) -> Option<&'a Entry> {
+    let began = operation?.sighting.created_at?;
+    let apart = |record: &Entry| record.sighting.created_at.map(|at| began.since(at).max(at.since(began)));
+    let apart: Option<Vec<_>> = records.iter().map(|record| Some((apart(record)?, *record))).collect();
+    apart?.into_iter().min_by_key(|(apart, _)| *apart).map(|(_, record)| record)
 }
 
 fn conclude(
