@@ -5,11 +5,12 @@ use super::door::Door;
 use super::error::{OpenError, QueueError, primary_code};
 use super::lock::{DatabaseLock, Held};
 use super::place::Place;
+use super::readers::Readers;
 use super::writer::Writer;
 use crate::points::Step;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqliteConnection, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use sqlx::{Connection, SqliteConnection};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +21,6 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 const APPLICATION_ID: i32 = 0x536e_4679;
 const WITH_WAL: &str = "PRAGMA journal_mode = WAL";
 const MARK: &str = "PRAGMA application_id = 0x536e4679";
-
-/// Readers beside the one writer; a report, a status and the loops of a few lanes at once.
-const READERS: u32 = 8;
 
 pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
     check_path(path)?;
@@ -37,25 +35,21 @@ pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
     lock.into_iter().for_each(DatabaseLock::remove);
     prepared?;
     wait_no_longer(writing.connection()).await.map_err(|error| explain(path, error))?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .min_connections(0)
-        .connect_lazy_with(options.create_if_missing(false).read_only(true));
+    let readers = Readers::new(options);
     let place = Arc::new(Place::of(path).map_err(|error| explain(path, error.into()))?);
     let writer = Writer::start(writing.staying_at(&place));
     Ok(Queue { path: owned, readers, writer, place })
 }
 
 /// Readers for a database that is only looked at; nothing where there is none yet.
-pub(super) async fn peek(path: &Path) -> Result<Option<SqlitePool>, OpenError> {
+pub(super) async fn peek(path: &Path) -> Result<Option<Readers>, OpenError> {
     check_path(path)?;
     match std::fs::metadata(path) {
         Ok(file) if file.len() == 0 => return Ok(None),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Ok(_) | Err(_) => {}
     }
-    let options = options(path).create_if_missing(false).read_only(true);
-    let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(0).connect_lazy_with(options);
+    let readers = Readers::new(options(path));
     let (id, tables): (i32, i64) = sqlx::query_as(
         "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)",
     )

@@ -1,4 +1,4 @@
-//! The store: all SQL, one writer with group commit, a pool of readers, migrations. It speaks the domain's words, so
+//! The store: all SQL, one writer with group commit, a few readers, migrations. It speaks the domain's words, so
 //! that a second store can stand behind it; it does not know Lightsail, and time is an argument.
 
 mod acting;
@@ -24,6 +24,7 @@ mod pausing;
 mod peek;
 mod place;
 mod preview;
+mod readers;
 mod reading;
 mod resolving;
 mod selection;
@@ -56,7 +57,7 @@ pub use views::{BatchStage, BatchView, Pause, RowCounts};
 pub use waiting::{Ahead, SnapshotSeen, Waiting};
 
 use place::Place;
-use sqlx::SqlitePool;
+use readers::Readers;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use writer::Writer;
@@ -66,7 +67,7 @@ use writer::Writer;
 pub struct Queue {
     path: PathBuf,
     place: Arc<Place>,
-    readers: SqlitePool,
+    readers: Readers,
     writer: Writer,
 }
 
