@@ -4,7 +4,7 @@ use super::hours::Hours;
 use super::promises;
 use super::scripted::Scripted;
 use super::truth::{Fate, Truth};
-use super::weather::{Event, Weather, span};
+use super::weather::{Drowsy, Event, Weather, span};
 use snapferry::clock::{Clock, SharedClock};
 use snapferry::daemon::{Connect, LaneParts, Wakes, compose};
 use snapferry::domain::{AccountLabel, BatchName, Existing, JobState, Lane, LaneId, Region, RunId, SnapshotName};
@@ -31,6 +31,9 @@ pub(super) fn region(lane: usize) -> &'static str {
 
 /// Turns of the loop after which a run is going nowhere.
 const TURNS: usize = 400_000;
+
+/// The longest that a loop sleeps where nothing happens.
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -137,6 +140,9 @@ enum Sender {
     WaitsForAnswers,
 }
 
+const SENDER: usize = 0;
+const TRACKER: usize = 1;
+
 struct Rooms {
     worker: Arc<Worker>,
     tracker: Arc<Tracker>,
@@ -147,6 +153,8 @@ struct Rooms {
     rounds: Option<Rounds>,
     round: Option<Waiting<(Rounds, Result<Duration, snapferry::queue::QueueError>)>>,
     look_at: Duration,
+    /// Turns in a row of the sender and of the tracker that came to nothing.
+    idle: [u32; 2],
 }
 
 struct Run {
@@ -376,7 +384,19 @@ impl Rooms {
             rounds: Some(Rounds::default()),
             round: None,
             look_at: Duration::ZERO,
+            idle: [0; 2],
         }
+    }
+
+    /// How long a loop sleeps that wants to for `pause`. Where the weather has it so the longer, the longer nothing has
+    /// happened: days of waiting cost nothing.
+    fn sleep(idle: &mut u32, pause: Duration, drowsy: Drowsy) -> Duration {
+        let sleep = pause * drowsy.times;
+        if !drowsy.deepens {
+            return sleep;
+        }
+        *idle += 1;
+        (sleep * (1 << (*idle - 1).min(10))).min(LONGEST_SLEEP.max(sleep))
     }
 
     /// When something is to be done next.
@@ -392,7 +412,7 @@ impl Rooms {
     }
 
     /// Does what is to be done now; whether there was anything.
-    async fn go_on(&mut self, hours: &Hours, drowsy: u32) -> Result<bool, snapferry::queue::QueueError> {
+    async fn go_on(&mut self, hours: &Hours, drowsy: Drowsy) -> Result<bool, snapferry::queue::QueueError> {
         let now = hours.elapsed();
         let mut moved = false;
         let mut at = 0;
@@ -405,6 +425,7 @@ impl Rooms {
                     if matches!(self.sender, Sender::Asks(_) | Sender::WaitsForAnswers) {
                         self.sender = Sender::Asks(now);
                     }
+                    self.idle[SENDER] = 0;
                     moved = true;
                 }
             }
@@ -414,7 +435,7 @@ impl Rooms {
         Ok(moved)
     }
 
-    async fn ask(&mut self, hours: &Hours, drowsy: u32) -> Result<bool, snapferry::queue::QueueError> {
+    async fn ask(&mut self, hours: &Hours, drowsy: Drowsy) -> Result<bool, snapferry::queue::QueueError> {
         let now = hours.elapsed();
         match &mut self.sender {
             Sender::Asks(at) => {
@@ -422,9 +443,10 @@ impl Rooms {
                     return Ok(false);
                 }
                 self.sender = match self.worker.run_once(&mut self.turns, self.calls.len()).await? {
-                    Turn::Wait(pause) => Sender::Asks(now + pause * drowsy),
+                    Turn::Wait(pause) => Sender::Asks(now + Self::sleep(&mut self.idle[SENDER], pause, drowsy)),
                     Turn::Answers => Sender::WaitsForAnswers,
                     Turn::Send(departure) => {
+                        self.idle[SENDER] = 0;
                         let worker = Arc::clone(&self.worker);
                         let permit = Waiting::new(Box::pin(async move { worker.permit().await }));
                         Sender::WaitsForPermit(departure, permit)
@@ -450,15 +472,17 @@ impl Rooms {
         }
     }
 
-    async fn look(&mut self, hours: &Hours, drowsy: u32) -> Result<bool, snapferry::queue::QueueError> {
+    async fn look(&mut self, hours: &Hours, drowsy: Drowsy) -> Result<bool, snapferry::queue::QueueError> {
         let now = hours.elapsed();
         if let Some(round) = &mut self.round {
             let Some((rounds, pause)) = round.step(hours).await else { return Ok(false) };
-            self.look_at = now + pause? * drowsy;
+            self.look_at = now + Self::sleep(&mut self.idle[TRACKER], pause?, drowsy);
             (self.round, self.rounds) = (None, Some(rounds));
             return Ok(true);
         }
-        if self.look_at > now && !is_woken(&self.wakes.tracker) {
+        if is_woken(&self.wakes.tracker) {
+            self.idle[TRACKER] = 0;
+        } else if self.look_at > now {
             return Ok(false);
         }
         let Some(mut rounds) = self.rounds.take() else { return Ok(false) };

@@ -36,11 +36,19 @@ pub(super) struct Weather {
     pub(super) changing: f64,
     /// From here on nothing goes wrong any more: then everything has to come to an end.
     pub(super) clears: Duration,
-    /// How much longer than it wants to a loop sleeps.
-    pub(super) drowsy: u32,
+    pub(super) drowsy: Drowsy,
     pub(super) spells: Vec<Spell>,
     /// What people do, in order.
     pub(super) events: Vec<(Duration, Event)>,
+}
+
+/// How the loops sleep.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Drowsy {
+    /// How much longer than they want to.
+    pub(super) times: u32,
+    /// Whether they sleep longer and longer where nothing happens.
+    pub(super) deepens: bool,
 }
 
 /// A time in which a lane's calls all go wrong in one way.
@@ -108,7 +116,7 @@ impl Weather {
             failing: one(rng, &[0.0, 0.1, 0.4]),
             changing: one(rng, &[0.0, 0.0, 0.2, 0.5]),
             clears,
-            drowsy: one(rng, &[4, 10, 40]),
+            drowsy: Drowsy { times: one(rng, &[1, 4, 20]), deepens: rng.u8(..8) > 0 },
             spells: Vec::new(),
             events: Vec::new(),
             settings,
