@@ -102,7 +102,7 @@ pub(super) const SORTS: [Sort; 27] = [
     Sort { name: "called-failed", end: End::ReviewOrFailed, ..ENDLESS },
     Sort { name: "sent-again", end: End::ReviewOrTwice, ..ENDLESS },
     Sort { name: "pending", before: Before::Pending, ..PLAIN },
-    Sort { name: "missing", before: Before::Missing, end: End::Failed, ..PLAIN },
+    Sort { name: "missing", before: Before::Missing, end: End::Failed, count: 2, ..PLAIN },
     Sort { name: "exported", before: Before::Exported, ..PLAIN },
     Sort { name: "under-way", before: Before::UnderWay, script: || named("takes:2s"), ..PLAIN },
 ];
@@ -234,6 +234,7 @@ impl By {
             | Between::Halted => Self::Daemon("plain"),
             Between::CallUnderWay => Self::Outside("held-call"),
             Between::LookTaken => Self::Daemon("lost-before"),
+            Between::GroupHalfWritten => Self::Daemon("missing"),
         }
     }
 }
@@ -288,6 +289,7 @@ pub(super) fn impossible(first: Point, second: Point) -> Option<&'static str> {
             _ => None,
         },
         (_, By::Opening) => Some("a file that is used has been made"),
+        (By::Opening, By::Person(deed)) if deed.after().is_some() => Some("a daemon has to have drained in between"),
         (_, By::DaemonAfterACall) => match Leaving::at(first) {
             Leaving::Never(reason) => Some(reason),
             Leaving::Earlier | Leaving::Itself => None,

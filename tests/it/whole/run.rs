@@ -13,7 +13,7 @@ use snapferry::queue::{JobDetail, LoadName, NewRow, Queue, Selector};
 use snapferry::settings::LaneSettings;
 use snapferry::tracking::{Rounds, Tracker};
 use snapferry::worker::{Departure, Sent, Turn, Turns, Worker};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::future::{Future, poll_fn};
 use std::path::Path;
@@ -32,9 +32,6 @@ pub(super) fn region(lane: usize) -> &'static str {
 /// Turns of the loop after which a run is going nowhere.
 const TURNS: usize = 400_000;
 
-/// The longest that a loop sleeps where nothing happens.
-const LONGEST_SLEEP: Duration = Duration::from_mins(1);
-
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 #[derive(Debug, Default, Clone)]
@@ -49,6 +46,8 @@ pub(super) struct Tally {
     pub(super) failed: usize,
     pub(super) late: usize,
     pub(super) hours: u64,
+    /// The troubles and oddities that somebody has met.
+    pub(super) met: BTreeSet<String>,
 }
 
 impl Tally {
@@ -63,6 +62,7 @@ impl Tally {
         self.failed += other.failed;
         self.late += other.late;
         self.hours += other.hours;
+        self.met.extend(other.met.iter().cloned());
     }
 }
 
@@ -170,15 +170,15 @@ struct Run {
     rng: fastrand::Rng,
 }
 
-/// Plays a seed to its end; what it broke, where it did.
-pub(super) fn play(seed: u64) -> Result<Told, String> {
+/// Plays a weather to its end; what it broke, where it did.
+pub(super) fn play(weather: Weather) -> Result<Told, String> {
     let folder = tempfile::Builder::new();
     let memory = Path::new("/dev/shm");
     // What is shown here has nothing to do with the disk.
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { folder.tempdir() }.expect("a folder");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {
-        let mut run = Run::new(seed, &folder.path().join("test.db")).await;
+        let mut run = Run::new(weather, &folder.path().join("test.db")).await;
         run.play().await?;
         let told = run.told().await;
         run.queue.close().await;
@@ -187,8 +187,8 @@ pub(super) fn play(seed: u64) -> Result<Told, String> {
 }
 
 impl Run {
-    async fn new(seed: u64, path: &Path) -> Self {
-        let weather = Arc::new(Weather::of(seed));
+    async fn new(weather: Weather, path: &Path) -> Self {
+        let (seed, weather) = (weather.seed, Arc::new(weather));
         let queue = Queue::open(path).await.expect("a database");
         let hours = Hours::new(WALL);
         let script = |lane| Scripted {
@@ -351,6 +351,7 @@ impl Run {
         for script in &outcome.lanes {
             let truth = script.truth();
             tally.reads += truth.reads.len();
+            tally.met.extend(truth.met.iter().cloned());
             tally.exports += truth.exports.len();
             tally.by_hand += truth.exports.iter().filter(|export| export.by.is_none()).count();
             tally.late += truth.exports.iter().filter(|export| export.late).count();
@@ -362,11 +363,14 @@ impl Run {
             tally.failed += usize::from(job.job.state == JobState::Failed);
             let _ = writeln!(story, "{job:#?}");
         }
+        let skewed = match self.weather.ahead {
+            0 => "a clock that is the service's",
+            1.. => "a clock that is minutes behind the service's",
+            _ => "a clock that is minutes ahead of the service's",
+        };
+        tally.met.insert(skewed.to_owned());
         match promises::broken(&outcome) {
-            Some(broken) => Err(format!(
-                "{broken}
-{story}"
-            )),
+            Some(broken) => Err(format!("{broken}\n{story}")),
             None => Ok(Told { story, tally }),
         }
     }
@@ -392,11 +396,9 @@ impl Rooms {
     /// happened: days of waiting cost nothing.
     fn sleep(idle: &mut u32, pause: Duration, drowsy: Drowsy) -> Duration {
         let sleep = pause * drowsy.times;
-        if !drowsy.deepens {
-            return sleep;
-        }
+        let Some(longest) = drowsy.longest else { return sleep };
         *idle += 1;
-        (sleep * (1 << (*idle - 1).min(10))).min(LONGEST_SLEEP.max(sleep))
+        (sleep * (1 << (*idle - 1).min(16))).min(longest.max(sleep))
     }
 
     /// When something is to be done next.
