@@ -47,7 +47,7 @@ const ODDITIES: [&str; 17] = [
 #[expect(clippy::disallowed_methods, reason = "a test has no command line of its own")]
 fn seeds() -> (u64, u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    (number("WHOLE_SEED").unwrap_or(1), number("WHOLE_RUNS").unwrap_or(100))
+    (number("WHOLE_SEED").unwrap_or(1), number("WHOLE_RUNS").unwrap_or(1000))
 }
 
 /// Plays each seed; those that break a promise are named, the first few with their story.
