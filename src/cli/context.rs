@@ -131,12 +131,12 @@ pub(super) fn asking(answers: &mut (dyn BufRead + Send)) -> Asking<'_> {
     if terminal { Asking::Person(answers) } else { Asking::Nobody }
 }
 
-/// The user's name by the environment, as it stands in the history; never the daemon's own.
+/// The user's name by the environment, else the number, as it stands in the history; never the daemon's own.
 fn person(env: &[(String, String)]) -> String {
     let named = |wanted: &str| env.iter().find(|(name, text)| name == wanted && !text.trim().is_empty());
     let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(named).map(|(_, text)| text.trim());
     match name {
-        None => "somebody".to_owned(),
+        None => format!("uid {}", rustix::process::getuid().as_raw()),
         Some("daemon") => "user daemon".to_owned(),
         Some(name) => name.chars().filter(|c| !c.is_control()).take(64).collect(),
     }

@@ -7,7 +7,7 @@ use super::screen::{Flow, Screen, forgive_closed_pipe};
 use crate::domain::{AccountLabel, Lane, Region};
 use crate::lightsail::SnapshotKind;
 use crate::queue::Peek;
-use crate::report::{DiscoveredForm, DiscoveredSheet, Output};
+use crate::report::{DiscoveredForm, DiscoveredSheet, Output, grouped, several};
 use crate::survey::{Choice, Export, Found, NotFound, TagWanted, discover as read_lane};
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
@@ -265,24 +265,16 @@ impl Sum {
     }
 
     fn write(&self, notes: &mut (dyn Write + Send)) -> std::io::Result<()> {
-        let s = |number: u64| if number == 1 { "" } else { "s" };
-        write!(
-            notes,
-            "{} snapshot{}, {} GB, in {} lane{}",
-            self.snapshots,
-            s(self.snapshots),
-            self.gb,
-            self.lanes,
-            s(self.lanes)
-        )?;
+        let (snapshots, lanes) = (several(self.snapshots, "snapshot"), several(self.lanes, "lane"));
+        write!(notes, "{snapshots}, {} GB, in {lanes}", grouped(self.gb))?;
         if self.exported > 0 {
-            write!(notes, "; {} exported already", self.exported)?;
+            write!(notes, "; {} exported already", grouped(self.exported))?;
         }
         if self.broken > 0 {
-            write!(notes, "; {} in state error left out", self.broken)?;
+            write!(notes, "; {} in state error left out", grouped(self.broken))?;
         }
         if self.unread > 0 {
-            write!(notes, "; {} lane{} could not be read", self.unread, s(self.unread))?;
+            write!(notes, "; {} could not be read", several(self.unread, "lane"))?;
         }
         writeln!(notes)
     }

@@ -54,4 +54,4 @@ pub use status_json::status_json;
 pub use status_text::status_text;
 pub use why::{Cause, Facts, Pace, Way, Why, explain};
 pub use why_text::{why_json, why_text};
-pub use words::adopted_note;
+pub use words::{adopted_note, grouped, several};

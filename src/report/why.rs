@@ -213,8 +213,11 @@ fn submitting(facts: &Facts, chain: &mut Chain) {
 /// When the daemon looks at it next.
 fn looked_at(facts: &Facts, chain: &mut Chain) {
     let Some(at) = facts.waiting.detail.job.next_poll_at else { return };
-    let when = if at > facts.now { format!("in {}", span(at.since(facts.now))) } else { "any moment".to_owned() };
-    chain.cause("looked_at", format!("it is looked at next {when}")).until(Some(at));
+    if at > facts.now {
+        chain.cause("looked_at", format!("its next look is in {}", span(at.since(facts.now)))).until(Some(at));
+    } else {
+        chain.cause("looked_at", "it is looked at any moment");
+    }
 }
 
 fn exporting(facts: &Facts, chain: &mut Chain) {

@@ -7,7 +7,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 /// A number in groups of three digits.
-pub(super) fn grouped(number: u64) -> String {
+#[must_use]
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -20,7 +21,8 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// `1 job`, `2,000 jobs`.
-pub(super) fn several(number: u64, one: &str) -> String {
+#[must_use]
+pub fn several(number: u64, one: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{} {one}{ending}", grouped(number))
 }

@@ -87,9 +87,11 @@ impl Worker {
         {
             tracing::debug!(job = job.job.0, lane = %self.lane.lane, request_id = error.request_id, "throttled");
         } else if let Err(error) = &result {
+            let open = matches!(error.class, ErrorClass::Ambiguous);
+            let what = if open { "the ledger will tell whether an export began" } else { "an export was not accepted" };
             tracing::warn!(
                 job = job.job.0, lane = %self.lane.lane, snapshot = %job.snapshot, code = %error.code,
-                request_id = error.request_id, "an export was not accepted: {}", error.message
+                request_id = error.request_id, "{what}: {}", error.message
             );
         }
         let Ruling { event, answer, operations, heard } = rule(result, outage, now.after(wait));

@@ -3,11 +3,14 @@
 
 use super::stored::Stored;
 use super::world::{World, eventually};
+use snapferry::clock::{Clock as _, ManualClock, SystemClock};
 use snapferry::domain::{Act, BatchId, ErrorCode, Hold, JobId, JobState, LaneId, RunId, Timestamp};
 use snapferry::queue::{DatabaseLock, Held, Queue, QueueError, Selector, Transition};
 use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// What the program said in a pipe.
 pub(crate) struct Said {
@@ -342,17 +345,27 @@ async fn a_paused_job_whose_snapshot_is_pending_is_not_sent_too_early_after_its_
     pending.state = snapferry::simulator::SnapshotState::Pending;
     let config = SimulatorConfig {
         fleet: Fleet::Listed(vec![pending]),
-        pending_time: std::time::Duration::from_secs(6),
+        pending_time: Duration::from_hours(1),
         ..SimulatorConfig::default()
     };
-    let world = World::new(config).await;
+    // Lightsail's time passes only when it is told to.
+    let theirs = Arc::new(ManualClock::new(SystemClock::new().now()));
+    let mut world = World::by_clock(config, theirs.clone()).await;
+    world.clock = Arc::new(SystemClock::new());
     world.enqueue(&["slow"]).await;
     let path = world.queue.path().to_owned();
     let daemon = world.start();
     eventually("it waits", async || world.job("slow").await.hold == Some(Hold::Listing)).await;
     snapferry(&path, &["pause", "--name", "slow", "--yes"]).done();
     snapferry(&path, &["resume", "--name", "slow", "--yes"]).done();
-    eventually("it is exported", async || world.state("slow").await == JobState::Succeeded).await;
+    let listings = || world.simulator.calls().iter().filter(|call| call.operation == "GetInstanceSnapshots").count();
+    let before = listings();
+    eventually("it is listed again", async || listings() >= before + 2).await;
+    eventually("it is exported", async || {
+        theirs.advance(Duration::from_hours(1));
+        world.state("slow").await == JobState::Succeeded
+    })
+    .await;
     daemon.stop().await;
     // Lightsail refuses what is pending, and each refusal is a call.
     assert_eq!(world.sent("slow").len(), 1);
@@ -749,12 +762,12 @@ async fn why_knows_every_reason() {
         (
             format!("{ATTEMPT} UPDATE jobs SET state = 'unknown', attempt = 1, next_poll_at = 4102444800000"),
             "looked_at",
-            "looked at next in",
+            "next look is in",
         ),
         (
             "UPDATE jobs SET state = 'exporting', operation_id = 'op-1', next_poll_at = 4102444800000".into(),
             "looked_at",
-            "looked at next in",
+            "next look is in",
         ),
         (
             "UPDATE jobs SET state = 'needs_review', error_code = 'Odd', error_message = 'two'".into(),

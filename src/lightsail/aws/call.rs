@@ -9,6 +9,7 @@ use aws_sdk_lightsail::config::interceptors::{
 use aws_sdk_lightsail::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_lightsail::error::{BoxError, SdkError};
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use serde::de::IgnoredAny;
 use std::error::Error;
 use std::sync::Arc;
@@ -128,10 +129,19 @@ fn links<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
     std::iter::successors(Some(error), |&link| link.source())
 }
 
-/// The words of the whole chain, each said once.
-fn chain(error: &(dyn Error + 'static)) -> String {
+/// The words of the chain, each said once, without those that only name a layer of the client's ("dispatch failure",
+/// "client error (`SendRequest`)").
+fn chain<E: Error + Send + Sync + 'static>(error: &SdkError<E>) -> String {
+    let layer = |link: &(dyn Error + 'static)| {
+        link.is::<SdkError<E>>() || link.is::<ConnectorError>() || link.is::<hyper_util::client::legacy::Error>()
+    };
+    let told = said(links(error).filter(|link| !layer(*link)));
+    if told.is_empty() { said(links(error)) } else { told }
+}
+
+fn said<'a>(links: impl Iterator<Item = &'a (dyn Error + 'static)>) -> String {
     let mut said = String::new();
-    for link in links(error) {
+    for link in links {
         let words = link.to_string();
         if !said.contains(&words) {
             said = if said.is_empty() { words } else { format!("{said}: {words}") };
