@@ -1,4 +1,4 @@
-//! Connections that read. SQLx's own pool asks a connection whether it is there each time that it is taken and each time
+//! Connections that read. `sqlx`'s own pool asks a connection whether it is there each time that it is taken and each time
 //! that it comes back, and each of these is a turn of another thread: three for one small reading. A connection to a file
 //! does not go away.
 

@@ -164,7 +164,7 @@ impl Weather {
         let rng = &mut rng;
         let settings = LaneSettings::default();
         (weather.lanes, weather.names, weather.clears) = (2, 16, 14 * DAY);
-        weather.lag = span(rng, Duration::ZERO, settings.reconcile.settle / 3 - STALE);
+        weather.lag = span(rng, Duration::ZERO, (settings.reconcile.settle / 3).saturating_sub(STALE));
         weather.takes = (Duration::from_mins(15), [20, 30, 60].map(Duration::from_mins));
         weather.crashes = one(rng, &[0.0, 0.0005]);
         weather.drowsy.longest = Some(Duration::from_mins(10));
