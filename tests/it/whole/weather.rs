@@ -174,11 +174,10 @@ impl Weather {
         weather.events = (0..14_u32)
             .flat_map(|day| {
                 let rows = all.iter().copied().filter(|_| day == 0 || rng.u8(..4) == 0).collect();
-                let existing = one(rng, &[Existing::Adopt, Existing::ExportAgain]);
                 let morning = DAY * day + secs(rng, 0, 3600);
                 let (lane, name) = one(rng, &all);
                 let mut of_day = vec![
-                    (morning, Event::Enqueue { rows, existing }),
+                    (morning, Event::Enqueue { rows, existing: Existing::Adopt }),
                     (DAY * day + secs(rng, 0, 86_400), Event::Console { lane, name }),
                     (DAY * day + secs(rng, 0, 86_400), Event::Crash),
                 ];
