@@ -9,8 +9,8 @@ mod figure;
 mod files;
 mod flat;
 mod load;
-mod store;
 mod pipeline;
+mod store;
 
 use figure::{Figure, measure};
 use std::process::ExitCode;
