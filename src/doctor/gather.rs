@@ -144,7 +144,7 @@ async fn try_reads(patient: &LanePatient, facts: &mut LaneFacts) {
 /// A refusal for what was asked is an answer: the one who asked may ask.
 fn answered(error: CallError) -> Result<(), CallError> {
     match error.class {
-        ErrorClass::Permanent | ErrorClass::RetryLater => Ok(()),
+        ErrorClass::Permanent | ErrorClass::RetryLater | ErrorClass::CopyLimit => Ok(()),
         ErrorClass::Throttled
         | ErrorClass::Ambiguous
         | ErrorClass::Denied

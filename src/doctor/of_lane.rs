@@ -120,7 +120,7 @@ fn untried(action: &str, error: &CallError) -> Option<Check> {
         ErrorClass::Throttled => "something else uses up the account's rate; a daemon slows down by itself",
         ErrorClass::SetupInProgress => "wait some minutes: AWS is still setting this account or Region up",
         ErrorClass::Unreachable => "try again; if it stays so, look at the network between",
-        ErrorClass::Ambiguous | ErrorClass::RetryLater | ErrorClass::Permanent => {
+        ErrorClass::Ambiguous | ErrorClass::RetryLater | ErrorClass::CopyLimit | ErrorClass::Permanent => {
             "try again; if it stays so, see that the endpoint is Lightsail's, and AWS's health page"
         }
     };

@@ -43,6 +43,8 @@ named! {
         NewsActedUpon = "news-acted-upon",
         /// A look has shown nothing, and is not counted.
         LookTaken = "look-taken",
+        /// Of changes that share a transaction the jobs are moved, and their history is not written.
+        GroupHalfWritten = "group-half-written",
         /// The daemon is about to end.
         Halted = "halted",
     }

@@ -6,11 +6,12 @@ use super::door::Door;
 use super::error::{OpenError, QueueError, primary_code};
 use super::lock::{DatabaseLock, Held};
 use super::place::Place;
+use super::readers::Readers;
 use super::writer::Writer;
 use crate::points::Step;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqliteConnection, SqlitePool};
+use sqlx::{Connection, Executor, Sqlite, SqliteConnection, SqlitePool};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,9 +29,6 @@ const MARK: &str = "PRAGMA application_id = 0x536e4679";
 /// copied before anybody is kept waiting by it.
 const LOAD_LOG: u32 = 4000;
 
-/// Readers beside the one writer; a report, a status and the loops of a few lanes at once.
-const READERS: u32 = 8;
-
 pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
     check_path(path)?;
     let options = options(path).create_if_missing(true);
@@ -45,8 +43,7 @@ pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
     prepared?;
     wait_no_longer(writing.connection()).await.map_err(|error| explain(path, error))?;
     checkpoint_from(writing.connection(), 0).await.map_err(|error| explain(path, error))?;
-    let readers =
-        SqlitePoolOptions::new().max_connections(READERS).min_connections(0).connect_lazy_with(reading(options));
+    let readers = Readers::new(reading(options));
     let place = Arc::new(Place::of(path).map_err(|error| explain(path, error.into()))?);
     let checkpoints = Checkpoints::start(path);
     let writer = Writer::start(writing.staying_at(&place), checkpoints.due());
@@ -54,12 +51,11 @@ pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
 }
 
 /// Readers for a database that is only looked at; nothing where there is none yet.
-pub(super) async fn peek(path: &Path) -> Result<Option<SqlitePool>, OpenError> {
+pub(super) async fn peek(path: &Path) -> Result<Option<Readers>, OpenError> {
     if !is_there(path)? {
         return Ok(None);
     }
-    let options = reading(options(path));
-    let readers = SqlitePoolOptions::new().max_connections(READERS).min_connections(0).connect_lazy_with(options);
+    let readers = Readers::new(reading(options(path)));
     Ok(recognise(&readers, path).await?.map(|_| readers))
 }
 
@@ -88,7 +84,10 @@ pub(super) fn look(path: &Path, rest: Rest) -> SqlitePool {
 }
 
 /// What [`Peek`](super::Peek) would say of the file behind such a connection, and the schema that it has.
-pub(super) async fn recognise(pool: &SqlitePool, path: &Path) -> Result<Option<i64>, OpenError> {
+pub(super) async fn recognise<'p, P>(pool: P, path: &Path) -> Result<Option<i64>, OpenError>
+where
+    P: Executor<'p, Database = Sqlite> + Copy,
+{
     let (id, tables): (i32, i64) = sqlx::query_as(
         "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)",
     )

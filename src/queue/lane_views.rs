@@ -56,7 +56,8 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn lanes(&self, batch: Option<BatchId>) -> Result<Vec<LaneView>, QueueError> {
         let wanted = batch.map(|id| id.0);
-        let mut transaction = self.readers.begin().await?;
+        let mut reader = self.readers.take().await?;
+        let mut transaction = reader.begin().await?;
         let rows = sqlx::query!(
             r#"SELECT id AS "id!: i64", account, region, account_number, proven AS "proven: bool", learned_rate,
                    lowered_cap AS "lowered_cap: i64", lowered_at AS "lowered_at: i64", lowered_code, longest_delay,

@@ -136,7 +136,8 @@ impl Queue {
     }
 
     async fn left(&self) -> Result<Vec<Left>, QueueError> {
-        let mut transaction = self.readers.begin().await?;
+        let mut reader = self.readers.take().await?;
+        let mut transaction = reader.begin().await?;
         let rows = sqlx::query!(
             r#"SELECT tallies.lane_id, tallies.batch_id, tallies.state, tallies.jobs, tallies.weight
                FROM tallies JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed'
@@ -178,7 +179,8 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn newest_failed(&self, batch: Option<BatchId>, most: u32) -> Result<Vec<JobView>, QueueError> {
         let wanted = batch.map(|id| id.0);
-        let mut transaction = self.readers.begin().await?;
+        let mut reader = self.readers.take().await?;
+        let mut transaction = reader.begin().await?;
         let rows =
             sqlx::query_file!("src/queue/sql/newest_failed.sql", wanted, most).fetch_all(&mut *transaction).await?;
         let ids: Vec<i64> = rows.into_iter().map(|row| row.id).collect();

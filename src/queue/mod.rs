@@ -1,4 +1,4 @@
-//! The store: all SQL, one writer with group commit, a pool of readers, migrations. It speaks the domain's words, so
+//! The store: all SQL, one writer with group commit, a few readers, migrations. It speaks the domain's words, so
 //! that a second store can stand behind it; it does not know Lightsail, and time is an argument.
 
 mod acting;
@@ -28,6 +28,7 @@ mod peek;
 mod place;
 mod preview;
 mod prune;
+mod readers;
 mod reading;
 mod resolving;
 mod rows;
@@ -69,7 +70,7 @@ pub use place::LogMark;
 
 use checkpoints::Checkpoints;
 use place::Place;
-use sqlx::SqlitePool;
+use readers::Readers;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use writer::Writer;
@@ -79,7 +80,7 @@ use writer::Writer;
 pub struct Queue {
     path: PathBuf,
     place: Arc<Place>,
-    readers: SqlitePool,
+    readers: Readers,
     writer: Writer,
     checkpoints: Checkpoints,
 }

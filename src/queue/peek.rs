@@ -3,10 +3,10 @@
 
 use super::database;
 use super::error::{OpenError, QueueError};
+use super::readers::Readers;
 use super::reading;
 use super::transition::json;
 use crate::domain::{JobId, JobState, Lane, SnapshotArn};
-use sqlx::SqlitePool;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const EXPORTS: i64 = 1000;
 /// A database that is only looked at.
 #[derive(Debug, Clone)]
 pub struct Peek {
-    readers: SqlitePool,
+    readers: Readers,
 }
 
 /// What the database knows of a name in a lane.

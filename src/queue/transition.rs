@@ -6,7 +6,7 @@ use super::error::QueueError;
 use super::rows::{AttemptRow, JobRow, OwnedRow};
 use crate::domain::{Change, Failure, JobId, JobState, OperationId, RunId, SnapshotArn, Standing, Timestamp};
 use crate::domain::{Event, apply};
-use crate::points::Step;
+use crate::points::{Between, Point, Step, reached};
 use serde::Serialize;
 use sqlx::{Connection, SqliteConnection};
 use std::collections::HashSet;
@@ -265,6 +265,9 @@ async fn write_group(
     let moved: Vec<i64> =
         sqlx::query_file_scalar!("src/queue/sql/move_jobs.sql", rows).fetch_all(&mut *connection).await?;
     let moved: HashSet<i64> = moved.into_iter().collect();
+    if moved.len() > 1 {
+        reached(Point::Between(Between::GroupHalfWritten));
+    }
     let mut verdicts = Vec::with_capacity(transitions.len());
     let mut written = Vec::with_capacity(moved.len());
     let mut left = moved.clone();

@@ -114,7 +114,8 @@ impl Queue {
 
     async fn read_batches(&self, only: Option<BatchId>) -> Result<Vec<BatchView>, QueueError> {
         let wanted = only.map(|id| id.0);
-        let mut transaction = self.readers.begin().await?;
+        let mut reader = self.readers.take().await?;
+        let mut transaction = reader.begin().await?;
         let rows = sqlx::query!(
             r#"SELECT id AS "id!: i64", name, source, state, created_at, sealed_at, rows_read, rows_new, rows_live,
                    rows_repeated, rows_rejected, carried, paused_at, paused_by

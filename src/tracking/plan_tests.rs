@@ -133,6 +133,11 @@ fn of_another_job(mut entry: Entry) -> Entry {
     entry
 }
 
+fn begun(mut entry: Entry, at: impl Into<Option<i64>>) -> Entry {
+    entry.sighting.created_at = at.into().map(Timestamp);
+    entry
+}
+
 fn with_arn(mut entry: Entry, arn: Option<&str>) -> Entry {
     entry.sighting.snapshot_arn = arn.map(SnapshotArn::new);
     entry
@@ -386,6 +391,97 @@ fn a_permanent_code_ends_the_job_at_once() {
     }
     let entries = [of(operation_failed_with(1, "Busy"), 1)];
     assert_eq!(failure(&decide(&job(Exporting, vec![attempt(1, 0)]), &entries, &policy())), ("Busy", true));
+}
+
+// ---- Another hand ----
+
+/// Begun before our own by another hand, and in sight only after it.
+#[test]
+fn of_several_records_the_one_that_began_with_the_operation_is_its_own() {
+    let mut exporting = job(Exporting, vec![accepted(1, 10)]);
+    exporting.operation = Some(OperationId::new("op-11"));
+    let operation = begun(of(operation(11, UnderWay), 1), 100_000);
+    for (theirs_began, ours_began) in [(20_000, 100_100), (300_000, 99_900)] {
+        let theirs = begun(record(12, Succeeded), theirs_began);
+        let waiting = [operation.clone(), theirs.clone(), begun(record(13, UnderWay), ours_began)];
+        let decision = decide(&exporting, &waiting, &policy());
+        assert_eq!(happens(&decision), "nothing");
+        assert!(decision.own.is_empty(), "{decision:?}");
+        let done = [operation.clone(), theirs, begun(record(13, Succeeded), ours_began)];
+        let decision = decide(&exporting, &done, &policy());
+        assert_eq!((happens(&decision).as_str(), decision.own), ("finished op-11 record-13", vec![13]));
+    }
+}
+
+#[test]
+fn a_record_that_may_be_another_hands_ends_nothing_before_the_settle_window_is_over() {
+    let sent = |operation: Option<&str>, before_ms: i64| {
+        let mut exporting = job(Exporting, vec![accepted(1, 10)]);
+        exporting.operation = operation.map(OperationId::new);
+        exporting.attempts[0].intended_at = Timestamp(NOW.0 - before_ms);
+        exporting
+    };
+    let own = of(begun(operation(11, Succeeded), 200_000), 1);
+    let [together, before] = [begun(record(12, Succeeded), 259_999), begun(record(12, Succeeded), 139_999)];
+    let says = |job: &Followed, entries: &[&Entry]| {
+        let entries: Vec<Entry> = entries.iter().copied().cloned().collect();
+        happens(&decide(job, &entries, &policy()))
+    };
+    assert_eq!(says(&sent(Some("op-11"), 0), &[&own, &together]), "finished op-11 record-12");
+    assert_eq!(says(&sent(Some("op-11"), 599_999), &[&own, &before]), "nothing", "began long before the operation");
+    assert_eq!(says(&sent(Some("op-11"), 600_000), &[&own, &before]), "finished op-11 record-12");
+    // Nothing tells with what it began.
+    assert_eq!(says(&sent(None, 599_999), &[&before]), "nothing");
+    assert_eq!(says(&sent(None, 600_000), &[&before]), "finished record-12");
+    // What is its own for sure, or was adopted, is waited for no longer.
+    assert_eq!(says(&sent(Some("op-11"), 0), &[&own, &of(before.clone(), 1)]), "finished op-11 record-12");
+    let mut adopted = Followed { adopted: true, ..sent(None, 0) };
+    adopted.record = Some(RecordArn::new("record-12"));
+    assert_eq!(says(&adopted, &[&before]), "finished record-12");
+}
+
+#[test]
+fn where_nothing_tells_which_of_two_exports_is_its_own_the_report_names_both() {
+    let exporting = job(Exporting, vec![accepted(1, 10)]);
+    let entries = [record(12, Succeeded), without_destination(record(13, Succeeded)), record(14, Failed)];
+    let decision = decide(&exporting, &entries, &policy());
+    assert_eq!((happens(&decision).as_str(), decision.own), ("finished record-12", vec![12]));
+    let told = decision.late.expect("told");
+    assert_eq!(told.code.as_str(), ErrorCode::DUPLICATE_EXPORT);
+    assert!(told.message.contains("name-13") && !told.message.contains("14"), "{told:?}");
+    // An answer that named the operation leaves no doubt.
+    let mut named = job(Exporting, vec![accepted(1, 10)]);
+    named.operation = Some(OperationId::new("op-11"));
+    let entries = [of(operation(11, Succeeded), 1), record(12, Succeeded), record(13, Succeeded)];
+    assert_eq!(decide(&named, &entries, &policy()).late, None);
+    // One that was found and not answered may be the other's.
+    named.attempts[0].accepted = false;
+    assert!(decide(&named, &entries, &policy()).late.is_some());
+}
+
+#[test]
+fn a_record_that_fits_better_than_the_one_that_was_taken_is_told() {
+    let mut done = job(JobState::Succeeded, vec![accepted(1, 10)]);
+    (done.operation, done.record) = (Some(OperationId::new("op-11")), Some(RecordArn::new("record-12")));
+    let entries = |taken: i64, other: Option<i64>| {
+        let taken = of(begun(record(12, Succeeded), taken), 1);
+        [of(begun(operation(11, Succeeded), 200_000), 1), taken, begun(record(13, Succeeded), other)]
+    };
+    let told = decide(&done, &entries(150_000, Some(200_100)), &policy()).late.expect("told");
+    assert!(told.message.contains("ami-13"), "{told:?}");
+    for (taken, other) in [(150_000, Some(900_000)), (200_100, Some(150_000)), (150_000, None)] {
+        assert_eq!(decide(&done, &entries(taken, other), &policy()).late, None, "{taken} {other:?}");
+    }
+}
+
+#[test]
+fn where_a_record_says_no_time_the_first_in_sight_is_taken() {
+    let mut exporting = job(Exporting, vec![accepted(1, 10)]);
+    exporting.operation = Some(OperationId::new("op-11"));
+    let entries = [of(operation(11, UnderWay), 1), begun(record(12, Succeeded), None), record(13, Succeeded)];
+    assert_eq!(decide(&exporting, &entries, &policy()).own, vec![12]);
+    let entries = [of(begun(operation(11, UnderWay), None), 1), record(12, Succeeded), record(13, Succeeded)];
+    assert_eq!(decide(&exporting, &entries, &policy()).own, vec![12]);
 }
 
 // ---- A quick retry ----
@@ -694,14 +790,18 @@ fn an_entry_that_comes_after_a_resend_is_named_and_the_job_keeps_its_own() {
 #[test]
 fn of_two_exports_in_sight_the_resent_one_takes_the_later() {
     let exporting = job(Exporting, vec![absent(1, 0), attempt(2, 10)]);
-    let own = of(operation(11, Succeeded), 2);
-    let both = [own.clone(), record(12, Succeeded), record(13, UnderWay)];
-    assert_eq!(decide(&exporting, &both, &policy()), Decision::default(), "the job's own is not done");
-    let both = [own, record(12, Succeeded), record(13, Succeeded)];
-    let decision = decide(&exporting, &both, &policy());
-    assert_eq!(happens(&decision), "finished op-11 record-13");
-    assert_eq!((decision.own.clone(), decision.earlier.clone()), (vec![13], vec![(1, 12)]));
-    assert!(decision.late.expect("noted").message.contains("ami-12"));
+    // By the time at which the operation began, where that is told; by the order of the records, where it is not.
+    for began in [Some(90_000), None] {
+        let own = of(begun(operation(11, Succeeded), began), 2);
+        let [first, second] = [begun(record(12, Succeeded), 20_000), begun(record(13, UnderWay), 90_000)];
+        let both = [own.clone(), first.clone(), second];
+        assert_eq!(decide(&exporting, &both, &policy()), Decision::default(), "the job's own is not done");
+        let both = [own, first, begun(record(13, Succeeded), 90_000)];
+        let decision = decide(&exporting, &both, &policy());
+        assert_eq!(happens(&decision), "finished op-11 record-13");
+        assert_eq!((decision.own.clone(), decision.earlier.clone()), (vec![13], vec![(1, 12)]));
+        assert!(decision.late.expect("noted").message.contains("ami-12"));
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ use scene::Scene;
 use snapferry::points::Point;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Scenes at a time; most of each is waiting.
@@ -137,7 +138,15 @@ async fn every_two_points_in_a_row() {
         rows.iter().map(|row| row.len() - 1).sum::<usize>(),
         rows.len()
     );
-    all_at_once(rows.into_iter().map(crash_in_a_row)).await;
+    let (done, all) = (AtomicUsize::new(0), rows.len());
+    let told = async |row| {
+        crash_in_a_row(row).await;
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        if done.is_multiple_of(50) {
+            println!("{done} of {all} rows hold");
+        }
+    };
+    all_at_once(rows.into_iter().map(told)).await;
 }
 
 #[test]

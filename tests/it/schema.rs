@@ -6,6 +6,7 @@ use snapferry::domain::JobState;
 use snapferry::queue::{Queue, Selector};
 use sqlx::{Connection, SqliteConnection};
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 
 const STATES: [JobState; 8] = [
@@ -121,13 +122,7 @@ async fn a_database_of_any_version_is_migrated_in_place_and_every_reading_comman
     let newest = *versions("migrations").keys().next_back().expect("a migration");
     for (version, fixture) in versions("tests/fixtures/schema") {
         let (folder, path) = made_of(&fixture).await;
-        let mut db = connect(&path).await;
-        let before: Vec<(i64, String, String)> =
-            sqlx::query_as("SELECT id, snapshot_name, state FROM jobs ORDER BY id")
-                .fetch_all(&mut db)
-                .await
-                .expect("jobs");
-        db.close().await.expect("closed");
+        let before = jobs_of(&path).await;
 
         let queue = Queue::open(&path).await.unwrap_or_else(|error| panic!("{version}: {error}"));
         let after = queue.jobs_page(&Selector::default(), None, 1000).await.expect("jobs");
@@ -174,6 +169,51 @@ async fn a_database_of_any_version_is_migrated_in_place_and_every_reading_comman
         }
         assert_eq!(schema(&mut db).await, schema(&mut fresh).await, "{version}: migrated, it is as if made today");
     }
+}
+
+/// Within each migration that is still to be made, and after the last of them.
+#[tokio::test]
+async fn killed_in_the_middle_of_a_migration_a_database_is_as_it_was_or_as_it_is_to_be() {
+    let migrations: Vec<i64> = versions("migrations").into_keys().collect();
+    for (version, fixture) in versions("tests/fixtures/schema") {
+        let left = migrations.iter().filter(|one| **one > version).count();
+        let points = (1..=left).map(|nth| ("within-migrated", nth)).chain([("after-migrated", 1)]);
+        for (at, nth) in points {
+            let (folder, path) = made_of(&fixture).await;
+            let jobs = jobs_of(&path).await;
+            let mark = folder.path().join("mark");
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_snapferry"));
+            command.arg("status").env_clear().env("HOME", folder.path());
+            command.env("SNAPFERRY_DATABASE", format!("sqlite://{}", path.display()));
+            command.env("CRASH_AT", at).env("CRASH_NTH", nth.to_string()).env("CRASH_MARK", &mark);
+            let ended = command.output().expect("the program");
+            assert_eq!((ended.status.signal(), mark.exists()), (Some(9), true), "{version} {at} {nth}: {ended:?}");
+
+            let mut db = connect(&path).await;
+            let applied: i64 =
+                sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(&mut db).await.expect("one");
+            let done = if at == "after-migrated" { left } else { nth - 1 };
+            let expected = migrations.iter().filter(|one| **one > version).take(done).last().unwrap_or(&version);
+            assert_eq!(applied, *expected, "{version} {at} {nth}");
+            db.close().await.expect("closed");
+
+            Queue::open(&path).await.unwrap_or_else(|error| panic!("{version} {at} {nth}: {error}")).close().await;
+            assert_eq!(jobs_of(&path).await, jobs, "{version} {at} {nth}");
+            let mut db = connect(&path).await;
+            let mut fresh = connect(&folder.path().join("fresh.db")).await;
+            for migration in versions("migrations").into_values() {
+                run(&mut fresh, std::fs::read_to_string(migration).expect("a migration")).await;
+            }
+            assert_eq!(schema(&mut db).await, schema(&mut fresh).await, "{version} {at} {nth}");
+        }
+    }
+}
+
+async fn jobs_of(path: &Path) -> Vec<(i64, String, String)> {
+    let mut db = connect(path).await;
+    let jobs = sqlx::query_as("SELECT id, snapshot_name, state FROM jobs ORDER BY id").fetch_all(&mut db).await;
+    db.close().await.expect("closed");
+    jobs.expect("jobs")
 }
 
 /// Takes the fixture before each that is missing, and migrates it. New tables and columns have to be filled by hand.

@@ -150,15 +150,7 @@ impl Round {
     /// Lets a last daemon end what there is, and gathers the evidence.
     pub(super) async fn end(&mut self, lived: anyhow::Result<()>) -> anyhow::Result<Evidence> {
         if lived.is_ok() {
-            let from = *self.simulator.arrived().borrow();
-            let longest = humantime::format_duration(DRAIN).to_string();
-            let mut child = self.program.start(&["daemon", "--drain", "--max-wait", &longest, "--end-with-stdin"])?;
-            let _pipe = child.stdin.take();
-            let status = child.wait().await.context("a daemon's status")?;
-            if !is_drained(status) {
-                self.astray.push(format!("the last daemon ended with {status}"));
-            }
-            self.note_life(from, false).await?;
+            self.drain().await?;
         } else {
             self.write_down()?;
         }
@@ -171,6 +163,29 @@ impl Round {
         evidence.troubles = faults::troubles();
         evidence.astray.clone_from(&self.astray);
         Ok(evidence)
+    }
+
+    /// Lets daemons drain what there is. On a busy machine that takes several, as long as each gets something done.
+    async fn drain(&mut self) -> anyhow::Result<()> {
+        let longest = humantime::format_duration(DRAIN).to_string();
+        let mut before = u64::MAX;
+        loop {
+            let from = *self.simulator.arrived().borrow();
+            let mut child = self.program.start(&["daemon", "--drain", "--max-wait", &longest, "--end-with-stdin"])?;
+            let _pipe = child.stdin.take();
+            let status = child.wait().await.context("a daemon's status")?;
+            self.note_life(from, false).await?;
+            let left = self.queue.unfinished(None).await?;
+            if !is_drained(status) {
+                self.astray.push(format!("the last daemon ended with {status}"));
+            } else if left >= before {
+                self.astray.push(format!("in {longest} none of {left} jobs came to an end"));
+            } else if left > 0 {
+                before = left;
+                continue;
+            }
+            return Ok(());
+        }
     }
 
     /// Writes what the simulator knows beside the database.

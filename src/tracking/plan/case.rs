@@ -3,6 +3,7 @@
 use super::has_failed;
 use crate::domain::JobId;
 use crate::queue::{Entry, EntryKey, Followed, FollowedAttempt};
+use std::time::Duration;
 
 /// The two lists of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +83,11 @@ impl<'a> Case<'a> {
         job == self.job.job && self.job.attempts.iter().any(|attempt| attempt.absent && attempt.number == number)
     }
 
+    /// Whether what is followed is beyond doubt: the answer named it, or the job follows another's on purpose.
+    pub(super) fn is_certain(&self) -> bool {
+        self.job.adopted || (self.job.operation.is_some() && self.last().is_some_and(|attempt| attempt.accepted))
+    }
+
     /// The attempts that may have had an effect and have no entry of that kind, in order.
     pub(super) fn lacking(&self, kind: Kind) -> Vec<&'a FollowedAttempt> {
         self.job
@@ -111,4 +117,10 @@ pub(super) fn in_order<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<&'a 
     let mut entries: Vec<&Entry> = entries.collect();
     entries.sort_by_key(|entry| (entry.sighting.created_at, entry.id));
     entries
+}
+
+/// How far apart two entries began, both by the service's clock.
+pub(super) fn apart(one: &Entry, other: &Entry) -> Option<Duration> {
+    let (one, other) = (one.sighting.created_at?, other.sighting.created_at?);
+    Some(one.since(other).max(other.since(one)))
 }

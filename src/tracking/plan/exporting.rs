@@ -1,13 +1,18 @@
 //! How far an export that Lightsail has is: done, failed, or without an end for too long. A record is taken for its own
 //! only once it decides something, because only then can it be told from an earlier attempt's or another hand's.
 
-use super::case::{Case, Kind};
+use super::case::{Case, Kind, apart};
 use super::{
     Asked, Decision, Policy, again, contradiction, disagreement, export_failed, has_failed, is_done, keys, no_end_seen,
     reason, trace,
 };
 use crate::domain::{ErrorCode, Event, Failure};
 use crate::queue::{Entry, EntryKey, EntryStatus};
+use std::time::Duration;
+
+/// An operation and its record that begin this close together need no waiting for one that fits better. How close
+/// Lightsail makes them is not documented: too short costs a wait, too long nothing that is not told later.
+const TOGETHER: Duration = Duration::from_mins(1);
 
 pub(super) fn decide(case: &Case<'_>, policy: &Policy) -> Decision {
     let mut decision = Decision::default();
@@ -23,7 +28,7 @@ fn adopted<'a>(case: &Case<'a>) -> (Option<&'a Entry>, Option<&'a Entry>) {
         let mut records = case.free(0, Kind::Record);
         records.retain(|record| case.known_snapshot(record) || record.id > began);
         records.retain(|record| !has_failed(record) || operation.is_none_or(has_failed));
-        records.last().copied()
+        nearest(operation, &records).or_else(|| records.last().copied())
     });
     (operation, record)
 }
@@ -32,7 +37,7 @@ fn adopted<'a>(case: &Case<'a>) -> (Option<&'a Entry>, Option<&'a Entry>) {
 fn sent<'a>(case: &Case<'a>, decision: &mut Decision) -> (Option<&'a Entry>, Option<&'a Entry>) {
     let operation = case.owned(case.job.attempt, Kind::Operation).or_else(|| {
         // The answer named none.
-        let taken = pick(case, Kind::Operation, case.free(case.baseline(), Kind::Operation));
+        let taken = pick(case, Kind::Operation, None, case.free(case.baseline(), Kind::Operation));
         decision.own.extend(taken.map(|entry| entry.id));
         taken
     });
@@ -57,16 +62,33 @@ fn free_record<'a>(case: &Case<'a>, operation: Option<&Entry>, decision: &mut De
         records.retain(|record| !has_failed(record));
     }
     let failed = operation.is_some_and(has_failed).then(|| records.iter().find(|record| has_failed(record))).flatten();
-    failed.copied().or_else(|| pick(case, Kind::Record, records))
+    failed.copied().or_else(|| pick(case, Kind::Record, operation, records))
 }
 
-/// The oldest; or the newest, where an earlier attempt may have made another. What failed comes last.
-fn pick<'a>(case: &Case<'a>, kind: Kind, mut candidates: Vec<&'a Entry>) -> Option<&'a Entry> {
+/// The one that began with the operation; where that cannot be told the oldest, or the newest, where an earlier attempt
+/// may have made another. What failed comes last.
+fn pick<'a>(
+    case: &Case<'a>,
+    kind: Kind,
+    operation: Option<&Entry>,
+    mut candidates: Vec<&'a Entry>,
+) -> Option<&'a Entry> {
     if candidates.iter().any(|entry| !has_failed(entry)) {
         candidates.retain(|entry| !has_failed(entry));
     }
+    if let Some(nearest) = nearest(operation, &candidates) {
+        return Some(nearest);
+    }
     let twice = case.lacking(kind).iter().any(|attempt| attempt.absent && attempt.number < case.job.attempt);
     if twice { candidates.last().copied() } else { candidates.first().copied() }
+}
+
+/// The record that began nearest to the operation: what another hand began before may have come into sight only after our
+/// own.
+fn nearest<'a>(operation: Option<&Entry>, records: &[&'a Entry]) -> Option<&'a Entry> {
+    let operation = operation?;
+    let apart: Option<Vec<_>> = records.iter().map(|record| Some((apart(operation, record)?, *record))).collect();
+    apart?.into_iter().min_by_key(|(apart, _)| *apart).map(|(_, record)| record)
 }
 
 fn conclude(
@@ -81,7 +103,12 @@ fn conclude(
         (Some(operation), Some(record)) if is_done(record) && has_failed(operation) => {
             return disagreement(operation, record);
         }
-        (operation, Some(record)) if is_done(record) => Event::Finished(trace(operation, Some(record))),
+        (operation, Some(record)) if is_done(record) => {
+            if may_be_anothers(case, operation, record) && !is_settled(case, policy) {
+                return decision;
+            }
+            Event::Finished(trace(operation, Some(record)))
+        }
         (Some(operation), Some(record)) if has_failed(record) && !has_failed(operation) => {
             if operation.sighting.status == EntryStatus::Succeeded {
                 return disagreement(operation, record);
@@ -111,10 +138,9 @@ fn failed(
     mut decision: Decision,
 ) -> Decision {
     let again = again(&failure, policy);
-    if again.is_some() && !is_certain(case) {
+    if again.is_some() && !case.is_certain() {
         // Its own may come into sight yet.
-        let settled = case.last().is_none_or(|attempt| policy.now.since(attempt.intended_at) >= policy.settle);
-        if !settled {
+        if !is_settled(case, policy) {
             decision.own.clear();
             return decision;
         }
@@ -138,9 +164,16 @@ fn failed(
     decision
 }
 
-/// Whether what is followed is beyond doubt: the answer named it, or the job follows another's on purpose.
-fn is_certain(case: &Case<'_>) -> bool {
-    case.job.adopted || (case.job.operation.is_some() && case.last().is_some_and(|attempt| attempt.accepted))
+/// Whether whatever the attempt has made is in sight by now.
+fn is_settled(case: &Case<'_>, policy: &Policy) -> bool {
+    case.last().is_none_or(|attempt| policy.now.since(attempt.intended_at) >= policy.settle)
+}
+
+/// Whether a record may be another hand's, and its own not in sight yet: nothing says that it began with the operation of
+/// the answer.
+pub(super) fn may_be_anothers(case: &Case<'_>, operation: Option<&Entry>, record: &Entry) -> bool {
+    let together = || operation.and_then(|operation| apart(operation, record)).is_some_and(|apart| apart < TOGETHER);
+    record.owner.is_none() && !case.job.adopted && !(case.is_certain() && together())
 }
 
 /// No end that can be believed: the operation is asked for, and at last a person.

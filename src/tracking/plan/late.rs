@@ -1,9 +1,11 @@
-//! Exports that an attempt made after all, though it was taken for absent: beside another that was sent then, or of a job
-//! that has ended. The report names them; what has ended stays so until a person says otherwise.
+//! Exports beside the job's own that the report has to name: what an attempt made after all, though it was taken for
+//! absent, and what another hand made, where Lightsail does not tell which is whose. What has ended stays so until a
+//! person says otherwise.
 
-use super::case::{Case, Kind};
+use super::case::{Case, Kind, apart};
+use super::exporting::may_be_anothers;
 use super::{Decision, has_failed, is_done, key};
-use crate::domain::{ErrorCode, Failure, JobState};
+use crate::domain::{ErrorCode, Event, Failure, JobState};
 use crate::queue::{Entry, FollowedAttempt};
 
 pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
@@ -23,38 +25,58 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
     let mut found = Vec::new();
     for attempt in case.job.attempts.iter().filter(is_late) {
         let known = case.owned(attempt.number, Kind::Record);
-        let late = || {
-            let taken = |entry: &&Entry| {
-                decision.own.contains(&entry.id) || decision.earlier.iter().any(|(_, id)| *id == entry.id)
-            };
-            case.free(attempt.baseline, Kind::Record).into_iter().find(|entry| !taken(entry))
-        };
+        let late = || free_beside(case, attempt.baseline, decision).next();
         let Some(entry) = known.or_else(|| late().filter(may_be_late)).filter(|entry| !has_failed(entry)) else {
             continue;
         };
         if entry.owner.is_none() {
             decision.earlier.push((attempt.number, entry.id));
         }
-        let what = entry.sighting.destination.as_ref().map_or("not finished", |destination| destination.id.as_str());
-        found.push(format!("{what} (record {})", entry.sighting.record_name.as_deref().unwrap_or(key(entry))));
+        found.push(named(entry));
     }
-    if found.is_empty() {
-        return;
-    }
-    let found = found.join(", ");
-    decision.late = Some(if over {
-        Failure::new(
-            ErrorCode::LATE_EXPORT,
-            format!(
-                "exported after all: Lightsail showed it only after the settle window, when the job had ended; {found}; \
-                 `snapferry retry {}` takes it over",
-                case.job.job
-            ),
+    let unclear: Vec<String> = own.map(|own| unclear(case, decision, own)).unwrap_or_default();
+    let message = if over && !found.is_empty() {
+        format!(
+            "exported after all: Lightsail showed it only after the settle window, when the job had ended; {}; \
+             `snapferry retry {}` takes it over",
+            found.join(", "),
+            case.job.job
         )
+    } else if !found.is_empty() {
+        found.extend(unclear);
+        format!("exported twice: Lightsail showed the first only after the settle window; also {}", found.join(", "))
+    } else if !unclear.is_empty() {
+        let also = unclear.join(", ");
+        format!("exported twice: by another hand as well, and Lightsail does not say which is whose; also {also}")
     } else {
-        Failure::new(
-            ErrorCode::DUPLICATE_EXPORT,
-            format!("exported twice: Lightsail showed the first only after the settle window; also {found}"),
-        )
-    });
+        return;
+    };
+    let code = if over { ErrorCode::LATE_EXPORT } else { ErrorCode::DUPLICATE_EXPORT };
+    decision.late = Some(Failure::new(code, message));
+}
+
+/// The records beside `own` that are the attempt's as likely, once the job ends with that; and any that fits better than
+/// the one with which it has ended.
+fn unclear(case: &Case<'_>, decision: &Decision, own: &Entry) -> Vec<String> {
+    let operation = case.owned(case.job.attempt, Kind::Operation);
+    let ends = matches!(decision.event, Some(Event::Finished(_))) && may_be_anothers(case, operation, own);
+    let has_ended = case.job.state == JobState::Succeeded && !case.job.adopted;
+    let beside = free_beside(case, case.baseline(), decision).filter(|entry| !has_failed(entry));
+    let fits_better = |entry: &Entry| {
+        let apart = |record| operation.and_then(|operation| apart(operation, record));
+        apart(entry).zip(apart(own)).is_some_and(|(other, own)| other < own)
+    };
+    beside.filter(|entry| ends || (has_ended && fits_better(entry))).map(named).collect()
+}
+
+/// The records without an owner beyond a baseline that this decision has given to nobody.
+fn free_beside<'a>(case: &Case<'a>, baseline: i64, decision: &Decision) -> impl Iterator<Item = &'a Entry> {
+    let given =
+        |entry: &Entry| decision.own.contains(&entry.id) || decision.earlier.iter().any(|(_, id)| *id == entry.id);
+    case.free(baseline, Kind::Record).into_iter().filter(move |entry| !given(entry))
+}
+
+fn named(entry: &Entry) -> String {
+    let what = entry.sighting.destination.as_ref().map_or("not finished", |destination| destination.id.as_str());
+    format!("{what} (record {})", entry.sighting.record_name.as_deref().unwrap_or(key(entry)))
 }

@@ -130,7 +130,7 @@ pub(super) const SORTS: [Sort; 31] = [
     Sort { name: "called-failed", end: End::ReviewOrFailed, ..ENDLESS },
     Sort { name: "sent-again", end: End::ReviewOrTwice, ..ENDLESS },
     Sort { name: "pending", before: Before::Pending, ..PLAIN },
-    Sort { name: "missing", before: Before::Missing, end: End::Failed, ..PLAIN },
+    Sort { name: "missing", before: Before::Missing, end: End::Failed, count: 2, ..PLAIN },
     Sort { name: "exported", before: Before::Exported, ..PLAIN },
     BREAKING,
     Sort { name: "breaking-longer", ..BREAKING },
@@ -270,6 +270,7 @@ impl By {
             | Between::Halted => Self::Daemon("plain"),
             Between::CallUnderWay => Self::Outside("held-call"),
             Between::LookTaken => Self::Daemon("lost-before"),
+            Between::GroupHalfWritten => Self::Daemon("missing"),
         }
     }
 }
@@ -328,6 +329,7 @@ pub(super) fn impossible(first: Point, second: Point) -> Option<&'static str> {
         (By::Enqueue | By::BadEnqueue, By::Pruning) => None,
         (By::Person(deed), By::Pruning) if deed.after().is_none() => None,
         (_, By::Pruning) => Some("a daemon on its way there takes away what is over"),
+        (By::Opening, By::Person(deed)) if deed.after().is_some() => Some("a daemon has to have drained in between"),
         (_, By::DaemonAfterACall) => match Leaving::at(first) {
             Leaving::Never(reason) => Some(reason),
             Leaving::Earlier | Leaving::Itself => None,

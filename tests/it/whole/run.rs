@@ -4,7 +4,7 @@ use super::hours::Hours;
 use super::promises;
 use super::scripted::Scripted;
 use super::truth::{Fate, Truth};
-use super::weather::{Event, Weather, span};
+use super::weather::{Drowsy, Event, Weather, span};
 use snapferry::clock::{Clock, SharedClock};
 use snapferry::daemon::{Connect, LaneParts, Wakes, compose};
 use snapferry::domain::{AccountLabel, BatchName, Existing, JobState, Lane, LaneId, Region, RunId, SnapshotName};
@@ -13,7 +13,7 @@ use snapferry::queue::{JobDetail, LoadName, NewRow, Queue, Selector};
 use snapferry::settings::LaneSettings;
 use snapferry::tracking::{Rounds, Tracker};
 use snapferry::worker::{Departure, Sent, Turn, Turns, Worker};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::future::{Future, poll_fn};
 use std::path::Path;
@@ -49,6 +49,8 @@ pub(super) struct Tally {
     /// Breakers that opened, and how often a person had to let go on what one held back.
     pub(super) trips: usize,
     pub(super) resumed: usize,
+    /// The troubles and oddities that somebody has met.
+    pub(super) met: BTreeSet<String>,
 }
 
 impl Tally {
@@ -65,6 +67,7 @@ impl Tally {
         self.hours += other.hours;
         self.trips += other.trips;
         self.resumed += other.resumed;
+        self.met.extend(other.met.iter().cloned());
     }
 }
 
@@ -142,6 +145,9 @@ enum Sender {
     WaitsForAnswers,
 }
 
+const SENDER: usize = 0;
+const TRACKER: usize = 1;
+
 struct Rooms {
     worker: Arc<Worker>,
     tracker: Arc<Tracker>,
@@ -152,6 +158,8 @@ struct Rooms {
     rounds: Option<Rounds>,
     round: Option<Waiting<(Rounds, Result<Duration, snapferry::queue::QueueError>)>>,
     look_at: Duration,
+    /// Turns in a row of the sender and of the tracker that came to nothing.
+    idle: [u32; 2],
 }
 
 struct Run {
@@ -168,15 +176,15 @@ struct Run {
     rng: fastrand::Rng,
 }
 
-/// Plays a seed to its end; what it broke, where it did.
-pub(super) fn play(seed: u64) -> Result<Told, String> {
+/// Plays a weather to its end; what it broke, where it did.
+pub(super) fn play(weather: Weather) -> Result<Told, String> {
     let folder = tempfile::Builder::new();
     let memory = Path::new("/dev/shm");
     // What is shown here has nothing to do with the disk.
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { folder.tempdir() }.expect("a folder");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {
-        let mut run = Run::new(seed, &folder.path().join("test.db")).await;
+        let mut run = Run::new(weather, &folder.path().join("test.db")).await;
         run.play().await?;
         let told = run.told().await;
         run.queue.close().await;
@@ -185,8 +193,8 @@ pub(super) fn play(seed: u64) -> Result<Told, String> {
 }
 
 impl Run {
-    async fn new(seed: u64, path: &Path) -> Self {
-        let weather = Arc::new(Weather::of(seed));
+    async fn new(weather: Weather, path: &Path) -> Self {
+        let (seed, weather) = (weather.seed, Arc::new(weather));
         let queue = Queue::open(path).await.expect("a database");
         let hours = Hours::new(WALL);
         let script = |lane| Scripted {
@@ -368,6 +376,7 @@ impl Run {
         for script in &outcome.lanes {
             let truth = script.truth();
             tally.reads += truth.reads.len();
+            tally.met.extend(truth.met.iter().cloned());
             tally.exports += truth.exports.len();
             tally.by_hand += truth.exports.iter().filter(|export| export.by.is_none()).count();
             tally.late += truth.exports.iter().filter(|export| export.late).count();
@@ -386,11 +395,14 @@ impl Run {
             tally.failed += usize::from(job.job.state == JobState::Failed);
             let _ = writeln!(story, "{job:#?}");
         }
+        let skewed = match self.weather.ahead {
+            0 => "a clock that is the service's",
+            1.. => "a clock that is minutes behind the service's",
+            _ => "a clock that is minutes ahead of the service's",
+        };
+        tally.met.insert(skewed.to_owned());
         match promises::broken(&outcome) {
-            Some(broken) => Err(format!(
-                "{broken}
-{story}"
-            )),
+            Some(broken) => Err(format!("{broken}\n{story}")),
             None => Ok(Told { story, tally }),
         }
     }
@@ -408,7 +420,17 @@ impl Rooms {
             rounds: Some(Rounds::default()),
             round: None,
             look_at: Duration::ZERO,
+            idle: [0; 2],
         }
+    }
+
+    /// How long a loop sleeps that wants to for `pause`. Where the weather has it so the longer, the longer nothing has
+    /// happened: days of waiting cost nothing.
+    fn sleep(idle: &mut u32, pause: Duration, drowsy: Drowsy) -> Duration {
+        let sleep = pause * drowsy.times;
+        let Some(longest) = drowsy.longest else { return sleep };
+        *idle += 1;
+        (sleep * (1 << (*idle - 1).min(16))).min(longest.max(sleep))
     }
 
     /// When something is to be done next.
@@ -424,7 +446,7 @@ impl Rooms {
     }
 
     /// Does what is to be done now; whether there was anything.
-    async fn go_on(&mut self, hours: &Hours, drowsy: u32) -> Result<bool, snapferry::queue::QueueError> {
+    async fn go_on(&mut self, hours: &Hours, drowsy: Drowsy) -> Result<bool, snapferry::queue::QueueError> {
         let now = hours.elapsed();
         let mut moved = false;
         let mut at = 0;
@@ -437,6 +459,7 @@ impl Rooms {
                     if matches!(self.sender, Sender::Asks(_) | Sender::WaitsForAnswers) {
                         self.sender = Sender::Asks(now);
                     }
+                    self.idle[SENDER] = 0;
                     moved = true;
                 }
             }
@@ -446,7 +469,7 @@ impl Rooms {
         Ok(moved)
     }
 
-    async fn ask(&mut self, hours: &Hours, drowsy: u32) -> Result<bool, snapferry::queue::QueueError> {
+    async fn ask(&mut self, hours: &Hours, drowsy: Drowsy) -> Result<bool, snapferry::queue::QueueError> {
         let now = hours.elapsed();
         match &mut self.sender {
             Sender::Asks(at) => {
@@ -454,9 +477,10 @@ impl Rooms {
                     return Ok(false);
                 }
                 self.sender = match self.worker.run_once(&mut self.turns, self.calls.len()).await? {
-                    Turn::Wait(pause) => Sender::Asks(now + pause * drowsy),
+                    Turn::Wait(pause) => Sender::Asks(now + Self::sleep(&mut self.idle[SENDER], pause, drowsy)),
                     Turn::Answers => Sender::WaitsForAnswers,
                     Turn::Send(departure) => {
+                        self.idle[SENDER] = 0;
                         let worker = Arc::clone(&self.worker);
                         let permit = Waiting::new(Box::pin(async move { worker.permit().await }));
                         Sender::WaitsForPermit(departure, permit)
@@ -482,15 +506,17 @@ impl Rooms {
         }
     }
 
-    async fn look(&mut self, hours: &Hours, drowsy: u32) -> Result<bool, snapferry::queue::QueueError> {
+    async fn look(&mut self, hours: &Hours, drowsy: Drowsy) -> Result<bool, snapferry::queue::QueueError> {
         let now = hours.elapsed();
         if let Some(round) = &mut self.round {
             let Some((rounds, pause)) = round.step(hours).await else { return Ok(false) };
-            self.look_at = now + pause? * drowsy;
+            self.look_at = now + Self::sleep(&mut self.idle[TRACKER], pause?, drowsy);
             (self.round, self.rounds) = (None, Some(rounds));
             return Ok(true);
         }
-        if self.look_at > now && !is_woken(&self.wakes.tracker) {
+        if is_woken(&self.wakes.tracker) {
+            self.idle[TRACKER] = 0;
+        } else if self.look_at > now {
             return Ok(false);
         }
         let Some(mut rounds) = self.rounds.take() else { return Ok(false) };

@@ -2,7 +2,7 @@
 
 use super::hours::Hours;
 use super::truth::{Call, Export, Fate, Truth, stale};
-use super::weather::{Weather, one, span};
+use super::weather::{CLASSES, Weather, one, span};
 use async_trait::async_trait;
 use snapferry::clock::Clock;
 use snapferry::domain::{OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp};
@@ -12,9 +12,6 @@ use snapferry::lightsail::{
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-/// The service's clock is ahead of ours by this: nothing may hang on it.
-const AHEAD: Duration = Duration::from_mins(7);
 
 const OPERATIONS: usize = 0;
 const RECORDS: usize = 1;
@@ -38,7 +35,7 @@ impl Scripted {
     }
 
     fn moment(&self, at: Duration) -> Timestamp {
-        Timestamp(self.wall).after(at + AHEAD)
+        Timestamp(self.wall + self.weather.ahead).after(at)
     }
 
     async fn travel(&self) {
@@ -57,14 +54,15 @@ impl Scripted {
             let rng = &mut self.truth().rng;
             match self.weather.spell(lane, at, true) {
                 Some(spell) => Some(spell.class),
-                None if !self.clears() && rng.f64() < self.weather.read_faults => {
-                    Some(one(rng, &[ErrorClass::Ambiguous, ErrorClass::Throttled, ErrorClass::Unreachable]))
-                }
+                None if !self.clears() && rng.f64() < self.weather.read_faults => Some(one(rng, &CLASSES)),
                 None => None,
             }
         };
         let answer = match trouble {
-            Some(class) => Err(error(class)),
+            Some(class) => {
+                self.truth().meets(format!("a read that is {class:?}"));
+                Err(error(class))
+            }
             None => Ok(answer(&mut self.truth(), at)),
         };
         self.travel().await;
@@ -87,9 +85,13 @@ impl Scripted {
                 });
                 let (reading, offset) = place.unwrap_or_else(|| (truth.begin_reading(kind, &self.weather, at), 0));
                 let shown = &truth.readings[reading];
+                let slips = shown.misses.is_some();
                 let mut items = list(truth, shown.misses, at.saturating_sub(shown.stale));
                 if shown.newest_first {
                     items.reverse();
+                }
+                if slips {
+                    truth.meets("an entry that slips between pages");
                 }
                 let more = offset + self.weather.page < items.len();
                 let items: Vec<T> = items.into_iter().skip(offset).take(self.weather.page).collect();
@@ -98,7 +100,10 @@ impl Scripted {
             .await?;
         let circles = !self.clears() && self.truth().rng.f64() < self.weather.odd / 20.0;
         let next = match (next, given) {
-            (Some(_), Some(given)) if circles => Some(given),
+            (Some(_), Some(given)) if circles => {
+                self.truth().meets("a page token that repeats");
+                Some(given)
+            }
             (next, _) => next.map(PageToken::new),
         };
         Ok(Page { items, next })
@@ -120,7 +125,7 @@ impl Scripted {
             resource_name: Some(truth.snapshots[export.name].name.clone()),
             terminal: ended && !export.is_odd_at(at),
             status,
-            created_at: Some(self.moment(export.begun)),
+            created_at: export.says_when[OPERATIONS].then(|| self.moment(export.begun)),
             error_code: failed
                 .then(|| if export.lasting { "InvalidInputException" } else { "InternalError" }.to_owned()),
             error_details: failed.then(|| "it failed".to_owned()),
@@ -150,7 +155,7 @@ impl Scripted {
                 ExportRecord {
                     arn: RecordArn::new(key),
                     name: Some(name),
-                    created_at: Some(self.moment(export.begun)),
+                    created_at: export.says_when[RECORDS].then(|| self.moment(export.record_begun)),
                     state: match (at >= export.record_end, export.good) {
                         _ if export.is_odd_at(at) => RecordState::Other("Bewildered".to_owned()),
                         (false, _) => RecordState::Started,
@@ -219,22 +224,8 @@ impl Lightsail for Scripted {
             let spell = self.weather.spell(truth.lane, left, false).map(|spell| spell.class);
             let rng = &mut truth.rng;
             let class = spell.or_else(|| {
-                (!clears && rng.f64() < self.weather.export_faults).then(|| {
-                    one(
-                        rng,
-                        &[
-                            ErrorClass::Ambiguous,
-                            ErrorClass::Ambiguous,
-                            ErrorClass::Ambiguous,
-                            ErrorClass::Throttled,
-                            ErrorClass::CopyLimit,
-                            ErrorClass::RetryLater,
-                            ErrorClass::Denied,
-                            ErrorClass::Unreachable,
-                            ErrorClass::Credentials,
-                        ],
-                    )
-                })
+                (!clears && rng.f64() < self.weather.export_faults)
+                    .then(|| if rng.u8(..3) == 0 { ErrorClass::Ambiguous } else { one(rng, &CLASSES) })
             });
             let fate = match class {
                 None => Fate::Taken,
@@ -259,14 +250,22 @@ impl Lightsail for Scripted {
         let mut truth = self.truth();
         let (fate, export) = (truth.calls[call].fate, truth.calls[call].export);
         match fate {
-            Fate::Refused(class) => Err(error(class)),
-            Fate::Lost => Err(error(ErrorClass::Ambiguous)),
+            Fate::Refused(class) => {
+                truth.meets(format!("an export that is {class:?}"));
+                Err(error(class))
+            }
+            Fate::Lost => {
+                truth.meets("an export whose answer is lost");
+                Err(error(ErrorClass::Ambiguous))
+            }
             Fate::Taken => {
                 let Some(number) = export else { return Err(error(ErrorClass::Ambiguous)) };
+                truth.meets("an export that is taken");
                 let names = if truth.rng.f64() < self.weather.odd { truth.rng.bool() } else { true };
                 let export = &truth.exports[number];
                 let all = (0..export.operations.len()).filter(|_| names);
-                let operations = all.map(|one| self.operation(&truth, export, one, now)).collect();
+                let operations: Vec<Operation> = all.map(|one| self.operation(&truth, export, one, now)).collect();
+                truth.meets(format!("an answer with {} operations", operations.len()));
                 Ok(Accepted { operations, request_id: Some(format!("request-{call}")) })
             }
         }

@@ -3,6 +3,7 @@
 use super::weather::{STALE, Weather, one, span};
 use fastrand::Rng;
 use snapferry::lightsail::ErrorClass;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -18,6 +19,8 @@ pub(super) struct Truth {
     pub(super) reads: Vec<Duration>,
     /// Readings of a list that are under way.
     pub(super) readings: Vec<Reading>,
+    /// The troubles and oddities that somebody has met.
+    pub(super) met: BTreeSet<String>,
 }
 
 /// A name, and the snapshots that have had it one after the other.
@@ -44,6 +47,9 @@ pub(super) struct Export {
     pub(super) name: usize,
     pub(super) arn: String,
     pub(super) begun: Duration,
+    /// When its record says that it began, and whether operation and record say when they did.
+    pub(super) record_begun: Duration,
+    pub(super) says_when: [bool; 2],
     /// The call that began it; none where a person did at the console.
     pub(super) by: Option<usize>,
     pub(super) operations: Vec<(String, &'static str)>,
@@ -101,7 +107,20 @@ impl Truth {
     pub(super) fn new(lane: usize, weather: &Weather) -> Self {
         let mut rng = Rng::with_seed(weather.seed ^ (0x5eed << 32) ^ lane as u64);
         let snapshots = (0..weather.names).map(|number| Snapshot::draw(&mut rng, number, weather)).collect();
-        Self { lane, rng, snapshots, exports: Vec::new(), calls: Vec::new(), reads: Vec::new(), readings: Vec::new() }
+        Self {
+            lane,
+            rng,
+            snapshots,
+            exports: Vec::new(),
+            calls: Vec::new(),
+            reads: Vec::new(),
+            readings: Vec::new(),
+            met: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn meets(&mut self, what: impl Into<String>) {
+        self.met.insert(what.into());
     }
 
     pub(super) fn begin_reading(&mut self, kind: usize, weather: &Weather, now: Duration) -> usize {
@@ -154,13 +173,14 @@ impl Truth {
         let lag =
             |rng: &mut Rng| if late { span(rng, settle, settle * 3) } else { span(rng, Duration::ZERO, weather.lag) };
         let odd = |rng: &mut Rng| rng.f64() < weather.odd;
-        let longest = one(rng, &[60 * SECOND, 200 * SECOND, 600 * SECOND]);
-        let ends = at + span(rng, 20 * SECOND, longest);
+        let (shortest, longest) = (weather.takes.0, one(rng, &weather.takes.1));
+        let ends = at + span(rng, shortest, longest);
         let good = rng.f64() >= weather.failing;
         let record_end = ends + span(rng, Duration::ZERO, 60 * SECOND);
         let mut operations = vec![(format!("op-{id}"), "ExportSnapshot")];
         if odd(rng) {
-            operations.insert(rng.usize(..2), (format!("op-{id}-b"), "CreateCloudFormationStack"));
+            let kind = one(rng, &["CreateCloudFormationStack", "ExportSnapshot"]);
+            operations.insert(rng.usize(..2), (format!("op-{id}-b"), kind));
         }
         let destination_at = if !odd(rng) {
             record_end
@@ -171,23 +191,47 @@ impl Truth {
         };
         let odd_from = at + span(rng, Duration::ZERO, 60 * SECOND);
         let odd_to = if odd(rng) { odd_from + span(rng, Duration::ZERO, 900 * SECOND) } else { odd_from };
+        let says_when = [!odd(rng) || rng.bool(), !odd(rng) || rng.bool()];
+        let record_begun = at + span(rng, Duration::ZERO, 3 * SECOND);
+        let (says_source, has_arn) = (!odd(rng) || rng.bool(), !odd(rng) || rng.bool());
+        let operation_at = if odd(rng) && rng.f64() < 0.3 { NEVER } else { at + lag(rng) };
+        let record_at = at + lag(rng);
+        let lasting = rng.f64() < 0.3;
+        for (what, is_so) in [
+            ("a record without destination", good && destination_at > record_end),
+            ("a record whose destination never shows", good && destination_at == NEVER),
+            ("a status never seen before", odd_to > odd_from),
+            ("a record that does not say of which snapshot it is", !says_source),
+            ("a record without an ARN", !has_arn),
+            ("an entry without a time", says_when.contains(&false)),
+            ("an operation that never shows", operation_at == NEVER),
+            ("entries later than the settle window", late),
+            ("an export that fails", !good),
+            ("an export by another hand", by.is_none()),
+        ] {
+            if is_so {
+                self.met.insert(what.to_owned());
+            }
+        }
         let slips = weather.settings.reconcile.looks - 1;
         self.exports.push(Export {
             name,
             arn: life.arn.clone(),
             begun: at,
+            record_begun,
+            says_when,
             by,
             operations,
-            operation_at: if odd(rng) && rng.f64() < 0.3 { NEVER } else { at + lag(rng) },
-            record_at: at + lag(rng),
+            operation_at,
+            record_at,
             good,
-            lasting: rng.f64() < 0.3,
+            lasting,
             operation_end: ends + span(rng, Duration::ZERO, 60 * SECOND),
             record_end,
             destination_at,
             destination: format!("ami-{id}"),
-            says_source: !odd(rng) || rng.bool(),
-            has_arn: !odd(rng) || rng.bool(),
+            says_source,
+            has_arn,
             odd: (odd_from, odd_to),
             slips: [slips, slips],
             late,

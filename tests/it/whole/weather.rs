@@ -32,15 +32,27 @@ pub(super) struct Weather {
     /// The share of exports that are odd in one way or another, and of those that fail.
     pub(super) odd: f64,
     pub(super) failing: f64,
+    /// How long an export takes: so long at least, and at most one of these.
+    pub(super) takes: (Duration, [Duration; 3]),
     /// The share of snapshots that are pending, broken, gone, or made anew.
     pub(super) changing: f64,
     /// From here on nothing goes wrong any more: then everything has to come to an end.
     pub(super) clears: Duration,
-    /// How much longer than it wants to a loop sleeps.
-    pub(super) drowsy: u32,
+    pub(super) drowsy: Drowsy,
+    /// By how many milliseconds the service's clock is ahead of ours at the beginning.
+    pub(super) ahead: i64,
     pub(super) spells: Vec<Spell>,
     /// What people do, in order.
     pub(super) events: Vec<(Duration, Event)>,
+}
+
+/// How the loops sleep.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Drowsy {
+    /// How much longer than they want to.
+    pub(super) times: u32,
+    /// The longest that they do where nothing happens; nothing where that makes no difference.
+    pub(super) longest: Option<Duration>,
 }
 
 /// A time in which a lane's calls all go wrong in one way.
@@ -106,9 +118,14 @@ impl Weather {
             crashes: one(rng, &[0.0, 0.0, 0.002, 0.01]),
             odd: one(rng, &[0.0, 0.1, 0.5]),
             failing: one(rng, &[0.0, 0.1, 0.4]),
+            takes: (Duration::from_secs(20), [60, 200, 600].map(Duration::from_secs)),
             changing: one(rng, &[0.0, 0.0, 0.2, 0.5]),
             clears,
-            drowsy: one(rng, &[4, 10, 40]),
+            drowsy: Drowsy {
+                times: one(rng, &[1, 4, 20]),
+                longest: (rng.u8(..8) > 0).then_some(Duration::from_mins(1)),
+            },
+            ahead: one(rng, &[-420_000, -90_000, 0, 90_000, 420_000]),
             spells: Vec::new(),
             events: Vec::new(),
             settings,
@@ -139,9 +156,48 @@ impl Weather {
         weather
     }
 
+    /// Two weeks by settings as a user has them: exports that take up to an hour, and new work each day.
+    pub(super) fn of_weeks(seed: u64) -> Self {
+        const DAY: Duration = Duration::from_hours(24);
+        let mut weather = Self::of(seed);
+        let mut rng = Rng::with_seed(seed ^ 0xdaf5);
+        let rng = &mut rng;
+        let settings = LaneSettings::default();
+        (weather.lanes, weather.names, weather.clears) = (2, 16, 14 * DAY);
+        weather.lag = span(rng, Duration::ZERO, (settings.reconcile.settle / 3).saturating_sub(STALE));
+        weather.takes = (Duration::from_mins(15), [20, 30, 60].map(Duration::from_mins));
+        weather.crashes = one(rng, &[0.0, 0.0005]);
+        weather.drowsy.longest = Some(Duration::from_mins(10));
+        weather.settings = settings;
+        weather.spells.clear();
+        let all = weather.every_name();
+        weather.events = (0..14_u32)
+            .flat_map(|day| {
+                let rows = all.iter().copied().filter(|_| day == 0 || rng.u8(..4) == 0).collect();
+                let morning = DAY * day + secs(rng, 0, 3600);
+                let (lane, name) = one(rng, &all);
+                let mut of_day = vec![
+                    (morning, Event::Enqueue { rows, existing: Existing::Adopt }),
+                    (DAY * day + secs(rng, 0, 86_400), Event::Console { lane, name }),
+                    (DAY * day + secs(rng, 0, 86_400), Event::Crash),
+                ];
+                if rng.u8(..4) == 0 {
+                    of_day.push((DAY * day + secs(rng, 0, 86_400), Event::Jump(one(rng, &[-3_600_000, 240_000]))));
+                }
+                of_day
+            })
+            .collect();
+        weather.events.sort_by_key(|(at, _)| *at);
+        weather
+    }
+
+    /// Lane and name of every snapshot.
+    fn every_name(&self) -> Vec<(usize, usize)> {
+        (0..self.lanes).flat_map(|lane| (0..self.names).map(move |name| (lane, name))).collect()
+    }
+
     fn draw_events(&self, rng: &mut Rng) -> Vec<(Duration, Event)> {
-        let all: Vec<(usize, usize)> =
-            (0..self.lanes).flat_map(|lane| (0..self.names).map(move |name| (lane, name))).collect();
+        let all = self.every_name();
         let mut events = vec![(Duration::ZERO, Event::Enqueue { rows: all.clone(), existing: Existing::Adopt })];
         if rng.f64() < 0.15 {
             events[0].1 = Event::Enqueue { rows: all.clone(), existing: Existing::ExportAgain };
@@ -183,6 +239,19 @@ impl Weather {
             .find(|spell| spell.lane == lane && (spell.from..spell.to).contains(&at) && (spell.reads || !read))
     }
 }
+
+/// Every class that an answer may be of.
+pub(super) const CLASSES: [ErrorClass; 9] = [
+    ErrorClass::Ambiguous,
+    ErrorClass::Throttled,
+    ErrorClass::CopyLimit,
+    ErrorClass::RetryLater,
+    ErrorClass::Permanent,
+    ErrorClass::Denied,
+    ErrorClass::Credentials,
+    ErrorClass::SetupInProgress,
+    ErrorClass::Unreachable,
+];
 
 fn settings(rng: &mut Rng) -> LaneSettings {
     let mut settings = LaneSettings::default();
