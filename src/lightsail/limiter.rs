@@ -209,7 +209,7 @@ mod tests {
         assert!((7.0..9.0).contains(&slower), "{slower}");
         // A call and a half of quiet, and one of pace.
         let pause = Duration::from_secs_f64(2.5 / slower);
-        clock.advance(pause - Duration::from_millis(1));
+        clock.advance(pause.saturating_sub(Duration::from_millis(1)));
         assert!(next.as_mut().now_or_never().is_none());
         clock.advance(Duration::from_millis(1));
         next.await.answered(Outcome::Other);

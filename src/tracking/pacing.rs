@@ -104,7 +104,7 @@ pub(super) fn ask_each(operations: usize, pages: u32) -> bool {
 mod tests {
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { least: Duration::from_secs(5), most: Duration::from_secs(60) };
+    const BOUNDS: Bounds = Bounds { least: Duration::from_secs(5), most: Duration::from_mins(1) };
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)

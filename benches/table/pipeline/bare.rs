@@ -6,10 +6,10 @@ use aws_sdk_lightsail::config::retry::RetryConfig;
 use aws_sdk_lightsail::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use snapferry::clock::{Clock as _, SystemClock};
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 use tokio::task::JoinSet;
 
 /// Exports the first `count` snapshots of a generated fleet, `concurrency` at a time; the seconds that it took.
@@ -25,7 +25,7 @@ pub(crate) async fn export_all(endpoint: &str, count: usize, concurrency: usize)
         .build();
     let client = Client::from_conf(config);
     let next = Arc::new(AtomicUsize::new(1));
-    let began = Instant::now();
+    let began = SystemClock::new();
     let mut callers = JoinSet::<Result<(), aws_sdk_lightsail::Error>>::new();
     for _ in 0..concurrency {
         let (client, next) = (client.clone(), Arc::clone(&next));

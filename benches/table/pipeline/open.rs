@@ -3,7 +3,7 @@
 use super::bare::export_all;
 use super::ferry::{Ferry, REGION};
 use crate::figure::{Outcome, Pair};
-use snapferry::clock::{SharedClock, SystemClock};
+use snapferry::clock::{Clock as _, SharedClock, SystemClock};
 use snapferry::daemon::{Connect, Daemon, Ended, Until};
 use snapferry::domain::Lane;
 use snapferry::lightsail::{AccountAccess, AwsLightsail, CredentialSource, Lightsail, SharedHttp};
@@ -14,7 +14,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -44,7 +44,7 @@ fn bare() -> Result<f64, Box<dyn Error>> {
 fn pipeline(folder: &Path) -> Result<f64, Box<dyn Error>> {
     let service = Service::start()?;
     let ferry = Ferry::new(folder, service.endpoint.clone(), "")?;
-    let began = Instant::now();
+    let began = SystemClock::new();
     ferry.enqueue(1..=EXPORTS)?;
     runtime()?.block_on(async {
         let queue = Queue::open(&ferry.database()).await?;

@@ -4,12 +4,13 @@ use super::ferry::{Ferry, succeed};
 use super::ideal::{Schedule, last_end, taken_at};
 use super::service::{BURST, Service};
 use crate::figure::{Outcome, Pair};
+use snapferry::clock::{Clock as _, SystemClock};
 use snapferry::simulator::Call;
 use std::collections::HashMap;
 use std::error::Error;
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const EXPORTS: usize = 2000;
 
@@ -117,7 +118,7 @@ fn measure(
     }
     let earlier = service.calls().len();
     ferry.enqueue(learning + 1..=learning + EXPORTS)?;
-    let began = Instant::now();
+    let began = SystemClock::new();
     let mut daemon = ferry.drain()?;
     for (at, rate) in schedule.iter().skip(1) {
         std::thread::sleep(Duration::from_secs_f64(*at).saturating_sub(began.elapsed()));
