@@ -109,7 +109,7 @@ async fn an_ending_stands_until_something_of_its_batch_changes() {
     assert_eq!((ending.batch, ending.name.as_str()), (BatchId(1), "one"));
     let stands = async |ending: &Ending| desk.queue.still_ended(ending).await.expect("read");
     assert!(stands(&ending).await);
-    desk.queue.note_bundled(&ending).await.expect("noted");
+    desk.queue.note_bundled(&ending, Timestamp(1)).await.expect("noted");
     assert_eq!(desk.queue.next_ending(None).await.expect("read"), None);
     write(&desk.path, "UPDATE batches SET amended = amended + 1").await;
     assert!(!stands(&ending).await);

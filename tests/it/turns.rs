@@ -10,7 +10,7 @@ use snapferry::lightsail::{
     Accepted, CallError, ErrorClass, ExportRecord, Gate, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,
 };
 use snapferry::queue::{Block, Queue};
-use snapferry::worker::{Departure, Turn, Turns, Worker, WorkerSettings};
+use snapferry::worker::{Departure, Gates, Turn, Turns, Worker, WorkerSettings};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -109,10 +109,11 @@ impl Scene {
             first_poll: 5 * SECOND,
             breaker: BreakerPolicy::default(),
         };
-        let gate = Gate::new(rate, 10, Some(rate), clock.clone());
+        let gate = || Gate::new(rate, 10, Some(rate), clock.clone());
+        let gates = Gates { exports: gate(), reads: gate() };
         let (wake, wake_tracking) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let worker =
-            Worker::new(queue.clone(), api.clone(), gate, clock.clone(), run, lane, settings, wake, wake_tracking);
+            Worker::new(queue.clone(), api.clone(), gates, clock.clone(), run, lane, settings, wake, wake_tracking);
         Self { _folder: folder, path, queue, clock, api, worker, turns: Turns::default() }
     }
 
