@@ -164,18 +164,6 @@ async fn an_operation_that_a_listing_shows_stands_for_a_queued_job() {
 }
 
 #[tokio::test]
-async fn the_older_an_export_the_less_often_it_is_looked_at() {
-    let mut scene = five("", &[]).await;
-    for (age, gap) in [(8, 5), (40, 10), (400, 60)] {
-        scene.clock.advance(Timestamp(NOW).after(Duration::from_secs(age)).since(scene.clock.now()));
-        write(&scene.path, "UPDATE jobs SET next_poll_at = 0").await;
-        scene.round().await;
-        let next = scene.queue.next_poll(LaneId(1)).await.expect("read");
-        assert_eq!(next, Some(scene.clock.now().after(Duration::from_secs(gap))), "{age} s");
-    }
-}
-
-#[tokio::test]
 async fn a_name_that_cannot_be_read_is_read_again_after_a_pause() {
     let mut scene = Scene::new(TWO_UNKNOWN, Told { poisoned: HashSet::from(["web-1", "web-2"]), ..both() }).await;
     // The call can be over from this moment on.
