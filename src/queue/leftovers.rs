@@ -76,6 +76,15 @@ pub(super) async fn take_some(connection: &mut SqliteConnection, batch: BatchId)
     )
     .execute(&mut *connection)
     .await?;
+    // A breaker of the lane remembers the job that it tried last.
+    sqlx::query!(
+        "UPDATE trips SET probe = NULL
+         WHERE probe IN (SELECT id FROM jobs WHERE batch_id = ?1 ORDER BY line LIMIT ?2)",
+        batch.0,
+        JOBS
+    )
+    .execute(&mut *connection)
+    .await?;
     let jobs = sqlx::query!(
         "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE batch_id = ?1 ORDER BY line LIMIT ?2)",
         batch.0,
@@ -89,6 +98,8 @@ pub(super) async fn take_some(connection: &mut SqliteConnection, batch: BatchId)
     }
     sqlx::query!("DELETE FROM tallies WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM pauses WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
+    sqlx::query!("DELETE FROM trips WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
+    sqlx::query!("DELETE FROM outcomes WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM clearances WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM batches WHERE id = ?1", batch.0).execute(&mut *connection).await?;
     Ok(false)

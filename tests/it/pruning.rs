@@ -120,6 +120,14 @@ async fn a_batch_is_pruned_once_it_is_old_reported_as_it_stands_and_no_other_nee
 #[tokio::test]
 async fn a_batch_that_is_being_pruned_is_not_seen_and_its_name_is_free() {
     let stored = two_batches().await;
+    // It had stopped by itself, and so had its lane.
+    stored
+        .sql(
+            "INSERT INTO outcomes VALUES (1, 2, 's', 0, NULL, 0), (1, 0, 's', 0, NULL, 0);
+             INSERT INTO trips (lane_id, batch_id, tripped_at, failed, ended, waits_from, wait, probe, closed_at, closed_by)
+             VALUES (1, 2, 1, 1, 1, 1, 1, 4, 2, 'daemon'), (1, NULL, 1, 1, 1, 1, 1, 4, 2, 'daemon');",
+        )
+        .await;
     let mut pruner = stored.queue.pruner().await.expect("a pruner");
     let young = pruner.next(Timestamp(2000), None).await.expect("looked").expect("a batch").batch;
     // Taken up again at the last moment.
@@ -140,6 +148,8 @@ async fn a_batch_that_is_being_pruned_is_not_seen_and_its_name_is_free() {
     while pruner.take_away().await.expect("taken") {}
     pruner.close().await;
     assert_eq!(count(&stored.queue, "SELECT count(*) FROM jobs").await, 3);
+    assert_eq!(count(&stored.queue, "SELECT count(*) FROM outcomes WHERE batch_id = 2").await, 0);
+    assert_eq!(count(&stored.queue, "SELECT count(*) FROM trips").await, 1, "the lane's stays");
     assert_eq!(next(&stored, 2000).await.as_deref(), Some("old"));
     assert_eq!(count(&stored.queue, "SELECT count(*) FROM pragma_foreign_key_check").await, 0);
 }
