@@ -449,14 +449,18 @@ impl Queue {
             .await
     }
 
-    /// Whether the lane has a job that has ended since `since` with an attempt taken for absent.
+    /// Whether the lane has a job that has ended since `since` with an attempt taken for absent, or with an export of its own:
+    /// beside that another may come into sight that is as likely its own.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn may_show_late_exports(&self, lane: LaneId, since: Timestamp) -> Result<bool, QueueError> {
         let may = sqlx::query_scalar!(
-            r#"SELECT EXISTS (SELECT 1 FROM attempts CROSS JOIN jobs ON jobs.id = attempts.job_id
-                              WHERE attempts.outcome = 'absent' AND jobs.lane_id = ?1 AND jobs.finished_at > ?2)
+            r#"SELECT EXISTS (SELECT 1 FROM jobs CROSS JOIN attempts ON attempts.job_id = jobs.id
+                              WHERE jobs.lane_id = ?1 AND jobs.finished_at > ?2
+                                AND (attempts.outcome = 'absent'
+                                     OR (jobs.state = 'succeeded' AND jobs.adopted = 0
+                                         AND (attempts.outcome = 'accepted' OR attempts.outcome = 'found'))))
                AS "may!: bool""#,
             lane.0,
             since.0

@@ -449,14 +449,39 @@ fn where_nothing_tells_which_of_two_exports_is_its_own_the_report_names_both() {
     let told = decision.late.expect("told");
     assert_eq!(told.code.as_str(), ErrorCode::DUPLICATE_EXPORT);
     assert!(told.message.contains("name-13") && !told.message.contains("14"), "{told:?}");
-    // An answer that named the operation leaves no doubt.
+    // An answer that named the operation leaves no doubt, unless the two began at the same time.
     let mut named = job(Exporting, vec![accepted(1, 10)]);
     named.operation = Some(OperationId::new("op-11"));
-    let entries = [of(operation(11, Succeeded), 1), record(12, Succeeded), record(13, Succeeded)];
-    assert_eq!(decide(&named, &entries, &policy()).late, None);
+    let entries = |other: i64| {
+        let own = of(begun(operation(11, Succeeded), 200_000), 1);
+        [own, begun(record(12, Succeeded), 200_200), begun(record(13, Succeeded), other)]
+    };
+    assert_eq!(decide(&named, &entries(260_000), &policy()).late, None);
+    assert!(decide(&named, &entries(201_500), &policy()).late.is_some());
+    let entries = entries(260_000);
     // One that was found and not answered may be the other's.
     named.attempts[0].accepted = false;
     assert!(decide(&named, &entries, &policy()).late.is_some());
+}
+
+/// What was found without an answer is owned, and may be another hand's that began before.
+#[test]
+fn of_an_attempt_that_was_found_the_other_export_is_told_whenever_it_comes_into_sight() {
+    let mut found = job(Exporting, vec![FollowedAttempt { accepted: false, ..accepted(1, 10) }]);
+    (found.operation, found.record) = (Some(OperationId::new("op-11")), Some(RecordArn::new("record-12")));
+    let entries = [
+        of(begun(operation(11, Succeeded), 200_000), 1),
+        of(begun(record(12, Succeeded), 200_200), 1),
+        begun(record(13, Succeeded), 900_000),
+    ];
+    found.attempts[0].intended_at = Timestamp(NOW.0 - 599_999);
+    assert_eq!(happens(&decide(&found, &entries, &policy())), "nothing", "its own may come into sight yet");
+    found.attempts[0].intended_at = Timestamp(NOW.0 - 600_000);
+    let told = decide(&found, &entries, &policy());
+    assert_eq!(happens(&told), "finished op-11 record-12");
+    assert!(told.late.is_some_and(|late| late.message.contains("ami-13")));
+    found.state = JobState::Succeeded;
+    assert!(decide(&found, &entries, &policy()).late.is_some_and(|late| late.message.contains("ami-13")));
 }
 
 #[test]
@@ -469,7 +494,7 @@ fn a_record_that_fits_better_than_the_one_that_was_taken_is_told() {
     };
     let told = decide(&done, &entries(150_000, Some(200_100)), &policy()).late.expect("told");
     assert!(told.message.contains("ami-13"), "{told:?}");
-    for (taken, other) in [(150_000, Some(900_000)), (200_100, Some(150_000)), (150_000, None)] {
+    for (taken, other) in [(150_000, Some(900_000)), (200_100, Some(140_000)), (150_000, None)] {
         assert_eq!(decide(&done, &entries(taken, other), &policy()).late, None, "{taken} {other:?}");
     }
 }

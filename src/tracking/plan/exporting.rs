@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// An operation and its record that begin this close together need no waiting for one that fits better. How close
 /// Lightsail makes them is not documented: too short costs a wait, too long nothing that is not told later.
-const TOGETHER: Duration = Duration::from_mins(1);
+pub(super) const TOGETHER: Duration = Duration::from_mins(1);
 
 pub(super) fn decide(case: &Case<'_>, policy: &Policy) -> Decision {
     let mut decision = Decision::default();
@@ -170,10 +170,10 @@ fn is_settled(case: &Case<'_>, policy: &Policy) -> bool {
 }
 
 /// Whether a record may be another hand's, and its own not in sight yet: nothing says that it began with the operation of
-/// the answer.
+/// the answer. What was found without an answer is owned, and may be another's all the same.
 pub(super) fn may_be_anothers(case: &Case<'_>, operation: Option<&Entry>, record: &Entry) -> bool {
     let together = || operation.and_then(|operation| apart(operation, record)).is_some_and(|apart| apart < TOGETHER);
-    record.owner.is_none() && !case.job.adopted && !(case.is_certain() && together())
+    !case.job.adopted && !(case.is_certain() && (record.owner.is_some() || together()))
 }
 
 /// No end that can be believed: the operation is asked for, and at last a person.

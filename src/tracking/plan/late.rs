@@ -3,7 +3,7 @@
 //! person says otherwise.
 
 use super::case::{Case, Kind, apart};
-use super::exporting::may_be_anothers;
+use super::exporting::{TOGETHER, may_be_anothers};
 use super::{Decision, has_failed, is_done, key};
 use crate::domain::{ErrorCode, Event, Failure, JobState};
 use crate::queue::{Entry, FollowedAttempt};
@@ -55,18 +55,21 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
     decision.late = Some(Failure::new(code, message));
 }
 
-/// The records beside `own` that are the attempt's as likely, once the job ends with that; and any that fits better than
-/// the one with which it has ended.
+/// The records beside `own` that are the attempt's as likely, once the job ends with that or has ended with it: all, where
+/// nothing says which is; else those that began with the operation too, and any that fits better.
 fn unclear(case: &Case<'_>, decision: &Decision, own: &Entry) -> Vec<String> {
     let operation = case.owned(case.job.attempt, Kind::Operation);
-    let ends = matches!(decision.event, Some(Event::Finished(_))) && may_be_anothers(case, operation, own);
-    let has_ended = case.job.state == JobState::Succeeded && !case.job.adopted;
+    let ends = matches!(decision.event, Some(Event::Finished(_)));
+    let has_ended = case.job.state == JobState::Succeeded;
+    if case.job.adopted || !(ends || has_ended) {
+        return Vec::new();
+    }
+    let all = if ends { may_be_anothers(case, operation, own) } else { !case.is_certain() };
+    let apart = |record: &Entry| operation.and_then(|operation| apart(operation, record));
+    let fits = |other: &Entry| apart(other).is_some_and(|other| other < TOGETHER);
+    let fits_better = |other: &Entry| apart(other).zip(apart(own)).is_some_and(|(other, own)| other < own);
     let beside = free_beside(case, case.baseline(), decision).filter(|entry| !has_failed(entry));
-    let fits_better = |entry: &Entry| {
-        let apart = |record| operation.and_then(|operation| apart(operation, record));
-        apart(entry).zip(apart(own)).is_some_and(|(other, own)| other < own)
-    };
-    beside.filter(|entry| ends || (has_ended && fits_better(entry))).map(named).collect()
+    beside.filter(|entry| all || fits(entry) || (has_ended && fits_better(entry))).map(named).collect()
 }
 
 /// The records without an owner beyond a baseline that this decision has given to nobody.
