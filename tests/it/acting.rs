@@ -7,6 +7,7 @@ use snapferry::clock::{Clock as _, ManualClock, SystemClock};
 use snapferry::domain::{Act, BatchId, ErrorCode, Hold, JobId, JobState, LaneId, RunId, Timestamp};
 use snapferry::queue::{DatabaseLock, Held, Queue, QueueError, Selector, Transition};
 use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -33,7 +34,26 @@ impl Said {
     }
 }
 
+/// The program on a database that nothing in this process is at work on.
+#[track_caller]
 pub(crate) fn snapferry(database: &Path, line: &[&str]) -> Said {
+    let daemon = DatabaseLock::holder(database, Held::Daemon).expect("the lock file");
+    assert_ne!(
+        daemon.as_deref(),
+        Some(super::world::DAEMON),
+        "it stands still as long as the thread waits: see `beside`"
+    );
+    run(database, line)
+}
+
+/// The program beside what this process does meanwhile. It waits on a thread of its own: on this one a write that has begun
+/// would not end before the program does, and the program waits for that write.
+pub(crate) async fn beside(database: &Path, line: &[&str]) -> Said {
+    let (database, line) = (database.to_owned(), line.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+    tokio::task::spawn_blocking(move || run(&database, &line)).await.expect("no panic")
+}
+
+fn run<W: AsRef<OsStr>>(database: &Path, line: &[W]) -> Said {
     let output = Command::new(env!("CARGO_BIN_EXE_snapferry"))
         .args(line)
         .env_clear()
@@ -340,6 +360,26 @@ async fn whoever_is_paused_tells_nothing_of_a_denial() {
 }
 
 #[tokio::test]
+async fn a_command_beside_a_write_that_has_begun_has_its_turn_after_it() {
+    let stored = three().await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(stored.queue.path());
+    let mut writing = <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.expect("a connection");
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut writing).await.expect("begun");
+    let end = async { sqlx::raw_sql("COMMIT").execute(&mut writing).await.expect("committed") };
+    let (said, _) = tokio::join!(beside(stored.queue.path(), &["pause", "1", "--yes"]), end);
+    said.done();
+    assert!(stored.is_paused(1).await);
+}
+
+#[tokio::test]
+#[should_panic(expected = "see `beside`")]
+async fn nobody_holds_up_a_daemon_of_the_same_process_by_waiting_for_a_command() {
+    let world = World::new(SimulatorConfig::default()).await;
+    let _daemon = world.start();
+    snapferry(world.queue.path(), &["status"]);
+}
+
+#[tokio::test]
 async fn a_paused_job_whose_snapshot_is_pending_is_not_sent_too_early_after_its_resumption() {
     let mut pending = FleetEntry::named("slow");
     pending.state = snapferry::simulator::SnapshotState::Pending;
@@ -356,8 +396,8 @@ async fn a_paused_job_whose_snapshot_is_pending_is_not_sent_too_early_after_its_
     let path = world.queue.path().to_owned();
     let daemon = world.start();
     eventually("it waits", async || world.job("slow").await.hold == Some(Hold::Listing)).await;
-    snapferry(&path, &["pause", "--name", "slow", "--yes"]).done();
-    snapferry(&path, &["resume", "--name", "slow", "--yes"]).done();
+    beside(&path, &["pause", "--name", "slow", "--yes"]).await.done();
+    beside(&path, &["resume", "--name", "slow", "--yes"]).await.done();
     let listings = || world.simulator.calls().iter().filter(|call| call.operation == "GetInstanceSnapshots").count();
     let before = listings();
     eventually("it is listed again", async || listings() >= before + 2).await;
@@ -484,7 +524,7 @@ async fn a_running_daemon_heeds_what_others_write() {
     let daemon = world.start();
     eventually("the other one is sent", async || world.state("web-2").await == JobState::Succeeded).await;
     assert_eq!(world.sent("web-1").len(), 0);
-    snapferry(&path, &["resume", "--name", "web-1", "--yes"]).done();
+    beside(&path, &["resume", "--name", "web-1", "--yes"]).await.done();
     eventually("it is sent too", async || world.state("web-1").await == JobState::Succeeded).await;
     daemon.stop().await;
     assert_eq!((world.exports("web-1"), world.exports("web-2")), (1, 1));
@@ -631,7 +671,7 @@ async fn what_a_person_has_sent_again_is_sent_and_takes_nothing_that_was_rejecte
         world.simulator.ledger().lanes.values().next().expect("a lane").snapshots["web-1"].destination_ids.clone();
     assert_eq!(rejected.len(), 2);
     let daemon = world.start();
-    snapferry(world.queue.path(), &["resolve", "1", "--send-again"]).done();
+    beside(world.queue.path(), &["resolve", "1", "--send-again"]).await.done();
     eventually("it is exported", async || world.state("web-1").await == JobState::Succeeded).await;
     daemon.stop().await;
     let job = world.job("web-1").await;
@@ -646,7 +686,7 @@ async fn what_a_person_has_sent_again_adopts_no_export_that_another_hand_begins_
     let path = world.queue.path().to_owned();
     snapferry(&path, &["pause", "--region", super::world::REGION, "--yes"]).done();
     let daemon = world.start();
-    snapferry(&path, &["resolve", "1", "--send-again"]).done();
+    beside(&path, &["resolve", "1", "--send-again"]).await.done();
     by_somebody_else(&world);
     let seen = async || {
         let evidence = world.queue.evidence(JobId(1)).await.expect("a read").expect("a job");
@@ -659,7 +699,7 @@ async fn what_a_person_has_sent_again_adopts_no_export_that_another_hand_begins_
     };
     eventually("it is acted upon", acted_upon).await;
     assert_eq!(world.state("web-1").await, JobState::Queued);
-    snapferry(&path, &["resume", "--region", super::world::REGION, "--yes"]).done();
+    beside(&path, &["resume", "--region", super::world::REGION, "--yes"]).await.done();
     eventually("it is exported", async || world.state("web-1").await == JobState::Succeeded).await;
     daemon.stop().await;
     let job = world.job("web-1").await;
@@ -832,9 +872,7 @@ async fn a_backup_is_a_whole_database_of_its_own() {
         }
         writes
     });
-    let path = stored.queue.path().to_owned();
-    let line = [to.to_owned()];
-    let said = tokio::task::spawn_blocking(move || snapferry(&path, &["backup", &line[0]])).await.expect("no panic");
+    let said = beside(stored.queue.path(), &["backup", to]).await;
     go.send(()).expect("a writer");
     assert!(writing.await.expect("no panic") > 0);
     assert!(said.done().contains("2,500 jobs"));

@@ -1,7 +1,7 @@
 //! What fails too often stops by itself: one batch in one lane, and never another; what is tried meanwhile, what a person
 //! does, and what is left of it after a restart. The real daemon against the simulator, one call at a time.
 
-use super::acting::{Said, snapferry};
+use super::acting::{Said, beside};
 use super::stored::Stored;
 use super::world::{World, eventually};
 use snapferry::domain::{BatchName, JobState, ProbeStanding};
@@ -58,13 +58,8 @@ async fn said(world: &World, line: &[&str]) -> String {
     says(world, line).await.done()
 }
 
-/// On a thread of its own: the daemon beside it may be in the middle of a write.
 async fn says(world: &World, line: &[&str]) -> Said {
-    let (database, line) = (world.queue.path().to_owned(), line.iter().map(|word| (*word).to_owned()));
-    let line: Vec<String> = line.collect();
-    let said =
-        tokio::task::spawn_blocking(move || snapferry(&database, &line.iter().map(String::as_str).collect::<Vec<_>>()));
-    said.await.expect("no panic")
+    beside(world.queue.path(), line).await
 }
 
 #[tokio::test]

@@ -15,6 +15,9 @@ use tokio::sync::watch;
 
 pub(crate) const REGION: &str = "eu-west-1";
 
+/// What a daemon in the process of a test writes of itself.
+pub(crate) const DAEMON: &str = "a daemon of this test";
+
 /// How long a test waits for what must come; it never waits that long where it does.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -83,7 +86,7 @@ impl World {
     }
 
     fn daemon(&self) -> Daemon {
-        Daemon::new(self.queue.clone(), self.settings.clone(), Arc::clone(&self.clock), self.connect(), "a test")
+        Daemon::new(self.queue.clone(), self.settings.clone(), Arc::clone(&self.clock), self.connect(), DAEMON)
             .expect("the lock")
     }
 
