@@ -29,6 +29,9 @@ pub(super) fn region(lane: usize) -> &'static str {
     REGIONS[lane]
 }
 
+/// The records are read again so long after the end at the latest, where lists were seen to lag: three times the longest lag.
+const LATEST: Duration = Duration::from_mins(15);
+
 /// Turns of the loop after which a run is going nowhere.
 const TURNS: usize = 400_000;
 
@@ -250,7 +253,7 @@ impl Run {
                 }
                 // What comes into sight late is waited for once more.
                 let ended_at = *ended_at.get_or_insert(now);
-                if now >= ended_at + self.weather.settings.reconcile.settle * 3 {
+                if now >= ended_at + self.weather.settings.reconcile.settle * 3 + LATEST {
                     return Ok(());
                 }
             } else {
