@@ -156,6 +156,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Full)
         .statement_cache_capacity(200)
+        .pragma("temp_store", "MEMORY")
 }
 
 /// Readers share the system's cache: what each keeps for itself is small, so that memory does not grow with the file.

@@ -9,7 +9,7 @@ use crate::domain::{Event, apply};
 use crate::points::{Between, Point, Step, reached};
 use serde::Serialize;
 use sqlx::{Connection, SqliteConnection};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// How an attempt came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,24 +218,23 @@ fn step_of(event: &Event) -> Step {
     }
 }
 
-/// Writes a group in the transaction that is open; the verdicts stand in its order. Where a rule of the schema forbids
-/// one of them, such as the one live job per snapshot, the others stand.
+/// Writes a group in the transaction that is open; the verdicts stand in its order.
+///
+/// # Errors
+/// Where a rule of the schema forbids one of them, such as the one live job per snapshot, none is written whole: the
+/// transaction is to be undone, and [`write_each`] tells which it was.
 pub(super) async fn write(
     connection: &mut SqliteConnection,
     transitions: &[Transition],
 ) -> Result<Vec<Result<(), QueueError>>, QueueError> {
-    if transitions.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut all = connection.begin().await?;
-    match write_group(&mut all, transitions).await {
-        Ok(verdicts) => {
-            all.commit().await?;
-            return Ok(verdicts);
-        }
-        Err(QueueError::Rival | QueueError::Forbidden(_)) => all.rollback().await?,
-        Err(error) => return Err(error),
-    }
+    if transitions.is_empty() { Ok(Vec::new()) } else { write_group(connection, transitions).await }
+}
+
+/// Writes them one by one: one that a rule of the schema forbids leaves the others standing.
+pub(super) async fn write_each(
+    connection: &mut SqliteConnection,
+    transitions: &[Transition],
+) -> Result<Vec<Result<(), QueueError>>, QueueError> {
     let mut verdicts = Vec::with_capacity(transitions.len());
     for one in transitions {
         let mut alone = connection.begin().await?;
@@ -244,7 +243,7 @@ pub(super) async fn write(
                 alone.commit().await?;
                 verdicts.extend(verdict);
             }
-            Err(error @ (QueueError::Rival | QueueError::Forbidden(_))) => {
+            Err(error) if forbids_one(&error) => {
                 alone.rollback().await?;
                 verdicts.push(Err(error));
             }
@@ -254,54 +253,109 @@ pub(super) async fn write(
     Ok(verdicts)
 }
 
+/// Whether a rule of the schema forbids what one of a group would write.
+pub(super) fn forbids_one(error: &QueueError) -> bool {
+    matches!(error, QueueError::Rival | QueueError::Forbidden(_))
+}
+
+/// What changes have in common: a group is written kind by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind<'a> {
+    from: JobState,
+    to: JobState,
+    event: &'static str,
+    actor: &'a str,
+    hold: Option<&'static str>,
+    besides: &'static str,
+    afresh: bool,
+    adopted: bool,
+}
+
+impl<'a> Kind<'a> {
+    fn of(one: &'a Transition) -> Self {
+        let change = &one.change;
+        Self {
+            from: one.from,
+            to: change.to,
+            event: one.event,
+            actor: &one.actor,
+            hold: change.hold.map(crate::domain::Hold::as_str),
+            besides: change.besides.as_str(),
+            afresh: change.afresh,
+            adopted: change.adopted,
+        }
+    }
+}
+
 /// A job that is named twice gets its second change refused: nobody can have seen the first.
 async fn write_group(
     connection: &mut SqliteConnection,
     transitions: &[Transition],
 ) -> Result<Vec<Result<(), QueueError>>, QueueError> {
     let mut named = HashSet::new();
-    let once: Vec<&Transition> = transitions.iter().filter(|one| named.insert(one.job)).collect();
-    let rows = json(&once.iter().map(|one| job_row(one)).collect::<Vec<_>>())?;
-    let moved: Vec<i64> =
-        sqlx::query_file_scalar!("src/queue/sql/move_jobs.sql", rows).fetch_all(&mut *connection).await?;
-    let moved: HashSet<i64> = moved.into_iter().collect();
-    if moved.len() > 1 {
-        reached(Point::Between(Between::GroupHalfWritten));
+    let mut kinds = BTreeMap::<Kind<'_>, Vec<&Transition>>::new();
+    for one in transitions.iter().filter(|one| named.insert(one.job)) {
+        kinds.entry(Kind::of(one)).or_default().push(one);
     }
-    let mut verdicts = Vec::with_capacity(transitions.len());
-    let mut written = Vec::with_capacity(moved.len());
-    let mut left = moved.clone();
-    for one in transitions {
-        if left.remove(&one.job.0) {
-            written.push(one);
-            verdicts.push(Ok(()));
-        } else {
-            verdicts.push(Err(QueueError::Stale { job: one.job }));
+    let mut moved = HashSet::new();
+    for (kind, some) in kinds {
+        let rows = json(&some.iter().map(|one| job_row(one)).collect::<Vec<_>>())?;
+        let ids = move_jobs(connection, kind, &rows).await?;
+        if ids.len() > 1 {
+            reached(Point::Between(Between::GroupHalfWritten));
         }
+        if ids.len() == some.len() {
+            write_history(connection, kind, &some, &ids, &rows).await?;
+        } else if !ids.is_empty() {
+            let done: HashSet<i64> = ids.iter().copied().collect();
+            let some: Vec<_> = some.into_iter().filter(|one| done.contains(&one.job.0)).collect();
+            let rows = json(&some.iter().map(|one| job_row(one)).collect::<Vec<_>>())?;
+            write_history(connection, kind, &some, &ids, &rows).await?;
+        }
+        moved.extend(ids);
     }
-    write_history(connection, &written, (moved.len() == once.len()).then_some(rows)).await?;
-    Ok(verdicts)
+    let verdict = |one: &Transition| {
+        if moved.remove(&one.job.0) { Ok(()) } else { Err(QueueError::Stale { job: one.job }) }
+    };
+    Ok(transitions.iter().map(verdict).collect())
 }
 
+/// The jobs that were where the changes expected them.
+async fn move_jobs(connection: &mut SqliteConnection, kind: Kind<'_>, rows: &str) -> Result<Vec<i64>, QueueError> {
+    let Kind { from, to, hold, besides, afresh, adopted, .. } = kind;
+    let (live, from, to) = (from.is_live() && to.is_live(), from.as_str(), to.as_str());
+    let moved = if live {
+        sqlx::query_file_scalar!("src/queue/sql/move_jobs.sql", rows, from, to, hold, besides, afresh, adopted)
+            .fetch_all(connection)
+            .await
+    } else {
+        sqlx::query_file_scalar!("src/queue/sql/end_jobs.sql", rows, from, to, hold, afresh, adopted)
+            .fetch_all(connection)
+            .await
+    };
+    Ok(moved?)
+}
+
+/// What the history keeps of changes that were made, whose jobs are `ids`.
 async fn write_history(
     connection: &mut SqliteConnection,
+    kind: Kind<'_>,
     written: &[&Transition],
-    rows: Option<String>,
+    ids: &[i64],
+    rows: &str,
 ) -> Result<(), QueueError> {
-    if written.is_empty() {
-        return Ok(());
+    if kind.to == JobState::Queued && kind.from != JobState::Submitting {
+        let ids = json(ids)?;
+        sqlx::query_file!("src/queue/sql/look_again.sql", ids).execute(&mut *connection).await?;
     }
-    let rows = match rows {
-        Some(rows) => rows,
-        None => json(&written.iter().map(|one| job_row(one)).collect::<Vec<_>>())?,
-    };
-    if written.iter().any(|one| one.change.to == JobState::Queued) {
-        sqlx::query_file!("src/queue/sql/look_again.sql", rows).execute(&mut *connection).await?;
+    if !kind.to.is_live() {
+        let ids = json(ids)?;
+        sqlx::query_file!("src/queue/sql/look_for_late.sql", ids).execute(&mut *connection).await?;
     }
-    if written.iter().any(|one| !one.change.to.is_live()) {
-        sqlx::query_file!("src/queue/sql/look_for_late.sql", rows).execute(&mut *connection).await?;
-    }
-    sqlx::query_file!("src/queue/sql/add_transitions.sql", rows).execute(&mut *connection).await?;
+    let (from, to) = (kind.from.as_str(), kind.to.as_str());
+    sqlx::query_file!("src/queue/sql/add_transitions.sql", rows, from, to, kind.event, kind.actor)
+        .execute(&mut *connection)
+        .await?;
     let intents: Vec<AttemptRow<'_>> = written.iter().filter_map(|one| intent_row(one)).collect();
     if !intents.is_empty() {
         let intents = json(&intents)?;
@@ -334,17 +388,11 @@ fn job_row(one: &Transition) -> JobRow<'_> {
     let trace = &change.trace;
     JobRow {
         job: one.job.0,
-        from_state: one.from.as_str(),
         expected: one.expected_attempt,
         expected_used: one.expected_used,
-        to_state: change.to.as_str(),
-        hold: change.hold.map(crate::domain::Hold::as_str),
-        besides: change.besides.as_str(),
         due_at: change.due_at.map(|at| at.0),
         attempt: change.attempt,
         used: change.used,
-        afresh: change.afresh,
-        adopted: change.adopted,
         weight: one.intent.as_ref().map(|intent| intent.weight.max(1)),
         source_arn: one.intent.as_ref().and_then(|intent| intent.source_arn.as_ref()).map(SnapshotArn::as_str),
         operation: trace.operation.as_ref().map(OperationId::as_str),
@@ -354,11 +402,7 @@ fn job_row(one: &Transition) -> JobRow<'_> {
         destination: trace.destination.as_ref().map(|destination| destination.id.as_str()),
         code: change.failure.as_ref().map(|failure| failure.code.as_str()),
         message: change.failure.as_ref().map(|failure| failure.message.as_str()),
-        event: one.event,
-        actor: &one.actor,
         at: one.at.0,
-        submitted_at: one.intent.as_ref().map(|_| one.at.0),
-        ended: !change.to.is_live(),
         poll_at: one.next_poll_at.map(|at| at.0),
     }
 }

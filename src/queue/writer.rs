@@ -195,14 +195,27 @@ async fn commit(
     let mut failures = failures.into_iter();
     let mut told_tasks = Vec::new();
     let outcome = async {
-        let mut patience = Patience::new();
-        let mut transaction = loop {
-            match door.begin().await {
-                Ok(transaction) => break transaction,
-                Err(error) => patience.wait(error).await?,
+        let mut together = true;
+        let (mut transaction, verdicts) = loop {
+            let mut patience = Patience::new();
+            let mut transaction = loop {
+                match door.begin().await {
+                    Ok(transaction) => break transaction,
+                    Err(error) => patience.wait(error).await?,
+                }
+            };
+            // Without a savepoint, that would copy each page which the group touches.
+            let written = if together {
+                transition::write(&mut transaction, &transitions).await
+            } else {
+                transition::write_each(&mut transaction, &transitions).await
+            };
+            match written {
+                Err(error) if together && transition::forbids_one(&error) => transaction.undo().await?,
+                written => break (transaction, written?),
             }
+            together = false;
         };
-        let verdicts = transition::write(&mut transaction, &transitions).await?;
         let mut steps = BTreeSet::new();
         steps.extend(transitions.iter().zip(&verdicts).filter(|(_, done)| done.is_ok()).map(|(one, _)| one.step()));
         for (step, task) in tasks {

@@ -1,69 +1,61 @@
--- Moves the jobs that are still in the state and the attempt that each change expects. A change within a state touches
--- the pause alone, and adds a hold where there is none.
+-- Moves jobs from the live state ?2 to the live state ?3, those that are still there, in the attempt that each change
+-- expects. What has an end in its condition or its key need not be written anew. A change within a state touches the pause
+-- alone, and adds a hold (?4) where there is none. ?5 is what it means besides, ?6 whether it begins afresh, ?7 whether
+-- the job is adopted.
 UPDATE jobs SET
-    state = change.to_state,
-    hold = CASE WHEN change.to_state = change.from_state THEN coalesce(jobs.hold, change.hold) ELSE change.hold END,
-    paused_at = CASE WHEN change.besides = 'pauses' THEN change.at END,
-    forgone = CASE WHEN change.besides = 'forgoes' THEN (SELECT coalesce(max(id), 0) FROM ledger) ELSE jobs.forgone END,
-    due_at = CASE WHEN change.to_state = change.from_state THEN jobs.due_at ELSE change.due_at END,
+    state = ?3,
+    hold = CASE WHEN ?3 = ?2 THEN coalesce(jobs.hold, ?4) ELSE ?4 END,
+    paused_at = CASE WHEN ?5 = 'pauses' THEN change.at END,
+    forgone = CASE WHEN ?5 = 'forgoes' THEN (SELECT coalesce(max(id), 0) FROM ledger) ELSE jobs.forgone END,
+    due_at = CASE WHEN ?3 = ?2 THEN jobs.due_at ELSE change.due_at END,
     attempt = change.attempt,
     used = change.used,
     step = jobs.step + 1,
     weight = coalesce(change.weight, jobs.weight),
     source_arn = coalesce(change.source_arn, jobs.source_arn),
-    adopted = CASE WHEN change.afresh THEN change.adopted ELSE jobs.adopted OR change.adopted END,
-    operation_id = CASE WHEN change.afresh THEN change.operation ELSE coalesce(change.operation, jobs.operation_id) END,
-    record_arn = CASE WHEN change.afresh THEN change.record ELSE coalesce(change.record, jobs.record_arn) END,
-    record_name = CASE WHEN change.afresh THEN change.record_name ELSE coalesce(change.record_name, jobs.record_name) END,
-    destination_service = CASE WHEN change.afresh THEN change.service
-                               ELSE coalesce(change.service, jobs.destination_service) END,
-    destination_id = CASE WHEN change.afresh THEN change.destination
-                          ELSE coalesce(change.destination, jobs.destination_id) END,
+    adopted = CASE WHEN ?6 THEN ?7 ELSE jobs.adopted OR ?7 END,
+    operation_id = CASE WHEN ?6 THEN change.operation ELSE coalesce(change.operation, jobs.operation_id) END,
+    record_arn = CASE WHEN ?6 THEN change.record ELSE coalesce(change.record, jobs.record_arn) END,
+    record_name = CASE WHEN ?6 THEN change.record_name ELSE coalesce(change.record_name, jobs.record_name) END,
+    destination_service = CASE WHEN ?6 THEN change.service ELSE coalesce(change.service, jobs.destination_service) END,
+    destination_id = CASE WHEN ?6 THEN change.destination ELSE coalesce(change.destination, jobs.destination_id) END,
     -- A duplicate once found stays in the report.
-    error_code = CASE WHEN change.to_state = change.from_state THEN jobs.error_code
+    error_code = CASE WHEN ?3 = ?2 THEN jobs.error_code
                       WHEN change.code IS NULL AND jobs.error_code = 'DuplicateExport' THEN jobs.error_code
                       ELSE change.code END,
-    error_message = CASE WHEN change.to_state = change.from_state THEN jobs.error_message
+    error_message = CASE WHEN ?3 = ?2 THEN jobs.error_message
                          WHEN change.code IS NULL AND jobs.error_code = 'DuplicateExport' THEN jobs.error_message
                          ELSE change.message END,
-    submitted_at = coalesce(change.submitted_at, jobs.submitted_at),
-    finished_at = CASE WHEN change.ended THEN change.at END,
+    submitted_at = CASE WHEN ?3 = 'submitting' THEN change.at ELSE jobs.submitted_at END,
     next_poll_at = change.poll_at
 FROM (
     SELECT
         value ->> 0 AS job,
-        value ->> 1 AS from_state,
-        value ->> 2 AS expected,
-        value ->> 3 AS expected_used,
-        value ->> 4 AS to_state,
-        value ->> 5 AS hold,
-        value ->> 6 AS besides,
-        value ->> 7 AS due_at,
-        value ->> 8 AS attempt,
-        value ->> 9 AS used,
-        value ->> 10 AS afresh,
-        value ->> 11 AS adopted,
-        value ->> 12 AS weight,
-        value ->> 13 AS source_arn,
-        value ->> 14 AS operation,
-        value ->> 15 AS record,
-        value ->> 16 AS record_name,
-        value ->> 17 AS service,
-        value ->> 18 AS destination,
-        value ->> 19 AS code,
-        value ->> 20 AS message,
-        value ->> 23 AS at,
-        value ->> 24 AS submitted_at,
-        value ->> 25 AS ended,
-        value ->> 26 AS poll_at
+        value ->> 1 AS expected,
+        value ->> 2 AS expected_used,
+        value ->> 3 AS due_at,
+        value ->> 4 AS attempt,
+        value ->> 5 AS used,
+        value ->> 6 AS weight,
+        value ->> 7 AS source_arn,
+        value ->> 8 AS operation,
+        value ->> 9 AS record,
+        value ->> 10 AS record_name,
+        value ->> 11 AS service,
+        value ->> 12 AS destination,
+        value ->> 13 AS code,
+        value ->> 14 AS message,
+        value ->> 15 AS at,
+        value ->> 16 AS poll_at
     -- The array's element is made once for all that is taken out of it.
     FROM (SELECT value FROM json_each(?1) LIMIT -1)
 ) AS change
-WHERE jobs.id = change.job AND jobs.state = change.from_state AND jobs.attempt = change.expected
+-- ?2 as an expression: where a parameter might decide for an index, the statement is prepared anew for each value of it.
+WHERE jobs.id = change.job AND jobs.state = ?2 || '' AND jobs.attempt = change.expected
   -- An attempt that was counted may be forgiven meanwhile.
   AND jobs.used = change.expected_used
   -- Nothing is sent that was held back, paused or stopped since it was claimed, or of which the ledger says something unheard.
-  AND (change.to_state <> 'submitting' OR (jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
+  AND (?3 <> 'submitting' OR (jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM batches WHERE batches.id = jobs.batch_id AND batches.paused_at IS NOT NULL)
        AND NOT EXISTS (SELECT 1 FROM lanes WHERE lanes.id = jobs.lane_id AND lanes.paused_at IS NOT NULL)
        AND NOT EXISTS (SELECT 1 FROM trips WHERE trips.lane_id = jobs.lane_id AND trips.closed_at IS NULL
