@@ -5,7 +5,7 @@ use super::input::{BadRowPolicy, BadRows, Input, Message, Reading};
 use crate::clock::SharedClock;
 use crate::domain::{AccountLabel, BatchName, Existing, Region, Timestamp};
 use crate::intake::{IntakeOptions, PRIORITIES};
-use crate::queue::{BatchLoad, BatchSummary, LoadName, Preview, Previewed, Queue};
+use crate::queue::{BatchLoad, BatchSummary, Chunk, LoadName, Preview, Previewed, Queue, QueueError};
 use crate::settings::Settings;
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -124,7 +124,8 @@ pub async fn enqueue(
         Sink::Batch { name, source: label.clone(), who: who.clone(), now, carried: Vec::new(), load: None }
     };
     let progress = progress_of(&input);
-    let messages = args.reading(input, settings, usual_region, progress.clone()).start()?;
+    let reading = args.reading(input, settings, usual_region, progress.clone());
+    let messages = reading.start(move |rows| Chunk::of(rows, now))?;
     let read = tokio::select! {
         read = drain(messages, sink, queue) => read.map(Some),
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| None).context("Ctrl-C cannot be caught"),
@@ -182,7 +183,7 @@ enum Sink {
 }
 
 async fn drain(
-    mut messages: tokio::sync::mpsc::Receiver<Message>,
+    mut messages: tokio::sync::mpsc::Receiver<Message<Result<Chunk, QueueError>>>,
     mut sink: Sink,
     queue: &Queue,
 ) -> anyhow::Result<(Sink, BadRows)> {
@@ -192,11 +193,11 @@ async fn drain(
             (Some(Message::End(read)), _) => return Ok((sink, read?)),
             (Some(Message::Carried(names)), Sink::Batch { carried, .. }) => *carried = names,
             (Some(Message::Carried(_)), Sink::Preview(_)) => {}
-            (Some(Message::Rows(rows)), Sink::Preview(preview)) => preview.add(&rows).await?,
-            (Some(Message::Rows(rows)), Sink::Batch { load: Some(load), .. }) => load.add(rows).await?,
+            (Some(Message::Rows(rows)), Sink::Preview(preview)) => preview.add(rows?.rows()).await?,
+            (Some(Message::Rows(rows)), Sink::Batch { load: Some(load), .. }) => load.add_chunk(rows?).await?,
             (Some(Message::Rows(rows)), Sink::Batch { name, source, who, now, carried, load }) => {
                 let begun = queue.begin_load(name.clone(), source, carried, who, *now).await?;
-                load.insert(begun).add(rows).await?;
+                load.insert(begun).add_chunk(rows?).await?;
             }
         }
     }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
 /// Rows that go to the database at once: one transaction of some 10 ms.
-const CHUNK_ROWS: usize = 1000;
+const CHUNK_ROWS: usize = 2000;
 
 /// The most bytes of cells in a chunk, so that rows of 64 KiB are not held by the thousand.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -44,9 +44,9 @@ pub(super) enum BadRowPolicy {
 }
 
 /// What the thread tells, in this order: the carried columns, rows, the end.
-pub(super) enum Message {
+pub(super) enum Message<T> {
     Carried(Vec<String>),
-    Rows(Vec<NewRow>),
+    Rows(T),
     End(anyhow::Result<BadRows>),
 }
 
@@ -140,13 +140,16 @@ impl Input {
 }
 
 impl Reading {
-    /// Reads on a thread of its own; what it finds comes out of the channel.
-    pub(super) fn start(self) -> anyhow::Result<mpsc::Receiver<Message>> {
+    /// Reads on a thread of its own, where `take` is done with rows too; what it finds comes out of the channel.
+    pub(super) fn start<T: Send + 'static>(
+        self,
+        take: impl Fn(Vec<NewRow>) -> T + Send + 'static,
+    ) -> anyhow::Result<mpsc::Receiver<Message<T>>> {
         let (sender, receiver) = mpsc::channel(CHUNKS);
         std::thread::Builder::new()
             .name("intake".to_owned())
             .spawn(move || {
-                let ended = self.read(&sender);
+                let ended = self.read(&sender, take);
                 // Whoever has stopped listening has given up.
                 let _ = sender.blocking_send(Message::End(ended));
             })
@@ -154,7 +157,7 @@ impl Reading {
         Ok(receiver)
     }
 
-    fn read(&self, sender: &mpsc::Sender<Message>) -> anyhow::Result<BadRows> {
+    fn read<T>(&self, sender: &mpsc::Sender<Message<T>>, take: impl Fn(Vec<NewRow>) -> T) -> anyhow::Result<BadRows> {
         let label = || self.input.label();
         let source = self.progress.wrap_read(self.input.open()?);
         let mut intake = Intake::new(source, self.options.clone()).with_context(label)?;
@@ -188,7 +191,7 @@ impl Reading {
                 continue;
             }
             self.progress.set_message(format!("line {}", rows.last().map_or(0, |row| row.line)));
-            if sender.blocking_send(Message::Rows(rows)).is_err() {
+            if sender.blocking_send(Message::Rows(take(rows))).is_err() {
                 return Ok(bad);
             }
         }

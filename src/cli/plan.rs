@@ -135,7 +135,7 @@ impl PlanArgs {
             existing: self.export_again.then_some(Existing::ExportAgain),
             progress: progress.clone(),
         };
-        let mut messages = reading.start()?;
+        let mut messages = reading.start(std::convert::identity)?;
         let mut rows = Vec::new();
         let bad = loop {
             match messages.recv().await {

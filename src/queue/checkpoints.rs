@@ -13,7 +13,9 @@ use tokio::task::JoinHandle;
 /// Pages in the log that are worth copying: 4 MiB.
 const WORTH: i64 = 1000;
 
-/// Pages from which on the log is to begin anew: 32 MiB. Until then it does so by itself when nobody reads from it.
+/// Pages from which on the log is to begin anew: 32 MiB. Until then it does so by itself when nobody reads from it. Its file
+/// is written over and keeps its size, up to `journal_size_limit`: to cut off some MiB takes a hundred milliseconds, and
+/// whoever writes waits.
 const LONG: i64 = 8000;
 
 /// How long that waits for those who read from it; whoever writes waits as long.
@@ -92,8 +94,18 @@ async fn look(path: &Path, connection: &mut Option<Door>) -> Result<bool, QueueE
     if log.pages < LONG {
         return Ok(false);
     }
-    let log = Log::after(connection, "TRUNCATE").await?;
+    let log = Log::after(connection, "RESTART").await?;
     Ok(log.pages >= LONG)
+}
+
+/// For whoever writes much and copies the log with each commit: begins it anew where it is long all the same, because somebody
+/// else has written between the copy and the next commit each time. What is left to copy by then is little.
+pub(super) async fn begin_anew(connection: &mut Door) -> Result<(), QueueError> {
+    let log = Log::after(connection, "NOOP").await?;
+    if log.pages >= LONG {
+        Log::after(connection, "RESTART").await?;
+    }
+    Ok(())
 }
 
 struct Log {

@@ -157,6 +157,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .statement_cache_capacity(200)
         .pragma("temp_store", "MEMORY")
+        // 64 MiB: more than the log comes to where nobody reads from it for long.
+        .pragma("journal_size_limit", "67108864")
 }
 
 /// Readers share the system's cache: what each keeps for itself is small, so that memory does not grow with the file.

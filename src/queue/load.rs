@@ -5,6 +5,8 @@
 //! flushes them all, and a power cut before that loses a batch that was not there yet.
 
 use super::Queue;
+use super::checkpoints;
+use super::chunk::{Chunk, Range, in_order};
 use super::database;
 use super::door::Door;
 use super::error::QueueError;
@@ -14,17 +16,16 @@ use super::patience::Patience;
 use super::transition::json;
 use crate::domain::{BatchId, BatchName, Existing, Lane, SnapshotName, Timestamp};
 use crate::points::{Between, Point, Step, reached};
-use serde::Serialize;
 use sqlx::SqliteConnection;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Between some transactions of a load: time for a daemon that waits to write (it looks each millisecond).
 pub(super) const PAUSE: Duration = Duration::from_millis(3);
 
-/// Transactions between two pauses: some 50 ms of work, and little of the load's own time is spent on waiting.
-const PAUSE_AFTER: u32 = 8;
+/// Transactions between two pauses: some 50 ms of work, so that little of the load's own time is spent on waiting.
+const PAUSE_AFTER: u32 = 10;
 
 /// How often a load that waits for another looks whether that has ended.
 const LOCK_LOOK: Duration = Duration::from_millis(50);
@@ -93,10 +94,6 @@ pub struct BatchLoad {
     known: bool,
     _lock: DatabaseLock,
 }
-
-/// A row as the statements take it: line, name, priority, due at, carried cells.
-#[derive(Serialize)]
-struct Given<'a>(u64, &'a str, i64, Option<i64>, Option<String>);
 
 impl Queue {
     /// Begins to load a batch from `source` with these carried columns; what killed loads have left is taken away
@@ -183,24 +180,17 @@ impl BatchLoad {
     /// # Errors
     /// [`QueueError`] when the database fails; the load is good for nothing then.
     pub async fn add(&mut self, rows: Vec<NewRow>) -> Result<(), QueueError> {
-        let (Some(first), Some(last)) = (rows.first().map(|row| row.line), rows.last().map(|row| row.line)) else {
-            return Ok(());
-        };
-        let carries = rows.iter().any(|row| !row.carried.is_empty());
-        let mut groups: BTreeMap<(&Lane, Existing), Vec<Given<'_>>> = BTreeMap::new();
-        for row in &rows {
-            self.last_line = in_order(self.last_line, row.line)?;
-            let cells = if row.carried.is_empty() { None } else { Some(json(&row.carried)?) };
-            // A time that has come is none.
-            let due = row.not_before.filter(|due| *due > self.now).map(|due| due.0);
-            let given = Given(row.line, row.snapshot.as_str(), row.priority, due, cells);
-            groups.entry((&row.lane, row.existing)).or_default().push(given);
-        }
-        let groups = groups
-            .into_iter()
-            .map(|((lane, existing), given)| Ok((lane, existing, json(&given)?)))
-            .collect::<Result<Vec<_>, QueueError>>()?;
+        self.add_chunk(Chunk::of(rows, self.now)?).await
+    }
 
+    /// Loads rows that were written down before, as [`BatchLoad::add`] does.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails; the load is good for nothing then.
+    pub async fn add_chunk(&mut self, chunk: Chunk) -> Result<(), QueueError> {
+        let Some(Range { first, last }) = chunk.lines else { return Ok(()) };
+        in_order(self.last_line, first)?;
+        self.last_line = last;
         let mut patience = Patience::new();
         let mut transaction = loop {
             match self.door.begin().await {
@@ -208,10 +198,10 @@ impl BatchLoad {
                 Err(error) => patience.wait(error).await?,
             }
         };
-        let count = rows.len() as u64;
+        let count = chunk.rows.len() as u64;
         let (mut new, mut live, mut repeated) = (0, 0, 0);
-        let mut lanes = Vec::with_capacity(groups.len());
-        for (lane, existing, given) in &groups {
+        let mut lanes = Vec::with_capacity(chunk.groups.len());
+        for (lane, existing, given) in &chunk.groups {
             lanes.push((lane_id(&mut transaction, &mut self.lanes, lane).await?, *existing, given.as_str()));
         }
         let mut found = 0;
@@ -220,12 +210,12 @@ impl BatchLoad {
         }
         if found < count {
             for (lane, existing, given) in &lanes {
-                new += add_jobs(&mut transaction, self.batch, *lane, *existing, given, self.now).await?;
+                new += add_jobs(&mut transaction, self.batch, (*lane, *existing, chunk.usual), given, self.now).await?;
             }
         }
         let (first, last) = (number(first)?, number(last)?);
         let batch = self.batch.0;
-        let written = if new == count && !carries {
+        let written = if new == count && !chunk.carries {
             sqlx::query_file!("src/queue/sql/add_rows_of_new_jobs.sql", batch, first, last)
                 .execute(&mut *transaction)
                 .await?
@@ -249,6 +239,7 @@ impl BatchLoad {
         self.new += new;
         self.live += live;
         self.repeated += repeated;
+        checkpoints::begin_anew(&mut self.door).await?;
         self.chunks += 1;
         if self.chunks.is_multiple_of(PAUSE_AFTER) {
             pause().await;
@@ -414,13 +405,12 @@ async fn add_rows(
 async fn add_jobs(
     connection: &mut SqliteConnection,
     batch: BatchId,
-    lane: i64,
-    existing: Existing,
+    (lane, existing, usual): (i64, Existing, i64),
     given: &str,
     now: Timestamp,
 ) -> Result<u64, QueueError> {
     let existing = existing.as_str();
-    let made = sqlx::query_file!("src/queue/sql/add_jobs.sql", given, lane, batch.0, existing, now.0)
+    let made = sqlx::query_file!("src/queue/sql/add_jobs.sql", given, lane, batch.0, existing, now.0, usual)
         .execute(&mut *connection)
         .await?
         .rows_affected();
@@ -437,14 +427,6 @@ async fn add_jobs(
         .await?;
     }
     Ok(made)
-}
-
-fn in_order(last: u64, line: u64) -> Result<u64, QueueError> {
-    if line > last {
-        Ok(line)
-    } else {
-        Err(QueueError::Corrupt { what: "a line out of order", value: line.to_string() })
-    }
 }
 
 fn number(count: u64) -> Result<i64, QueueError> {

@@ -379,7 +379,7 @@ async fn write_history(
     Ok(())
 }
 
-pub(super) fn json<T: Serialize>(rows: &[T]) -> Result<String, QueueError> {
+pub(super) fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, QueueError> {
     serde_json::to_string(rows).map_err(|error| QueueError::Database(std::sync::Arc::new(error)))
 }
 

@@ -7,8 +7,8 @@ use sqlx::{Connection, SqliteConnection};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// What a log may come to that nobody reads from: that at which it begins anew, and what is written until it is looked at.
-const BOUND: u64 = 48 << 20;
+/// What a log may come to that nobody reads from: what its file is cut to, and what is written until it is looked at.
+const BOUND: u64 = 80 << 20;
 
 fn log_of(stored: &Stored) -> PathBuf {
     let mut name = stored.queue.path().as_os_str().to_owned();
@@ -40,7 +40,7 @@ async fn the_log_grows_while_a_long_reader_needs_it_and_begins_anew_after_that()
     let mut reader = SqliteConnection::connect_with(&options).await.expect("a connection");
     let mut reading = reader.begin().await.expect("begun");
     let _: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs").fetch_one(&mut *reading).await.expect("a count");
-    write(&stored, 64).await;
+    write(&stored, 128).await;
     assert!(size(&log) > BOUND, "{}", size(&log));
     // A daemon's commits go on, and what the reader saw stays.
     for rate in 1..=20 {

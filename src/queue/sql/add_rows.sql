@@ -4,8 +4,9 @@ INSERT INTO batch_rows (batch_id, line, job_id, disposition, carried)
 SELECT ?3, given.line, jobs.id,
        CASE WHEN jobs.batch_id <> ?3 THEN 'live' WHEN jobs.line = given.line THEN 'new' ELSE 'repeated' END,
        given.cells
-FROM (SELECT value ->> 0 AS line, value ->> 1 AS name, value ->> 4 AS cells
-      FROM (SELECT value FROM json_each(?1) LIMIT -1)) AS given
+FROM (SELECT iif(type = 'integer', value, value ->> 0) AS line, "key" AS name,
+             iif(type = 'integer', NULL, value ->> 3) AS cells
+      FROM (SELECT "key", type, value FROM json_each(?1) LIMIT -1)) AS given
 CROSS JOIN jobs ON jobs.lane_id = ?2 AND jobs.snapshot_name = given.name
     AND jobs.finished_at IS NULL
 WHERE true
