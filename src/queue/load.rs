@@ -25,7 +25,7 @@ use std::time::Duration;
 pub(super) const PAUSE: Duration = Duration::from_millis(3);
 
 /// Transactions between two pauses: some 50 ms of work, so that little of the load's own time is spent on waiting.
-const PAUSE_AFTER: u32 = 10;
+const PAUSE_AFTER: u32 = 12;
 
 /// How often a load that waits for another looks whether that has ended.
 const LOCK_LOOK: Duration = Duration::from_millis(50);
@@ -215,7 +215,11 @@ impl BatchLoad {
         }
         let (first, last) = (number(first)?, number(last)?);
         let batch = self.batch.0;
-        let written = if new == count && !chunk.carries {
+        let written = if found == count && self.new == 0 {
+            // The batch has made no job yet, so each of these is an earlier batch's.
+            live = found;
+            found
+        } else if new == count && !chunk.carries {
             sqlx::query_file!("src/queue/sql/add_rows_of_new_jobs.sql", batch, first, last)
                 .execute(&mut *transaction)
                 .await?
