@@ -9,7 +9,7 @@ use crate::domain::{Event, apply};
 use crate::points::{Between, Point, Step, reached};
 use serde::Serialize;
 use sqlx::{Connection, SqliteConnection};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 /// How an attempt came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -259,7 +259,7 @@ pub(super) fn forbids_one(error: &QueueError) -> bool {
 }
 
 /// What changes have in common: a group is written kind by kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Kind<'a> {
     from: JobState,
     to: JobState,
@@ -287,21 +287,36 @@ impl<'a> Kind<'a> {
     }
 }
 
+/// The changes by their kind. Those that end a job keep their order among each other: a breaker counts what failed in a row.
+fn by_kind<'a>(transitions: impl Iterator<Item = &'a Transition>) -> Vec<(Kind<'a>, Vec<&'a Transition>)> {
+    let mut kinds: Vec<(Kind<'_>, Vec<&Transition>)> = Vec::new();
+    for one in transitions {
+        let kind = Kind::of(one);
+        let same = if kind.to.is_live() {
+            kinds.iter_mut().find(|(other, _)| *other == kind)
+        } else {
+            kinds.iter_mut().rfind(|(other, _)| !other.to.is_live()).filter(|(other, _)| *other == kind)
+        };
+        match same {
+            Some((_, some)) => some.push(one),
+            None => kinds.push((kind, vec![one])),
+        }
+    }
+    kinds
+}
+
 /// A job that is named twice gets its second change refused: nobody can have seen the first.
 async fn write_group(
     connection: &mut SqliteConnection,
     transitions: &[Transition],
 ) -> Result<Vec<Result<(), QueueError>>, QueueError> {
     let mut named = HashSet::new();
-    let mut kinds = BTreeMap::<Kind<'_>, Vec<&Transition>>::new();
-    for one in transitions.iter().filter(|one| named.insert(one.job)) {
-        kinds.entry(Kind::of(one)).or_default().push(one);
-    }
+    let once = transitions.iter().filter(|one| named.insert(one.job));
     let mut moved = HashSet::new();
-    for (kind, some) in kinds {
+    for (kind, some) in by_kind(once) {
         let rows = json(&some.iter().map(|one| job_row(one)).collect::<Vec<_>>())?;
         let ids = move_jobs(connection, kind, &rows).await?;
-        if ids.len() > 1 {
+        if moved.len() + ids.len() > 1 {
             reached(Point::Between(Between::GroupHalfWritten));
         }
         if ids.len() == some.len() {

@@ -301,3 +301,19 @@ async fn whatever_people_did_to_a_load_that_died_the_next_takes_it_away() {
     let left = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut db).await.expect("checked");
     assert_eq!(left.len(), 0, "rows of what is gone");
 }
+
+#[tokio::test]
+async fn names_that_look_like_something_else_and_rows_with_their_own_priority_share_a_chunk() {
+    let desk = Desk::new();
+    desk.put("fleet.csv", "snapshot_name,priority\n12,\n1e3,5\n12,\nnull,\ntrue,7\n0x1F,\n1e3,\n");
+    let enqueued = desk.run(&["enqueue", "fleet.csv", "--region", "us-east-1", "--batch", "odd"]);
+    assert!(enqueued.status.success(), "{}", String::from_utf8_lossy(&enqueued.stderr));
+    let said = String::from_utf8_lossy(&enqueued.stdout).into_owned();
+    assert!(said.starts_with("batch odd: 7 rows: 5 new, 0 already live, 2 repeated, 0 rejected"), "{said}");
+    let queue = desk.queue().await;
+    let jobs = queue.jobs_page(&Selector::default(), None, 10).await.expect("jobs");
+    let mut jobs: Vec<_> = jobs.iter().map(|job| (job.line, job.snapshot_name.to_string(), job.priority)).collect();
+    jobs.sort_unstable();
+    let odd = |line: u64, name: &str, priority: i64| (line, name.to_owned(), priority);
+    assert_eq!(jobs, [odd(2, "12", 0), odd(3, "1e3", 5), odd(5, "null", 0), odd(6, "true", 7), odd(7, "0x1F", 0)]);
+}

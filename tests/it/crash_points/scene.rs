@@ -375,7 +375,7 @@ impl Scene {
     /// Enough good rows to be loaded before the bad one is met.
     async fn enqueue_what_is_bad(&mut self, at: Point) -> Died {
         let mut csv = "snapshot_name,region\n".to_owned();
-        for number in 0..1000 {
+        for number in 0..2000 {
             writeln!(csv, "never-{number},{COMMON}").expect("written");
         }
         csv += "bad,nowhere\n";
