@@ -58,6 +58,8 @@ pub(crate) fn sql(database: &Path, statements: &str) -> Result<(), Failed> {
         .arg("-bail")
         .arg(database)
         .stdin(Stdio::piped())
+        // What a PRAGMA answers is no line of the table.
+        .stdout(Stdio::null())
         .spawn()
         .map_err(|error| shell(&error))?;
     shell.stdin.take().ok_or("no standard input")?.write_all(statements.as_bytes())?;

@@ -125,7 +125,11 @@ pub async fn enqueue(
     };
     let progress = progress_of(&input);
     let reading = args.reading(input, settings, usual_region, progress.clone());
-    let messages = reading.start(move |rows| Chunk::of(rows, now))?;
+    let preview = args.dry_run;
+    let messages = reading.start(move |rows| {
+        let chunk = Chunk::of(rows, now)?;
+        Ok(if preview { chunk } else { chunk.without_rows() })
+    })?;
     let read = tokio::select! {
         read = drain(messages, sink, queue) => read.map(Some),
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| None).context("Ctrl-C cannot be caught"),

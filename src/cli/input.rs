@@ -20,7 +20,7 @@ const CHUNK_ROWS: usize = 2000;
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// Chunks that wait for the database.
-const CHUNKS: usize = 2;
+const CHUNKS: usize = 1;
 
 /// Bad rows that are printed in full.
 const SHOWN: usize = 20;

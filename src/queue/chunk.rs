@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 /// Rows to be loaded in one transaction.
 #[derive(Debug)]
 pub struct Chunk {
-    pub(super) rows: Vec<NewRow>,
+    rows: Vec<NewRow>,
+    /// How many they are.
+    pub(super) count: u64,
     pub(super) lines: Option<Range>,
     /// The priority of rows that are given as a line alone.
     pub(super) usual: i64,
@@ -59,7 +61,7 @@ impl Chunk {
     /// [`QueueError::Corrupt`] where they do not stand in the order of their lines.
     pub fn of(rows: Vec<NewRow>, now: Timestamp) -> Result<Self, QueueError> {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
-            return Ok(Self { rows, lines: None, usual: 0, carries: false, groups: Vec::new() });
+            return Ok(Self { rows, count: 0, lines: None, usual: 0, carries: false, groups: Vec::new() });
         };
         let (usual, lines) = (first.priority, Some(Range { first: first.line, last: last.line }));
         let carries = rows.iter().any(|row| !row.carried.is_empty());
@@ -81,10 +83,17 @@ impl Chunk {
             .into_iter()
             .map(|((lane, existing), given)| Ok((lane.clone(), existing, json(&given)?)))
             .collect::<Result<Vec<_>, QueueError>>()?;
-        Ok(Self { rows, lines, usual, carries, groups })
+        let count = rows.len() as u64;
+        Ok(Self { rows, count, lines, usual, carries, groups })
     }
 
-    /// The rows.
+    /// The same without the rows that it was made of: what is written down is enough to load them.
+    #[must_use]
+    pub fn without_rows(self) -> Self {
+        Self { rows: Vec::new(), ..self }
+    }
+
+    /// The rows that it was made of.
     #[must_use]
     pub fn rows(&self) -> &[NewRow] {
         &self.rows

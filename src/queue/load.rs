@@ -180,7 +180,7 @@ impl BatchLoad {
     /// # Errors
     /// [`QueueError`] when the database fails; the load is good for nothing then.
     pub async fn add(&mut self, rows: Vec<NewRow>) -> Result<(), QueueError> {
-        self.add_chunk(Chunk::of(rows, self.now)?).await
+        self.add_chunk(Chunk::of(rows, self.now)?.without_rows()).await
     }
 
     /// Loads rows that were written down before, as [`BatchLoad::add`] does.
@@ -198,7 +198,7 @@ impl BatchLoad {
                 Err(error) => patience.wait(error).await?,
             }
         };
-        let count = chunk.rows.len() as u64;
+        let count = chunk.count;
         let (mut new, mut live, mut repeated) = (0, 0, 0);
         let mut lanes = Vec::with_capacity(chunk.groups.len());
         for (lane, existing, given) in &chunk.groups {
