@@ -156,7 +156,6 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Full)
         .statement_cache_capacity(200)
-        .pragma("temp_store", "MEMORY")
         // 64 MiB: more than the log comes to where nobody reads from it for long.
         .pragma("journal_size_limit", "67108864")
 }
