@@ -298,7 +298,7 @@ fn by_kind<'a>(transitions: impl Iterator<Item = &'a Transition>) -> Vec<(Kind<'
             kinds.iter_mut().rfind(|(other, _)| !other.to.is_live()).filter(|(other, _)| *other == kind)
         };
         match same {
-            Some((_, some)) => some.push(one),
+            Some((_, changes)) => changes.push(one),
             None => kinds.push((kind, vec![one])),
         }
     }
