@@ -179,11 +179,6 @@ impl Tracker {
                 in_a_row = if asked == Reading::Complete { 0 } else { in_a_row + 1 };
             }
         }
-        // One that was found by its record alone: its operation tells whether the record is its own, and may have come into the
-        // lists after they were read.
-        for job in jobs.iter().filter(|job| job.operation.is_none() && !job.adopted) {
-            self.read_operations_of(&job.snapshot).await?;
-        }
         self.take_up_news().await?;
         self.settle(due).await?;
         self.put_off(&jobs).await?;

@@ -94,12 +94,6 @@ impl World {
     pub(crate) async fn drain(&self) {
         let (_stop, stopped) = watch::channel(false);
         let ended = self.daemon().run(Until::Drained, Some(PATIENCE), stopped).await.expect("a run");
-        if ended != Ended::Drained {
-            for job in self.queue.jobs_page(&Selector::default(), None, 100).await.expect("jobs") {
-                let evidence = self.queue.evidence(job.id).await.expect("a read");
-                eprintln!("{job:#?}\n{evidence:#?}");
-            }
-        }
         assert_eq!(ended, Ended::Drained, "the queue was not drained in {PATIENCE:?}");
     }
 
