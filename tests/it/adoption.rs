@@ -97,7 +97,7 @@ async fn an_export_begun_by_hand_is_adopted_while_it_is_still_under_way() {
 async fn an_export_begun_by_hand_of_a_queued_snapshot_is_adopted_at_the_next_reading() {
     let names = ["first", "second", "third"];
     let config =
-        SimulatorConfig { operation_time: Spread::exactly(Duration::from_millis(700)), ..fleet(named(&names)) };
+        SimulatorConfig { operation_time: Spread::exactly(Duration::from_millis(1500)), ..fleet(named(&names)) };
     let mut world = World::new(config).await;
     world.settings.every_lane.export.max_in_flight = 1;
     world.enqueue(&names).await;

@@ -169,7 +169,7 @@ async fn a_quick_retry_after_a_failed_operation_does_not_take_the_old_failure_fo
 #[tokio::test]
 async fn an_export_begun_by_the_console_before_ours_is_adopted_and_one_during_or_after_changes_no_result() {
     let names = ["before", "during", "after"];
-    let config = SimulatorConfig { operation_time: Spread::exactly(Duration::from_millis(500)), ..fleet(&names) };
+    let config = SimulatorConfig { operation_time: Spread::exactly(Duration::from_millis(1500)), ..fleet(&names) };
     let world = World::new(config).await;
     by_hand(&world, "before");
     world.enqueue(&names).await;
@@ -239,11 +239,13 @@ async fn enqueue_as(world: &World, label: &str, names: &[&str]) {
 #[tokio::test]
 async fn a_database_restored_from_yesterdays_backup_exports_nothing_again() {
     let names = ["first", "second", "third", "fourth"];
-    let faults = Faults { rules: vec![answers("second", &["lost"])], ..Faults::default() };
+    // Nothing shows in the lists until the backup has been made.
+    let faults = Faults { rules: vec![answers("second", &["lost"])], late_lists: Duration::from_hours(1) };
     let config =
         SimulatorConfig { operation_time: Spread::exactly(Duration::from_millis(300)), faults, ..fleet(&names) };
     let mut world = World::new(config).await;
     world.settings.every_lane.export.max_in_flight = 2;
+    let settle = std::mem::replace(&mut world.settings.every_lane.reconcile.settle, Duration::from_hours(1));
     world.enqueue(&names).await;
     let daemon = world.start();
     // One is under way, one unknown, two are still queued.
@@ -253,8 +255,10 @@ async fn a_database_restored_from_yesterdays_backup_exports_nothing_again() {
     let into = backup.display().to_string();
     sqlx::query("VACUUM INTO ?1").bind(into).execute(&mut connection).await.expect("a backup");
     connection.close().await.expect("closed");
-    eventually("all is done", async || over(&world).await).await;
     daemon.stop().await;
+    world.simulator.set_faults(Faults::default());
+    world.settings.every_lane.reconcile.settle = settle;
+    world.drain().await;
     world.queue.clone().close().await;
     world.queue = Queue::open(&backup).await.expect("the backup");
     world.settings.database = DatabaseUrl::at(backup);
@@ -299,7 +303,9 @@ async fn a_clock_set_back_or_on_an_hour_holds_nothing_up_and_repeats_nothing() {
             answers("web-05", &["operation-fails:InternalError"]),
             answers("web-06", &["ThrottlingException"]),
         ];
-        let faults = Faults { rules, late_lists: Duration::from_millis(100) };
+        let listed_after = |late_lists| Faults { rules: rules.clone(), late_lists };
+        // Nothing shows in the lists until the clock is set.
+        let faults = listed_after(Duration::from_hours(1));
         let operation_time = Spread::exactly(Duration::from_millis(150));
         let mut world = World::new(SimulatorConfig { faults, operation_time, ..fleet(&names) }).await;
         let clock = Arc::new(Set { clock: SystemClock::new(), ahead_ms: AtomicI64::new(0) });
@@ -309,6 +315,7 @@ async fn a_clock_set_back_or_on_an_hour_holds_nothing_up_and_repeats_nothing() {
         let daemon = world.start();
         eventually("the fourth was sent", async || world.state("web-03").await == JobState::Unknown).await;
         clock.ahead_ms.store(ahead_ms, Ordering::Relaxed);
+        world.simulator.set_faults(listed_after(Duration::from_millis(100)));
         eventually("all is done", async || over(&world).await).await;
         daemon.stop().await;
         for name in &names {
