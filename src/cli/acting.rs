@@ -110,7 +110,7 @@ impl RetryArgs {
             return Err(no_selection("retry", "--state failed takes all that failed").into());
         }
         // The jobs of a killed load stand in nobody's way.
-        queue.drop_killed_loads(&format!("pid {}, retry", std::process::id())).await?;
+        queue.drop_killed_loads(&format!("snapferry retry, pid {}", std::process::id())).await?;
         act_on_jobs(Act::Retry, &self.selection, self.consent, queue, actor, screen, asking).await
     }
 }

@@ -42,7 +42,7 @@ pub(super) async fn daemon(args: &DaemonArgs, context: &Context) -> anyhow::Resu
     }
     let stop = hear_signals()?;
     let queue = context.queue().await?;
-    let who = format!("pid {}, daemon", std::process::id());
+    let who = format!("snapferry daemon, pid {}", std::process::id());
     let daemon = Daemon::new(queue.clone(), context.settings.clone(), context.clock.clone(), context.connect(), &who)?;
     let until = if args.drain { Until::Drained } else { Until::Stopped };
     let ended = daemon.run(until, args.max_wait, stop).await?;

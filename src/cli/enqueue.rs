@@ -117,7 +117,7 @@ pub async fn enqueue(
         Some(name) => LoadName::Given(name.clone()),
         None => LoadName::Derived(derived_name(&input.stem(), now)?),
     };
-    let who = format!("pid {}, enqueue", std::process::id());
+    let who = format!("snapferry enqueue, pid {}", std::process::id());
     let sink = if args.dry_run {
         Sink::Preview(queue.preview())
     } else {
@@ -329,7 +329,7 @@ impl Enqueued {
         let name = quoted(batch.name.as_str());
         writeln!(
             out,
-            "next: `snapferry daemon` exports what is queued; `snapferry report --batch {name}` tells how it went"
+            "next: `snapferry daemon` exports what is queued,\n      `snapferry report --batch {name}` tells how it went"
         )
     }
 }

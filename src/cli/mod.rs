@@ -63,6 +63,7 @@ use std::path::PathBuf;
 #[command(
     name = "snapferry",
     version,
+    arg_required_else_help = true,
     max_term_width = 80,
     after_help = "Examples:
   snapferry run --rehearse fleet.csv     rehearse against a built-in simulator
@@ -144,7 +145,12 @@ pub fn main() -> Exit {
         }
     };
     let format = cli.global.log_format;
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if !matches!(cli.command, Command::Simulate(_)) {
+        // What takes long has threads of its own, SQLite and files; each worker keeps memory for the longest page it has read.
+        builder.worker_threads(1);
+    }
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&anyhow::Error::new(error).context("cannot start"), LogFormat::Text),
     };

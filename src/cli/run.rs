@@ -188,7 +188,7 @@ async fn drain(
     mut stop: Stop,
 ) -> anyhow::Result<Ended> {
     loop {
-        let who = format!("pid {}, run", std::process::id());
+        let who = format!("snapferry run, pid {}", std::process::id());
         match Daemon::new(queue.clone(), context.settings.clone(), context.clock.clone(), connect.clone(), &who) {
             Ok(daemon) => return Ok(daemon.run(Until::BatchDrained(batch), None, stop).await?),
             Err(DaemonError::Lock(LockError::Taken { holder, .. })) => {

@@ -3,6 +3,7 @@
 use super::exit::UsageError;
 use crate::clock::SystemClock;
 use crate::domain::{AccountNumber, Region};
+use crate::report::Look;
 use crate::simulator::{
     AppliesTo, CopyCap, ErrorAnswer, ExportAnswer, FAULT_NAMES, Fault, FaultRule, Faults, Fleet, LaneAddress, Limits,
     Probability, RateLimit, Simulator, SimulatorConfig, Spread, SuccessWord,
@@ -213,8 +214,13 @@ fn fault(text: &str) -> anyhow::Result<FaultRule> {
 }
 
 fn fault_help() -> String {
+    let look = Look { width: Some(50), ..Look::default() };
     FAULT_NAMES.iter().fold("Faults:\n".to_owned(), |mut help, (name, what)| {
-        let _ = writeln!(help, "  {name:<24} {what}");
+        let mut name = *name;
+        for line in look.lay_out(vec![(*what).to_owned()]).lines() {
+            let _ = writeln!(help, "  {name:<24} {}", line.trim_start());
+            name = "";
+        }
         help
     })
 }

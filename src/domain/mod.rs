@@ -10,6 +10,7 @@ mod ids;
 mod job;
 mod lane;
 mod names;
+mod near;
 mod region;
 mod retry;
 pub mod spreadsheet;
@@ -27,6 +28,7 @@ pub use job::{
 };
 pub use lane::{AccountLabel, AccountNumber, BadAccount, Lane};
 pub use names::{BadName, BatchName, SnapshotName};
+pub use near::NearNames;
 pub use region::{BadRegion, Region};
 pub use retry::{RetryPolicy, backoff};
 pub use timestamp::{BadTimestamp, Timestamp};

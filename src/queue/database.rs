@@ -158,11 +158,13 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .statement_cache_capacity(200)
         // 64 MiB: more than the log comes to where nobody reads from it for long.
         .pragma("journal_size_limit", "67108864")
+        // A mebibyte: what is read again soon; the rest the system's cache has.
+        .pragma("cache_size", "-1024")
 }
 
 /// Readers share the system's cache: what each keeps for itself is small, so that memory does not grow with the file.
 fn reading(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options.create_if_missing(false).read_only(true).pragma("cache_size", "-512")
+    options.create_if_missing(false).read_only(true).pragma("cache_size", "-256")
 }
 
 /// From here on it is [`super::patience`] that waits for other processes.
@@ -195,7 +197,7 @@ async fn is_current(connection: &mut SqliteConnection) -> bool {
 
 /// Two processes that find a new file at one moment take turns: the second finds it made.
 async fn lock_migration(path: &Path) -> Result<DatabaseLock, OpenError> {
-    let (owned, who) = (path.to_owned(), format!("pid {}, opening", std::process::id()));
+    let (owned, who) = (path.to_owned(), format!("a start of Snapferry, pid {}", std::process::id()));
     let other = |source: QueueError| OpenError::Other { path: path.to_owned(), source };
     let waited = tokio::task::spawn_blocking(move || DatabaseLock::wait(&owned, Held::Migration, &who)).await;
     match waited {

@@ -8,6 +8,10 @@ use crate::domain::{
 };
 use crate::points::Step;
 use serde::Serialize;
+use sqlx::SqliteConnection;
+
+/// Rows in one JSON text.
+const PART: usize = 250;
 
 /// What an entry is: its key in Lightsail's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,33 +153,15 @@ impl Queue {
                 }
             })
             .collect::<Vec<_>>();
-        let rows = super::transition::json(&rows)?;
+        let rows = in_parts(&rows)?;
         self.writer
             .write(Step::LedgerSeen, move |connection| {
                 Box::pin(async move {
-                    let named = sqlx::query_file!("src/queue/sql/name_records.sql", rows, lane.0)
-                        .fetch_all(&mut *connection)
-                        .await?;
-                    for one in named {
-                        sqlx::query!(
-                            "UPDATE jobs SET record_arn = ?1
-                             WHERE record_arn = ?2 AND id IN (
-                                 SELECT ?3 UNION ALL SELECT id FROM jobs AS live
-                                 WHERE live.lane_id = ?4 AND live.snapshot_name = ?5
-                                   AND live.finished_at IS NULL)",
-                            one.arn,
-                            one.name,
-                            one.job_id,
-                            lane.0,
-                            one.snapshot
-                        )
-                        .execute(&mut *connection)
-                        .await?;
+                    let mut written = 0;
+                    for rows in rows {
+                        written += see_part(connection, lane, rows, now).await?;
                     }
-                    let written = sqlx::query_file!("src/queue/sql/see.sql", rows, lane.0, now.0)
-                        .execute(&mut *connection)
-                        .await?;
-                    Ok(written.rows_affected())
+                    Ok(written)
                 })
             })
             .await
@@ -312,13 +298,15 @@ impl Queue {
                 created_at: one.created_at.map(|at| at.0),
             })
             .collect::<Vec<_>>();
-        let rows = super::transition::json(&rows)?;
+        let rows = in_parts(&rows)?;
         self.writer
             .write(Step::SnapshotsListed, move |connection| {
                 Box::pin(async move {
-                    sqlx::query_file!("src/queue/sql/list_snapshots.sql", rows, lane.0, listing)
-                        .execute(&mut *connection)
-                        .await?;
+                    for rows in rows {
+                        sqlx::query_file!("src/queue/sql/list_snapshots.sql", rows, lane.0, listing)
+                            .execute(&mut *connection)
+                            .await?;
+                    }
                     Ok(())
                 })
             })
@@ -385,4 +373,36 @@ impl Queue {
         .await?;
         Ok(names)
     }
+}
+
+/// Rows as JSON, in parts: one text of all of them, and what becomes of it in the store, would be most of the daemon's memory.
+fn in_parts<T: Serialize>(rows: &[T]) -> Result<Vec<String>, QueueError> {
+    rows.chunks(PART).map(super::transition::json).collect()
+}
+
+async fn see_part(
+    connection: &mut SqliteConnection,
+    lane: LaneId,
+    rows: String,
+    now: Timestamp,
+) -> Result<u64, QueueError> {
+    let named = sqlx::query_file!("src/queue/sql/name_records.sql", rows, lane.0).fetch_all(&mut *connection).await?;
+    for one in named {
+        sqlx::query!(
+            "UPDATE jobs SET record_arn = ?1
+                             WHERE record_arn = ?2 AND id IN (
+                                 SELECT ?3 UNION ALL SELECT id FROM jobs AS live
+                                 WHERE live.lane_id = ?4 AND live.snapshot_name = ?5
+                                   AND live.finished_at IS NULL)",
+            one.arn,
+            one.name,
+            one.job_id,
+            lane.0,
+            one.snapshot
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    let written = sqlx::query_file!("src/queue/sql/see.sql", rows, lane.0, now.0).execute(&mut *connection).await?;
+    Ok(written.rows_affected())
 }

@@ -51,7 +51,7 @@ pub enum LockError {
 }
 
 impl DatabaseLock {
-    /// Takes the lock of `database`, without waiting; `who` is what a second one is told, such as `pid 812, daemon`.
+    /// Takes the lock of `database`, without waiting; `who` is what a second one is told, such as `snapferry daemon, pid 812`.
     ///
     /// # Errors
     /// [`LockError::Taken`] when somebody has it.

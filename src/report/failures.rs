@@ -3,10 +3,10 @@
 use super::advice::advice;
 use super::causes::{Cause, Causes, Failed, NAMED};
 use super::look::{Look, Paint};
-use super::members::time;
+use super::members::as_time;
 use super::status::quoted;
-use super::words::{grouped, one_line, several};
-use crate::domain::JobId;
+use super::words::{grouped, moment, one_line, period, several};
+use crate::domain::{JobId, Timestamp};
 use crate::queue::{JobView, Queue, QueueError, Selector};
 use serde::Serialize;
 
@@ -23,9 +23,11 @@ pub struct FailureGroup {
     /// How many jobs.
     pub count: u64,
     /// When the first of them ended, as far as they have.
-    pub first_seen: Option<String>,
+    #[serde(serialize_with = "as_time")]
+    pub first_seen: Option<Timestamp>,
     /// When the last of them did.
-    pub last_seen: Option<String>,
+    #[serde(serialize_with = "as_time")]
+    pub last_seen: Option<Timestamp>,
     /// Whether a retry can help: `yes`, `after_change` or `perhaps`.
     pub retry_helps: &'static str,
     /// The same in words.
@@ -112,8 +114,8 @@ impl Gathered {
             error_code: cause.code.to_owned(),
             message: cause.message.to_owned(),
             count: cause.count,
-            first_seen: time(cause.first),
-            last_seen: time(cause.last),
+            first_seen: cause.first,
+            last_seen: cause.last,
             retry_helps: helps.as_str(),
             advice: words,
             command,
@@ -145,10 +147,9 @@ pub fn failures_text(failures: &Failures, look: Look) -> String {
 /// A group, in lines.
 pub(super) fn group_lines(group: &FailureGroup, look: Look) -> Vec<String> {
     let code = if group.error_code.is_empty() { "(no code)" } else { &group.error_code };
-    let when = match (&group.first_seen, &group.last_seen) {
-        (Some(first), Some(last)) if first == last => format!(", at {first}"),
-        (Some(first), Some(last)) => format!(", from {first} to {last}"),
-        (Some(only), None) | (None, Some(only)) => format!(", at {only}"),
+    let when = match (group.first_seen, group.last_seen) {
+        (Some(first), Some(last)) => format!(", {}", period(first, last)),
+        (Some(only), None) | (None, Some(only)) => format!(", at {}", moment(only)),
         (None, None) => String::new(),
     };
     let title = look.colour.paint(Paint::Bad, code);
@@ -168,7 +169,7 @@ pub(super) fn group_lines(group: &FailureGroup, look: Look) -> Vec<String> {
 mod tests {
     use super::super::advice::Helps;
     use super::*;
-    use crate::domain::{ErrorCode, Timestamp};
+    use crate::domain::ErrorCode;
 
     fn gathered(failed: &[(i64, &str, &str)]) -> Gathered {
         let mut gathered = Gathered::default();

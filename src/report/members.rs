@@ -133,6 +133,12 @@ pub(super) fn time(at: Option<Timestamp>) -> Option<String> {
     at.map(|at| at.to_string())
 }
 
+/// A time as JSON has it.
+#[expect(clippy::ref_option, reason = "so serde wants it")]
+pub(super) fn as_time<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    time(*at).serialize(serializer)
+}
+
 /// What became of a job, in one cell of a table: where it went, and its trouble.
 pub(super) fn result(job: &JobView) -> String {
     let mut text = job.destination_id.as_deref().map(|id| one_line(id).into_owned()).unwrap_or_default();

@@ -3,7 +3,7 @@
 use super::acts::plan_question;
 use super::breakers::stopped_place;
 use super::look::Look;
-use super::words::several;
+use super::words::{moment, several};
 use crate::domain::{JobState, Lane};
 use crate::queue::{BatchView, LaneView, Pause, Plan, StateCounts, Trip};
 
@@ -58,7 +58,7 @@ pub fn resumes_text(
     text.extend(paused_lanes.map(|one| line(format!("lane {}", one.lane), one.paused.as_ref(), &one.jobs)));
     text.extend(trips.iter().map(|(trip, lane)| {
         let place = stopped_place(trip, lane);
-        format!("To resume: {place}, stopped by itself since {}: {}.", trip.tripped_at, trip.cause)
+        format!("To resume: {place}, stopped by itself since {}: {}.", moment(trip.tripped_at), trip.cause)
     }));
     text.extend(going_batches.iter().map(|one| format!("Batch {} is not paused.", one.name)));
     text.extend(going_lanes.iter().map(|one| format!("Lane {} is not paused.", one.lane)));
@@ -109,5 +109,5 @@ fn stopped(jobs: &StateCounts) -> String {
 fn since(pause: Option<&Pause>) -> String {
     let Some(pause) = pause else { return String::new() };
     let by = pause.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
-    format!(" since {}{by}", pause.since)
+    format!(" since {}{by}", moment(pause.since))
 }

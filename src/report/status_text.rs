@@ -25,7 +25,7 @@ pub fn status_text(view: &StatusView, look: Look) -> String {
     let width = look.width.unwrap_or(USUAL_WIDTH);
     let mut lines = vec![sentence(view, look.colour)];
     if let Some(daemon) = &view.daemon {
-        lines.push(look.colour.paint(Paint::Faint, format!("daemon: {}", one_line(daemon))));
+        lines.push(look.colour.paint(Paint::Faint, format!("at work: {}", one_line(daemon))));
     }
     let hidden = match view.only {
         Some(_) => 0,

@@ -2,7 +2,7 @@
 //! longest chapter, `why_text.rs` lays it out.
 
 use super::why_queued;
-use super::words::{ago, one_line, several, span, trouble};
+use super::words::{ago, moment, one_line, several, span, trouble};
 use crate::domain::{ErrorCode, JobState, LaneTrouble, Timestamp};
 use crate::queue::{AttemptView, TransitionView, Waiting};
 use std::time::Duration;
@@ -234,7 +234,10 @@ fn exporting(facts: &Facts, chain: &mut Chain) {
         blocked(facts, chain);
     }
     let give_up = since.after(facts.pace.give_up);
-    chain.way(format!("it ends by itself; without an end by {give_up} a person is asked (poll.give_up)"), None);
+    chain.way(
+        format!("it ends by itself; without an end by {} a person is asked (poll.give_up)", moment(give_up)),
+        None,
+    );
     chain.way("an export cannot be cancelled at Lightsail", None);
 }
 
@@ -257,9 +260,9 @@ fn unknown(facts: &Facts, chain: &mut Chain) {
             .until(Some(earliest));
         chain.way(
             format!(
-                "found in the ledger, it is adopted; {needed} looks over {} without a trace prove it absent, not before \
-                 {earliest}",
-                span(settle)
+                "found in the ledger, it is adopted; {needed} looks over {} without a trace prove it absent, not before {}",
+                span(settle),
+                moment(earliest)
             ),
             None,
         );

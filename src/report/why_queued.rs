@@ -2,7 +2,7 @@
 
 use super::breakers::{next_try, resume_command, stopped_place, what_next};
 use super::why::{Chain, Facts, blocked, no_daemon};
-use super::words::{one_line, several, span, trouble};
+use super::words::{moment, one_line, several, span, trouble};
 use crate::domain::{ErrorCode, Hold, Lane, LoweredCap};
 use crate::queue::{AttemptView, BatchStage, PastPause};
 use std::time::Duration;
@@ -142,11 +142,11 @@ fn not_before(facts: &Facts, chain: &mut Chain, bound: bool) -> bool {
             job.used,
             facts.pace.max_attempts
         ),
-        None => format!("its row says not before {due}, which is in {wait}"),
+        None => format!("its row says not before {}, which is in {wait}", moment(due)),
     };
     chain.cause(kind, text).until(Some(due));
     if !bound {
-        chain.way(format!("it goes on by itself at {due}"), None);
+        chain.way(format!("it goes on by itself at {}", moment(due)), None);
     }
     true
 }

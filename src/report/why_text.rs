@@ -3,7 +3,7 @@
 use super::look::{Look, Paint};
 use super::members::time;
 use super::why::{Cause, Facts, Way, Why};
-use super::words::capital;
+use super::words::{capital, moment, period};
 use crate::domain::{JobId, JobState};
 use serde::Serialize;
 
@@ -28,9 +28,9 @@ pub fn why_text(facts: &Facts, why: &Why, look: Look) -> String {
 fn cause_line(cause: &Cause) -> String {
     let text = capital(&cause.text);
     match (cause.since, cause.until) {
-        (Some(since), Some(until)) => format!("{text} (from {since} to {until})"),
-        (Some(since), None) => format!("{text} (since {since})"),
-        (None, Some(until)) => format!("{text} (until {until})"),
+        (Some(since), Some(until)) => format!("{text} ({})", period(since, until)),
+        (Some(since), None) => format!("{text} (since {})", moment(since)),
+        (None, Some(until)) => format!("{text} (until {})", moment(until)),
         (None, None) => text,
     }
 }

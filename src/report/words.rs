@@ -63,6 +63,26 @@ pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
     format!("{} ago", span(now.since(at)))
 }
 
+/// A time as people read it, to the second: `2026-11-26 17:57:20 UTC`.
+pub(super) fn moment(at: Timestamp) -> String {
+    format!("{} UTC", date_and_time(at))
+}
+
+/// From when to when; the date once where it is the same.
+pub(super) fn period(from: Timestamp, to: Timestamp) -> String {
+    let (first, last) = (date_and_time(from), date_and_time(to));
+    match last.strip_prefix(first.get(..11).unwrap_or(&first)) {
+        _ if first == last => format!("at {first} UTC"),
+        Some(time) => format!("from {first} to {time} UTC"),
+        None => format!("from {first} to {last} UTC"),
+    }
+}
+
+fn date_and_time(at: Timestamp) -> String {
+    let text = at.to_string();
+    format!("{} {}", text.get(..10).unwrap_or_default(), text.get(11..19).unwrap_or_default())
+}
+
 /// A share in whole percent; 100 only where it is all.
 pub(super) fn percent(part: u64, whole: u64) -> u64 {
     let exact = u128::from(part) * 100 / u128::from(whole.max(1));
@@ -119,6 +139,19 @@ mod tests {
         let texts: Vec<String> =
             [0, 59, 60, 61, 3600, 7260, 86_400, 190_800].map(|s| span(Duration::from_secs(s))).into();
         assert_eq!(texts, ["0 s", "59 s", "1 min", "1 min 1 s", "1 h", "2 h 1 min", "1 d", "2 d 5 h"]);
+    }
+
+    #[test]
+    fn a_period_names_its_day_once() {
+        let at = |text: &str| Timestamp::parse(text).expect("a time");
+        for (from, to, wanted) in [
+            ("2026-11-24T03:40:00Z", "2026-11-24T04:10:59.123Z", "from 2026-11-24 03:40:00 to 04:10:59 UTC"),
+            ("2026-11-24T03:40:00.001Z", "2026-11-24T03:40:00.9Z", "at 2026-11-24 03:40:00 UTC"),
+            ("2026-11-24T23:40:00Z", "2026-11-25T04:10:00Z", "from 2026-11-24 23:40:00 to 2026-11-25 04:10:00 UTC"),
+        ] {
+            assert_eq!(period(at(from), at(to)), wanted);
+        }
+        assert_eq!(moment(at("2026-11-24T03:40:00.25Z")), "2026-11-24 03:40:00 UTC");
     }
 
     #[test]

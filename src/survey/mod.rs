@@ -11,8 +11,6 @@ mod choice;
 
 mod rows;
 
-mod near;
-
 mod reckon;
 
 mod plan;

@@ -1,11 +1,10 @@
 //! What would become of a file: its lanes are read, its rows are judged, and what comes of it is reckoned.
 
 use super::found::Memory;
-use super::near::Names;
 use super::reckon::{Basis, Load, Pace, Span, duration};
 use super::rows::{Outlook, PlannedRow, RowOutlooks};
 use super::{LaneReader, LaneReading, Scope, Unread};
-use crate::domain::{Lane, SnapshotName};
+use crate::domain::{Lane, NearNames, SnapshotName};
 use crate::lightsail::Snapshot;
 use crate::queue::{LaneMemory, Peek, QueueError};
 use futures_util::StreamExt as _;
@@ -232,9 +231,9 @@ async fn explain(
             }
         }
     }
-    let names: BTreeMap<&Lane, Names<'_>> = missing
+    let names: BTreeMap<&Lane, NearNames<'_>> = missing
         .into_iter()
-        .filter_map(|lane| Some((lane, Names::new(read(lane)?.snapshots.iter().map(|one| one.name.as_str())))))
+        .filter_map(|lane| Some((lane, NearNames::new(read(lane)?.snapshots.iter().map(|one| one.name.as_str())))))
         .collect();
     let reason = |row: &PlannedRow, outlook| {
         if outlook != Outlook::Missing {

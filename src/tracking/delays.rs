@@ -8,6 +8,7 @@ use crate::domain::JobId;
 use crate::queue::FollowedAttempt;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Exports that are watched at once: more say nothing more of the lists.
@@ -41,6 +42,22 @@ impl LongestDelay {
     fn stretch(&self, delay: Duration) -> bool {
         let delay = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         self.0.fetch_max(delay, Ordering::Relaxed) < delay
+    }
+}
+
+/// Unknown attempts beside which something was in sight that could not be told to be theirs yet. After a restart the first
+/// decision that leaves one open notes it anew.
+#[derive(Debug, Default)]
+pub(super) struct InSight(Mutex<HashSet<(JobId, u32)>>);
+
+impl InSight {
+    pub(super) fn note(&self, attempt: (JobId, u32)) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt);
+    }
+
+    /// Whether it was among them.
+    pub(super) fn forget(&self, attempt: (JobId, u32)) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&attempt)
     }
 }
 

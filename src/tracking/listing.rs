@@ -3,7 +3,7 @@
 
 use super::reading::{Unread, Wanted};
 use super::tracker::{Rounds, Tracker};
-use crate::domain::{BatchId, ErrorCode, Event, Failure, JobId, JobState, SnapshotName, Standing};
+use crate::domain::{BatchId, ErrorCode, Event, Failure, JobId, JobState, NearNames, SnapshotName, Standing};
 use crate::lightsail::SnapshotKind;
 use crate::points::{Between, Point, reached};
 use crate::queue::{Listed, QueueError, Transition};
@@ -12,25 +12,24 @@ use std::collections::HashSet;
 /// Jobs that are taken up at once: one transaction's worth.
 const CHUNK: u32 = 500;
 
-/// Names further apart than this many slips of the pen are no near miss.
-const NEAR: usize = 3;
-
 /// Names that are held to find what one that is missing was meant to be. A lane that has more is searched by how the name
 /// begins, so that memory does not grow with it.
-const COMPARED: u32 = 10_000;
-
-/// Names that are looked at for one that is missing, in such a lane.
-const NEIGHBOURS: u32 = 1000;
+const COMPARED: usize = 10_000;
 
 /// Snapshots that one listing asks for by their names, two reads each. Where more are missing, the whole lane is read
 /// once more instead.
 const ASKED: u32 = 50;
+
+/// Names that are read at once, and looked at for one that is missing in such a lane.
+const NAMES: u32 = 1000;
 
 /// What is done about the snapshots that a listing does not show.
 #[derive(Debug, Default)]
 struct Search {
     asked: u32,
     read_again: bool,
+    /// The names to compare with, once one is missing.
+    names: Option<Vec<String>>,
 }
 
 /// A snapshot that a listing does not show, sought once more.
@@ -52,14 +51,13 @@ impl Tracker {
         self.read_records_measured(rounds, Wanted::All).await?;
         self.read_operations().await?;
         reached(Point::Between(Between::ListingRead));
-        let names = self.queue.snapshot_names(self.lane.id, "", COMPARED).await?;
         // One that was held only since is of the next listing: this one began before it was queued.
         let meant = |job: &Listed| !job.held || held.contains(&job.job);
         let mut search = Search::default();
         for batch in &batches {
-            self.act(Some(*batch), &names, &mut search, meant).await?;
+            self.act(Some(*batch), &mut search, meant).await?;
         }
-        self.act(None, &names, &mut search, meant).await?;
+        self.act(None, &mut search, meant).await?;
         reached(Point::Between(Between::ListingActedUpon));
         self.queue.clear(self.lane.id, self.run, batches).await?;
         Ok(())
@@ -79,7 +77,6 @@ impl Tracker {
     async fn act(
         &self,
         batch: Option<BatchId>,
-        names: &[String],
         search: &mut Search,
         concerns: impl Fn(&Listed) -> bool,
     ) -> Result<(), Unread> {
@@ -89,11 +86,11 @@ impl Tracker {
             let Some(last) = page.last() else { return Ok(()) };
             after = last.job;
             let page: Vec<Listed> = page.into_iter().filter(&concerns).collect();
-            self.act_on(page, names, search).await?;
+            self.act_on(page, search).await?;
         }
     }
 
-    async fn act_on(&self, page: Vec<Listed>, names: &[String], search: &mut Search) -> Result<(), Unread> {
+    async fn act_on(&self, page: Vec<Listed>, search: &mut Search) -> Result<(), Unread> {
         // An export that is done stands for its job even where the snapshot is gone or broken by now: but only where
         // the snapshot's ARN is known to be the same.
         let in_ledger: Vec<JobId> = page.iter().filter(|job| job.in_ledger).map(|job| job.job).collect();
@@ -120,12 +117,9 @@ impl Tracker {
                 }
             };
             match state.as_deref() {
-                None if names.len() < COMPARED as usize => failing.push(self.fail(job, missing(job, names))?),
                 None => {
-                    let wanted = job.snapshot.as_str();
-                    let begins: String = wanted.chars().take(wanted.chars().count() / 2).collect();
-                    let names = self.queue.snapshot_names(self.lane.id, &begins, NEIGHBOURS).await?;
-                    failing.push(self.fail(job, missing(job, &names))?);
+                    let failure = self.missing(job, search).await?;
+                    failing.push(self.fail(job, failure)?);
                 }
                 Some("error") => failing.push(self.fail(job, broken())?),
                 Some("pending") => hold.push(job.job),
@@ -136,6 +130,36 @@ impl Tracker {
         self.apply(failing).await?;
         self.queue.hold_for_listing(&hold, &release).await?;
         Ok(())
+    }
+
+    /// Why a snapshot that is gone cannot be exported, with the name that may have been meant.
+    async fn missing(&self, job: &Listed, search: &mut Search) -> Result<Failure, QueueError> {
+        let names = match &search.names {
+            Some(names) => names,
+            None => search.names.insert(self.names().await?),
+        };
+        if names.len() < COMPARED {
+            return Ok(missing(job, names));
+        }
+        let wanted = job.snapshot.as_str();
+        let begins: String = wanted.chars().take(wanted.chars().count() / 2).collect();
+        Ok(missing(job, &self.queue.snapshot_names(self.lane.id, &begins, NAMES).await?))
+    }
+
+    /// The names of the lane's snapshots, up to [`COMPARED`] of them.
+    async fn names(&self) -> Result<Vec<String>, QueueError> {
+        let mut names: Vec<String> = Vec::new();
+        while names.len() < COMPARED {
+            // No name is empty: the least that comes after a name is that name and the least character.
+            let from = names.last().map_or_else(String::new, |last| format!("{last}\u{1}"));
+            let page = self.queue.snapshot_names(self.lane.id, &from, NAMES).await?;
+            let ends = page.len() < NAMES as usize;
+            names.extend(page);
+            if ends {
+                break;
+            }
+        }
+        Ok(names)
     }
 
     /// Lists move while one pages through them: what one reading missed is asked for by its name. Presence wins.
@@ -178,14 +202,9 @@ fn broken() -> Failure {
 
 fn missing(job: &Listed, names: &[String]) -> Failure {
     let wanted = job.snapshot.as_str();
-    let near = names
-        .iter()
-        .filter(|name| name.len().abs_diff(wanted.len()) <= NEAR)
-        .map(|name| (strsim::osa_distance(wanted, name), name))
-        .filter(|(distance, _)| *distance <= NEAR)
-        .min();
-    let message = match near {
-        Some((_, name)) => format!("no snapshot of that name in this account and Region; did you mean {name:?}?"),
+    let near = NearNames::new(names.iter().map(String::as_str)).near(wanted);
+    let message = match near.first() {
+        Some(name) => format!("no snapshot of that name in this account and Region; did you mean {name:?}?"),
         None if names.is_empty() => {
             "this account has no snapshot in this Region; is it the right one? (Automatic snapshots must be copied first)"
                 .to_owned()

@@ -70,6 +70,8 @@ pub(super) struct Decision {
     pub(super) ask: Option<OperationId>,
     /// Exports that came into sight too late, for the report.
     pub(super) late: Option<Failure>,
+    /// Something was in sight while the attempt was looked for: its looks do not tell how late the lists are.
+    pub(super) in_sight: bool,
 }
 
 /// Decides for one job. `entries` are all of its snapshot's name, in the order in which they were seen.

@@ -2,7 +2,7 @@
 //! around it only waits.
 
 use super::ages::Ages;
-use super::delays::{Awaited, LongestDelay};
+use super::delays::{Awaited, InSight, LongestDelay};
 use super::pacing::{self, Bounds, Habits};
 use super::plan::{Asked, Decision, Policy, Room, decide};
 use super::reading::{Unread, Wanted};
@@ -66,6 +66,7 @@ pub struct Tracker {
     pub(super) settings: TrackerSettings,
     pub(super) ages: Ages,
     pub(super) longest_delay: LongestDelay,
+    in_sight: InSight,
     pub(super) habits: Habits,
     /// The cap on the copies under way, as it stands in the store.
     lowered: Mutex<Option<LoweredCap>>,
@@ -121,7 +122,22 @@ impl Tracker {
     ) -> Self {
         let longest_delay = LongestDelay::of(lane.longest_delay);
         let (ages, habits, lowered) = (Ages::default(), Habits::default(), Mutex::new(lane.lowered.clone()));
-        Self { queue, api, clock, run, lane, settings, ages, longest_delay, habits, lowered, wake, wake_worker }
+        let in_sight = InSight::default();
+        Self {
+            queue,
+            api,
+            clock,
+            run,
+            lane,
+            settings,
+            ages,
+            longest_delay,
+            in_sight,
+            habits,
+            lowered,
+            wake,
+            wake_worker,
+        }
     }
 
     /// Follows until `stop` says so.
@@ -351,15 +367,20 @@ impl Tracker {
             let entries = self.queue.entries(self.lane.id, std::slice::from_ref(&job.snapshot)).await?;
             decision = decide(job, &entries, &Policy { asked: Asked::JustNow, ..policy });
         }
-        let Decision { event, outcome, own, earlier, ask: _, late } = decision;
+        let Decision { event, outcome, own, earlier, ask: _, late, in_sight } = decision;
         // What a job adopts is no attempt's.
         let adopts = matches!(event, Some(Event::AlreadyExported(_) | Event::UnderWayAlready(_)));
         let attempt = if adopts || job.adopted { 0 } else { job.attempt };
-        // It was there, and not in sight.
-        if matches!(outcome, Some(AttemptOutcome::Found))
-            && let Some(last) = job.attempts.last()
-        {
-            self.learn_from_looks(last).await?;
+        if let Some(last) = job.attempts.last() {
+            let attempt = (job.job, last.number);
+            if event.is_none() && in_sight {
+                self.in_sight.note(attempt);
+            }
+            let was_in_sight = event.is_some() && self.in_sight.forget(attempt);
+            // It was there, and its looks did not show it.
+            if matches!(outcome, Some(AttemptOutcome::Found)) && !in_sight && !was_in_sight {
+                self.learn_from_looks(last).await?;
+            }
         }
         for (number, entry) in earlier {
             if let Some(attempt) = job.attempts.iter().find(|one| one.number == number && one.absent) {

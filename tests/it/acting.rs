@@ -492,7 +492,7 @@ async fn lanes_are_paused_by_account_or_region_and_everything_is_resumed_at_once
     insta::assert_snapshot!(
         stored.says(&["pause", "--account", "prod", "--yes"]).done(), @"
     To pause: lane prod/us-east-1: 1 queued job.
-    Lane prod/us-west-2 is paused already since 2026-11-23T18:01:00Z by alice.
+    Lane prod/us-west-2 is paused already since 2026-11-23 18:01:00 UTC by alice.
     A pause stops sending, not following: what Lightsail has goes on and is settled.
     Paused.
     ");

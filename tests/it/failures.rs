@@ -46,7 +46,7 @@ async fn a_status_of_very_many_failures_says_how_many_it_looked_at() {
         .await;
     let said = stored.run(&["status", "--batch", "many"]).await.done();
     assert!(
-        said.contains("1,000  E, at 2026-11-23T18:01:40Z\n")
+        said.contains("1,000  E, at 2026-11-23 18:01:40 UTC\n")
             && said
                 .contains("of the 1,000 failed jobs that came in last; all of them: snapferry failures --batch many"),
         "{said}"

@@ -14,7 +14,7 @@ use std::time::Duration;
 async fn a_status_says_how_it_stands_and_what_waits_for_a_person() {
     let stored = Stored::story().await;
     insta::assert_snapshot!(stored.run(&["status"]).await.done());
-    let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "pid 812, daemon").expect("a lock");
+    let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
     let narrow = stored.run_wide(&["status"], 60).await.done();
     assert!(narrow.lines().all(|line| line.len() <= 60), "{narrow}");
     insta::assert_snapshot!(narrow);
@@ -83,8 +83,8 @@ async fn a_holder_is_seen_only_while_it_lives() {
     let stored = Stored::empty().await;
     let holder = || DatabaseLock::holder(stored.queue.path(), Held::Daemon).expect("a look");
     assert_eq!(holder(), None);
-    let lock = DatabaseLock::take(stored.queue.path(), Held::Daemon, "pid 7, daemon").expect("a lock");
-    assert_eq!(holder().as_deref(), Some("pid 7, daemon"));
+    let lock = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 7").expect("a lock");
+    assert_eq!(holder().as_deref(), Some("snapferry daemon, pid 7"));
     drop(lock);
     assert_eq!(holder(), None);
 }
@@ -166,7 +166,7 @@ async fn half_done() -> Stored {
 #[tokio::test]
 async fn a_status_forecasts_by_what_ended_of_late_and_names_the_cap_and_the_throttles() {
     let stored = half_done().await;
-    let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "pid 812, daemon").expect("a lock");
+    let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
     insta::assert_snapshot!(stored.run_wide(&["status"], 80).await.done());
     let json: serde_json::Value =
         serde_json::from_str(&stored.run(&["status", "--json"]).await.done()).expect("an object");

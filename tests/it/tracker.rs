@@ -710,6 +710,36 @@ async fn an_export_that_shows_after_its_attempt_was_taken_for_absent_stretches_t
     assert_eq!(delay, 10 * MINUTE, "as far as its looks go");
 }
 
+/// A second attempt whose outcome is open, after one whose operation failed.
+const SECOND_UNKNOWN: &str = "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state,
+        queued_at, attempt, used, next_poll_at)
+    VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'unknown', 1799999000000, 2, 2, 0);
+    INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, created_at, seen_at, job_id, attempt, news)
+    VALUES (1, 'operation', 'op-1', 'web-1', 'failed', 1799999000000, 0, 1, 1, 0);
+    INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome)
+    VALUES (1, 1, 1, 1799999000000, 0, 'accepted'), (1, 2, 1, 1799999940000, 1, 'ambiguous');";
+
+#[tokio::test]
+async fn what_was_in_sight_all_along_is_no_delay() {
+    let failed = ExportRecord { state: RecordState::Failed, ..record("record-1", "web-1", None) };
+    let mut scene = Scene::new(TWO_UNKNOWN, Told { records: vec![failed], ..both() }).await;
+    // Another may show yet, so a failed one is looked beside for the whole settle window.
+    scene.live(12 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "queued");
+    let under_way = vec![record("record-1", "web-1", None)];
+    let mut another = Scene::new(SECOND_UNKNOWN, Told { records: under_way, ..both() }).await;
+    // It may be the record of the first attempt, until it has an end.
+    another.live(20 * MINUTE).await;
+    assert_eq!(another.state(1).await, "unknown");
+    another.fake.told(|told| told.records = vec![record("record-1", "web-1", Some("ami-1"))]);
+    another.live(MINUTE).await;
+    assert_eq!(another.state(1).await, "succeeded");
+    for scene in [scene, another] {
+        let delay = scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
+        assert_eq!(delay, Duration::ZERO);
+    }
+}
+
 #[tokio::test]
 async fn that_nobody_looked_is_no_delay() {
     let mut scene = Scene::new(TWO_EXPORTING, both()).await;

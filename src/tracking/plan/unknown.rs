@@ -121,6 +121,7 @@ fn give(place: Option<usize>, candidate: &Entry, waiting: &mut Vec<&FollowedAtte
 /// looked at as often as for one that shows nothing.
 fn found_failed(case: &Case<'_>, trace: Trace, failure: Failure, policy: &Policy, mut decision: Decision) -> Decision {
     let again = again(&failure, policy);
+    decision.in_sight = true;
     if again.is_some() && looked_through(case, policy).is_none() {
         decision.own.clear();
         return decision;
@@ -132,6 +133,7 @@ fn found_failed(case: &Case<'_>, trace: Trace, failure: Failure, policy: &Policy
 
 fn not_found(case: &Case<'_>, policy: &Policy, open: bool, mut decision: Decision) -> Decision {
     if open {
+        decision.in_sight = true;
         if policy.now.since(case.job.since) >= policy.give_up {
             decision.event = Some(Event::Contradiction(no_end_seen(case, policy)));
         }

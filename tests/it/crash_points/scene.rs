@@ -5,7 +5,7 @@ use super::recipes::{Before, By, EXPORT_TIME, End, Leaving, OVER, Place, SORTS, 
 use crate::world::eventually;
 use snapferry::clock::{SharedClock, SystemClock};
 use snapferry::domain::{JobState, Region, SnapshotName};
-use snapferry::lightsail::{AccountAccess, AwsLightsail, CredentialSource, Lightsail, SharedHttp};
+use snapferry::lightsail::{AccountAccess, AwsLightsail, CredentialSource, Lightsail, Pages, SharedHttp};
 use snapferry::points::{Between, Point};
 use snapferry::queue::Queue;
 use snapferry::simulator::{
@@ -433,6 +433,17 @@ impl Scene {
                 let script = AwsLightsail::new(access, region, Duration::from_secs(20), self.http.clone());
                 let snapshot = SnapshotName::parse(&name).expect("a name");
                 script.export_snapshot(&snapshot).await.expect("accepted");
+                // A listing that came before would say that nobody exports it.
+                eventually("the script's export shows in the lists", async || {
+                    let mut pages = Pages::export_records(&script);
+                    while let Some(page) = pages.next().await.expect("records") {
+                        if page.iter().any(|record| record.source_name.as_deref() == Some(snapshot.as_str())) {
+                            return true;
+                        }
+                    }
+                    false
+                })
+                .await;
             }
         }
         name

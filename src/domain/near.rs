@@ -11,20 +11,22 @@ const OFFERED: usize = 3;
 /// Names that can be asked for their like. To measure a distance takes a hundred times as long as to compare which
 /// letters two names have, and that alone rules nearly all of them out.
 #[derive(Debug)]
-pub(super) struct Names<'a> {
+pub struct NearNames<'a> {
     all: Vec<(Letters, &'a str)>,
 }
 
 /// How often each letter is in a name.
 type Letters = [u8; 64];
 
-impl<'a> Names<'a> {
-    pub(super) fn new(names: impl Iterator<Item = &'a str>) -> Self {
+impl<'a> NearNames<'a> {
+    /// Takes the names up.
+    pub fn new(names: impl Iterator<Item = &'a str>) -> Self {
         Self { all: names.map(|name| (letters(name), name)).collect() }
     }
 
     /// The nearest names, the nearest first; never the wanted one itself.
-    pub(super) fn near(&self, wanted: &str) -> Vec<&'a str> {
+    #[must_use]
+    pub fn near(&self, wanted: &str) -> Vec<&'a str> {
         let allowed = (wanted.chars().count() / 3).clamp(1, FURTHEST);
         let of_wanted = letters(wanted);
         let lower = wanted.to_lowercase();
@@ -77,7 +79,7 @@ mod tests {
     #[test]
     fn a_slip_of_the_pen_is_found_and_a_stranger_is_not() {
         let all = ["web-1", "web-2", "Web-10", "wbe-1", "mail-20261101", "mail-20261102", "x"];
-        let names = Names::new(all.into_iter());
+        let names = NearNames::new(all.into_iter());
         assert_eq!(names.near("web-1"), ["Web-10", "web-2", "wbe-1"].map(|it| it));
         assert_eq!(names.near("mail-20261103"), ["mail-20261101", "mail-20261102"]);
         assert_eq!(names.near("zebra-crossing"), [""; 0]);
