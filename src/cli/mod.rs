@@ -56,6 +56,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use context::Context;
 use indicatif::MultiProgress;
 use logging::{Colour, LogFormat};
+use std::io::Write as _;
 use std::path::PathBuf;
 
 /// Export Amazon Lightsail snapshots to EC2 in bulk, each exactly once
@@ -63,7 +64,6 @@ use std::path::PathBuf;
 #[command(
     name = "snapferry",
     version,
-    arg_required_else_help = true,
     max_term_width = 80,
     after_help = "Examples:
   snapferry run --rehearse fleet.csv     rehearse against a built-in simulator
@@ -135,7 +135,12 @@ enum Command {
 /// Runs the command that the process was given.
 #[must_use]
 pub fn main() -> Exit {
-    let cli = match parse(std::env::args_os().collect()) {
+    let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if words.len() < 2 {
+        let _ = write!(std::io::stderr(), "{}", Cli::command().render_help());
+        return Exit::Usage;
+    }
+    let cli = match parse(words) {
         Ok(cli) => cli,
         Err(error) => {
             // --help and --version come this way too, and are no errors.

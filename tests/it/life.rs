@@ -52,6 +52,17 @@ async fn a_second_daemon_says_who_holds_the_database_and_ends_with_1() {
 }
 
 #[test]
+fn without_a_command_there_is_help() {
+    let home = tempfile::tempdir().expect("a folder");
+    let none = snapferry(home.path(), &[]);
+    assert_eq!(none.status.code(), Some(2));
+    assert!(none.stdout.is_empty() && !says(&none).contains("error"), "{}", says(&none));
+    for part in ["Usage: snapferry", "enqueue", "Examples:"] {
+        assert!(says(&none).contains(part), "{part:?} is not in: {}", says(&none));
+    }
+}
+
+#[test]
 fn a_database_that_cannot_be_used_is_named_with_the_way_out() {
     let home = tempfile::tempdir().expect("a folder");
     let at = |name: &str| format!("sqlite://{}", home.path().join(name).display());
