@@ -4,6 +4,7 @@ use super::context::Context;
 use super::exit::{Exit, UsageError};
 use super::reading::Readers;
 use super::screen::{Flow, Screen, forgive_closed_pipe};
+use super::selector::pattern;
 use crate::domain::{AccountLabel, Lane, Region};
 use crate::lightsail::SnapshotKind;
 use crate::queue::Peek;
@@ -55,10 +56,10 @@ pub struct DiscoverArgs {
     #[arg(long = "tag", value_name = "KEY[=VALUE]", value_parser = tag, help_heading = "Filters")]
     tags: Vec<TagWanted>,
     /// With a name that fits, such as 'web-*'; can be repeated
-    #[arg(long = "name", value_name = "GLOB", value_parser = Pattern::new, help_heading = "Filters")]
+    #[arg(long = "name", value_name = "GLOB", value_parser = pattern, help_heading = "Filters")]
     names: Vec<Pattern>,
     /// Made of an instance or disk whose name fits; can be repeated
-    #[arg(long = "source", value_name = "GLOB", value_parser = Pattern::new, help_heading = "Filters")]
+    #[arg(long = "source", value_name = "GLOB", value_parser = pattern, help_heading = "Filters")]
     sources: Vec<Pattern>,
     /// Only snapshots of instances, or only of disks
     #[arg(long, value_name = "KIND", value_enum, help_heading = "Filters")]
@@ -108,9 +109,14 @@ pub(super) async fn discover(args: &DiscoverArgs, context: &Context, screen: Scr
         match args.output.as_deref().filter(|path| *path != Path::new("-")) {
             None => args.list(context, lanes, peek.as_ref(), out, notes).await,
             Some(path) => {
-                let mut output = Output::create(path)?;
+                let mut output = Output::create(path, context.settings.database.path())?;
                 let exit = args.list(context, lanes, peek.as_ref(), output.writer(), notes).await?;
-                output.finish()?;
+                if matches!(exit, Exit::Done) {
+                    output.finish()?;
+                } else {
+                    // A note that nobody can read any more is no failure.
+                    let _ = writeln!(notes, "{} was not written, as not every lane could be read", path.display());
+                }
                 Ok(exit)
             }
         }

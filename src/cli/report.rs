@@ -166,7 +166,7 @@ async fn save(
     notes: &mut (dyn Write + Send),
     look: Look,
 ) -> anyhow::Result<Exit> {
-    let mut output = Output::create(path)?;
+    let mut output = Output::create(path, queue.path())?;
     let reported = write_report(queue, request, output.writer()).await?;
     output.finish()?;
     warn_of_adopted(&reported, notes, look);

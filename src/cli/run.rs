@@ -11,9 +11,10 @@ use crate::clock::{Stop, stopped};
 use crate::daemon::{Connect, Daemon, DaemonError, Ended, Until};
 use crate::domain::{BatchId, BatchName, Region};
 use crate::queue::{LockError, Queue};
+use crate::report::Output;
 use anyhow::Context as _;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -84,6 +85,10 @@ pub(super) async fn only_enqueue(args: &EnqueueArgs, context: &Context) -> anyho
 /// # Errors
 /// When the input is bad, or it cannot run or go on.
 pub(super) async fn run(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> {
+    // Where the report goes has to be known before anything is exported, not days later.
+    if let Some(path) = args.output.as_deref().filter(|path| *path != Path::new("-")) {
+        drop(Output::create(path, context.settings.database.path())?);
+    }
     let mut rows = args.enqueue.clone();
     rows.limit = args.limit;
     let region = context.usual_region(rows.account.as_ref()).await?;

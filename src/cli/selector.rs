@@ -6,6 +6,7 @@ use crate::domain::{AccountLabel, BatchName, ErrorCode, JobId, JobState, Lane, R
 use crate::queue::{BatchView, Queue, Selector};
 use crate::report::quoted;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use glob::{Pattern, PatternError};
 
 /// Which jobs; those that fit every option, and one of several of the same
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -30,8 +31,22 @@ pub struct SelectorArgs {
     #[arg(long = "error", value_name = "CODE", help_heading = "Selection", value_delimiter = ',')]
     pub errors: Vec<String>,
     /// Jobs whose snapshot's name fits this pattern, such as 'web-*'; can be repeated
-    #[arg(long = "name", value_name = "GLOB", help_heading = "Selection")]
+    #[arg(long = "name", value_name = "GLOB", value_parser = glob, help_heading = "Selection")]
     pub names: Vec<String>,
+}
+
+/// A pattern as the shells have it: `*`, `?`, `[abc]`, and `[!abc]` or `[^abc]` for none of these.
+pub(super) fn pattern(text: &str) -> Result<Pattern, PatternError> {
+    let mut text = text.replace("[^", "[!");
+    while text.contains("**") {
+        text = text.replace("**", "*");
+    }
+    Pattern::new(&text)
+}
+
+/// The same, kept as a text for the database.
+fn glob(text: &str) -> Result<String, PatternError> {
+    pattern(text).map(|_| text.to_owned())
 }
 
 const STATES: &str = "Jobs in this state; can be repeated: queued, submitting, exporting, unknown, needs_review, \

@@ -2,6 +2,7 @@
 
 use super::Queue;
 use super::error::QueueError;
+use super::own_files::is_own_file;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 use std::fs::File;
@@ -38,8 +39,8 @@ pub enum BackupError {
     /// No file can be put there.
     #[error("{0:?} is no plain file; name a file")]
     NotAFile(PathBuf),
-    /// It is the database itself.
-    #[error("{0:?} is the database itself; name another file")]
+    /// It is the database itself, or of it.
+    #[error("{0:?} is the database itself, or belongs to it; name another file")]
     Itself(PathBuf),
     /// It is a database that somebody may be using.
     #[error("{0:?} may be in use as a database (there is a log beside it, {1:?}); name another file")]
@@ -98,10 +99,10 @@ fn check(file: &Path, database: &Path, overwrite: Overwrite) -> Result<(), Backu
     if !folder.is_dir() {
         return Err(BackupError::NoFolder(folder.to_owned()));
     }
-    let Ok(there) = std::fs::metadata(file) else { return Ok(()) };
-    if std::fs::canonicalize(database).is_ok_and(|database| database == file) {
+    if is_own_file(database, file) {
         return Err(BackupError::Itself(file.to_owned()));
     }
+    let Ok(there) = std::fs::metadata(file) else { return Ok(()) };
     if !there.is_file() {
         return Err(BackupError::NotAFile(file.to_owned()));
     }

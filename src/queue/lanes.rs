@@ -123,6 +123,10 @@ impl Queue {
                     let other = sqlx::query_scalar!(
                         "SELECT other.account FROM lanes JOIN lanes AS other
                              ON other.region = lanes.region AND other.id <> lanes.id AND other.account_number = ?2
+                             -- A lane that has exported nothing and has nothing to do exports nothing twice.
+                             AND (other.proven = 1 OR EXISTS (
+                                 SELECT 1 FROM tallies WHERE tallies.lane_id = other.id AND tallies.jobs > 0
+                                     AND tallies.state NOT IN ('succeeded', 'failed', 'cancelled')))
                          WHERE lanes.id = ?1",
                         lane.0,
                         digits

@@ -135,7 +135,7 @@ fn sign(file: &mut File, who: &str) -> std::io::Result<()> {
     writeln!(file, "{who}")
 }
 
-fn path_of(database: &Path, held: Held) -> PathBuf {
+pub(super) fn path_of(database: &Path, held: Held) -> PathBuf {
     let ending = match held {
         Held::Daemon => "daemon.lock",
         Held::Migration => "migrate.lock",

@@ -223,7 +223,8 @@ fn narrow(query: &mut QueryBuilder<Sqlite>, selector: &Selector) -> Result<(), Q
         query.push(" AND (");
         let mut patterns = query.separated(" OR ");
         for glob in &selector.name_globs {
-            patterns.push("jobs.snapshot_name GLOB ").push_bind_unseparated(glob.clone());
+            // SQLite's word for "none of these" is another one than the shells'.
+            patterns.push("jobs.snapshot_name GLOB ").push_bind_unseparated(glob.replace("[!", "[^"));
         }
         query.push(")");
     }

@@ -2,19 +2,9 @@
 
 use super::look::{Look, Paint};
 use super::show;
-use super::table::{Blocks, Column};
 use super::words::{one_line, trouble};
 use crate::domain::{ErrorCode, JobState};
 use crate::queue::{Entry, EntryKey, Evidence, Verdict};
-
-const LEDGER: [Column; 6] = [
-    Column::left("KIND", 9),
-    Column::left("ID", 16),
-    Column::left("STATUS", 9),
-    Column::left("BEGAN", 20),
-    Column::left("DESTINATION", 12),
-    Column::left("OWNER", 8),
-];
 
 /// The evidence, and the commands that decide.
 #[must_use]
@@ -38,14 +28,11 @@ pub fn evidence_text(evidence: &Evidence, look: Look) -> String {
     if evidence.entries.is_empty() {
         lines.push("nothing of that snapshot's name was ever seen in it".to_owned());
     }
-    let mut text = look.lay_out(lines);
-    if !evidence.entries.is_empty() {
-        text.push_str(&Blocks::new(&LEDGER, look.width).text(evidence.entries.iter().map(cells).collect()));
-    }
+    lines.extend(evidence.entries.iter().flat_map(entry));
     if in_review {
-        text.push_str(&look.lay_out(decisions(evidence, look)));
+        lines.extend(decisions(evidence, look));
     }
-    text
+    look.lay_out(lines)
 }
 
 /// What follows from a decision that was taken.
@@ -91,25 +78,21 @@ fn decisions(evidence: &Evidence, look: Look) -> Vec<String> {
 const SEND_AGAIN: &str = "What the ledger has of it by then is set aside for good: none of that is adopted, and where one \
                           of them is its own, there will be two exports.";
 
-fn cells(entry: &Entry) -> Vec<String> {
+/// What is known of an entry. Its id has a line of its own, so that no width breaks it.
+fn entry(entry: &Entry) -> [String; 2] {
     let sighting = &entry.sighting;
     let kind = match &sighting.key {
         EntryKey::Operation(_) => "operation",
         EntryKey::Record(_) => "record",
     };
     let owner = match entry.owner {
-        None => "nobody".to_owned(),
-        Some((job, 0)) => format!("job {job}, adopted"),
-        Some((job, attempt)) => format!("job {job}, attempt {attempt}"),
+        None => "of nobody".to_owned(),
+        Some((job, 0)) => format!("of job {job}, adopted"),
+        Some((job, attempt)) => format!("of job {job}, attempt {attempt}"),
     };
-    vec![
-        kind.to_owned(),
-        one_line(id(entry)).into_owned(),
-        sighting.status.as_str().to_owned(),
-        sighting.created_at.map(|at| at.to_string()).unwrap_or_default(),
-        sighting.destination.as_ref().map(|destination| one_line(&destination.id).into_owned()).unwrap_or_default(),
-        owner,
-    ]
+    let began = sighting.created_at.map(|at| format!("began {at}, ")).unwrap_or_default();
+    let became = sighting.destination.as_ref().map(|made| format!("made {}, ", one_line(&made.id))).unwrap_or_default();
+    [format!("{kind} {}", one_line(id(entry))), format!("    {began}{}, {became}{owner}", sighting.status.as_str())]
 }
 
 /// What a person calls an entry by: an operation's id, a record's name, or its ARN where it has none.

@@ -1,5 +1,6 @@
 //! Where a report goes: a file that is there whole or not at all, or something that is written as it comes.
 
+use crate::queue::is_own_file;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,9 @@ pub enum OutputError {
     /// The path is a folder.
     #[error("{0:?} is a folder; name a file in it")]
     IsFolder(PathBuf),
+    /// Snapferry's own database would be lost.
+    #[error("{0:?} is the database itself, or belongs to it; name another file")]
+    Database(PathBuf),
     /// Anything else.
     #[error("{path:?} cannot be written; what was there before is untouched")]
     Failed {
@@ -40,14 +44,17 @@ pub enum OutputError {
 }
 
 impl Output {
-    /// Begins the file `path`.
+    /// Begins the file `path`, which is none of the database's.
     ///
     /// # Errors
     /// [`OutputError`].
-    pub fn create(path: &Path) -> Result<Self, OutputError> {
+    pub fn create(path: &Path, database: &Path) -> Result<Self, OutputError> {
         let failed = |source| OutputError::Failed { path: path.to_owned(), source };
         // What a link names is replaced, not the link.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if is_own_file(database, &path) {
+            return Err(OutputError::Database(path));
+        }
         let there = fs::metadata(&path).ok();
         if there.as_ref().is_some_and(fs::Metadata::is_dir) {
             return Err(OutputError::IsFolder(path));

@@ -250,8 +250,8 @@ impl StatusView {
         match jobs.live() {
             0 if jobs.total() == 0 => Health::Empty,
             0 => Health::Finished,
-            _ if self.daemon.is_none() => Health::Stopped,
             live if live == jobs.of(JobState::NeedsReview) => Health::Waiting,
+            _ if self.daemon.is_none() => Health::Stopped,
             _ => Health::Running,
         }
     }
@@ -265,7 +265,10 @@ impl StatusView {
         if self.health() == Health::Stopped {
             needs.push(Need {
                 kind: "no_daemon",
-                text: format!("{} left, and no daemon is running", several(jobs.live(), "job")),
+                text: format!(
+                    "{} left, and no daemon is running",
+                    several(jobs.live() - jobs.of(JobState::NeedsReview), "job")
+                ),
                 command: Some("snapferry daemon".to_owned()),
             });
         }
@@ -283,7 +286,10 @@ impl StatusView {
         if review > 0 {
             needs.push(Need {
                 kind: "review",
-                text: format!("a decision is needed on {} (see snapferry show JOB)", several(review, "job")),
+                text: format!(
+                    "a decision is needed on {}; `snapferry resolve JOB` has the evidence of each",
+                    several(review, "job")
+                ),
                 command: Some(format!("snapferry jobs --state needs_review{batch}")),
             });
         }
@@ -353,7 +359,7 @@ fn blocked_lane(lane: &LaneView) -> Option<Need> {
     Some(Need {
         kind: "blocked",
         text: format!("lane {} {what}; it goes on by itself once that is put right", lane.lane),
-        command: Some("snapferry status".to_owned()),
+        command: Some(format!("snapferry doctor --account {} --region {}", lane.lane.account, lane.lane.region)),
     })
 }
 
@@ -363,7 +369,7 @@ fn paused_lane(lane: &LaneView) -> Option<Need> {
     Some(Need {
         kind: "paused_lane",
         text: format!("lane {} is paused", lane.lane),
-        command: Some(format!("snapferry jobs --account {account} --region {region}")),
+        command: Some(format!("snapferry resume --account {account} --region {region}")),
     })
 }
 
@@ -372,7 +378,7 @@ fn paused_batch(batch: &BatchView) -> Option<Need> {
     Some(Need {
         kind: "paused_batch",
         text: format!("batch {} is paused", batch.name),
-        command: Some(format!("snapferry jobs --batch {}", quoted(batch.name.as_str()))),
+        command: Some(format!("snapferry resume --batch {}", quoted(batch.name.as_str()))),
     })
 }
 

@@ -566,11 +566,14 @@ async fn a_review_shows_the_evidence_and_the_decisions() {
         2 looks at the ledger did not show it, the first 2026-11-23T18:01:40.000Z, the last 2026-11-23T18:03:20.000Z
 
     LEDGER
-    KIND       ID     STATUS     BEGAN                 DESTINATION  OWNER
-    record     rec-1  succeeded  2026-11-23T18:00:18Z  snap-1       nobody
-    record     rec-2  under_way  2026-11-23T18:00:19Z               nobody
-    record     rec-3  succeeded  2026-11-23T18:00:20Z  snap-3       job 5, attempt 1
-    operation  op-7   under_way  2026-11-23T18:00:18Z               nobody
+    record rec-1
+        began 2026-11-23T18:00:18Z, succeeded, made snap-1, of nobody
+    record rec-2
+        began 2026-11-23T18:00:19Z, under_way, of nobody
+    record rec-3
+        began 2026-11-23T18:00:20Z, succeeded, made snap-3, of job 5, attempt 1
+    operation op-7
+        began 2026-11-23T18:00:18Z, under_way, of nobody
 
     DECIDE
     snapferry resolve 6 --adopt RECORD
@@ -908,6 +911,15 @@ async fn a_backup_is_a_whole_database_of_its_own() {
     stored.says(&["backup", "--force", to]).done();
     let itself = stored.queue.path().to_str().expect("UTF-8").to_owned();
     assert!(stored.says(&["backup", "--force", &itself]).fails(2).contains("the database itself"));
+    // Nor is anything that is kept beside it written over, whatever writes.
+    for beside in ["", "-wal", "-shm", ".daemon.lock", ".load.lock"] {
+        let own = format!("{itself}{beside}");
+        assert!(stored.says(&["backup", "--force", &own]).fails(2).contains("belongs to it"), "{beside}");
+        for line in [["report", "--format", "csv", "-o", &own], ["run", "no-such.csv", "--rehearse", "-o", &own]] {
+            assert!(stored.says(&line).fails(1).contains("belongs to it"), "{line:?}");
+        }
+    }
+    assert_eq!(stored.says(&["jobs"]).code, 0);
     assert!(stored.says(&["backup", &format!("{to}/no/such/x.db")]).fails(2).contains("does not exist"));
     let left: Vec<_> = std::fs::read_dir(stored.folder.path())
         .expect("a folder")

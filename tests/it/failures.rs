@@ -60,6 +60,9 @@ async fn the_selectors_by_code_and_by_name_mean_the_same_on_every_command() {
     for (line, fitting) in [
         (["--error", "ServiceException"], 22),
         (["--name", "snap-6?"], 10),
+        // As the shells have it, and as others write it: none of these.
+        (["--name", "snap-[!1-57-9]?"], 10),
+        (["--name", "snap-[^1-57-9]?"], 10),
         (["--error", "SnapshotNotFound,ServiceException"], 82),
     ] {
         let stored = failed().await;

@@ -55,6 +55,20 @@ async fn batches_that_ended_long_ago_stay_out_of_the_way() {
 }
 
 #[tokio::test]
+async fn what_waits_for_a_person_alone_needs_no_daemon() {
+    let stored = Stored::many(2).await;
+    stored
+        .sql(
+            "UPDATE jobs SET state = 'needs_review' WHERE id = 1;
+             UPDATE jobs SET state = 'succeeded', finished_at = 1795456900000, destination_id = 'ami-1' WHERE id = 2",
+        )
+        .await;
+    let said = stored.run(&["status"]).await.done();
+    assert!(said.starts_with("waiting: 1 of 2 jobs done") && !said.contains("no daemon is running"), "{said}");
+    assert!(said.contains("snapferry resolve JOB"), "{said}");
+}
+
+#[tokio::test]
 async fn colours_come_only_when_asked_for() {
     let stored = Stored::story().await;
     let plain = stored.run(&["status"]).await.done();

@@ -2,10 +2,10 @@
 
 use super::tracker::{LANE, write};
 use snapferry::domain::{
-    AccountLabel, Act, BatchId, BatchName, Existing, JobId, JobState, Lane, LaneId, LaneTrouble, Region, SnapshotName,
-    Timestamp,
+    AccountLabel, AccountNumber, Act, BatchId, BatchName, Existing, JobId, JobState, Lane, LaneId, LaneTrouble, Region,
+    SnapshotName, Timestamp,
 };
-use snapferry::queue::{Block, Ending, LoadName, NewRow, OpenError, Peek, Queue, QueueError, Selector};
+use snapferry::queue::{Block, Ending, Identity, LoadName, NewRow, OpenError, Peek, Queue, QueueError, Selector};
 use sqlx::{Connection, SqliteConnection};
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -43,6 +43,23 @@ const ONE_QUEUED: &str =
     VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'queued', 0, 1, 1);
     INSERT INTO runs (began_at, pid, version) VALUES (0, 1, 'test');
     INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome) VALUES (1, 1, 1, 0, 1, 'refused');";
+
+#[tokio::test]
+async fn a_label_that_exports_nothing_keeps_no_other_from_its_account() {
+    let stored = crate::stored::Stored::many(1).await;
+    stored.sql("INSERT INTO lanes (id, account, region) VALUES (2, 'wrong', 'eu-west-1')").await;
+    let number = || AccountNumber::parse("123456789012").expect("a number");
+    let identify = async |lane| stored.queue.identify(LaneId(lane), number()).await.expect("an answer");
+    // The wrong credentials for a while, and nothing was sent.
+    assert_eq!(identify(2).await, Identity::Same);
+    assert_eq!(identify(1).await, Identity::Same);
+    // What the first one has to do could be exported twice.
+    assert!(matches!(identify(2).await, Identity::Shared { .. }));
+    stored.sql("UPDATE jobs SET state = 'cancelled', finished_at = 1795456900000").await;
+    assert_eq!(identify(2).await, Identity::Same);
+    stored.queue.prove(LaneId(1)).await.expect("proven");
+    assert!(matches!(identify(2).await, Identity::Shared { .. }));
+}
 
 #[tokio::test]
 async fn what_another_process_writes_is_heard_and_what_one_writes_oneself_is_not() {
