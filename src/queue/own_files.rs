@@ -3,7 +3,7 @@
 use super::lock::{Held, path_of};
 use std::path::{Path, PathBuf};
 
-/// Whether `file` is the database itself, or one that SQLite or a lock keeps beside it.
+/// Whether `file` is the database itself, or one that is kept beside it: a log, a lock.
 #[must_use]
 pub fn is_own_file(database: &Path, file: &Path) -> bool {
     let database = resolved(database);
