@@ -427,13 +427,15 @@ fn a_record_that_may_be_another_hands_ends_nothing_before_the_settle_window_is_o
         exporting
     };
     let own = of(begun(operation(11, Succeeded), 200_000), 1);
-    let [together, before] = [begun(record(12, Succeeded), 259_999), begun(record(12, Succeeded), 139_999)];
+    let [together, before] = [begun(record(12, Succeeded), 259_999), begun(record(12, Succeeded), 194_999)];
     let says = |job: &Followed, entries: &[&Entry]| {
         let entries: Vec<Entry> = entries.iter().copied().cloned().collect();
         happens(&decide(job, &entries, &policy()))
     };
     assert_eq!(says(&sent(Some("op-11"), 0), &[&own, &together]), "finished op-11 record-12");
-    assert_eq!(says(&sent(Some("op-11"), 599_999), &[&own, &before]), "nothing", "began long before the operation");
+    let just_before = begun(record(12, Succeeded), 195_001);
+    assert_eq!(says(&sent(Some("op-11"), 0), &[&own, &just_before]), "finished op-11 record-12");
+    assert_eq!(says(&sent(Some("op-11"), 599_999), &[&own, &before]), "nothing", "began before the operation");
     assert_eq!(says(&sent(Some("op-11"), 600_000), &[&own, &before]), "finished op-11 record-12");
     // Nothing tells with what it began.
     assert_eq!(says(&sent(None, 599_999), &[&before]), "nothing");

@@ -14,6 +14,10 @@ use std::time::Duration;
 /// Lightsail makes them is not documented: too short costs a wait, too long nothing that is not told later.
 pub(super) const TOGETHER: Duration = Duration::from_mins(1);
 
+/// How long before its operation a record may begin and still be its own without waiting: what is older was rather begun by
+/// another hand.
+const BEFORE: Duration = Duration::from_secs(5);
+
 pub(super) fn decide(case: &Case<'_>, policy: &Policy) -> Decision {
     let mut decision = Decision::default();
     let (operation, record) = if case.job.adopted { adopted(case) } else { sent(case, &mut decision) };
@@ -172,8 +176,13 @@ fn is_settled(case: &Case<'_>, policy: &Policy) -> bool {
 /// Whether a record may be another hand's, and its own not in sight yet: nothing says that it began with the operation of
 /// the answer. What was found without an answer is owned, and may be another's all the same.
 pub(super) fn may_be_anothers(case: &Case<'_>, operation: Option<&Entry>, record: &Entry) -> bool {
-    let together = || operation.and_then(|operation| apart(operation, record)).is_some_and(|apart| apart < TOGETHER);
+    let together = || operation.is_some_and(|operation| began_together(operation, record));
     !case.job.adopted && !(case.is_certain() && (record.owner.is_some() || together()))
+}
+
+fn began_together(operation: &Entry, record: &Entry) -> bool {
+    let Some((operation, record)) = operation.sighting.created_at.zip(record.sighting.created_at) else { return false };
+    record.since(operation) < TOGETHER && operation.since(record) < BEFORE
 }
 
 /// No end that can be believed: the operation is asked for, and at last a person.

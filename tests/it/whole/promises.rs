@@ -138,9 +138,12 @@ impl Judge<'_> {
         let made = self.made(name).ok()?;
         for call in made {
             let Some(export) = call.export.filter(|export| export.good && !export.is_dark()) else { continue };
+            // What Lightsail has not shown the end of has no other name than its record's.
+            let record = export.destination.replacen("ami", "record", 1);
             let names = |job: &&JobDetail| {
+                let says = |message: &String| message.contains(&export.destination) || message.contains(&record);
                 job.job.destination_id.as_ref() == Some(&export.destination)
-                    || job.job.error_message.as_ref().is_some_and(|message| message.contains(&export.destination))
+                    || job.job.error_message.as_ref().is_some_and(says)
             };
             let in_review = call.job.job.state == JobState::NeedsReview;
             if !in_review && !jobs.iter().copied().any(|job| names(&job)) {
