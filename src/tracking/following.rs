@@ -106,6 +106,8 @@ impl Tracker {
                 self.ask(operation.0, operation.1).await?;
             }
             self.take_up_news().await?;
+            // What the time decides is no news: that an export has no end for too long.
+            self.settle(&ripe.iter().map(|job| job.job).collect::<Vec<_>>()).await?;
             self.put_off(&ripe).await?;
             // What an operation that has ended became, its record tells.
             ripe = self.ended_without_a_record(&ripe).await?;

@@ -264,7 +264,21 @@ impl Run {
             let next = if next == Duration::MAX { now + Duration::from_secs(1) } else { next };
             self.hours.advance_to(next.max(now + Duration::from_millis(1)));
         }
-        Err(format!("after {TURNS} turns, at {:?}, there are jobs that have not ended", self.hours.elapsed()))
+        let left = self.left().await;
+        Err(format!("after {TURNS} turns, at {:?}, there are jobs that have not ended: {left}", self.hours.elapsed()))
+    }
+
+    /// What has not ended, with its lanes.
+    async fn left(&self) -> String {
+        let lanes = self.queue.lane_records().await.expect("lanes");
+        let mut left = format!("{lanes:#?}\n");
+        for job in self.queue.jobs_page(&Selector::default(), None, 1000).await.expect("jobs") {
+            if job.state.is_live() {
+                let evidence = self.queue.evidence(job.id).await.expect("a read");
+                left += &format!("{evidence:#?}\n");
+            }
+        }
+        left
     }
 
     /// What breakers hold back, where one was tried in vain, waits for a person: here is one. Whether there was any.
