@@ -271,14 +271,14 @@ impl Run {
     /// What has not ended, with its lanes.
     async fn left(&self) -> String {
         let lanes = self.queue.lane_records().await.expect("lanes");
-        let mut left = format!("{lanes:#?}\n");
+        let mut left = vec![format!("{lanes:#?}")];
         for job in self.queue.jobs_page(&Selector::default(), None, 1000).await.expect("jobs") {
             if job.state.is_live() {
                 let evidence = self.queue.evidence(job.id).await.expect("a read");
-                left += &format!("{evidence:#?}\n");
+                left.push(format!("{evidence:#?}"));
             }
         }
-        left
+        left.join("\n")
     }
 
     /// What breakers hold back, where one was tried in vain, waits for a person: here is one. Whether there was any.
