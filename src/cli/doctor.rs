@@ -139,14 +139,26 @@ impl DoctorArgs {
         let known = context.settings.accounts();
         let wanted: BTreeSet<AccountLabel> =
             if self.accounts.is_empty() { known.clone() } else { self.accounts.iter().cloned().collect() };
-        match wanted.iter().find(|account| !known.contains(account)) {
-            None => Ok(wanted),
-            Some(stranger) => {
-                let known: Vec<&str> = known.iter().map(AccountLabel::as_str).collect();
-                let known = known.join(", ");
-                Err(UsageError(format!("{:?} is no account of the settings; it has {known}", stranger.as_str())))
-            }
+        if let Some(stranger) = wanted.iter().find(|account| !known.contains(account)) {
+            let known: Vec<&str> = known.iter().map(AccountLabel::as_str).collect();
+            let known = known.join(", ");
+            return Err(UsageError(format!("{:?} is no account of the settings; it has {known}", stranger.as_str())));
         }
+        // Those whose settings name other Regions only are not meant.
+        let meant = |label: &AccountLabel| {
+            let set = context.settings.account(label).map(|account| account.regions.as_slice()).unwrap_or_default();
+            self.regions.is_empty() || set.is_empty() || set.iter().any(|region| self.regions.contains(region))
+        };
+        let meant: BTreeSet<AccountLabel> = wanted.into_iter().filter(meant).collect();
+        if meant.is_empty() {
+            let regions: Vec<&str> = self.regions.iter().map(|region| region.as_str()).collect();
+            let regions = regions.join(", ");
+            let message = format!(
+                "{regions}: not among the `regions` of these accounts in the settings; add it there to have it looked at"
+            );
+            return Err(UsageError(message));
+        }
+        Ok(meant)
     }
 
     async fn examine(

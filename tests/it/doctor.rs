@@ -89,6 +89,11 @@ async fn account_and_region_narrow_it_and_strangers_are_wrong_usage() {
     let ran = home.run(&["doctor", "--region", "us-east-1", "--account", "alpha", "--account", "gamma"]).await.exits(0);
     let lanes: Vec<&str> = ran.out.lines().filter(|line| line.starts_with("LANE")).collect();
     assert_eq!(lanes, ["LANE alpha/us-east-1", "LANE gamma/us-east-1"]);
+    // An account whose settings name other Regions is not meant.
+    let ran = home.run(&["doctor", "--region", "us-east-1"]).await.exits(0);
+    assert!(ran.out.contains("ACCOUNT alpha") && !ran.out.contains("beta"), "{}", ran.out);
+    let ran = home.run(&["doctor", "--region", "ap-south-1"]).await.exits(2);
+    assert!(ran.err.contains("ap-south-1: not among the `regions`"), "{}", ran.err);
     let ran = home.run(&["doctor", "--account", "delta"]).await.exits(2);
     assert!(ran.err.contains("\"delta\" is no account of the settings; it has alpha, beta, gamma"), "{}", ran.err);
 }
