@@ -137,6 +137,9 @@ fn many_that_find_no_database_at_one_moment_make_it_once() {
             let output = child.wait_with_output().expect("an end");
             assert_eq!(output.status.code(), Some(0), "{}", says(&output));
         }
+        // Two that close at one moment leave the log to the next.
+        let next = snapferry(home.path(), &["status", "--database", &database]);
+        assert_eq!(next.status.code(), Some(0), "{}", says(&next));
         let left: Vec<_> =
             std::fs::read_dir(home.path()).expect("a folder").map(|entry| entry.expect("a file").file_name()).collect();
         assert_eq!(left, ["new.db"], "nothing is left beside the file");
