@@ -212,8 +212,8 @@ impl Worker {
         let now = self.clock.now();
         self.queue.release_due(self.lane.id, now, now.after(self.settings.retry.max)).await?;
         self.read_ahead(turns, trouble.is_some()).await?;
-        // Another job probes; those that were denied do only where there is none.
-        if trouble == Some(LaneTrouble::Denied) && turns.ahead.is_empty() {
+        // Another job probes; those that were denied do only where there is none, whatever the lane's trouble is by now.
+        if trouble.is_some() && turns.ahead.is_empty() {
             self.queue.release_denied(self.lane.id).await?;
             self.read_ahead(turns, true).await?;
         }
