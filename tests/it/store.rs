@@ -2,10 +2,13 @@
 
 use super::tracker::{LANE, write};
 use snapferry::domain::{
-    AccountLabel, AccountNumber, Act, BatchId, BatchName, Existing, JobId, JobState, Lane, LaneId, LaneTrouble, Region,
-    SnapshotName, Timestamp,
+    AccountLabel, AccountNumber, Act, BatchId, BatchName, Existing, JobId, JobState, Lane, LaneId, LaneTrouble,
+    OperationId, Region, SnapshotName, Timestamp,
 };
-use snapferry::queue::{Block, Ending, Identity, LoadName, NewRow, OpenError, Peek, Queue, QueueError, Selector};
+use snapferry::queue::{
+    Block, Ending, EntryKey, EntryStatus, Identity, LoadName, NewRow, OpenError, Peek, Queue, QueueError, Selector,
+    Sighting,
+};
 use sqlx::{Connection, SqliteConnection};
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -43,6 +46,30 @@ const ONE_QUEUED: &str =
     VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'queued', 0, 1, 1);
     INSERT INTO runs (began_at, pid, version) VALUES (0, 1, 'test');
     INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome) VALUES (1, 1, 1, 0, 1, 'refused');";
+
+#[tokio::test]
+async fn a_long_page_of_the_ledger_is_written_to_its_last_row() {
+    let stored = crate::stored::Stored::many(1).await;
+    let name = SnapshotName::parse("snap-1").expect("a name");
+    let operation = |number: u32| Sighting {
+        key: EntryKey::Operation(OperationId::new(format!("op-{number}"))),
+        snapshot: name.clone(),
+        snapshot_arn: None,
+        status: EntryStatus::UnderWay,
+        record_name: None,
+        destination: None,
+        failure: None,
+        created_at: None,
+    };
+    // More than two parts, and the last of them not full.
+    let page: Vec<Sighting> = (0..601).map(operation).collect();
+    assert_eq!(stored.queue.see(LaneId(1), &page, Timestamp(1)).await.expect("seen"), 601);
+    let entries = stored.queue.entries(LaneId(1), std::slice::from_ref(&name)).await.expect("read");
+    assert_eq!(
+        entries.iter().map(|one| one.sighting.key.clone()).collect::<Vec<_>>(),
+        page.iter().map(|one| one.key.clone()).collect::<Vec<_>>()
+    );
+}
 
 #[tokio::test]
 async fn a_label_that_exports_nothing_keeps_no_other_from_its_account() {
