@@ -49,7 +49,11 @@ pub struct LaneMeasures {
     pub ends: Vec<Ended>,
     /// The calls that were refused within [`REFUSED_WITHIN`].
     pub refused: Vec<Refused>,
-    /// The last moment before which a queued job of it must not be sent.
+    /// Whether a queued job of it waits for nothing of its own, and its batch is not paused.
+    pub any_ready: bool,
+    /// The first moment before which a queued job of it must not be sent.
+    pub first_due: Option<Timestamp>,
+    /// The last one.
     pub last_due: Option<Timestamp>,
     /// Batches of which jobs are paused one by one.
     pub paused_in: BTreeSet<BatchId>,
@@ -110,6 +114,17 @@ impl Queue {
     async fn lane_measures(&self, lane: LaneId, now: Timestamp) -> Result<LaneMeasures, QueueError> {
         let ends =
             sqlx::query_file!("src/queue/sql/last_ends.sql", lane.0, now.0, ENDS).fetch_all(&self.readers).await?;
+        let ready = sqlx::query_scalar!(
+            r#"SELECT EXISTS (
+                   SELECT 1 FROM tallies
+                   JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed' AND batches.paused_at IS NULL
+                   WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0 AND EXISTS (
+                       SELECT 1 FROM jobs
+                       WHERE jobs.lane_id = ?1 AND jobs.batch_id = tallies.batch_id AND jobs.state = 'queued'
+                         AND jobs.hold IS NULL AND jobs.paused_at IS NULL AND jobs.due_at IS NULL)
+               ) AS "ready!: bool""#,
+            lane.0
+        );
         let last_due = sqlx::query_scalar!(
             r#"SELECT max(due_at) AS "due: i64" FROM jobs
                WHERE lane_id = ?1 AND state = 'queued' AND due_at IS NOT NULL"#,
@@ -121,6 +136,7 @@ impl Queue {
             lane.0,
             PAUSED
         );
+        let first_due = self.next_due(lane).await?;
         Ok(LaneMeasures {
             ends: ends
                 .into_iter()
@@ -130,6 +146,8 @@ impl Queue {
                 })
                 .collect(),
             refused: Vec::new(),
+            any_ready: ready.fetch_one(&self.readers).await? || first_due.is_some_and(|due| due <= now),
+            first_due,
             last_due: last_due.fetch_one(&self.readers).await?.map(Timestamp),
             paused_in: paused.fetch_all(&self.readers).await?.into_iter().map(BatchId).collect(),
         })

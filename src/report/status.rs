@@ -83,8 +83,14 @@ pub enum Binding {
     Paused,
     /// It is in trouble, and probes.
     Blocked,
+    /// No daemon is at work.
+    NoDaemon,
     /// What is queued in it has stopped by itself.
     Breaker,
+    /// What is queued in it is of batches that a person paused.
+    PausedBatches,
+    /// What is queued in it waits, each job for something of its own.
+    Waiting,
     /// Nothing is sent before its ledger was read.
     Unlisted,
     /// Its very first export goes alone.
@@ -111,7 +117,10 @@ impl Binding {
         match self {
             Self::Paused => "paused",
             Self::Blocked => "blocked",
+            Self::NoDaemon => "no_daemon",
             Self::Breaker => "breaker",
+            Self::PausedBatches => "paused_batches",
+            Self::Waiting => "waiting",
             Self::Unlisted => "unlisted",
             Self::FirstExport => "first_export",
             Self::Cap { .. } => "cap",
@@ -186,13 +195,22 @@ impl StatusView {
         })
     }
 
-    /// Whether all that a lane has queued, of what this is about, has stopped by itself.
-    fn has_stopped(&self, lane: LaneId) -> bool {
+    /// What holds all that a lane has queued, of what this is about; nothing where some of it is held by neither a pause
+    /// nor a breaker.
+    fn held_batches(&self, lane: LaneId) -> Option<Binding> {
         let ours = |batch| self.only.as_ref().is_none_or(|only| only.id == batch);
-        let mut left =
-            self.measures.left.iter().filter(|left| left.lane == lane && left.queued > 0 && ours(left.batch));
+        let left = self.measures.left.iter().filter(|left| left.lane == lane && left.queued > 0 && ours(left.batch));
         let stopped = |batch| self.trips.iter().any(|trip| trip.lane == lane && trip.covers(batch));
-        self.trips.iter().any(|trip| trip.lane == lane) && left.all(|left| stopped(left.batch))
+        let paused = |batch| self.batches.iter().any(|one| one.id == batch && one.paused.is_some());
+        let mut binding = None;
+        for left in left {
+            binding = match (paused(left.batch), stopped(left.batch)) {
+                (true, _) => Some(Binding::PausedBatches),
+                (false, true) => binding.or(Some(Binding::Breaker)),
+                (false, false) => return None,
+            };
+        }
+        binding
     }
 
     fn paused_jobs(&self, lane: &LaneView) -> Option<Need> {
@@ -322,14 +340,18 @@ pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
     if all.is_empty() {
         let Limits { ceiling, cap } = view.limits_of(lane.id);
         let copies = view.copies_in_flight(lane.id);
-        all.push(match lane.learned_rate {
+        let waits = view.measures.lanes.get(&lane.id).is_some_and(|measures| !measures.any_ready);
+        let held = view.held_batches(lane.id);
+        all.push(match (lane.learned_rate, held) {
             _ if lane.jobs.of(JobState::Queued) == 0 => Binding::Idle,
-            _ if view.has_stopped(lane.id) => Binding::Breaker,
+            (_, Some(held)) => held,
+            _ if view.daemon.is_none() => Binding::NoDaemon,
             _ if lane.listed_at.is_none() => Binding::Unlisted,
+            _ if waits => Binding::Waiting,
             _ if !lane.proven => Binding::FirstExport,
             _ if copies >= u64::from(cap) => Binding::Cap { copies, cap },
-            Some(rate) if rate < ceiling * NEARLY => Binding::LearnedRate(rate),
-            Some(_) | None => Binding::Settings,
+            (Some(rate), _) if rate < ceiling * NEARLY => Binding::LearnedRate(rate),
+            _ => Binding::Settings,
         });
     }
     all

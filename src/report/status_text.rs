@@ -6,7 +6,7 @@ use super::failures::group_lines;
 use super::look::{Colour, Look, Paint};
 use super::status::{Binding, FAILED_LOOKED_AT, Health, StatusView, bindings, has_ended, progress};
 use super::status_forecast::{when, when_and_why};
-use super::words::{ago, by_state, grouped, one_line, percent, several, span, trouble};
+use super::words::{ago, by_state, grouped, moment, one_line, percent, several, span, trouble};
 use crate::domain::{JobState, Timestamp};
 use crate::queue::{BatchStage, BatchView, LaneView, Pause};
 
@@ -173,6 +173,13 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
                     None => "all that is queued is of batches that have stopped by themselves".to_owned(),
                 })
             }
+            Binding::NoDaemon => Some("no daemon is running".to_owned()),
+            Binding::PausedBatches => {
+                let stopped = view.trips.iter().any(|trip| trip.lane == lane.id);
+                let or_stopped = if stopped { " or have stopped by themselves" } else { "" };
+                Some(format!("all that is queued is of batches that are paused{or_stopped}"))
+            }
+            Binding::Waiting => Some(waiting(view, lane)),
             Binding::Unlisted => Some("nothing is sent before its ledger was read".to_owned()),
             Binding::FirstExport => Some("its first export goes alone".to_owned()),
             Binding::Cap { copies, cap } => {
@@ -208,6 +215,17 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
     }
     if !last_minute.is_empty() {
         lines.push(format!("  in the last minute: {}", last_minute.join(", ")));
+    }
+}
+
+/// What all that a lane has queued waits for.
+fn waiting(view: &StatusView, lane: &LaneView) -> String {
+    let measures = view.measures.lanes.get(&lane.id);
+    let paused = measures.is_some_and(|measures| !measures.paused_in.is_empty());
+    match measures.and_then(|measures| measures.first_due) {
+        Some(due) => format!("all that is queued waits for its time, the first until {}", moment(due)),
+        None if paused => "all that is queued is paused one by one or held until the ledger was read".to_owned(),
+        None => "all that is queued is held until the ledger was read again".to_owned(),
     }
 }
 

@@ -69,6 +69,35 @@ async fn what_waits_for_a_person_alone_needs_no_daemon() {
 }
 
 #[tokio::test]
+async fn what_holds_all_that_a_lane_has_queued_is_named_before_any_rate() {
+    let stored = Stored::many(3).await;
+    stored.sql("UPDATE lanes SET proven = 1, listed_at = 1795456800000, learned_rate = 0.5").await;
+    let lane = async || {
+        let json = stored.run(&["status", "--json"]).await.done();
+        let json: serde_json::Value = serde_json::from_str(&json).expect("an object");
+        crate::json_schema::holds("status", &json);
+        let text = stored.run(&["status"]).await.done();
+        let line = text.lines().skip_while(|line| *line != "LANES").nth(2).expect("what binds").trim().to_owned();
+        (json["lanes"][0]["bound_by"][0].as_str().expect("a name").to_owned(), line)
+    };
+    let named = |name: &str, line: &str| (name.to_owned(), line.to_owned());
+    assert_eq!(lane().await, named("no_daemon", "no daemon is running"));
+    let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
+    assert_eq!(lane().await.0, "learned_rate");
+    stored.sql("UPDATE jobs SET due_at = 1795457700000 + id * 60000").await;
+    let until = "all that is queued waits for its time, the first until 2026-11-23 18:16:00 UTC";
+    assert_eq!(lane().await, named("waiting", until));
+    stored.sql("UPDATE jobs SET due_at = NULL, hold = 'listing'").await;
+    assert_eq!(lane().await, named("waiting", "all that is queued is held until the ledger was read again"));
+    stored.sql("UPDATE jobs SET hold = NULL, paused_at = 1795457300000 WHERE id < 3").await;
+    assert_eq!(lane().await.0, "waiting");
+    stored.sql("UPDATE jobs SET hold = NULL").await;
+    assert_eq!(lane().await.0, "learned_rate");
+    stored.sql("UPDATE batches SET paused_at = 1795457300000").await;
+    assert_eq!(lane().await, named("paused_batches", "all that is queued is of batches that are paused"));
+}
+
+#[tokio::test]
 async fn colours_come_only_when_asked_for() {
     let stored = Stored::story().await;
     let plain = stored.run(&["status"]).await.done();
