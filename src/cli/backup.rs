@@ -31,6 +31,9 @@ impl BackupArgs {
     /// # Errors
     /// A file that is there, a folder that is not, a disk that is full.
     pub async fn run(&self, queue: &Queue, mut screen: Screen<'_>) -> anyhow::Result<Exit> {
+        if self.file.as_os_str() == "-" {
+            return Err(UsageError("a backup does not go to standard output: name a file".to_owned()).into());
+        }
         let overwrite = if self.force { Overwrite::Replace } else { Overwrite::Refuse };
         let made = tokio::select! {
             made = queue.backup(&self.file, overwrite) => made,

@@ -85,7 +85,7 @@ pub(super) async fn doctor(
         }
     };
     let diagnosis = diagnose(&facts);
-    let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
+    let (mut out, mut notes) = (std::io::stdout(), super::screen::notes());
     let look = screen(coloured, &mut out, &mut notes).look;
     let text = if args.json {
         serde_json::to_string_pretty(&doctor_json(&diagnosis, SystemClock::new().now()))? + "\n"

@@ -79,6 +79,8 @@ pub struct Enqueued {
     pub bad: u64,
     /// The first of the bad rows, each with its line, column and reason.
     pub shown: Vec<String>,
+    /// Columns that may be meant for others, in words.
+    pub slips: Vec<String>,
     /// Where the bad rows were written to.
     pub rejected_file: Option<PathBuf>,
 }
@@ -139,6 +141,7 @@ pub async fn enqueue(
         input: label,
         outcome,
         bad: bad.count,
+        slips: bad.slips,
         shown: bad.shown,
         rejected_file,
     };
@@ -274,7 +277,7 @@ impl Enqueued {
     /// Where `out` or `err` cannot be written.
     pub fn write(&self, args: &EnqueueArgs, out: &mut impl Write, err: &mut impl Write) -> io::Result<()> {
         let input = &self.input;
-        say_bad(input, self.bad, &self.shown, err)?;
+        say_bad(input, &self.slips, self.bad, &self.shown, err)?;
         if let Some(path) = &self.rejected_file {
             let path = path.display();
             writeln!(
@@ -335,8 +338,14 @@ impl Enqueued {
 }
 
 /// Names the bad rows: the first of them in full, the rest by their number.
-pub(super) fn say_bad(input: &str, bad: u64, shown: &[String], err: &mut (impl Write + ?Sized)) -> io::Result<()> {
-    for shown in shown {
+pub(super) fn say_bad(
+    input: &str,
+    slips: &[String],
+    bad: u64,
+    shown: &[String],
+    err: &mut (impl Write + ?Sized),
+) -> io::Result<()> {
+    for shown in slips.iter().chain(shown) {
         writeln!(err, "{input}: {shown}")?;
     }
     match bad.saturating_sub(shown.len() as u64) {

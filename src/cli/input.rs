@@ -54,7 +54,9 @@ pub(super) enum Message<T> {
 #[derive(Debug, Default)]
 pub(super) struct BadRows {
     pub(super) count: u64,
-    /// The first of them, each with its line, column and reason.
+    /// Columns that may be meant for others, in words.
+    pub(super) slips: Vec<String>,
+    /// The first of the rows, each with its line, column and reason.
     pub(super) shown: Vec<String>,
     /// All of them, to be put beside the input.
     pub(super) file: Option<RejectedFile>,
@@ -110,7 +112,7 @@ impl Input {
         }
     }
 
-    fn open(&self) -> anyhow::Result<Box<dyn Read + Send>> {
+    pub(super) fn open(&self) -> anyhow::Result<Box<dyn Read + Send>> {
         match self {
             Self::Stdin => Ok(Box::new(io::stdin())),
             Self::File(path) if path.is_dir() => {
@@ -161,7 +163,10 @@ impl Reading {
         let label = || self.input.label();
         let source = self.progress.wrap_read(self.input.open()?);
         let mut intake = Intake::new(source, self.options.clone()).with_context(label)?;
-        let mut bad = BadRows::default();
+        let slip = |(given, meant)| {
+            format!("the column {given:?} is only carried to the report; if {meant} is meant, name it so")
+        };
+        let mut bad = BadRows { slips: intake.likely_slips().map(slip).collect(), ..BadRows::default() };
         let mut rejects = None;
         let mut lanes = HashMap::new();
         if sender.blocking_send(Message::Carried(intake.carried_columns().to_vec())).is_err() {

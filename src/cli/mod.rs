@@ -177,7 +177,7 @@ macro_rules! acting {
     ($args:expr, $context:expr) => {{
         let context = $context;
         let queue = context.queue().await?;
-        let (actor, mut out, mut notes) = (context.actor(), std::io::stdout(), std::io::stderr());
+        let (actor, mut out, mut notes) = (context.actor(), std::io::stdout(), screen::notes());
         let mut answers = std::io::BufReader::new(std::io::stdin());
         let asking = context::asking(&mut answers);
         let ended = $args.run(&queue, &actor, context.screen(&mut out, &mut notes), asking).await;
@@ -204,17 +204,17 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Enqueue(args) => run::only_enqueue(&args, &context()?).await,
         Command::Discover(args) => {
             let context = context()?;
-            discover::discover(&args, &context, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+            discover::discover(&args, &context, context.screen(&mut std::io::stdout(), &mut screen::notes())).await
         }
         Command::Plan(args) => {
             let context = context()?;
-            plan::plan(&args, &context, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await
+            plan::plan(&args, &context, context.screen(&mut std::io::stdout(), &mut screen::notes())).await
         }
         Command::Daemon(args) => daemon::daemon(&args, &context()?).await,
         Command::Status(args) => {
             let context = context()?;
             let queue = context.queue().await?;
-            let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
+            let (mut out, mut notes) = (std::io::stdout(), screen::notes());
             let (settings, clock) = (|lane: &Lane| context.settings.for_lane(lane), context.clock.as_ref());
             let ended = args.run(&queue, settings, clock, context.screen(&mut out, &mut notes)).await;
             queue.close().await;
@@ -223,7 +223,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Report(args) => {
             let context = context()?;
             let queue = context.queue().await?;
-            let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
+            let (mut out, mut notes) = (std::io::stdout(), screen::notes());
             let ended = args.run(&queue, context.clock.as_ref(), context.screen(&mut out, &mut notes)).await;
             queue.close().await;
             ended
@@ -231,14 +231,14 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Jobs(args) => {
             let context = context()?;
             let queue = context.queue().await?;
-            let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
+            let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut screen::notes())).await;
             queue.close().await;
             ended
         }
         Command::Failures(args) => {
             let context = context()?;
             let queue = context.queue().await?;
-            let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
+            let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut screen::notes())).await;
             queue.close().await;
             ended
         }
@@ -246,7 +246,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             let context = context()?;
             let queue = context.queue().await?;
             let now = context.clock.now();
-            let ended = args.run(&queue, now, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
+            let ended = args.run(&queue, now, context.screen(&mut std::io::stdout(), &mut screen::notes())).await;
             queue.close().await;
             ended
         }
@@ -255,7 +255,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             let queue = context.queue().await?;
             let settings = |lane: &Lane| context.settings.for_lane(lane);
             let now = context.clock.now();
-            let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
+            let (mut out, mut notes) = (std::io::stdout(), screen::notes());
             let ended = args.run(&queue, settings, now, context.screen(&mut out, &mut notes)).await;
             queue.close().await;
             ended
@@ -268,7 +268,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             let context = context()?;
             let queue = context.queue().await?;
             let actor = context.actor();
-            let ended = args.run(&queue, &actor, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
+            let ended = args.run(&queue, &actor, context.screen(&mut std::io::stdout(), &mut screen::notes())).await;
             queue.close().await;
             ended
         }
@@ -276,7 +276,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Backup(args) => {
             let context = context()?;
             let queue = context.queue().await?;
-            let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut std::io::stderr())).await;
+            let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut screen::notes())).await;
             queue.close().await;
             ended
         }
@@ -303,7 +303,6 @@ fn level(global: &Global, command: &Command) -> &'static str {
 }
 
 /// Prints an error and its causes, once, in one line.
-#[expect(clippy::print_stderr, reason = "the one place where a command's error is printed")]
 fn complain(error: &anyhow::Error, format: LogFormat) -> Exit {
     if is_closed_pipe(error) {
         return Exit::Done;
@@ -317,7 +316,7 @@ fn complain(error: &anyhow::Error, format: LogFormat) -> Exit {
         }
     }
     match format {
-        LogFormat::Text => eprintln!("error: {said}"),
+        LogFormat::Text => screen::note(&format!("error: {said}")),
         LogFormat::Json => tracing::error!("{said}"),
     }
     Exit::of_error(error)

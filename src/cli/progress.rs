@@ -1,5 +1,6 @@
 //! Live progress of a batch: a bar on a terminal, a plain line now and then where there is none. On stderr.
 
+use super::screen::note;
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{BatchName, JobState, Timestamp};
 use crate::queue::{BatchView, LaneView, Queue, QueueError, Trip};
@@ -45,7 +46,7 @@ pub(super) async fn show(
                 let held = held(&queue, clock.now()).await?;
                 bar.set_prefix(if held.is_empty() { held } else { format!("\n  {held}") });
             } else if line != told {
-                say(&format!("{batch}: {line}"));
+                note(&format!("{batch}: {line}"));
                 told = line;
             }
         }
@@ -59,11 +60,6 @@ pub(super) async fn show(
         bar.finish_and_clear();
     }
     Ok(())
-}
-
-#[expect(clippy::print_stderr, reason = "progress where there is no terminal")]
-fn say(line: &str) {
-    eprintln!("{line}");
 }
 
 fn bar() -> ProgressBar {

@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::enqueue::EnqueueArgs;
 use super::exit::UsageError;
+use super::input::Input;
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, Lane, Region};
 use crate::intake::{Entry, Intake, IntakeOptions};
@@ -14,6 +15,7 @@ use crate::simulator::{
 use anyhow::Context as _;
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,8 +58,7 @@ impl Rehearsal {
             let mut copy = File::create(&file).context("cannot keep what stdin holds")?;
             std::io::copy(&mut std::io::stdin().lock(), &mut copy).context("cannot read stdin")?;
         }
-        let input =
-            File::open(&file).map_err(|error| UsageError(format!("{} cannot be read: {error}", file.display())))?;
+        let input = Input::new(&file).open()?;
         let fleet = fleet(input, options, &accounts).with_context(|| file.display().to_string())?;
         let mut settings = context.settings.clone();
         settings.database = DatabaseUrl::at(folder.path().join("rehearsal.db"));
@@ -132,7 +133,7 @@ fn number(label: &AccountLabel, accounts: &[AccountLabel]) -> String {
 }
 
 /// A snapshot for each good row: every fifth of a disk, every seventh of an instance with a disk attached.
-fn fleet(input: File, options: IntakeOptions, accounts: &[AccountLabel]) -> anyhow::Result<Vec<FleetEntry>> {
+fn fleet(input: impl Read, options: IntakeOptions, accounts: &[AccountLabel]) -> anyhow::Result<Vec<FleetEntry>> {
     let mut seen = BTreeSet::<(AccountLabel, Region, String)>::new();
     let mut fleet = Vec::new();
     for entry in Intake::new(input, options)? {

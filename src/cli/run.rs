@@ -7,6 +7,7 @@ use super::pausing::left_stopped;
 use super::progress;
 use super::rehearsal::{Rehearsal, SPEED};
 use super::report::{FormatArg, ReportArgs};
+use super::screen::{note, notes};
 use crate::clock::{Stop, stopped};
 use crate::daemon::{Connect, Daemon, DaemonError, Ended, Until};
 use crate::domain::{BatchId, BatchName, Region};
@@ -70,7 +71,7 @@ pub(super) async fn only_enqueue(args: &EnqueueArgs, context: &Context) -> anyho
     let enqueued = enqueue(args, &context.settings, &queue, &context.clock, region).await?;
     queue.close().await;
     let mut out = std::io::stdout();
-    let told = enqueued.write(args, &mut out, &mut std::io::stderr()).and_then(|()| enqueued.write_next(&mut out));
+    let told = enqueued.write(args, &mut out, &mut notes()).and_then(|()| enqueued.write_next(&mut out));
     if let (Err(error), Outcome::Sealed(batch)) = (&told, &enqueued.outcome) {
         // The work is done; only the word of it was lost.
         tracing::warn!("batch {} is enqueued, but that could not be written to stdout: {error}", batch.name);
@@ -114,7 +115,7 @@ async fn rehearse(
 ) -> anyhow::Result<Exit> {
     let (rehearsal, file) = Rehearsal::start(&rows, context, region).await?;
     rows.file = file;
-    say(&format!(
+    note(&format!(
         "REHEARSAL: a simulator on this machine stands in for Lightsail, time runs {SPEED} times as fast, and the \
          database goes with it. No AWS account is touched."
     ));
@@ -130,7 +131,7 @@ async fn rehearse(
     let queue = hurried.queue().await?;
     let exit = work(args, &rows, &hurried, queue, rehearsal.connect(), region, Interrupted::EndsTheRehearsal).await;
     let (exports, duplicates) = rehearsal.end().await;
-    say(&format!(
+    note(&format!(
         "REHEARSAL: the simulator's own ledger counts {exports} exports, {duplicates} of them a second one of a \
          snapshot. The ids above are made up. In earnest: the same command without --rehearse."
     ));
@@ -148,7 +149,7 @@ async fn work(
 ) -> anyhow::Result<Exit> {
     let enqueued = enqueue(rows, &context.settings, &queue, &context.clock, region).await?;
     // The report is the result; what was enqueued is said beside it.
-    enqueued.write(rows, &mut std::io::stderr(), &mut std::io::stderr())?;
+    enqueued.write(rows, &mut notes(), &mut notes())?;
     let Outcome::Sealed(batch) = &enqueued.outcome else { return Ok(enqueued.exit(rows)) };
     let stop = hear_signals()?;
     let (halt, halted) = watch::channel(false);
@@ -165,7 +166,7 @@ async fn work(
         shown?;
     }
     if ended? == Ended::Stopped {
-        say(&match interrupted {
+        note(&match interrupted {
             Interrupted::CanGoOn => format!(
                 "interrupted, nothing is lost: `snapferry daemon` goes on with it, `snapferry report --batch {}` tells \
                  how far it is",
@@ -177,7 +178,7 @@ async fn work(
     }
     print_report(args, context, &queue, &batch.name).await?;
     for line in left_stopped(&queue, Some(batch.id)).await? {
-        say(&line);
+        note(&line);
     }
     let unsuccessful = queue.unsuccessful(Some(batch.id)).await?;
     queue.close().await;
@@ -213,13 +214,8 @@ async fn drain(
 }
 
 async fn print_report(args: &RunArgs, context: &Context, queue: &Queue, name: &BatchName) -> anyhow::Result<()> {
-    let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
+    let (mut out, mut notes) = (std::io::stdout(), notes());
     let report = ReportArgs::of_batch(name, args.format, args.output.clone());
     report.run(queue, context.clock.as_ref(), context.screen(&mut out, &mut notes)).await?;
     Ok(())
-}
-
-#[expect(clippy::print_stderr, reason = "what is said beside the report")]
-fn say(line: &str) {
-    eprintln!("{line}");
 }

@@ -6,7 +6,7 @@ use super::selector::find_batch;
 use crate::clock::Clock;
 use crate::domain::Lane;
 use crate::queue::{DatabaseLock, Held, Queue};
-use crate::report::{Limits, StatusView, status_json, status_text};
+use crate::report::{Limits, NEEDS_YOU, StatusView, status_json, status_text};
 use crate::settings::LaneSettings;
 use anyhow::Context;
 use std::time::Duration;
@@ -50,7 +50,17 @@ fn fitting(text: &str, height: usize) -> String {
     if all <= shown + 1 {
         return text.to_owned();
     }
-    let lines: Vec<&str> = text.lines().take(shown).collect();
+    // What waits for a person comes before what a person may wait for.
+    let parts: Vec<&str> = text.trim_end_matches('\n').split("\n\n").collect();
+    let pressing = parts.iter().position(|part| part.lines().next().is_some_and(|title| title.contains(NEEDS_YOU)));
+    let ordered = match (pressing, parts.split_first()) {
+        (Some(at), Some((head, rest))) if at > 0 => {
+            let others = rest.iter().enumerate().filter(|(place, _)| place + 1 != at).map(|(_, part)| *part);
+            [*head, parts[at]].into_iter().chain(others).collect::<Vec<_>>().join("\n\n")
+        }
+        _ => text.to_owned(),
+    };
+    let lines: Vec<&str> = ordered.lines().take(shown).collect();
     format!("{}\n({} more lines)\n", lines.join("\n"), all - shown)
 }
 
@@ -138,5 +148,12 @@ mod tests {
         assert_eq!(fitting(text, 5), "1\n2\n3\n(2 more lines)\n");
         assert_eq!(fitting(text, 0), "1\n(4 more lines)\n");
         assert_eq!(fitting("", 3), "");
+    }
+
+    #[test]
+    fn what_needs_a_person_is_never_what_is_left_out() {
+        let text = "said\n\nBATCHES\na\nb\n\nNEEDS YOU\n- this\n";
+        assert_eq!(fitting(text, 8), "said\n\nNEEDS YOU\n- this\n\nBATCHES\n(2 more lines)\n");
+        assert_eq!(fitting(text, 9), text);
     }
 }

@@ -114,6 +114,19 @@ impl Columns {
         Ok(Self { all, header: true, reasons })
     }
 
+    /// The column that a name may be meant for, where the file has no such column.
+    pub(super) fn near(&self, name: &str) -> Option<&'static str> {
+        let name = name.to_lowercase();
+        let read = [
+            (Role::Region, "region"),
+            (Role::Account, "account"),
+            (Role::Priority, "priority"),
+            (Role::NotBefore, "not_before"),
+        ];
+        let missing = read.into_iter().filter(|(role, _)| self.name_of(*role).is_none());
+        missing.map(|(_, known)| known).find(|known| strsim::osa_distance(&name, known) <= 2)
+    }
+
     /// The name of the column for a role, as the file has it, or else as it may be called.
     pub(super) fn name_of(&self, wanted: Role) -> Option<&str> {
         self.all.iter().find(|(role, _)| *role == wanted).map(|(_, name)| name.as_str())

@@ -85,6 +85,11 @@ impl<R: Read> Intake<R> {
         &self.carried
     }
 
+    /// Carried columns that are a slip of the pen away from one that would be read, with that one.
+    pub fn likely_slips(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.carried.iter().filter_map(|name| Some((name.as_str(), self.columns.near(name)?)))
+    }
+
     /// The names of the file's columns, for [`RejectedWriter`](super::RejectedWriter).
     #[must_use]
     pub fn header(&self) -> &[String] {

@@ -53,6 +53,16 @@ fn a_plain_list_needs_no_header() {
 }
 
 #[test]
+fn a_column_that_may_be_meant_for_another_one_is_told() {
+    let slips = |header: &str| {
+        let intake = Intake::new(header.as_bytes(), ireland()).expect("a header");
+        intake.likely_slips().map(|(given, meant)| format!("{given}: {meant}")).collect::<Vec<_>>()
+    };
+    assert_eq!(slips("snapshot_name,Regoin,not-before,owner\n"), ["Regoin: region", "not-before: not_before"]);
+    assert_eq!(slips("snapshot_name,region,regions,state\n"), Vec::<String>::new());
+}
+
+#[test]
 fn a_header_puts_each_column_in_its_place() {
     let text = "\u{feff} Region ,owner,SourceSnapshotName,PRIORITY,not_before,account,state\n\
                 us-east-1,\" O'Brien, \"\"Bo\"\" \",web-1,-5,2026-11-23T18:00:00Z,default,failed\n\

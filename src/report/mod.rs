@@ -57,7 +57,7 @@ pub use plan_text::{PlanView, Price, plan_text};
 pub use show::{show_json, show_text};
 pub use status::{Binding, Health, Limits, Need, StatusView, bindings, quoted};
 pub use status_json::status_json;
-pub use status_text::status_text;
+pub use status_text::{NEEDS_YOU, status_text};
 pub use why::{Cause, Facts, Pace, Way, Why, explain};
 pub use why_text::{why_json, why_text};
 pub use words::{adopted_note, grouped, several};

@@ -13,6 +13,9 @@ use crate::queue::{BatchStage, BatchView, LaneView, Pause};
 /// Batches that have ended are named only as far back as this; `--json` and `--batch` have them all.
 const ENDED_SHOWN: usize = 3;
 
+/// The title of what waits for a person.
+pub const NEEDS_YOU: &str = "NEEDS YOU";
+
 /// What a pipe is taken for where a width is needed.
 const USUAL_WIDTH: u16 = 80;
 
@@ -53,7 +56,7 @@ pub fn status_text(view: &StatusView, look: Look) -> String {
     failures(&mut lines, view, look);
     let needs = view.needs();
     if !needs.is_empty() {
-        title(&mut lines, look.colour, "NEEDS YOU");
+        title(&mut lines, look.colour, NEEDS_YOU);
         for need in needs {
             lines.push(format!("- {}", need.text));
             if let Some(command) = need.command {

@@ -11,6 +11,12 @@ pub enum SettingsError {
     /// The file that was asked for is not there.
     #[error("the settings file {} does not exist: create it or leave out --config (SNAPFERRY_CONFIG)", .0.display())]
     NoFile(PathBuf),
+    /// The file holds something else than text.
+    #[error("the settings file {} is no text in UTF-8: it is written in TOML", .0.display())]
+    NotText(PathBuf),
+    /// The file is a folder.
+    #[error("the settings file {} is a folder: name a file in it", .0.display())]
+    Folder(PathBuf),
     /// The file cannot be read.
     #[error("the settings file {} cannot be read", file.display())]
     Unreadable {
@@ -42,7 +48,7 @@ pub enum SettingsError {
         hint: String,
     },
     /// A value that cannot be used.
-    #[error("{origin}: {key}: {message}")]
+    #[error("{}: {message}", place(.origin, .key))]
     Value {
         /// The key, as a path.
         key: String,
@@ -54,6 +60,11 @@ pub enum SettingsError {
     /// There is no folder for the database.
     #[error("no folder for the database was found, as there is no home folder: give --database sqlite://PATH")]
     NoDatabase,
+}
+
+/// Where a value stands. An option is called by the key's name already.
+fn place(origin: &str, key: &str) -> String {
+    if origin.starts_with("--") { origin.to_owned() } else { format!("{origin}: {key}") }
 }
 
 /// Every setting but those of accounts and of single lanes.

@@ -3,7 +3,7 @@
 use super::environment::{self, Variable};
 use super::error::{SettingsError, hint};
 use super::raw::Raw;
-use figment::error::Kind;
+use figment::error::{Actual, Kind};
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Error, Figment, Metadata, Profile, Provider};
@@ -51,6 +51,8 @@ impl Sources {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return if self.asked_for().is_some() { Err(SettingsError::NoFile(file)) } else { Ok(None) };
             }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(SettingsError::NotText(file)),
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => return Err(SettingsError::Folder(file)),
             Err(source) => return Err(SettingsError::Unreadable { file, source }),
         };
         let dict = Toml::from_str::<Dict>(&text).map_err(|error| {
@@ -101,8 +103,8 @@ impl Layers {
                     format!("{given:?} is not possible: it is {}", known.join(" or "))
                 }
                 // Inside of an external id nothing may be shown; its own errors are messages.
-                Kind::InvalidType(given, expected) | Kind::InvalidValue(given, expected) => {
-                    format!("found {given}, expected {expected}")
+                Kind::InvalidType(given, wanted) | Kind::InvalidValue(given, wanted) => {
+                    format!("found {}, expected {}", found(&given), expected(&wanted))
                 }
                 Kind::Message(message) => message,
                 other @ (Kind::InvalidLength(..)
@@ -149,6 +151,32 @@ impl Layers {
 }
 
 /// A section has no layer of its own: that of the first thing in it.
+/// What was found, in a person's words.
+fn found(given: &Actual) -> String {
+    match given {
+        Actual::Bool(given) => given.to_string(),
+        Actual::Unsigned(given) => given.to_string(),
+        Actual::Signed(given) => given.to_string(),
+        Actual::Float(given) => given.to_string(),
+        Actual::Char(given) => format!("{given:?}"),
+        Actual::Str(given) => format!("{given:?}"),
+        Actual::Seq => "a list".to_owned(),
+        Actual::Map => "a section".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// What was expected, likewise.
+fn expected(wanted: &str) -> &str {
+    match wanted {
+        "a sequence" => "a list",
+        "a map" => "a section",
+        "a boolean" => "true or false",
+        "a string" => "a text in quotes",
+        other => other,
+    }
+}
+
 fn first_tag(value: &Value) -> figment::value::Tag {
     match value.as_dict().and_then(|dict| dict.values().next()) {
         Some(inner) => first_tag(inner),

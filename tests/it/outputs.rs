@@ -262,6 +262,9 @@ fn without_times(line: &str) -> String {
 fn errors_are_one_line_with_the_way_out() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("bad.toml"), "[export]\nrat = 3\n").expect("a file");
+    std::fs::write(folder.path().join("binary.toml"), [0xff, 0, 0x80]).expect("a file");
+    std::fs::write(folder.path().join("list.toml"), "[accounts.prod]\nregions = 'eu-west-1'\n").expect("a file");
+    std::fs::write(folder.path().join("slip.csv"), "snapshot_name,regoin\nweb-1,eu-west-1\n").expect("a file");
     std::fs::write(folder.path().join("text.db"), "this is no database, it is a text of some length").expect("a file");
     let said = in_a_pipe(
         folder.path(),
@@ -271,6 +274,12 @@ fn errors_are_one_line_with_the_way_out() {
             "status --database postgres://host/db",
             "status --config bad.toml",
             "status --config missing.toml",
+            "status --config binary.toml",
+            "status --config .",
+            "status --config list.toml",
+            "run --rehearse missing.csv",
+            "enqueue slip.csv",
+            "backup -",
             "status --batch nothing",
             "show 1",
             "why x",

@@ -11,6 +11,7 @@ mod round;
 
 use super::context::{Context, hear_signals};
 use super::exit::Exit;
+use super::screen::note;
 use crate::clock::stopped;
 use anyhow::Context as _;
 use outcome::Outcome;
@@ -79,7 +80,7 @@ pub(super) async fn selftest(args: &SelftestArgs, context: &Context) -> anyhow::
     progress.end();
     let Some(tried) = tried else {
         remove(folder).await;
-        say("interrupted; the temporary folder is gone");
+        note("interrupted; the temporary folder is gone");
         return Ok(Exit::Interrupted);
     };
     let again = format!("seed {seed}: snapferry selftest --crashes {} --seed {seed}", args.crashes);
@@ -94,8 +95,8 @@ pub(super) async fn selftest(args: &SelftestArgs, context: &Context) -> anyhow::
         remove(folder).await;
     } else {
         let kept = folder.keep();
-        say(&format!("what it left is kept in {}", kept.display()));
-        say(&again);
+        note(&format!("what it left is kept in {}", kept.display()));
+        note(&again);
         outcome.kept = Some(kept);
     }
     let mut out = std::io::stdout().lock();
@@ -144,9 +145,4 @@ async fn remove(folder: TempDir) {
         }
     }
     tracing::warn!("the temporary folder {} could not be removed", path.display());
-}
-
-#[expect(clippy::print_stderr, reason = "what is said beside the verdict")]
-fn say(line: &str) {
-    eprintln!("{line}");
 }

@@ -68,7 +68,7 @@ impl Progress {
             bar.set_message(line);
         } else if now.saturating_sub(seen.told_at) >= LINE {
             seen.told_at = now;
-            super::say(&format!("{} of {} crashes, {line}", all.crashes.min(self.wanted), self.wanted));
+            crate::cli::screen::note(&format!("{} of {} crashes, {line}", all.crashes.min(self.wanted), self.wanted));
         }
     }
 
