@@ -134,7 +134,7 @@ fn facts(job: &JobView, now: Timestamp) -> Vec<(&'static str, String)> {
         Some(service) => format!("{id} ({service})"),
         None => id.to_owned(),
     });
-    let gone = "the export was made before this job; its image may be gone since: look in EC2";
+    let gone = "the export was not begun by this job; its image may be gone since: look in EC2";
     let texts = [
         ("adopted", job.adopted.then(|| gone.to_owned())),
         ("paused", job.paused_at.map(|at| format!("since {}", moment(at)))),

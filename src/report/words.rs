@@ -103,8 +103,10 @@ pub(super) fn one_line(text: &str) -> Cow<'_, str> {
 pub fn adopted_note(adopted: u64) -> Option<String> {
     let what = match adopted {
         0 => return None,
-        1 => "1 line is adopted: its export was made before this job, and the image".to_owned(),
-        _ => format!("{} lines are adopted: their exports were made before these jobs, and an image", grouped(adopted)),
+        1 => "1 line is adopted: its export was not begun by this job, and the image".to_owned(),
+        _ => {
+            format!("{} lines are adopted: their exports were not begun by these jobs, and an image", grouped(adopted))
+        }
     };
     Some(format!("{what} may have been deregistered or deleted since; look in EC2 before you rely on it."))
 }

@@ -368,8 +368,8 @@ fn an_operation_is_asked_for_once_it_has_taken_longer_than_anybody_waits() {
 fn what_is_for_a_person_names_its_entries() {
     let unknown = job(Unknown, vec![attempt(1, 10)]);
     for (entries, named) in [
-        ([operation(11, UnderWay), operation(12, UnderWay)], "2 operations may be of 1 attempts: op-11, op-12"),
-        ([record(11, Succeeded), record(12, Failed)], "2 records may be of 1 attempts: record-11, record-12"),
+        ([operation(11, UnderWay), operation(12, UnderWay)], "2 operations may be of 1 attempt: op-11, op-12"),
+        ([record(11, Succeeded), record(12, Failed)], "2 records may be of 1 attempt: record-11, record-12"),
         ([operation(11, Failed), record(12, Succeeded)], "operation op-11 failed, and record record-12 succeeded"),
     ] {
         let decision = decide(&unknown, &entries, &policy());

@@ -111,14 +111,14 @@ async fn a_paused_job_is_marked_and_an_adopted_one_is_warned_of_once() {
         let report = stored.run(&["report", "--format", format]).await;
         assert_eq!(
             report.notes,
-            "2 lines are adopted: their exports were made before these jobs, and an image may have been deregistered or \
+            "2 lines are adopted: their exports were not begun by these jobs, and an image may have been deregistered or \
              deleted since; look in EC2 before you rely on it.\n",
             "{format}"
         );
         assert!(!report.done().contains("deregistered"), "{format}");
     }
     let one = stored.run(&["report", "2"]).await;
-    assert!(one.notes.starts_with("1 line is adopted: its export was made before this job"), "{}", one.notes);
+    assert!(one.notes.starts_with("1 line is adopted: its export was not begun by this job"), "{}", one.notes);
     assert_eq!(stored.run(&["report", "1"]).await.notes, "");
     assert!(stored.run(&["show", "2"]).await.done().contains("its image may be gone since"));
 }

@@ -67,7 +67,13 @@ fn assign<'a>(case: &Case<'a>, kind: Kind, decision: &mut Decision) -> Result<Fo
             Kind::Operation => "operations",
             Kind::Record => "records",
         };
-        return Err(format!("{} {what} may be of {} attempts: {}", candidates.len(), waiting.len(), keys(&candidates)));
+        let attempts = if waiting.len() == 1 { "attempt" } else { "attempts" };
+        return Err(format!(
+            "{} {what} may be of {} {attempts}: {}",
+            candidates.len(),
+            waiting.len(),
+            keys(&candidates)
+        ));
     }
     // What failed goes first to an earlier attempt whose operation is known to have failed.
     candidates.retain(|candidate| {
