@@ -40,6 +40,18 @@ async fn a_name_that_does_not_exist_fails_with_a_near_miss() {
 }
 
 #[tokio::test]
+async fn a_near_miss_is_found_among_thousands_of_names() {
+    let mut names: Vec<String> = (0..1200).map(|number| format!("bulk-{number:04}")).collect();
+    names.extend(["web-northern-lights".to_owned(), "zz-last".to_owned()]);
+    let entries = names.iter().map(|name| FleetEntry::named(name)).collect();
+    let world = World::new(fleet(entries)).await;
+    world.enqueue(&["web-northren-lights"]).await;
+    world.drain().await;
+    let missing = world.job("web-northren-lights").await.error_message.expect("words");
+    assert!(missing.contains("did you mean \"web-northern-lights\"?"), "{missing}");
+}
+
+#[tokio::test]
 async fn a_broken_snapshot_fails_and_a_pending_one_waits() {
     let mut entries = named(&["good", "broken", "slow"]);
     entries[1].state = SnapshotState::Error;
