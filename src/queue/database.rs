@@ -249,7 +249,10 @@ fn explain(path: &Path, error: sqlx::Error) -> OpenError {
     // SQLite's result codes: 26 SQLITE_NOTADB, 8 SQLITE_READONLY, 14 SQLITE_CANTOPEN, 23 SQLITE_AUTH, 3 SQLITE_PERM.
     match primary_code(&error) {
         Some(26) => OpenError::NotADatabase { path },
-        Some(3 | 8 | 14 | 23) => OpenError::NotWritable { path, reason: error.to_string() },
+        Some(3 | 8 | 14 | 23) => {
+            let said = error.as_database_error().map(|said| said.message().to_owned());
+            OpenError::NotWritable { path, reason: said.unwrap_or_else(|| error.to_string()) }
+        }
         _ => OpenError::Other { path, source: error.into() },
     }
 }

@@ -20,7 +20,9 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// It may not be written.
-    #[error("the database {path:?} cannot be written: {reason}; check the owner and mode of the file and its folder")]
+    #[error(
+        "the database {path:?} cannot be written: {reason}; run as its owner, or put owner and mode of the file and its folder right"
+    )]
     NotWritable {
         /// The file.
         path: PathBuf,
@@ -28,7 +30,9 @@ pub enum OpenError {
         reason: String,
     },
     /// It may not be read.
-    #[error("the database {path:?} cannot be read: {reason}; check the owner and mode of the file and its folder")]
+    #[error(
+        "the database {path:?} cannot be read: {reason}; run as its owner, or put owner and mode of the file and its folder right"
+    )]
     NotReadable {
         /// The file.
         path: PathBuf,

@@ -501,7 +501,10 @@ fn a_record_that_fits_better_than_the_one_that_was_taken_is_told() {
     };
     let told = decide(&done, &entries(150_000, Some(200_100)), &policy()).late.expect("told");
     assert!(told.message.contains("ami-13"), "{told:?}");
-    for (taken, other) in [(150_000, Some(900_000)), (200_100, Some(140_000)), (150_000, None)] {
+    // What does not say when it began may be the operation's, unless the one that was taken began with that.
+    let told = decide(&done, &entries(150_000, None), &policy()).late.expect("told");
+    assert!(told.message.contains("ami-13"), "{told:?}");
+    for (taken, other) in [(150_000, Some(900_000)), (200_100, Some(140_000)), (200_100, None)] {
         assert_eq!(decide(&done, &entries(taken, other), &policy()).late, None, "{taken} {other:?}");
     }
 }
@@ -817,6 +820,26 @@ fn an_entry_that_comes_after_a_resend_is_named_and_the_job_keeps_its_own() {
     let note = decide(&done, &[own.clone(), of(record(12, UnderWay), 1)], &policy()).late.expect("noted").message;
     assert!(note.contains("not finished"), "{note}");
     assert_eq!(decide(&done, &[own, record(12, Failed)], &policy()).late, None, "nothing came of it");
+}
+
+/// What came into sight first was given to the attempt that was taken for absent, and was not what that had made.
+#[test]
+fn whatever_a_late_attempt_may_have_made_is_named_also_what_comes_into_sight_last() {
+    let mut done = job(JobState::Succeeded, vec![absent(1, 0), accepted(2, 10)]);
+    (done.operation, done.record) = (Some(OperationId::new("op-13")), Some(RecordArn::new("record-11")));
+    let entries = |first: EntryStatus, last: i64| {
+        let own = of(begun(operation(13, Succeeded), 300_000), 2);
+        let taken = of(begun(record(11, Succeeded), 299_000), 2);
+        let given = of(begun(record(12, first), 301_000), 1);
+        [own, taken, given, begun(record(14, Succeeded), last)]
+    };
+    for first in [Succeeded, UnderWay, Failed] {
+        let note = decide(&done, &entries(first, 60_000), &policy()).late.expect("noted").message;
+        assert!(note.contains("ami-14") && note.contains("name-12") == (first != Failed), "{first:?}: {note}");
+    }
+    // What began after the next attempt had is none of the first one's.
+    let note = decide(&done, &entries(Succeeded, 900_000), &policy()).late.expect("noted").message;
+    assert!(note.contains("ami-12") && !note.contains("ami-14"), "{note}");
 }
 
 #[test]

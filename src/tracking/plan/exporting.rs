@@ -180,7 +180,7 @@ pub(super) fn may_be_anothers(case: &Case<'_>, operation: Option<&Entry>, record
     !case.job.adopted && !(case.is_certain() && (record.owner.is_some() || together()))
 }
 
-fn began_together(operation: &Entry, record: &Entry) -> bool {
+pub(super) fn began_together(operation: &Entry, record: &Entry) -> bool {
     let Some((operation, record)) = operation.sighting.created_at.zip(record.sighting.created_at) else { return false };
     record.since(operation) < TOGETHER && operation.since(record) < BEFORE
 }

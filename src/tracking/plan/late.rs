@@ -3,10 +3,14 @@
 //! person says otherwise.
 
 use super::case::{Case, Kind, apart};
-use super::exporting::{TOGETHER, may_be_anothers};
+use super::exporting::{TOGETHER, began_together, may_be_anothers};
 use super::{Decision, has_failed, is_done, key};
 use crate::domain::{ErrorCode, Event, Failure, JobState};
 use crate::queue::{Entry, FollowedAttempt};
+use std::time::Duration;
+
+/// How far the service's clock may be from ours.
+const CLOCKS_APART: Duration = Duration::from_mins(10);
 
 pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
     let over = match case.job.state {
@@ -26,15 +30,20 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
     for attempt in case.job.attempts.iter().filter(is_late) {
         let known = case.owned(attempt.number, Kind::Record);
         let late = || free_beside(case, attempt.baseline, decision).next();
-        let Some(entry) = known.or_else(|| late().filter(may_be_late)).filter(|entry| !has_failed(entry)) else {
-            continue;
-        };
-        if entry.owner.is_none() {
-            decision.earlier.push((attempt.number, entry.id));
+        if let Some(entry) = known.or_else(|| late().filter(may_be_late)).filter(|entry| !has_failed(entry)) {
+            if entry.owner.is_none() {
+                decision.earlier.push((attempt.number, entry.id));
+            }
+            found.push(named(entry));
         }
-        found.push(named(entry));
     }
-    let unclear: Vec<String> = own.map(|own| unclear(case, decision, own)).unwrap_or_default();
+    // What came into sight first need not be the attempt's: the others that it may have made are told too.
+    let absent: Vec<_> = case.job.attempts.iter().filter(is_late).collect();
+    let of_one = |entry: &&Entry| absent.iter().any(|attempt| may_be_of(case, attempt, entry));
+    let others = free_beside(case, 0, decision).filter(|entry| !has_failed(entry));
+    found.extend(others.filter(may_be_late).filter(of_one).map(named));
+    let mut unclear: Vec<String> = own.map(|own| unclear(case, decision, own)).unwrap_or_default();
+    unclear.retain(|one| !found.contains(one));
     let message = if over && !found.is_empty() {
         format!(
             "exported after all: Lightsail showed it only after the settle window, when the job had ended; {}; \
@@ -68,8 +77,27 @@ fn unclear(case: &Case<'_>, decision: &Decision, own: &Entry) -> Vec<String> {
     let apart = |record: &Entry| operation.and_then(|operation| apart(operation, record));
     let fits = |other: &Entry| apart(other).is_some_and(|other| other < TOGETHER);
     let fits_better = |other: &Entry| apart(other).zip(apart(own)).is_some_and(|(other, own)| other < own);
+    // Of one that does not say when it began nothing tells that it is not the operation's, unless another clearly is.
+    let alone = operation.is_some_and(|operation| began_together(operation, own));
+    let unsaid = |other: &Entry| operation.is_some() && other.sighting.created_at.is_none() && !alone;
     let beside = free_beside(case, case.baseline(), decision).filter(|entry| !has_failed(entry));
-    beside.filter(|entry| all || fits(entry) || (has_ended && fits_better(entry))).map(named).collect()
+    beside
+        .filter(|entry| all || fits(entry) || (has_ended && (fits_better(entry) || unsaid(entry))))
+        .map(named)
+        .collect()
+}
+
+/// Whether a record may be what an attempt made: it came after its baseline, and began before the attempt that followed
+/// did, by the service's clock where that is known. A later one is rather of that attempt, or of another hand.
+fn may_be_of(case: &Case<'_>, attempt: &FollowedAttempt, record: &Entry) -> bool {
+    let began = |entry: Option<&Entry>| entry.and_then(|entry| entry.sighting.created_at);
+    let until = match case.job.attempts.iter().find(|one| one.number > attempt.number) {
+        None => attempt.intended_at.after(CLOCKS_APART),
+        Some(next) => began(case.owned(next.number, Kind::Operation))
+            .or_else(|| began(case.owned(next.number, Kind::Record)))
+            .unwrap_or(next.intended_at.after(CLOCKS_APART)),
+    };
+    record.id > attempt.baseline && record.sighting.created_at.is_none_or(|record| record < until)
 }
 
 /// The records without an owner beyond a baseline that this decision has given to nobody.
