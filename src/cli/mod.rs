@@ -140,13 +140,19 @@ pub fn main() -> Exit {
         let _ = write!(std::io::stderr(), "{}", Cli::command().render_help());
         return Exit::Usage;
     }
-    let cli = match parse(words) {
+    let colour = Colour::asked(&words);
+    let cli = match parse(words, colour) {
         Ok(cli) => cli,
         Err(error) => {
             // --help and --version come this way too, and are no errors.
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            let _ = error.print();
-            return exit;
+            if !error.use_stderr() {
+                let _ = error.print();
+                return Exit::Done;
+            }
+            let (coloured, said) = (colour.wanted(&std::io::stderr(), no_color()), error.render());
+            let said = if coloured { said.ansi().to_string() } else { said.to_string() };
+            let _ = write!(screen::notes(), "{said}");
+            return Exit::Usage;
         }
     };
     let format = cli.global.log_format;
@@ -166,8 +172,8 @@ pub fn main() -> Exit {
 }
 
 /// Reads the command line; what is said of it, help too, has the colours that it asks for itself.
-fn parse(words: Vec<std::ffi::OsString>) -> Result<Cli, clap::Error> {
-    let mut command = Cli::command().color(Colour::asked(&words).into());
+fn parse(words: Vec<std::ffi::OsString>, colour: Colour) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command().color(colour.into());
     let matches = command.try_get_matches_from_mut(words)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

@@ -63,8 +63,8 @@ impl<W: Write> Notes<W> {
     fn put(&mut self, end: &str) -> std::io::Result<()> {
         let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
         let laid_out = self.look.lay_out(vec![line]);
-        self.to.write_all(laid_out.trim_end_matches('\n').as_bytes())?;
-        self.to.write_all(end.as_bytes())
+        // In one piece, as others may write to the same terminal.
+        self.to.write_all(format!("{}{end}", laid_out.trim_end_matches('\n')).as_bytes())
     }
 }
 
