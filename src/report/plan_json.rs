@@ -55,6 +55,7 @@ fn lane(lane: &LanePlan) -> Value {
     json!({
         "account": lane.lane.account,
         "region": lane.lane.region,
+        "account_number": lane.account_number,
         "rows": counts(&lane.rows),
         "exports": lane.rows.exports(),
         "copies": lane.copies,

@@ -46,7 +46,7 @@ pub fn plan_text(view: PlanView<'_>, look: Look) -> String {
     lines.extend(totals(&view, &rows).into_iter().map(|(name, text)| format!("{name:<8} {text}")));
     if !plan.lanes.is_empty() {
         lines.extend([String::new(), title("LANES")]);
-        plan.lanes.iter().for_each(|one| lane(&mut lines, one, look));
+        plan.lanes.iter().for_each(|one| lane(&mut lines, plan, one, look));
     }
     if !plan.failing.is_empty() {
         lines.extend([String::new(), title("WOULD FAIL")]);
@@ -167,8 +167,23 @@ fn words(outlook: Outlook) -> &'static str {
     }
 }
 
-fn lane(lines: &mut Vec<String>, lane: &LanePlan, look: Look) {
+/// The lane before this one that is the same account in the same Region under another label.
+fn same_account<'a>(plan: &'a Plan, lane: &LanePlan) -> Option<&'a LanePlan> {
+    let before = plan.lanes.iter().take_while(|other| other.lane != lane.lane);
+    let number = lane.account_number.as_ref()?;
+    let same = |other: &&LanePlan| other.lane.region == lane.lane.region;
+    before.filter(same).find(|other| other.account_number.as_ref() == Some(number))
+}
+
+fn lane(lines: &mut Vec<String>, plan: &Plan, lane: &LanePlan, look: Look) {
     lines.push(format!("{}  {}", lane.lane, outlooks(&lane.rows, 0)));
+    if let Some((other, number)) = same_account(plan, lane).zip(lane.account_number.as_ref()) {
+        lines.push(format!(
+            "  {}: it is the AWS account of {} ({number}) under another label, and would be blocked: use one label",
+            look.colour.paint(Paint::Care, "note"),
+            other.lane
+        ));
+    }
     if let Some(unread) = &lane.unread {
         let why = one_line(&format!("{unread}: {}", unread.0)).into_owned();
         lines.push(format!("  {}: {why}", look.colour.paint(Paint::Bad, "could not be read")));

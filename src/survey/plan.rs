@@ -4,7 +4,7 @@ use super::found::Memory;
 use super::reckon::{Basis, Load, Pace, Span, duration};
 use super::rows::{Outlook, PlannedRow, RowOutlooks};
 use super::{LaneReader, LaneReading, Scope, Unread};
-use crate::domain::{Lane, NearNames, SnapshotName};
+use crate::domain::{AccountNumber, Lane, NearNames, SnapshotName};
 use crate::lightsail::Snapshot;
 use crate::queue::{LaneMemory, Peek, QueueError};
 use futures_util::StreamExt as _;
@@ -43,6 +43,8 @@ pub struct Plan {
 pub struct LanePlan {
     /// The lane.
     pub lane: Lane,
+    /// Whose it is, where a snapshot of it tells.
+    pub account_number: Option<AccountNumber>,
     /// Its rows.
     pub rows: RowOutlooks,
     /// The EBS copies that its exports make.
@@ -271,13 +273,14 @@ fn lane_plan(lane: Lane, seen: Seen, part: &Part, all_took: &[Duration]) -> Lane
         }
     }
     let takes = duration(&part.load, &ahead, &Pace { ceiling: settings.rate, rate, cap, each });
-    let (unread, pages) = match reading {
-        Ok(reading) => (None, (u64::from(reading.snapshot_pages), u64::from(reading.record_pages))),
-        Err(unread) => (Some(unread), (0, 0)),
+    let (account_number, unread, pages) = match reading {
+        Ok(reading) => (reading.account, None, (u64::from(reading.snapshot_pages), u64::from(reading.record_pages))),
+        Err(unread) => (None, Some(unread), (0, 0)),
     };
     let reads = reads(part.rows.exports(), pages, takes, settings.poll);
     LanePlan {
         lane,
+        account_number,
         rows: part.rows,
         copies: part.load.copies(),
         gb: part.gb,

@@ -213,6 +213,11 @@ async fn two_labels_of_one_account_are_named() {
         "{}",
         ran.err
     );
+    home.put("two.csv", "snapshot_name,region,account\nweb-1,eu-west-1,alpha\nweb-2,eu-west-1,beta\n");
+    let planned = home.run(&["plan", "two.csv"]).await.exits(0);
+    let note = "note: it is the AWS account of alpha/eu-west-1 (100000000001) under another label";
+    assert_eq!(planned.out.matches("note:").count(), 1, "{}", planned.out);
+    assert!(planned.out.contains(note), "{}", planned.out);
 }
 
 const ROWS: &str = "\
@@ -341,6 +346,7 @@ fn a_plan_fits_into_80_columns() {
     let mut plan = Plan { rejected: 2, ..Plan::default() };
     plan.lanes.push(LanePlan {
         lane: lane("prod"),
+        account_number: None,
         rows: Outlook::ALL.into_iter().flat_map(|outlook| [outlook; 1200]).collect::<RowOutlooks>(),
         copies: 3100,
         gb: 96_000,
