@@ -137,6 +137,18 @@ mod tests {
     }
 
     #[test]
+    fn so_many_are_remembered_and_no_fewer() {
+        let habits = Habits::default();
+        habits.learn(seconds(100), seconds(20));
+        for nth in 1..64 {
+            habits.learn(seconds(100 + nth), seconds(50));
+        }
+        assert_eq!(habits.soonest(BOUNDS), seconds(16), "the first of sixty-four");
+        habits.learn(seconds(200), seconds(50));
+        assert_eq!(habits.soonest(BOUNDS), seconds(40), "the first is forgotten");
+    }
+
+    #[test]
     fn a_reading_that_nobody_waits_for_has_to_be_worth_its_pages() {
         let habits = Habits::default();
         // Two a second.

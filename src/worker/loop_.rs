@@ -441,3 +441,20 @@ fn take_fitting(turns: &mut Turns) -> Option<Claimable> {
     turns.room -= weight;
     turns.ahead.pop_front()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::news;
+
+    #[test]
+    fn a_rate_is_written_down_once_it_has_changed_by_a_twentieth() {
+        let mut kept = None;
+        assert_eq!(news(None, &mut kept), None);
+        assert_eq!(news(Some(10.0), &mut kept), Some(10.0));
+        for near in [10.0, 10.4, 9.6] {
+            assert_eq!((news(Some(near), &mut kept), kept), (None, Some(10.0)), "{near}");
+        }
+        assert_eq!((news(Some(10.6), &mut kept), kept), (Some(10.6), Some(10.6)));
+        assert_eq!(news(Some(2.0), &mut kept), Some(2.0));
+    }
+}
