@@ -136,8 +136,15 @@ fn number(label: &AccountLabel, accounts: &[AccountLabel]) -> String {
 fn fleet(input: impl Read, options: IntakeOptions, accounts: &[AccountLabel]) -> anyhow::Result<Vec<FleetEntry>> {
     let mut seen = BTreeSet::<(AccountLabel, Region, String)>::new();
     let mut fleet = Vec::new();
+    let mut first = None;
     for entry in Intake::new(input, options)? {
-        let Entry::Accepted(row) = entry? else { continue };
+        let row = match entry? {
+            Entry::Accepted(row) => row,
+            Entry::Rejected(rejected) => {
+                first.get_or_insert_with(|| rejected.to_string());
+                continue;
+            }
+        };
         let name = row.snapshot.as_str().to_owned();
         if !seen.insert((row.account.clone(), row.region, name.clone())) {
             continue;
@@ -153,7 +160,10 @@ fn fleet(input: impl Read, options: IntakeOptions, accounts: &[AccountLabel]) ->
         });
     }
     if fleet.is_empty() {
-        return Err(UsageError("no row of the file can be exported, so there is nothing to rehearse".to_owned()).into());
+        let first = first.map(|first| format!("; {first}")).unwrap_or_default();
+        return Err(
+            UsageError(format!("no row of the file can be exported, so there is nothing to rehearse{first}")).into()
+        );
     }
     Ok(fleet)
 }

@@ -134,13 +134,14 @@ fn facts(job: &JobView, now: Timestamp) -> Vec<(&'static str, String)> {
         Some(service) => format!("{id} ({service})"),
         None => id.to_owned(),
     });
+    let followed = matches!(job.state, JobState::Exporting | JobState::Unknown);
     let gone = "the export was not begun by this job; its image may be gone since: look in EC2";
     let texts = [
         ("adopted", job.adopted.then(|| gone.to_owned())),
         ("paused", job.paused_at.map(|at| format!("since {}", moment(at)))),
         ("held", hold.map(str::to_owned)),
         ("not before", job.due_at.map(due)),
-        ("looked at", job.next_poll_at.map(due)),
+        ("next look", job.next_poll_at.filter(|_| followed).map(due)),
         ("operation", job.operation_id.as_ref().map(ToString::to_string)),
         ("record", job.record_name.clone().or_else(|| job.record_arn.as_ref().map(ToString::to_string))),
         ("destination", destination),

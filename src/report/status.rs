@@ -4,9 +4,11 @@
 use super::breakers::{resume_command, stopped_place};
 use super::failures::{Failures, Gathered};
 use super::words::several;
-use crate::domain::{JobState, Lane, LaneId, LoweredCap, Timestamp};
+use crate::domain::{JobState, Lane, LaneId, LaneTrouble, LoweredCap, Timestamp};
 use crate::lightsail::is_throttle;
-use crate::queue::{BatchStage, BatchView, LaneView, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts, Trip};
+use crate::queue::{
+    BatchStage, BatchView, Blocked, LaneView, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts, Trip,
+};
 use std::collections::BTreeMap;
 
 /// Everything that a status says.
@@ -372,8 +374,14 @@ pub(super) fn has_ended(batch: &BatchView) -> bool {
     done == all && batch.stage == BatchStage::Sealed
 }
 
+/// Whether a blocked lane has nothing to try with: its trouble ends with an export that is taken, and none is queued.
+pub(super) fn waits_for_a_job(lane: &LaneView, blocked: &Blocked) -> bool {
+    let by_reading = LaneTrouble::parse(blocked.code.as_str()).is_none_or(LaneTrouble::ends_with_a_reading);
+    !by_reading && lane.jobs.of(JobState::Queued) == 0
+}
+
 fn blocked_lane(lane: &LaneView) -> Option<Need> {
-    let blocked = lane.blocked.as_ref().filter(|_| lane.jobs.live() > 0)?;
+    let blocked = lane.blocked.as_ref().filter(|blocked| lane.jobs.live() > 0 && !waits_for_a_job(lane, blocked))?;
     let what = match blocked.code.as_str() {
         "credentials" => "waits for credentials".to_owned(),
         code => format!("is blocked ({code})"),

@@ -3,7 +3,7 @@
 
 use super::breakers::stopped_place;
 use super::estimate::{Forecast, Going, Work, all_of, forecast};
-use super::status::StatusView;
+use super::status::{StatusView, waits_for_a_job};
 use super::words::several;
 use crate::domain::{BatchId, JobState, LaneId, Timestamp};
 use crate::queue::{BatchStage, BatchView, LaneView, Left, Trip};
@@ -92,7 +92,7 @@ impl StatusView {
         if self.daemon.is_none() {
             return Some("a daemon runs".to_owned());
         }
-        if lane.blocked.is_some() {
+        if lane.blocked.as_ref().is_some_and(|blocked| !waits_for_a_job(lane, blocked)) {
             return Some(format!("lane {} goes on", lane.lane));
         }
         if work.queued == 0 {

@@ -4,7 +4,7 @@ use super::bar::bar;
 use super::breakers::stopped_since;
 use super::failures::group_lines;
 use super::look::{Colour, Look, Paint};
-use super::status::{Binding, FAILED_LOOKED_AT, Health, StatusView, bindings, has_ended, progress};
+use super::status::{Binding, FAILED_LOOKED_AT, Health, StatusView, bindings, has_ended, progress, waits_for_a_job};
 use super::status_forecast::{when, when_and_why};
 use super::words::{ago, by_state, grouped, moment, one_line, percent, several, span, trouble};
 use crate::domain::{JobState, Timestamp};
@@ -168,7 +168,8 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
                     "credentials" => "waiting for credentials",
                     _ => "blocked",
                 };
-                format!("{} for {since}: {why}; it tries again by itself", colour.paint(Paint::Bad, what))
+                let next = if waits_for_a_job(lane, blocked) { "with the next job" } else { "by itself" };
+                format!("{} for {since}: {why}; it tries again {next}", colour.paint(Paint::Bad, what))
             }),
             Binding::Breaker => {
                 Some(match view.trips.iter().find(|trip| trip.lane == lane.id && trip.batch.is_none()) {
@@ -262,6 +263,6 @@ fn failures(lines: &mut Vec<String>, view: &StatusView, look: Look) {
 }
 
 fn paused(pause: &Pause, now: Timestamp, colour: Colour) -> String {
-    let by = pause.by.as_deref().map(|by| format!(" by {}", one_line(by))).unwrap_or_default();
+    let by = pause.by.as_deref().map(|by| format!(" by {},", one_line(by))).unwrap_or_default();
     format!("{}{by} {}", colour.paint(Paint::Care, "paused"), ago(now, pause.since))
 }

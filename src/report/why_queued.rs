@@ -123,10 +123,12 @@ fn held(facts: &Facts, chain: &mut Chain) -> bool {
     true
 }
 
-/// An outcome in words, with the trouble.
-fn came_out(attempt: &AttemptView) -> String {
-    trouble(attempt.error_code.as_ref().map(ErrorCode::as_str), attempt.error_message.as_deref())
-        .unwrap_or_else(|| "no trouble on record".to_owned())
+/// An outcome in words, with the trouble: of the call, or of the export that it had begun.
+fn came_out(facts: &Facts, attempt: &AttemptView) -> String {
+    let job = &facts.waiting.detail.job;
+    let of_call = trouble(attempt.error_code.as_ref().map(ErrorCode::as_str), attempt.error_message.as_deref());
+    let of_export = || trouble(job.error_code.as_ref().map(ErrorCode::as_str), job.error_message.as_deref());
+    of_call.or_else(of_export).unwrap_or_else(|| "no trouble on record".to_owned())
 }
 
 fn not_before(facts: &Facts, chain: &mut Chain, bound: bool) -> bool {
@@ -138,7 +140,7 @@ fn not_before(facts: &Facts, chain: &mut Chain, bound: bool) -> bool {
         Some(last) => format!(
             "attempt {} went wrong ({}); the next one is in {wait}, {} of {} are used",
             last.number,
-            came_out(last),
+            came_out(facts, last),
             job.used,
             facts.pace.max_attempts
         ),
@@ -169,7 +171,10 @@ fn the_pace(facts: &Facts, chain: &mut Chain) {
     let lane = &waiting.lane;
     let weight = waiting.snapshot.as_ref().map_or(1, |snapshot| snapshot.weight);
     let cap = LoweredCap::in_force(lane.lowered.as_ref(), pace.max_in_flight, facts.now);
-    let full = waiting.load.in_flight > 0 && waiting.load.in_flight.saturating_add(weight) > cap;
+    // One that others are ahead of is held by the cap only where that holds those too.
+    let in_flight = waiting.load.in_flight;
+    let full = in_flight >= cap || (waiting.ahead.jobs == 0 && in_flight.saturating_add(weight) > cap);
+    let full = full && in_flight > 0;
     let rate = lane.learned_rate.unwrap_or(pace.rate).min(pace.rate);
     if full {
         let text = format!(
@@ -225,7 +230,7 @@ fn last_attempt(facts: &Facts, chain: &mut Chain) {
     let text = format!(
         "attempt {} went wrong: {}; {} of {} are used",
         last.number,
-        came_out(last),
+        came_out(facts, last),
         job.used,
         facts.pace.max_attempts
     );

@@ -4,7 +4,7 @@ use super::look::{Look, Paint};
 use super::members::time;
 use super::why::{Cause, Facts, Way, Why};
 use super::words::{capital, moment, period};
-use crate::domain::{JobId, JobState};
+use crate::domain::{JobId, JobState, Timestamp};
 use serde::Serialize;
 
 /// The answer as text; it ends with a line end.
@@ -14,7 +14,7 @@ pub fn why_text(facts: &Facts, why: &Why, look: Look) -> String {
     let title = format!("Job {} ({}): {}", job.id, job.snapshot_name, why.summary);
     let mut lines = vec![look.colour.paint(Paint::Title, title)];
     lines.extend([String::new(), look.colour.paint(Paint::Title, "BECAUSE")]);
-    lines.extend(why.causes.iter().map(|cause| format!("  {}", cause_line(cause))));
+    lines.extend(why.causes.iter().map(|cause| format!("  {}", cause_line(cause, facts.now))));
     if !why.ways.is_empty() {
         lines.extend([String::new(), look.colour.paint(Paint::Title, "WHAT CHANGES IT")]);
         lines.extend(why.ways.iter().map(|way| match &way.command {
@@ -25,10 +25,11 @@ pub fn why_text(facts: &Facts, why: &Why, look: Look) -> String {
     look.lay_out(lines)
 }
 
-fn cause_line(cause: &Cause) -> String {
+fn cause_line(cause: &Cause, now: Timestamp) -> String {
     let text = capital(&cause.text);
     match (cause.since, cause.until) {
-        (Some(since), Some(until)) => format!("{text} ({})", period(since, until)),
+        (Some(since), Some(until)) if until <= now => format!("{text} ({})", period(since, until)),
+        (Some(since), Some(until)) => format!("{text} (since {}, until {})", moment(since), moment(until)),
         (Some(since), None) => format!("{text} (since {})", moment(since)),
         (None, Some(until)) => format!("{text} (until {})", moment(until)),
         (None, None) => text,

@@ -97,6 +97,27 @@ async fn what_holds_all_that_a_lane_has_queued_is_named_before_any_rate() {
     assert_eq!(lane().await, named("paused_batches", "all that is queued is of batches that are paused"));
 }
 
+/// An outage ends with an export that is taken; where none is queued, nobody can do anything about it.
+#[tokio::test]
+async fn a_lane_that_has_nothing_to_try_its_trouble_with_needs_nobody() {
+    let stored = Stored::many(2).await;
+    stored
+        .sql(
+            "UPDATE lanes SET proven = 1, listed_at = 1795456800000, blocked_at = 1795457100000, blocked_code = 'outage';
+             UPDATE jobs SET state = 'exporting', attempt = 1, submitted_at = 1795457390000 WHERE id = 1;",
+        )
+        .await;
+    let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
+    let said = stored.run(&["status"]).await.done();
+    assert!(said.contains("it tries again by itself") && said.contains("is blocked (outage)"), "{said}");
+    stored
+        .sql("UPDATE jobs SET state = 'succeeded', finished_at = 1795456900000, destination_id = 'ami-1' WHERE id = 2")
+        .await;
+    let said = stored.run(&["status"]).await.done();
+    assert!(said.contains("it tries again with the next job") && said.contains("nothing needs you"), "{said}");
+    assert!(!said.contains("not done before"), "{said}");
+}
+
 #[tokio::test]
 async fn colours_come_only_when_asked_for() {
     let stored = Stored::story().await;
