@@ -115,7 +115,8 @@ mod tests {
     fn notes_are_broken_between_words_and_a_question_stays_on_its_line() {
         let mut seen = Vec::new();
         let mut notes = Notes::new(&mut seen, Some(20));
-        write!(notes, "the first line is {} one\n\nretry them?", "a long").expect("written");
+        let long = "a long";
+        write!(notes, "the first line is {long} one\n\nretry them?").expect("written");
         write!(notes, " [y/N] ").expect("written");
         notes.flush().expect("written");
         assert_eq!(String::from_utf8_lossy(&seen), "the first line is a\n  long one\n\nretry them? [y/N] ");

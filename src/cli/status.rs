@@ -52,13 +52,13 @@ fn fitting(text: &str, height: usize) -> String {
     }
     // What waits for a person comes before what a person may wait for.
     let parts: Vec<&str> = text.trim_end_matches('\n').split("\n\n").collect();
-    let pressing = parts.iter().position(|part| part.lines().next().is_some_and(|title| title.contains(NEEDS_YOU)));
-    let ordered = match (pressing, parts.split_first()) {
-        (Some(at), Some((head, rest))) if at > 0 => {
-            let others = rest.iter().enumerate().filter(|(place, _)| place + 1 != at).map(|(_, part)| *part);
-            [*head, parts[at]].into_iter().chain(others).collect::<Vec<_>>().join("\n\n")
+    let is_pressing = |part: &&str| part.lines().next().is_some_and(|title| title.contains(NEEDS_YOU));
+    let ordered = match parts.split_first() {
+        Some((head, rest)) => {
+            let (pressing, others): (Vec<&str>, Vec<&str>) = rest.iter().copied().partition(is_pressing);
+            [vec![*head], pressing, others].concat().join("\n\n")
         }
-        _ => text.to_owned(),
+        None => text.to_owned(),
     };
     let lines: Vec<&str> = ordered.lines().take(shown).collect();
     format!("{}\n({} more lines)\n", lines.join("\n"), all - shown)

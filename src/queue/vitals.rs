@@ -99,3 +99,39 @@ fn network(folder: &Path) -> Option<&'static str> {
 fn network(_folder: &Path) -> Option<&'static str> {
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{File, Permissions, set_permissions, write};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    #[test]
+    fn what_is_seen_of_the_files_is_how_they_are() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().canonicalize().expect("a folder").join("ferry.db");
+        assert!(Vitals::of(&path).is_none());
+        write(&path, [0; 10]).expect("a file");
+        let written_at = |seconds: u64| {
+            let file = File::options().write(true).open(&path).expect("the file");
+            file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).expect("a time");
+        };
+        written_at(1_800_000_000);
+        let before = Vitals::of(&path).expect("vitals");
+        assert_eq!((before.bytes, before.wal_bytes, before.network), (10, None, None));
+        assert!(before.free_bytes.is_some_and(|free| free > 0), "{before:?}");
+        assert!(before.open_to_all.is_empty() && before.locked.is_empty() && before.owners.is_empty(), "{before:?}");
+        assert!(before.is_unwritten(&path));
+
+        written_at(1_800_000_001);
+        assert!(!before.is_unwritten(&path), "as long as before, and written since");
+        written_at(1_800_000_000);
+        write(folder.path().join("ferry.db-wal"), [0; 5]).expect("a log");
+        assert!(!before.is_unwritten(&path), "with a log since");
+        assert_eq!(Vitals::of(&path).expect("vitals").wal_bytes, Some(5));
+
+        set_permissions(&path, Permissions::from_mode(0o666)).expect("a mode");
+        assert_eq!(Vitals::of(&path).expect("vitals").open_to_all, [path]);
+    }
+}

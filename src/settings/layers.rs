@@ -162,7 +162,16 @@ fn found(given: &Actual) -> String {
         Actual::Str(given) => format!("{given:?}"),
         Actual::Seq => "a list".to_owned(),
         Actual::Map => "a section".to_owned(),
-        other => other.to_string(),
+        other @ (Actual::Bytes(_)
+        | Actual::Unit
+        | Actual::Option
+        | Actual::NewtypeStruct
+        | Actual::Enum
+        | Actual::UnitVariant
+        | Actual::NewtypeVariant
+        | Actual::TupleVariant
+        | Actual::StructVariant
+        | Actual::Other(_)) => other.to_string(),
     }
 }
 
