@@ -11,7 +11,7 @@ const EXAMPLES: &str = "\
 Examples:
   snapferry jobs --state failed                  what went wrong
   snapferry jobs --batch fleet --name 'web-*'    by batch and name
-  snapferry jobs --error ThrottlingException --json --limit 1000000 | jq '.[].id'
+  snapferry jobs --state failed --json --limit 9999 | jq '.[].id'
   snapferry jobs --after 50                      what comes after job 50";
 
 /// List jobs
