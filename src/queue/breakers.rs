@@ -65,8 +65,8 @@ impl Trip {
 }
 
 impl Queue {
-    /// What has ended in a lane since its breaker was last closed, and of each of its batches with queued jobs there of
-    /// which some have failed.
+    /// What has ended in a lane since its breaker was last closed, where sealed batches have queued jobs in it, and of each of
+    /// its batches with queued jobs there of which some have failed.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -81,6 +81,7 @@ impl Queue {
                                   WHERE tallies.lane_id = ?1 AND tallies.batch_id = outcomes.batch_id
                                     AND tallies.state = 'queued' AND tallies.jobs > 0)
                      ELSE EXISTS (SELECT 1 FROM tallies
+                                  JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed'
                                   WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0) END
                ORDER BY batch_id"#,
             lane.0
