@@ -70,20 +70,20 @@ impl<W: Write> Notes<W> {
 
 impl<W: Write> Write for Notes<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.look.width.is_none() {
+            return self.to.write(bytes);
+        }
         for byte in bytes {
             match byte {
                 b'\n' => self.put("\n")?,
                 other => self.line.push(*other),
             }
         }
-        // A question stays on its line, and is seen before it is answered.
-        if !self.line.is_empty() && self.look.width.is_none() {
-            self.put("")?;
-        }
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
+        // A question stays on its line, and is seen before it is answered.
         if !self.line.is_empty() {
             self.put("")?;
         }

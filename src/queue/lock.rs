@@ -1,5 +1,6 @@
 //! Locks that the operating system holds for a process and lets go of when it ends, however it ends.
 
+use super::own_files::resolved;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -135,14 +136,32 @@ fn sign(file: &mut File, who: &str) -> std::io::Result<()> {
     writeln!(file, "{who}")
 }
 
+/// Beside the file itself, as the log is, and not beside a link to it: one database has one lock.
 pub(super) fn path_of(database: &Path, held: Held) -> PathBuf {
     let ending = match held {
         Held::Daemon => "daemon.lock",
         Held::Migration => "migrate.lock",
         Held::Load => "load.lock",
     };
-    let mut name = database.as_os_str().to_owned();
+    let mut name = resolved(database).into_os_string();
     name.push(".");
     name.push(ending);
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_has_one_lock_by_whatever_way_it_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (database, link) = (folder.path().join("q.db"), folder.path().join("link.db"));
+        std::fs::write(&database, "").expect("a file");
+        std::os::unix::fs::symlink(&database, &link).expect("a link");
+        let _first = DatabaseLock::take(&link, Held::Daemon, "the first").expect("a lock");
+        let second = DatabaseLock::take(&database, Held::Daemon, "the second").expect_err("it is taken");
+        assert!(matches!(&second, LockError::Taken { holder, .. } if holder == "the first"), "{second:?}");
+        assert_eq!(DatabaseLock::holder(&database, Held::Daemon).expect("a look").as_deref(), Some("the first"));
+    }
 }

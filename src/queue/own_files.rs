@@ -18,7 +18,7 @@ pub fn is_own_file(database: &Path, file: &Path) -> bool {
 }
 
 /// The path without links, also where the file itself is not there yet.
-fn resolved(path: &Path) -> PathBuf {
+pub(super) fn resolved(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         match (std::fs::canonicalize(folder), path.file_name()) {

@@ -227,7 +227,7 @@ fn waiting(view: &StatusView, lane: &LaneView) -> String {
     let measures = view.measures.lanes.get(&lane.id);
     let paused = measures.is_some_and(|measures| !measures.paused_in.is_empty());
     match measures.and_then(|measures| measures.first_due) {
-        Some(due) => format!("all that is queued waits for its time, the first until {}", moment(due)),
+        Some(due) => format!("all that is queued waits; the first that has a time may go at {}", moment(due)),
         None if paused => "all that is queued is paused one by one or held until the ledger was read".to_owned(),
         None => "all that is queued is held until the ledger was read again".to_owned(),
     }

@@ -2,6 +2,7 @@
 //! and in a pipe through the program itself. A change of any word shows here.
 
 use super::stored::Stored;
+use snapferry::queue::{DatabaseLock, Held};
 use snapferry::report::{Colour, Look};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -54,6 +55,32 @@ async fn why_says_why_in_each_state() {
         &["why 1", "why 2", "why 3", "why 4", "why 5", "why 6", "why 7", "why 8", "why 9", "why 1 --json", "why 99"],
     );
     insta::assert_snapshot!(said.await);
+}
+
+#[tokio::test]
+async fn why_names_the_cap_only_for_whom_it_holds_and_what_went_wrong_with_an_export() {
+    let stored = Stored::many(3).await;
+    stored
+        .sql(
+            "UPDATE lanes SET proven = 1, listed_at = 1795456800000;
+             INSERT INTO runs (id, began_at, pid, version) VALUES (1, 1795456800000, 812, '0.1.0');
+             INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (1, 1, 1);
+             UPDATE jobs SET state = 'exporting', attempt = 1, submitted_at = 1795457390000 WHERE id = 1;
+             UPDATE jobs SET attempt = 1, used = 1, error_code = 'InternalError', error_message = 'it broke' WHERE id = 3;
+             INSERT INTO snapshots (lane_id, name, kind, state, weight, listing)
+             SELECT 1, snapshot_name, 'instance', 'available', iif(id = 1, 18, 3), 1 FROM jobs;
+             UPDATE jobs SET weight = 18 WHERE id = 1;
+             UPDATE tallies SET weight = 18 WHERE state = 'exporting';
+             INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, answered_at, outcome)
+             VALUES (3, 1, 1, 1795457000000, 0, 1795457000100, 'accepted');",
+        )
+        .await;
+    let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
+    // Eighteen of twenty copies are under way, and each takes three: the first one is held by that, the second by the first.
+    let (first, second) = (stored.run(&["why", "2"]).await.done(), stored.run(&["why", "3"]).await.done());
+    assert!(first.contains("18 of 20 EBS copies of its lane"), "{first}");
+    assert!(!second.contains("EBS copies") && second.contains("is sent before it"), "{second}");
+    assert!(second.contains("Attempt 1 went wrong: InternalError: it broke"), "{second}");
 }
 
 #[tokio::test]
@@ -278,6 +305,7 @@ fn errors_are_one_line_with_the_way_out() {
             "status --config .",
             "status --config list.toml",
             "run --rehearse missing.csv",
+            "run --rehearse slip.csv",
             "enqueue slip.csv",
             "backup -",
             "status --batch nothing",

@@ -85,7 +85,7 @@ async fn what_holds_all_that_a_lane_has_queued_is_named_before_any_rate() {
     let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
     assert_eq!(lane().await.0, "learned_rate");
     stored.sql("UPDATE jobs SET due_at = 1795457700000 + id * 60000").await;
-    let until = "all that is queued waits for its time, the first until 2026-11-23 18:16:00 UTC";
+    let until = "all that is queued waits; the first that has a time may go at 2026-11-23 18:16:00 UTC";
     assert_eq!(lane().await, named("waiting", until));
     stored.sql("UPDATE jobs SET due_at = NULL, hold = 'listing'").await;
     assert_eq!(lane().await, named("waiting", "all that is queued is held until the ledger was read again"));
