@@ -101,7 +101,13 @@ impl Tracker {
         let mut pages = Pages::operations_for_resource(&self.api, name);
         loop {
             match pages.next().await {
-                Ok(Some(page)) => self.see_operations(page, None).await?,
+                Ok(Some(mut page)) => {
+                    // It need not say again what it was asked for by.
+                    for operation in &mut page {
+                        operation.resource_name.get_or_insert_with(|| name.as_str().to_owned());
+                    }
+                    self.see_operations(page, None).await?;
+                }
                 Ok(None) => return Ok(Reading::Complete),
                 Err(ReadingError::Call(error)) => return self.bear(&error).await,
                 Err(error @ ReadingError::RepeatedToken { .. }) => {

@@ -42,6 +42,8 @@ struct Told {
     fails: Option<ErrorClass>,
     /// Names and ids of which no reading does well.
     poisoned: HashSet<&'static str>,
+    /// Whether operations do not say of which snapshot they are.
+    nameless: bool,
     listings: usize,
     /// Statements that somebody else writes while the snapshots are being listed.
     meanwhile: Option<&'static str>,
@@ -125,7 +127,13 @@ impl Lightsail for Fake {
         self.told(|told| told.read.push(name.as_str().to_owned()));
         self.check(name.as_str())?;
         let of = |one: &&Operation| one.resource_name.as_deref() == Some(name.as_str());
-        Ok(page(self.told(|told| told.operations.iter().filter(of).cloned().collect())))
+        Ok(page(self.told(|told| {
+            let said = |one: &Operation| Operation {
+                resource_name: one.resource_name.clone().filter(|_| !told.nameless),
+                ..one.clone()
+            };
+            told.operations.iter().filter(of).map(said).collect()
+        })))
     }
 
     async fn export_records(&self, token: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {

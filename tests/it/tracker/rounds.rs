@@ -117,6 +117,20 @@ async fn of_a_snapshots_operations_those_that_export_it_are_taken_up() {
     assert_eq!((scene.state(1).await.as_str(), scene.state(2).await.as_str()), ("exporting", "unknown"));
 }
 
+/// What was asked for by a name need not say it again: dropped, it would count as proof that the call had no effect.
+#[tokio::test]
+async fn an_operation_that_does_not_name_its_snapshot_is_of_the_one_that_was_asked_for() {
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    let other =
+        Operation { kind: "DeleteInstanceSnapshot".to_owned(), ..operation("op-2", "web-2", OperationStatus::Started) };
+    scene.fake.told(|told| {
+        told.nameless = true;
+        told.operations = vec![operation("op-1", "web-1", OperationStatus::Started), other];
+    });
+    scene.round().await;
+    assert_eq!((scene.state(1).await.as_str(), scene.state(2).await.as_str()), ("exporting", "unknown"));
+}
+
 async fn failure_of(scene: &Scene, job: i64) -> String {
     let job = scene.queue.job(JobId(job)).await.expect("read").expect("a job").job;
     format!("{}: {}", job.error_code.expect("a code"), job.error_message.expect("words"))
