@@ -61,6 +61,8 @@ pub struct FollowedAttempt {
     pub refused: bool,
     /// Whether it was taken for absent.
     pub absent: bool,
+    /// Whether what it made was looked for in the ledger, and found: it may be another hand's.
+    pub found: bool,
     /// When it was meant.
     pub intended_at: Timestamp,
     /// Complete readings that did not show it.
@@ -160,7 +162,7 @@ impl Queue {
     }
 
     /// The live jobs that these entries of the ledger may say something of, and ended ones that own one of them; where
-    /// there is neither, ended ones that an attempt taken for absent may belong to.
+    /// there is neither, ended ones with an attempt taken for absent, or found by its failure, that one may belong to.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -186,7 +188,8 @@ impl Queue {
                CROSS JOIN ledger ON ledger.id = wanted.value AND ledger.job_id IS NULL
                CROSS JOIN jobs ON jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
                    AND jobs.state IN ('failed', 'cancelled')
-               WHERE EXISTS (SELECT 1 FROM attempts WHERE attempts.job_id = jobs.id AND attempts.outcome = 'absent'
+               WHERE EXISTS (SELECT 1 FROM attempts WHERE attempts.job_id = jobs.id
+                             AND (attempts.outcome = 'absent' OR attempts.outcome = 'found')
                              AND attempts.baseline < ledger.id)
                  -- A live job of that name may have made it; when that has ended, the entry is news again.
                  AND NOT EXISTS (SELECT 1 FROM jobs AS live
@@ -286,6 +289,7 @@ impl Queue {
                 accepted: row.outcome == "accepted",
                 refused: row.outcome == "refused",
                 absent: row.outcome == "absent",
+                found: row.outcome == "found",
                 intended_at: Timestamp(row.intended_at),
                 looks: row.looks,
                 first_look_at: row.first_look_at.map(Timestamp),
@@ -449,8 +453,8 @@ impl Queue {
             .await
     }
 
-    /// Whether the lane has a job that has ended since `since` with an attempt taken for absent, or with an export of its own:
-    /// beside that another may come into sight that is as likely its own.
+    /// Whether the lane has a job that has ended since `since` with an attempt taken for absent or found, or with an export of
+    /// its own: beside that another may come into sight that is as likely its own.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -458,9 +462,9 @@ impl Queue {
         let may = sqlx::query_scalar!(
             r#"SELECT EXISTS (SELECT 1 FROM jobs CROSS JOIN attempts ON attempts.job_id = jobs.id
                               WHERE jobs.lane_id = ?1 AND jobs.finished_at > ?2
-                                AND (attempts.outcome = 'absent'
+                                AND (attempts.outcome = 'absent' OR attempts.outcome = 'found'
                                      OR (jobs.state = 'succeeded' AND jobs.adopted = 0
-                                         AND (attempts.outcome = 'accepted' OR attempts.outcome = 'found'))))
+                                         AND attempts.outcome = 'accepted')))
                AS "may!: bool""#,
             lane.0,
             since.0

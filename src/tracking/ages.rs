@@ -116,6 +116,7 @@ mod tests {
                 accepted: false,
                 refused: false,
                 absent: false,
+                found: false,
                 intended_at: since,
                 looks: 2,
                 first_look_at: Some(since),

@@ -58,6 +58,7 @@ fn attempt(number: u32, baseline: i64) -> FollowedAttempt {
         accepted: false,
         refused: false,
         absent: false,
+        found: false,
         intended_at: Timestamp(0),
         looks: 0,
         first_look_at: None,
@@ -386,16 +387,32 @@ fn an_entry_of_another_owner_settles_nothing() {
 }
 
 #[test]
-fn a_permanent_code_ends_the_job_at_once() {
+fn a_permanent_code_ends_the_job_at_once_where_the_answer_named_what_failed() {
     for code in PERMANENT {
-        let unknown = decide(&job(Unknown, vec![attempt(1, 0)]), &[operation_failed_with(1, code)], &policy());
-        assert_eq!(failure(&unknown), (code, false));
         let entries = [of(operation_failed_with(1, code), 1)];
-        let exporting = decide(&job(Exporting, vec![attempt(1, 0)]), &entries, &policy());
-        assert_eq!(failure(&exporting), (code, false));
+        let mut exporting = job(Exporting, vec![accepted(1, 0)]);
+        exporting.operation = Some(OperationId::new("op-1"));
+        assert_eq!(failure(&decide(&exporting, &entries, &policy())), (code, false));
     }
     let entries = [of(operation_failed_with(1, "Busy"), 1)];
     assert_eq!(failure(&decide(&job(Exporting, vec![attempt(1, 0)]), &entries, &policy())), ("Busy", true));
+}
+
+/// A failure that may be another hand's ends nothing before our own export would have come into sight, and none beside it.
+#[test]
+fn a_permanent_code_of_what_may_be_another_hands_is_no_end_before_the_settle_window() {
+    for code in PERMANENT {
+        let failed = operation_failed_with(1, code);
+        let unknown = |attempt| decide(&job(Unknown, vec![attempt]), std::slice::from_ref(&failed), &policy());
+        assert_eq!(happens(&unknown(attempt(1, 0))), "nothing", "{code}");
+        assert_eq!(failure(&unknown(looked(attempt(1, 0), 3, SETTLE))), (code, false));
+        let mut exporting = job(Exporting, vec![attempt(1, 0)]);
+        exporting.attempts[0].intended_at = Timestamp(NOW.0 - 599_999);
+        let entries = [of(failed.clone(), 1), record(2, Succeeded)];
+        assert_eq!(happens(&decide(&exporting, &entries[..1], &policy())), "nothing", "{code}");
+        exporting.attempts[0].intended_at = Timestamp(NOW.0 - 600_000);
+        assert_eq!(failure(&decide(&exporting, &entries[..1], &policy())), (code, false));
+    }
 }
 
 // ---- Another hand ----

@@ -26,6 +26,8 @@ enum Answered {
 #[derive(Debug, Clone)]
 struct Export {
     fails: bool,
+    /// Whether it fails with a code that no second attempt can mend.
+    for_good: bool,
     operation_lag: i64,
     record_lag: i64,
     takes: i64,
@@ -49,9 +51,10 @@ struct Script {
 }
 
 fn export(most_lag: i64) -> impl Strategy<Value = Export> {
-    (any::<bool>(), 0..=most_lag, 0..=most_lag, 1..60i64, 0..5i64, prop::bool::weighted(0.9)).prop_map(
-        |(fails, operation_lag, record_lag, takes, record_end_lag, record_has_arn)| Export {
+    (any::<(bool, bool)>(), 0..=most_lag, 0..=most_lag, 1..60i64, 0..5i64, prop::bool::weighted(0.9)).prop_map(
+        |((fails, for_good), operation_lag, record_lag, takes, record_end_lag, record_has_arn)| Export {
             fails,
+            for_good,
             operation_lag,
             record_lag,
             takes,
@@ -109,6 +112,8 @@ struct World {
     /// The effect behind each entry.
     behind: Vec<usize>,
     ended_with: Option<Destination>,
+    /// What the report says beside that.
+    told: String,
     due: i64,
     look_at: i64,
 }
@@ -128,6 +133,7 @@ impl World {
             entries: Vec::new(),
             behind: Vec::new(),
             ended_with: None,
+            told: String::new(),
             due: 0,
             look_at: 0,
         }
@@ -170,13 +176,14 @@ impl World {
             self.behind.push(effect);
             self.entries.len() - 1
         });
+        let code = if self.effects[effect].export.for_good { PERMANENT[0] } else { "Boom" };
         let sighting = &mut self.entries[place].sighting;
         sighting.status = status;
         if kind == Kind::Record && status == EntryStatus::Succeeded {
             sighting.destination = Some(Destination { service: String::new(), id: format!("ami-{effect}") });
         }
         if kind == Kind::Operation && status == EntryStatus::Failed {
-            sighting.failure = Some(Failure::new("Boom", "it went wrong"));
+            sighting.failure = Some(Failure::new(code, "it went wrong"));
         }
     }
 
@@ -261,6 +268,9 @@ impl World {
             prop_assert!(effect.same_snapshot || !is_record, "a record of another snapshot");
             self.entries[place].owner = Some((self.job.job, attempt));
         }
+        if let Some(late) = decision.late {
+            self.told = late.message;
+        }
         let Some(event) = decision.event else { return Ok(false) };
         if decision.outcome == Some(AttemptOutcome::Absent) {
             for (entry, effect) in self.entries.iter().zip(&self.behind) {
@@ -269,6 +279,10 @@ impl World {
             }
             let attempt: &mut FollowedAttempt = self.job.attempts.last_mut().expect("an attempt");
             attempt.absent = true;
+        }
+        if decision.outcome == Some(AttemptOutcome::Found) {
+            let attempt = self.job.attempts.last_mut().expect("an attempt");
+            (attempt.accepted, attempt.found) = (false, true);
         }
         self.apply(event);
         Ok(true)
@@ -314,7 +328,38 @@ impl World {
             let effect: usize = destination.id.trim_start_matches("ami-").parse().expect("one of ours");
             prop_assert!(self.effects[effect].same_snapshot && !self.effects[effect].export.fails);
         }
+        self.outlive()?;
         Ok(self.effects.iter().filter(|effect| effect.attempt > 0 && !effect.export.fails).count())
+    }
+
+    /// Lets everything come into sight, and holds what the report tells by then against what was made.
+    fn outlive(&mut self) -> Result<(), TestCaseError> {
+        if self.job.state.is_live() {
+            return Ok(());
+        }
+        let shown = |effect: &Effect| {
+            let export = &effect.export;
+            effect.began + export.takes + export.record_end_lag + export.record_lag.max(export.operation_lag)
+        };
+        let until = self.effects.iter().map(shown).max().unwrap_or_default();
+        while self.now <= until {
+            self.now += 1;
+            self.read(Kind::Record);
+            prop_assert!(!self.settle()?, "what has ended stays so");
+        }
+        for (number, effect) in self.effects.iter().enumerate() {
+            let name = format!("ami-{number}");
+            let taken = self.job.state == JobState::Succeeded && self.ended_with.as_ref().is_some_and(|one| one.id == name);
+            let told = taken || self.told.contains(&name);
+            prop_assert!(
+                told || effect.attempt == 0 || effect.export.fails,
+                "{name} of attempt {} is told by nobody: {}, {:?}",
+                effect.attempt,
+                self.job.state,
+                self.told
+            );
+        }
+        Ok(())
     }
 }
 

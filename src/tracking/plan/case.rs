@@ -104,6 +104,11 @@ impl<'a> Case<'a> {
         attempt.baseline < self.job.forgone
     }
 
+    /// Whether what belongs to an attempt has failed.
+    pub(super) fn has_failed(&self, attempt: &FollowedAttempt) -> bool {
+        [Kind::Operation, Kind::Record].into_iter().any(|kind| self.owned(attempt.number, kind).is_some_and(has_failed))
+    }
+
     /// Whether an earlier attempt's operation failed, and its record is not in sight yet.
     pub(super) fn has_failed_before(&self, attempt: &FollowedAttempt, kind: Kind) -> bool {
         attempt.number < self.job.attempt

@@ -7,7 +7,7 @@ use super::{
     reason, trace,
 };
 use crate::domain::{ErrorCode, Event, Failure};
-use crate::queue::{Entry, EntryKey, EntryStatus};
+use crate::queue::{AttemptOutcome, Entry, EntryKey, EntryStatus};
 use std::time::Duration;
 
 /// An operation and its record that begin this close together need no waiting for one that fits better. How close
@@ -133,7 +133,7 @@ fn conclude(
     decision
 }
 
-/// The export failed: another attempt, unless what failed may be somebody else's.
+/// The export failed: another attempt or the end, unless what failed may be somebody else's.
 fn failed(
     case: &Case<'_>,
     failure: Failure,
@@ -142,7 +142,7 @@ fn failed(
     mut decision: Decision,
 ) -> Decision {
     let again = again(&failure, policy);
-    if again.is_some() && !case.is_certain() {
+    if !case.is_certain() {
         // Its own may come into sight yet.
         if !is_settled(case, policy) {
             decision.own.clear();
@@ -162,6 +162,7 @@ fn failed(
                 ),
             );
         }
+        decision.outcome = Some(AttemptOutcome::Found);
     }
     decision.own.extend(record.filter(|record| record.owner.is_none()).map(|record| record.id));
     decision.event = Some(export_failed(failure, again, policy));

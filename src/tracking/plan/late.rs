@@ -25,7 +25,8 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
     // Where the job has ended, one under way may still be the record of an attempt that failed otherwise.
     let all_absent = case.lacking(Kind::Record).iter().all(|attempt| attempt.absent);
     let may_be_late = |entry: &&Entry| if over { all_absent || is_done(entry) } else { settled };
-    let is_late = |attempt: &&FollowedAttempt| attempt.absent && (over || attempt.number < case.job.attempt);
+    let is_over = |attempt: &FollowedAttempt| over || attempt.number < case.job.attempt;
+    let is_late = |attempt: &&FollowedAttempt| attempt.absent && is_over(attempt);
     let mut found = Vec::new();
     for attempt in case.job.attempts.iter().filter(is_late) {
         let known = case.owned(attempt.number, Kind::Record);
@@ -37,9 +38,11 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
             found.push(named(entry));
         }
     }
-    // What came into sight first need not be the attempt's: the others that it may have made are told too.
-    let absent: Vec<_> = case.job.attempts.iter().filter(is_late).collect();
-    let of_one = |entry: &&Entry| absent.iter().any(|attempt| may_be_of(case, attempt, entry));
+    // What came into sight first need not be the attempt's, nor the failure that was found for it: the others that it may
+    // have made are told too.
+    let made_another = |attempt: &FollowedAttempt| attempt.absent || (attempt.found && case.has_failed(attempt));
+    let open: Vec<_> = case.job.attempts.iter().filter(|attempt| is_over(attempt) && made_another(attempt)).collect();
+    let of_one = |entry: &&Entry| open.iter().any(|attempt| may_be_of(case, attempt, entry));
     let others = free_beside(case, 0, decision).filter(|entry| !has_failed(entry));
     found.extend(others.filter(may_be_late).filter(of_one).map(named));
     let mut unclear: Vec<String> = own.map(|own| unclear(case, decision, own)).unwrap_or_default();

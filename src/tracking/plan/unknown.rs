@@ -123,12 +123,12 @@ fn give(place: Option<usize>, candidate: &Entry, waiting: &mut Vec<&FollowedAtte
     false
 }
 
-/// What failed may be somebody else's, and the last attempt's own not in sight yet: before another is sent, the ledger is
-/// looked at as often as for one that shows nothing.
+/// What failed may be somebody else's, and the last attempt's own not in sight yet: before another is sent, or the job has
+/// failed for good, the ledger is looked at as often as for one that shows nothing.
 fn found_failed(case: &Case<'_>, trace: Trace, failure: Failure, policy: &Policy, mut decision: Decision) -> Decision {
     let again = again(&failure, policy);
     decision.in_sight = true;
-    if again.is_some() && looked_through(case, policy).is_none() {
+    if looked_through(case, policy).is_none() {
         decision.own.clear();
         return decision;
     }
