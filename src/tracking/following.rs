@@ -21,12 +21,16 @@ impl Tracker {
         let mut unread = HashSet::new();
         let mut in_a_row = 0;
         for job in &jobs {
-            // A few that cannot be read are their own trouble, many in a row are the lane's: the rest waits.
+            // A few that cannot be read are their own trouble, many in a row are the lane's: the rest is not tried.
             let read = in_a_row < BEAR && self.read_operations_of(&job.snapshot).await? == Reading::Complete;
             in_a_row = if read { 0 } else { in_a_row + 1 };
             if !read {
                 unread.insert(job.job);
             }
+        }
+        // Such as one that was deleted since: all operations of the lane show its own as well.
+        if !unread.is_empty() && self.read_operations_instead().await? == Reading::Complete {
+            unread.clear();
         }
         let moved = self.settle(unknown).await?;
         let mut looked = Vec::new();

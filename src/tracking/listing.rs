@@ -4,7 +4,7 @@
 use super::reading::{Unread, Wanted};
 use super::tracker::{Rounds, Tracker};
 use crate::domain::{BatchId, ErrorCode, Event, Failure, JobId, JobState, NearNames, SnapshotName, Standing};
-use crate::lightsail::SnapshotKind;
+use crate::lightsail::{ErrorClass, SnapshotKind};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Listed, QueueError, Transition};
 use std::collections::HashSet;
@@ -99,9 +99,8 @@ impl Tracker {
         let open: Vec<&Listed> = page.iter().filter(|job| !adopted.contains(&job.job)).collect();
         let missed = open.iter().filter(|job| job.snapshot_state.is_none()).count();
         let beyond = u32::try_from(missed).unwrap_or(u32::MAX) > ASKED.saturating_sub(search.asked);
-        if beyond && !search.read_again {
-            search.read_again = true;
-            self.read_snapshots_again().await?;
+        if beyond {
+            self.read_again(search).await?;
         }
         for job in open {
             let state = match &job.snapshot_state {
@@ -162,7 +161,17 @@ impl Tracker {
         Ok(names)
     }
 
-    /// Lists move while one pages through them: what one reading missed is asked for by its name. Presence wins.
+    /// Reads the lists once more, once in a listing.
+    async fn read_again(&self, search: &mut Search) -> Result<(), Unread> {
+        if !search.read_again {
+            search.read_again = true;
+            self.read_snapshots_again().await?;
+        }
+        Ok(())
+    }
+
+    /// Lists move while one pages through them: what one reading missed is asked for by its name, and where Lightsail refuses
+    /// that, sought by another reading. Presence wins.
     async fn seek(&self, name: &SnapshotName, search: &mut Search) -> Result<Sought, Unread> {
         if search.read_again
             && let Some(state) = self.queue.snapshot_state(self.lane.id, name).await?
@@ -179,6 +188,11 @@ impl Tracker {
                     return Ok(self.list_one(snapshot).await?.map_or(Sought::Unclear, Sought::There));
                 }
                 Ok(None) => {}
+                Err(error) if error.class == ErrorClass::Permanent => {
+                    self.read_again(search).await?;
+                    let state = self.queue.snapshot_state(self.lane.id, name).await?;
+                    return Ok(state.map_or(Sought::Gone, Sought::There));
+                }
                 Err(error) => return self.bear(&error).await.map(|_| Sought::Unclear),
             }
         }

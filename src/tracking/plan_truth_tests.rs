@@ -349,7 +349,8 @@ impl World {
         }
         for (number, effect) in self.effects.iter().enumerate() {
             let name = format!("ami-{number}");
-            let taken = self.job.state == JobState::Succeeded && self.ended_with.as_ref().is_some_and(|one| one.id == name);
+            let taken =
+                self.job.state == JobState::Succeeded && self.ended_with.as_ref().is_some_and(|one| one.id == name);
             let told = taken || self.told.contains(&name);
             prop_assert!(
                 told || effect.attempt == 0 || effect.export.fails,

@@ -95,12 +95,22 @@ impl Tracker {
         Ok(())
     }
 
+    /// Reads every page of the lane's operations for what could not be asked for by its name. Where that does not do well
+    /// either, it does not keep the lane from the rest.
+    pub(super) async fn read_operations_instead(&self) -> Result<Reading, Unread> {
+        match self.read_operations().await {
+            Ok(()) => Ok(Reading::Complete),
+            Err(Unread::Passing) => Ok(Reading::Incomplete),
+            Err(unread) => Err(unread),
+        }
+    }
+
     /// Reads every page of the operations on one snapshot. What goes wrong with this snapshot only does not keep the lane
     /// from the others.
     pub(super) async fn read_operations_of(&self, name: &SnapshotName) -> Result<Reading, Unread> {
         let mut pages = Pages::operations_for_resource(&self.api, name);
         loop {
-            match pages.next().await {
+            match next_but_throttled(&mut pages).await {
                 Ok(Some(mut page)) => {
                     // It need not say again what it was asked for by.
                     for operation in &mut page {
@@ -251,24 +261,9 @@ impl Tracker {
         Ok(())
     }
 
-    /// The next page. One that was throttled is asked for again, at the pace that this leaves: a long list would never come to
-    /// its end otherwise.
+    /// The next page, or what its error means for the lane.
     async fn next_of<'a, T: 'a>(&self, pages: &mut Pages<'a, T>) -> Result<Option<Vec<T>>, Unread> {
-        let mut again = AGAIN;
-        loop {
-            match pages.next().await {
-                Err(ReadingError::Call(error)) if error.class == ErrorClass::Throttled && again > 0 => {
-                    again -= 1;
-                    pages.try_again();
-                }
-                page => return self.page(page).await,
-            }
-        }
-    }
-
-    /// Takes a page, or what its error means for the lane.
-    async fn page<T>(&self, page: Result<Option<Vec<T>>, ReadingError>) -> Result<Option<Vec<T>>, Unread> {
-        match page {
+        match next_but_throttled(pages).await {
             Ok(page) => {
                 reached(Point::Between(Between::PageRead));
                 Ok(page)
@@ -311,6 +306,21 @@ impl Tracker {
         match self.block(trouble, message).await {
             Ok(()) => Unread::Blocked,
             Err(error) => Unread::Broken(error),
+        }
+    }
+}
+
+/// The next page. One that was throttled is asked for again, at the pace that this leaves: a long list would never come to
+/// its end otherwise.
+async fn next_but_throttled<'a, T: 'a>(pages: &mut Pages<'a, T>) -> Result<Option<Vec<T>>, ReadingError> {
+    let mut again = AGAIN;
+    loop {
+        match pages.next().await {
+            Err(ReadingError::Call(error)) if error.class == ErrorClass::Throttled && again > 0 => {
+                again -= 1;
+                pages.try_again();
+            }
+            page => return page,
         }
     }
 }

@@ -42,6 +42,14 @@ struct Told {
     fails: Option<ErrorClass>,
     /// Names and ids of which no reading does well.
     poisoned: HashSet<&'static str>,
+    /// What they answer; a permanent error, where nothing is said.
+    poison: Option<ErrorClass>,
+    /// What the list of all operations answers, where it does not do well.
+    unlisted: Option<ErrorClass>,
+    /// How often that list was read.
+    operation_lists: usize,
+    /// So many readings of one snapshot's operations are throttled.
+    throttled: usize,
     /// Whether operations do not say of which snapshot they are.
     nameless: bool,
     listings: usize,
@@ -69,7 +77,8 @@ impl Fake {
 
     fn check(&self, what: &str) -> Result<(), CallError> {
         let bad = self.told(|told| told.poisoned.contains(what));
-        if bad { Err(CallError::new(ErrorClass::Permanent, "InvalidInputException", "no")) } else { Ok(()) }
+        let class = self.told(|told| told.poison).unwrap_or(ErrorClass::Permanent);
+        if bad { Err(CallError::new(class, "InvalidInputException", "no")) } else { Ok(()) }
     }
 
     fn list(&self) -> Result<(), CallError> {
@@ -116,6 +125,8 @@ impl Lightsail for Fake {
     }
 
     async fn operations(&self, _: Option<PageToken>) -> Result<Page<Operation>, CallError> {
+        self.told(|told| told.operation_lists += 1);
+        self.told(|told| told.unlisted).map_or(Ok(()), |class| Err(CallError::new(class, "Code", "words")))?;
         Ok(page(self.told(|told| told.operations.clone())))
     }
 
@@ -125,6 +136,14 @@ impl Lightsail for Fake {
         _: Option<PageToken>,
     ) -> Result<Page<Operation>, CallError> {
         self.told(|told| told.read.push(name.as_str().to_owned()));
+        let throttled = self.told(|told| {
+            let throttled = told.throttled > 0;
+            told.throttled -= usize::from(throttled);
+            throttled
+        });
+        if throttled {
+            return Err(CallError::new(ErrorClass::Throttled, "ThrottlingException", "slow down"));
+        }
         self.check(name.as_str())?;
         let of = |one: &&Operation| one.resource_name.as_deref() == Some(name.as_str());
         Ok(page(self.told(|told| {
@@ -334,12 +353,33 @@ fn both() -> Told {
 
 #[tokio::test]
 async fn a_name_that_cannot_be_read_holds_up_no_other_and_is_never_absent() {
-    let mut scene = Scene::new(TWO_UNKNOWN, Told { poisoned: HashSet::from(["web-1"]), ..both() }).await;
+    let told = Told { poisoned: HashSet::from(["web-1"]), unlisted: Some(ErrorClass::Ambiguous), ..both() };
+    let mut scene = Scene::new(TWO_UNKNOWN, told).await;
     scene.live(12 * MINUTE).await;
     assert_eq!((scene.state(1).await.as_str(), scene.state(2).await.as_str()), ("unknown", "queued"));
-    scene.fake.told(|told| told.poisoned.clear());
+    scene.fake.told(|told| {
+        told.poisoned.clear();
+        told.unlisted = None;
+    });
     scene.live(12 * MINUTE).await;
     assert_eq!(scene.state(1).await, "queued");
+}
+
+/// A snapshot that was deleted after the call may not be asked for any more: its job must not wait for ever.
+#[tokio::test]
+async fn a_name_that_cannot_be_read_is_looked_for_in_the_list_of_all_operations() {
+    let mut scene = Scene::new(TWO_UNKNOWN, Told { poisoned: HashSet::from(["web-1", "web-2"]), ..both() }).await;
+    scene.fake.told(|told| told.operations = vec![operation("op-1", "web-1", OperationStatus::Started)]);
+    scene.live(12 * MINUTE).await;
+    assert_eq!((scene.state(1).await.as_str(), scene.state(2).await.as_str()), ("exporting", "queued"));
+}
+
+#[tokio::test]
+async fn a_reading_of_a_name_that_is_throttled_is_tried_again_and_ends_no_round() {
+    let mut scene = Scene::new(TWO_UNKNOWN, Told { throttled: 3, ..both() }).await;
+    scene.round().await;
+    let looks = scene.queue.job(JobId(1)).await.expect("read").expect("a job").attempts[0].looks;
+    assert_eq!(looks, 1);
 }
 
 #[tokio::test]
@@ -491,12 +531,24 @@ async fn a_job_that_comes_back_to_the_queue_is_looked_for_in_the_ledger() {
 #[tokio::test]
 async fn a_snapshot_that_a_listing_missed_is_asked_for_by_name_before_its_job_fails() {
     let missed = HashMap::from([("web-1", 1), ("web-2", 1)]);
-    let mut scene = Scene::new(TWO_QUEUED, Told { missed, poisoned: HashSet::from(["web-2"]), ..both() }).await;
+    let told = Told { missed, poisoned: HashSet::from(["web-2"]), poison: Some(ErrorClass::Ambiguous), ..both() };
+    let mut scene = Scene::new(TWO_QUEUED, told).await;
     scene.round().await;
     assert_eq!((scene.state(1).await.as_str(), scene.claimable(9).await), ("queued", vec![1]));
     assert_eq!(scene.state(2).await, "queued", "nobody could say");
     scene.live(MINUTE).await;
     assert_eq!(scene.claimable(9).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_may_not_be_asked_for_by_name_is_sought_by_another_reading() {
+    let missed = HashMap::from([("web-1", 1)]);
+    let poisoned = HashSet::from(["web-1", "web-2"]);
+    let mut scene =
+        Scene::new(TWO_QUEUED, Told { snapshots: vec!["web-1"], missed, poisoned, ..Told::default() }).await;
+    scene.round().await;
+    assert_eq!((scene.claimable(9).await, scene.state(2).await.as_str()), (vec![1], "failed"));
+    assert_eq!(scene.fake.told(|told| told.listings), 2);
 }
 
 #[tokio::test]
