@@ -8,7 +8,7 @@ mod late;
 mod queued;
 mod unknown;
 
-use crate::domain::{ErrorCode, Event, Failure, JobState, OperationId, Timestamp, Trace, is_copy_limit};
+use crate::domain::{ErrorCode, Event, Failure, JobState, OperationId, SnapshotArn, Timestamp, Trace, is_copy_limit};
 use crate::queue::{AttemptOutcome, Entry, EntryKey, EntryStatus, Followed};
 use case::{Case, Kind};
 use std::time::Duration;
@@ -169,6 +169,19 @@ fn disagreement(operation: &Entry, record: &Entry) -> Decision {
     contradiction(
         ErrorCode::LEDGER_DISAGREES,
         format!("operation {} {}, and record {} {}", key(operation), word(operation), key(record), word(record)),
+    )
+}
+
+/// What was exported is not the snapshot that was asked for.
+fn made_anew(operation: &Entry, record: &Entry) -> Decision {
+    let of = record.sighting.snapshot_arn.as_ref().map_or("another snapshot", SnapshotArn::as_str);
+    contradiction(
+        ErrorCode::LEDGER_DISAGREES,
+        format!(
+            "operation {} exported {of}, which had taken this name over by then: record {}",
+            key(operation),
+            key(record)
+        ),
     )
 }
 

@@ -398,6 +398,25 @@ fn a_permanent_code_ends_the_job_at_once_where_the_answer_named_what_failed() {
     assert_eq!(failure(&decide(&job(Exporting, vec![attempt(1, 0)]), &entries, &policy())), ("Busy", true));
 }
 
+/// The snapshot was made anew between the listing and the call: its export is a person's to accept, at once, not after a day.
+#[test]
+fn an_export_of_the_snapshot_that_took_the_name_over_is_for_a_person() {
+    let mut exporting = job(Exporting, vec![accepted(1, 0)]);
+    exporting.operation = Some(OperationId::new("op-1"));
+    let other = |begun_at| {
+        let record = with_arn(begun(record(2, Succeeded), begun_at), Some("arn:web-1-anew"));
+        [of(begun(operation(1, Succeeded), 100_000), 1), record]
+    };
+    let decision = decide(&exporting, &other(101_000), &policy());
+    assert_eq!(failure(&decision), (ErrorCode::LEDGER_DISAGREES, false));
+    assert!(format!("{decision:?}").contains("record-2"), "{decision:?}");
+    // What did not begin with the operation is another's, and what is under way may still be shown by its own.
+    assert_eq!(happens(&decide(&exporting, &other(900_000), &policy())), "nothing");
+    let mut under_way = other(101_000);
+    under_way[0].sighting.status = UnderWay;
+    assert_eq!(happens(&decide(&exporting, &under_way, &policy())), "nothing");
+}
+
 /// A failure that may be another hand's ends nothing before our own export would have come into sight, and none beside it.
 #[test]
 fn a_permanent_code_of_what_may_be_another_hands_is_no_end_before_the_settle_window() {

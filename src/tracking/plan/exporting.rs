@@ -3,8 +3,8 @@
 
 use super::case::{Case, Kind, apart};
 use super::{
-    Asked, Decision, Policy, again, contradiction, disagreement, export_failed, has_failed, is_done, keys, no_end_seen,
-    reason, trace,
+    Asked, Decision, Policy, again, contradiction, disagreement, export_failed, has_failed, is_done, keys, made_anew,
+    no_end_seen, reason, trace,
 };
 use crate::domain::{ErrorCode, Event, Failure};
 use crate::queue::{AttemptOutcome, Entry, EntryKey, EntryStatus};
@@ -125,12 +125,31 @@ fn conclude(
         (Some(operation), None) if has_failed(operation) => {
             return failed(case, reason(Some(operation)), None, policy, decision);
         }
+        (Some(operation), None)
+            if let Some(record) = of_one_made_anew(case, operation)
+                && is_settled(case, policy) =>
+        {
+            return made_anew(operation, record);
+        }
         (Some(_) | None, Some(_) | None) if over => return unended(case, operation, policy, decision),
         (Some(_) | None, Some(_) | None) => return decision,
     };
     decision.own.extend(record.filter(|record| record.owner.is_none()).map(|record| record.id));
     decision.event = Some(event);
     decision
+}
+
+/// The record of what the call exported, where the snapshot was made anew under its name between the listing and the call.
+fn of_one_made_anew<'a>(case: &Case<'a>, operation: &Entry) -> Option<&'a Entry> {
+    let its_own = |entry: &&Entry| {
+        Kind::Record.is(entry)
+            && entry.owner.is_none()
+            && entry.id > case.baseline()
+            && !case.same_snapshot(entry)
+            && is_done(entry)
+            && began_together(operation, entry)
+    };
+    (operation.sighting.status == EntryStatus::Succeeded).then(|| case.entries.iter().find(its_own)).flatten()
 }
 
 /// The export failed: another attempt or the end, unless what failed may be somebody else's.
