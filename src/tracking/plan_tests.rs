@@ -858,6 +858,17 @@ fn an_entry_that_comes_after_a_resend_is_named_and_the_job_keeps_its_own() {
     assert_eq!(decide(&done, &[own, record(12, Failed)], &policy()).late, None, "nothing came of it");
 }
 
+/// A job that took over what came into sight after its attempt was taken for absent: that may be another hand's.
+#[test]
+fn what_shows_beside_a_late_export_that_was_taken_over_is_named() {
+    let mut done = job(JobState::Succeeded, vec![absent(1, 10)]);
+    (done.adopted, done.record) = (true, Some(RecordArn::new("record-11")));
+    let taken = of(record(11, Succeeded), 0);
+    assert_eq!(decide(&done, std::slice::from_ref(&taken), &policy()).late, None);
+    let note = decide(&done, &[taken, record(12, Succeeded)], &policy()).late.expect("noted").message;
+    assert!(note.contains("ami-12"), "{note}");
+}
+
 /// What came into sight first was given to the attempt that was taken for absent, and was not what that had made.
 #[test]
 fn whatever_a_late_attempt_may_have_made_is_named_also_what_comes_into_sight_last() {
@@ -929,14 +940,17 @@ fn nothing_is_decided_for_a_job_that_is_being_sent_or_has_ended() {
 #[test]
 fn an_operation_is_adopted_only_where_it_began_since_the_snapshot_was_made() {
     let made_at = |at| Followed { snapshot_made_at: Some(Timestamp(at)), ..job(Queued, vec![]) };
-    let begun = [operation(5, UnderWay), operation(8, UnderWay)];
-    assert_eq!(happens(&decide(&made_at(9), &begun, &policy())), "nothing", "of one that was deleted since");
-    assert_eq!(happens(&decide(&made_at(8), &begun, &policy())), "nothing");
-    assert_eq!(happens(&decide(&made_at(6), &begun, &policy())), "under_way_already op-8");
+    let under_way = [operation(5, UnderWay), operation(8, UnderWay)];
+    assert_eq!(happens(&decide(&made_at(9), &under_way, &policy())), "nothing", "of one that was deleted since");
+    assert_eq!(happens(&decide(&made_at(8), &under_way, &policy())), "nothing");
+    assert_eq!(happens(&decide(&made_at(6), &under_way, &policy())), "under_way_already op-8");
     // Another's record beside it takes nothing away from what is told by the times.
     let of_another = with_arn(record(6, UnderWay), Some("arn:another"));
-    let beside = [begun[0].clone(), of_another, begun[1].clone()];
+    let beside = [under_way[0].clone(), of_another, under_way[1].clone()];
     assert_eq!(happens(&decide(&made_at(7), &beside, &policy())), "under_way_already op-8");
+    // Nor does one that is over, where no time is told.
+    let over = [begun(operation(5, UnderWay), None), with_arn(record(6, Succeeded), Some("arn:another"))];
+    assert_eq!(happens(&decide(&made_at(7), &over, &policy())), "under_way_already op-5");
 }
 
 #[test]

@@ -131,3 +131,36 @@ impl Worker {
 fn named(trip: &Trip) -> String {
     trip.batch_name.as_ref().map_or_else(|| "the lane".to_owned(), |name| format!("batch {name}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{LaneId, ProbeStanding, TripCause};
+
+    #[test]
+    fn how_long_a_breaker_has_been_open_is_counted_until_it_is_closed() {
+        let trip = Trip {
+            id: TripId(1),
+            lane: LaneId(1),
+            batch: None,
+            batch_name: None,
+            tripped_at: Timestamp(0),
+            cause: TripCause { failed: 1, ended: 1, code: None },
+            waits_from: Timestamp(0),
+            wait: Duration::from_secs(60),
+            probe: None,
+            standing: ProbeStanding::None,
+            in_vain: 0,
+        };
+        let secs = Duration::from_secs;
+        let mut ages = Ages::default();
+        // The wall clock says a day; from the first meeting on, only the other one counts.
+        assert_eq!(ages.of(&trip, Timestamp(0), secs(5)), secs(0));
+        assert_eq!(ages.of(&trip, Timestamp(86_400_000), secs(7)), secs(2));
+        ages.keep(&[Open { trip: trip.clone(), due: false }]);
+        assert_eq!(ages.of(&trip, Timestamp(86_400_000), secs(8)), secs(3));
+        // Once it is closed nothing of it is kept.
+        ages.keep(&[]);
+        assert_eq!(ages.0.len(), 0);
+    }
+}

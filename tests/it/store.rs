@@ -72,6 +72,75 @@ async fn a_long_page_of_the_ledger_is_written_to_its_last_row() {
 }
 
 #[tokio::test]
+async fn an_entry_keeps_its_first_owner() {
+    let desk = Desk::new(ONE_QUEUED).await;
+    write(
+        &desk.path,
+        "INSERT INTO ledger (id, lane_id, kind, key, snapshot_name, status, seen_at, news)
+         VALUES (7, 1, 'operation', 'op-7', 'web-1', 'under_way', 0, 0)",
+    )
+    .await;
+    let name = SnapshotName::parse("web-1").expect("a name");
+    for attempt in [1, 2] {
+        desk.queue.own(JobId(1), attempt, 7).await.expect("owned");
+        let entries = desk.queue.entries(LaneId(1), std::slice::from_ref(&name)).await.expect("read");
+        assert_eq!(entries[0].owner, Some((JobId(1), 1)));
+    }
+}
+
+/// What a breaker let go tells something only by an export of its own.
+#[tokio::test]
+async fn a_probe_that_adopted_or_was_never_sent_tells_nothing() {
+    use snapferry::domain::ProbeStanding::{Failed, Silent, Succeeded};
+    let desk = Desk::new(
+        "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at, finished_at,
+            attempt, used, adopted, destination_id, error_code)
+         VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'succeeded', 0, 1, 1, 1, 0, 'ami-1', 'Busy');
+         INSERT INTO trips (lane_id, tripped_at, failed, ended, waits_from, wait, probe) VALUES (1, 0, 1, 1, 0, 1000, 1);",
+    )
+    .await;
+    for (change, standing) in [
+        ("", Succeeded),
+        ("UPDATE jobs SET adopted = 1", Silent),
+        ("UPDATE jobs SET adopted = 0, attempt = 0, used = 0", Silent),
+        ("UPDATE jobs SET state = 'failed', attempt = 1, used = 1", Failed),
+        ("UPDATE jobs SET attempt = 0, used = 0", Silent),
+        ("UPDATE jobs SET state = 'cancelled', attempt = 1, used = 1", Silent),
+    ] {
+        write(&desk.path, change).await;
+        let trips = desk.queue.trips(Some(LaneId(1))).await.expect("read");
+        assert_eq!(trips[0].standing, standing, "{change}");
+    }
+}
+
+/// The daemon hears by this of what others write; the tick behind it would hide that it is deaf.
+#[tokio::test]
+async fn the_mark_of_the_log_changes_with_what_is_written() {
+    let desk = Desk::new(ONE_QUEUED).await;
+    let before = desk.queue.log_mark().expect("a log");
+    assert_eq!(desk.queue.log_mark(), Some(before));
+    write(&desk.path, "UPDATE jobs SET priority = 1").await;
+    assert_ne!(desk.queue.log_mark().expect("a log"), before);
+}
+
+#[tokio::test]
+async fn jobs_ahead_are_counted_up_to_a_bound_that_is_said() {
+    let desk = Desk::new(
+        "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 100002)
+         INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
+         SELECT n, 1, 1, n, 'web-' || n, 0, 'adopt', 'queued', 0 FROM n;",
+    )
+    .await;
+    let ahead = async |job| {
+        let ahead = desk.queue.waiting(JobId(job)).await.expect("read").expect("it waits").ahead;
+        (ahead.jobs, ahead.and_more)
+    };
+    assert_eq!(ahead(3).await, (2, false));
+    assert_eq!(ahead(100_001).await, (100_000, false));
+    assert_eq!(ahead(100_002).await, (100_000, true));
+}
+
+#[tokio::test]
 async fn a_label_that_exports_nothing_keeps_no_other_from_its_account() {
     let stored = crate::stored::Stored::many(1).await;
     stored.sql("INSERT INTO lanes (id, account, region) VALUES (2, 'wrong', 'eu-west-1')").await;

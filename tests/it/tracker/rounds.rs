@@ -42,6 +42,8 @@ async fn each_operation_under_way_is_asked_for_once_in_a_round() {
     let mut scene = five("", &[]).await;
     scene.round().await;
     assert_eq!(read(&scene, &OPERATIONS), 5);
+    let next = scene.queue.next_poll(LaneId(1)).await.expect("read").expect("one is due");
+    assert!(next > scene.clock.now(), "{next:?}");
     // One whose record is in sight is told of by that.
     scene.fake.told(|told| told.records = vec![record("record-1", "web-1", None)]);
     scene.clock.advance(MINUTE);
