@@ -91,7 +91,7 @@ pub enum SuccessWord {
     Completed,
 }
 
-/// The order of lists. What begins while a list is read newest first is not in that reading.
+/// The order of lists, and what becomes of it while one is read. What begins meanwhile newest first is not in that reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ListOrder {
@@ -100,6 +100,9 @@ pub enum ListOrder {
     NewestFirst,
     /// The first entry first.
     OldestFirst,
+    /// The first entry first, and a token says how many are left: for each that begins between two pages, one that was there
+    /// before is on neither.
+    Slipping,
 }
 
 /// An account in a Region.

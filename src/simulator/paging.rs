@@ -33,13 +33,16 @@ impl Listing<'_> {
         is_there: impl Fn(usize) -> bool,
     ) -> Result<Page, ErrorAnswer> {
         let start = token.map(|token| self.place_of(token)).transpose()?;
+        let left = |place: usize| length.saturating_sub(place);
         let candidates: Box<dyn Iterator<Item = usize>> = match self.order {
             ListOrder::OldestFirst => Box::new(start.unwrap_or(0)..length),
+            ListOrder::Slipping => Box::new(start.map_or(0, left)..length),
             ListOrder::NewestFirst => Box::new((0..start.map_or(length, |start| length.min(start + 1))).rev()),
         };
         let mut entries = candidates.filter(|place| is_there(*place));
         let places = entries.by_ref().take(self.page_size.get()).collect();
-        Ok(Page { places, next: entries.next().map(|place| self.token(place)) })
+        let told = |place| if self.order == ListOrder::Slipping { left(place) } else { place };
+        Ok(Page { places, next: entries.next().map(|place| self.token(told(place))) })
     }
 
     fn token(&self, place: usize) -> String {
@@ -64,7 +67,8 @@ impl Listing<'_> {
 mod tests {
     use super::*;
 
-    fn read(order: ListOrder, length: usize) -> Vec<usize> {
+    /// The list read page by page, where `grows` more have begun with each.
+    fn read_growing(order: ListOrder, mut length: usize, grows: usize) -> Vec<usize> {
         let lane = LaneAddress { account: "1".to_owned(), region: "r".to_owned() };
         let page_size = NonZeroUsize::new(3).expect("not 0");
         let listing = Listing { lane: &lane, about: ("GetOperations", ""), order, page_size };
@@ -76,7 +80,12 @@ mod tests {
             if token.is_none() {
                 return all;
             }
+            length += grows;
         }
+    }
+
+    fn read(order: ListOrder, length: usize) -> Vec<usize> {
+        read_growing(order, length, 0)
     }
 
     #[test]
@@ -84,6 +93,14 @@ mod tests {
         assert_eq!(read(ListOrder::OldestFirst, 7), [0, 1, 2, 3, 5, 6]);
         assert_eq!(read(ListOrder::NewestFirst, 8), [7, 6, 5, 3, 2, 1, 0]);
         assert_eq!(read(ListOrder::NewestFirst, 0), [0; 0]);
+        assert_eq!(read(ListOrder::Slipping, 7), [0, 1, 2, 3, 5, 6]);
+    }
+
+    #[test]
+    fn what_begins_between_two_pages_makes_others_slip_only_where_tokens_say_what_is_left() {
+        assert_eq!(read_growing(ListOrder::OldestFirst, 7, 1), [0, 1, 2, 3, 5, 6, 7, 8]);
+        assert_eq!(read_growing(ListOrder::NewestFirst, 8, 1), [7, 6, 5, 3, 2, 1, 0]);
+        assert_eq!(read_growing(ListOrder::Slipping, 8, 1), [0, 1, 2, 5, 6, 7, 9]);
     }
 
     #[test]

@@ -106,7 +106,7 @@ async fn an_export_that_shows_after_its_job_has_failed_is_named_and_a_retry_woul
 async fn entries_that_slip_between_pages_while_exports_go_on_lose_and_repeat_nothing() {
     let names: Vec<String> = (0..40).map(|n| format!("web-{n:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    for order in [ListOrder::NewestFirst, ListOrder::OldestFirst] {
+    for order in [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Slipping] {
         let faults = Faults {
             rules: vec![often("lost", 0.2), often("lost-before", 0.1)],
             late_lists: Duration::from_millis(40),
