@@ -24,10 +24,14 @@ const REGRESSIONS: &[u64] = &[5, 69, 406, 517, 625, 954, 5666, 5670, 5775, 6092,
 const WEEKS: u64 = 4;
 
 /// What a thousand runs have to have met at least once, beside every class of answer at every kind of call.
-const ODDITIES: [&str; 17] = [
+const ODDITIES: [&str; 21] = [
     "a clock that is minutes ahead of the service's",
     "a clock that is minutes behind the service's",
     "a page token that repeats",
+    "a person's cancel",
+    "a person's pause",
+    "a person's resume",
+    "a person's retry",
     "a record that does not say of which snapshot it is",
     "a record whose destination never shows",
     "a record without an ARN",

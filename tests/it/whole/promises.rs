@@ -182,6 +182,7 @@ impl Judge<'_> {
                 JobState::Failed if calm && !spent && !refused && !failing => {
                     Some(format!("job {} has failed without a reason: {:?}", job.job.id, job.job.error_message))
                 }
+                JobState::Cancelled if weather.cancels() => None,
                 JobState::Succeeded | JobState::Failed | JobState::NeedsReview => None,
                 state @ (JobState::Queued
                 | JobState::Submitting

@@ -7,9 +7,11 @@ use super::truth::{Fate, Truth};
 use super::weather::{Drowsy, Event, Weather, span};
 use snapferry::clock::{Clock, SharedClock};
 use snapferry::daemon::{Connect, LaneParts, Wakes, compose};
-use snapferry::domain::{AccountLabel, BatchName, Existing, JobState, Lane, LaneId, Region, RunId, SnapshotName};
+use snapferry::domain::{
+    AccountLabel, Act, BatchName, Existing, JobId, JobState, Lane, LaneId, Region, RunId, SnapshotName,
+};
 use snapferry::lightsail::{Lightsail, Permit};
-use snapferry::queue::{JobDetail, LoadName, NewRow, Queue, Selector};
+use snapferry::queue::{JobDetail, JobView, LoadName, NewRow, Queue, Selector};
 use snapferry::settings::LaneSettings;
 use snapferry::tracking::{Rounds, Tracker};
 use snapferry::worker::{Departure, Sent, Turn, Turns, Worker};
@@ -333,8 +335,32 @@ impl Run {
                 }
             }
             Event::Jump(by) => self.hours.jump(by),
+            Event::Act(act, of) => self.act(act, of).await,
             Event::Crash => self.crash().await,
         }
+    }
+
+    /// What a person does, as the commands do it: planned, and then done.
+    async fn act(&mut self, act: Act, of: Option<(usize, usize)>) {
+        let jobs = self.queue.jobs_page(&Selector::default(), None, 1000).await.expect("jobs");
+        let meant = of.map(|(lane, name)| (REGIONS[lane], self.scripts[lane].truth().snapshots[name].name.clone()));
+        let is_meant = |job: &&JobView| {
+            let (region, name) = (job.lane.region.as_str(), job.snapshot_name.as_str());
+            meant.as_ref().is_none_or(|meant| *meant == (region, name.to_owned()))
+        };
+        let jobs: Vec<JobId> = jobs.iter().filter(is_meant).map(|job| job.id).collect();
+        // The calls of a name are told apart by the order of its jobs.
+        if jobs.is_empty() || (act == Act::Retry && jobs.len() > 1) {
+            return;
+        }
+        let plan = self.queue.plan_act(act, &Selector { jobs, ..Selector::default() }).await.expect("a plan");
+        let acted = self.queue.act(&plan, self.hours.now(), "ada").await.expect("done");
+        if acted.done > 0
+            && let Some((lane, _)) = of
+        {
+            self.scripts[lane].truth().meets(format!("a person's {}", act.event().name()));
+        }
+        self.take_up_lanes().await;
     }
 
     async fn enqueue(&mut self, rows: &[(usize, usize)], existing: Existing) {

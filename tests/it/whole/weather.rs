@@ -1,7 +1,7 @@
 //! What a run has to bear, drawn from its seed.
 
 use fastrand::Rng;
-use snapferry::domain::Existing;
+use snapferry::domain::{Act, Existing};
 use snapferry::lightsail::ErrorClass;
 use snapferry::settings::LaneSettings;
 use std::time::Duration;
@@ -78,6 +78,8 @@ pub(super) enum Event {
     },
     /// The wall clock is set by so many milliseconds.
     Jump(i64),
+    /// What a person does to the jobs of that lane and name; to all, where none is said.
+    Act(Act, Option<(usize, usize)>),
     Crash,
 }
 
@@ -153,7 +155,27 @@ impl Weather {
             });
         }
         weather.events = weather.draw_events(rng);
+        if !super::REGRESSIONS.contains(&seed) {
+            weather.draw_acts();
+        }
         weather
+    }
+
+    /// What people do to jobs, by its own chance; in the end they let everything go on.
+    fn draw_acts(&mut self) {
+        let rng = &mut Rng::with_seed(self.seed ^ 0xac75);
+        for _ in 0..one(rng, &[0, 0, 2, 6]) {
+            let of = one(rng, &self.every_name());
+            let act = one(rng, &[Act::Cancel, Act::Pause, Act::Resume, Act::Retry, Act::Retry]);
+            self.events.push((span(rng, Duration::ZERO, self.clears), Event::Act(act, Some(of))));
+        }
+        self.events.push((self.clears, Event::Act(Act::Resume, None)));
+        self.events.sort_by_key(|(at, _)| *at);
+    }
+
+    /// Whether somebody cancels a job.
+    pub(super) fn cancels(&self) -> bool {
+        self.events.iter().any(|(_, event)| matches!(event, Event::Act(Act::Cancel, _)))
     }
 
     /// Two weeks by settings as a user has them: exports that take up to an hour, and new work each day.
@@ -228,7 +250,7 @@ impl Weather {
     pub(super) fn sets_on_by(&self, span: Duration) -> bool {
         let sets_on = |event: &Event| match event {
             Event::Jump(by) => u128::try_from(*by).is_ok_and(|by| by >= span.as_millis()),
-            Event::Enqueue { .. } | Event::Console { .. } | Event::Crash => false,
+            Event::Enqueue { .. } | Event::Console { .. } | Event::Act(..) | Event::Crash => false,
         };
         self.events.iter().any(|(_, event)| sets_on(event))
     }
