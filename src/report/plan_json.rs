@@ -56,6 +56,7 @@ fn lane(lane: &LanePlan) -> Value {
         "account": lane.lane.account,
         "region": lane.lane.region,
         "account_number": lane.account_number,
+        "stored_account_number": lane.stored_account_number,
         "rows": counts(&lane.rows),
         "exports": lane.rows.exports(),
         "copies": lane.copies,

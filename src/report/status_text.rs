@@ -88,7 +88,8 @@ pub(super) fn sentence(view: &StatusView, colour: Colour) -> String {
         1 => "1 thing needs you".to_owned(),
         more => format!("{more} things need you"),
     };
-    let when = when(&view.forecast(), view.now).filter(|_| health == Health::Running);
+    let review = jobs.of(JobState::NeedsReview);
+    let when = when(&view.forecast(), review, view.now).filter(|_| health == Health::Running);
     let when = when.map(|when| format!(", {when}")).unwrap_or_default();
     let stopped = match view.trips.as_slice() {
         [] => String::new(),
@@ -130,7 +131,7 @@ fn batch(lines: &mut Vec<String>, view: &StatusView, batch: &BatchView, width: u
     let jobs = batch.jobs.plus(&batch.shared);
     lines.push(format!("  {}", bar(&jobs, width.saturating_sub(4).min(LONGEST_BAR), colour)));
     lines.push(format!("  {}", by_state(&jobs)));
-    if let Some(when) = when_and_why(&view.batch_forecast(batch), now) {
+    if let Some(when) = when_and_why(&view.batch_forecast(batch), jobs.of(JobState::NeedsReview), now) {
         lines.push(format!("  {when}"));
     }
     let rows = &batch.rows;

@@ -271,6 +271,28 @@ async fn a_status_forecasts_by_what_ended_of_late_and_names_the_cap_and_the_thro
     assert!(said.contains("no forecast yet: no export of lane default/eu-west-1 has ended yet"), "{said}");
 }
 
+/// A refusal ends a job and no export; when a person decides, nobody can reckon.
+#[tokio::test]
+async fn a_forecast_counts_neither_what_was_refused_nor_what_waits_for_a_person() {
+    let stored = half_done().await;
+    let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
+    stored
+        .sql(
+            "UPDATE jobs SET state = 'failed', attempt = 1, submitted_at = 1795457399000, finished_at = 1795457399500,
+                 error_code = 'NotFoundException' WHERE id BETWEEN 50 AND 61;
+             UPDATE jobs SET state = 'failed', attempt = 1, submitted_at = 1795457000000, finished_at = 1795457399500,
+                 error_code = 'OperationFailed' WHERE id = 64;
+             INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, answered_at, outcome)
+             VALUES (64, 1, 1, 1795457000000, 0, 1795457001000, 'accepted');
+             UPDATE jobs SET state = 'needs_review' WHERE id IN (65, 66);",
+        )
+        .await;
+    let said = stored.run(&["status"]).await.done();
+    assert!(said.contains("in the last minute: 3 exports ended, 14 throttles"), "{said}");
+    assert!(said.contains(" UTC but for 2 jobs that need a decision, going by 21 exports that ended"), "{said}");
+    assert!(said.lines().next().expect("a line").contains(" UTC but for 2 jobs that need a decision; "), "{said}");
+}
+
 #[tokio::test]
 async fn a_status_at_many_jobs_reads_windows_of_indexes() {
     use sqlx::{Connection, Row};
