@@ -199,7 +199,7 @@ fn lane(lines: &mut Vec<String>, plan: &Plan, lane: &LanePlan, look: Look) {
         ));
     }
     if let Some(unread) = &lane.unread {
-        let why = one_line(&format!("{unread}: {}", unread.0)).into_owned();
+        let why = one_line(&unread.to_string()).into_owned();
         lines.push(format!("  {}: {why}", look.colour.paint(Paint::Bad, "could not be read")));
         return;
     }
