@@ -244,7 +244,8 @@ impl DiscoverArgs {
                 }
                 Err(NotFound::Lane(unread)) => {
                     sum.unread += 1;
-                    let _ = writeln!(notes, "{lane}: {unread}: {}", unread.0);
+                    let unread = context.say_way(lane, unread).await;
+                    let _ = writeln!(notes, "{lane}: {unread}");
                 }
                 Err(error @ NotFound::Database(_)) => return Err(error.into()),
             }

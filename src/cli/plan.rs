@@ -99,7 +99,12 @@ impl PlanArgs {
         if let Some(peek) = peek {
             peek.close().await;
         }
-        let plan = Plan { rejected: bad.count, ..made? };
+        let mut plan = Plan { rejected: bad.count, ..made? };
+        for lane in &mut plan.lanes {
+            if let Some(unread) = lane.unread.take() {
+                lane.unread = Some(context.say_way(&lane.lane, unread).await);
+            }
+        }
         let settings = &context.settings.plan;
         let currency = settings.currency.as_deref().unwrap_or_default();
         let price = settings.price_per_gb_month.map(|per_gb_month| Price { per_gb_month, currency });

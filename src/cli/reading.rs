@@ -3,9 +3,9 @@
 use super::context::Context;
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, Lane, Region};
-use crate::lightsail::{Gate, Limited};
+use crate::lightsail::{Gate, Limited, endpoints};
 use crate::queue::{DatabaseLock, Held, Peek};
-use crate::survey::LaneReader;
+use crate::survey::{LaneReader, Unread};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -49,6 +49,16 @@ impl Context {
             return Ok(None);
         }
         Ok(Peek::open(self.settings.database.path()).await?)
+    }
+
+    /// The same trouble, with the way by which the lane was to be reached.
+    pub(super) async fn say_way(&self, lane: &Lane, unread: Unread) -> Unread {
+        let access = self.access(&lane.account);
+        let endpoint = endpoints(&access, lane.region).await.lightsail;
+        let profile = access.profile.map(|profile| format!("profile {profile}"));
+        let role = access.role_arn.map(|role| format!("role {role}"));
+        let way: Vec<String> = [profile, role, endpoint].into_iter().flatten().collect();
+        Unread { reached_by: (!way.is_empty()).then(|| way.join(", ")), ..unread }
     }
 
     /// The Regions of an account: those of the settings, or else that of the AWS configuration, if it names one.

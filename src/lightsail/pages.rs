@@ -14,7 +14,7 @@ type Fetch<'a, T> = Box<dyn FnMut(Option<PageToken>) -> Answer<'a, T> + Send + '
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadingError {
     /// A page could not be had.
-    #[error("a page of the list could not be read")]
+    #[error(transparent)]
     Call(#[from] CallError),
     /// The list led back to a page already read.
     #[error("the list came back to a page already read, after {pages} pages")]

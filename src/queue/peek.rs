@@ -6,7 +6,7 @@ use super::error::{OpenError, QueueError};
 use super::readers::Readers;
 use super::reading;
 use super::transition::json;
-use crate::domain::{JobId, JobState, Lane, SnapshotArn};
+use crate::domain::{AccountNumber, JobId, JobState, Lane, SnapshotArn};
 use std::path::Path;
 use std::time::Duration;
 
@@ -45,7 +45,9 @@ pub enum Known {
 pub struct LaneMemory {
     /// The calls of `ExportSnapshot` a second that a throttle has taught it.
     pub learned_rate: Option<f64>,
-    /// Its jobs that have not ended.
+    /// Whose it is, as its first listing showed.
+    pub account_number: Option<AccountNumber>,
+    /// Its jobs that are to be sent or under way; what waits for a person's decision holds nobody up.
     pub live_jobs: u64,
     /// The EBS copies that these take.
     pub live_copies: u64,
@@ -91,7 +93,7 @@ impl Peek {
     pub async fn memory(&self, lane: &Lane) -> Result<LaneMemory, QueueError> {
         let (account, region) = (lane.account.as_str(), lane.region.as_str());
         let found = sqlx::query!(
-            r#"SELECT id AS "id!: i64", learned_rate AS "learned_rate: f64" FROM lanes
+            r#"SELECT id AS "id!: i64", learned_rate AS "learned_rate: f64", account_number FROM lanes
                WHERE account = ?1 AND region = ?2"#,
             account,
             region
@@ -101,7 +103,7 @@ impl Peek {
             r#"SELECT coalesce(sum(tallies.jobs), 0) AS "jobs!: i64", coalesce(sum(tallies.weight), 0) AS "copies!: i64"
                FROM tallies JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed'
                WHERE tallies.lane_id = ?1
-                 AND tallies.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review')"#,
+                 AND tallies.state IN ('queued', 'submitting', 'exporting', 'unknown')"#,
             found.id
         );
         let live = live.fetch_one(&self.readers).await?;
@@ -117,6 +119,7 @@ impl Peek {
         let took = took.fetch_all(&self.readers).await?;
         Ok(LaneMemory {
             learned_rate: found.learned_rate,
+            account_number: reading::account_number(found.account_number)?,
             live_jobs: reading::count("a tally", live.jobs)?,
             live_copies: reading::count("a tally", live.copies)?,
             took: took.into_iter().filter_map(|ms| u64::try_from(ms).ok()).map(Duration::from_millis).collect(),

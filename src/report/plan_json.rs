@@ -56,6 +56,7 @@ fn lane(lane: &LanePlan) -> Value {
         "account": lane.lane.account,
         "region": lane.lane.region,
         "account_number": lane.account_number,
+        "stored_account_number": lane.stored_account_number,
         "rows": counts(&lane.rows),
         "exports": lane.rows.exports(),
         "copies": lane.copies,
@@ -70,7 +71,7 @@ fn lane(lane: &LanePlan) -> Value {
         "max_in_flight": lane.cap,
         "jobs_ahead": lane.jobs_ahead,
         "calls": calls(lane.rows.exports(), lane.reads),
-        "error": lane.unread.as_ref().map(|unread| format!("{unread}: {}", unread.0)),
+        "error": lane.unread.as_ref().map(ToString::to_string),
     })
 }
 

@@ -73,7 +73,12 @@ fn totals(view: &PlanView<'_>, rows: &RowOutlooks) -> Vec<(&'static str, String)
     let plan = view.plan;
     let mut lines = vec![("rows", outlooks(rows, plan.rejected))];
     if rows.exports() == 0 {
-        lines.push(("exports", "none: there is nothing to send".to_owned()));
+        let why = match plan.lanes.iter().filter(|lane| lane.unread.is_some()).count() {
+            0 => "none: there is nothing to send",
+            unread if unread == plan.lanes.len() => "unknown: no lane could be read",
+            _ => "unknown: none in the lanes that could be read",
+        };
+        lines.push(("exports", why.to_owned()));
         return lines;
     }
     let exports = rows.exports();
@@ -184,8 +189,17 @@ fn lane(lines: &mut Vec<String>, plan: &Plan, lane: &LanePlan, look: Look) {
             other.lane
         ));
     }
+    if let (Some(seen), Some(stored)) = (&lane.account_number, &lane.stored_account_number)
+        && seen != stored
+    {
+        lines.push(format!(
+            "  {}: these credentials are for account {seen}, but the database has {stored} for it, and it would be \
+             blocked: put the credentials right, or use another label",
+            look.colour.paint(Paint::Care, "note")
+        ));
+    }
     if let Some(unread) = &lane.unread {
-        let why = one_line(&format!("{unread}: {}", unread.0)).into_owned();
+        let why = one_line(&unread.to_string()).into_owned();
         lines.push(format!("  {}: {why}", look.colour.paint(Paint::Bad, "could not be read")));
         return;
     }

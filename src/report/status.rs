@@ -197,6 +197,13 @@ impl StatusView {
         })
     }
 
+    /// Where it is, if it is the one thing that has stopped by itself.
+    pub(super) fn stopped_alone(&self) -> Option<String> {
+        let mut stopped = self.stopped();
+        let (trip, lane) = stopped.next()?;
+        stopped.next().is_none().then(|| stopped_place(trip, lane))
+    }
+
     /// What holds all that a lane has queued, of what this is about; nothing where some of it is held by neither a pause
     /// nor a breaker.
     fn held_batches(&self, lane: LaneId) -> Option<Binding> {

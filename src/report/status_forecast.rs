@@ -131,19 +131,26 @@ fn or_review(forecast: Forecast, review: u64) -> Forecast {
     Forecast::NotBefore(format!("a person has decided on {}", several(review, "job")))
 }
 
-/// A forecast in words; nothing where all is done.
-pub(super) fn when(forecast: &Forecast, now: Timestamp) -> Option<String> {
+/// A forecast in words; nothing where all is done. When a person decides on so many in `review`, it cannot say.
+pub(super) fn when(forecast: &Forecast, review: u64, now: Timestamp) -> Option<String> {
     match forecast {
         Forecast::Done => None,
-        Forecast::Between { earliest, latest, .. } => Some(format!("done {}", range(now, *earliest, *latest))),
+        Forecast::Between { earliest, latest, .. } => {
+            let but_for = match review {
+                0 => String::new(),
+                1 => " but for 1 job that needs a decision".to_owned(),
+                more => format!(" but for {} that need a decision", several(more, "job")),
+            };
+            Some(format!("done {}{but_for}", range(now, *earliest, *latest)))
+        }
         Forecast::NotBefore(what) => Some(format!("not done before {what}")),
         Forecast::Unmeasured(_) => Some("no forecast yet".to_owned()),
     }
 }
 
 /// A forecast in words, with what it rests on or lacks.
-pub(super) fn when_and_why(forecast: &Forecast, now: Timestamp) -> Option<String> {
-    let when = when(forecast, now)?;
+pub(super) fn when_and_why(forecast: &Forecast, review: u64, now: Timestamp) -> Option<String> {
+    let when = when(forecast, review, now)?;
     Some(match forecast {
         Forecast::Between { rests_on, .. } => format!("{when}, {}", rests_on.text()),
         Forecast::Unmeasured(missing) => format!("{when}: {missing}"),

@@ -26,7 +26,7 @@ pub fn status_json(view: &StatusView) -> impl Serialize + '_ {
         total: jobs.total(),
         done: jobs.total() - jobs.live(),
         jobs: States(jobs),
-        finish: Finish::of(&view.forecast(), view.now),
+        finish: Finish::of(&view.forecast(), &view.jobs(), view.now),
         batches: view.batches.iter().map(|one| batch(view, one)).collect(),
         lanes: view.lanes.iter().map(|one| lane(view, one)).collect(),
         failures: &view.failures,
@@ -114,8 +114,8 @@ struct Finish {
 }
 
 impl Finish {
-    fn of(forecast: &Forecast, now: Timestamp) -> Self {
-        let text = when_and_why(forecast, now);
+    fn of(forecast: &Forecast, jobs: &StateCounts, now: Timestamp) -> Self {
+        let text = when_and_why(forecast, jobs.of(JobState::NeedsReview), now);
         let of_kind = |kind| Self { kind, earliest: None, latest: None, rests_on: None, text };
         match forecast {
             Forecast::Done => of_kind("done"),
@@ -199,7 +199,7 @@ fn batch<'a>(view: &'a StatusView, batch: &'a BatchView) -> Batch<'a> {
             .filter(|(trip, _)| trip.batch == Some(batch.id))
             .map(|(trip, lane)| BreakerEntry::of_batch(trip, lane))
             .collect(),
-        finish: Finish::of(&view.batch_forecast(batch), view.now),
+        finish: Finish::of(&view.batch_forecast(batch), &batch.jobs.plus(&batch.shared), view.now),
     }
 }
 
@@ -238,7 +238,7 @@ fn lane<'a>(status: &'a StatusView, view: &'a LaneView) -> LaneEntry<'a> {
             .map(|lowered| LoweredEntry { since: lowered.since.to_string(), code: lowered.code.as_str() }),
         throttles_a_minute: status.throttles_a_minute(view.id),
         ended_a_minute: status.ended_a_minute(view.id),
-        finish: Finish::of(&status.lane_forecast(view), status.now),
+        finish: Finish::of(&status.lane_forecast(view), &view.jobs, status.now),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::bar::bar;
 use super::breakers::stopped_since;
+use super::estimate::Forecast;
 use super::failures::group_lines;
 use super::look::{Colour, Look, Paint};
 use super::status::{Binding, FAILED_LOOKED_AT, Health, StatusView, bindings, has_ended, progress, waits_for_a_job};
 use super::status_forecast::{when, when_and_why};
-use super::words::{ago, by_state, grouped, moment, one_line, percent, several, span, trouble};
+use super::words::{ago, by_state, grouped, moment, one_line, percent, several, span, what_blocks};
 use crate::domain::{JobState, Timestamp};
 use crate::queue::{BatchStage, BatchView, LaneView, Pause};
 
@@ -88,7 +89,12 @@ pub(super) fn sentence(view: &StatusView, colour: Colour) -> String {
         1 => "1 thing needs you".to_owned(),
         more => format!("{more} things need you"),
     };
-    let when = when(&view.forecast(), view.now).filter(|_| health == Health::Running);
+    let review = jobs.of(JobState::NeedsReview);
+    let forecast = view.forecast();
+    // What has stopped is named once.
+    let stopped = view.stopped_alone();
+    let said = matches!(&forecast, Forecast::NotBefore(what) if stopped.is_some_and(|one| what.contains(&one)));
+    let when = when(&forecast, review, view.now).filter(|_| health == Health::Running && !said);
     let when = when.map(|when| format!(", {when}")).unwrap_or_default();
     let stopped = match view.trips.as_slice() {
         [] => String::new(),
@@ -130,7 +136,7 @@ fn batch(lines: &mut Vec<String>, view: &StatusView, batch: &BatchView, width: u
     let jobs = batch.jobs.plus(&batch.shared);
     lines.push(format!("  {}", bar(&jobs, width.saturating_sub(4).min(LONGEST_BAR), colour)));
     lines.push(format!("  {}", by_state(&jobs)));
-    if let Some(when) = when_and_why(&view.batch_forecast(batch), now) {
+    if let Some(when) = when_and_why(&view.batch_forecast(batch), jobs.of(JobState::NeedsReview), now) {
         lines.push(format!("  {when}"));
     }
     let rows = &batch.rows;
@@ -162,7 +168,7 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
         let text = match binding {
             Binding::Paused => lane.paused.as_ref().map(|pause| paused(pause, now, colour)),
             Binding::Blocked => lane.blocked.as_ref().map(|blocked| {
-                let why = trouble(Some(blocked.code.as_str()), blocked.message.as_deref()).unwrap_or_default();
+                let why = what_blocks(blocked);
                 let since = span(now.since(blocked.since));
                 let what = match blocked.code.as_str() {
                     "credentials" => "waiting for credentials",

@@ -2,7 +2,7 @@
 //! longest chapter, `why_text.rs` lays it out.
 
 use super::why_queued;
-use super::words::{ago, moment, one_line, several, span, trouble};
+use super::words::{ago, moment, one_line, several, span, trouble, what_blocks};
 use crate::domain::{ErrorCode, JobState, LaneTrouble, Timestamp};
 use crate::queue::{AttemptView, TransitionView, Waiting};
 use std::time::Duration;
@@ -173,8 +173,8 @@ pub(super) fn no_daemon(facts: &Facts, chain: &mut Chain) -> bool {
 pub(super) fn blocked(facts: &Facts, chain: &mut Chain) -> bool {
     let lane = &facts.waiting.lane;
     let Some(block) = &lane.blocked else { return false };
-    let said = trouble(Some(block.code.as_str()), block.message.as_deref()).unwrap_or_default();
-    chain.cause("blocked", format!("its lane {} is blocked: {said}", lane.lane)).since(Some(block.since));
+    let text = format!("its lane {} is blocked: {}", lane.lane, what_blocks(block));
+    chain.cause("blocked", text).since(Some(block.since));
     let tries = format!("the lane tries again every {} and goes on by itself", span(facts.pace.probe));
     chain.way(format!("{}; {tries}", remedy(block.code.as_str())), None);
     true

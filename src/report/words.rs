@@ -1,7 +1,7 @@
 //! Numbers, spans and messages as people read them.
 
 use crate::domain::Timestamp;
-use crate::queue::StateCounts;
+use crate::queue::{Blocked, StateCounts};
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
@@ -124,6 +124,11 @@ pub(super) fn trouble(code: Option<&str>, message: Option<&str>) -> Option<Strin
         (Some(one), None) | (None, Some(one)) => Some(one_line(one).into_owned()),
         (None, None) => None,
     }
+}
+
+/// What blocks a lane: its message says more than its code, which is in it already.
+pub(super) fn what_blocks(blocked: &Blocked) -> String {
+    one_line(blocked.message.as_deref().unwrap_or(blocked.code.as_str())).into_owned()
 }
 
 #[cfg(test)]

@@ -45,6 +45,8 @@ pub struct LanePlan {
     pub lane: Lane,
     /// Whose it is, where a snapshot of it tells.
     pub account_number: Option<AccountNumber>,
+    /// Whose it is in the database; the daemon sends nothing where that is another's.
+    pub stored_account_number: Option<AccountNumber>,
     /// Its rows.
     pub rows: RowOutlooks,
     /// The EBS copies that its exports make.
@@ -65,7 +67,7 @@ pub struct LanePlan {
     pub learned: bool,
     /// EBS copies that may be under way.
     pub cap: u32,
-    /// Jobs that are live in it already.
+    /// Jobs that are to be sent or under way in it already.
     pub jobs_ahead: u64,
     /// The reads of a run, least and most, about.
     pub reads: (u64, u64),
@@ -281,6 +283,7 @@ fn lane_plan(lane: Lane, seen: Seen, part: &Part, all_took: &[Duration]) -> Lane
     LanePlan {
         lane,
         account_number,
+        stored_account_number: known.account_number,
         rows: part.rows,
         copies: part.load.copies(),
         gb: part.gb,

@@ -44,8 +44,13 @@ pub struct LaneReading {
 
 /// Why a lane could not be read to the end, with the way out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", advice(.0))]
-pub struct Unread(#[source] pub ReadingError);
+#[error("{}: {error}{}", advice(error), reached_by.as_ref().map(|way| format!(" ({way})")).unwrap_or_default())]
+pub struct Unread {
+    /// What went wrong.
+    pub error: ReadingError,
+    /// By which profile and where it was looked for; nothing where nobody says.
+    pub reached_by: Option<String>,
+}
 
 impl LaneReader {
     /// Reads every page, the lists side by side.
@@ -70,7 +75,7 @@ impl LaneReader {
             records,
         )
         .await
-        .map_err(Unread)?;
+        .map_err(|error| Unread { error, reached_by: None })?;
         let mut snapshots = instances;
         snapshots.append(&mut disks);
         snapshots.sort_by(|one, other| one.name.cmp(&other.name));

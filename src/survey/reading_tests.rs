@@ -129,6 +129,6 @@ fn a_trouble_that_stays_ends_the_reading_and_one_that_never_passes_at_once() {
 #[test]
 fn a_list_that_repeats_a_token_is_no_list() {
     let (unread, asked) = read([page(Some("a")), page(Some("b")), page(Some("a"))]);
-    assert_eq!(unread, Err(Unread(ReadingError::RepeatedToken { pages: 3 })));
+    assert_eq!(unread, Err(Unread { error: ReadingError::RepeatedToken { pages: 3 }, reached_by: None }));
     assert_eq!(asked.len(), 3);
 }

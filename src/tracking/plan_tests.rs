@@ -869,6 +869,30 @@ fn what_shows_beside_a_late_export_that_was_taken_over_is_named() {
     assert!(note.contains("ami-12"), "{note}");
 }
 
+/// A person called it failed, as two records may have been its attempt's, and tried it again: it takes the one over.
+#[test]
+fn what_an_attempt_may_have_made_beside_the_export_that_a_retry_takes_over_is_named() {
+    let entries = [record(11, Succeeded), record(12, Succeeded), record(13, Failed)];
+    let retried = job(Queued, vec![attempt(1, 10)]);
+    let decision = decide(&retried, &entries, &policy());
+    assert_eq!(happens(&decision), "already_exported record-12");
+    let told = decision.late.expect("told");
+    assert_eq!(told.code.as_str(), ErrorCode::DUPLICATE_EXPORT);
+    assert!(told.message.contains("ami-11") && !told.message.contains("12"), "{told:?}");
+    // What was there before the attempt, or came once it was refused, is not its own.
+    for settled in [attempt(1, 11), refused(1, 10)] {
+        assert_eq!(decide(&job(Queued, vec![settled]), &entries, &policy()).late, None);
+    }
+    // One that comes into sight once it has ended is told as well.
+    let mut taken_over = Followed { adopted: true, ..job(JobState::Succeeded, vec![attempt(1, 10)]) };
+    taken_over.record = Some(RecordArn::new("record-11"));
+    let mut own = record(11, Succeeded);
+    own.owner = Some((OURS, 0));
+    assert_eq!(decide(&taken_over, std::slice::from_ref(&own), &policy()).late, None);
+    let told = decide(&taken_over, &[own, record(12, Succeeded)], &policy()).late.expect("told");
+    assert!(told.message.contains("ami-12"), "{told:?}");
+}
+
 /// What came into sight first was given to the attempt that was taken for absent, and was not what that had made.
 #[test]
 fn whatever_a_late_attempt_may_have_made_is_named_also_what_comes_into_sight_last() {

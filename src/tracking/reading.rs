@@ -279,13 +279,10 @@ impl Tracker {
     /// What a read that failed means for the lane.
     pub(super) async fn unread(&self, error: &CallError) -> Unread {
         let (trouble, way_out) = match error.class {
-            ErrorClass::Credentials => {
-                (LaneTrouble::Credentials, "the credentials do not work; renew them, Snapferry goes on by itself")
+            ErrorClass::Credentials => (LaneTrouble::Credentials, "the credentials do not work; renew them"),
+            ErrorClass::Denied => {
+                (LaneTrouble::Credentials, "reading is denied; allow lightsail:Get* on \"*\" for these credentials")
             }
-            ErrorClass::Denied => (
-                LaneTrouble::Credentials,
-                "reading is denied; allow lightsail:Get* on \"*\" for these credentials, Snapferry goes on by itself",
-            ),
             ErrorClass::Unreachable => {
                 (LaneTrouble::Unreachable, "no connection to Lightsail; check network, proxy and endpoint")
             }

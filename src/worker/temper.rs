@@ -98,10 +98,9 @@ impl Temper {
                     format!("every export is denied; allow lightsail:ExportSnapshot for these credentials. {said}"),
                 )
             }
-            ErrorClass::Credentials => self.block(
-                LaneTrouble::Credentials,
-                format!("the credentials do not work; renew them, Snapferry goes on by itself. {said}"),
-            ),
+            ErrorClass::Credentials => {
+                self.block(LaneTrouble::Credentials, format!("the credentials do not work; renew them. {said}"))
+            }
             ErrorClass::SetupInProgress => self.block(
                 LaneTrouble::Setup,
                 format!("Lightsail is setting the account or Region up; nothing to do. {said}"),

@@ -13,7 +13,9 @@ use std::time::Duration;
 #[tokio::test]
 async fn a_status_says_how_it_stands_and_what_waits_for_a_person() {
     let stored = Stored::story().await;
-    insta::assert_snapshot!(stored.run(&["status"]).await.done());
+    let said = stored.run(&["status"]).await.done();
+    assert!(said.contains("waiting for credentials for 5 min: The security token"), "{said}");
+    insta::assert_snapshot!(said);
     let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
     let narrow = stored.run_wide(&["status"], 60).await.done();
     assert!(narrow.lines().all(|line| line.len() <= 60), "{narrow}");
@@ -269,6 +271,40 @@ async fn a_status_forecasts_by_what_ended_of_late_and_names_the_cap_and_the_thro
     stored.sql("UPDATE jobs SET state = 'queued', destination_id = NULL, finished_at = NULL WHERE id <= 20; UPDATE jobs SET paused_at = NULL").await;
     let said = stored.run(&["status"]).await.done();
     assert!(said.contains("no forecast yet: no export of lane default/eu-west-1 has ended yet"), "{said}");
+}
+
+/// A refusal ends a job and no export; when a person decides, nobody can reckon.
+#[tokio::test]
+async fn a_forecast_counts_neither_what_was_refused_nor_what_waits_for_a_person() {
+    let stored = half_done().await;
+    let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
+    stored
+        .sql(
+            "UPDATE jobs SET state = 'failed', attempt = 1, submitted_at = 1795457399000, finished_at = 1795457399500,
+                 error_code = 'NotFoundException' WHERE id BETWEEN 50 AND 61;
+             UPDATE jobs SET state = 'failed', attempt = 1, submitted_at = 1795457000000, finished_at = 1795457399500,
+                 error_code = 'OperationFailed' WHERE id = 64;
+             INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, answered_at, outcome)
+             VALUES (64, 1, 1, 1795457000000, 0, 1795457001000, 'accepted');
+             UPDATE jobs SET state = 'needs_review' WHERE id IN (65, 66);",
+        )
+        .await;
+    let said = stored.run(&["status"]).await.done();
+    assert!(said.contains("in the last minute: 3 exports ended, 14 throttles"), "{said}");
+    assert!(said.contains(" UTC but for 2 jobs that need a decision, going by 21 exports that ended"), "{said}");
+    assert!(said.lines().next().expect("a line").contains(" UTC but for 2 jobs that need a decision; "), "{said}");
+}
+
+#[tokio::test]
+async fn what_has_stopped_by_itself_is_named_once_in_the_headline() {
+    let stored = half_done().await;
+    let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
+    let trip = "INSERT INTO trips (lane_id, batch_id, tripped_at, failed, ended, code, waits_from, wait)
+                VALUES (1, 1, 1795457100000, 25, 50, NULL, 1795457100000, 600000)";
+    stored.sql(trip).await;
+    let said = stored.run(&["status"]).await.done();
+    let headline = "running: 20 of 100 jobs done, batch many has stopped by itself; 1 thing needs you\n";
+    assert!(said.starts_with(headline), "{said}");
 }
 
 #[tokio::test]

@@ -157,7 +157,9 @@ async fn a_lane_that_cannot_be_read_is_named_and_the_others_are_listed() {
     assert_eq!(ran.names(), ["shop-1"]);
     let said: Vec<&str> = ran.err.lines().collect();
     assert_eq!(said.len(), 4, "{}", ran.err);
-    assert!(said[0].starts_with("alpha/eu-west-1: the credentials do not work; renew them: "), "{}", said[0]);
+    let nobody = "alpha/eu-west-1: the credentials do not work; renew them: NoCredentials: ";
+    let way = format!(" (profile a, {})", home.simulator.endpoint());
+    assert!(said[0].starts_with(nobody) && said[0].ends_with(&way), "{}", said[0]);
     assert!(said[1].starts_with("alpha/us-east-1: the credentials do not work"), "{}", said[1]);
     assert!(said[2].starts_with("gamma/us-east-1: reading is denied; allow lightsail:Get*"), "{}", said[2]);
     assert_eq!(said[3], "1 snapshot, 176 GB, in 4 lanes; 3 lanes could not be read");
@@ -165,7 +167,14 @@ async fn a_lane_that_cannot_be_read_is_named_and_the_others_are_listed() {
     home.put("two.csv", "snapshot_name,region,account\nshop-1,eu-west-1,beta\nshop-2,us-east-1,gamma\n");
     let plan = home.run(&["plan", "two.csv"]).await.exits(1);
     assert!(plan.out.contains("a lane could not be read") && plan.out.contains("1 unknown"), "{}", plan.out);
-    assert!(plan.out.contains("could not be read: reading is denied"), "{}", plan.out);
+    let denied = format!(
+        ": AccessDeniedException: User is not authorized to perform: lightsail:ExportSnapshot (profile c, {})\n",
+        home.simulator.endpoint()
+    );
+    assert!(plan.out.contains("could not be read: reading is denied") && plan.out.contains(&denied), "{}", plan.out);
+    home.put("gamma.csv", "snapshot_name,region,account\nshop-2,us-east-1,gamma\n");
+    let nothing = home.run(&["plan", "gamma.csv"]).await.exits(1);
+    assert!(nothing.out.contains("exports  unknown: no lane could be read\n"), "{}", nothing.out);
     let json = home.run(&["plan", "two.csv", "--json"]).await.exits(1);
     let json: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
     crate::json_schema::holds("plan", &json);
@@ -218,6 +227,32 @@ async fn two_labels_of_one_account_are_named() {
     let note = "note: it is the AWS account of alpha/eu-west-1 (100000000001) under another label";
     assert_eq!(planned.out.matches("note:").count(), 1, "{}", planned.out);
     assert!(planned.out.contains(note), "{}", planned.out);
+}
+
+#[tokio::test]
+async fn a_plan_names_an_account_that_is_not_the_one_of_the_database_and_waits_for_no_decision() {
+    use sqlx::Connection as _;
+    let home = Home::new(|_| {}).await;
+    home.put("one.csv", "snapshot_name,region,account\nweb-1,eu-west-1,alpha\n");
+    home.run(&["run", "one.csv"]).await.exits(0);
+    let database = home.path().join(".local/share/snapferry/snapferry.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&database);
+    let mut db = sqlx::SqliteConnection::connect_with(&options).await.expect("a connection");
+    let review = "UPDATE jobs SET state = 'needs_review', finished_at = NULL, destination_id = NULL";
+    sqlx::raw_sql(review).execute(&mut db).await.expect("written");
+    home.put("ferry.toml", &SETTINGS.replace("profile = 'a'", "profile = 'b'"));
+    home.put("two.csv", "snapshot_name,region,account\nshop-1,eu-west-1,alpha\n");
+    let planned = home.run(&["plan", "two.csv"]).await.exits(0);
+    let note = "note: these credentials are for account 100000000002, but the database has 100000000001 for it, and it \
+                would be blocked: put the credentials right, or use another label";
+    assert!(planned.out.contains(note) && !planned.out.contains("behind"), "{}", planned.out);
+    let json = home.run(&["plan", "two.csv", "--json"]).await.exits(0);
+    let json: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
+    documented(&json);
+    crate::json_schema::holds("plan", &json);
+    let lane = &json["lanes"][0];
+    assert_eq!((&lane["account_number"], &lane["jobs_ahead"]), (&"100000000002".into(), &0.into()));
+    assert_eq!(lane["stored_account_number"], "100000000001");
 }
 
 const ROWS: &str = "\
@@ -322,7 +357,7 @@ async fn a_database_is_looked_at_as_it_is() {
     (0, Done { job: Some(JobId(1)), arn: SnapshotArn("arn:1"), destination: "ami-1" })
     "#);
     let memory = peek.memory(&lane).await.expect("memory");
-    assert_eq!((memory.learned_rate, memory.live_jobs, memory.live_copies), (Some(0.8), 3, 5));
+    assert_eq!((memory.learned_rate, memory.live_jobs, memory.live_copies), (Some(0.8), 2, 4));
     assert_eq!(memory.took, [Duration::from_mins(15)]);
     let nowhere = Lane { account: AccountLabel::parse("nobody").expect("a label"), region };
     assert_eq!(peek.memory(&nowhere).await.expect("memory").live_jobs, 0);
@@ -347,6 +382,7 @@ fn a_plan_fits_into_80_columns() {
     plan.lanes.push(LanePlan {
         lane: lane("prod"),
         account_number: None,
+        stored_account_number: None,
         rows: Outlook::ALL.into_iter().flat_map(|outlook| [outlook; 1200]).collect::<RowOutlooks>(),
         copies: 3100,
         gb: 96_000,

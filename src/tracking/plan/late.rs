@@ -13,13 +13,18 @@ use std::time::Duration;
 const CLOCKS_APART: Duration = Duration::from_mins(10);
 
 pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
+    let taken_now = case.entries.iter().find(|entry| Kind::Record.is(entry) && decision.own.contains(&entry.id));
     let over = match case.job.state {
         JobState::Exporting | JobState::Succeeded | JobState::NeedsReview => false,
         JobState::Failed | JobState::Cancelled => true,
-        JobState::Queued | JobState::Submitting | JobState::Unknown => return,
+        JobState::Queued => {
+            let also = taken_now.filter(|own| is_done(own)).map(|_| beside_adopted(case, decision)).unwrap_or_default();
+            decision.late = (!also.is_empty()).then(|| exported_twice(&also));
+            return;
+        }
+        JobState::Submitting | JobState::Unknown => return,
     };
     // Only once the job's own is done: before, a late one may be that.
-    let taken_now = case.entries.iter().find(|entry| Kind::Record.is(entry) && decision.own.contains(&entry.id));
     let own = case.followed(Kind::Record).or_else(|| case.owned(case.job.attempt, Kind::Record)).or(taken_now);
     let settled = own.is_some_and(is_done);
     // Where the job has ended, one under way may still be the record of an attempt that failed otherwise.
@@ -58,10 +63,8 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
     } else if !found.is_empty() {
         found.extend(unclear);
         format!("exported twice: Lightsail showed the first only after the settle window; also {}", found.join(", "))
-    } else if !unclear.is_empty() {
-        let also = unclear.join(", ");
-        format!("exported twice: by another hand as well, and Lightsail does not say which is whose; also {also}")
     } else {
+        decision.late = (!unclear.is_empty()).then(|| exported_twice(&unclear));
         return;
     };
     let code = if over { ErrorCode::LATE_EXPORT } else { ErrorCode::DUPLICATE_EXPORT };
@@ -74,8 +77,11 @@ fn unclear(case: &Case<'_>, decision: &Decision, own: &Entry) -> Vec<String> {
     let operation = case.owned(case.job.attempt, Kind::Operation);
     let ends = matches!(decision.event, Some(Event::Finished(_)));
     let has_ended = case.job.state == JobState::Succeeded;
-    if case.job.adopted || !(ends || has_ended) {
+    if !(ends || has_ended) {
         return Vec::new();
+    }
+    if case.job.adopted {
+        return beside_adopted(case, decision);
     }
     let all = if ends { may_be_anothers(case, operation, own) } else { !case.is_certain() };
     let apart = |record: &Entry| operation.and_then(|operation| apart(operation, record));
@@ -89,6 +95,23 @@ fn unclear(case: &Case<'_>, decision: &Decision, own: &Entry) -> Vec<String> {
         .filter(|entry| all || fits(entry) || (has_ended && (fits_better(entry) || unsaid(entry))))
         .map(named)
         .collect()
+}
+
+fn exported_twice(also: &[String]) -> Failure {
+    let also = also.join(", ");
+    Failure::new(
+        ErrorCode::DUPLICATE_EXPORT,
+        format!("exported twice: by another hand as well, and Lightsail does not say which is whose; also {also}"),
+    )
+}
+
+/// The records beside the adopted one that an attempt may have made of which nobody knows what it made: a person called
+/// the job failed, and tried it again.
+fn beside_adopted(case: &Case<'_>, decision: &Decision) -> Vec<String> {
+    let mut open = case.lacking(Kind::Record);
+    open.retain(|attempt| !case.owned(attempt.number, Kind::Operation).is_some_and(has_failed));
+    let is_of_one = |entry: &&Entry| open.iter().any(|attempt| may_be_of(case, attempt, entry));
+    free_beside(case, 0, decision).filter(|entry| !has_failed(entry)).filter(is_of_one).map(named).collect()
 }
 
 /// Whether a record may be what an attempt made: it came after its baseline, and began before the attempt that followed
