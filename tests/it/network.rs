@@ -107,6 +107,22 @@ async fn a_page_of_records_cut_at_any_byte_is_no_page() {
     }
 }
 
+#[tokio::test]
+async fn the_operations_of_a_snapshot_cut_at_any_byte_are_no_page() {
+    let body =
+        r#"{"operations":[{"id":"op-1","operationType":"ExportSnapshot","resourceName":"web-1","status":"Started"}]}"#;
+    for answer in framed(200, "", body) {
+        let server = RawServer::start(every_cut(&answer)).await;
+        let api = lightsail(&server.url(), PATIENT);
+        for length in 0..answer.len() {
+            // Half a page would be taken for proof that the rest is not there.
+            let error = api.operations_for_resource(&name(), None).await.expect_err("it is broken");
+            assert_eq!(error.class, ErrorClass::Ambiguous, "{error} after {:?}", shown(&answer, length));
+            assert_eq!(server.requests().len(), length + 1, "after {:?}", shown(&answer, length));
+        }
+    }
+}
+
 /// What a server does with a connection before it has read a request.
 #[derive(Debug, Clone, Copy)]
 enum Door {

@@ -1,9 +1,11 @@
 //! Databases of every schema there ever was: `tests/fixtures/schema` has one of each, with something in every table and a job
 //! in every state. Today's program opens them in place, and every command that reads can read them.
 
+use super::disk::told;
 use super::stored::Stored;
 use snapferry::domain::JobState;
 use snapferry::queue::{Queue, Selector};
+use snapferry_test_disk::{Disk, Op, Strike, What};
 use sqlx::{Connection, SqliteConnection};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt as _;
@@ -208,6 +210,51 @@ async fn killed_in_the_middle_of_a_migration_a_database_is_as_it_was_or_as_it_is
             assert_eq!(schema(&mut db).await, schema(&mut fresh).await, "{version} {at} {nth}");
         }
     }
+}
+
+/// Each write and sync of bringing an old database up to date meets a disk that is full or that fails, ever further apart.
+#[tokio::test]
+async fn struck_in_the_middle_of_a_migration_a_database_says_why_and_is_brought_up_to_date_later() {
+    let versions_of_old = versions("tests/fixtures/schema");
+    let oldest = versions_of_old.values().next().expect("a fixture");
+    let mut struck = 0;
+    for (op, what, why) in [
+        (Op::Write, What::Full, "is full"),
+        (Op::Write, What::Error, "I/O error"),
+        (Op::Sync, What::Error, "I/O error"),
+    ] {
+        let mut nth = 1;
+        loop {
+            let case = format!("{op:?} {nth} {what:?}");
+            let (folder, path) = made_of(oldest).await;
+            let jobs = jobs_of(&path).await;
+            let disk = Disk::mount(folder.path(), Some(Strike { op, nth, what }));
+            let opened = Queue::open(&path).await;
+            let has_struck = disk.has_struck();
+            disk.heal();
+            match opened {
+                Ok(queue) => queue.close().await,
+                Err(error) => {
+                    let told = told(&error);
+                    assert!(told.contains(why) && !told.contains('\n'), "{case}: {told}");
+                    struck += 1;
+                }
+            }
+            Queue::open(&path).await.unwrap_or_else(|error| panic!("{case}: {}", told(&error))).close().await;
+            assert_eq!(jobs_of(&path).await, jobs, "{case}");
+            let mut db = connect(&path).await;
+            let mut fresh = connect(&folder.path().join("fresh.db")).await;
+            for migration in versions("migrations").into_values() {
+                run(&mut fresh, std::fs::read_to_string(migration).expect("a migration")).await;
+            }
+            assert_eq!(schema(&mut db).await, schema(&mut fresh).await, "{case}");
+            if !has_struck {
+                break;
+            }
+            nth += 1 + nth / 3;
+        }
+    }
+    assert!(struck > 10, "{struck}");
 }
 
 async fn jobs_of(path: &Path) -> Vec<(i64, String, String)> {
