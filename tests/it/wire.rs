@@ -292,3 +292,26 @@ async fn lists_are_read_with_every_member_and_with_none() {
     assert_eq!(disks[0].state, SnapshotState::Available);
     assert_eq!(disks[1].state, SnapshotState::Other("unknown".into()));
 }
+
+/// The same record shown twice is one, whatever it leaves out, and two are two.
+#[tokio::test]
+async fn a_record_without_an_arn_or_a_name_keeps_a_key_of_its_own() {
+    let record = |name: &str, second: u32| {
+        serde_json::json!({"name": name, "createdAt": 1_800_000_000 + second,
+        "state": "Started", "sourceInfo": {"name": "web-1"}})
+    };
+    let mut nameless = record("", 2);
+    nameless.as_object_mut().expect("an object").remove("name");
+    let body =
+        serde_json::json!({"exportSnapshotRecords": [record("record-1", 1), nameless, record("", 3)]}).to_string();
+    let server = RawServer::start([(); 2].map(|()| Act::answer(200, &[], &body))).await;
+    let api = lightsail(&server.url(), PATIENT);
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let page = api.export_records(None).await.expect("a page");
+        assert_eq!(page.items.iter().filter_map(|one| one.source_name.as_deref()).collect::<Vec<_>>(), ["web-1"; 3]);
+        keys.push(page.items.into_iter().map(|one| one.arn.as_str().to_owned()).collect::<Vec<_>>());
+    }
+    assert_eq!(keys[0], keys[1]);
+    assert_eq!(keys[0], ["record-1", "unnamed:web-1:1800000002000", "unnamed:web-1:1800000003000"]);
+}
