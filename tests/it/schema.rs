@@ -3,8 +3,11 @@
 
 use super::disk::told;
 use super::stored::Stored;
+use super::world::{World, eventually};
 use snapferry::domain::JobState;
 use snapferry::queue::{Queue, Selector};
+use snapferry::settings::DatabaseUrl;
+use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
 use snapferry_test_disk::{Disk, Op, Strike, What};
 use sqlx::{Connection, SqliteConnection};
 use std::collections::{BTreeMap, BTreeSet};
@@ -209,6 +212,44 @@ async fn killed_in_the_middle_of_a_migration_a_database_is_as_it_was_or_as_it_is
             }
             assert_eq!(schema(&mut db).await, schema(&mut fresh).await, "{version} {at} {nth}");
         }
+    }
+}
+
+/// What an older version left in the middle of its work, today's daemon brings to its end.
+#[tokio::test]
+async fn a_daemon_ends_what_an_older_version_has_begun_and_exports_nothing_twice() {
+    // Most of it is waiting.
+    futures_util::future::join_all(versions("tests/fixtures/schema").into_values().map(ends)).await;
+}
+
+async fn ends(fixture: PathBuf) {
+    let (_folder, path) = made_of(&fixture).await;
+    let names = ["db-primary-nightly-2026-11-22", "db-2", "edge-1", "edge-2", "edge-3"];
+    let fleet = Fleet::Listed(names.iter().map(|name| FleetEntry::named(name)).collect());
+    let mut world = World::new(SimulatorConfig { fleet, ..SimulatorConfig::default() }).await;
+    world.queue.clone().close().await;
+    world.queue = Queue::open(&path).await.unwrap_or_else(|error| panic!("{}: {error}", fixture.display()));
+    world.settings.database = DatabaseUrl::at(path);
+    let daemon = world.start();
+    let is_over = async |name| {
+        let state = world.job(name).await.state;
+        !state.is_live() || state == JobState::NeedsReview
+    };
+    for name in names {
+        eventually(name, async || is_over(name).await).await;
+    }
+    daemon.stop().await;
+    for name in names {
+        let job = world.job(name).await;
+        let state = match name {
+            // Its operation is of another Lightsail, and nobody will ever tell how it ended.
+            "db-2" => JobState::NeedsReview,
+            // It was denied, and the others of its lane are not: it is its own trouble.
+            "edge-3" => JobState::Failed,
+            _ => JobState::Succeeded,
+        };
+        let exports = usize::from(state == JobState::Succeeded);
+        assert_eq!((job.state, world.exports(name)), (state, exports), "{}: {job:?}", fixture.display());
     }
 }
 
