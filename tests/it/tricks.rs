@@ -199,6 +199,29 @@ async fn an_export_begun_by_the_console_before_ours_is_adopted_and_one_during_or
     assert!(told(&after).0.is_none_or(|code| code == "DuplicateExport"), "{after:?}");
 }
 
+/// Nobody but a person can say which of the two is whose, and nothing is sent meanwhile.
+#[tokio::test]
+async fn an_export_begun_by_the_console_while_ours_is_unknown_is_put_before_a_person() {
+    // Nothing shows in the lists until both have begun.
+    let faults = Faults { rules: vec![answers("web-1", &["lost"])], late_lists: Duration::from_hours(1) };
+    let world = World::new(SimulatorConfig { faults, ..fleet(&["web-1"]) }).await;
+    world.enqueue(&["web-1"]).await;
+    let daemon = world.start();
+    eventually("its answer is lost", async || world.state("web-1").await == JobState::Unknown).await;
+    by_hand(&world, "web-1");
+    world.simulator.set_faults(Faults::default());
+    eventually("a person is asked", async || world.state("web-1").await == JobState::NeedsReview).await;
+    let job = world.job("web-1").await;
+    assert_eq!((told(&job).0, world.sent("web-1").len()), (Some("TooManyCandidates"), 1), "{job:?}");
+    eventually("what they became is among the evidence", async || {
+        let evidence = format!("{:?}", world.queue.evidence(job.id).await.expect("readable"));
+        let became = made(&world, "web-1");
+        became.len() == 2 && became.iter().all(|destination| evidence.contains(destination))
+    })
+    .await;
+    daemon.stop().await;
+}
+
 #[tokio::test]
 async fn two_labels_for_one_account_block_one_of_them_and_export_nothing_twice() {
     let world = World::new(fleet(&["web-1", "web-2"])).await;
