@@ -3,7 +3,7 @@
 use super::acting::Actor;
 use super::consent::Asking;
 use super::exit::UsageError;
-use super::screen::Screen;
+use super::screen::{Screen, note};
 use crate::clock::{SharedClock, Stop, SystemClock};
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, BadRegion, Lane, Region};
@@ -59,7 +59,8 @@ impl Context {
             user_config_dir: folders.as_ref().map(BaseStrategy::config_dir),
             user_data_dir: folders.as_ref().map(BaseStrategy::data_dir),
         };
-        let database_was_named = sources.database.is_some();
+        let by_variable = |(name, text): &(String, String)| name == "SNAPFERRY_DATABASE" && !text.is_empty();
+        let database_was_named = sources.database.is_some() || sources.env.iter().any(by_variable);
         let settings = Settings::load(&sources)?;
         let ours = folders.map(|folders| folders.data_dir().join("snapferry"));
         let own_folder = ours.filter(|ours| !database_was_named && settings.database.path().parent() == Some(ours));
@@ -100,6 +101,19 @@ impl Context {
                 .with_context(|| format!("cannot create the folder {}", folder.display()))?;
         }
         Ok(Queue::open(self.settings.database.path()).await?)
+    }
+
+    /// The same, for a command that asks what is in it: of one without jobs it says which it is, as another may be meant.
+    ///
+    /// # Errors
+    /// What is wrong with it, and the way out.
+    pub(super) async fn asked_queue(&self) -> anyhow::Result<Queue> {
+        let queue = self.queue().await?;
+        if queue.job_range().await?.is_none() {
+            let path = queue.path().display();
+            note(&format!("note: the database {path} has no jobs; --database or SNAPFERRY_DATABASE names another"));
+        }
+        Ok(queue)
     }
 
     /// The Region that the usual AWS chain names for an account, by environment and files alone.

@@ -103,6 +103,7 @@ struct Sum {
 /// Lists what there is.
 pub(super) async fn discover(args: &DiscoverArgs, context: &Context, screen: Screen<'_>) -> anyhow::Result<Exit> {
     let Screen { out, notes, .. } = screen;
+    args.check_ages()?;
     let lanes = args.lanes(context, notes).await?;
     let peek = context.peek().await?;
     let listed = async {
@@ -136,6 +137,17 @@ pub(super) async fn discover(args: &DiscoverArgs, context: &Context, screen: Scr
 }
 
 impl DiscoverArgs {
+    fn check_ages(&self) -> Result<(), UsageError> {
+        let ages = self.older_than.zip(self.newer_than).filter(|(older, newer)| older >= newer);
+        let said = |age| humantime::format_duration(age).to_string();
+        ages.map_or(Ok(()), |(older, newer)| {
+            let (older, newer) = (said(older), said(newer));
+            Err(UsageError(format!(
+                "nothing is older than {older} and newer than {newer}: swap --older-than and --newer-than"
+            )))
+        })
+    }
+
     fn choice(&self) -> Choice {
         Choice {
             older_than: self.older_than,

@@ -2,7 +2,8 @@
 
 use crate::domain::{BadAccount, BadName, BadRegion};
 use crate::intake::IntakeError;
-use crate::queue::QueueError;
+use crate::queue::{OpenError, QueueError};
+use crate::report::OutputError;
 use crate::settings::SettingsError;
 use std::process::ExitCode;
 
@@ -28,7 +29,19 @@ impl Exit {
         let given = error.chain().any(|cause| {
             let input = cause.downcast_ref::<IntakeError>().is_some_and(|it| !matches!(it, IntakeError::Read(_)));
             let taken = matches!(cause.downcast_ref::<QueueError>(), Some(QueueError::Taken(_)));
-            input || taken || cause.is::<UsageError>() || cause.is::<SettingsError>() || is_bad_word(cause)
+            let place = matches!(
+                cause.downcast_ref::<OpenError>(),
+                Some(OpenError::NoFolder { .. } | OpenError::IsFolder { .. } | OpenError::NotADatabase { .. })
+            );
+            let output =
+                cause.downcast_ref::<OutputError>().is_some_and(|it| !matches!(it, OutputError::Failed { .. }));
+            input
+                || taken
+                || place
+                || output
+                || cause.is::<UsageError>()
+                || cause.is::<SettingsError>()
+                || is_bad_word(cause)
         });
         if given { Self::Usage } else { Self::Failed }
     }
@@ -60,6 +73,11 @@ mod tests {
         assert_eq!(Exit::of_error(&given), Exit::Usage);
         let taken = anyhow::Error::from(QueueError::Taken("there is one".into()));
         assert_eq!(Exit::of_error(&taken), Exit::Usage);
+        let folder = anyhow::Error::from(OpenError::NoFolder { folder: "/none".into() });
+        assert_eq!(Exit::of_error(&folder), Exit::Usage);
+        assert_eq!(Exit::of_error(&OutputError::NoFolder("none".into()).into()), Exit::Usage);
+        let newer = OpenError::Newer { path: "x.db".into(), schema: 9 };
+        assert_eq!(Exit::of_error(&newer.into()), Exit::Failed);
         let happened = IntakeError::Read(std::io::ErrorKind::BrokenPipe.into());
         assert_eq!(Exit::of_error(&happened.into()), Exit::Failed);
         assert_eq!(Exit::of_error(&QueueError::DiskFull.into()), Exit::Failed);

@@ -1,8 +1,13 @@
 //! `snapferry man`: the manual pages.
 
-use super::exit::Exit;
+use super::exit::{Exit, UsageError};
 use anyhow::Context;
-use clap::{Args, CommandFactory};
+use clap::builder::Resettable;
+use clap::{Args, Command, CommandFactory};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Write a manual page for each command into a folder
@@ -19,28 +24,63 @@ pub(super) struct ManArgs {
 /// Writes them.
 ///
 /// # Errors
-/// A folder that cannot be written.
+/// A folder that cannot be made, a page that cannot be written.
 pub(super) fn man(args: &ManArgs) -> anyhow::Result<Exit> {
-    pages(&args.folder).with_context(|| format!("the manual pages cannot be written to {}", args.folder.display()))?;
+    let folder = &args.folder;
+    std::fs::create_dir_all(folder).map_err(|_| {
+        UsageError(format!("the folder {} cannot be made; name a folder that you may write to", folder.display()))
+    })?;
+    pages(folder).with_context(|| format!("the manual pages cannot be written to {}", folder.display()))?;
     Ok(Exit::Done)
 }
 
-fn pages(folder: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    clap_mangen::generate_to(super::Cli::command().disable_help_subcommand(true), folder)
+fn pages(folder: &Path) -> io::Result<()> {
+    let mut command = super::Cli::command().disable_help_subcommand(true);
+    command.build();
+    command.get_subcommands().chain([&command]).try_for_each(|command| page(command.clone(), folder))
+}
+
+fn page(mut command: Command, folder: &Path) -> io::Result<()> {
+    let usage = command.render_usage().to_string();
+    let after = command.get_after_long_help().or(command.get_after_help()).map(ToString::to_string);
+    let plain = command.override_usage(usage.trim_start_matches("Usage: ").to_owned());
+    let page = Man::new(plain.after_help(Resettable::Reset).after_long_help(Resettable::Reset));
+    let mut file = File::create(folder.join(page.get_filename()))?;
+    page.render(&mut file)?;
+    sections(&after.unwrap_or_default()).to_writer(&mut file)
+}
+
+/// What stands after the options in --help: a list under its name, line by line, and the rest as text.
+fn sections(after: &str) -> Roff {
+    let mut roff = Roff::default();
+    for part in after.split("\n\n") {
+        if let Some((name, list)) = part.split_once(":\n") {
+            roff.control("SH", [name.to_uppercase().as_str()]);
+            roff.control("nf", []);
+            for line in list.lines() {
+                roff.text([roman(line)]);
+            }
+            roff.control("fi", []);
+        } else {
+            let status = part.strip_prefix("Exit status: ");
+            roff.control("SH", [if status.is_some() { "EXIT STATUS" } else { "NOTES" }]);
+            roff.text([roman(status.unwrap_or(part))]);
+        }
+    }
+    roff
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap_complete::Shell;
-    use std::process::{Command, Stdio};
+    use std::process::{Command as Program, Stdio};
 
     #[test]
     fn every_command_has_its_page() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path().join("share/man1");
-        pages(&folder).expect("pages");
+        man(&ManArgs { folder: folder.clone() }).expect("pages");
         let mut names: Vec<String> = super::super::Cli::command()
             .get_subcommands()
             .map(|command| format!("snapferry-{}.1", command.get_name()))
@@ -49,7 +89,25 @@ mod tests {
         assert!(names.len() > 20, "{names:?}");
         for name in names {
             let page = std::fs::read_to_string(folder.join(&name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert!(page.contains(".SH SYNOPSIS") && page.contains("Examples:"), "{name}: {page}");
+            assert!(page.contains("\n.SH EXAMPLES\n.nf\n  snapferry "), "{name}: {page}");
+            assert!(!page.contains("EXTRA") && !page.contains("Examples:"), "{name}: {page}");
+        }
+        let page = |name: &str| std::fs::read_to_string(folder.join(name)).expect("a page");
+        assert!(page("snapferry-plan.1").contains("[OPTIONS] <FILE|\\->\n"), "{}", page("snapferry-plan.1"));
+        assert!(page("snapferry-plan.1").contains("\n.SH \"EXIT STATUS\"\n0 no row would fail, "));
+        assert!(page("snapferry-simulate.1").contains("\n.SH FAULTS\n.nf\n  ok  "));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named_with_the_way_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").expect("a file");
+        for name in [&file, &file.join("man1")] {
+            let error = man(&ManArgs { folder: name.clone() }).expect_err("no folder");
+            let said = error.to_string();
+            assert!(error.is::<UsageError>() && said.ends_with("name a folder that you may write to"), "{said}");
+            assert!(said.contains(&name.display().to_string()) && !said.contains("os error"), "{said}");
         }
     }
 
@@ -103,7 +161,7 @@ mod tests {
             let file = folder.path().join("script");
             std::fs::write(&file, &script).expect("written");
             // Where the shell is not installed, nothing more can be said.
-            if let Ok(read) = Command::new(program).arg("-n").arg(&file).stderr(Stdio::piped()).output() {
+            if let Ok(read) = Program::new(program).arg("-n").arg(&file).stderr(Stdio::piped()).output() {
                 assert!(read.status.success(), "{shell}: {}", String::from_utf8_lossy(&read.stderr));
             }
         }

@@ -85,12 +85,13 @@ struct Cli {
 
 /// What stands before or after any command.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::doc_markdown, reason = "this is what --help prints")]
 struct Global {
-    /// The settings file
-    #[arg(long, global = true, value_name = "FILE", env = "SNAPFERRY_CONFIG", help_heading = "Global options")]
+    /// The settings file [env: SNAPFERRY_CONFIG]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     config: Option<PathBuf>,
-    /// The database, as `sqlite://PATH`
-    #[arg(long, global = true, value_name = "URL", env = "SNAPFERRY_DATABASE", help_heading = "Global options")]
+    /// The database, as `sqlite://PATH` [env: SNAPFERRY_DATABASE]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     database: Option<String>,
     /// How log lines are written
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Global options")]
@@ -182,7 +183,7 @@ fn parse(words: Vec<std::ffi::OsString>, colour: Colour) -> Result<Cli, clap::Er
 macro_rules! acting {
     ($args:expr, $context:expr) => {{
         let context = $context;
-        let queue = context.queue().await?;
+        let queue = context.asked_queue().await?;
         let (actor, mut out, mut notes) = (context.actor(), std::io::stdout(), screen::notes());
         let mut answers = std::io::BufReader::new(std::io::stdin());
         let asking = context::asking(&mut answers);
@@ -219,7 +220,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Daemon(args) => daemon::daemon(&args, &context()?).await,
         Command::Status(args) => {
             let context = context()?;
-            let queue = context.queue().await?;
+            let queue = context.asked_queue().await?;
             let (mut out, mut notes) = (std::io::stdout(), screen::notes());
             let (settings, clock) = (|lane: &Lane| context.settings.for_lane(lane), context.clock.as_ref());
             let ended = args.run(&queue, settings, clock, context.screen(&mut out, &mut notes)).await;
@@ -228,7 +229,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         }
         Command::Report(args) => {
             let context = context()?;
-            let queue = context.queue().await?;
+            let queue = context.asked_queue().await?;
             let (mut out, mut notes) = (std::io::stdout(), screen::notes());
             let ended = args.run(&queue, context.clock.as_ref(), context.screen(&mut out, &mut notes)).await;
             queue.close().await;
@@ -236,21 +237,21 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         }
         Command::Jobs(args) => {
             let context = context()?;
-            let queue = context.queue().await?;
+            let queue = context.asked_queue().await?;
             let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut screen::notes())).await;
             queue.close().await;
             ended
         }
         Command::Failures(args) => {
             let context = context()?;
-            let queue = context.queue().await?;
+            let queue = context.asked_queue().await?;
             let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut screen::notes())).await;
             queue.close().await;
             ended
         }
         Command::Show(args) => {
             let context = context()?;
-            let queue = context.queue().await?;
+            let queue = context.asked_queue().await?;
             let now = context.clock.now();
             let ended = args.run(&queue, now, context.screen(&mut std::io::stdout(), &mut screen::notes())).await;
             queue.close().await;
@@ -258,7 +259,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         }
         Command::Why(args) => {
             let context = context()?;
-            let queue = context.queue().await?;
+            let queue = context.asked_queue().await?;
             let settings = |lane: &Lane| context.settings.for_lane(lane);
             let now = context.clock.now();
             let (mut out, mut notes) = (std::io::stdout(), screen::notes());
@@ -272,7 +273,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Resume(args) => acting!(args, context()?),
         Command::Resolve(args) => {
             let context = context()?;
-            let queue = context.queue().await?;
+            let queue = context.asked_queue().await?;
             let actor = context.actor();
             let ended = args.run(&queue, &actor, context.screen(&mut std::io::stdout(), &mut screen::notes())).await;
             queue.close().await;

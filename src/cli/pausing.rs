@@ -3,13 +3,16 @@
 use super::acting::Actor;
 use super::consent::{Asking, Consent, ConsentArgs};
 use super::exit::{Exit, UsageError};
+use super::near::{hint, near};
 use super::screen::Screen;
 use super::selector::SelectorArgs;
-use crate::domain::{BatchId, Lane, LaneId};
+use crate::domain::{AccountLabel, BatchId, Lane, LaneId};
 use crate::queue::{BatchView, LaneView, Plan, Queue, Trip};
 use crate::report::{
-    acted_text, pause_question, pauses_text, resume_command, resume_question, resumes_text, stopped_place, touched_text,
+    acted_text, capital, pause_question, pauses_text, resume_command, resume_question, resumes_text, stopped_place,
+    touched_text,
 };
+use std::collections::BTreeSet;
 
 /// Batches and lanes that are meant as a whole.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +21,8 @@ pub(super) struct Places {
     lanes: Vec<LaneView>,
     /// Those of them that have stopped by themselves.
     trips: Vec<(Trip, Lane)>,
+    /// Batches that have stopped by themselves in these lanes, and are not meant.
+    besides: Vec<(Trip, Lane)>,
 }
 
 impl Places {
@@ -27,24 +32,29 @@ impl Places {
         let all = queue.lanes(None).await?;
         if let Some(batch) = batch {
             let trips = trips(queue, &all, |trip| trip.batch == Some(batch.id)).await?;
-            return Ok(Self { batches: vec![batch], lanes: Vec::new(), trips });
+            return Ok(Self { batches: vec![batch], trips, ..Self::default() });
         }
         let known: Vec<String> = all.iter().map(|lane| lane.lane.to_string()).collect();
+        let accounts: BTreeSet<AccountLabel> = all.iter().map(|lane| lane.lane.account.clone()).collect();
         // With --all before the first enqueue there is nothing, and nothing wrong.
         let lanes: Vec<LaneView> = all.into_iter().filter(|lane| selection.fits(&lane.lane)).collect();
         if lanes.is_empty() && !selection.is_empty() {
+            let account = selection.account.as_ref().map(AccountLabel::as_str).unwrap_or_default();
+            let accounts: BTreeSet<&str> = accounts.iter().map(AccountLabel::as_str).collect();
+            let meant = if accounts.contains(account) { Vec::new() } else { near(account, accounts.into_iter()) };
             let known = if known.is_empty() { "there are none yet".to_owned() } else { known.join(", ") };
-            return Err(UsageError(format!("no such lane; the lanes are: {known}")).into());
+            return Err(UsageError(format!("no such lane; the lanes are: {known}{}", hint(&meant))).into());
         }
+        let besides = trips(queue, &lanes, |trip| trip.batch.is_some()).await?;
         let trips = trips(queue, &lanes, |trip| trip.batch.is_none()).await?;
-        Ok(Self { batches: Vec::new(), lanes, trips })
+        Ok(Self { batches: Vec::new(), lanes, trips, besides })
     }
 
     /// All of them.
     pub(super) async fn every(queue: &Queue) -> anyhow::Result<Self> {
         let lanes = queue.lanes(None).await?;
         let trips = trips(queue, &lanes, |_| true).await?;
-        Ok(Self { batches: queue.batches().await?, lanes, trips })
+        Ok(Self { batches: queue.batches().await?, lanes, trips, besides: Vec::new() })
     }
 
     fn only(&self, wanted: Wanted) -> Self {
@@ -59,7 +69,7 @@ impl Places {
         let stopped = |lane: LaneId| self.trips.iter().any(|(trip, _)| trip.batch.is_none() && trip.lane == lane);
         let lanes = self.lanes.iter().filter(|lane| fits(lane.paused.is_some(), stopped(lane.id)));
         let trips = if wanted == Wanted::Held { self.trips.clone() } else { Vec::new() };
-        Self { batches: batches.cloned().collect(), lanes: lanes.cloned().collect(), trips }
+        Self { batches: batches.cloned().collect(), lanes: lanes.cloned().collect(), trips, besides: Vec::new() }
     }
 
     fn is_empty(&self) -> bool {
@@ -140,6 +150,11 @@ pub(super) async fn resume(
         screen.say("Nothing is paused.\n")?;
     }
     screen.say(&text)?;
+    for (trip, lane) in &places.besides {
+        let (place, way) = (stopped_place(trip, lane), resume_command(trip, lane));
+        let line = format!("{} stays stopped by itself; `{way}` lets it go on.", capital(&place));
+        screen.say(&screen.look.lay_out(vec![line]))?;
+    }
     if let Some(plan) = plan {
         screen.say(&touched_text(plan, screen.look))?;
     }

@@ -1,6 +1,7 @@
 //! `snapferry simulate`: the simulator as a server of its own, for any AWS client.
 
 use super::exit::UsageError;
+use super::input::Input;
 use crate::clock::SystemClock;
 use crate::domain::{AccountNumber, Region};
 use crate::report::Look;
@@ -136,8 +137,8 @@ impl SimulateArgs {
     fn config(&self) -> anyhow::Result<SimulatorConfig> {
         let fleet = match &self.fleet_csv {
             Some(path) => {
-                let name = || format!("the fleet {}", path.display());
-                Fleet::read_csv(std::fs::File::open(path).with_context(name)?).with_context(name)?
+                let file = Input::File(path.clone()).open()?;
+                Fleet::read_csv(file).with_context(|| format!("the fleet {}", path.display()))?
             }
             None => Fleet::Generated { size: self.fleet, lanes: self.lane.clone() },
         };

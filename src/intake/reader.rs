@@ -184,12 +184,22 @@ impl IntakeOptions {
     }
 }
 
+/// Control characters among the first bytes that no slip of the pen puts there.
+const NO_TEXT: usize = 4;
+
+fn is_of_no_text(byte: u8) -> bool {
+    byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n' | 0x1b)
+}
+
 /// What a file is, by its first bytes, where it is no text in UTF-8.
 fn foreign(start: &[u8]) -> Option<&'static str> {
     match start {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("text in UTF-16"),
-        [b'P', b'K', 3, 4] => Some("a ZIP archive or an Excel workbook"),
+        [b'P', b'K', 3, 4, ..] => Some("a ZIP archive or an Excel workbook"),
         [0x1f, 0x8b, ..] => Some("compressed with gzip"),
+        [b'S', b'Q', b'L', b'i', b't', b'e', b' ', ..] => Some("a SQLite database"),
+        [b'%', b'P', b'D', b'F', ..] => Some("a PDF document"),
+        _ if start.iter().filter(|byte| is_of_no_text(**byte)).count() >= NO_TEXT => Some("no text"),
         _ => None,
     }
 }

@@ -139,6 +139,9 @@ fn a_file_that_cannot_be_taken_says_why() {
     assert!(matches!(refuse(b"\xff\xfen\0a\0"), IntakeError::NotText("text in UTF-16")));
     assert!(matches!(refuse(b"\xfe\xff\0n"), IntakeError::NotText("text in UTF-16")));
     assert!(matches!(refuse(b"\x1f\x8b\x08\0"), IntakeError::NotText("compressed with gzip")));
+    assert!(matches!(refuse(b"SQLite format 3\0\x10\0"), IntakeError::NotText("a SQLite database")));
+    assert!(matches!(refuse(b"%PDF-1.7\n"), IntakeError::NotText("a PDF document")));
+    assert!(matches!(refuse(b"\x7fELF\x02\x01\x01\0\0\0\0\0"), IntakeError::NotText("no text")));
     assert!(matches!(refuse(b"name,\xff\n"), IntakeError::Header { line: 1, reason: Reason::NotUtf8 }));
     let long = format!("name,{}\nweb-1,x\n", "x".repeat(RECORD_LIMIT));
     assert!(matches!(refuse(long), IntakeError::Header { line: 1, reason: Reason::TooLong { .. } }));

@@ -97,11 +97,14 @@ impl Record {
     }
 }
 
+/// The bytes by which a kind of file is told.
+const START: u64 = 8;
+
 impl<R: Read> Records<R> {
     /// Starts to read; gives the first bytes too, for whoever wants to know what kind of file this is.
     pub(super) fn open(mut reader: R) -> io::Result<(Self, Vec<u8>)> {
         let mut start = Vec::new();
-        reader.by_ref().take(4).read_to_end(&mut start)?;
+        reader.by_ref().take(START).read_to_end(&mut start)?;
         let body = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start).to_vec();
         let source = BufReader::with_capacity(RECORD_LIMIT, Cursor::new(body).chain(reader));
         Ok((Self { source, line: 1, after_cr: false }, start))

@@ -8,7 +8,8 @@ use crate::doctor::{Check, Diagnosis, Outcome, Subject};
 #[must_use]
 pub fn doctor_text(diagnosis: &Diagnosis, look: Look) -> String {
     let mut lines = vec![sentence(diagnosis, look.colour)];
-    for section in &diagnosis.sections {
+    // Of an account that was not reached its lanes say why.
+    for section in diagnosis.sections.iter().filter(|section| !section.checks.is_empty()) {
         let (title, name) = subject(&section.subject);
         lines.push(String::new());
         lines.push(format!("{} {name}", look.colour.paint(Paint::Title, title)).trim_end().to_owned());

@@ -138,6 +138,8 @@ fn facts(job: &JobView, now: Timestamp) -> Vec<(&'static str, String)> {
     let gone = "the export was not begun by this job; its image may be gone since: look in EC2";
     let texts = [
         ("adopted", job.adopted.then(|| gone.to_owned())),
+        ("priority", (job.priority != 0).then(|| job.priority.to_string())),
+        ("export again", job.export_again.then(|| "yes".to_owned())),
         ("paused", job.paused_at.map(|at| format!("since {}", moment(at)))),
         ("held", hold.map(str::to_owned)),
         ("not before", job.due_at.map(due)),
@@ -166,7 +168,10 @@ fn transition(step: &TransitionView, colour: Colour) -> Vec<String> {
         moment(step.at),
         step.from,
         colour.paint(paint, step.to),
-        one_line(&step.event).replace('_', " ")
+        match step.event.as_str() {
+            "intend" => "about to be sent".to_owned(),
+            event => one_line(event).replace('_', " "),
+        }
     )];
     lines.extend(indented(trouble(step.error_code.as_ref().map(ErrorCode::as_str), step.error_message.as_deref())));
     lines

@@ -112,7 +112,8 @@ pub fn adopted_note(adopted: u64) -> Option<String> {
 }
 
 /// The word with a capital letter.
-pub(super) fn capital(word: &str) -> String {
+#[must_use]
+pub fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

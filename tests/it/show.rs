@@ -16,10 +16,10 @@ async fn a_job_tells_its_story() {
 
     TIMELINE
     2026-11-23T18:00:01.000Z  queued: line 2 of batch fleet
-    2026-11-23T18:00:02.000Z  queued -> submitting: intend, attempt 1
+    2026-11-23T18:00:02.000Z  queued -> submitting: about to be sent, attempt 1
     2026-11-23T18:00:02.350Z  submitting -> queued: refused by lane, attempt 1
         ThrottlingException: Rate exceeded
-    2026-11-23T18:00:10.000Z  queued -> submitting: intend, attempt 2
+    2026-11-23T18:00:10.000Z  queued -> submitting: about to be sent, attempt 2
     2026-11-23T18:00:10.120Z  submitting -> exporting: accepted, attempt 2
     2026-11-23T18:00:22.500Z  exporting -> succeeded: finished, attempt 2
 

@@ -64,6 +64,7 @@ async fn each_filter_leaves_what_fits() {
         (&["--name", "["], "--name"),
         (&["--newest", "0"], "--newest"),
         (&["--older-than", "old"], "--older-than"),
+        (&["--older-than", "30d", "--newer-than", "12h"], "nothing is older than 30days and newer than 12h"),
     ] {
         let ran = home.run(&[&["discover"], wrong].concat()).await.exits(2);
         assert!(ran.err.contains(part) && ran.out.is_empty(), "{}", ran.err);
@@ -210,6 +211,21 @@ async fn without_regions_in_the_settings_the_usual_one_is_looked_at_and_the_hint
     let named = home.run(&["discover", "--region", "eu-west-1", "--kind", "disk"]).await.exits(0);
     assert_eq!(named.names(), ["data-1"]);
     assert!(!named.err.contains("note:"), "{}", named.err);
+}
+
+#[tokio::test]
+async fn a_database_without_jobs_is_named_and_an_empty_variable_names_no_settings() {
+    let home = Home::new(|_| {}).await;
+    let database = home.path().join(".local/share/snapferry/snapferry.db").display().to_string();
+    for _ in 0..2 {
+        let ran = home.run(&["jobs"]).await.exits(0);
+        let note =
+            format!("note: the database {database} has no jobs; --database or SNAPFERRY_DATABASE names another\n");
+        assert_eq!(ran.err, note);
+    }
+    home.run_by(&[("SNAPFERRY_CONFIG", "")], &["status"]).await.exits(0);
+    let wrong = home.run_by(&[("SNAPFERRY_DATABASE", "sqlite://x.db")], &["enqueue"]).await.exits(2);
+    assert!(wrong.err.contains("Usage: snapferry enqueue <FILE|->\n"), "{}", wrong.err);
 }
 
 #[tokio::test]
