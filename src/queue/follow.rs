@@ -2,6 +2,7 @@
 
 use super::Queue;
 use super::error::QueueError;
+use super::job_views::outcome;
 use crate::domain::{
     BatchId, Event, Failure, JobId, JobState, LaneId, OperationId, RecordArn, RunId, SnapshotArn, SnapshotName,
     Standing, Timestamp,
@@ -55,14 +56,8 @@ pub struct FollowedAttempt {
     pub number: u32,
     /// The last entry of the ledger that was known before it.
     pub baseline: i64,
-    /// Whether Lightsail said that it took it.
-    pub accepted: bool,
-    /// Whether it is known to have had no effect, by a refusal.
-    pub refused: bool,
-    /// Whether it was taken for absent.
-    pub absent: bool,
-    /// Whether what it made was looked for in the ledger, and found: it may be another hand's.
-    pub found: bool,
+    /// How it came out, where that is known.
+    pub outcome: Option<AttemptOutcome>,
     /// When it was meant.
     pub intended_at: Timestamp,
     /// Complete readings that did not show it.
@@ -71,6 +66,14 @@ pub struct FollowedAttempt {
     pub first_look_at: Option<Timestamp>,
     /// When the last of them began.
     pub last_look_at: Option<Timestamp>,
+}
+
+impl FollowedAttempt {
+    /// Whether it came out so.
+    #[must_use]
+    pub fn is(&self, outcome: AttemptOutcome) -> bool {
+        self.outcome == Some(outcome)
+    }
 }
 
 impl Followed {
@@ -286,10 +289,7 @@ impl Queue {
             by_job.entry(row.job_id).or_default().push(FollowedAttempt {
                 number: row.number,
                 baseline: row.baseline,
-                accepted: row.outcome == "accepted",
-                refused: row.outcome == "refused",
-                absent: row.outcome == "absent",
-                found: row.outcome == "found",
+                outcome: outcome(&row.outcome)?,
                 intended_at: Timestamp(row.intended_at),
                 looks: row.looks,
                 first_look_at: row.first_look_at.map(Timestamp),

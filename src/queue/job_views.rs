@@ -276,7 +276,7 @@ async fn transitions_of(connection: &mut SqliteConnection, id: JobId) -> Result<
     Ok(transitions)
 }
 
-fn outcome(text: &str) -> Result<Option<AttemptOutcome>, QueueError> {
+pub(super) fn outcome(text: &str) -> Result<Option<AttemptOutcome>, QueueError> {
     if text == "pending" {
         return Ok(None);
     }

@@ -113,10 +113,7 @@ mod tests {
             attempts: vec![FollowedAttempt {
                 number: 1,
                 baseline: 0,
-                accepted: false,
-                refused: false,
-                absent: false,
-                found: false,
+                outcome: None,
                 intended_at: since,
                 looks: 2,
                 first_look_at: Some(since),

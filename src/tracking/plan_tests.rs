@@ -55,10 +55,7 @@ fn attempt(number: u32, baseline: i64) -> FollowedAttempt {
     FollowedAttempt {
         number,
         baseline,
-        accepted: false,
-        refused: false,
-        absent: false,
-        found: false,
+        outcome: None,
         intended_at: Timestamp(0),
         looks: 0,
         first_look_at: None,
@@ -68,15 +65,15 @@ fn attempt(number: u32, baseline: i64) -> FollowedAttempt {
 
 /// An attempt that was answered, with an operation where the job names one.
 fn accepted(number: u32, baseline: i64) -> FollowedAttempt {
-    FollowedAttempt { accepted: true, ..attempt(number, baseline) }
+    FollowedAttempt { outcome: Some(AttemptOutcome::Accepted), ..attempt(number, baseline) }
 }
 
 fn refused(number: u32, baseline: i64) -> FollowedAttempt {
-    FollowedAttempt { refused: true, ..attempt(number, baseline) }
+    FollowedAttempt { outcome: Some(AttemptOutcome::Refused), ..attempt(number, baseline) }
 }
 
 fn absent(number: u32, baseline: i64) -> FollowedAttempt {
-    FollowedAttempt { absent: true, ..looked(attempt(number, baseline), 3, SETTLE) }
+    FollowedAttempt { outcome: Some(AttemptOutcome::Absent), ..looked(attempt(number, baseline), 3, SETTLE) }
 }
 
 fn looked(mut attempt: FollowedAttempt, looks: u32, spread: Duration) -> FollowedAttempt {
@@ -243,7 +240,7 @@ fn a_failure_that_may_be_anothers_is_no_reason_to_send_again() {
         assert_eq!(happens(&decide(&exporting, std::slice::from_ref(&failed), &policy())), "operation_failed");
     }
     // A found operation that fails beside another that is under way: which is whose, a person may know.
-    exporting.attempts[0].accepted = false;
+    exporting.attempts[0].outcome = None;
     exporting.operation = Some(OperationId::new("op-11"));
     let entries = [of(operation(11, Failed), 1), operation(12, UnderWay)];
     assert_eq!(failure(&decide(&exporting, &entries, &policy())), (ErrorCode::TOO_MANY_CANDIDATES, false));
@@ -503,14 +500,14 @@ fn where_nothing_tells_which_of_two_exports_is_its_own_the_report_names_both() {
     assert!(decide(&named, &entries(201_500), &policy()).late.is_some());
     let entries = entries(260_000);
     // One that was found and not answered may be the other's.
-    named.attempts[0].accepted = false;
+    named.attempts[0].outcome = None;
     assert!(decide(&named, &entries, &policy()).late.is_some());
 }
 
 /// What was found without an answer is owned, and may be another hand's that began before.
 #[test]
 fn of_an_attempt_that_was_found_the_other_export_is_told_whenever_it_comes_into_sight() {
-    let mut found = job(Exporting, vec![FollowedAttempt { accepted: false, ..accepted(1, 10) }]);
+    let mut found = job(Exporting, vec![attempt(1, 10)]);
     (found.operation, found.record) = (Some(OperationId::new("op-11")), Some(RecordArn::new("record-12")));
     let entries = [
         of(begun(operation(11, Succeeded), 200_000), 1),
@@ -560,7 +557,7 @@ fn where_a_record_says_no_time_the_first_in_sight_is_taken() {
 /// The first attempt's operation failed, its record lags; the second is out.
 fn quick_retry(state: JobState) -> (Followed, Entry) {
     let mut job = job(state, vec![accepted(1, 0), attempt(2, 10)]);
-    job.attempts[1].accepted = state == Exporting;
+    job.attempts[1].outcome = (state == Exporting).then_some(AttemptOutcome::Accepted);
     if state == Exporting {
         job.operation = Some(OperationId::new("op-11"));
     }

@@ -4,7 +4,6 @@
 
 use super::*;
 use crate::domain::{Destination, RecordArn, SnapshotArn, Standing, apply};
-use crate::queue::FollowedAttempt;
 use proptest::prelude::*;
 
 /// Minutes; longer than anything here takes, so that what has no end by then never has one.
@@ -204,8 +203,11 @@ impl World {
         (self.job.adopted, self.job.operation, self.job.record) = (false, None, None);
         let mut sent = attempt(intent.attempt, baseline);
         sent.intended_at = minutes(self.now);
-        sent.refused = answered == Answered::Refused;
-        sent.accepted = matches!(answered, Answered::Accepted | Answered::AcceptedWithoutOperation);
+        sent.outcome = Some(match answered {
+            Answered::Accepted | Answered::AcceptedWithoutOperation => AttemptOutcome::Accepted,
+            Answered::LostAfterEffect | Answered::LostBeforeEffect => AttemptOutcome::Ambiguous,
+            Answered::Refused => AttemptOutcome::Refused,
+        });
         self.job.attempts.push(sent);
         if !matches!(answered, Answered::LostBeforeEffect | Answered::Refused) {
             self.effects.push(Effect { attempt: intent.attempt, same_snapshot: true, began: self.now, export });
@@ -277,12 +279,9 @@ impl World {
                 let its_own = self.effects[*effect].attempt == self.job.attempt;
                 prop_assert!(!its_own || has_failed(entry), "absent, and in sight: {entry:?}");
             }
-            let attempt: &mut FollowedAttempt = self.job.attempts.last_mut().expect("an attempt");
-            attempt.absent = true;
         }
-        if decision.outcome == Some(AttemptOutcome::Found) {
-            let attempt = self.job.attempts.last_mut().expect("an attempt");
-            (attempt.accepted, attempt.found) = (false, true);
+        if let (Some(outcome), Some(attempt)) = (decision.outcome, self.job.attempts.last_mut()) {
+            attempt.outcome = Some(outcome);
         }
         self.apply(event);
         Ok(true)

@@ -383,7 +383,9 @@ impl Tracker {
             }
         }
         for (number, entry) in earlier {
-            if let Some(attempt) = job.attempts.iter().find(|one| one.number == number && one.absent) {
+            if let Some(attempt) =
+                job.attempts.iter().find(|one| one.number == number && one.is(AttemptOutcome::Absent))
+            {
                 self.learn_from_looks(attempt).await?;
             }
             self.queue.own(job.job, number, entry).await?;

@@ -147,7 +147,7 @@ mod tests {
             tripped_at: Timestamp(0),
             cause: TripCause { failed: 1, ended: 1, code: None },
             waits_from: Timestamp(0),
-            wait: Duration::from_secs(60),
+            wait: Duration::from_mins(1),
             probe: None,
             standing: ProbeStanding::None,
             in_vain: 0,

@@ -2,7 +2,7 @@
 
 use super::has_failed;
 use crate::domain::JobId;
-use crate::queue::{Entry, EntryKey, Followed, FollowedAttempt};
+use crate::queue::{AttemptOutcome, Entry, EntryKey, Followed, FollowedAttempt};
 use std::time::Duration;
 
 /// The two lists of the ledger.
@@ -80,12 +80,14 @@ impl<'a> Case<'a> {
 
     /// Whether the owner of an entry is an attempt of this job that was taken for absent.
     pub(super) fn is_absent(&self, (job, number): (JobId, u32)) -> bool {
-        job == self.job.job && self.job.attempts.iter().any(|attempt| attempt.absent && attempt.number == number)
+        job == self.job.job
+            && self.job.attempts.iter().any(|attempt| attempt.is(AttemptOutcome::Absent) && attempt.number == number)
     }
 
     /// Whether what is followed is beyond doubt: the answer named it, or the job follows another's on purpose.
     pub(super) fn is_certain(&self) -> bool {
-        self.job.adopted || (self.job.operation.is_some() && self.last().is_some_and(|attempt| attempt.accepted))
+        self.job.adopted
+            || (self.job.operation.is_some() && self.last().is_some_and(|attempt| attempt.is(AttemptOutcome::Accepted)))
     }
 
     /// The attempts that may have had an effect and have no entry of that kind, in order.
@@ -94,7 +96,9 @@ impl<'a> Case<'a> {
             .attempts
             .iter()
             .filter(|attempt| {
-                !attempt.refused && !self.is_forgone(attempt) && self.owned(attempt.number, kind).is_none()
+                !attempt.is(AttemptOutcome::Refused)
+                    && !self.is_forgone(attempt)
+                    && self.owned(attempt.number, kind).is_none()
             })
             .collect()
     }

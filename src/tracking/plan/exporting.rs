@@ -83,7 +83,10 @@ fn pick<'a>(
     if let Some(nearest) = nearest(operation, &candidates) {
         return Some(nearest);
     }
-    let twice = case.lacking(kind).iter().any(|attempt| attempt.absent && attempt.number < case.job.attempt);
+    let twice = case
+        .lacking(kind)
+        .iter()
+        .any(|attempt| attempt.is(AttemptOutcome::Absent) && attempt.number < case.job.attempt);
     if twice { candidates.last().copied() } else { candidates.first().copied() }
 }
 

@@ -6,7 +6,7 @@ use super::case::{Case, Kind, apart};
 use super::exporting::{TOGETHER, began_together, may_be_anothers};
 use super::{Decision, has_failed, is_done, key};
 use crate::domain::{ErrorCode, Event, Failure, JobState};
-use crate::queue::{Entry, FollowedAttempt};
+use crate::queue::{AttemptOutcome, Entry, FollowedAttempt};
 use std::time::Duration;
 
 /// How far the service's clock may be from ours.
@@ -28,11 +28,11 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
     let own = case.followed(Kind::Record).or_else(|| case.owned(case.job.attempt, Kind::Record)).or(taken_now);
     let settled = own.is_some_and(is_done);
     // Where the job has ended, one under way may still be the record of an attempt that failed otherwise.
-    let all_absent = case.lacking(Kind::Record).iter().all(|attempt| attempt.absent);
+    let all_absent = case.lacking(Kind::Record).iter().all(|attempt| attempt.is(AttemptOutcome::Absent));
     let may_be_late = |entry: &&Entry| if over { all_absent || is_done(entry) } else { settled };
     // What a job adopts is no attempt's, also not the last one's.
     let is_over = |attempt: &FollowedAttempt| over || case.job.adopted || attempt.number < case.job.attempt;
-    let is_late = |attempt: &&FollowedAttempt| attempt.absent && is_over(attempt);
+    let is_late = |attempt: &&FollowedAttempt| attempt.is(AttemptOutcome::Absent) && is_over(attempt);
     let mut found = Vec::new();
     for attempt in case.job.attempts.iter().filter(is_late) {
         let known = case.owned(attempt.number, Kind::Record);
@@ -46,7 +46,9 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
     }
     // What came into sight first need not be the attempt's, nor the failure that was found for it: the others that it may
     // have made are told too.
-    let made_another = |attempt: &FollowedAttempt| attempt.absent || (attempt.found && case.has_failed(attempt));
+    let made_another = |attempt: &FollowedAttempt| {
+        attempt.is(AttemptOutcome::Absent) || (attempt.is(AttemptOutcome::Found) && case.has_failed(attempt))
+    };
     let open: Vec<_> = case.job.attempts.iter().filter(|attempt| is_over(attempt) && made_another(attempt)).collect();
     let of_one = |entry: &&Entry| open.iter().any(|attempt| may_be_of(case, attempt, entry));
     let others = free_beside(case, 0, decision).filter(|entry| !has_failed(entry));

@@ -3,11 +3,12 @@
 use super::case::{Case, Kind, in_order};
 use super::{Decision, has_failed, is_done, trace};
 use crate::domain::Event;
-use crate::queue::{Entry, EntryStatus};
+use crate::queue::{AttemptOutcome, Entry, EntryStatus};
 
 pub(super) fn decide(case: &Case<'_>) -> Decision {
     // What attempts of its own have made after all stands for the job even where it is not to adopt.
-    let absent = case.job.attempts.iter().filter(|attempt| attempt.absent && !case.is_forgone(attempt));
+    let absent =
+        case.job.attempts.iter().filter(|attempt| attempt.is(AttemptOutcome::Absent) && !case.is_forgone(attempt));
     let own = absent.map(|attempt| attempt.baseline).min();
     let late = |entry: &Entry| {
         entry.owner.is_none_or(|owner| case.is_absent(owner))

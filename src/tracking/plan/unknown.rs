@@ -104,7 +104,7 @@ fn assign<'a>(case: &Case<'a>, kind: Kind, decision: &mut Decision) -> Result<Fo
     for candidate in candidates {
         // Rather to one that is known to have been made than to one that was taken for absent.
         let earlier = |attempt: &FollowedAttempt| attempt.number < case.job.attempt;
-        let place = place_of(&waiting, candidate, |attempt| earlier(attempt) && !attempt.absent)
+        let place = place_of(&waiting, candidate, |attempt| earlier(attempt) && !attempt.is(AttemptOutcome::Absent))
             .or_else(|| place_of(&waiting, candidate, earlier));
         give(place, candidate, &mut waiting, decision);
     }
