@@ -29,6 +29,9 @@ const CLEAR_LINE: &str = "\u{1b}[K\n";
 const CLEAR_BELOW: &str = "\u{1b}[J";
 
 /// Show how it stands: batches, lanes, what holds things back, what waits for you
+///
+/// A batch's bar has its jobs by state: # succeeded, x failed or cancelled, ? unknown or in need of a decision, > under way, and
+/// . queued.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct StatusArgs {
