@@ -40,6 +40,23 @@ pub(super) struct Context {
     pub(super) own_folder: Option<PathBuf>,
 }
 
+/// The settings file that these options and the environment mean, where there is one.
+pub(super) fn settings_file(config_file: Option<PathBuf>) -> Option<PathBuf> {
+    sources(config_file, None, etcetera::choose_base_strategy().ok().as_ref()).file().filter(|file| file.exists())
+}
+
+fn sources(config_file: Option<PathBuf>, database: Option<String>, folders: Option<&impl BaseStrategy>) -> Sources {
+    Sources {
+        config_file,
+        database,
+        env: std::env::vars_os()
+            .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
+            .collect(),
+        user_config_dir: folders.map(BaseStrategy::config_dir),
+        user_data_dir: folders.map(BaseStrategy::data_dir),
+    }
+}
+
 impl Context {
     pub(super) fn load(
         config_file: Option<PathBuf>,
@@ -47,18 +64,9 @@ impl Context {
         progress: MultiProgress,
         coloured: bool,
     ) -> anyhow::Result<Self> {
-        let env: Vec<(String, String)> = std::env::vars_os()
-            .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
-            .collect();
-        let person = person(&env);
         let folders = etcetera::choose_base_strategy().ok();
-        let sources = Sources {
-            config_file,
-            database,
-            env,
-            user_config_dir: folders.as_ref().map(BaseStrategy::config_dir),
-            user_data_dir: folders.as_ref().map(BaseStrategy::data_dir),
-        };
+        let sources = sources(config_file, database, folders.as_ref());
+        let person = person(&sources.env);
         let by_variable = |(name, text): &(String, String)| name == "SNAPFERRY_DATABASE" && !text.is_empty();
         let database_was_named = sources.database.is_some() || sources.env.iter().any(by_variable);
         let settings = Settings::load(&sources)?;

@@ -204,7 +204,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         &progress,
     );
     let coloured = global.color.wanted(&std::io::stdout(), no_color);
-    let file = global.config.clone();
+    let config_file = global.config.clone();
     let context = || Context::load(global.config, global.database, progress, coloured);
     match command {
         Command::Run(args) => run::run(&args, &context()?).await,
@@ -279,7 +279,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             queue.close().await;
             ended
         }
-        Command::Doctor(args) => doctor::doctor(&args, context, file, coloured).await,
+        Command::Doctor(args) => doctor::doctor(&args, context, context::settings_file(config_file), coloured).await,
         Command::Backup(args) => {
             let context = context()?;
             let queue = context.queue().await?;

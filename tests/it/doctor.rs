@@ -180,6 +180,8 @@ async fn settings_that_cannot_be_read_are_a_finding_and_those_that_contradict_ea
     let found = findings(&ran.out);
     assert_eq!(of(&found), [("settings", "settings")]);
     assert!(found[0].2.contains("there is no setting exprot"), "{found:?}");
+    let ran = home.run(&["doctor"]).await.exits(3);
+    assert!(ran.out.contains("SETTINGS") && ran.out.contains("ferry.toml\n"), "{}", ran.out);
 
     let more = "[report]\nbundle = 'no/such/place'\n[lanes.'beta/us-east-1']\nread.rate = 1\n";
     let settings = SETTINGS.replace("[poll]\nmin = '30ms'\nmax = '100ms'\n", "[reconcile]\nsettle = '1s'\nlooks = 1\n");

@@ -30,8 +30,7 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
     // Where the job has ended, one under way may still be the record of an attempt that failed otherwise.
     let all_absent = case.lacking(Kind::Record).iter().all(|attempt| attempt.is(AttemptOutcome::Absent));
     let may_be_late = |entry: &&Entry| if over { all_absent || is_done(entry) } else { settled };
-    // What a job adopts is no attempt's, also not the last one's.
-    let is_over = |attempt: &FollowedAttempt| over || case.job.adopted || attempt.number < case.job.attempt;
+    let is_over = |attempt: &FollowedAttempt| over || attempt.number < case.job.attempt;
     let is_late = |attempt: &&FollowedAttempt| attempt.is(AttemptOutcome::Absent) && is_over(attempt);
     let mut found = Vec::new();
     for attempt in case.job.attempts.iter().filter(is_late) {
