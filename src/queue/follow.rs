@@ -236,19 +236,22 @@ impl Queue {
         Ok(jobs.into_iter().map(JobId).collect())
     }
 
-    /// When the next job of a lane is to be looked at.
+    /// When the next job of a lane in `state` is to be looked at.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn next_poll(&self, lane: LaneId) -> Result<Option<Timestamp>, QueueError> {
+    pub async fn next_poll(&self, lane: LaneId, state: JobState) -> Result<Option<Timestamp>, QueueError> {
+        let state = state.as_str();
         let next = sqlx::query_scalar!(
-            r#"SELECT min(next) AS "next: i64" FROM (
-                   SELECT min(next_poll_at) AS next FROM jobs WHERE lane_id = ?1 AND state = 'exporting'
-                   UNION ALL
-                   SELECT min(next_poll_at) FROM jobs WHERE lane_id = ?1 AND state = 'unknown')"#,
-            lane.0
+            r#"SELECT next_poll_at AS "next!: i64" FROM jobs
+               WHERE lane_id = ?1 AND state = ?2
+                 AND (state = 'submitting' OR state = 'exporting' OR state = 'unknown' OR state = 'needs_review')
+                 AND next_poll_at IS NOT NULL
+               ORDER BY next_poll_at LIMIT 1"#,
+            lane.0,
+            state
         )
-        .fetch_one(&self.readers)
+        .fetch_optional(&self.readers)
         .await?;
         Ok(next.map(Timestamp))
     }

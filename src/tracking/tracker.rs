@@ -220,7 +220,8 @@ impl Tracker {
         };
         let between = self.habits.between_readings(self.bounds(), rounds.pages, self.awaited(&load));
         let exporting = due(JobState::Exporting, between).await?;
-        let unknown = due(JobState::Unknown, self.settings.poll_min.min(self.between_looks())).await?;
+        let between_for_unknown = self.settings.poll_min.min(self.between_looks());
+        let unknown = due(JobState::Unknown, between_for_unknown).await?;
         let live = load.queued + load.exporting + load.unknown + load.submitting > 0;
         let stale = live && passed(rounds.read_through_at, self.settings.poll_max);
         if !unknown.is_empty() || stale {
@@ -239,9 +240,15 @@ impl Tracker {
         if !live {
             return self.watch_what_has_ended(rounds).await;
         }
-        let next = self.queue.next_poll(self.lane.id).await?;
-        let until = next.map_or(TICK, |next| next.since(self.clock.now()));
-        Ok(until.clamp(Duration::from_millis(10), TICK))
+        let (now, elapsed) = (self.clock.now(), self.clock.elapsed());
+        let mut until = TICK;
+        for (state, rest) in [(JobState::Exporting, between), (JobState::Unknown, between_for_unknown)] {
+            // What is due has to wait until the lane may be read again.
+            let rest = rounds.read_at.map_or(Duration::ZERO, |at| rest.saturating_sub(elapsed.saturating_sub(at)));
+            let next = self.queue.next_poll(self.lane.id, state).await?;
+            until = until.min(next.map_or(TICK, |next| next.since(now).max(rest)));
+        }
+        Ok(until.max(Duration::from_millis(10)))
     }
 
     pub(super) fn bounds(&self) -> Bounds {

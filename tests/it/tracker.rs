@@ -5,7 +5,8 @@ mod rounds;
 use async_trait::async_trait;
 use snapferry::clock::{Clock, ManualClock};
 use snapferry::domain::{
-    AccountNumber, JobId, LaneId, OperationId, RecordArn, RetryPolicy, RunId, SnapshotArn, SnapshotName, Timestamp,
+    AccountNumber, JobId, JobState, LaneId, OperationId, RecordArn, RetryPolicy, RunId, SnapshotArn, SnapshotName,
+    Timestamp,
 };
 use snapferry::lightsail::{
     Accepted, CallError, Destination, ErrorClass, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken,

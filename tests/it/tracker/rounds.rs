@@ -42,13 +42,27 @@ async fn each_operation_under_way_is_asked_for_once_in_a_round() {
     let mut scene = five("", &[]).await;
     scene.round().await;
     assert_eq!(read(&scene, &OPERATIONS), 5);
-    let next = scene.queue.next_poll(LaneId(1)).await.expect("read").expect("one is due");
+    let next = scene.queue.next_poll(LaneId(1), JobState::Exporting).await.expect("read").expect("one is due");
     assert!(next > scene.clock.now(), "{next:?}");
     // One whose record is in sight is told of by that.
     scene.fake.told(|told| told.records = vec![record("record-1", "web-1", None)]);
     scene.clock.advance(MINUTE);
     scene.round().await;
     assert_eq!(read(&scene, &OPERATIONS), 9);
+}
+
+/// What falls due soon after a reading waits for the next one, and nobody asks for it a hundred times a second meanwhile.
+#[tokio::test]
+async fn what_is_due_before_the_lane_may_be_read_again_is_waited_for_once() {
+    let mut scene = five("", &[]).await;
+    scene.round().await;
+    write(&scene.path, "UPDATE jobs SET next_poll_at = 0").await;
+    let pause = scene.tracker.run_once(&mut scene.rounds).await.expect("a round");
+    assert_eq!((pause, read(&scene, &OPERATIONS)), (Duration::from_millis(500), 5));
+    // Shortly before its time, no longer than until then.
+    scene.clock.advance(Duration::from_millis(4_900));
+    let pause = scene.tracker.run_once(&mut scene.rounds).await.expect("a round");
+    assert_eq!(pause, Duration::from_millis(100));
 }
 
 #[tokio::test]
@@ -75,7 +89,7 @@ async fn an_unknown_attempt_is_looked_for_as_soon_as_its_call_can_be_over() {
     let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
     write(&scene.path, "UPDATE attempts SET intended_at = 1799999972000; UPDATE jobs SET next_poll_at = 0").await;
     scene.round().await;
-    let next = scene.queue.next_poll(LaneId(1)).await.expect("read");
+    let next = scene.queue.next_poll(LaneId(1), JobState::Unknown).await.expect("read");
     assert_eq!(next, Some(Timestamp(NOW).after(Duration::from_secs(2))));
     let looks = async |scene: &Scene| scene.queue.job(JobId(1)).await.expect("read").expect("a job").attempts[0].looks;
     assert_eq!(looks(&scene).await, 0);
@@ -83,7 +97,7 @@ async fn an_unknown_attempt_is_looked_for_as_soon_as_its_call_can_be_over() {
     scene.round().await;
     assert_eq!(looks(&scene).await, 1);
     // From then on the looks are spread over the settle window.
-    let next = scene.queue.next_poll(LaneId(1)).await.expect("read");
+    let next = scene.queue.next_poll(LaneId(1), JobState::Unknown).await.expect("read");
     assert_eq!(next, Some(Timestamp(NOW).after(Duration::from_secs(5) + 5 * MINUTE)));
 }
 
@@ -188,7 +202,7 @@ async fn a_name_that_cannot_be_read_is_read_again_after_a_pause() {
     // The call can be over from this moment on.
     write(&scene.path, "UPDATE attempts SET intended_at = 1799999970000").await;
     scene.round().await;
-    let next = scene.queue.next_poll(LaneId(1)).await.expect("read");
+    let next = scene.queue.next_poll(LaneId(1), JobState::Unknown).await.expect("read");
     assert_eq!(next, Some(Timestamp(NOW).after(Duration::from_secs(5))));
 }
 
