@@ -5,7 +5,7 @@ use super::screen::Screen;
 use super::selector::no_job;
 use crate::domain::{JobId, Lane, Timestamp};
 use crate::queue::{DatabaseLock, Held, Queue};
-use crate::report::{Facts, Pace, explain, why_json, why_text};
+use crate::report::{Facts, Pace, THROTTLED_WITHIN, explain, why_json, why_text};
 use crate::settings::LaneSettings;
 use anyhow::Context;
 
@@ -40,7 +40,10 @@ impl WhyArgs {
         };
         let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("the daemon's lock cannot be read")?;
         let pace = pace(&settings(&waiting.detail.job.lane));
-        let facts = Facts { now, daemon, waiting, pace };
+        let mut refused = queue.refused(now.before(THROTTLED_WITHIN), now).await?;
+        refused.retain(|(lane, _)| *lane == waiting.lane.id);
+        let refused = refused.into_iter().map(|(_, refused)| refused).collect();
+        let facts = Facts { now, daemon, waiting, refused, pace };
         let why = explain(&facts);
         let text = if self.json {
             serde_json::to_string_pretty(&why_json(&facts, &why))? + "\n"

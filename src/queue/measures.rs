@@ -40,6 +40,8 @@ pub struct Refused {
     pub http_status: Option<u16>,
     /// How many.
     pub calls: u64,
+    /// When the last of them was.
+    pub last: Timestamp,
 }
 
 /// What was measured of a lane.
@@ -97,18 +99,32 @@ impl Queue {
         for lane in lanes {
             measures.lanes.insert(*lane, self.lane_measures(*lane, now).await?);
         }
-        let since = now.before(REFUSED_WITHIN).0;
-        let rows = sqlx::query_file!("src/queue/sql/last_refusals.sql", since, now.0, REFUSALS);
-        for row in rows.fetch_all(&self.readers).await? {
-            let Some(lane) = measures.lanes.get_mut(&LaneId(row.lane)) else { continue };
-            lane.refused.push(Refused {
-                code: ErrorCode::new(row.error_code.unwrap_or_default()),
-                http_status: row.http_status.and_then(|status| u16::try_from(status).ok()),
-                calls: reading::count("a count of refusals", row.refused)?,
-            });
+        for (lane, refused) in self.refused(now.before(REFUSED_WITHIN), now).await? {
+            if let Some(lane) = measures.lanes.get_mut(&lane) {
+                lane.refused.push(refused);
+            }
         }
         measures.left = self.left().await?;
         Ok(measures)
+    }
+
+    /// The calls that were refused after `since` and up to `now`, with their lanes: the last two thousand.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn refused(&self, since: Timestamp, now: Timestamp) -> Result<Vec<(LaneId, Refused)>, QueueError> {
+        let rows = sqlx::query_file!("src/queue/sql/last_refusals.sql", since.0, now.0, REFUSALS);
+        let rows = rows.fetch_all(&self.readers).await?;
+        let refused = rows.into_iter().map(|row| {
+            let refused = Refused {
+                code: ErrorCode::new(row.error_code.unwrap_or_default()),
+                http_status: row.http_status.and_then(|status| u16::try_from(status).ok()),
+                calls: reading::count("a count of refusals", row.refused)?,
+                last: Timestamp(row.last),
+            };
+            Ok((LaneId(row.lane), refused))
+        });
+        refused.collect()
     }
 
     async fn lane_measures(&self, lane: LaneId, now: Timestamp) -> Result<LaneMeasures, QueueError> {

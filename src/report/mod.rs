@@ -58,6 +58,6 @@ pub use show::{show_json, show_text};
 pub use status::{Binding, Health, Limits, Need, StatusView, bindings, quoted};
 pub use status_json::status_json;
 pub use status_text::{NEEDS_YOU, status_text};
-pub use why::{Cause, Facts, Pace, Way, Why, explain};
+pub use why::{Cause, Facts, Pace, THROTTLED_WITHIN, Way, Why, explain};
 pub use why_text::{why_json, why_text};
 pub use words::{adopted_note, capital, grouped, several};

@@ -4,7 +4,7 @@
 use super::why_queued;
 use super::words::{ago, moment, one_line, several, span, trouble, what_blocks};
 use crate::domain::{ErrorCode, JobState, LaneTrouble, Timestamp};
-use crate::queue::{AttemptView, TransitionView, Waiting};
+use crate::queue::{AttemptView, Refused, TransitionView, Waiting};
 use std::time::Duration;
 
 /// What is known.
@@ -16,9 +16,14 @@ pub struct Facts {
     pub daemon: Option<String>,
     /// The job among all others.
     pub waiting: Waiting,
+    /// The calls of its lane that were refused within [`THROTTLED_WITHIN`].
+    pub refused: Vec<Refused>,
     /// The settings of its lane.
     pub pace: Pace,
 }
+
+/// How far back throttles are told.
+pub const THROTTLED_WITHIN: Duration = Duration::from_hours(1);
 
 /// What the settings say of a lane.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -4,6 +4,7 @@ use super::breakers::{next_try, resume_command, stopped_place, what_next};
 use super::why::{Chain, Facts, blocked, no_daemon};
 use super::words::{moment, one_line, several, span, trouble};
 use crate::domain::{ErrorCode, Hold, Lane, LoweredCap};
+use crate::lightsail::is_throttle;
 use crate::queue::{AttemptView, BatchStage, PastPause};
 use std::time::Duration;
 
@@ -199,11 +200,16 @@ fn the_pace(facts: &Facts, chain: &mut Chain) {
         chain.way("once that one is accepted the others follow", None);
     }
     if lane.learned_rate.is_some_and(|learned| learned < pace.rate) {
+        let throttles = facts.refused.iter().filter(|one| is_throttle(one.code.as_str(), one.http_status));
+        let (calls, last) =
+            throttles.fold((0, None), |(calls, last), one| (calls + one.calls, last.max(Some(one.last))));
+        let after =
+            if calls == 0 { String::new() } else { format!(" after {} within the hour", several(calls, "throttle")) };
         let text = format!(
-            "its lane {} goes at its learned rate of {rate:.1}/s, the ceiling is {:.1}/s",
+            "its lane {} goes at its learned rate of {rate:.1}/s{after}, the ceiling is {:.1}/s",
             lane.lane, pace.rate
         );
-        chain.cause("learned_rate", text);
+        chain.cause("learned_rate", text).since(last);
         chain.way("the rate climbs by itself while no throttle comes", None);
     }
     if waiting.ahead.jobs == 0 {

@@ -1,8 +1,8 @@
 -- What was refused after a moment, by lane and code.
 SELECT jobs.lane_id AS "lane!: i64", recent.error_code, recent.http_status AS "http_status: i64",
-       count(*) AS "refused!: i64"
+       count(*) AS "refused!: i64", max(recent.answered_at) AS "last!: i64"
 FROM (
-    SELECT job_id, error_code, http_status FROM attempts
+    SELECT job_id, error_code, http_status, answered_at FROM attempts
     WHERE outcome = 'refused' AND answered_at > ?1 AND answered_at <= ?2
     ORDER BY answered_at DESC
     LIMIT ?3
