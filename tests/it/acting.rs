@@ -774,6 +774,14 @@ async fn why_names_what_binds_and_the_way_out() {
     assert!(stored.says(&["why", "77"]).fails(2).contains("there is no job 77"));
 }
 
+/// Two throttles of the lane within the hour, one before that, and a refusal that is none.
+const THROTTLED: &str = "UPDATE lanes SET proven = 1, learned_rate = 0.5;
+    INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome, http_status, error_code, answered_at)
+    VALUES (1, 8, 1, 0, 0, 'refused', 400, 'ThrottlingException', (unixepoch('now') - 90) * 1000),
+           (1, 9, 1, 0, 0, 'refused', 400, 'ThrottlingException', (unixepoch('now') - 60) * 1000),
+           (2, 9, 1, 0, 0, 'refused', 400, 'ThrottlingException', 1795450000000),
+           (3, 9, 1, 0, 0, 'refused', 400, 'InvalidInputException', (unixepoch('now') - 30) * 1000)";
+
 #[tokio::test]
 async fn why_knows_every_reason() {
     const ATTEMPT: &str = "INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome, error_code, \
@@ -785,13 +793,7 @@ async fn why_knows_every_reason() {
     let cases: Vec<(String, &str, &str)> = vec![
         ("UPDATE lanes SET proven = 1, learned_rate = 0.5".into(), "learned_rate", "learned rate of 0.5/s"),
         (
-            "UPDATE lanes SET proven = 1, learned_rate = 0.5; INSERT INTO attempts (job_id, number, run_id, intended_at, \
-             baseline, outcome, http_status, error_code, answered_at) VALUES \
-             (1, 8, 1, 0, 0, 'refused', 400, 'ThrottlingException', (unixepoch('now') - 90) * 1000), \
-             (1, 9, 1, 0, 0, 'refused', 400, 'ThrottlingException', (unixepoch('now') - 60) * 1000), \
-             (2, 9, 1, 1795450000000, 0, 'refused', 400, 'ThrottlingException', 1795450000000), \
-             (3, 9, 1, 0, 0, 'refused', 400, 'InvalidInputException', (unixepoch('now') - 30) * 1000)"
-                .into(),
+            THROTTLED.into(),
             "learned_rate",
             "learned rate of 0.5/s after 2 throttles within the hour, the ceiling is 20.0/s (since 2026-",
         ),

@@ -68,12 +68,12 @@ fn a_database_that_cannot_be_used_is_named_with_the_way_out() {
     let at = |name: &str| format!("sqlite://{}", home.path().join(name).display());
 
     let missing = snapferry(home.path(), &["status", "--database", &at("no/such/folder/x.db")]);
-    fails(&missing, 1, &["no/such/folder", "does not exist", "--database"]);
+    fails(&missing, 2, &["no/such/folder", "does not exist", "--database"]);
 
     std::fs::write(home.path().join("notes.txt"), "these are my notes, and no database at all".repeat(50))
         .expect("notes");
     let notes = snapferry(home.path(), &["status", "--database", &at("notes.txt")]);
-    fails(&notes, 1, &["notes.txt", "not a Snapferry database"]);
+    fails(&notes, 2, &["notes.txt", "not a Snapferry database"]);
 
     let folder = snapferry(home.path(), &["status", "--database", &at("")]);
     assert_eq!(folder.status.code(), Some(2), "{}", says(&folder));
@@ -101,7 +101,7 @@ async fn somebody_elses_or_a_newer_database_stays_as_it_was() {
 
     let before = make("other.db", &["CREATE TABLE guests (name TEXT)"]).await;
     let other = snapferry(home.path(), &["status", "--database", &at("other.db")]);
-    fails(&other, 1, &["other.db", "not a Snapferry database"]);
+    fails(&other, 2, &["other.db", "not a Snapferry database"]);
     assert_eq!(std::fs::read(home.path().join("other.db")).expect("bytes"), before);
 
     let ours = snapferry(home.path(), &["status", "--database", &at("ours.db")]);
