@@ -9,6 +9,7 @@ use crate::domain::{
 use crate::points::Step;
 use serde::Serialize;
 use sqlx::SqliteConnection;
+use std::collections::BTreeSet;
 
 /// Rows in one JSON text.
 const PART: usize = 250;
@@ -172,7 +173,8 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn entries(&self, lane: LaneId, names: &[SnapshotName]) -> Result<Vec<Entry>, QueueError> {
-        let names = super::transition::json(names)?;
+        // Jobs of one name ask for it more than once.
+        let names = super::transition::json(&names.iter().collect::<BTreeSet<_>>())?;
         let rows = sqlx::query!(
             r#"SELECT ledger.id AS "id!: i64", kind, ledger."key", snapshot_name, snapshot_arn, status, record_name,
                       destination_service, destination_id, error_code, error_message,

@@ -352,6 +352,26 @@ fn both() -> Told {
     Told { snapshots: vec!["web-1", "web-2"], ..Told::default() }
 }
 
+/// An earlier job of the name has an entry of its own: what the live one may have made is one candidate, not two.
+#[tokio::test]
+async fn of_two_jobs_of_one_name_each_entry_is_seen_once() {
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    write(
+        &scene.path,
+        "UPDATE jobs SET snapshot_name = 'web-1', state = 'failed', finished_at = 1, error_code = 'Boom', next_poll_at = NULL
+         WHERE id = 2;
+         UPDATE attempts SET outcome = 'found' WHERE job_id = 2;
+         INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, seen_at, job_id, attempt, news)
+         VALUES (1, 'record', 'record-0', 'web-1', 'failed', 0, 2, 1, 0);
+         UPDATE attempts SET baseline = 1 WHERE job_id = 1;
+         UPDATE jobs SET next_poll_at = 1800000900000 WHERE id = 1",
+    )
+    .await;
+    scene.fake.told(|told| told.records = vec![record("record-1", "web-1", None)]);
+    scene.live(MINUTE).await;
+    assert_eq!(scene.state(1).await, "exporting");
+}
+
 #[tokio::test]
 async fn a_name_that_cannot_be_read_holds_up_no_other_and_is_never_absent() {
     let told = Told { poisoned: HashSet::from(["web-1"]), unlisted: Some(ErrorClass::Ambiguous), ..both() };
