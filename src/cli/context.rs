@@ -99,15 +99,19 @@ impl Context {
         self.own_folder.as_ref().is_some_and(|folder| !folder.exists())
     }
 
+    /// Makes the database's folder, where it is ours to make.
+    pub(super) fn make_own_folder(&self) -> anyhow::Result<()> {
+        self.own_folder.as_ref().map_or(Ok(()), |folder| {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))
+        })
+    }
+
     /// Opens the database, and makes it where there is none.
     ///
     /// # Errors
     /// What is wrong with it, and the way out.
     pub(super) async fn queue(&self) -> anyhow::Result<Queue> {
-        if let Some(folder) = &self.own_folder {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot create the folder {}", folder.display()))?;
-        }
+        self.make_own_folder()?;
         Ok(Queue::open(self.settings.database.path()).await?)
     }
 

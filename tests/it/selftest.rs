@@ -113,3 +113,14 @@ async fn no_child_outlives_it_however_it_dies() {
     selftest.wait().expect("gone");
     eventually("no child", async || children(folder.path()).is_empty()).await;
 }
+
+/// The first command of somebody new may be this one.
+#[tokio::test]
+async fn where_there_is_no_folder_for_the_database_yet_it_is_made() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_snapferry"));
+    command.args(["selftest", "--crashes", "1"]).env_clear().env("HOME", home.path());
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let ended = end(child.expect("the program")).await;
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+}

@@ -65,6 +65,9 @@ pub(super) struct SelftestArgs {
 /// When it cannot be tried: no folder, no port, no child process.
 pub(super) async fn selftest(args: &SelftestArgs, context: &Context) -> anyhow::Result<Exit> {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
+    if args.dir.is_none() {
+        context.make_own_folder()?;
+    }
     let beside = context.settings.database.path().parent().map(Path::to_owned);
     let place = args.dir.clone().or(beside).unwrap_or_default();
     let folder = tempfile::Builder::new()
