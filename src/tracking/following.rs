@@ -10,7 +10,8 @@ use crate::queue::{Entry, EntryKey, EntryStatus, Followed, QueueError};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// Reads in a row that may fail, each for itself, before the rest of a round is left to the next.
+/// Reads in a row that may fail, each for itself, before the rest of a round is not tried: it is left to the next, or to one
+/// reading for all.
 const BEAR: u32 = 3;
 
 impl Tracker {
