@@ -77,7 +77,7 @@ pub struct Enqueued {
     pub outcome: Outcome,
     /// How many rows are bad.
     pub bad: u64,
-    /// The first of the bad rows, each with its line, column and reason.
+    /// The first of the bad rows, each with its line, column and reason, and how many there are besides.
     pub shown: Vec<String>,
     /// Columns that may be meant for others, in words.
     pub slips: Vec<String>,
@@ -141,8 +141,8 @@ pub async fn enqueue(
         input: label,
         outcome,
         bad: bad.count,
+        shown: bad.told(),
         slips: bad.slips,
-        shown: bad.shown,
         rejected_file,
     };
     let (sink, mut bad) = match read {
@@ -277,7 +277,7 @@ impl Enqueued {
     /// Where `out` or `err` cannot be written.
     pub fn write(&self, args: &EnqueueArgs, out: &mut impl Write, err: &mut impl Write) -> io::Result<()> {
         let input = &self.input;
-        say_bad(input, &self.slips, self.bad, &self.shown, err)?;
+        say_bad(input, &self.slips, &self.shown, err)?;
         if let Some(path) = &self.rejected_file {
             let path = path.display();
             writeln!(
@@ -337,21 +337,14 @@ impl Enqueued {
     }
 }
 
-/// Names the bad rows: the first of them in full, the rest by their number.
+/// Names the bad rows.
 pub(super) fn say_bad(
     input: &str,
     slips: &[String],
-    bad: u64,
     shown: &[String],
     err: &mut (impl Write + ?Sized),
 ) -> io::Result<()> {
-    for shown in slips.iter().chain(shown) {
-        writeln!(err, "{input}: {shown}")?;
-    }
-    match bad.saturating_sub(shown.len() as u64) {
-        0 => Ok(()),
-        more => writeln!(err, "{input}: and {more} more bad {}", plural(more)),
-    }
+    slips.iter().chain(shown).try_for_each(|shown| writeln!(err, "{input}: {shown}"))
 }
 
 fn plural(rows: u64) -> &'static str {

@@ -3,8 +3,9 @@
 
 use super::exit::UsageError;
 use crate::domain::{Existing, Lane};
-use crate::intake::{Entry, Intake, IntakeOptions, Rejected, RejectedWriter, Row};
+use crate::intake::{Entry, Intake, IntakeOptions, Reason, Rejected, RejectedWriter, Row};
 use crate::queue::NewRow;
+use crate::report::grouped;
 use crate::settings::Settings;
 use anyhow::Context;
 use std::collections::HashMap;
@@ -24,6 +25,9 @@ const CHUNKS: usize = 1;
 
 /// Bad rows that are printed in full.
 const SHOWN: usize = 20;
+
+/// So many of one kind are shown: a file whose every row has the same fault is put right at one place.
+const ALIKE: usize = 3;
 
 /// Where rows come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,10 +60,20 @@ pub(super) struct BadRows {
     pub(super) count: u64,
     /// Columns that may be meant for others, in words.
     pub(super) slips: Vec<String>,
-    /// The first of the rows, each with its line, column and reason.
-    pub(super) shown: Vec<String>,
+    /// The first rows of each kind: those with one reason in one column.
+    kinds: Vec<Kind>,
     /// All of them, to be put beside the input.
     pub(super) file: Option<RejectedFile>,
+}
+
+#[derive(Debug)]
+struct Kind {
+    column: Option<String>,
+    reason: Reason,
+    /// The first of them, by their lines.
+    shown: Vec<(u64, String)>,
+    /// How many there are besides.
+    more: u64,
 }
 
 /// The rejected rows in a file that has no name yet, so that nothing of it is left should the process end.
@@ -250,10 +264,41 @@ impl Reading {
 impl BadRows {
     fn take(&mut self, rejected: &Rejected) {
         self.count += 1;
-        if self.shown.len() < SHOWN {
-            self.shown.push(rejected.to_string());
+        let shown: usize = self.kinds.iter().map(|kind| kind.shown.len()).sum();
+        let known = self.kinds.iter_mut().find(|kind| kind.column == rejected.column && kind.reason == rejected.reason);
+        match known {
+            Some(kind) if kind.shown.len() >= ALIKE => kind.more += 1,
+            _ if shown >= SHOWN => {}
+            Some(kind) => kind.shown.push((rejected.line, rejected.to_string())),
+            None => self.kinds.push(Kind {
+                column: rejected.column.clone(),
+                reason: rejected.reason.clone(),
+                shown: vec![(rejected.line, rejected.to_string())],
+                more: 0,
+            }),
         }
     }
+
+    /// What a person is told: the first rows, each with its line, column and reason, and how many there are besides.
+    pub(super) fn told(&self) -> Vec<String> {
+        let mut shown: Vec<&(u64, String)> = self.kinds.iter().flat_map(|kind| &kind.shown).collect();
+        shown.sort();
+        let mut left = self.count - shown.len() as u64;
+        let mut told: Vec<String> = shown.into_iter().map(|(_, row)| row.clone()).collect();
+        for kind in self.kinds.iter().filter(|kind| kind.more > 0) {
+            let first = kind.shown.first().map_or(0, |(line, _)| *line);
+            told.push(format!("and {} for the reason of line {first}", more_rows(kind.more)));
+            left -= kind.more;
+        }
+        if left > 0 {
+            told.push(format!("and {}", more_rows(left)));
+        }
+        told
+    }
+}
+
+fn more_rows(count: u64) -> String {
+    format!("{} more bad row{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 impl RejectedFile {

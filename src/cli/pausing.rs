@@ -21,8 +21,10 @@ pub(super) struct Places {
     lanes: Vec<LaneView>,
     /// Those of them that have stopped by themselves.
     trips: Vec<(Trip, Lane)>,
-    /// Batches that have stopped by themselves in these lanes, and are not meant.
+    /// What has stopped by itself and is not meant: batches in these lanes, or lanes of these batches.
     besides: Vec<(Trip, Lane)>,
+    /// Lanes of these batches that are paused and not meant.
+    paused_besides: Vec<Lane>,
 }
 
 impl Places {
@@ -32,7 +34,16 @@ impl Places {
         let all = queue.lanes(None).await?;
         if let Some(batch) = batch {
             let trips = trips(queue, &all, |trip| trip.batch == Some(batch.id)).await?;
-            return Ok(Self { batches: vec![batch], trips, ..Self::default() });
+            let its = queue.lanes(Some(batch.id)).await?;
+            let besides = self::trips(queue, &its, |trip| trip.batch.is_none()).await?;
+            let paused = its.into_iter().filter(|lane| lane.paused.is_some()).map(|lane| lane.lane);
+            return Ok(Self {
+                batches: vec![batch],
+                trips,
+                besides,
+                paused_besides: paused.collect(),
+                ..Self::default()
+            });
         }
         let known: Vec<String> = all.iter().map(|lane| lane.lane.to_string()).collect();
         let accounts: BTreeSet<AccountLabel> = all.iter().map(|lane| lane.lane.account.clone()).collect();
@@ -47,14 +58,14 @@ impl Places {
         }
         let besides = trips(queue, &lanes, |trip| trip.batch.is_some()).await?;
         let trips = trips(queue, &lanes, |trip| trip.batch.is_none()).await?;
-        Ok(Self { batches: Vec::new(), lanes, trips, besides })
+        Ok(Self { lanes, trips, besides, ..Self::default() })
     }
 
     /// All of them.
     pub(super) async fn every(queue: &Queue) -> anyhow::Result<Self> {
         let lanes = queue.lanes(None).await?;
         let trips = trips(queue, &lanes, |_| true).await?;
-        Ok(Self { batches: queue.batches().await?, lanes, trips, besides: Vec::new() })
+        Ok(Self { batches: queue.batches().await?, lanes, trips, ..Self::default() })
     }
 
     fn only(&self, wanted: Wanted) -> Self {
@@ -69,7 +80,7 @@ impl Places {
         let stopped = |lane: LaneId| self.trips.iter().any(|(trip, _)| trip.batch.is_none() && trip.lane == lane);
         let lanes = self.lanes.iter().filter(|lane| fits(lane.paused.is_some(), stopped(lane.id)));
         let trips = if wanted == Wanted::Held { self.trips.clone() } else { Vec::new() };
-        Self { batches: batches.cloned().collect(), lanes: lanes.cloned().collect(), trips, besides: Vec::new() }
+        Self { batches: batches.cloned().collect(), lanes: lanes.cloned().collect(), trips, ..Self::default() }
     }
 
     fn is_empty(&self) -> bool {
@@ -153,6 +164,11 @@ pub(super) async fn resume(
     for (trip, lane) in &places.besides {
         let (place, way) = (stopped_place(trip, lane), resume_command(trip, lane));
         let line = format!("{} stays stopped by itself; `{way}` lets it go on.", capital(&place));
+        screen.say(&screen.look.lay_out(vec![line]))?;
+    }
+    for lane in &places.paused_besides {
+        let way = format!("snapferry resume --account {} --region {}", lane.account, lane.region);
+        let line = format!("Lane {lane} stays paused; `{way}` lets it go on.");
         screen.say(&screen.look.lay_out(vec![line]))?;
     }
     if let Some(plan) = plan {

@@ -70,7 +70,7 @@ impl PlanArgs {
         let input = Input::new(&self.file);
         let label = input.label();
         let (rows, bad) = self.rows(context, input).await?;
-        say_bad(&label, &bad.slips, bad.count, &bad.shown, notes)?;
+        say_bad(&label, &bad.slips, &bad.told(), notes)?;
         if bad.count > 0 && !self.skip_invalid {
             writeln!(
                 notes,

@@ -166,6 +166,13 @@ pub enum IntakeError {
 fn ways(near: Option<&str>, known: &[String]) -> String {
     match near {
         Some(near) => format!("did you mean {near:?}? It has {}", known.join(", ")),
+        // As it is without a settings file.
+        None if known == [AccountLabel::unnamed().as_str()] => {
+            format!(
+                "it has only {}: add it to [accounts], or give --config FILE with the settings that have it",
+                known.join("")
+            )
+        }
         None => format!("it has {}", known.join(", ")),
     }
 }

@@ -486,6 +486,31 @@ async fn a_whole_batch_is_paused_and_resumed() {
     assert_eq!(pauses[0].resumed.as_ref().map(|(_, by)| by.as_str()), Some("carol"));
 }
 
+/// A job that is not paused itself: what stands still is named, and how that goes on; of what does not, that it does not.
+#[tokio::test]
+async fn one_job_alone_is_resumed_only_where_it_is_paused_itself() {
+    const TRIP: &str = "INSERT INTO trips (lane_id, batch_id, tripped_at, failed, ended, code, waits_from, wait)
+        VALUES (1, 1, 1795457100000, 25, 50, NULL, 1795457100000, 600000)";
+    let stored = three().await;
+    let left = async |why: &str| {
+        let said = stored.says(&["resume", "2", "--yes"]);
+        assert!(said.out.contains(&format!("1 {why}")), "{why}: {}", said.out);
+    };
+    left("not paused").await;
+    stored.says(&["pause", "--account", "default", "--yes"]).done();
+    left("paused with the whole lane: snapferry resume --account ACCOUNT --region REGION").await;
+    stored.says(&["resume", "--account", "default", "--yes"]).done();
+    stored.sql(TRIP).await;
+    left("stopped with its batch or lane: snapferry resume --batch BATCH").await;
+    // A batch stops in one lane, and others go on.
+    stored
+        .sql("INSERT INTO lanes (id, account, region) VALUES (9, 'other', 'eu-west-1'); UPDATE trips SET lane_id = 9")
+        .await;
+    left("not paused").await;
+    stored.sql("UPDATE trips SET lane_id = 1, batch_id = NULL").await;
+    left("stopped with its batch or lane").await;
+}
+
 #[tokio::test]
 async fn lanes_are_paused_by_account_or_region_and_everything_is_resumed_at_once() {
     let stored = Stored::story().await;
@@ -501,7 +526,8 @@ async fn lanes_are_paused_by_account_or_region_and_everything_is_resumed_at_once
     assert_eq!(
         said,
         "Batch fleet is not paused.\n\
-         1 job stays paused one by one; add --state queued to resume those instead, or resume --all.\n"
+         1 job stays paused one by one; add --state queued to resume those instead, or resume --all.\n\
+         Lane prod/us-east-1 stays paused; `snapferry resume --account prod --region us-east-1` lets it go on.\n"
     );
     let said = stored.says(&["resume", "--all", "--yes"]).done();
     for part in ["batch second wave", "lane prod/us-east-1", "lane prod/us-west-2", "Resumed 1 job."] {
@@ -529,6 +555,16 @@ async fn what_is_meant_is_said_where_nothing_fits_and_what_stays_stopped_where_a
     let said = stored.says(&["resume", "--account", "default", "--yes"]).done();
     let stays = "Batch fleet in lane default/eu-west-1 stays stopped by itself; `snapferry resume --batch fleet` lets it go on.";
     assert!(said.contains(stays), "{said}");
+    // The other way round: the batch goes on, and lanes of it do not.
+    stored.sql("UPDATE trips SET batch_id = NULL").await;
+    stored.says(&["pause", "--account", "prod", "--yes"]).done();
+    let said = stored.says(&["resume", "--batch", "fleet", "--yes"]).done();
+    for stays in [
+        "Lane default/eu-west-1 stays stopped by itself; `snapferry resume --account default --region eu-west-1` lets it go on.",
+        "Lane prod/us-east-1 stays paused; `snapferry resume --account prod --region us-east-1` lets it go on.",
+    ] {
+        assert!(said.contains(stays), "{said}");
+    }
 }
 
 #[tokio::test]

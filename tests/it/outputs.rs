@@ -244,6 +244,10 @@ fn enqueue_says_what_came_in_and_what_is_wrong() {
     let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
     put("fleet.csv", "snapshot_name,region,owner\nweb-1,eu-west-1,ann\nweb-2,eu-west-1,bob\nweb-1,eu-west-1,ann\n");
     put("bad.csv", "snapshot_name,region\nweb-3,eu-west-1\n!,eu-west-1\nweb-4,nowhere\n");
+    let stranger = |n: u32| format!("web-{n},eu-west-1,mine\n");
+    let place = |n: u32| format!("web-{n},nowhere-{n},\n");
+    let alike: String = (0..2000).map(stranger).chain((0..40).map(place)).collect();
+    put("alike.csv", &format!("snapshot_name,region,account\n{alike}"));
     put("twice.csv", "name,snapshot_name\nweb-1,web-1\n");
     put("empty.csv", "");
     put("none.csv", "region,owner\neu-west-1,ann\n");
@@ -256,6 +260,7 @@ fn enqueue_says_what_came_in_and_what_is_wrong() {
             "enqueue fleet.csv --batch fleet",
             "enqueue bad.csv",
             "enqueue bad.csv --skip-invalid",
+            "enqueue alike.csv",
             "enqueue twice.csv",
             "enqueue empty.csv",
             "enqueue none.csv",

@@ -65,6 +65,58 @@ async fn what_is_due_before_the_lane_may_be_read_again_is_waited_for_once() {
     assert_eq!(pause, Duration::from_millis(100));
 }
 
+/// So many seconds after the begin, the nth export has ended.
+async fn see_the_end_of(scene: &mut Scene, nth: usize, seconds: u64) {
+    scene.clock.advance(Duration::from_secs(seconds).saturating_sub(scene.clock.elapsed()));
+    scene.fake.told(|told| {
+        told.operations[nth - 1].status = OperationStatus::Succeeded;
+        told.records.push(record(&format!("record-{nth}"), NAMES[nth - 1], Some("ami-1")));
+    });
+    scene.round().await;
+    assert_eq!(scene.state(i64::try_from(nth).expect("small")).await, "succeeded");
+}
+
+/// What takes fifty seconds has not ended after ten.
+#[tokio::test]
+async fn exports_younger_than_the_shortest_of_late_are_not_asked_about() {
+    let mut scene = five("", &[]).await;
+    see_the_end_of(&mut scene, 1, 50).await;
+    write(&scene.path, "UPDATE jobs SET queued_at = 1800000050000, next_poll_at = 0 WHERE id > 1").await;
+    let before = read(&scene, &OPERATIONS);
+    scene.clock.advance(Duration::from_secs(10));
+    scene.round().await;
+    assert_eq!(read(&scene, &OPERATIONS), before);
+    let next = scene.queue.next_poll(LaneId(1), JobState::Exporting).await.expect("read");
+    assert_eq!(next, Some(Timestamp(NOW).after(Duration::from_secs(90))), "at four fifths of what it took");
+    scene.clock.advance(Duration::from_secs(31));
+    scene.round().await;
+    assert_eq!(read(&scene, &OPERATIONS), before + 4);
+}
+
+/// Where the cap holds the next ones back, an end is worth a reading of its own; where they are sent anyway, it is not.
+#[tokio::test]
+async fn ends_that_make_room_for_others_are_looked_for_sooner() {
+    const ONE_MORE: &str =
+        "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
+        VALUES (6, 1, 1, 6, 'web-6', 0, 'adopt', 'queued', 0);";
+    const FULL: &str = "UPDATE lanes SET lowered_cap = 3, lowered_at = 1800000090000, lowered_code = 'Limit';
+        UPDATE jobs SET next_poll_at = 0 WHERE state = 'exporting';";
+    const ROOM: &str = "UPDATE lanes SET lowered_cap = 4, lowered_at = 1800000090000, lowered_code = 'Limit';
+        UPDATE jobs SET next_poll_at = 0 WHERE state = 'exporting';";
+    for (cap, expected) in [(FULL, 1), (ROOM, 0)] {
+        let mut scene = five("", &[]).await;
+        scene.fake.told(|told| told.snapshots.push("web-6"));
+        write(&scene.path, ONE_MORE).await;
+        see_the_end_of(&mut scene, 1, 50).await;
+        see_the_end_of(&mut scene, 2, 80).await;
+        write(&scene.path, cap).await;
+        readings(&scene);
+        scene.clock.advance(Duration::from_secs(10));
+        scene.round().await;
+        assert_eq!(readings(&scene), expected, "{cap}");
+    }
+}
+
 #[tokio::test]
 async fn after_three_readings_in_a_row_that_failed_the_rest_of_a_round_waits() {
     let mut scene = five("", &OPERATIONS).await;
