@@ -84,29 +84,6 @@ impl Followed {
     }
 }
 
-/// A queued job as a listing finds it.
-#[derive(Debug, Clone)]
-pub struct Listed {
-    /// The job.
-    pub job: JobId,
-    /// Its snapshot.
-    pub snapshot: SnapshotName,
-    /// The number of its last attempt.
-    pub attempt: u32,
-    /// The attempts that count.
-    pub used: u32,
-    /// Whether an export that is not its own may stand for it.
-    pub adopts: bool,
-    /// Whether it waits for this listing.
-    pub held: bool,
-    /// The state of the snapshot, where it exists.
-    pub snapshot_state: Option<String>,
-    /// The ARN of the snapshot, where it exists and says so.
-    pub snapshot_arn: Option<SnapshotArn>,
-    /// Whether the ledger has entries of that name.
-    pub in_ledger: bool,
-}
-
 #[derive(Serialize)]
 struct At {
     job: i64,
@@ -114,56 +91,6 @@ struct At {
 }
 
 impl Queue {
-    /// Makes every job that an earlier run left in `submitting` unknown: nobody can say whether it was sent. It costs
-    /// the job no attempt. How many they were.
-    ///
-    /// # Errors
-    /// [`QueueError`] when the database fails.
-    pub async fn recover(&self, now: Timestamp) -> Result<usize, QueueError> {
-        let mut recovered = 0;
-        loop {
-            let left = sqlx::query!(
-                r#"SELECT id AS "id!: i64", attempt AS "attempt!: u32", used AS "used!: u32" FROM jobs
-                   WHERE state = 'submitting' AND lane_id IN (SELECT id FROM lanes) LIMIT 1000"#
-            )
-            .fetch_all(&self.readers)
-            .await?;
-            if left.is_empty() {
-                return Ok(recovered);
-            }
-            recovered += left.len();
-            let failure = Failure::new(
-                crate::domain::ErrorCode::INTERRUPTED,
-                "Snapferry ended between the intent and the answer; the ledger will tell",
-            );
-            let transitions = left
-                .into_iter()
-                .map(|row| {
-                    let standing = Standing {
-                        state: JobState::Submitting,
-                        attempt: row.attempt,
-                        used: row.used,
-                        max_attempts: u32::MAX,
-                    };
-                    let event = Event::OutcomeUnknownInOutage(failure.clone());
-                    let answer = Answer {
-                        outcome: AttemptOutcome::Ambiguous,
-                        http_status: None,
-                        request_id: None,
-                        failure: Some(failure.clone()),
-                    };
-                    Ok(Transition::new(JobId(row.id), &standing, event, now, "daemon")?
-                        .answered(answer, Vec::new())
-                        .named(Step::Recovered)
-                        .poll_at(now))
-                })
-                .collect::<Result<Vec<_>, QueueError>>()?;
-            for verdict in self.transition_all(transitions).await {
-                verdict?;
-            }
-        }
-    }
-
     /// The live jobs that these entries of the ledger may say something of, and ended ones that own one of them; where
     /// there is neither, ended ones with an attempt taken for absent, or found by its failure, that one may belong to.
     ///
@@ -500,88 +427,6 @@ impl Queue {
         .fetch_one(&self.readers)
         .await?;
         Ok(open)
-    }
-
-    /// Up to `limit` queued jobs after `after` that a listing concerns: those of `batch`; without one, those that wait
-    /// for a listing, and those whose snapshot is gone since an earlier listing of this run.
-    ///
-    /// # Errors
-    /// [`QueueError`] when the database cannot be read.
-    pub async fn listed(
-        &self,
-        lane: LaneId,
-        run: RunId,
-        batch: Option<BatchId>,
-        after: JobId,
-        limit: u32,
-    ) -> Result<Vec<Listed>, QueueError> {
-        let batch = batch.map(|batch| batch.0);
-        let rows = sqlx::query_file!("src/queue/sql/listed.sql", lane.0, batch, after.0, limit, run.0)
-            .fetch_all(&self.readers)
-            .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(Listed {
-                    job: JobId(row.id),
-                    snapshot: snapshot_name(&row.snapshot_name)?,
-                    attempt: row.attempt,
-                    used: row.used,
-                    adopts: row.adopts,
-                    held: row.held,
-                    snapshot_state: row.snapshot_state,
-                    snapshot_arn: row.snapshot_arn.map(SnapshotArn::new),
-                    in_ledger: row.in_ledger,
-                })
-            })
-            .collect()
-    }
-
-    /// Holds these queued jobs for the next listing, or lets them go.
-    ///
-    /// # Errors
-    /// [`QueueError`] when the database fails.
-    pub async fn hold_for_listing(&self, hold: &[JobId], release: &[JobId]) -> Result<(), QueueError> {
-        if hold.is_empty() && release.is_empty() {
-            return Ok(());
-        }
-        let hold = super::transition::json(hold)?;
-        let release = super::transition::json(release)?;
-        self.writer
-            .write(Step::HeldForListing, move |connection| {
-                Box::pin(async move {
-                    sqlx::query!(
-                        "UPDATE jobs SET hold = 'listing'
-                         WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'queued' AND hold IS NULL",
-                        hold
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    sqlx::query!(
-                        "UPDATE jobs SET hold = NULL
-                         WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'queued' AND hold = 'listing'",
-                        release
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await
-    }
-
-    /// The newest run but `run` that is not known to have ended: a crash, where there is one.
-    ///
-    /// # Errors
-    /// [`QueueError`] when the database cannot be read.
-    pub async fn crashed_run(&self, run: RunId) -> Result<Option<RunId>, QueueError> {
-        let crashed = sqlx::query_scalar!(
-            r#"SELECT id AS "id!: i64" FROM runs WHERE id < ?1 AND ended_at IS NULL
-               AND id = (SELECT max(id) FROM runs WHERE id < ?1)"#,
-            run.0
-        )
-        .fetch_optional(&self.readers)
-        .await?;
-        Ok(crashed.map(RunId))
     }
 }
 
