@@ -4,11 +4,10 @@ use super::Queue;
 use super::error::QueueError;
 use super::job_views::outcome;
 use crate::domain::{
-    BatchId, Event, Failure, JobId, JobState, LaneId, OperationId, RecordArn, RunId, SnapshotArn, SnapshotName,
-    Standing, Timestamp,
+    Failure, JobId, JobState, LaneId, OperationId, RecordArn, RunId, SnapshotArn, SnapshotName, Standing, Timestamp,
 };
 use crate::points::Step;
-use crate::queue::{Answer, AttemptOutcome, Transition};
+use crate::queue::AttemptOutcome;
 use serde::Serialize;
 
 /// A job that the ledger may say something of.
