@@ -12,7 +12,8 @@ use crate::report::{Gathered, failures_text};
 /// Jobs with the same error code and the same message are one cause; names, ids and numbers in a message make no
 /// difference.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "Examples:
+// One state alone makes sense here, and it needs no naming.
+#[command(mut_arg("states", |arg| arg.hide(true)), after_help = "Examples:
   snapferry failures                                    everything that failed
   snapferry failures --batch fleet                      of one batch
   snapferry failures --error ServiceException --json | jq -r '.groups[].command'")]

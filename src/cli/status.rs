@@ -133,8 +133,8 @@ impl StatusArgs {
         };
         let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("the daemon's lock cannot be read")?;
         let limits = |lane: &Lane| {
-            let export = settings(lane).export;
-            Limits { ceiling: export.rate, cap: export.max_in_flight }
+            let LaneSettings { export, reconcile, .. } = settings(lane);
+            Limits { ceiling: export.rate, cap: export.max_in_flight, settle: reconcile.settle }
         };
         Ok(StatusView::read(queue, only, clock.now(), daemon, limits).await?)
     }

@@ -19,6 +19,9 @@ const REFUSALS: i64 = 2000;
 /// Jobs paused one by one that are looked at, in a lane.
 const PAUSED: i64 = 1000;
 
+/// Jobs in flight of which the unanswered are sought, in a lane: those that are looked at first.
+const OPEN: i64 = 1000;
+
 /// How far back refusals count.
 pub const REFUSED_WITHIN: Duration = Duration::from_mins(1);
 
@@ -57,6 +60,8 @@ pub struct LaneMeasures {
     pub first_due: Option<Timestamp>,
     /// The last one.
     pub last_due: Option<Timestamp>,
+    /// The newest intent whose answer nobody has, of a job that is open.
+    pub last_unanswered: Option<Timestamp>,
     /// Batches of which jobs are paused one by one.
     pub paused_in: BTreeSet<BatchId>,
 }
@@ -152,6 +157,18 @@ impl Queue {
             lane.0,
             PAUSED
         );
+        let unanswered = sqlx::query_scalar!(
+            r#"SELECT max(attempts.intended_at) AS "at: i64"
+               FROM (SELECT * FROM (SELECT id, attempt FROM jobs WHERE lane_id = ?1 AND state = 'unknown'
+                                    ORDER BY next_poll_at LIMIT ?2)
+                     UNION ALL
+                     SELECT * FROM (SELECT id, attempt FROM jobs WHERE lane_id = ?1 AND state = 'exporting'
+                                    ORDER BY next_poll_at LIMIT ?2)) AS open
+               CROSS JOIN attempts ON attempts.job_id = open.id AND attempts.number = open.attempt
+               WHERE attempts.outcome = 'ambiguous' OR attempts.outcome = 'found'"#,
+            lane.0,
+            OPEN
+        );
         let first_due = self.next_due(lane).await?;
         Ok(LaneMeasures {
             ends: ends
@@ -165,6 +182,7 @@ impl Queue {
             any_ready: ready.fetch_one(&self.readers).await? || first_due.is_some_and(|due| due <= now),
             first_due,
             last_due: last_due.fetch_one(&self.readers).await?.map(Timestamp),
+            last_unanswered: unanswered.fetch_one(&self.readers).await?.map(Timestamp),
             paused_in: paused.fetch_all(&self.readers).await?.into_iter().map(BatchId).collect(),
         })
     }

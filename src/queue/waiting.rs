@@ -5,8 +5,8 @@ use super::claims::Load;
 use super::error::QueueError;
 use super::lane_views::LaneView;
 use super::views::BatchView;
-use super::{JobDetail, PastPause, PastTrip, Trip};
-use crate::domain::{JobId, LaneId, Timestamp};
+use super::{Entry, EntryKey, JobDetail, JobView, PastPause, PastTrip, Trip};
+use crate::domain::{JobId, JobState, LaneId, Timestamp};
 
 /// Jobs that are counted ahead of one at most: beyond it the exact number helps nobody, and counting costs.
 const COUNTED: i64 = 100_000;
@@ -48,6 +48,8 @@ pub struct Waiting {
     pub run_began_at: Option<Timestamp>,
     /// Its snapshot, where a listing has shown it.
     pub snapshot: Option<SnapshotSeen>,
+    /// The record that is taken for its own, of a job that is exporting.
+    pub record: Option<Entry>,
     /// The pauses that it has met with its batch and its lane.
     pub pauses: Vec<PastPause>,
     /// The open breakers behind which it stands.
@@ -91,6 +93,16 @@ impl Queue {
             }
             None => None,
         };
+        let record = match detail.job.state {
+            JobState::Exporting => self.record_of(lane.id, &detail.job).await?,
+            JobState::Queued
+            | JobState::Submitting
+            | JobState::Unknown
+            | JobState::NeedsReview
+            | JobState::Succeeded
+            | JobState::Failed
+            | JobState::Cancelled => None,
+        };
         Ok(Some(Waiting {
             detail,
             batch,
@@ -100,10 +112,19 @@ impl Queue {
             cleared: standing.cleared,
             run_began_at: standing.run_began_at.map(Timestamp),
             snapshot,
+            record,
             pauses: self.pauses_met(id).await?,
             trips,
             stops: self.trips_met(id).await?,
         }))
+    }
+
+    async fn record_of(&self, lane: LaneId, job: &JobView) -> Result<Option<Entry>, QueueError> {
+        let entries = self.entries(lane, std::slice::from_ref(&job.snapshot_name)).await?;
+        let own = |entry: &Entry| {
+            matches!(entry.sighting.key, EntryKey::Record(_)) && entry.owner == Some((job.id, job.attempts))
+        };
+        Ok(entries.into_iter().find(own))
     }
 
     /// The jobs of a lane that may be sent before one of that priority and number.

@@ -49,6 +49,8 @@ pub struct Going<'a> {
     pub cap: u32,
     /// Until when a queued job of it must not be sent.
     pub due: Option<Timestamp>,
+    /// When the last attempt is settled whose answer nobody has.
+    pub settled: Option<Timestamp>,
 }
 
 /// When it will be done.
@@ -76,6 +78,8 @@ pub enum Forecast {
 pub enum RestsOn {
     /// The rate at which exports ended.
     Ends {
+        /// Of this lane, the last to be done.
+        lane: String,
         /// So many.
         exports: u64,
         /// Within this time, up to now.
@@ -90,6 +94,8 @@ pub enum RestsOn {
         /// EBS copies that may be under way.
         cap: u32,
     },
+    /// The settle window of attempts whose answer nobody has.
+    Settling,
 }
 
 impl RestsOn {
@@ -97,9 +103,14 @@ impl RestsOn {
     #[must_use]
     pub fn text(&self) -> String {
         match self {
-            Self::Ends { exports, within } => {
-                format!("going by {} that ended in the last {}", several(*exports, "export"), span(*within))
+            Self::Ends { lane, exports, within } => {
+                format!(
+                    "going by {} of lane {lane} that ended in the last {}",
+                    several(*exports, "export"),
+                    span(*within)
+                )
             }
+            Self::Settling => "when the settle window of calls without an answer is over".to_owned(),
             Self::Durations { exports, each, cap } => format!(
                 "going by the rate, the cap of {} copies, and {} that took {} to {} each",
                 grouped(u64::from(*cap)),
@@ -116,6 +127,7 @@ impl RestsOn {
         match self {
             Self::Ends { .. } => "ends",
             Self::Durations { .. } => "durations",
+            Self::Settling => "settling",
         }
     }
 }
@@ -136,7 +148,7 @@ pub fn forecast(now: Timestamp, lane: &str, work: Work, going: &Going<'_>) -> Fo
         };
         return Forecast::Unmeasured(missing);
     };
-    let (range, rests_on) = match by_ends(now, work, going, each) {
+    let (range, mut rests_on) = match by_ends(now, lane, work, going, each) {
         Some(found) => found,
         None => by_durations(work, going, each, wide(measured)),
     };
@@ -151,11 +163,19 @@ pub fn forecast(now: Timestamp, lane: &str, work: Work, going: &Going<'_>) -> Fo
             earliest = earliest.max(due.after(each.least));
         }
     }
+    if let Some(settled) = going.settled.filter(|_| work.in_flight > 0) {
+        if settled > latest {
+            (latest, rests_on) = (settled, RestsOn::Settling);
+        }
+        if work.others == 0 {
+            earliest = earliest.max(settled);
+        }
+    }
     Forecast::Between { earliest, latest: latest.max(earliest), rests_on }
 }
 
 /// By the rate at which exports ended; nothing where too few did.
-fn by_ends(now: Timestamp, work: Work, going: &Going<'_>, each: Span) -> Option<(Span, RestsOn)> {
+fn by_ends(now: Timestamp, lane: &str, work: Work, going: &Going<'_>, each: Span) -> Option<(Span, RestsOn)> {
     let window = WINDOW.max(each.most.saturating_mul(2));
     let recent: Vec<&Ended> = going.ends.iter().filter(|end| end.at <= now && now.since(end.at) <= window).collect();
     if recent.len() < ENOUGH {
@@ -175,7 +195,7 @@ fn by_ends(now: Timestamp, work: Work, going: &Going<'_>, each: Span) -> Option<
     // What was sent faster before a throttle ends faster still, for a while.
     let slow = going.learned.unwrap_or(f64::INFINITY).min(rate * (1.0 - spread));
     let most = seconds((left + exact(work.others)) / slow).saturating_add(each.most).max(least);
-    Some((Span { least, most }, RestsOn::Ends { exports: wide(recent.len()), within }))
+    Some((Span { least, most }, RestsOn::Ends { lane: lane.to_owned(), exports: wide(recent.len()), within }))
 }
 
 /// By the rate, the cap and what exports took.

@@ -8,7 +8,7 @@ fn ends(count: u64, every: Duration, took: Duration) -> Vec<Ended> {
 }
 
 fn going(ends: &[Ended]) -> Going<'_> {
-    Going { ends, ceiling: 2.0, learned: None, cap: 20, due: None }
+    Going { ends, ceiling: 2.0, learned: None, cap: 20, due: None, settled: None }
 }
 
 fn work(queued: u64, in_flight: u64) -> Work {
@@ -29,7 +29,7 @@ fn ends_of_late_make_a_rate() {
     assert!(least > Duration::from_mins(45) && least < Duration::from_hours(1), "{least:?}");
     assert!(most > Duration::from_mins(63) && most < Duration::from_mins(85), "{most:?}");
     let Forecast::Between { rests_on, .. } = forecast else { panic!("a range") };
-    assert_eq!(rests_on.text(), "going by 91 exports that ended in the last 15 min");
+    assert_eq!(rests_on.text(), "going by 91 exports of lane a/b that ended in the last 15 min");
 }
 
 #[test]
@@ -56,6 +56,23 @@ fn a_lane_that_has_just_been_slowed_is_not_taken_for_as_quick_as_it_was() {
 }
 
 #[test]
+fn an_attempt_without_an_answer_is_waited_for() {
+    let ends = ends(91, Duration::from_secs(1), Duration::from_mins(3));
+    let settled = Some(NOW.after(Duration::from_mins(9)));
+    let open = Going { settled, ..going(&ends) };
+    let nine = Duration::from_mins(9);
+    let alone = forecast(NOW, "a/b", work(0, 1), &open);
+    assert_eq!(range(&alone), (nine, nine));
+    assert!(matches!(alone, Forecast::Between { rests_on: RestsOn::Settling, .. }), "{alone:?}");
+    // Of another batch it may be, and then nobody waits for it.
+    let beside = Work { others: 1, others_copies: 1, ..work(0, 1) };
+    let (least, most) = range(&forecast(NOW, "a/b", beside, &open));
+    assert!(least < nine && most == nine, "{least:?} {most:?}");
+    let past = Going { settled: Some(NOW.before(nine)), ..open };
+    assert!(range(&forecast(NOW, "a/b", work(0, 1), &past)).1 < nine);
+}
+
+#[test]
 fn nothing_is_said_where_nothing_was_measured() {
     let none = forecast(NOW, "a/b", work(100, 20), &going(&[]));
     assert_eq!(none, Forecast::Unmeasured("no export of lane a/b has ended yet".to_owned()));
@@ -79,7 +96,7 @@ fn a_whole_is_as_late_as_its_latest_part_and_a_held_part_holds_it() {
     let between = |from, to| Forecast::Between {
         earliest: NOW.after(Duration::from_mins(from)),
         latest: NOW.after(Duration::from_mins(to)),
-        rests_on: RestsOn::Ends { exports: to, within: Duration::from_mins(1) },
+        rests_on: RestsOn::Ends { lane: String::new(), exports: to, within: Duration::from_mins(1) },
     };
     assert_eq!(
         range(&all_of(vec![between(5, 9), Forecast::Done, between(3, 20)])),
@@ -115,8 +132,10 @@ proptest! {
         rate in 0.05..20.0_f64,
         cap in 1..100_u32,
         due in proptest::option::of(0..1_000_000_i64),
+        settled in proptest::option::of(0..1_000_000_i64),
     ) {
-        let going = Going { ends: &ends, ceiling: rate, learned: None, cap, due: due.map(|ms| Timestamp(NOW.0 + ms)) };
+        let [due, settled] = [due, settled].map(|ms| ms.map(|ms| Timestamp(NOW.0 + ms)));
+        let going = Going { ends: &ends, ceiling: rate, learned: None, cap, due, settled };
         let all = Work { others, others_copies: others, ..work(queued, in_flight) };
         let less = Work { others, others_copies: others, ..work(part(queued, fewer), part(in_flight, fewer)) };
         match (forecast(NOW, "a/b", all, &going), forecast(NOW, "a/b", less, &going)) {

@@ -10,6 +10,7 @@ use crate::queue::{
     BatchStage, BatchView, Blocked, LaneView, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts, Trip,
 };
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Everything that a status says.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub struct Limits {
     pub ceiling: f64,
     /// EBS copies that may be under way.
     pub cap: u32,
+    /// The least settle window.
+    pub settle: Duration,
 }
 
 /// Failed jobs that a status looks at, the newest: it costs the same however many there are.
@@ -244,7 +247,7 @@ impl StatusView {
 
     /// What is set for a lane, and in force.
     pub(super) fn limits_of(&self, lane: LaneId) -> Limits {
-        let set = self.limits.get(&lane).copied().unwrap_or(Limits { ceiling: 1.0, cap: 1 });
+        let set = self.limits.get(&lane).copied().unwrap_or(Limits { ceiling: 1.0, cap: 1, settle: Duration::ZERO });
         let lowered = self.lanes.iter().find(|view| view.id == lane).and_then(|view| view.lowered.as_ref());
         let cap = LoweredCap::in_force(lowered, u64::from(set.cap), self.now);
         Limits { cap: u32::try_from(cap).unwrap_or(set.cap), ..set }
@@ -347,7 +350,7 @@ pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
         all.push(Binding::Blocked);
     }
     if all.is_empty() {
-        let Limits { ceiling, cap } = view.limits_of(lane.id);
+        let Limits { ceiling, cap, .. } = view.limits_of(lane.id);
         let copies = view.copies_in_flight(lane.id);
         let waits = view.measures.lanes.get(&lane.id).is_some_and(|measures| !measures.any_ready);
         let held = view.held_batches(lane.id);

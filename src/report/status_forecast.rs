@@ -5,7 +5,7 @@ use super::breakers::stopped_place;
 use super::estimate::{Forecast, Going, Work, all_of, forecast};
 use super::status::{StatusView, waits_for_a_job};
 use super::words::several;
-use crate::domain::{BatchId, JobState, LaneId, Timestamp};
+use crate::domain::{BatchId, JobState, LaneId, Timestamp, settle_window};
 use crate::queue::{BatchStage, BatchView, LaneView, Left, Trip};
 
 impl StatusView {
@@ -83,6 +83,9 @@ impl StatusView {
             learned: lane.learned_rate,
             cap: limits.cap,
             due: measures.and_then(|measures| measures.last_due),
+            settled: measures
+                .and_then(|measures| measures.last_unanswered)
+                .map(|intended| intended.after(settle_window(limits.settle, lane.longest_delay))),
         };
         forecast(self.now, &name, work, &going)
     }

@@ -3,8 +3,8 @@
 
 use super::why_queued;
 use super::words::{ago, moment, one_line, several, span, trouble, what_blocks};
-use crate::domain::{ErrorCode, JobState, LaneTrouble, Timestamp};
-use crate::queue::{AttemptView, Refused, TransitionView, Waiting};
+use crate::domain::{ErrorCode, JobState, LaneTrouble, Timestamp, settle_window};
+use crate::queue::{AttemptOutcome, AttemptView, EntryStatus, Refused, TransitionView, Waiting};
 use std::time::Duration;
 
 /// What is known.
@@ -38,7 +38,7 @@ pub struct Pace {
     pub attempt_timeout: Duration,
     /// How long an export may take before a person is asked.
     pub give_up: Duration,
-    /// The time over which the looks at the ledger are spread.
+    /// The least time over which the looks at the ledger are spread.
     pub settle: Duration,
     /// The looks that prove an attempt absent.
     pub looks: u32,
@@ -154,6 +154,22 @@ impl Facts {
         self.waiting.detail.transitions.iter().rfind(|step| wanted(step))
     }
 
+    /// The settle window of its lane.
+    fn settle(&self) -> Duration {
+        settle_window(self.pace.settle, self.waiting.lane.longest_delay)
+    }
+
+    /// How the record ended that is taken for the job's, where its attempt was found in the ledger and not told by an answer.
+    fn ended_unanswered(&self) -> Option<String> {
+        let record = &self.waiting.record.as_ref()?.sighting;
+        let found = self.last_attempt().is_some_and(|attempt| attempt.outcome == Some(AttemptOutcome::Found));
+        match (&record.destination, record.status) {
+            (Some(made), EntryStatus::Succeeded) if found => Some(format!("made {} of it", one_line(&made.id))),
+            (_, EntryStatus::Failed) if found => Some("failed to export it".to_owned()),
+            _ => None,
+        }
+    }
+
     pub(super) fn last_attempt(&self) -> Option<&AttemptView> {
         self.waiting.detail.attempts.last()
     }
@@ -233,6 +249,10 @@ fn exporting(facts: &Facts, chain: &mut Chain) {
         (Some(operation), false) => format!("Lightsail exports it, operation {operation}"),
         (None, false) => "Lightsail exports it, and its record is not in sight yet".to_owned(),
     };
+    if let Some(ended) = facts.ended_unanswered() {
+        unanswered(facts, chain, &ended);
+        return;
+    }
     chain.cause("under_way", text).since(Some(since));
     if !no_daemon(facts, chain) {
         looked_at(facts, chain);
@@ -246,9 +266,27 @@ fn exporting(facts: &Facts, chain: &mut Chain) {
     chain.way("an export cannot be cancelled at Lightsail", None);
 }
 
+/// What it became is in sight, and may be another hand's until its settle window is over.
+fn unanswered(facts: &Facts, chain: &mut Chain, ended: &str) {
+    let Some(attempt) = facts.last_attempt() else { return };
+    let until = attempt.intended_at.after(facts.settle());
+    chain
+        .cause(
+            "settling",
+            format!("Lightsail has {ended}, and nobody has the answer of its call: until the settle window of {} is over, that may be another hand's export", span(facts.settle())),
+        )
+        .since(Some(attempt.intended_at))
+        .until(Some(until));
+    if !no_daemon(facts, chain) {
+        blocked(facts, chain);
+    }
+    chain.way(format!("what no other record contradicts by {} is taken for its own", moment(until)), None);
+}
+
 fn unknown(facts: &Facts, chain: &mut Chain) {
     let said = facts.trouble().map(|said| format!(": {said}")).unwrap_or_default();
-    let Pace { looks: needed, settle, attempt_timeout, .. } = facts.pace;
+    let Pace { looks: needed, attempt_timeout, .. } = facts.pace;
+    let settle = facts.settle();
     let number = facts.waiting.detail.job.attempts;
     chain
         .cause("unknown", format!("nobody can say whether Lightsail took attempt {number}{said}"))

@@ -4,7 +4,7 @@
 
 use super::reading::{Reading, Unread, Wanted};
 use super::tracker::{Rounds, Tracker};
-use crate::domain::JobId;
+use crate::domain::{JobId, settle_window};
 use crate::queue::FollowedAttempt;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,9 +13,6 @@ use std::time::Duration;
 
 /// Exports that are watched at once: more say nothing more of the lists.
 const WATCHED: u32 = 500;
-
-/// The settle window is at least so many times the longest delay that was ever seen.
-const MARGIN: u32 = 3;
 
 /// An accepted export whose record is not in sight.
 #[derive(Debug)]
@@ -64,7 +61,7 @@ impl InSight {
 impl Tracker {
     /// How long looks are spread before an attempt is taken for absent.
     pub(super) fn settle_window(&self) -> Duration {
-        self.settings.settle.max(self.longest_delay.get().saturating_mul(MARGIN))
+        settle_window(self.settings.settle, self.longest_delay.get())
     }
 
     /// Reads the records for what is wanted, and measures what it brings into sight that an earlier reading missed.

@@ -818,11 +818,70 @@ const THROTTLED: &str = "UPDATE lanes SET proven = 1, learned_rate = 0.5;
            (2, 9, 1, 0, 0, 'refused', 400, 'ThrottlingException', 1795450000000),
            (3, 9, 1, 0, 0, 'refused', 400, 'InvalidInputException', (unixepoch('now') - 30) * 1000)";
 
+const ATTEMPT: &str = "INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome, error_code, \
+                       error_message, looks, first_look_at, last_look_at) \
+                       VALUES (2, 1, 1, 1795456817000, 0, 'ambiguous', 'Cut', 'lost', 2, 1795456900000, 1795457000000);";
+
+/// What `why 2` says with these rows, as words and as JSON.
+async fn why_says(sql: &str, kind: &str, part: &str) {
+    let stored = three().await;
+    let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "a test").expect("the lock");
+    let sql = sql.replace("UPDATE jobs SET", "UPDATE jobs SET step = step,");
+    stored.sql(&format!("{sql} {}", if sql.contains("UPDATE jobs SET step") { "WHERE id = 2" } else { "" })).await;
+    let text = stored.says(&["why", "2"]).done();
+    assert!(text.to_lowercase().contains(part), "{part:?} is not in: {text}");
+    assert!(text.starts_with("Job 2 (snap-2): "), "{text}");
+    let json = stored.says(&["why", "2", "--json"]).done();
+    let value: serde_json::Value = serde_json::from_str(&json).expect("an object");
+    super::json_schema::holds("why", &value);
+    let kinds: Vec<&str> =
+        value["causes"].as_array().expect("causes").iter().filter_map(|cause| cause["kind"].as_str()).collect();
+    assert!(kinds.contains(&kind), "{kind} is not in {kinds:?} after {sql}");
+}
+
+#[tokio::test]
+async fn why_tells_of_an_export_that_has_ended_and_may_be_anothers() {
+    const FOUND: &str = "UPDATE attempts SET outcome = 'found', first_look_at = NULL, last_look_at = NULL, looks = 0; \
+                         UPDATE jobs SET state = 'exporting', attempt = 1, next_poll_at = 4102444800000";
+    const ACCEPTED: &str = "UPDATE attempts SET outcome = 'accepted', first_look_at = NULL, last_look_at = NULL, looks = 0; \
+                            UPDATE jobs SET state = 'exporting', attempt = 1, next_poll_at = 4102444800000";
+    const RECORD: &str = "INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, record_name, \
+                          destination_service, destination_id, seen_at, job_id, attempt, news) \
+                          VALUES (1, 'record', 'arn-1', 'snap-2', 'succeeded', 'record-1', 'Aws::EC2::Image', 'ami-1', \
+                          1795456818000, 2, 1, 0);";
+    for (sql, kind, part) in [
+        (
+            format!("{ATTEMPT} {RECORD} {FOUND}"),
+            "settling",
+            "has made ami-1 of it, and nobody has the answer of its call: until the settle window of 10 min is over",
+        ),
+        (
+            format!(
+                "{ATTEMPT} {RECORD} UPDATE ledger SET status = 'failed', destination_id = NULL, destination_service = NULL; {FOUND}"
+            ),
+            "settling",
+            "has failed to export it, and nobody has the answer",
+        ),
+        (
+            format!(
+                "{ATTEMPT} {RECORD} UPDATE ledger SET status = 'under_way', destination_id = NULL, destination_service = NULL; {FOUND}"
+            ),
+            "under_way",
+            "lightsail exports it",
+        ),
+        (
+            format!("{ATTEMPT} {RECORD} UPDATE lanes SET longest_delay = 600000; {FOUND}"),
+            "settling",
+            "until the settle window of 30 min is over",
+        ),
+        (format!("{ATTEMPT} {RECORD} {ACCEPTED}"), "under_way", "lightsail exports it"),
+    ] {
+        why_says(&sql, kind, part).await;
+    }
+}
+
 #[tokio::test]
 async fn why_knows_every_reason() {
-    const ATTEMPT: &str = "INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome, error_code, \
-                           error_message, looks, first_look_at, last_look_at) \
-                           VALUES (2, 1, 1, 1795456817000, 0, 'ambiguous', 'Cut', 'lost', 2, 1795456900000, 1795457000000);";
     let blocked = |code: &str| {
         format!("UPDATE lanes SET blocked_at = 1795456801000, blocked_code = '{code}', blocked_message = 'said'")
     };
@@ -901,19 +960,7 @@ async fn why_knows_every_reason() {
         ),
     ];
     for (sql, kind, part) in cases {
-        let stored = three().await;
-        let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "a test").expect("the lock");
-        let sql = sql.replace("UPDATE jobs SET", "UPDATE jobs SET step = step,");
-        stored.sql(&format!("{sql} {}", if sql.contains("UPDATE jobs SET step") { "WHERE id = 2" } else { "" })).await;
-        let text = stored.says(&["why", "2"]).done();
-        assert!(text.to_lowercase().contains(part), "{part:?} is not in: {text}");
-        assert!(text.starts_with("Job 2 (snap-2): "), "{text}");
-        let json = stored.says(&["why", "2", "--json"]).done();
-        let value: serde_json::Value = serde_json::from_str(&json).expect("an object");
-        super::json_schema::holds("why", &value);
-        let kinds: Vec<&str> =
-            value["causes"].as_array().expect("causes").iter().filter_map(|cause| cause["kind"].as_str()).collect();
-        assert!(kinds.contains(&kind), "{kind} is not in {kinds:?} after {sql}");
+        why_says(&sql, kind, part).await;
     }
 }
 

@@ -273,6 +273,34 @@ async fn a_status_forecasts_by_what_ended_of_late_and_names_the_cap_and_the_thro
     assert!(said.contains("no forecast yet: no export of lane default/eu-west-1 has ended yet"), "{said}");
 }
 
+/// What Lightsail has done already is not done before it can be nobody else's.
+#[tokio::test]
+async fn a_forecast_waits_for_the_settle_window_of_calls_without_an_answer() {
+    let stored = half_done().await;
+    let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
+    stored.sql("UPDATE jobs SET state = 'cancelled', finished_at = 1795457000000 WHERE state = 'queued'").await;
+    let said = stored.run(&["status"]).await.done();
+    assert!(said.contains("jobs done, done between 18:16 and 18:37 UTC;"), "{said}");
+    let open = "INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, answered_at, outcome)
+        VALUES (21, 1, 1, 1795457390000, 0, 1795457391000, 'found'), (22, 1, 1, 1795457391000, 0, 1795457391000, 'accepted')";
+    stored.sql(open).await;
+    let said = stored.run(&["status"]).await.done();
+    assert!(said.contains("done between 18:19 and 18:37 UTC, going by 20 exports of lane"), "{said}");
+    // Lists that lag behind stretch the window.
+    stored.sql("UPDATE lanes SET longest_delay = 1200000").await;
+    let said = stored.run(&["status"]).await.done();
+    let when = "done at about 19:09 UTC, when the settle window of calls without an answer is over";
+    assert!(said.contains(when), "{said}");
+    let json: serde_json::Value =
+        serde_json::from_str(&stored.run(&["status", "--json"]).await.done()).expect("an object");
+    crate::json_schema::holds("status", &json);
+    assert_eq!(json["finish"]["rests_on"], "settling");
+    // An attempt that nobody knows anything of is waited for likewise.
+    stored.sql("UPDATE jobs SET state = 'unknown' WHERE id = 21; UPDATE attempts SET outcome = 'ambiguous' WHERE job_id = 21").await;
+    let said = stored.run(&["status"]).await.done();
+    assert!(said.contains(when), "{said}");
+}
+
 /// A refusal ends a job and no export; when a person decides, nobody can reckon.
 #[tokio::test]
 async fn a_forecast_counts_neither_what_was_refused_nor_what_waits_for_a_person() {
@@ -291,7 +319,12 @@ async fn a_forecast_counts_neither_what_was_refused_nor_what_waits_for_a_person(
         .await;
     let said = stored.run(&["status"]).await.done();
     assert!(said.contains("in the last minute: 3 exports ended, 14 throttles"), "{said}");
-    assert!(said.contains(" UTC but for 2 jobs that need a decision, going by 21 exports that ended"), "{said}");
+    assert!(
+        said.contains(
+            " UTC but for 2 jobs that need a decision, going by 21 exports of lane default/eu-west-1 that ended"
+        ),
+        "{said}"
+    );
     assert!(said.lines().next().expect("a line").contains(" UTC but for 2 jobs that need a decision; "), "{said}");
 }
 
