@@ -60,7 +60,7 @@ pub struct LaneMeasures {
     pub first_due: Option<Timestamp>,
     /// The last one.
     pub last_due: Option<Timestamp>,
-    /// The newest intent whose answer nobody has, of a job that is open.
+    /// When the newest job that is open for want of an answer came into the state that it is in.
     pub last_unanswered: Option<Timestamp>,
     /// Batches of which jobs are paused one by one.
     pub paused_in: BTreeSet<BatchId>,
@@ -158,7 +158,8 @@ impl Queue {
             PAUSED
         );
         let unanswered = sqlx::query_scalar!(
-            r#"SELECT max(attempts.intended_at) AS "at: i64"
+            r#"SELECT max(coalesce((SELECT max(at) FROM transitions WHERE transitions.job_id = open.id),
+                                   attempts.intended_at)) AS "at: i64"
                FROM (SELECT * FROM (SELECT id, attempt FROM jobs WHERE lane_id = ?1 AND state = 'unknown'
                                     ORDER BY next_poll_at LIMIT ?2)
                      UNION ALL

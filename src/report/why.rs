@@ -268,14 +268,14 @@ fn exporting(facts: &Facts, chain: &mut Chain) {
 
 /// What it became is in sight, and may be another hand's until its settle window is over.
 fn unanswered(facts: &Facts, chain: &mut Chain, ended: &str) {
-    let Some(attempt) = facts.last_attempt() else { return };
-    let until = attempt.intended_at.after(facts.settle());
+    let since = facts.since();
+    let until = since.after(facts.settle());
     chain
         .cause(
             "settling",
             format!("Lightsail has {ended}, and nobody has the answer of its call: until the settle window of {} is over, that may be another hand's export", span(facts.settle())),
         )
-        .since(Some(attempt.intended_at))
+        .since(Some(since))
         .until(Some(until));
     if !no_daemon(facts, chain) {
         blocked(facts, chain);

@@ -112,8 +112,8 @@ impl Tracker {
             }
             self.take_up_news().await?;
             // What the time decides is no news: that an export has no end for too long.
-            self.settle(&ripe.iter().map(|job| job.job).collect::<Vec<_>>()).await?;
             self.put_off(&ripe).await?;
+            self.settle(&ripe.iter().map(|job| job.job).collect::<Vec<_>>()).await?;
             // What an operation that has ended became, its record tells.
             ripe = self.ended_without_a_record(&ripe).await?;
         }
@@ -162,6 +162,7 @@ impl Tracker {
         Ok(jobs.into_iter().filter(|job| is_open(job) && has_ended(job)).collect())
     }
 
+    /// When these are looked at next; what is decided for one may put it off further.
     async fn put_off(&self, jobs: &[Followed]) -> Result<(), QueueError> {
         let now = self.clock.now();
         let later = jobs.iter().map(|job| (job.job, now.after(self.bounds().next_look(now.since(job.since)))));
@@ -187,8 +188,8 @@ impl Tracker {
             }
         }
         self.take_up_news().await?;
-        self.settle(due).await?;
         self.put_off(&jobs).await?;
+        self.settle(due).await?;
         self.ages.forget(self.clock.elapsed(), self.longest_wait());
         Ok(())
     }

@@ -72,6 +72,8 @@ pub(super) struct Decision {
     pub(super) late: Option<Failure>,
     /// Something was in sight while the attempt was looked for: its looks do not tell how late the lists are.
     pub(super) in_sight: bool,
+    /// When its settle window is over, where that alone decides.
+    pub(super) settled_at: Option<Timestamp>,
 }
 
 /// Decides for one job. `entries` are all of its snapshot's name, in the order in which they were seen.

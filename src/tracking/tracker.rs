@@ -374,7 +374,7 @@ impl Tracker {
             let entries = self.queue.entries(self.lane.id, std::slice::from_ref(&job.snapshot)).await?;
             decision = decide(job, &entries, &Policy { asked: Asked::JustNow, ..policy });
         }
-        let Decision { event, outcome, own, earlier, ask: _, late, in_sight } = decision;
+        let Decision { event, outcome, own, earlier, ask: _, late, in_sight, settled_at } = decision;
         // What a job adopts is no attempt's.
         let adopts = matches!(event, Some(Event::AlreadyExported(_) | Event::UnderWayAlready(_)));
         let attempt = if adopts || job.adopted { 0 } else { job.attempt };
@@ -407,6 +407,10 @@ impl Tracker {
         let Some(event) = event else {
             for entry in own {
                 self.queue.own(job.job, attempt, entry).await?;
+            }
+            // No reading tells it sooner.
+            if let Some(at) = settled_at {
+                self.queue.poll_later(&[(job.job, at)]).await?;
             }
             return Ok(None);
         };

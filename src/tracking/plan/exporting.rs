@@ -112,6 +112,7 @@ fn conclude(
         }
         (operation, Some(record)) if is_done(record) => {
             if may_be_anothers(case, operation, record) && !is_settled(case, policy) {
+                decision.settled_at = case.last().map(|attempt| attempt.intended_at.after(policy.settle));
                 return decision;
             }
             Event::Finished(trace(operation, Some(record)))

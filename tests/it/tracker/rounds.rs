@@ -117,6 +117,31 @@ async fn ends_that_make_room_for_others_are_looked_for_sooner() {
     }
 }
 
+/// Both have made something, and their answers were lost: only time tells whose it is, and no reading tells it sooner.
+#[tokio::test]
+async fn what_the_settle_window_alone_decides_is_not_looked_for_meanwhile() {
+    let mut scene = Scene::new(TWO_EXPORTING, both()).await;
+    write(&scene.path, "UPDATE attempts SET outcome = 'found'").await;
+    scene.fake.told(|told| {
+        told.records = vec![record("record-1", "web-1", Some("ami-1")), record("record-2", "web-2", Some("ami-2"))];
+        told.operations = ["web-1", "web-2"]
+            .iter()
+            .zip(["op-1", "op-2"])
+            .map(|(name, id)| operation(id, name, OperationStatus::Succeeded))
+            .collect();
+    });
+    scene.live(MINUTE).await;
+    let next = scene.queue.next_poll(LaneId(1), JobState::Exporting).await.expect("read");
+    assert_eq!(next, Some(Timestamp(NOW).after(10 * MINUTE)));
+    readings(&scene);
+    scene.live(9 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "exporting");
+    // One in the longest poll, as in any lane that has something to do.
+    assert_eq!(readings(&scene), 9);
+    scene.live(MINUTE).await;
+    assert_eq!((scene.state(1).await.as_str(), scene.state(2).await.as_str()), ("succeeded", "succeeded"));
+}
+
 #[tokio::test]
 async fn after_three_readings_in_a_row_that_failed_the_rest_of_a_round_waits() {
     let mut scene = five("", &OPERATIONS).await;
