@@ -120,6 +120,12 @@ pub async fn enqueue(
         None => LoadName::Derived(derived_name(&input.stem(), now)?),
     };
     let who = format!("snapferry enqueue, pid {}", std::process::id());
+    if args.dry_run
+        && let LoadName::Given(name) = &name
+        && queue.batch(name).await?.is_some()
+    {
+        return Err(QueueError::taken(name).into());
+    }
     let sink = if args.dry_run {
         Sink::Preview(queue.preview())
     } else {

@@ -93,7 +93,7 @@ fn another_number_than_before_and_two_labels_with_one_are_errors() {
     assert_eq!(of(&all[2], &all, &[]), [("credentials", Outcome::Good)], "the note is told once");
     let before = |label| {
         let lane = lane(label, "us-east-1");
-        [LaneFound { lane, account: Some(number(OTHER)), live_jobs: 0, heaviest: 1 }]
+        [LaneFound { lane, account: Some(number(OTHER)), live_jobs: 0, heaviest: 1, blocked: None }]
     };
     let one = account("c", Some(ONE), Ok(()));
     assert_eq!(of(&one, &[], &before("c")), [("credentials", Outcome::Good), ("identity", Outcome::Error)]);

@@ -2,6 +2,7 @@
 
 use super::diagnosis::Check;
 use super::facts::{LaneFacts, Read};
+use crate::domain::LaneTrouble;
 use crate::lightsail::{CallError, ErrorClass, Knocked, Unreached};
 use crate::queue::LaneFound;
 use crate::settings::LaneSettings;
@@ -33,6 +34,7 @@ pub(super) fn checks(lane: &LaneFacts, settings: &LaneSettings, found: &[LaneFou
         );
         checks.push(Check::warning("attempt_timeout", text, "set export.attempt_timeout to 30s, the default, or more"));
     }
+    checks.extend(blocked(lane, found));
     checks.extend(heavy(lane, settings, found));
     checks
 }
@@ -125,6 +127,23 @@ fn untried(action: &str, error: &CallError) -> Option<Check> {
         }
     };
     Some(Check::warning("reads", format!("{action} brought no answer: {error}"), way))
+}
+
+/// What keeps a daemon from sending may show to no reading of ours.
+fn blocked(lane: &LaneFacts, found: &[LaneFound]) -> Option<Check> {
+    let block = found.iter().find(|found| found.lane == lane.lane)?.blocked.as_ref()?;
+    let said = block.message.as_deref().unwrap_or(block.code.as_str());
+    let text = format!("nothing is sent here since {} ({}): {said}", block.since, block.code);
+    let way = match LaneTrouble::parse(block.code.as_str()) {
+        Some(LaneTrouble::Identity) => {
+            "give the label its own account's credentials again, or take a new label for the other account"
+        }
+        Some(LaneTrouble::Denied) => "allow lightsail:ExportSnapshot: `snapferry doctor --policy` prints what it needs",
+        Some(LaneTrouble::Credentials | LaneTrouble::Unreachable | LaneTrouble::Outage | LaneTrouble::Setup) | None => {
+            "where all else here is well again, a running daemon goes on by itself; `snapferry status` shows when it does"
+        }
+    };
+    Some(Check::warning("blocked", text, way))
 }
 
 /// A snapshot that takes more copies than may be under way goes alone.

@@ -1,6 +1,7 @@
 use super::super::diagnosis::Outcome;
 use super::*;
-use crate::domain::{AccountLabel, Lane, Region, Timestamp};
+use crate::domain::{AccountLabel, ErrorCode, Lane, Region, Timestamp};
+use crate::queue::Blocked;
 
 fn lane(knocked: Result<Knocked, Unreached>, reads: Vec<Read>) -> LaneFacts {
     let lane = Lane { account: AccountLabel::unnamed(), region: Region::parse("eu-west-1").expect("a Region") };
@@ -19,6 +20,32 @@ fn read(class: Option<ErrorClass>) -> Read {
 fn wrong(lane: &LaneFacts) -> Vec<(&'static str, Outcome)> {
     let checks = checks(lane, &LaneSettings::default(), &[]);
     checks.iter().filter(|check| check.way.is_some()).map(|check| (check.name, check.outcome)).collect()
+}
+
+/// Another account's credentials may read everything, and show nothing.
+#[test]
+fn what_a_daemon_found_wrong_is_told_though_every_reading_does_well() {
+    let facts = lane(Ok(knocked(None)), vec![read(None)]);
+    for (code, part) in
+        [("identity", "its own account's"), ("denied", "--policy"), ("outage", "by itself"), ("new", "by itself")]
+    {
+        let blocked = Blocked {
+            since: Timestamp(1_800_000_000_000),
+            code: ErrorCode::new(code),
+            message: Some("it is another's".to_owned()),
+        };
+        let mut known =
+            [LaneFound { lane: facts.lane.clone(), account: None, live_jobs: 0, heaviest: 1, blocked: Some(blocked) }];
+        let told = checks(&facts, &LaneSettings::default(), &known);
+        let check = told.iter().find(|check| check.name == "blocked").expect("it is told");
+        assert!(
+            check.outcome == Outcome::Warning && check.text.ends_with(&format!("({code}): it is another's")),
+            "{check:?}"
+        );
+        assert!(check.way.as_ref().is_some_and(|way| way.contains(part)), "{check:?}");
+        known[0].lane.account = AccountLabel::parse("other").expect("a label");
+        assert!(checks(&facts, &LaneSettings::default(), &known).iter().all(|check| check.way.is_none()));
+    }
 }
 
 #[test]
@@ -71,7 +98,7 @@ fn answers_that_come_close_to_the_timeout_and_snapshots_above_the_cap_are_told()
     assert_eq!(wrong(&heavy), [("max_in_flight", Outcome::Warning)]);
     let fits = LaneFacts { heaviest: Some(("web".to_owned(), 20)), ..heavy };
     assert_eq!(wrong(&fits), []);
-    let known = [LaneFound { lane: fits.lane.clone(), account: None, live_jobs: 0, heaviest: 22 }];
+    let known = [LaneFound { lane: fits.lane.clone(), account: None, live_jobs: 0, heaviest: 22, blocked: None }];
     let told = checks(&fits, &LaneSettings::default(), &known);
     assert!(told.iter().any(|check| check.text.starts_with("a snapshot takes 22 EBS copies")), "{told:?}");
 }

@@ -25,7 +25,7 @@ fn found(toml: &str, lanes: &[LaneFound]) -> Vec<(&'static str, Outcome)> {
 fn waiting(account: &str, region: &str, live_jobs: u64) -> LaneFound {
     let account = AccountLabel::parse(account).expect("a label");
     let lane = Lane { account, region: Region::parse(region).expect("a Region") };
-    LaneFound { lane, account: None, live_jobs, heaviest: 1 }
+    LaneFound { lane, account: None, live_jobs, heaviest: 1, blocked: None }
 }
 
 #[test]

@@ -3,9 +3,10 @@
 
 use super::database::{self, Rest};
 use super::error::{OpenError, QueueError};
+use super::lane_views::Blocked;
 use super::reading;
 use super::vitals::Vitals;
-use crate::domain::{AccountNumber, Lane};
+use crate::domain::{AccountNumber, ErrorCode, Lane, Timestamp};
 use sqlx::SqlitePool;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -55,6 +56,8 @@ pub struct LaneFound {
     pub live_jobs: u64,
     /// The EBS copies that its heaviest snapshot takes.
     pub heaviest: u64,
+    /// What a daemon found to be wrong with it.
+    pub blocked: Option<Blocked>,
 }
 
 impl Checkup {
@@ -159,7 +162,7 @@ async fn objects(pool: &SqlitePool) -> Result<BTreeMap<String, (String, Option<S
 
 async fn lanes(pool: &SqlitePool) -> Result<Vec<LaneFound>, QueueError> {
     let rows = sqlx::query!(
-        r#"SELECT account, region, account_number,
+        r#"SELECT account, region, account_number, blocked_at, blocked_code, blocked_message,
                (SELECT coalesce(sum(tallies.jobs), 0) FROM tallies
                 JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed'
                 WHERE tallies.lane_id = lanes.id
@@ -175,6 +178,11 @@ async fn lanes(pool: &SqlitePool) -> Result<Vec<LaneFound>, QueueError> {
             account: reading::account_number(row.account_number)?,
             live_jobs: reading::count("a tally", row.live_jobs)?,
             heaviest: reading::count("a weight", row.heaviest)?,
+            blocked: row.blocked_at.zip(row.blocked_code).map(|(since, code)| Blocked {
+                since: Timestamp(since),
+                code: ErrorCode::new(code),
+                message: row.blocked_message,
+            }),
         });
     }
     Ok(lanes)

@@ -1,6 +1,6 @@
 //! What can go wrong with the store, in words that say what to do. No type of sqlx leaves the room.
 
-use crate::domain::{IllegalTransition, JobId};
+use crate::domain::{BatchName, IllegalTransition, JobId};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -139,4 +139,10 @@ impl From<sqlx::Error> for QueueError {
 pub(super) fn primary_code(error: &sqlx::Error) -> Option<u32> {
     let sqlx::Error::Database(error) = error else { return None };
     error.code()?.parse::<u32>().ok().map(|code| code & 0xff)
+}
+impl QueueError {
+    /// There is a batch of that name.
+    pub(crate) fn taken(name: &BatchName) -> Self {
+        Self::Taken(format!("there is a batch {name} already; give this one another name with --batch NAME"))
+    }
 }

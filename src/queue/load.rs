@@ -353,9 +353,7 @@ async fn begin_batch(
             }
             None if derived => number += 1,
             None => {
-                return Err(QueueError::Taken(format!(
-                    "there is a batch {name} already; give this one another name with --batch NAME"
-                )));
+                return Err(QueueError::taken(&name));
             }
         }
     }

@@ -361,7 +361,7 @@ pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
             _ if lane.listed_at.is_none() => Binding::Unlisted,
             _ if waits => Binding::Waiting,
             _ if !lane.proven => Binding::FirstExport,
-            _ if copies >= u64::from(cap) => Binding::Cap { copies, cap },
+            _ if copies.saturating_add(view.copies_of_next(lane.id)) > u64::from(cap) => Binding::Cap { copies, cap },
             (Some(rate), _) if rate < ceiling * NEARLY => Binding::LearnedRate(rate),
             _ => Binding::Settings,
         });

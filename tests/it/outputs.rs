@@ -258,6 +258,7 @@ fn enqueue_says_what_came_in_and_what_is_wrong() {
             "enqueue fleet.csv",
             "enqueue fleet.csv",
             "enqueue fleet.csv --batch fleet",
+            "enqueue fleet.csv --batch fleet --dry-run",
             "enqueue bad.csv",
             "enqueue bad.csv --skip-invalid",
             "enqueue alike.csv",

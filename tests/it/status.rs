@@ -273,6 +273,20 @@ async fn a_status_forecasts_by_what_ended_of_late_and_names_the_cap_and_the_thro
     assert!(said.contains("no forecast yet: no export of lane default/eu-west-1 has ended yet"), "{said}");
 }
 
+/// The cap binds where the next export does not fit under it, not only where it is reached.
+#[tokio::test]
+async fn a_lane_is_at_its_cap_where_the_next_export_does_not_fit() {
+    let stored = half_done().await;
+    let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
+    stored.sql("UPDATE jobs SET state = 'cancelled', finished_at = 1795457000000 WHERE id IN (39, 40)").await;
+    stored.sql("UPDATE tallies SET weight = 3 * jobs WHERE state = 'queued'").await;
+    let said = stored.run(&["status"]).await.done();
+    assert!(said.contains("at its cap: 18 of 20 EBS copies under way"), "{said}");
+    stored.sql("UPDATE tallies SET weight = 2 * jobs WHERE state = 'queued'").await;
+    let said = stored.run(&["status"]).await.done();
+    assert!(!said.contains("at its cap"), "{said}");
+}
+
 /// What Lightsail has done already is not done before it can be nobody else's.
 #[tokio::test]
 async fn a_forecast_waits_for_the_settle_window_of_calls_without_an_answer() {
