@@ -301,14 +301,13 @@ fn unknown(facts: &Facts, chain: &mut Chain) {
             )
             .since(attempt.first_look_at)
             .until(Some(earliest));
-        chain.way(
-            format!(
-                "found in the ledger, it is adopted; {needed} looks over {} without a trace prove it absent, not before {}",
-                span(settle),
-                moment(earliest)
-            ),
-            None,
-        );
+        let absent = if attempt.looks >= needed && earliest <= facts.now {
+            "its next look without a trace proves it absent (of the time between looks a daemon counts what it ran itself)".to_owned()
+        } else {
+            let over = span(settle);
+            format!("{needed} looks over {over} without a trace prove it absent, not before {}", moment(earliest))
+        };
+        chain.way(format!("found in the ledger, it is adopted; {absent}"), None);
     }
     if !no_daemon(facts, chain) {
         looked_at(facts, chain);

@@ -938,6 +938,19 @@ async fn why_knows_every_reason() {
         ),
         (
             format!("{ATTEMPT} UPDATE jobs SET state = 'unknown', attempt = 1, next_poll_at = 4102444800000"),
+            "looks",
+            "3 looks over 10 min without a trace prove it absent, not before 2026-11-23 18:11:40 utc",
+        ),
+        (
+            format!(
+                "{ATTEMPT} UPDATE attempts SET looks = 3, last_look_at = first_look_at + 600000; \
+                 UPDATE jobs SET state = 'unknown', attempt = 1, next_poll_at = 4102444800000"
+            ),
+            "looks",
+            "its next look without a trace proves it absent",
+        ),
+        (
+            format!("{ATTEMPT} UPDATE jobs SET state = 'unknown', attempt = 1, next_poll_at = 4102444800000"),
             "looked_at",
             "next look is in",
         ),
