@@ -170,6 +170,8 @@ fn transition(step: &TransitionView, colour: Colour) -> Vec<String> {
         colour.paint(paint, step.to),
         match step.event.as_str() {
             "intend" => "about to be sent".to_owned(),
+            // In an outage, or as the daemon ended: its code and message say which.
+            "outcome_unknown_in_outage" => "outcome unknown, not counted".to_owned(),
             event => one_line(event).replace('_', " "),
         }
     )];
@@ -185,7 +187,12 @@ pub(super) fn attempt(attempt: &AttemptView) -> Vec<String> {
         AttemptOutcome::Found => "found in the ledger",
         AttemptOutcome::Absent => "proven absent from the ledger",
     });
-    let after = attempt.answered_at.map(|at| format!(" after {}", fine_span(at.since(attempt.intended_at))));
+    // One that the daemon's end cut off never had an answer: what stands there is when the next start found it.
+    let was_answered = attempt.error_code.as_ref().is_none_or(|code| code.as_str() != ErrorCode::INTERRUPTED);
+    let after = attempt
+        .answered_at
+        .filter(|_| was_answered)
+        .map(|at| format!(" after {}", fine_span(at.since(attempt.intended_at))));
     let status = attempt.http_status.map(|status| format!(" (HTTP {status})"));
     let mut lines = vec![format!(
         "{}  {}: {outcome}{}{}",

@@ -217,3 +217,25 @@ async fn a_job_that_is_not_there_is_told() {
         "there is no job 12; the jobs are 1 to 9, snapferry jobs lists them"
     );
 }
+
+/// What the daemon's end cut off is no outage of Lightsail's, and the time until the next start is no answer's.
+#[tokio::test]
+async fn what_the_daemons_end_cut_off_is_told_as_that() {
+    let stored = Stored::many(1).await;
+    stored
+        .sql(
+            "INSERT INTO runs (id, began_at, pid, version) VALUES (1, 0, 1, '0');
+             UPDATE jobs SET state = 'unknown', attempt = 1, submitted_at = 1795456817000;
+             INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, answered_at, outcome, error_code)
+             VALUES (1, 1, 1, 1795456817000, 0, 1795456917000, 'ambiguous', 'Interrupted');
+             INSERT INTO transitions (job_id, step, at, actor, event, from_state, to_state, attempt, error_code)
+             VALUES (1, 1, 1795456917000, 'daemon', 'outcome_unknown_in_outage', 'submitting', 'unknown', 1, 'Interrupted');",
+        )
+        .await;
+    let said = stored.run(&["show", "1"]).await.done();
+    assert!(
+        said.contains("submitting -> unknown: outcome unknown, not counted, attempt 1\n    Interrupted\n"),
+        "{said}"
+    );
+    assert!(said.contains("1: nobody can say\n    Interrupted\n"), "{said}");
+}
