@@ -92,7 +92,7 @@ impl StatusView {
             due: measures.and_then(|measures| measures.last_due),
             settled: measures
                 .and_then(|measures| measures.last_unanswered)
-                .map(|intended| intended.after(settle_window(limits.settle, lane.longest_delay))),
+                .map(|since| since.after(settle_window(limits.settle, lane.longest_delay))),
         };
         forecast(self.now, &name, work, &going)
     }
