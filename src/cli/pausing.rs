@@ -45,16 +45,11 @@ impl Places {
                 ..Self::default()
             });
         }
-        let known: Vec<String> = all.iter().map(|lane| lane.lane.to_string()).collect();
-        let accounts: BTreeSet<AccountLabel> = all.iter().map(|lane| lane.lane.account.clone()).collect();
+        let known: Vec<Lane> = all.iter().map(|lane| lane.lane.clone()).collect();
         // With --all before the first enqueue there is nothing, and nothing wrong.
         let lanes: Vec<LaneView> = all.into_iter().filter(|lane| selection.fits(&lane.lane)).collect();
         if lanes.is_empty() && !selection.is_empty() {
-            let account = selection.account.as_ref().map(AccountLabel::as_str).unwrap_or_default();
-            let accounts: BTreeSet<&str> = accounts.iter().map(AccountLabel::as_str).collect();
-            let meant = if accounts.contains(account) { Vec::new() } else { near(account, accounts.into_iter()) };
-            let known = if known.is_empty() { "there are none yet".to_owned() } else { known.join(", ") };
-            return Err(UsageError(format!("no such lane; the lanes are: {known}{}", hint(&meant))).into());
+            return Err(no_such_lane(&known, selection.account.as_ref()).into());
         }
         let besides = trips(queue, &lanes, |trip| trip.batch.is_some()).await?;
         let trips = trips(queue, &lanes, |trip| trip.batch.is_none()).await?;
@@ -103,6 +98,16 @@ enum Wanted {
     Paused,
     Unpaused,
     Going,
+}
+
+/// The error for lanes that are not there; `account` is what was given.
+pub(super) fn no_such_lane(known: &[Lane], account: Option<&AccountLabel>) -> UsageError {
+    let account = account.map(AccountLabel::as_str).unwrap_or_default();
+    let accounts: BTreeSet<&str> = known.iter().map(|lane| lane.account.as_str()).collect();
+    let meant = if accounts.contains(account) { Vec::new() } else { near(account, accounts.into_iter()) };
+    let lanes: Vec<String> = known.iter().map(Lane::to_string).collect();
+    let lanes = if lanes.is_empty() { "there are none yet".to_owned() } else { lanes.join(", ") };
+    UsageError(format!("no such lane; the lanes are: {lanes}{}", hint(&meant)))
 }
 
 async fn trips(queue: &Queue, lanes: &[LaneView], meant: impl Fn(&Trip) -> bool) -> anyhow::Result<Vec<(Trip, Lane)>> {

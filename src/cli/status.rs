@@ -1,12 +1,13 @@
 //! `snapferry status`: how it stands.
 
 use super::exit::Exit;
+use super::pausing::no_such_lane;
 use super::screen::{Flow, Screen, forgive_closed_pipe};
 use super::selector::find_batch;
 use crate::clock::Clock;
-use crate::domain::Lane;
+use crate::domain::{AccountLabel, Lane, Region};
 use crate::queue::{DatabaseLock, Held, Queue};
-use crate::report::{Limits, NEEDS_YOU, StatusView, status_json, status_text};
+use crate::report::{Limits, NEEDS_YOU, Place, StatusView, status_json, status_text};
 use crate::settings::LaneSettings;
 use anyhow::Context;
 use std::time::Duration;
@@ -15,6 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   snapferry status                       everything
   snapferry status --batch fleet         one batch and its lanes
+  snapferry status --account prod        the lanes of one account
   snapferry status --watch               redrawn each second
   snapferry status --json | jq .needs    what waits for a person";
 
@@ -38,6 +40,12 @@ pub struct StatusArgs {
     /// This batch alone
     #[arg(long, value_name = "BATCH")]
     batch: Option<String>,
+    /// Lanes of this account alone
+    #[arg(long, value_name = "ACCOUNT", value_parser = AccountLabel::parse)]
+    account: Option<AccountLabel>,
+    /// Lanes in this Region alone
+    #[arg(long, value_name = "REGION", value_parser = Region::parse)]
+    region: Option<Region>,
     /// As JSON; its names are stable
     #[arg(long)]
     json: bool,
@@ -131,12 +139,25 @@ impl StatusArgs {
             Some(name) => Some(find_batch(queue, name).await?),
             None => None,
         };
+        let place = Place { account: self.account.clone(), region: self.region };
+        if place.is_narrow() {
+            self.known(queue, &place).await?;
+        }
         let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("the daemon's lock cannot be read")?;
         let limits = |lane: &Lane| {
             let LaneSettings { export, reconcile, .. } = settings(lane);
             Limits { ceiling: export.rate, cap: export.max_in_flight, settle: reconcile.settle }
         };
-        Ok(StatusView::read(queue, only, clock.now(), daemon, limits).await?)
+        Ok(StatusView::read(queue, only, place, clock.now(), daemon, limits).await?)
+    }
+
+    /// Whether there is such a lane, which a word that is mistyped does not name.
+    async fn known(&self, queue: &Queue, place: &Place) -> anyhow::Result<()> {
+        let lanes = queue.lane_records().await?;
+        if lanes.iter().any(|lane| place.has(&lane.lane)) {
+            return Ok(());
+        }
+        Err(no_such_lane(&lanes.into_iter().map(|lane| lane.lane).collect::<Vec<_>>(), self.account.as_ref()).into())
     }
 }
 

@@ -4,10 +4,10 @@
 use super::breakers::{resume_command, stopped_place};
 use super::failures::{Failures, Gathered};
 use super::words::several;
-use crate::domain::{JobState, Lane, LaneId, LaneTrouble, LoweredCap, Timestamp};
+use crate::domain::{AccountLabel, JobState, Lane, LaneId, LaneTrouble, LoweredCap, Region, Timestamp};
 use crate::lightsail::is_throttle;
 use crate::queue::{
-    BatchStage, BatchView, Blocked, LaneView, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts, Trip,
+    BatchStage, BatchView, Blocked, LaneView, Left, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts, Trip,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +21,8 @@ pub struct StatusView {
     pub daemon: Option<String>,
     /// The batch it is about; nothing where it is about all.
     pub only: Option<BatchView>,
+    /// The account and the Region it is about.
+    pub place: Place,
     /// The batches, the oldest first.
     pub batches: Vec<BatchView>,
     /// The lanes.
@@ -44,6 +46,30 @@ pub struct Limits {
     pub cap: u32,
     /// The least settle window.
     pub settle: Duration,
+}
+
+/// Which lanes are meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Those of this account.
+    pub account: Option<AccountLabel>,
+    /// Those in this Region.
+    pub region: Option<Region>,
+}
+
+impl Place {
+    /// Whether not all lanes are meant.
+    #[must_use]
+    pub fn is_narrow(&self) -> bool {
+        self.account.is_some() || self.region.is_some()
+    }
+
+    /// Whether that lane is meant.
+    #[must_use]
+    pub fn has(&self, lane: &Lane) -> bool {
+        self.account.as_ref().is_none_or(|account| *account == lane.account)
+            && self.region.is_none_or(|region| region == lane.region)
+    }
 }
 
 /// Failed jobs that a status looks at, the newest: it costs the same however many there are.
@@ -148,13 +174,14 @@ pub struct Need {
 }
 
 impl StatusView {
-    /// Reads how it stands at `now`; with a batch, that one alone.
+    /// Reads how it stands at `now`; with a batch, that one alone, and of its lanes those of `place`.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn read(
         queue: &Queue,
         only: Option<BatchView>,
+        place: Place,
         now: Timestamp,
         daemon: Option<String>,
         limits: impl Fn(&Lane) -> Limits,
@@ -163,7 +190,8 @@ impl StatusView {
             Some(batch) => vec![batch.clone()],
             None => queue.batches().await?,
         };
-        let lanes = queue.lanes(only.as_ref().map(|batch| batch.id)).await?;
+        let mut lanes = queue.lanes(only.as_ref().map(|batch| batch.id)).await?;
+        lanes.retain(|lane| place.has(&lane.lane));
         let ids: Vec<LaneId> = lanes.iter().map(|lane| lane.id).collect();
         let measures = queue.measures(&ids, now).await?;
         let mut trips = queue.trips(None).await?;
@@ -174,10 +202,12 @@ impl StatusView {
         let limits = lanes.iter().map(|lane| (lane.id, limits(&lane.lane))).collect();
         let mut gathered = Gathered::default();
         let failures = gathered.groups(0, "");
-        let mut view = Self { now, daemon, only, batches, lanes, trips, limits, measures, failures };
+        let mut view = Self { now, daemon, only, place, batches, lanes, trips, limits, measures, failures };
         if view.jobs().of(JobState::Failed) > 0 {
             let batch = view.only.as_ref().map(|batch| batch.id);
-            gathered.add(&queue.newest_failed(batch, FAILED_LOOKED_AT).await?);
+            let mut failed = queue.newest_failed(batch, FAILED_LOOKED_AT).await?;
+            failed.retain(|job| view.place.has(&job.lane));
+            gathered.add(&failed);
             view.failures = gathered.groups(GROUPS, &view.scope());
         }
         Ok(view)
@@ -187,6 +217,9 @@ impl StatusView {
     #[must_use]
     pub fn jobs(&self) -> StateCounts {
         match &self.only {
+            _ if self.place.is_narrow() => {
+                self.lanes.iter().fold(StateCounts::default(), |sum, lane| sum.plus(&lane.jobs))
+            }
             Some(batch) => batch.jobs.plus(&batch.shared),
             None => self.batches.iter().fold(StateCounts::default(), |sum, batch| sum.plus(&batch.jobs)),
         }
@@ -234,15 +267,23 @@ impl StatusView {
             text: format!("jobs of lane {} are paused one by one", lane.lane),
             command: Some(format!(
                 "snapferry jobs --state queued --account {account} --region {region}{}",
-                self.scope()
+                self.of_batch()
             )),
         })
     }
 
-    /// What selects the same jobs on a command line, with a blank before it.
-    pub(super) fn scope(&self) -> String {
+    /// The batch on a command line, with a blank before it.
+    fn of_batch(&self) -> String {
         let batch = self.only.as_ref().map(|batch| format!(" --batch {}", quoted(batch.name.as_str())));
         batch.unwrap_or_default()
+    }
+
+    /// What selects the same jobs on a command line, with a blank before it.
+    pub(super) fn scope(&self) -> String {
+        let batch = Some(self.of_batch());
+        let account = self.place.account.as_ref().map(|account| format!(" --account {account}"));
+        let region = self.place.region.map(|region| format!(" --region {region}"));
+        [batch, account, region].into_iter().flatten().collect()
     }
 
     /// What is set for a lane, and in force.
@@ -333,7 +374,12 @@ impl StatusView {
             });
         }
         needs.extend(self.lanes.iter().filter_map(paused_lane));
-        needs.extend(self.batches.iter().filter_map(paused_batch));
+        let queued_here = |batch: &&BatchView| {
+            let here = |left: &&Left| left.batch == batch.id && left.queued > 0;
+            !self.place.is_narrow()
+                || self.measures.left.iter().filter(here).any(|left| self.lanes.iter().any(|lane| lane.id == left.lane))
+        };
+        needs.extend(self.batches.iter().filter(queued_here).filter_map(paused_batch));
         needs.extend(self.lanes.iter().filter_map(|lane| self.paused_jobs(lane)));
         needs
     }

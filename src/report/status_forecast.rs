@@ -12,7 +12,7 @@ impl StatusView {
     /// When all that it is about will be done.
     #[must_use]
     pub fn forecast(&self) -> Forecast {
-        if let Some(batch) = &self.only {
+        if let Some(batch) = self.only.as_ref().filter(|_| !self.place.is_narrow()) {
             return self.batch_forecast(batch);
         }
         let review = self.jobs().of(JobState::NeedsReview);

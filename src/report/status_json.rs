@@ -27,7 +27,11 @@ pub fn status_json(view: &StatusView) -> impl Serialize + '_ {
         done: jobs.total() - jobs.live(),
         jobs: States(jobs),
         finish: Finish::of(&view.forecast(), &view.jobs(), view.now),
-        batches: view.batches.iter().map(|one| batch(view, one)).collect(),
+        batches: if view.place.is_narrow() {
+            Vec::new()
+        } else {
+            view.batches.iter().map(|one| batch(view, one)).collect()
+        },
         lanes: view.lanes.iter().map(|one| lane(view, one)).collect(),
         failures: &view.failures,
         needs: view

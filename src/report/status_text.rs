@@ -35,7 +35,8 @@ pub fn status_text(view: &StatusView, look: Look) -> String {
         Some(_) => 0,
         None => view.batches.iter().filter(|batch| has_ended(batch)).count().saturating_sub(ENDED_SHOWN),
     };
-    if !view.batches.is_empty() {
+    // A batch's numbers are of all its lanes.
+    if !view.batches.is_empty() && !view.place.is_narrow() {
         title(&mut lines, look.colour, "BATCHES");
         let mut ended = 0;
         for one in &view.batches {

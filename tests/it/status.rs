@@ -273,6 +273,27 @@ async fn a_status_forecasts_by_what_ended_of_late_and_names_the_cap_and_the_thro
     assert!(said.contains("no forecast yet: no export of lane default/eu-west-1 has ended yet"), "{said}");
 }
 
+/// Of the lanes that are named, and nothing of the others: neither their jobs, nor what failed there, nor what they need.
+#[tokio::test]
+async fn a_status_of_one_account_or_region_is_of_its_lanes_alone() {
+    let stored = Stored::story().await;
+    let all = stored.run(&["status"]).await.done();
+    assert!(all.contains("BATCHES") && all.contains("prod/us-east-1") && all.contains("default/eu-west-1"), "{all}");
+    let said = stored.run(&["status", "--account", "prod"]).await.done();
+    assert!(!said.contains("BATCHES") && !said.contains("default/eu-west-1"), "{said}");
+    assert!(said.contains("prod/us-east-1") && said.contains("prod/us-west-2"), "{said}");
+    let said = stored.run(&["status", "--account", "prod", "--region", "us-east-1"]).await.done();
+    assert!(!said.contains("us-west-2"), "{said}");
+    insta::assert_snapshot!(stored.run_wide(&["status", "--account", "default", "--batch", "fleet"], 80).await.done());
+    let json: serde_json::Value =
+        serde_json::from_str(&stored.run(&["status", "--region", "us-east-1", "--json"]).await.done())
+            .expect("an object");
+    crate::json_schema::holds("status", &json);
+    assert_eq!(json["lanes"].as_array().expect("lanes").len(), 1);
+    let wrong = stored.run(&["status", "--account", "pord"]).await.fails(2);
+    assert!(wrong.contains("no such lane; the lanes are: ") && wrong.contains("did you mean \"prod\"?"), "{wrong}");
+}
+
 /// The cap binds where the next export does not fit under it, not only where it is reached.
 #[tokio::test]
 async fn a_lane_is_at_its_cap_where_the_next_export_does_not_fit() {
