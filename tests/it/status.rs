@@ -290,7 +290,7 @@ async fn a_status_of_one_account_or_region_is_of_its_lanes_alone() {
             .expect("an object");
     crate::json_schema::holds("status", &json);
     assert_eq!(json["lanes"].as_array().expect("lanes").len(), 1);
-    let wrong = stored.run(&["status", "--account", "pord"]).await.fails(2);
+    let wrong = stored.run(&["status", "--account", "pord"]).await.refused();
     assert!(wrong.contains("no such lane; the lanes are: ") && wrong.contains("did you mean \"prod\"?"), "{wrong}");
 }
 
