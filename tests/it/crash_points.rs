@@ -30,6 +30,9 @@ const SAMPLE: usize = 16;
 /// How long a snapshot is pending where a busy machine has missed it.
 const BUSY: Duration = Duration::from_secs(20);
 
+/// The same in rows, of which none can begin anew.
+const IN_ROWS: Duration = Duration::from_secs(4);
+
 /// What the rows are drawn by.
 const SEED: u64 = 3;
 
@@ -111,7 +114,7 @@ fn is_fresh(point: Point) -> bool {
 }
 
 async fn crash_in_a_row(row: Row) {
-    let mut scene = Scene::new().await;
+    let mut scene = Scene::with_pending(IN_ROWS).await;
     let mut crashed = false;
     for pair in row.windows(2) {
         scene.crash_twice(pair[0], pair[1], crashed).await;
