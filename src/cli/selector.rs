@@ -105,8 +105,7 @@ impl SelectorArgs {
 
     /// Whether a lane is of the account and the Region that are named.
     pub(super) fn fits(&self, lane: &Lane) -> bool {
-        self.account.as_ref().is_none_or(|account| *account == lane.account)
-            && self.region.is_none_or(|region| region == lane.region)
+        lane.fits(self.account.as_ref(), self.region)
     }
 
     /// Looks up what is named.

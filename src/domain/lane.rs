@@ -34,6 +34,14 @@ pub struct Lane {
     pub region: Region,
 }
 
+impl Lane {
+    /// Whether it is of that account and in that Region; what is not named fits any.
+    #[must_use]
+    pub fn fits(&self, account: Option<&AccountLabel>, region: Option<Region>) -> bool {
+        account.is_none_or(|account| *account == self.account) && region.is_none_or(|region| region == self.region)
+    }
+}
+
 impl AccountLabel {
     /// Checks a label.
     ///

@@ -67,8 +67,7 @@ impl Place {
     /// Whether that lane is meant.
     #[must_use]
     pub fn has(&self, lane: &Lane) -> bool {
-        self.account.as_ref().is_none_or(|account| *account == lane.account)
-            && self.region.is_none_or(|region| region == lane.region)
+        lane.fits(self.account.as_ref(), self.region)
     }
 }
 
@@ -126,7 +125,7 @@ pub enum Binding {
     Unlisted,
     /// Its very first export goes alone.
     FirstExport,
-    /// As many EBS copies are under way as the cap allows.
+    /// So many EBS copies are under way that the next export does not fit under the cap, taking as many as the queued ones do.
     Cap {
         /// So many.
         copies: u64,
