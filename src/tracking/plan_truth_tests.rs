@@ -363,6 +363,29 @@ impl World {
     }
 }
 
+/// The answer named no operation, and another hand's that failed was taken for it; a second one of that hand's was adopted.
+#[test]
+fn beside_an_adopted_export_ours_is_told_where_a_failure_was_found_for_it() {
+    let export = |fails, operation_lag, record_lag, takes, record_has_arn| Export {
+        fails,
+        for_good: false,
+        operation_lag,
+        record_lag,
+        takes,
+        record_end_lag: 0,
+        record_has_arn,
+    };
+    let script = Script {
+        calls: vec![(Answered::AcceptedWithoutOperation, export(false, 0, 120, 43, false))],
+        by_hand: vec![
+            ByHand { at: 0, same_snapshot: true, export: export(false, 1, 42, 1, true) },
+            ByHand { at: 0, same_snapshot: true, export: export(true, 1, 1, 1, false) },
+        ],
+        adopts: true,
+    };
+    World::new(script.adopts).live(&script).unwrap_or_else(|broken| panic!("{broken}"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 

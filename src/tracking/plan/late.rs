@@ -111,6 +111,8 @@ fn exported_twice(also: &[String]) -> Failure {
 fn beside_adopted(case: &Case<'_>, decision: &Decision) -> Vec<String> {
     let mut open = case.lacking(Kind::Record);
     open.retain(|attempt| !case.owned(attempt.number, Kind::Operation).is_some_and(has_failed));
+    // What failed was found for it, and may have been another hand's.
+    open.extend(case.job.attempts.iter().filter(|one| one.is(AttemptOutcome::Found) && case.has_failed(one)));
     let is_of_one = |entry: &&Entry| open.iter().any(|attempt| may_be_of(case, attempt, entry));
     free_beside(case, 0, decision).filter(|entry| !has_failed(entry)).filter(is_of_one).map(named).collect()
 }
