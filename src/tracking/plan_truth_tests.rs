@@ -47,6 +47,8 @@ struct Script {
     calls: Vec<(Answered, Export)>,
     by_hand: Vec<ByHand>,
     adopts: bool,
+    /// Whether operations are read while it is exporting too, as another job's listing does.
+    both_lists: bool,
 }
 
 fn export(most_lag: i64) -> impl Strategy<Value = Export> {
@@ -80,8 +82,9 @@ fn script(most_lag: i64, most_by_hand: usize) -> impl Strategy<Value = Script> {
         prop::collection::vec((answered, export(most_lag)), 1..6),
         prop::collection::vec(by_hand, 0..=most_by_hand),
         any::<bool>(),
+        any::<bool>(),
     )
-        .prop_map(|(calls, by_hand, adopts)| Script { calls, by_hand, adopts })
+        .prop_map(|(calls, by_hand, adopts, both_lists)| Script { calls, by_hand, adopts, both_lists })
 }
 
 /// An effect that is true, and its entries once they were seen.
@@ -300,7 +303,7 @@ impl World {
                 });
             }
             self.read(Kind::Record);
-            if self.job.state != JobState::Exporting {
+            if script.both_lists || self.job.state != JobState::Exporting {
                 self.read(Kind::Operation);
             }
             let mut rounds = 0;
@@ -327,12 +330,12 @@ impl World {
             let effect: usize = destination.id.trim_start_matches("ami-").parse().expect("one of ours");
             prop_assert!(self.effects[effect].same_snapshot && !self.effects[effect].export.fails);
         }
-        self.outlive()?;
+        self.outlive(script.both_lists)?;
         Ok(self.effects.iter().filter(|effect| effect.attempt > 0 && !effect.export.fails).count())
     }
 
     /// Lets everything come into sight, and holds what the report tells by then against what was made.
-    fn outlive(&mut self) -> Result<(), TestCaseError> {
+    fn outlive(&mut self, both_lists: bool) -> Result<(), TestCaseError> {
         if self.job.state.is_live() {
             return Ok(());
         }
@@ -344,6 +347,9 @@ impl World {
         while self.now <= until {
             self.now += 1;
             self.read(Kind::Record);
+            if both_lists {
+                self.read(Kind::Operation);
+            }
             prop_assert!(!self.settle()?, "what has ended stays so");
         }
         for (number, effect) in self.effects.iter().enumerate() {
@@ -363,31 +369,56 @@ impl World {
     }
 }
 
+fn seen_after(fails: bool, operation_lag: i64, record_lag: i64, takes: i64, record_has_arn: bool) -> Export {
+    Export { fails, for_good: false, operation_lag, record_lag, takes, record_end_lag: 0, record_has_arn }
+}
+
+fn holds(script: &Script) {
+    World::new(script.adopts).live(script).unwrap_or_else(|broken| panic!("{broken}"));
+}
+
 /// The answer named no operation, and another hand's that failed was taken for it; a second one of that hand's was adopted.
 #[test]
 fn beside_an_adopted_export_ours_is_told_where_a_failure_was_found_for_it() {
-    let export = |fails, operation_lag, record_lag, takes, record_has_arn| Export {
-        fails,
-        for_good: false,
-        operation_lag,
-        record_lag,
-        takes,
-        record_end_lag: 0,
-        record_has_arn,
-    };
-    let script = Script {
-        calls: vec![(Answered::AcceptedWithoutOperation, export(false, 0, 120, 43, false))],
+    holds(&Script {
+        calls: vec![(Answered::AcceptedWithoutOperation, seen_after(false, 0, 120, 43, false))],
         by_hand: vec![
-            ByHand { at: 0, same_snapshot: true, export: export(false, 1, 42, 1, true) },
-            ByHand { at: 0, same_snapshot: true, export: export(true, 1, 1, 1, false) },
+            ByHand { at: 0, same_snapshot: true, export: seen_after(false, 1, 42, 1, true) },
+            ByHand { at: 0, same_snapshot: true, export: seen_after(true, 1, 1, 1, false) },
         ],
         adopts: true,
-    };
-    World::new(script.adopts).live(&script).unwrap_or_else(|broken| panic!("{broken}"));
+        both_lists: false,
+    });
+}
+
+/// The answer named no operation, and another hand's was taken for it: ours is told when it shows.
+#[test]
+fn beside_an_operation_that_no_answer_named_ours_is_told() {
+    holds(&Script {
+        calls: vec![(Answered::AcceptedWithoutOperation, seen_after(false, 35, 58, 1, false))],
+        by_hand: vec![ByHand { at: 1, same_snapshot: true, export: seen_after(false, 0, 0, 1, false) }],
+        adopts: false,
+        both_lists: true,
+    });
+}
+
+/// The answer named no operation, another hand's failure was taken for it, and what it had made showed beside the next
+/// attempt's: it is told, though it belongs to the attempt that failed.
+#[test]
+fn what_an_attempt_made_for_which_a_failure_was_found_is_told() {
+    holds(&Script {
+        calls: vec![
+            (Answered::AcceptedWithoutOperation, seen_after(false, 119, 119, 1, false)),
+            (Answered::LostAfterEffect, seen_after(false, 0, 2, 1, false)),
+        ],
+        by_hand: vec![ByHand { at: 11, same_snapshot: false, export: seen_after(true, 107, 0, 1, false) }],
+        adopts: false,
+        both_lists: true,
+    });
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever lags, and whoever else is at work: nothing absent that is in sight, no entry of two owners, nothing of
     /// another snapshot, no panic, an end.

@@ -115,6 +115,10 @@ fn conclude(
                 decision.settled_at = case.last().map(|attempt| attempt.intended_at.after(policy.settle));
                 return decision;
             }
+            if !case.is_certain() {
+                // The job is about to name an operation that no answer did.
+                decision.outcome = Some(AttemptOutcome::Found);
+            }
             Event::Finished(trace(operation, Some(record)))
         }
         (Some(operation), Some(record)) if has_failed(record) && !has_failed(operation) => {

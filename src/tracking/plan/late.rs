@@ -31,24 +31,24 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
     let all_absent = case.lacking(Kind::Record).iter().all(|attempt| attempt.is(AttemptOutcome::Absent));
     let may_be_late = |entry: &&Entry| if over { all_absent || is_done(entry) } else { settled };
     let is_over = |attempt: &FollowedAttempt| over || attempt.number < case.job.attempt;
-    let is_late = |attempt: &&FollowedAttempt| attempt.is(AttemptOutcome::Absent) && is_over(attempt);
+    // What was taken for absent, and what failed by an entry that need not be its own.
+    let made_another = |attempt: &FollowedAttempt| {
+        attempt.is(AttemptOutcome::Absent) || (attempt.is(AttemptOutcome::Found) && case.has_failed(attempt))
+    };
+    let open: Vec<_> = case.job.attempts.iter().filter(|attempt| is_over(attempt) && made_another(attempt)).collect();
     let mut found = Vec::new();
-    for attempt in case.job.attempts.iter().filter(is_late) {
+    for attempt in &open {
+        let late = || attempt.is(AttemptOutcome::Absent).then(|| free_beside(case, attempt.baseline, decision).next());
         let known = case.owned(attempt.number, Kind::Record);
-        let late = || free_beside(case, attempt.baseline, decision).next();
-        if let Some(entry) = known.or_else(|| late().filter(may_be_late)).filter(|entry| !has_failed(entry)) {
+        let shown = known.or_else(|| late().flatten().filter(may_be_late));
+        if let Some(entry) = shown.filter(|entry| !has_failed(entry)) {
             if entry.owner.is_none() {
                 decision.earlier.push((attempt.number, entry.id));
             }
             found.push(named(entry));
         }
     }
-    // What came into sight first need not be the attempt's, nor the failure that was found for it: the others that it may
-    // have made are told too.
-    let made_another = |attempt: &FollowedAttempt| {
-        attempt.is(AttemptOutcome::Absent) || (attempt.is(AttemptOutcome::Found) && case.has_failed(attempt))
-    };
-    let open: Vec<_> = case.job.attempts.iter().filter(|attempt| is_over(attempt) && made_another(attempt)).collect();
+    // What came into sight first need not be the attempt's: the others that it may have made are told too.
     let of_one = |entry: &&Entry| open.iter().any(|attempt| may_be_of(case, attempt, entry));
     let others = free_beside(case, 0, decision).filter(|entry| !has_failed(entry));
     found.extend(others.filter(may_be_late).filter(of_one).map(named));
