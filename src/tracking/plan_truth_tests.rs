@@ -417,6 +417,23 @@ fn what_an_attempt_made_for_which_a_failure_was_found_is_told() {
     });
 }
 
+/// Everything shows later than the settle window, and each attempt takes the one's before for its own: what the second has
+/// made belongs to nobody, and is told.
+#[test]
+fn what_began_before_the_next_attempts_own_is_told_though_that_has_the_earlier_ones_operation() {
+    let ends_later = |export: Export, record_end_lag| Export { record_end_lag, ..export };
+    holds(&Script {
+        calls: vec![
+            (Answered::AcceptedWithoutOperation, ends_later(seen_after(true, 62, 0, 49, false), 1)),
+            (Answered::LostAfterEffect, ends_later(seen_after(false, 13, 12, 12, false), 2)),
+            (Answered::LostAfterEffect, seen_after(false, 2, 0, 1, false)),
+        ],
+        by_hand: Vec::new(),
+        adopts: false,
+        both_lists: false,
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 

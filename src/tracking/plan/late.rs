@@ -123,8 +123,9 @@ fn may_be_of(case: &Case<'_>, attempt: &FollowedAttempt, record: &Entry) -> bool
     let began = |entry: Option<&Entry>| entry.and_then(|entry| entry.sighting.created_at);
     let until = match case.job.attempts.iter().find(|one| one.number > attempt.number) {
         None => attempt.intended_at.after(CLOCKS_APART),
+        // The later of the two, as one of them may be the earlier attempt's.
         Some(next) => began(case.owned(next.number, Kind::Operation))
-            .or_else(|| began(case.owned(next.number, Kind::Record)))
+            .max(began(case.owned(next.number, Kind::Record)))
             .unwrap_or(next.intended_at.after(CLOCKS_APART)),
     };
     record.id > attempt.baseline && record.sighting.created_at.is_none_or(|record| record < until)
