@@ -3,17 +3,12 @@
 
 use super::consent::{Asking, Consent, ConsentArgs};
 use super::exit::{Exit, UsageError};
-use super::near::{hint, near};
 use super::pausing::{self, Places};
 use super::screen::Screen;
 use super::selector::SelectorArgs;
-use crate::domain::{Act, ErrorCode, JobId, Timestamp};
+use crate::domain::{Act, JobId, Timestamp};
 use crate::queue::{Plan, Queue, Selector};
 use crate::report::{acted_text, plan_question, touched_text};
-use std::collections::BTreeSet;
-
-/// Failed jobs whose codes are offered, the newest.
-const FAILED_LOOKED_AT: u32 = 1000;
 
 /// Who acts, and when.
 #[derive(Debug, Clone)]
@@ -226,7 +221,8 @@ async fn act_on_jobs(
     let plan = queue.plan_act(act, &selector).await?;
     screen.say(&touched_text(&plan, screen.look))?;
     if plan.is_empty() {
-        say_near_codes(&selector, queue, &mut screen).await?;
+        let misses = selection.near_misses(queue).await?;
+        screen.say(&screen.look.lay_out(misses))?;
         return Ok(all_done(&plan, &selection.jobs));
     }
     if consent.ask(&plan_question(&plan), asking, &mut screen)? == Consent::Refused {
@@ -235,24 +231,6 @@ async fn act_on_jobs(
     let acted = queue.act(&plan, actor.now, &actor.name).await?;
     screen.say(&acted_text(&plan, acted, screen.look))?;
     Ok(all_done(&plan, &selection.jobs))
-}
-
-/// Of error codes that no job has: which of those that failed of late come near.
-async fn say_near_codes(selector: &Selector, queue: &Queue, screen: &mut Screen<'_>) -> anyhow::Result<()> {
-    if selector.error_codes.is_empty() {
-        return Ok(());
-    }
-    let failed = queue.newest_failed(None, FAILED_LOOKED_AT).await?;
-    let codes: BTreeSet<&ErrorCode> = failed.iter().filter_map(|job| job.error_code.as_ref()).collect();
-    for wanted in selector.error_codes.iter().filter(|wanted| !codes.contains(wanted)) {
-        let near = near(wanted.as_str(), codes.iter().map(|code| code.as_str()));
-        let way =
-            if near.is_empty() { "; snapferry failures has those that there are".to_owned() } else { hint(&near) };
-        screen.say(
-            &screen.look.lay_out(vec![format!("No job that failed of late has the code {:?}{way}", wanted.as_str())]),
-        )?;
-    }
-    Ok(())
 }
 
 /// Who names jobs by their numbers wants each of them done; any other selection takes what it finds.

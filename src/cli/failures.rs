@@ -48,6 +48,9 @@ impl FailuresArgs {
             failures_text(&failures, screen.look)
         };
         screen.say(&text)?;
+        if failures.groups.is_empty() {
+            screen.add_notes(&self.selection.near_misses(queue).await?);
+        }
         Ok(Exit::Done)
     }
 }

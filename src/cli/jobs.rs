@@ -36,7 +36,7 @@ impl JobsArgs {
     ///
     /// # Errors
     /// A batch or a job that is not there, a database that cannot be read.
-    pub async fn run(&self, queue: &Queue, screen: Screen<'_>) -> anyhow::Result<Exit> {
+    pub async fn run(&self, queue: &Queue, mut screen: Screen<'_>) -> anyhow::Result<Exit> {
         let request = JobsRequest {
             selector: self.selection.resolve(queue).await?.selector,
             after: self.after,
@@ -53,6 +53,9 @@ impl JobsArgs {
                         "There are more: add --after {last} for those that follow, or a higher --limit than {}.",
                         self.limit
                     );
+                }
+                if listed.jobs == 0 {
+                    screen.add_notes(&self.selection.near_misses(queue).await?);
                 }
                 Ok(Exit::Done)
             }

@@ -32,6 +32,13 @@ impl Screen<'_> {
         forgive_closed_pipe(written).context("standard output cannot be written")?;
         Ok(())
     }
+
+    /// Adds lines beside the results; that nobody can read them any more is no failure.
+    pub(super) fn add_notes(&mut self, lines: &[String]) {
+        for line in lines {
+            let _ = writeln!(self.notes, "{line}");
+        }
+    }
 }
 
 /// Standard error for people: on a terminal, lines that are too long for it are broken between words.

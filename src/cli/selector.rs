@@ -7,6 +7,10 @@ use crate::queue::{BatchView, Queue, Selector};
 use crate::report::quoted;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use glob::{Pattern, PatternError};
+use std::collections::BTreeSet;
+
+/// Failed jobs whose codes are offered, the newest.
+const FAILED_LOOKED_AT: u32 = 1000;
 
 /// Which jobs; those that fit every option, and one of several of the same
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -108,6 +112,31 @@ impl SelectorArgs {
         lane.fits(self.account.as_ref(), self.region)
     }
 
+    /// Where nothing fits: an account that no lane has, and codes that no job failed with of late, each with what comes near.
+    pub(super) async fn near_misses(&self, queue: &Queue) -> anyhow::Result<Vec<String>> {
+        let mut misses = Vec::new();
+        if let Some(account) = &self.account {
+            let lanes = queue.lanes(None).await?;
+            let known: BTreeSet<&str> = lanes.iter().map(|view| view.lane.account.as_str()).collect();
+            if !known.is_empty() && !known.contains(account.as_str()) {
+                let near = near(account.as_str(), known.iter().copied());
+                let known = || format!("; there are {}", known.iter().copied().collect::<Vec<_>>().join(", "));
+                misses.push(format!("No job is of the account {account}{}", hint_or(&near, known)));
+            }
+        }
+        if !self.errors.is_empty() {
+            let failed = queue.newest_failed(None, FAILED_LOOKED_AT).await?;
+            let codes: BTreeSet<&str> =
+                failed.iter().filter_map(|job| job.error_code.as_ref().map(ErrorCode::as_str)).collect();
+            for wanted in self.errors.iter().filter(|wanted| !codes.contains(wanted.as_str())) {
+                let near = near(wanted, codes.iter().copied());
+                let all = || "; snapferry failures has those that there are".to_owned();
+                misses.push(format!("No job that failed of late has the code {wanted:?}{}", hint_or(&near, all)));
+            }
+        }
+        Ok(misses)
+    }
+
     /// Looks up what is named.
     ///
     /// # Errors
@@ -153,6 +182,11 @@ pub(super) async fn find_batch(queue: &Queue, name: &str) -> anyhow::Result<Batc
         Some(_) => hint(&near),
     };
     Err(UsageError(format!("there is no batch {name:?}{hint}")).into())
+}
+
+/// What comes near, or else what there is.
+fn hint_or(near: &[&str], otherwise: impl FnOnce() -> String) -> String {
+    if near.is_empty() { otherwise() } else { hint(near) }
 }
 
 /// The error for a job that is not there.

@@ -115,6 +115,12 @@ pub enum QueueError {
         /// What stands there.
         value: String,
     },
+    /// The file is broken.
+    #[error(
+        "the database file is broken; stop the daemon, see snapferry doctor, and go back to a backup or begin a new file \
+         (what was exported is found at Lightsail, and not exported again)"
+    )]
+    Broken(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// Anything else that the database said.
     #[error("the database failed")]
     Database(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -122,10 +128,12 @@ pub enum QueueError {
 
 impl From<sqlx::Error> for QueueError {
     fn from(error: sqlx::Error) -> Self {
-        // Primary result codes of SQLite: 13 is SQLITE_FULL, 5 SQLITE_BUSY, 6 SQLITE_LOCKED, 19 SQLITE_CONSTRAINT.
+        // Primary result codes of SQLite: 13 is SQLITE_FULL, 5 SQLITE_BUSY, 6 SQLITE_LOCKED, 11 SQLITE_CORRUPT,
+        // 19 SQLITE_CONSTRAINT.
         match primary_code(&error) {
             Some(13) => Self::DiskFull,
             Some(5 | 6) => Self::Busy,
+            Some(11) => Self::Broken(Arc::new(error)),
             // SQLite names the columns of an index, not the index; these are those of `jobs_live` alone.
             Some(19) if error.to_string().contains("jobs.lane_id, jobs.snapshot_name") => Self::Rival,
             Some(19) => Self::Forbidden(Arc::new(error)),

@@ -246,6 +246,10 @@ fn last_attempt(facts: &Facts, chain: &mut Chain) {
 fn past_pauses(facts: &Facts, chain: &mut Chain) {
     for PastPause { batch, lane: _, paused_at, paused_by, resumed } in &facts.waiting.pauses {
         let Some((resumed_at, resumed_by)) = resumed else { continue };
+        // It held nothing up.
+        if resumed_at.since(*paused_at) < Duration::from_secs(1) {
+            continue;
+        }
         let what = if batch.is_some() { "batch" } else { "lane" };
         let text = format!(
             "its {what} was paused for {} by {}, resumed by {}",

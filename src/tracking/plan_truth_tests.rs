@@ -434,6 +434,22 @@ fn what_began_before_the_next_attempts_own_is_told_though_that_has_the_earlier_o
     });
 }
 
+/// Another hand's failures were taken for the second and the third: what the second has made is told beside the third's.
+#[test]
+fn what_began_before_the_next_attempt_was_meant_is_told_whatever_that_one_was_given() {
+    let by_hand = Export { for_good: true, ..seen_after(true, 162, 160, 1, false) };
+    holds(&Script {
+        calls: vec![
+            (Answered::Accepted, seen_after(true, 0, 162, 1, false)),
+            (Answered::AcceptedWithoutOperation, seen_after(false, 0, 87, 1, false)),
+            (Answered::LostAfterEffect, seen_after(false, 12, 12, 1, false)),
+        ],
+        by_hand: vec![ByHand { at: 89, same_snapshot: true, export: by_hand }],
+        adopts: false,
+        both_lists: false,
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 

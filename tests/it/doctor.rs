@@ -266,6 +266,9 @@ async fn a_database_that_is_broken_newer_or_somebody_elses_is_told_apart() {
         assert_eq!(first, check, "{name}: {found:?}");
         assert!(text.contains(said), "{name}: {found:?}");
     }
+    // What only reads says the way out too.
+    let ran = home.run(&["jobs", "--database", "sqlite://broken.db"]).await.exits(1);
+    assert!(ran.err.contains("the database file is broken; stop the daemon, see snapferry doctor"), "{}", ran.err);
     let ran = home.run(&["doctor", "--json", "--account", "beta", "--database", "sqlite://good.db"]).await.exits(0);
     assert_eq!(findings(&ran.out), []);
     assert_eq!(std::fs::read(path("good.db")).expect("the database"), good);

@@ -38,6 +38,21 @@ async fn a_list_says_where_each_job_stands() {
 }
 
 #[tokio::test]
+async fn an_empty_list_says_what_comes_near_what_was_named() {
+    let stored = Stored::story().await;
+    let notes = async |args: &[&str]| stored.run(args).await.notes;
+    assert_eq!(notes(&["jobs", "--account", "prdo"]).await, "No job is of the account prdo; did you mean \"prod\"?\n");
+    assert_eq!(
+        notes(&["jobs", "--account", "zebra"]).await,
+        "No job is of the account zebra; there are default, prod\n"
+    );
+    let near = "No job that failed of late has the code \"SnapshotNotFond\"; did you mean \"SnapshotNotFound\"?\n";
+    assert_eq!(notes(&["jobs", "--error", "SnapshotNotFond"]).await, near);
+    assert_eq!(notes(&["failures", "--error", "SnapshotNotFond"]).await, near);
+    assert_eq!(notes(&["jobs", "--account", "prod", "--state", "unknown"]).await, "");
+}
+
+#[tokio::test]
 async fn a_list_says_when_there_is_more_and_how_to_get_it() {
     let stored = Stored::many(120).await;
     let first = stored.run(&["jobs"]).await;

@@ -37,11 +37,14 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
     };
     let open: Vec<_> = case.job.attempts.iter().filter(|attempt| is_over(attempt) && made_another(attempt)).collect();
     let mut found = Vec::new();
-    for attempt in &open {
-        let late = || attempt.is(AttemptOutcome::Absent).then(|| free_beside(case, attempt.baseline, decision).next());
-        let known = case.owned(attempt.number, Kind::Record);
-        let shown = known.or_else(|| late().flatten().filter(may_be_late));
-        if let Some(entry) = shown.filter(|entry| !has_failed(entry)) {
+    for attempt in case.job.attempts.iter().filter(|attempt| is_over(attempt)) {
+        let absent = attempt.is(AttemptOutcome::Absent);
+        let late = || absent.then(|| free_beside(case, attempt.baseline, decision).next()).flatten();
+        let shown = case.owned(attempt.number, Kind::Record).or_else(|| late().filter(may_be_late));
+        // Of one that another attempt followed, what is under way may be about to fail, as its operation has.
+        let followed = attempt.number < case.job.attempt && !case.is_forgone(attempt);
+        let tells = |entry: &&Entry| (absent && !has_failed(entry)) || (followed && is_done(entry));
+        if let Some(entry) = shown.filter(tells) {
             if entry.owner.is_none() {
                 decision.earlier.push((attempt.number, entry.id));
             }
@@ -123,10 +126,10 @@ fn may_be_of(case: &Case<'_>, attempt: &FollowedAttempt, record: &Entry) -> bool
     let began = |entry: Option<&Entry>| entry.and_then(|entry| entry.sighting.created_at);
     let until = match case.job.attempts.iter().find(|one| one.number > attempt.number) {
         None => attempt.intended_at.after(CLOCKS_APART),
-        // The later of the two, as one of them may be the earlier attempt's.
+        // The latest of these, as what that one was given may be an earlier attempt's.
         Some(next) => began(case.owned(next.number, Kind::Operation))
             .max(began(case.owned(next.number, Kind::Record)))
-            .unwrap_or(next.intended_at.after(CLOCKS_APART)),
+            .map_or(next.intended_at.after(CLOCKS_APART), |began| began.max(next.intended_at.before(CLOCKS_APART))),
     };
     record.id > attempt.baseline && record.sighting.created_at.is_none_or(|record| record < until)
 }
