@@ -221,8 +221,9 @@ async fn act_on_jobs(
     let plan = queue.plan_act(act, &selector).await?;
     screen.say(&touched_text(&plan, screen.look))?;
     if plan.is_empty() {
-        let misses = selection.near_misses(queue).await?;
-        screen.say(&screen.look.lay_out(misses))?;
+        for miss in selection.near_misses(queue).await? {
+            screen.say(&screen.look.lay_out(vec![miss]))?;
+        }
         return Ok(all_done(&plan, &selection.jobs));
     }
     if consent.ask(&plan_question(&plan), asking, &mut screen)? == Consent::Refused {

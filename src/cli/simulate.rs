@@ -29,7 +29,7 @@ Examples:
 ///
 /// Any AWS client can use it: set AWS_ENDPOINT_URL_LIGHTSAIL to its URL. The access key AKIASIM<12 digits> names the
 /// account, any other key stands for 123456789012; secrets are not checked. While it runs: GET /_ledger and /_calls,
-/// POST /_faults, /_limits, /_export and /_snapshots.
+/// POST /_faults, /_limits, /_export and /_snapshots (docs/json.md).
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", fault_help()))]
 #[expect(clippy::doc_markdown, reason = "this is what --help prints")]

@@ -108,6 +108,8 @@ fn finish(
     parts: Vec<super::manifest::PartFacts>,
 ) -> io::Result<Manifest> {
     let BundleRequest { batch, now, version, .. } = *request;
+    // Jobs go on while their rows are read.
+    let now = digest.last.map_or(now, |last| last.max(now));
     let mut file = HashedFile::create(workplace.path(), PAGE_FILE)?;
     let shown = write_page(&mut file, &Page { batch, digest, rows, parts: &parts, now, version })?;
     let page = PageFacts { rows: shown, file: file.finish()? };
