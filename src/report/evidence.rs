@@ -2,9 +2,10 @@
 
 use super::look::{Look, Paint};
 use super::show;
+use super::status::quoted;
 use super::words::{one_line, trouble};
 use crate::domain::{ErrorCode, JobState};
-use crate::queue::{Entry, EntryKey, Evidence, Verdict};
+use crate::queue::{Entry, EntryKey, EntryStatus, Evidence, Verdict};
 
 /// The evidence, and the commands that decide.
 #[must_use]
@@ -62,16 +63,26 @@ pub fn resolved_text(evidence: &Evidence, verdict: &Verdict) -> String {
 
 fn decisions(evidence: &Evidence, look: Look) -> Vec<String> {
     let job = evidence.detail.job.id;
-    vec![
-        String::new(),
-        look.colour.paint(Paint::Title, "DECIDE"),
-        format!("snapferry resolve {job} --adopt RECORD"),
-        "    It became that record, by the id above or the ARN; the record must have a destination.".to_owned(),
+    let mut lines = vec![String::new(), look.colour.paint(Paint::Title, "DECIDE")];
+    let may_be_its_own = |entry: &&Entry| entry.owner.is_none_or(|(owner, _)| owner == job);
+    let records = evidence.entries.iter().filter(|entry| matches!(entry.sighting.key, EntryKey::Record(_)));
+    for record in records.filter(may_be_its_own) {
+        if let Some(made) = &record.sighting.destination {
+            lines.push(format!("snapferry resolve {job} --adopt {}", quoted(&one_line(id(record)))));
+            lines.push(format!("    It became {}.", one_line(&made.id)));
+        }
+    }
+    if lines.len() == 2 {
+        lines.push(format!("snapferry resolve {job} --adopt RECORD"));
+        lines.push("    It became that record, by its name or ARN, once it has a destination.".to_owned());
+    }
+    lines.extend([
         format!("snapferry resolve {job} --send-again"),
         format!("    Queue it again. {SEND_AGAIN}"),
         format!("snapferry resolve {job} --fail"),
         "    It has failed.".to_owned(),
-    ]
+    ]);
+    lines
 }
 
 /// What sending it again does with what the ledger has of it.
@@ -92,7 +103,11 @@ fn entry(entry: &Entry) -> [String; 2] {
     };
     let began = sighting.created_at.map(|at| format!("began {at}, ")).unwrap_or_default();
     let became = sighting.destination.as_ref().map(|made| format!("made {}, ", one_line(&made.id))).unwrap_or_default();
-    [format!("{kind} {}", one_line(id(entry))), format!("    {began}{}, {became}{owner}", sighting.status.as_str())]
+    let status = match sighting.status {
+        EntryStatus::UnderWay => "under_way when it was last seen",
+        other => other.as_str(),
+    };
+    [format!("{kind} {}", one_line(id(entry))), format!("    {began}{status}, {became}{owner}")]
 }
 
 /// What a person calls an entry by: an operation's id, a record's name, or its ARN where it has none.

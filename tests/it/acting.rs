@@ -622,15 +622,15 @@ async fn a_review_shows_the_evidence_and_the_decisions() {
     record rec-1
         began 2026-11-23T18:00:18Z, succeeded, made snap-1, of nobody
     record rec-2
-        began 2026-11-23T18:00:19Z, under_way, of nobody
+        began 2026-11-23T18:00:19Z, under_way when it was last seen, of nobody
     record rec-3
         began 2026-11-23T18:00:20Z, succeeded, made snap-3, of job 5, attempt 1
     operation op-7
-        began 2026-11-23T18:00:18Z, under_way, of nobody
+        began 2026-11-23T18:00:18Z, under_way when it was last seen, of nobody
 
     DECIDE
-    snapferry resolve 6 --adopt RECORD
-        It became that record, by the id above or the ARN; the record must have a destination.
+    snapferry resolve 6 --adopt rec-1
+        It became snap-1.
     snapferry resolve 6 --send-again
         Queue it again. What the ledger has of it by then is set aside for good: none of that is adopted, and where one of them is its own, there will be two exports.
     snapferry resolve 6 --fail
