@@ -538,6 +538,8 @@ mod tests {
             (S::Submitting, Event::RefusedForGood(failure())),
             (S::Submitting, Event::OutcomeUnknown(failure())),
             (S::Submitting, Event::OutcomeUnknownInOutage(failure())),
+            (S::Submitting, Event::OverLimit(failure(), later)),
+            (S::Exporting, Event::OverLimit(failure(), later)),
             (S::Unknown, Event::FoundFailed(Trace::default(), failure(), Some(later))),
             (S::Unknown, Event::FoundFailed(Trace::default(), failure(), None)),
             (S::Unknown, Event::ProvenAbsent(failure(), later)),

@@ -911,6 +911,44 @@ fn whatever_a_late_attempt_may_have_made_is_named_also_what_comes_into_sight_las
 }
 
 #[test]
+fn beside_an_attempt_that_failed_for_certain_another_hands_export_is_not_told() {
+    let entries = || {
+        let failed = of(begun(operation(3, Failed), 10_000), 1);
+        let own = [of(begun(operation(13, Succeeded), 900_000), 2), of(begun(record(14, Succeeded), 900_500), 2)];
+        [vec![failed, begun(record(4, Succeeded), 60_000)], own.to_vec()].concat()
+    };
+    let done = |first: FollowedAttempt| {
+        let mut done = job(JobState::Succeeded, vec![first, accepted(2, 10)]);
+        (done.operation, done.record) = (Some(OperationId::new("op-13")), Some(RecordArn::new("record-14")));
+        decide(&done, &entries(), &policy()).late
+    };
+    assert_eq!(done(accepted(1, 0)), None);
+    // Where the failure was only found for it, the other may be what it made.
+    let found = FollowedAttempt { outcome: Some(AttemptOutcome::Found), ..attempt(1, 0) };
+    assert!(done(found).expect("told").message.contains("ami-4"));
+}
+
+#[test]
+fn a_good_export_that_an_earlier_attempt_has_is_told_unless_a_person_was_done_with_it() {
+    let entries = |status| {
+        let failed = of(begun(operation(3, Failed), 10_000), 1);
+        let given = of(begun(record(4, status), 10_500), 1);
+        let own = [of(begun(operation(13, Succeeded), 900_000), 2), of(begun(record(14, Succeeded), 900_500), 2)];
+        [vec![failed, given], own.to_vec()].concat()
+    };
+    let mut done = job(JobState::Succeeded, vec![accepted(1, 0), accepted(2, 10)]);
+    (done.operation, done.record) = (Some(OperationId::new("op-13")), Some(RecordArn::new("record-14")));
+    assert!(decide(&done, &entries(Succeeded), &policy()).late.expect("told").message.contains("ami-4"));
+    assert_eq!(decide(&done, &entries(UnderWay), &policy()).late, None, "it is about to fail");
+    done.forgone = 5;
+    assert_eq!(decide(&done, &entries(Succeeded), &policy()).late, None);
+    // A person called the job failed: what its last attempt has is no news.
+    let mut failed = job(JobState::Failed, vec![accepted(1, 0)]);
+    failed.operation = Some(OperationId::new("op-3"));
+    assert_eq!(decide(&failed, &entries(Succeeded)[..2], &policy()).late, None);
+}
+
+#[test]
 fn of_two_exports_in_sight_the_resent_one_takes_the_later() {
     let exporting = job(Exporting, vec![absent(1, 0), attempt(2, 10)]);
     // By the time at which the operation began, where that is told; by the order of the records, where it is not.

@@ -2,12 +2,12 @@
 
 use super::tracker::{LANE, write};
 use snapferry::domain::{
-    AccountLabel, AccountNumber, Act, BatchId, BatchName, Existing, JobId, JobState, Lane, LaneId, LaneTrouble,
-    OperationId, Region, SnapshotName, Timestamp,
+    AccountLabel, AccountNumber, Act, BatchId, BatchName, Destination, Event, Existing, Failure, JobId, JobState, Lane,
+    LaneId, LaneTrouble, OperationId, Region, SnapshotName, Standing, Timestamp, Trace,
 };
 use snapferry::queue::{
     Block, Ending, EntryKey, EntryStatus, Identity, LoadName, NewRow, OpenError, Peek, Queue, QueueError, Selector,
-    Sighting,
+    Sighting, Transition,
 };
 use sqlx::{Connection, SqliteConnection};
 use std::future::Future;
@@ -87,6 +87,52 @@ async fn an_entry_keeps_its_first_owner() {
         let entries = desk.queue.entries(LaneId(1), &[name.clone(), name.clone()]).await.expect("read");
         assert_eq!(entries.iter().map(|entry| entry.owner).collect::<Vec<_>>(), [Some((JobId(1), 1))]);
     }
+}
+
+/// Jobs 1 to 6 of one lane, in a state that has one attempt behind it.
+fn six(state: &str) -> String {
+    let rows = |row: fn(i64, &str) -> String| (1..=6).map(|id| row(id, state)).collect::<Vec<_>>().join(", ");
+    format!(
+        "INSERT INTO runs (began_at, pid, version) VALUES (0, 1, 'test');
+         INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at, attempt, used)
+         VALUES {};
+         INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome) VALUES {};",
+        rows(|id, state| format!("({id}, 1, 1, {id}, 'web-{id}', 0, 'adopt', '{state}', 0, 1, 1)")),
+        rows(|id, state| {
+            format!("({id}, 1, 1, 0, 0, '{}')", if state == "submitting" { "pending" } else { "accepted" })
+        }),
+    )
+}
+
+#[tokio::test]
+async fn what_ends_together_ends_each_as_it_did() {
+    let desk = Desk::new("").await;
+    write(&desk.path, six("exporting").leak()).await;
+    let standing = Standing { state: JobState::Exporting, attempt: 1, used: 1, max_attempts: 5 };
+    let ended = |id: i64| {
+        let destination = Destination { service: "Aws::EC2::Image".to_owned(), id: format!("ami-{id}") };
+        let event = match id {
+            1 | 4 | 5 => Event::Finished(Trace { destination: Some(destination), ..Trace::default() }),
+            _ => Event::OperationFailed(Failure::new("Boom", format!("of {id}")), None),
+        };
+        Transition::new(JobId(id), &standing, event, Timestamp(9), "test").expect("possible")
+    };
+    for verdict in desk.queue.transition_all((1..=6).map(ended).collect()).await {
+        verdict.expect("written");
+    }
+    let jobs = desk.queue.followed(&(1..=6).map(JobId).collect::<Vec<_>>()).await.expect("read");
+    let ends: Vec<_> = jobs.iter().map(|job| (job.state, job.destination_id.clone(), job.error_code.clone())).collect();
+    let succeeded = |id: i64| (JobState::Succeeded, Some(format!("ami-{id}")), None);
+    let failed = || (JobState::Failed, None, Some("Boom".to_owned()));
+    assert_eq!(ends, [succeeded(1), failed(), failed(), succeeded(4), succeeded(5), failed()]);
+}
+
+#[tokio::test]
+async fn a_start_says_how_many_calls_the_run_before_had_under_way() {
+    let desk = Desk::new("").await;
+    write(&desk.path, six("submitting").leak()).await;
+    assert_eq!(desk.queue.recover(Timestamp(9)).await.expect("recovered"), 6);
+    assert_eq!(desk.queue.recover(Timestamp(9)).await.expect("recovered"), 0);
 }
 
 /// What a breaker let go tells something only by an export of its own.

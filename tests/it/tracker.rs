@@ -805,6 +805,17 @@ const SECOND_UNKNOWN: &str = "INSERT INTO jobs (id, lane_id, batch_id, line, sna
     VALUES (1, 1, 1, 1799999000000, 0, 'accepted'), (1, 2, 1, 1799999940000, 1, 'ambiguous');";
 
 #[tokio::test]
+async fn an_unknown_export_that_its_looks_did_not_show_tells_of_a_delay() {
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    scene.live(7 * MINUTE).await;
+    scene.fake.told(|told| told.records = vec![record("record-1", "web-1", Some("ami-1"))]);
+    scene.live(5 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "succeeded");
+    let delay = scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
+    assert!(delay >= 4 * MINUTE && delay <= 8 * MINUTE, "{delay:?}");
+}
+
+#[tokio::test]
 async fn what_was_in_sight_all_along_is_no_delay() {
     let failed = ExportRecord { state: RecordState::Failed, ..record("record-1", "web-1", None) };
     let mut scene = Scene::new(TWO_UNKNOWN, Told { records: vec![failed], ..both() }).await;
