@@ -306,6 +306,24 @@ async fn as_many_as_may_be_asked_for_by_name_need_no_second_reading() {
     assert_eq!((listings, asked, scene.state(51).await.as_str()), (2, 100, "failed"));
 }
 
+/// So many names are not all compared: those that begin like the one that is missing are.
+#[tokio::test]
+async fn among_very_many_names_what_begins_alike_is_compared() {
+    let mut snapshots: Vec<&'static str> = (0..10_000).map(|n| &*format!("db-{n:05}").leak()).collect();
+    snapshots.extend(["web-1", "zoo-1"]);
+    let told = Told { snapshots, ..Told::default() };
+    let mut scene = Scene::new(
+        "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
+         VALUES (1, 1, 1, 1, 'web-9', 0, 'adopt', 'queued', 0), (2, 1, 1, 2, 'yeb-1', 0, 'adopt', 'queued', 0);",
+        told,
+    )
+    .await;
+    scene.round().await;
+    let (near, far) = (failure_of(&scene, 1).await, failure_of(&scene, 2).await);
+    assert!(near.ends_with("did you mean \"web-1\"?"), "{near}");
+    assert!(!far.contains("did you mean"), "{far}");
+}
+
 fn readings(scene: &Scene) -> usize {
     scene.fake.told(|told| std::mem::take(&mut told.readings))
 }
