@@ -10,6 +10,10 @@
 //! limit has doubled, nothing is throttled and the curve is there some hundred calls later. Where it was halved, throttles
 //! come close together: each cuts the rate, and the calls between them give the estimate anew.
 //!
+//! A lane that is not in use all the time, because its copies are capped, sends in clumps: there the calls between two throttles
+//! are fewer than were filled in, and give no estimate. The one that there is stands if more was borne than its flat part, and is
+//! cut if it was not.
+//!
 //! Without any memory the rate doubles with each second of use until the first throttle. It grows in such leaps, smaller
 //! ones, also where more was taken since the last throttle than the estimate allows: then the limit has risen for certain,
 //! because the bucket was empty then.
@@ -177,7 +181,12 @@ impl Search {
         }
         let Some(first) = first else {
             self.begin_at(call);
-            return self.estimate.map_or(self.rate, |estimate| estimate.min(self.rate)) * CUT.sqrt();
+            return match self.estimate {
+                // It was reached by a rate beyond the estimate; that one was borne.
+                Some(estimate) if self.taken > plateau(estimate) => estimate,
+                Some(estimate) => estimate.min(self.rate) * CUT.sqrt(),
+                None => self.rate * CUT.sqrt(),
+            };
         };
         let taken = call.number.saturating_sub(first.number).saturating_sub(1).saturating_sub(self.between);
         let since = call.at.saturating_sub(first.at);

@@ -135,6 +135,50 @@ fn a_service_that_allows_no_burst_costs_a_part_of_its_rate_and_no_collapse() {
     holds("20/s, one at once", search(&[(0.0, 20.0)], 1.0, 0.005, 2000), 1.25, 0.03);
 }
 
+/// Three hundred times `clump` calls, as fast as the pace allows, and then a pause; what the lane has learned in the end, and the
+/// share of its calls that were throttled.
+fn in_clumps(remembered: f64, rate: f64, burst: f64, clump: u32, pause: f64) -> (f64, f64) {
+    let mut service = Bucket::new(&[(0.0, rate)], burst);
+    let mut pace = Pace::new(200.0, 10, Some(remembered), Duration::ZERO);
+    let (mut now, mut throttled) = (0.0, 0);
+    for _ in 0..300 {
+        let mut left = clump;
+        while left > 0 {
+            match pace.poll(Duration::from_secs_f64(now)) {
+                Decision::Go(ticket) if service.take(now) => {
+                    pace.answered(ticket, Duration::from_secs_f64(now + 0.005));
+                    left -= 1;
+                }
+                Decision::Go(ticket) => {
+                    pace.throttled(ticket, Duration::from_secs_f64(now + 0.005));
+                    throttled += 1;
+                }
+                Decision::At(at) => now = at.as_secs_f64().max(now + 0.001),
+                Decision::Full => now += 0.005,
+            }
+        }
+        now += pause;
+    }
+    (pace.learned().expect("heard"), f64::from(throttled) / f64::from(300 * clump + throttled))
+}
+
+/// Where the cap on copies holds a lane back, its calls come in clumps: as many as copies have ended, then none for a while. A
+/// throttle at the end of a clump that went faster and faster says nothing against what was borne before.
+#[test]
+fn a_lane_that_sends_in_clumps_keeps_what_it_has_learned_and_unlearns_what_was_wrong() {
+    for (rate, burst) in [(2.0, 5.0), (10.0, 5.0), (20.0, 10.0)] {
+        for (clump, pause) in [(7, 20.0), (12, 30.0), (30, 60.0)] {
+            let (learned, throttled) = in_clumps(rate, rate, burst, clump, pause);
+            let what = format!("{rate}/s, {burst} at once, {clump} calls every {pause} s");
+            assert!(learned > 0.7 * rate && throttled <= 0.03, "{what}: {learned}, {throttled}");
+        }
+    }
+    for (remembered, rate) in [(20.0, 2.0), (20.0, 5.0), (0.5, 5.0)] {
+        let (learned, throttled) = in_clumps(remembered, rate, 5.0, 30, 60.0);
+        assert!(learned < 1.5 * rate && throttled <= 0.03, "{remembered} for {rate}: {learned}, {throttled}");
+    }
+}
+
 #[test]
 fn the_calls_between_two_throttles_are_the_rate() {
     let mut search = Search::new(200.0, Some(40.0), Duration::ZERO);
