@@ -128,6 +128,25 @@ async fn what_ends_together_ends_each_as_it_did() {
 }
 
 #[tokio::test]
+async fn what_ends_together_is_written_to_the_history_with_who_ended_it() {
+    let desk = Desk::new("").await;
+    write(&desk.path, six("exporting").leak()).await;
+    let standing = Standing { state: JobState::Exporting, attempt: 1, used: 1, max_attempts: 5 };
+    let who = |id: i64| if id % 3 == 0 { "ann" } else { "daemon" };
+    let failed = |id: i64| {
+        let event = Event::OperationFailed(Failure::new("Boom", "it went wrong"), None);
+        Transition::new(JobId(id), &standing, event, Timestamp(9), who(id)).expect("possible")
+    };
+    for verdict in desk.queue.transition_all((1..=6).map(failed).collect()).await {
+        verdict.expect("written");
+    }
+    for id in 1..=6 {
+        let history = desk.queue.job(JobId(id)).await.expect("read").expect("a job").transitions;
+        assert_eq!(history.last().expect("its end").actor, who(id), "job {id}");
+    }
+}
+
+#[tokio::test]
 async fn a_start_says_how_many_calls_the_run_before_had_under_way() {
     let desk = Desk::new("").await;
     write(&desk.path, six("submitting").leak()).await;
