@@ -911,6 +911,22 @@ fn whatever_a_late_attempt_may_have_made_is_named_also_what_comes_into_sight_las
 }
 
 #[test]
+fn what_no_answer_named_is_found_at_its_end_and_what_was_found_before_is_not_found_again() {
+    let both = [begun(operation(1, Succeeded), 10_000), begun(record(2, Succeeded), 10_500)];
+    let outcome = |attempt: FollowedAttempt, named: bool| {
+        let mut exporting = job(Exporting, vec![attempt]);
+        exporting.operation = named.then(|| OperationId::new("op-1"));
+        let decision = decide(&exporting, &both, &policy());
+        assert_eq!(happens(&decision), "finished op-1 record-2");
+        decision.outcome
+    };
+    assert_eq!(outcome(accepted(1, 0), false), Some(AttemptOutcome::Found));
+    assert_eq!(outcome(accepted(1, 0), true), None);
+    let found = FollowedAttempt { outcome: Some(AttemptOutcome::Found), ..attempt(1, 0) };
+    assert_eq!(outcome(found, false), None, "its looks have told what they can");
+}
+
+#[test]
 fn beside_an_attempt_that_failed_for_certain_another_hands_export_is_not_told() {
     let entries = || {
         let failed = of(begun(operation(3, Failed), 10_000), 1);

@@ -115,7 +115,7 @@ fn conclude(
                 decision.settled_at = case.last().map(|attempt| attempt.intended_at.after(policy.settle));
                 return decision;
             }
-            if !case.is_certain() {
+            if !case.is_certain() && case.last().is_some_and(|attempt| attempt.is(AttemptOutcome::Accepted)) {
                 // The job is about to name an operation that no answer did.
                 decision.outcome = Some(AttemptOutcome::Found);
             }
