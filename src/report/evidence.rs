@@ -105,7 +105,7 @@ fn entry(entry: &Entry) -> [String; 2] {
     let became = sighting.destination.as_ref().map(|made| format!("made {}, ", one_line(&made.id))).unwrap_or_default();
     let status = match sighting.status {
         EntryStatus::UnderWay => "under_way when it was last seen",
-        other => other.as_str(),
+        other @ (EntryStatus::Succeeded | EntryStatus::Failed) => other.as_str(),
     };
     [format!("{kind} {}", one_line(id(entry))), format!("    {began}{status}, {became}{owner}")]
 }
