@@ -121,7 +121,9 @@ impl Seen {
         Self { total: jobs.total(), ended, states }
     }
 
+    /// What matters most comes first: a narrow terminal shows no more.
     fn line(&self, left: Option<Duration>, rate: Option<f64>) -> String {
+        let left = left.map(|left| format!("{} left: ", roughly(left))).unwrap_or_default();
         let mut parts: Vec<String> = self
             .states
             .iter()
@@ -131,11 +133,14 @@ impl Seen {
         if let Some(rate) = rate {
             parts.push(if rate >= 1.0 { format!("{rate:.1}/s") } else { format!("{:.1}/min", rate * 60.0) });
         }
-        if let Some(left) = left {
-            parts.push(format!("{} left", humantime::format_duration(Duration::from_secs(left.as_secs()))));
-        }
-        parts.join(", ")
+        format!("{left}{}", parts.join(", "))
     }
+}
+
+/// To the second below a minute, to the minute above.
+fn roughly(left: Duration) -> humantime::FormattedDuration {
+    let step = if left < Duration::from_mins(1) { 1 } else { 60 };
+    humantime::format_duration(Duration::from_secs(left.as_secs() / step * step))
 }
 
 /// How fast jobs end.
@@ -181,6 +186,16 @@ mod tests {
         assert_eq!(pace.rate(), Some(2.0));
         assert_eq!(pace.left(10), Some(Duration::from_secs(5)));
         assert_eq!(pace.left(0), None);
+    }
+
+    #[test]
+    fn a_line_begins_with_the_time_that_is_left() {
+        let seen =
+            Seen { total: 120, ended: 30, states: vec![("done", 29), ("failed", 1), ("unknown", 0), ("queued", 90)] };
+        assert_eq!(seen.line(None, None), "29 done, 1 failed, 90 queued");
+        let line = |left| seen.line(Some(Duration::from_secs(left)), Some(0.6));
+        assert_eq!(line(59), "59s left: 29 done, 1 failed, 90 queued, 36.0/min");
+        assert_eq!(line(3725), "1h 2m left: 29 done, 1 failed, 90 queued, 36.0/min");
     }
 
     #[test]
