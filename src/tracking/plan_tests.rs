@@ -965,6 +965,22 @@ fn a_good_export_that_an_earlier_attempt_has_is_told_unless_a_person_was_done_wi
 }
 
 #[test]
+fn a_late_export_that_a_retry_took_over_is_not_told_beside_itself() {
+    let found_failed = FollowedAttempt { outcome: Some(AttemptOutcome::Found), ..attempt(2, 10) };
+    for first in [absent(1, 0), accepted(1, 0)] {
+        let mut done = job(JobState::Succeeded, vec![first, found_failed.clone()]);
+        (done.adopted, done.record) = (true, Some(RecordArn::new("record-4")));
+        let own = of(begun(record(4, Succeeded), 10_000), 1);
+        let failed = of(begun(operation(12, Failed), 500_000), 2);
+        assert_eq!(decide(&done, &[own.clone(), failed.clone()], &policy()).late, None);
+        // Another that the first may have made is told.
+        let another = begun(record(5, Succeeded), 20_000);
+        let late = decide(&done, &[own, failed, another], &policy()).late.map(|late| late.message).unwrap_or_default();
+        assert!(!late.contains("ami-4"), "{late}");
+    }
+}
+
+#[test]
 fn of_two_exports_in_sight_the_resent_one_takes_the_later() {
     let exporting = job(Exporting, vec![absent(1, 0), attempt(2, 10)]);
     // By the time at which the operation began, where that is told; by the order of the records, where it is not.

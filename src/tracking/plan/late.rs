@@ -44,7 +44,9 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
         // Of one that another attempt followed, what is under way may be about to fail, as its operation has.
         let followed = attempt.number < case.job.attempt && !case.is_forgone(attempt);
         let tells = |entry: &&Entry| (absent && !has_failed(entry)) || (followed && is_done(entry));
-        if let Some(entry) = shown.filter(tells) {
+        // A retry may have taken it over.
+        let is_own = |entry: &Entry| !over && own.is_some_and(|own| own.id == entry.id);
+        if let Some(entry) = shown.filter(tells).filter(|entry| !is_own(entry)) {
             if entry.owner.is_none() {
                 decision.earlier.push((attempt.number, entry.id));
             }
