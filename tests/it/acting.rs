@@ -784,6 +784,20 @@ async fn a_lost_answer_after_send_again_is_settled_without_what_was_rejected() {
 }
 
 #[tokio::test]
+async fn a_pause_that_is_over_is_told_where_it_held_something_up() {
+    let stored = Stored::story().await;
+    stored
+        .sql(
+            "INSERT INTO pauses (batch_id, paused_at, paused_by, resumed_at, resumed_by)
+             VALUES (1, 1795456900000, 'ann', 1795456960000, 'bob'), (1, 1795457000000, 'cid', 1795457000999, 'cid')",
+        )
+        .await;
+    let said = stored.says(&["why", "7"]).done();
+    assert!(said.contains("Its batch was paused for 1 min by ann, resumed by bob"), "{said}");
+    assert!(!said.contains("cid"), "{said}");
+}
+
+#[tokio::test]
 async fn why_names_what_binds_and_the_way_out() {
     let stored = in_review().await;
     for (job, parts) in [
