@@ -156,6 +156,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Full)
         .statement_cache_capacity(200)
+        // A page of rows is handed on at once: a connection's thread does not wait in its middle for whoever takes them.
+        .row_buffer_size(1024)
         // 64 MiB: more than the log comes to where nobody reads from it for long.
         .pragma("journal_size_limit", "67108864")
         // A mebibyte: what is read again soon; the rest the system's cache has.

@@ -146,10 +146,18 @@ impl Queue {
     ) -> Result<Vec<JobId>, QueueError> {
         let state = state.as_str();
         let jobs = sqlx::query_scalar!(
-            r#"SELECT id AS "id!: i64" FROM jobs
-               WHERE lane_id = ?1 AND state = ?2
-                 AND (state = 'submitting' OR state = 'exporting' OR state = 'unknown' OR state = 'needs_review')
-                 AND (next_poll_at <= ?3 OR next_poll_at > ?4)
+            r#"SELECT id AS "id!: i64" FROM (
+                   SELECT * FROM (
+                       SELECT id, next_poll_at FROM jobs
+                       WHERE lane_id = ?1 AND state = ?2 AND next_poll_at <= ?3
+                         AND (state = 'submitting' OR state = 'exporting' OR state = 'unknown' OR state = 'needs_review')
+                       ORDER BY next_poll_at LIMIT ?5)
+                   UNION ALL
+                   SELECT * FROM (
+                       SELECT id, next_poll_at FROM jobs
+                       WHERE lane_id = ?1 AND state = ?2 AND next_poll_at > ?4
+                         AND (state = 'submitting' OR state = 'exporting' OR state = 'unknown' OR state = 'needs_review')
+                       ORDER BY next_poll_at LIMIT ?5))
                ORDER BY next_poll_at LIMIT ?5"#,
             lane.0,
             state,
@@ -249,8 +257,8 @@ impl Queue {
             .collect()
     }
 
-    /// Up to `limit` exports of a lane, the oldest first, that Lightsail accepted in this run and whose record is not in
-    /// sight: job, attempt, and when the answer came.
+    /// Of the `newest` exports under way in a lane, and of these `besides`: those that Lightsail accepted in this run and
+    /// whose record is not in sight, with their attempt and when the answer came.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -258,20 +266,27 @@ impl Queue {
         &self,
         lane: LaneId,
         run: RunId,
-        limit: u32,
+        newest: u32,
+        besides: &[JobId],
     ) -> Result<Vec<(JobId, u32, Timestamp)>, QueueError> {
+        let besides = super::transition::json(besides)?;
         let rows = sqlx::query!(
             r#"SELECT jobs.id AS "id!: i64", jobs.attempt AS "attempt!: u32", attempts.answered_at AS "answered_at!: i64"
-               FROM jobs CROSS JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt
+               FROM (SELECT id FROM (SELECT id FROM jobs WHERE lane_id = ?1 AND state = 'exporting'
+                                     ORDER BY id DESC LIMIT ?3)
+                     UNION SELECT value FROM json_each(?4)) AS watched
+               CROSS JOIN jobs ON jobs.id = watched.id
+               CROSS JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt
                WHERE jobs.lane_id = ?1 AND jobs.state = 'exporting' AND jobs.adopted = 0
                  AND attempts.run_id = ?2 AND attempts.outcome = 'accepted' AND attempts.answered_at IS NOT NULL
                  AND NOT EXISTS (SELECT 1 FROM ledger
                                  WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name
                                    AND ledger.kind = 'record' AND ledger.id > attempts.baseline)
-               ORDER BY jobs.id LIMIT ?3"#,
+               ORDER BY jobs.id"#,
             lane.0,
             run.0,
-            limit
+            newest,
+            besides
         )
         .fetch_all(&self.readers)
         .await?;

@@ -6,6 +6,7 @@ use crate::domain::{
     AccountLabel, AccountNumber, ErrorCode, Lane, LaneId, LaneTrouble, LoweredCap, Region, RunId, Timestamp,
 };
 use crate::points::Step;
+use sqlx::{Executor, Sqlite};
 use std::time::Duration;
 
 /// A lane as the store knows it.
@@ -108,43 +109,20 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn identify(&self, lane: LaneId, number: AccountNumber) -> Result<Identity, QueueError> {
+        // Every page of a listing asks, and only the first one has something to write.
+        if let Some(identity) = compare_account(&self.readers, lane, &number).await? {
+            return Ok(identity);
+        }
         self.writer
             .write(Step::Identified, move |connection| {
                 Box::pin(async move {
+                    if let Some(identity) = compare_account(&mut *connection, lane, &number).await? {
+                        return Ok(identity);
+                    }
                     let digits = number.as_str();
-                    let stored = sqlx::query_scalar!("SELECT account_number FROM lanes WHERE id = ?1", lane.0)
-                        .fetch_one(&mut *connection)
+                    sqlx::query!("UPDATE lanes SET account_number = ?2 WHERE id = ?1", lane.0, digits)
+                        .execute(&mut *connection)
                         .await?;
-                    if let Some(stored) = stored.filter(|stored| stored != digits) {
-                        let stored = AccountNumber::parse(&stored)
-                            .map_err(|_| QueueError::Corrupt { what: "an account number", value: stored })?;
-                        return Ok(Identity::Other { stored });
-                    }
-                    let other = sqlx::query_scalar!(
-                        "SELECT other.account FROM lanes JOIN lanes AS other
-                             ON other.region = lanes.region AND other.id <> lanes.id AND other.account_number = ?2
-                             -- A lane that has exported nothing and has nothing to do exports nothing twice.
-                             AND (other.proven = 1 OR EXISTS (
-                                 SELECT 1 FROM tallies WHERE tallies.lane_id = other.id AND tallies.jobs > 0
-                                     AND tallies.state NOT IN ('succeeded', 'failed', 'cancelled')))
-                         WHERE lanes.id = ?1",
-                        lane.0,
-                        digits
-                    )
-                    .fetch_optional(&mut *connection)
-                    .await?;
-                    if let Some(label) = other {
-                        let label = AccountLabel::parse(&label)
-                            .map_err(|_| QueueError::Corrupt { what: "an account label", value: label })?;
-                        return Ok(Identity::Shared { label });
-                    }
-                    sqlx::query!(
-                        "UPDATE lanes SET account_number = ?2 WHERE id = ?1 AND account_number IS NULL",
-                        lane.0,
-                        digits
-                    )
-                    .execute(&mut *connection)
-                    .await?;
                     Ok(Identity::Same)
                 })
             })
@@ -353,4 +331,41 @@ pub(super) fn lane_of(account: &str, region: &str) -> Result<Lane, QueueError> {
         region: Region::parse(region)
             .map_err(|_| QueueError::Corrupt { what: "a Region", value: region.to_owned() })?,
     })
+}
+
+/// What an account number is to a lane; nothing where the lane has none yet, and nobody else has this one.
+async fn compare_account<'c, E>(
+    executor: E,
+    lane: LaneId,
+    number: &AccountNumber,
+) -> Result<Option<Identity>, QueueError>
+where
+    E: Executor<'c, Database = Sqlite>,
+{
+    let digits = number.as_str();
+    let known = sqlx::query!(
+        r#"SELECT lanes.account_number AS stored, other.account AS "other: String"
+           FROM lanes LEFT JOIN lanes AS other
+               ON other.region = lanes.region AND other.id <> lanes.id AND other.account_number = ?2
+               -- A lane that has exported nothing and has nothing to do exports nothing twice.
+               AND (other.proven = 1 OR EXISTS (
+                   SELECT 1 FROM tallies WHERE tallies.lane_id = other.id AND tallies.jobs > 0
+                       AND tallies.state NOT IN ('succeeded', 'failed', 'cancelled')))
+           WHERE lanes.id = ?1 LIMIT 1"#,
+        lane.0,
+        digits
+    )
+    .fetch_one(executor)
+    .await?;
+    if let Some(stored) = known.stored.as_ref().filter(|stored| *stored != digits) {
+        let stored = AccountNumber::parse(stored)
+            .map_err(|_| QueueError::Corrupt { what: "an account number", value: stored.clone() })?;
+        return Ok(Some(Identity::Other { stored }));
+    }
+    if let Some(label) = known.other {
+        let label =
+            AccountLabel::parse(&label).map_err(|_| QueueError::Corrupt { what: "an account label", value: label })?;
+        return Ok(Some(Identity::Shared { label }));
+    }
+    Ok(known.stored.map(|_| Identity::Same))
 }

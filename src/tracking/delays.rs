@@ -12,7 +12,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Exports that are watched at once: more say nothing more of the lists.
-const WATCHED: u32 = 500;
+const WATCHED: usize = 500;
+
+/// Exports under way, the newest, among which those are sought that are to be watched.
+const NEWEST: u32 = 1000;
 
 /// An accepted export whose record is not in sight.
 #[derive(Debug)]
@@ -68,13 +71,16 @@ impl Tracker {
     pub(super) async fn read_records_measured(&self, rounds: &mut Rounds, mut wanted: Wanted) -> Result<(), Unread> {
         let began = self.clock.elapsed();
         let now = self.clock.now();
-        let unseen = self.queue.unseen(self.lane.id, self.run, WATCHED).await?;
+        let unseen = self.queue.unseen(self.lane.id, self.run, NEWEST, &watched(rounds)).await?;
         // An answer that is older would have been met by the reading before.
         let most = began.saturating_sub(rounds.measured_at.unwrap_or_default());
         rounds.measured_at = Some(began);
         let before: HashSet<(JobId, u32)> = unseen.iter().map(|(job, attempt, _)| (*job, *attempt)).collect();
         rounds.awaited.retain(|one, _| before.contains(one));
         for (job, attempt, answered_at) in unseen {
+            if rounds.awaited.len() >= WATCHED {
+                break;
+            }
             let answered = began.saturating_sub(now.since(answered_at).min(most));
             rounds.awaited.entry((job, attempt)).or_insert(Awaited { answered, missed: None });
         }
@@ -87,7 +93,7 @@ impl Tracker {
             return Ok(());
         }
         let ended = self.clock.elapsed();
-        let unseen = self.queue.unseen(self.lane.id, self.run, WATCHED).await?;
+        let unseen = self.queue.unseen(self.lane.id, self.run, 0, &watched(rounds)).await?;
         let still: HashSet<(JobId, u32)> = unseen.into_iter().map(|(job, attempt, _)| (job, attempt)).collect();
         let mut longest = Duration::ZERO;
         rounds.awaited.retain(|one, awaited| {
@@ -128,6 +134,10 @@ impl Tracker {
         }
         Ok(())
     }
+}
+
+fn watched(rounds: &Rounds) -> Vec<JobId> {
+    rounds.awaited.keys().map(|(job, _)| *job).collect()
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ impl Tracker {
         let moved = self.settle(unknown).await?;
         let mut looked = Vec::new();
         let mut later = Vec::new();
-        for job in jobs.iter().filter(|job| !moved.contains(&job.job)) {
+        for job in jobs.iter().filter(|job| !moved.jobs.contains(&job.job)) {
             let meant = job.attempts.last().map_or(job.since, |attempt| attempt.intended_at);
             let opens = meant.after(self.settings.attempt_timeout);
             let met = Met { at: self.clock.elapsed(), looked_at: None };
@@ -64,7 +64,7 @@ impl Tracker {
         self.queue.count_looks(&looked, began).await?;
         let looked: Vec<JobId> = looked.into_iter().map(|(job, _)| job).collect();
         let absent = self.settle(&looked).await?;
-        later.retain(|(job, _)| !absent.contains(job));
+        later.retain(|(job, _)| !absent.jobs.contains(job));
         self.queue.poll_later(&later).await?;
         Ok(())
     }
@@ -106,6 +106,7 @@ impl Tracker {
             return self.take_up_news().await;
         }
         rounds.read_at = Some(elapsed);
+        self.habits.look(elapsed);
         if ask_each(ripe.len(), rounds.pages) && ripe.iter().all(|job| job.operation.is_some()) {
             for operation in ripe.iter().filter_map(|job| job.operation.as_ref().map(|id| (id, &job.snapshot))) {
                 self.ask(operation.0, operation.1).await?;

@@ -96,7 +96,7 @@ impl Tracker {
         let in_ledger: Vec<JobId> = page.iter().filter(|job| job.in_ledger).map(|job| job.job).collect();
         let adopted = self.settle(&in_ledger).await?;
         let (mut hold, mut release, mut failing) = (Vec::new(), Vec::new(), Vec::new());
-        let open: Vec<&Listed> = page.iter().filter(|job| !adopted.contains(&job.job)).collect();
+        let open: Vec<&Listed> = page.iter().filter(|job| !adopted.jobs.contains(&job.job)).collect();
         let missed = open.iter().filter(|job| job.snapshot_state.is_none()).count();
         let beyond = u32::try_from(missed).unwrap_or(u32::MAX) > ASKED.saturating_sub(search.asked);
         if beyond {

@@ -2,6 +2,7 @@
 //! from Lightsail's own ledger. Decides (pure, in `plan`) apart from doing.
 
 mod ages;
+mod behind;
 mod delays;
 mod following;
 mod listing;

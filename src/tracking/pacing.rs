@@ -2,7 +2,7 @@
 //! reading cost. Pure; all of it may be lost.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The exports that ended last, of which the lane's habits are told.
@@ -33,12 +33,23 @@ pub(super) enum Awaited {
 
 /// What the last exports of a lane took.
 #[derive(Debug, Default)]
-pub(super) struct Habits(Mutex<VecDeque<Ended>>);
+pub(super) struct Habits(Mutex<Last>);
+
+#[derive(Debug, Default)]
+struct Last {
+    ended: VecDeque<Ended>,
+    /// When the last look began, and the one before it.
+    look: Option<Duration>,
+    look_before: Option<Duration>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Ended {
     seen: Duration,
     took: Duration,
+    /// The age at which a look would have told something new: that of its end, or that of its first look, where it had ended
+    /// by then, however late that look came.
+    told: Duration,
 }
 
 /// The bounds of every wait, from the settings.
@@ -60,26 +71,33 @@ impl Bounds {
 }
 
 impl Habits {
+    /// A look at exports begins.
+    pub(super) fn look(&self, at: Duration) {
+        let mut last = self.last();
+        last.look_before = last.look.replace(at);
+    }
+
     /// An export has ended; it was seen at `seen`, after it took so long.
-    pub(super) fn learn(&self, seen: Duration, took: Duration) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        last.push_back(Ended { seen, took });
-        if last.len() > REMEMBERED {
-            last.pop_front();
+    pub(super) fn learn(&self, seen: Duration, took: Duration, bounds: Bounds) {
+        let mut last = self.last();
+        let soonest = last.soonest(bounds);
+        let old_enough = |look: Duration| took.saturating_sub(seen.saturating_sub(look)) >= soonest;
+        let told = if last.look_before.is_some_and(old_enough) { took } else { took.min(soonest) };
+        last.ended.push_back(Ended { seen, took, told });
+        if last.ended.len() > REMEMBERED {
+            last.ended.pop_front();
         }
     }
 
     /// The age from which on an export may have ended.
     pub(super) fn soonest(&self, bounds: Bounds) -> Duration {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let shortest = last.iter().map(|ended| ended.took).min().unwrap_or_default();
-        bounds.keep(shortest.mul_f64(EARLY))
+        self.last().soonest(bounds)
     }
 
     /// How long a reading keeps from the one before, where it costs so many pages: a part of what exports take where somebody
     /// waits for what has ended, otherwise so long that it tells something for every page.
     pub(super) fn between_readings(&self, bounds: Bounds, pages: u32, awaited: Awaited) -> Duration {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = &self.last().ended;
         let mut spans: Vec<Duration> = last.iter().map(|ended| ended.took).collect();
         spans.sort_unstable();
         let usual = spans.get(spans.len() / 2).copied().unwrap_or_default();
@@ -92,6 +110,17 @@ impl Habits {
         let span = newest.seen.saturating_sub(first.seen);
         let each = span / u32::try_from(last.len()).unwrap_or(u32::MAX).max(1);
         bounds.keep((usual / LOOKS).max(each.mul_f64(f64::from(pages) * WORTH)))
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Last {
+    fn soonest(&self, bounds: Bounds) -> Duration {
+        let shortest = self.ended.iter().map(|ended| ended.told).min().unwrap_or_default();
+        bounds.keep(shortest.mul_f64(EARLY))
     }
 }
 
@@ -110,6 +139,13 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
+    /// An export is looked at, and two seconds later it has ended.
+    fn ended(habits: &Habits, seen: Duration, took: Duration) {
+        habits.look(seen.saturating_sub(seconds(2)));
+        habits.look(seen);
+        habits.learn(seen, took, BOUNDS);
+    }
+
     #[test]
     fn a_lane_that_knows_nothing_looks_as_often_as_it_may() {
         let habits = Habits::default();
@@ -122,16 +158,16 @@ mod tests {
     fn what_takes_long_is_looked_at_late_and_seldom_and_within_the_settings() {
         let habits = Habits::default();
         for nth in 0..200 {
-            habits.learn(seconds(100 + nth), seconds(if nth % 5 == 0 { 40 } else { 100 }));
+            ended(&habits, seconds(100 + nth), seconds(if nth % 5 == 0 { 40 } else { 100 }));
         }
         assert_eq!(habits.soonest(BOUNDS), seconds(32));
         assert_eq!(habits.between_readings(BOUNDS, 1, Awaited::ForRoom), seconds(10));
         assert_eq!(habits.between_readings(BOUNDS, 1, Awaited::AsTheLast), seconds(5));
         assert_eq!(BOUNDS.next_look(seconds(200)), seconds(10));
-        habits.learn(seconds(300), seconds(1));
+        ended(&habits, seconds(300), seconds(1));
         assert_eq!(habits.soonest(BOUNDS), seconds(5));
         for nth in 0..100 {
-            habits.learn(seconds(300 + nth), seconds(1000));
+            ended(&habits, seconds(300 + nth), seconds(1000));
         }
         assert_eq!((habits.soonest(BOUNDS), BOUNDS.next_look(seconds(2000))), (seconds(60), seconds(60)));
     }
@@ -139,12 +175,12 @@ mod tests {
     #[test]
     fn so_many_are_remembered_and_no_fewer() {
         let habits = Habits::default();
-        habits.learn(seconds(100), seconds(20));
+        ended(&habits, seconds(100), seconds(20));
         for nth in 1..64 {
-            habits.learn(seconds(100 + nth), seconds(50));
+            ended(&habits, seconds(100 + nth), seconds(50));
         }
         assert_eq!(habits.soonest(BOUNDS), seconds(16), "the first of sixty-four");
-        habits.learn(seconds(200), seconds(50));
+        ended(&habits, seconds(200), seconds(50));
         assert_eq!(habits.soonest(BOUNDS), seconds(40), "the first is forgotten");
     }
 
@@ -153,13 +189,33 @@ mod tests {
         let habits = Habits::default();
         // Two a second.
         for nth in 0..64 {
-            habits.learn(seconds(100) + Duration::from_millis(500) * nth, seconds(10));
+            ended(&habits, seconds(100) + Duration::from_millis(500) * nth, seconds(10));
         }
         assert_eq!(habits.between_readings(BOUNDS, 1, Awaited::ByNobody), seconds(5));
         let gap = habits.between_readings(BOUNDS, 4, Awaited::ByNobody);
         assert!((seconds(19)..seconds(21)).contains(&gap), "{gap:?}");
         assert_eq!(habits.between_readings(BOUNDS, 400, Awaited::ByNobody), seconds(60));
         assert_eq!(habits.between_readings(BOUNDS, 400, Awaited::ForRoom), seconds(5));
+    }
+
+    #[test]
+    fn what_has_ended_by_a_look_that_came_late_may_have_ended_long_before() {
+        let habits = Habits::default();
+        for nth in 0..64 {
+            ended(&habits, seconds(100 + nth), seconds(50));
+        }
+        assert_eq!(habits.soonest(BOUNDS), seconds(40));
+        // It was 26 seconds old at the look before, and not looked at.
+        habits.look(seconds(176));
+        habits.look(seconds(200));
+        habits.learn(seconds(200), seconds(50), BOUNDS);
+        assert_eq!(habits.soonest(BOUNDS), seconds(32), "no later than when it should have been looked at");
+        // The first of all.
+        let habits = Habits::default();
+        habits.look(seconds(3600));
+        habits.learn(seconds(3600), seconds(3600), BOUNDS);
+        assert_eq!(habits.soonest(BOUNDS), seconds(5));
+        assert_eq!(habits.between_readings(BOUNDS, 1, Awaited::ForRoom), seconds(60), "how often is another matter");
     }
 
     #[test]

@@ -103,6 +103,11 @@ pub(super) fn record_in_sight(job: &Followed, entries: &[Entry]) -> bool {
     })
 }
 
+/// Whether there are more records of the name than the one that a job can have ended with.
+pub(super) fn several_records(entries: &[Entry]) -> bool {
+    entries.iter().filter(|entry| Kind::Record.is(entry)).nth(1).is_some()
+}
+
 fn trace(operation: Option<&Entry>, record: Option<&Entry>) -> Trace {
     let mut trace = Trace::default();
     if let Some(EntryKey::Operation(id)) = operation.map(|entry| &entry.sighting.key) {

@@ -1,5 +1,6 @@
 //! Reading Lightsail's lists into the store: every page, and whose account it is.
 
+use super::behind::Behind;
 use super::tracker::Tracker;
 use crate::domain::{AccountNumber, Destination};
 use crate::domain::{ErrorCode, Failure, LaneTrouble, RecordArn, SnapshotName};
@@ -75,24 +76,33 @@ impl Tracker {
     /// Reads the records until all that is wanted was seen, or to their end; how many pages that took.
     pub(super) async fn read_records_for(&self, wanted: &mut Wanted) -> Result<(u32, Reading), Unread> {
         let mut pages = Pages::export_records(&self.api);
-        while let Some(page) = self.next_of(&mut pages).await? {
+        let mut written = Behind::default();
+        let reading = loop {
+            let Some(page) = written.beside(self.next_of(&mut pages)).await? else { break Reading::Complete };
             self.identify(page.iter().find_map(|record| record.account.clone())).await?;
             let sightings: Vec<Sighting> = page.into_iter().filter_map(sighting_of_record).collect();
-            self.queue.see(self.lane.id, &sightings, self.clock.now()).await?;
-            if wanted.are_all_among(&sightings) {
-                return Ok((pages.pages(), Reading::Incomplete));
+            let all = wanted.are_all_among(&sightings);
+            written.write(self.see(sightings)).await?;
+            if all {
+                break Reading::Incomplete;
             }
-        }
-        Ok((pages.pages(), Reading::Complete))
+        };
+        written.finish().await?;
+        Ok((pages.pages(), reading))
+    }
+
+    async fn see(&self, sightings: Vec<Sighting>) -> Result<(), QueueError> {
+        self.queue.see(self.lane.id, &sightings, self.clock.now()).await.map(drop)
     }
 
     /// Reads every page of the lane's operations.
     pub(super) async fn read_operations(&self) -> Result<(), Unread> {
         let mut pages = Pages::operations(&self.api);
-        while let Some(page) = self.next_of(&mut pages).await? {
-            self.see_operations(page, None).await?;
+        let mut written = Behind::default();
+        while let Some(page) = written.beside(self.next_of(&mut pages)).await? {
+            written.write(self.see(sightings_of_operations(page, None))).await?;
         }
-        Ok(())
+        Ok(written.finish().await?)
     }
 
     /// Reads every page of the lane's operations for what could not be asked for by its name. Where that does not do well
@@ -149,24 +159,13 @@ impl Tracker {
         operations: Vec<Operation>,
         of: Option<&SnapshotName>,
     ) -> Result<(), Unread> {
-        let sightings: Vec<Sighting> =
-            operations.into_iter().filter_map(|one| sighting_of_operation(one, of)).collect();
-        self.queue.see(self.lane.id, &sightings, self.clock.now()).await?;
-        Ok(())
+        Ok(self.see(sightings_of_operations(operations, of)).await?)
     }
 
     /// Lists every snapshot of the lane.
     pub(super) async fn read_snapshots(&self) -> Result<(), Unread> {
         let listing = self.queue.next_listing(self.lane.id).await?;
-        let mut seen_account = false;
-        let mut instances = Pages::instance_snapshots(&self.api);
-        while let Some(page) = self.next_of(&mut instances).await? {
-            seen_account |= self.list_page(listing, page).await?;
-        }
-        let mut disks = Pages::disk_snapshots(&self.api);
-        while let Some(page) = self.next_of(&mut disks).await? {
-            seen_account |= self.list_page(listing, page).await?;
-        }
+        let seen_account = self.list_snapshots(listing).await?;
         if !seen_account {
             self.insist_on_an_account().await?;
         }
@@ -176,15 +175,14 @@ impl Tracker {
     /// Reads every snapshot once more into the listing that was just made: what either reading showed is there.
     pub(super) async fn read_snapshots_again(&self) -> Result<(), Unread> {
         let listing = self.last_listing().await?;
-        let mut instances = Pages::instance_snapshots(&self.api);
-        while let Some(page) = self.next_of(&mut instances).await? {
-            self.list_page(listing, page).await?;
-        }
-        let mut disks = Pages::disk_snapshots(&self.api);
-        while let Some(page) = self.next_of(&mut disks).await? {
-            self.list_page(listing, page).await?;
-        }
-        Ok(())
+        self.list_snapshots(listing).await.map(drop)
+    }
+
+    /// Reads every page of both lists of snapshots into a listing; whether one of them showed whose they are.
+    async fn list_snapshots(&self, listing: i64) -> Result<bool, Unread> {
+        let instances = self.list_pages(listing, Pages::instance_snapshots(&self.api)).await?;
+        let disks = self.list_pages(listing, Pages::disk_snapshots(&self.api)).await?;
+        Ok(instances || disks)
     }
 
     /// Adds a snapshot that was asked for by its name to the last listing; its state.
@@ -200,13 +198,18 @@ impl Tracker {
         Ok(self.queue.next_listing(self.lane.id).await? - 1)
     }
 
-    async fn list_page(&self, listing: i64, page: Vec<Snapshot>) -> Result<bool, Unread> {
-        let account = page.iter().find_map(|snapshot| snapshot.account.clone());
-        let seen = account.is_some();
-        self.identify(account).await?;
-        let rows: Vec<ListedSnapshot> = page.into_iter().filter_map(listed).collect();
-        self.queue.list_snapshots(self.lane.id, listing, &rows).await?;
-        Ok(seen)
+    async fn list_pages(&self, listing: i64, mut pages: Pages<'_, Snapshot>) -> Result<bool, Unread> {
+        let mut seen_account = false;
+        let mut written = Behind::default();
+        while let Some(page) = written.beside(self.next_of(&mut pages)).await? {
+            let account = page.iter().find_map(|snapshot| snapshot.account.clone());
+            seen_account |= account.is_some();
+            self.identify(account).await?;
+            let rows: Vec<ListedSnapshot> = page.into_iter().filter_map(listed).collect();
+            written.write(async move { self.queue.list_snapshots(self.lane.id, listing, &rows).await }).await?;
+        }
+        written.finish().await?;
+        Ok(seen_account)
     }
 
     /// A lane that had an account must show it again before its snapshots are called missing.
@@ -339,6 +342,10 @@ fn sighting_of_record(record: ExportRecord) -> Option<Sighting> {
         failure: None,
         created_at: record.created_at,
     })
+}
+
+fn sightings_of_operations(operations: Vec<Operation>, of: Option<&SnapshotName>) -> Vec<Sighting> {
+    operations.into_iter().filter_map(|one| sighting_of_operation(one, of)).collect()
 }
 
 fn sighting_of_operation(operation: Operation, of: Option<&SnapshotName>) -> Option<Sighting> {

@@ -4,7 +4,7 @@
 use super::ages::Ages;
 use super::delays::{Awaited, InSight, LongestDelay};
 use super::pacing::{self, Bounds, Habits};
-use super::plan::{Asked, Decision, Policy, Room, decide};
+use super::plan::{Asked, Decision, Policy, Room, decide, several_records};
 use super::reading::{Unread, Wanted};
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{
@@ -98,6 +98,14 @@ pub struct Rounds {
 pub(super) struct Met {
     pub(super) at: Duration,
     pub(super) looked_at: Option<Duration>,
+}
+
+/// The jobs that decisions have moved.
+#[derive(Debug, Default)]
+pub(super) struct Moved {
+    pub(super) jobs: BTreeSet<JobId>,
+    /// Those of which the ledger may say more now; of one that has succeeded with the only record of its name it does not.
+    again: Vec<JobId>,
 }
 
 /// When a reading began, by the time of day and by the clock that nobody sets.
@@ -227,6 +235,7 @@ impl Tracker {
         if !unknown.is_empty() || stale {
             let begun = Begun { at: now, elapsed: self.clock.elapsed() };
             rounds.read_at = Some(begun.elapsed);
+            self.habits.look(begun.elapsed);
             self.read_records_measured(rounds, Wanted::All).await?;
             self.look_at(&unknown, begun, rounds).await?;
             self.take_up_news().await?;
@@ -320,16 +329,16 @@ impl Tracker {
             reached(Point::Between(Between::NewsFound));
             let jobs = self.queue.concerned(&news).await?;
             // One that came back to the queue is decided for once more: another export may stand for it.
-            let moved: Vec<JobId> = self.settle(&jobs).await?.into_iter().collect();
-            self.settle(&moved).await?;
+            let moved = self.settle(&jobs).await?;
+            self.settle(&moved.again).await?;
             reached(Point::Between(Between::NewsActedUpon));
             self.queue.settle_news(&news).await?;
         }
     }
 
     /// Decides for these jobs and writes what follows; those that moved.
-    pub(super) async fn settle(&self, jobs: &[JobId]) -> Result<BTreeSet<JobId>, Unread> {
-        let mut moved = BTreeSet::new();
+    pub(super) async fn settle(&self, jobs: &[JobId]) -> Result<Moved, Unread> {
+        let mut moved = Moved::default();
         for chunk in jobs.chunks(usize::try_from(CHUNK).unwrap_or(1)) {
             let (now, elapsed) = (self.clock.now(), self.clock.elapsed());
             let followed: Vec<Followed> = self.queue.followed(chunk).await?;
@@ -344,14 +353,18 @@ impl Tracker {
                 let entries = by_name.get(&job.snapshot).map_or(&[][..], Vec::as_slice);
                 if let Some(transition) = self.settle_one(job, entries).await? {
                     if (job.state, transition.to()) == (JobState::Exporting, JobState::Succeeded) && !job.adopted {
-                        self.habits.learn(elapsed, now.since(job.since));
+                        self.habits.learn(elapsed, now.since(job.since), self.bounds());
                     }
-                    transitions.push((job.job, transition));
+                    let again = transition.to() != JobState::Succeeded || several_records(entries);
+                    transitions.push(((job.job, again), transition));
                 }
             }
-            let (ids, transitions): (Vec<JobId>, Vec<Transition>) = transitions.into_iter().unzip();
+            let (ids, transitions): (Vec<(JobId, bool)>, Vec<Transition>) = transitions.into_iter().unzip();
             let verdicts = self.apply(transitions).await?;
-            moved.extend(ids.into_iter().zip(verdicts).filter(|(_, done)| *done).map(|(job, _)| job));
+            for (job, again) in ids.into_iter().zip(verdicts).filter(|(_, done)| *done).map(|(id, _)| id) {
+                moved.jobs.insert(job);
+                moved.again.extend(again.then_some(job));
+            }
         }
         Ok(moved)
     }

@@ -24,7 +24,7 @@ const EXPORTS: usize = 20_000;
 const NO_LIMIT: f64 = 1_000_000.0;
 
 /// Calls under way at once, on either side.
-const CONCURRENCY: u32 = 64;
+const CONCURRENCY: u32 = 256;
 
 pub(crate) fn whole_pipeline(folder: &Path, run: usize) -> Outcome {
     let (ours, theirs) = if run.is_multiple_of(2) {

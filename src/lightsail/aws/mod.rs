@@ -81,7 +81,9 @@ impl AwsLightsail {
     {
         let (client, generation) = self.client().await;
         let probe = Probe::default();
-        let error = match send(client, probe.clone()).await {
+        // The SDK's future is large, and would be moved with each one around it.
+        let answer = Box::pin(send(client, probe.clone())).await;
+        let error = match answer {
             Ok(output) if probe.saw_an_object() => return Ok(output),
             Ok(_) => call::not_an_object(),
             Err(error) => call::explain(&error, probe.was_sent()),

@@ -6,7 +6,7 @@ SELECT ?3, given.line, jobs.id,
        given.cells
 FROM (SELECT iif(type = 'integer', value, value ->> 0) AS line, "key" AS name,
              iif(type = 'integer', NULL, value ->> 3) AS cells
-      FROM (SELECT "key", type, value FROM json_each(?1) LIMIT -1)) AS given
+      FROM (SELECT "key", type, value FROM jsonb_each(?1) LIMIT -1)) AS given
 CROSS JOIN jobs ON jobs.lane_id = ?2 AND jobs.snapshot_name = given.name
     AND jobs.finished_at IS NULL
 WHERE true

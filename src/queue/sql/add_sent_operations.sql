@@ -4,7 +4,7 @@ SELECT jobs.lane_id, 'operation', operation, jobs.snapshot_name, 'under_way', cr
 FROM (
     SELECT value ->> 0 AS job, value ->> 1 AS attempt, value ->> 3 AS operation, value ->> 4 AS created_at,
            value ->> 5 AS at
-    FROM (SELECT value FROM json_each(?1) LIMIT -1)
+    FROM (SELECT value FROM jsonb_each(?1) LIMIT -1)
 ) AS given
 CROSS JOIN jobs ON jobs.id = given.job
 WHERE true

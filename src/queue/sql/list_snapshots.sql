@@ -1,7 +1,7 @@
 INSERT INTO snapshots (lane_id, name, arn, kind, state, weight, size_gb, created_at, listing)
 SELECT ?2, value ->> 'name', value ->> 'arn', value ->> 'kind', value ->> 'state', value ->> 'weight',
        value ->> 'size_gb', value ->> 'created_at', ?3
-FROM json_each(?1)
+FROM jsonb_each(?1)
 WHERE true
 ON CONFLICT (lane_id, name) DO UPDATE SET
     arn = excluded.arn, kind = excluded.kind, state = excluded.state, weight = excluded.weight,

@@ -48,7 +48,7 @@ FROM (
         value ->> 15 AS at,
         value ->> 16 AS poll_at
     -- The array's element is made once for all that is taken out of it.
-    FROM (SELECT value FROM json_each(?1) LIMIT -1)
+    FROM (SELECT value FROM jsonb_each(?1) LIMIT -1)
 ) AS change
 -- ?2 as an expression: where a parameter might decide for an index, the statement is prepared anew for each value of it.
 WHERE jobs.id = change.job AND jobs.state = ?2 || '' AND jobs.attempt = change.expected

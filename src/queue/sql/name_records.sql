@@ -1,7 +1,7 @@
 -- A record that was first shown without its ARN stands under its name until it is shown with it.
 UPDATE ledger SET "key" = shown.arn
 FROM (SELECT nameless.id, given.arn
-      FROM (SELECT value ->> 'key' AS arn, value ->> 'record_name' AS name FROM json_each(?1)
+      FROM (SELECT value ->> 'key' AS arn, value ->> 'record_name' AS name FROM jsonb_each(?1)
             WHERE value ->> 'kind' = 'record' AND value ->> 'record_name' <> value ->> 'key') AS given
       CROSS JOIN ledger AS nameless ON nameless.lane_id = ?2 AND nameless.kind = 'record'
           AND nameless."key" = given.name

@@ -12,7 +12,7 @@ SELECT ?2, value ->> 'kind',
        value ->> 'name', value ->> 'arn', value ->> 'status',
        value ->> 'record_name', value ->> 'service', value ->> 'destination', value ->> 'code', value ->> 'message',
        value ->> 'created_at', ?3, 1
-FROM json_each(?1)
+FROM jsonb_each(?1)
 WHERE true
 ON CONFLICT (lane_id, kind, key) DO UPDATE SET
     status = CASE WHEN ledger.status = 'under_way' THEN excluded.status ELSE ledger.status END,

@@ -80,6 +80,9 @@ async fn see_the_end_of(scene: &mut Scene, nth: usize, seconds: u64) {
 #[tokio::test]
 async fn exports_younger_than_the_shortest_of_late_are_not_asked_about() {
     let mut scene = five("", &[]).await;
+    // It was looked at before, and had not ended.
+    scene.clock.advance(Duration::from_secs(40));
+    scene.round().await;
     see_the_end_of(&mut scene, 1, 50).await;
     write(&scene.path, "UPDATE jobs SET queued_at = 1800000050000, next_poll_at = 0 WHERE id > 1").await;
     let before = read(&scene, &OPERATIONS);
