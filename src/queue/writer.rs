@@ -115,10 +115,7 @@ async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>, checkpoint:
     while closing.is_none() {
         let Some(first) = waiting.recv().await else { break };
         let mut group = vec![first];
-        while group.len() < GROUP {
-            let Ok(next) = waiting.try_recv() else { break };
-            group.push(next);
-        }
+        gather(&mut waiting, &mut group).await;
         written += group.iter().map(Request::size).sum::<usize>();
         closing = serve_group(&mut door, &mut broken, group).await;
         if written >= CHECKPOINT {
@@ -132,6 +129,22 @@ async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>, checkpoint:
     }
     if let Some(tell) = closing {
         let _ = tell.send(());
+    }
+}
+
+/// Takes whatever waits. Where several do, those who were told of the last commit are about to ask for their next thing: they
+/// are let go first, and share this transaction instead of waiting for the next.
+async fn gather(waiting: &mut mpsc::Receiver<Request>, group: &mut Vec<Request>) {
+    loop {
+        let before = group.len();
+        while group.len() < GROUP {
+            let Ok(next) = waiting.try_recv() else { break };
+            group.push(next);
+        }
+        if group.len() == before || group.len() == GROUP {
+            return;
+        }
+        tokio::task::yield_now().await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! How an account is reached: credentials, endpoint, connections. The usual chain of the AWS SDK decides wherever the
 //! settings say nothing.
 
+use super::call::Watch;
 use super::canned::{self, RawAnswer};
 use crate::domain::{BadRegion, Region};
 use aws_config::environment::EnvironmentVariableRegionProvider;
@@ -161,7 +162,8 @@ pub(super) async fn client(access: &AccountAccess, region: Region, attempt: Dura
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(attempt))
         // The attempt's time-out is the one judge of a slow answer.
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .interceptor(Watch);
     if let Some(url) = &access.endpoint_url {
         config = config.endpoint_url(url);
         if access.is_on_this_machine() {
@@ -185,7 +187,8 @@ pub(super) async fn sts(
     let mut config = aws_sdk_sts::config::Builder::from(&base)
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(attempt))
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .interceptor(Watch);
     if let Some(provider) = role(access, &base).await {
         config = config.credentials_provider(provider);
     }

@@ -15,7 +15,12 @@ use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Watches one call from inside the SDK.
+tokio::task_local! {
+    /// The call that a task is in.
+    static WATCHED: Probe;
+}
+
+/// What is seen of one call from inside the SDK.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Probe(Arc<Seen>);
 
@@ -26,6 +31,12 @@ struct Seen {
 }
 
 impl Probe {
+    /// Makes a call, and watches it.
+    pub(super) async fn watch<T>(&self, call: impl Future<Output = T>) -> T {
+        // In a box: the SDK's futures are large, and would be moved with each one around them.
+        WATCHED.scope(self.clone(), Box::pin(call)).await
+    }
+
     /// Whether the request was handed to a connection. Before that, nothing can have left.
     pub(super) fn was_sent(&self) -> bool {
         self.0.sent.load(Ordering::Acquire)
@@ -38,20 +49,25 @@ impl Probe {
     }
 }
 
+/// The eyes of the probes, a part of every client: with an interceptor of its own for each call, the SDK would make its
+/// configuration anew, which costs an eighth of what a call does.
+#[derive(Debug)]
+pub(super) struct Watch;
+
 #[dyn_dispatch_hint]
-impl Intercept for Probe {
+impl Intercept for Watch {
     fn name(&self) -> &'static str {
-        "Probe"
+        "Watch"
     }
 
+    /// What nobody watches is not sent: nobody could say of it that it was.
     fn read_before_transmit(
         &self,
         _: &BeforeTransmitInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.0.sent.store(true, Ordering::Release);
-        Ok(())
+        Ok(WATCHED.try_with(|probe| probe.0.sent.store(true, Ordering::Release))?)
     }
 
     fn read_after_deserialization(
@@ -61,8 +77,7 @@ impl Intercept for Probe {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let body = context.response().body().bytes().unwrap_or_default();
-        self.0.object.store(is_object(body), Ordering::Release);
-        Ok(())
+        Ok(WATCHED.try_with(|probe| probe.0.object.store(is_object(body), Ordering::Release))?)
     }
 }
 
@@ -155,4 +170,33 @@ fn said<'a>(links: impl Iterator<Item = &'a (dyn Error + 'static)>) -> String {
         }
     }
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::access::{self, AccountAccess, CredentialSource, SharedHttp};
+    use super::super::canned::RawAnswer;
+    use super::*;
+    use crate::domain::Region;
+    use std::sync::atomic::AtomicU32;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_call_that_nobody_watches_is_not_sent() {
+        let requests = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&requests);
+        let http = SharedHttp::answering(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            RawAnswer { status: 200, body: b"{}".to_vec(), error_type: None }
+        });
+        let credentials = CredentialSource::Fixed { access_key: "AK".to_owned(), secret_key: "any".to_owned() };
+        let access = AccountAccess { credentials, ..AccountAccess::default() };
+        let region = Region::parse("eu-west-1").expect("a Region");
+        let client = access::client(&access, region, Duration::from_secs(5), &http).await;
+        let probe = Probe::default();
+        client.export_snapshot().source_snapshot_name("web-1").send().await.expect_err("it is not sent");
+        assert_eq!((requests.load(Ordering::Relaxed), probe.was_sent()), (0, false));
+        probe.watch(client.export_snapshot().source_snapshot_name("web-1").send()).await.expect("an answer");
+        assert_eq!((requests.load(Ordering::Relaxed), probe.was_sent(), probe.saw_an_object()), (1, true, true));
+    }
 }

@@ -2,6 +2,7 @@
 //! the one trouble is told from the other.
 
 use super::access::{self, AccountAccess, CredentialSource, SharedHttp};
+use super::call::Probe;
 use crate::clock::Clock;
 use crate::domain::{Region, Timestamp};
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -80,9 +81,11 @@ pub async fn endpoints(access: &AccountAccess, region: Region) -> Endpoints {
         let noting = noting.clone();
         SharedHttp::through(http_client_fn(move |_, _| SharedHttpConnector::new(noting.clone())))
     };
-    let _ = access::client(&access, region, patience, &http).await.get_operations().send().await;
+    let lightsail = access::client(&access, region, patience, &http).await;
+    let _ = Probe::default().watch(lightsail.get_operations().send()).await;
     let lightsail = noting.take();
-    let _ = access::sts(&access, region, patience, &http).await.get_caller_identity().send().await;
+    let sts = access::sts(&access, region, patience, &http).await;
+    let _ = Probe::default().watch(sts.get_caller_identity().send()).await;
     Endpoints { lightsail, sts: noting.take() }
 }
 

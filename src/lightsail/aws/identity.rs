@@ -30,7 +30,7 @@ pub async fn who_am_i(
 ) -> Result<Identity, CallError> {
     let client = access::sts(access, region, patience, http).await;
     let probe = Probe::default();
-    match client.get_caller_identity().customize().interceptor(probe.clone()).send().await {
+    match probe.watch(client.get_caller_identity().send()).await {
         Ok(output) => Ok(Identity {
             account: output.account().and_then(|number| AccountNumber::parse(number).ok()),
             arn: output.arn.unwrap_or_default(),

@@ -73,7 +73,7 @@ impl AwsLightsail {
     }
 
     /// Makes one call: one request at most, and an error that says whether it may have had an effect.
-    async fn call<O, E, F>(&self, send: impl FnOnce(Client, Probe) -> F + Send) -> Result<O, CallError>
+    async fn call<O, E, F>(&self, send: impl FnOnce(Client) -> F + Send) -> Result<O, CallError>
     where
         O: Send,
         E: std::error::Error + Send + Sync + 'static,
@@ -81,9 +81,7 @@ impl AwsLightsail {
     {
         let (client, generation) = self.client().await;
         let probe = Probe::default();
-        // The SDK's future is large, and would be moved with each one around it.
-        let answer = Box::pin(send(client, probe.clone())).await;
-        let error = match answer {
+        let error = match probe.watch(send(client)).await {
             Ok(output) if probe.saw_an_object() => return Ok(output),
             Ok(_) => call::not_an_object(),
             Err(error) => call::explain(&error, probe.was_sent()),
@@ -111,21 +109,13 @@ fn text(token: Option<PageToken>) -> Option<String> {
 #[async_trait]
 impl Lightsail for AwsLightsail {
     async fn export_snapshot(&self, name: &SnapshotName) -> Result<Accepted, CallError> {
-        let output = self
-            .call(|client, probe| {
-                client.export_snapshot().source_snapshot_name(name.as_str()).customize().interceptor(probe).send()
-            })
-            .await?;
+        let output = self.call(|client| client.export_snapshot().source_snapshot_name(name.as_str()).send()).await?;
         let request_id = output.request_id().map(ToOwned::to_owned);
         Ok(Accepted { operations: convert::operations_with_id(output.operations), request_id })
     }
 
     async fn get_operation(&self, id: &OperationId) -> Result<Option<Operation>, CallError> {
-        let output = self
-            .call(|client, probe| {
-                client.get_operation().operation_id(id.as_str()).customize().interceptor(probe).send()
-            })
-            .await;
+        let output = self.call(|client| client.get_operation().operation_id(id.as_str()).send()).await;
         match output {
             Ok(output) => Ok(output.operation.map(convert::operation)),
             Err(error) if error.is_not_found() => Ok(None),
@@ -135,9 +125,7 @@ impl Lightsail for AwsLightsail {
 
     async fn operations(&self, token: Option<PageToken>) -> Result<Page<Operation>, CallError> {
         let token = text(token);
-        let output = self
-            .call(|client, probe| client.get_operations().set_page_token(token).customize().interceptor(probe).send())
-            .await?;
+        let output = self.call(|client| client.get_operations().set_page_token(token).send()).await?;
         Ok(convert::page(output.operations, output.next_page_token, |item| Some(convert::operation(item))))
     }
 
@@ -148,9 +136,9 @@ impl Lightsail for AwsLightsail {
     ) -> Result<Page<Operation>, CallError> {
         let token = text(token);
         let output = self
-            .call(|client, probe| {
+            .call(|client| {
                 let request = client.get_operations_for_resource().resource_name(name.as_str()).set_page_token(token);
-                request.customize().interceptor(probe).send()
+                request.send()
             })
             .await;
         match output {
@@ -164,47 +152,35 @@ impl Lightsail for AwsLightsail {
 
     async fn export_records(&self, token: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
         let token = text(token);
-        let output = self
-            .call(|client, probe| {
-                client.get_export_snapshot_records().set_page_token(token).customize().interceptor(probe).send()
-            })
-            .await?;
+        let output = self.call(|client| client.get_export_snapshot_records().set_page_token(token).send()).await?;
         Ok(convert::page(output.export_snapshot_records, output.next_page_token, |item| Some(convert::record(item))))
     }
 
     async fn instance_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
         let token = text(token);
-        let output = self
-            .call(|client, probe| {
-                client.get_instance_snapshots().set_page_token(token).customize().interceptor(probe).send()
-            })
-            .await?;
+        let output = self.call(|client| client.get_instance_snapshots().set_page_token(token).send()).await?;
         Ok(convert::page(output.instance_snapshots, output.next_page_token, convert::instance_snapshot))
     }
 
     async fn disk_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
         let token = text(token);
-        let output = self
-            .call(|client, probe| {
-                client.get_disk_snapshots().set_page_token(token).customize().interceptor(probe).send()
-            })
-            .await?;
+        let output = self.call(|client| client.get_disk_snapshots().set_page_token(token).send()).await?;
         Ok(convert::page(output.disk_snapshots, output.next_page_token, convert::disk_snapshot))
     }
 
     async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
         let found = match kind {
             SnapshotKind::Instance => self
-                .call(|client, probe| {
+                .call(|client| {
                     let request = client.get_instance_snapshot().instance_snapshot_name(name.as_str());
-                    request.customize().interceptor(probe).send()
+                    request.send()
                 })
                 .await
                 .map(|output| output.instance_snapshot.and_then(convert::instance_snapshot)),
             SnapshotKind::Disk => self
-                .call(|client, probe| {
+                .call(|client| {
                     let request = client.get_disk_snapshot().disk_snapshot_name(name.as_str());
-                    request.customize().interceptor(probe).send()
+                    request.send()
                 })
                 .await
                 .map(|output| output.disk_snapshot.and_then(convert::disk_snapshot)),
