@@ -6,6 +6,7 @@ use crate::clock::SharedClock;
 use crate::domain::{AccountLabel, BatchName, Existing, Region, Timestamp};
 use crate::intake::{IntakeOptions, PRIORITIES};
 use crate::queue::{BatchLoad, BatchSummary, Chunk, LoadName, Preview, Previewed, Queue, QueueError};
+use crate::report::quoted;
 use crate::settings::Settings;
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -357,12 +358,6 @@ fn plural(rows: u64) -> &'static str {
     if rows == 1 { "row" } else { "rows" }
 }
 
-/// A name as a shell takes it.
-fn quoted(name: &str) -> String {
-    let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@'));
-    if plain && !name.starts_with('-') { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
-}
-
 /// `fleet-20261123T180000Z`.
 fn derived_name(stem: &str, now: Timestamp) -> anyhow::Result<BatchName> {
     let moment = now.to_string();
@@ -398,12 +393,5 @@ mod tests {
         {
             assert_eq!(Input::new(path.as_ref()).stem(), stem);
         }
-    }
-
-    #[test]
-    fn a_hint_can_be_pasted_into_a_shell() {
-        assert_eq!(quoted("fleet-20261123T180000Z"), "fleet-20261123T180000Z");
-        assert_eq!(quoted("it's mine"), r"'it'\''s mine'");
-        assert_eq!(quoted("-x"), "'-x'");
     }
 }

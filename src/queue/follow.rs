@@ -257,7 +257,7 @@ impl Queue {
             .collect()
     }
 
-    /// Of the `newest` exports under way in a lane, and of these `besides`: those that Lightsail accepted in this run and
+    /// Of the `newest` exports under way in a lane, that were sent last, and of these `besides`: those that Lightsail accepted in this run and
     /// whose record is not in sight, with their attempt and when the answer came.
     ///
     /// # Errors
@@ -273,7 +273,7 @@ impl Queue {
         let rows = sqlx::query!(
             r#"SELECT jobs.id AS "id!: i64", jobs.attempt AS "attempt!: u32", attempts.answered_at AS "answered_at!: i64"
                FROM (SELECT id FROM (SELECT id FROM jobs WHERE lane_id = ?1 AND state = 'exporting'
-                                     ORDER BY id DESC LIMIT ?3)
+                                     ORDER BY submitted_at DESC LIMIT ?3)
                      UNION SELECT value FROM json_each(?4)) AS watched
                CROSS JOIN jobs ON jobs.id = watched.id
                CROSS JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt

@@ -1,8 +1,7 @@
 //! What has stopped by itself, in words: one phrase for status, why, resume and the end of a run.
 
 use super::members::time;
-use super::status::quoted;
-use super::words::{ago, several, span};
+use super::words::{ago, quoted, several, span};
 use crate::domain::{ErrorCode, JobId, Lane, ProbeStanding, Timestamp};
 use crate::queue::Trip;
 use serde::Serialize;

@@ -2,8 +2,7 @@
 
 use super::look::{Look, Paint};
 use super::show;
-use super::status::quoted;
-use super::words::{one_line, trouble};
+use super::words::{one_line, quoted, trouble};
 use crate::domain::{ErrorCode, JobState};
 use crate::queue::{Entry, EntryKey, EntryStatus, Evidence, Verdict};
 

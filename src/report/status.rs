@@ -3,7 +3,7 @@
 
 use super::breakers::{resume_command, stopped_place};
 use super::failures::{Failures, Gathered};
-use super::words::several;
+use super::words::{quoted, several};
 use crate::domain::{AccountLabel, JobState, Lane, LaneId, LaneTrouble, LoweredCap, Region, Timestamp};
 use crate::lightsail::is_throttle;
 use crate::queue::{
@@ -465,22 +465,4 @@ fn paused_batch(batch: &BatchView) -> Option<Need> {
         text: format!("batch {} is paused", batch.name),
         command: Some(format!("snapferry resume --batch {}", quoted(batch.name.as_str()))),
     })
-}
-
-/// A name as a shell takes it.
-#[must_use]
-pub fn quoted(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '+' | ',');
-    if name.chars().all(plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_survives_the_shell() {
-        assert_eq!(quoted("fleet-2026.csv"), "fleet-2026.csv");
-        assert_eq!(quoted("Bob's fleet"), r"'Bob'\''s fleet'");
-    }
 }

@@ -46,7 +46,7 @@ fn paused(facts: &Facts, chain: &mut Chain) -> bool {
     if let Some(pause) = &batch.paused {
         let text = format!("its batch {} is paused{}", batch.name, by(pause.by.as_deref()));
         chain.cause("paused_batch", text).since(Some(pause.since));
-        let name = super::status::quoted(batch.name.as_str());
+        let name = super::words::quoted(batch.name.as_str());
         chain.way("resume the batch", Some(format!("snapferry resume --batch {name}")));
         bound = true;
     }

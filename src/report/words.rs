@@ -132,6 +132,17 @@ pub(super) fn what_blocks(blocked: &Blocked) -> String {
     one_line(blocked.message.as_deref().unwrap_or(blocked.code.as_str())).into_owned()
 }
 
+/// A name as a shell takes it.
+#[must_use]
+pub fn quoted(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '+' | ',');
+    if name.chars().all(plain) && !name.is_empty() && !name.starts_with('-') {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,5 +182,14 @@ mod tests {
     #[test]
     fn no_escape_sequence_gets_through() {
         assert_eq!(one_line("a\u{1b}[2Jb\nc"), "a [2Jb c");
+    }
+
+    #[test]
+    fn a_name_survives_the_shell() {
+        for plain in ["fleet-2026.csv", "fleet-20261123T180000Z", "a,b+c@d:e/f_g"] {
+            assert_eq!(quoted(plain), plain);
+        }
+        assert_eq!(quoted("Bob's fleet"), r"'Bob'\''s fleet'");
+        assert_eq!((quoted("-x"), quoted(""), quoted("Zürich")), ("'-x'".into(), "''".into(), "'Zürich'".into()));
     }
 }

@@ -31,15 +31,15 @@ impl<'a> Behind<'a> {
         }
     }
 
-    /// Begins a write.
+    /// Takes on a write, which begins with the next fetch.
     pub(super) async fn write(
         &mut self,
         write: impl Future<Output = Result<(), QueueError>> + Send + 'a,
     ) -> Result<(), QueueError> {
-        self.0.push(Box::pin(write));
-        while self.0.len() > PAGES {
+        while self.0.len() >= PAGES {
             self.0.next().await.unwrap_or(Ok(()))?;
         }
+        self.0.push(Box::pin(write));
         Ok(())
     }
 

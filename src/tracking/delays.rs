@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Exports that are watched at once: more say nothing more of the lists.
 const WATCHED: usize = 500;
 
-/// Exports under way, the newest, among which those are sought that are to be watched.
+/// Exports under way, those that were sent last, among which those are sought that are to be watched.
 const NEWEST: u32 = 1000;
 
 /// An accepted export whose record is not in sight.
@@ -86,6 +86,7 @@ impl Tracker {
         }
         let (pages, reading) = self.read_records_for(&mut wanted).await?;
         rounds.pages = pages;
+        self.habits.looked(rounds.read_at.unwrap_or(began), self.bounds());
         if reading == Reading::Complete {
             rounds.read_through_at = Some(began);
         }

@@ -106,11 +106,11 @@ impl Tracker {
             return self.take_up_news().await;
         }
         rounds.read_at = Some(elapsed);
-        self.habits.look(elapsed);
         if ask_each(ripe.len(), rounds.pages) && ripe.iter().all(|job| job.operation.is_some()) {
             for operation in ripe.iter().filter_map(|job| job.operation.as_ref().map(|id| (id, &job.snapshot))) {
                 self.ask(operation.0, operation.1).await?;
             }
+            self.habits.looked(elapsed, self.bounds());
             self.take_up_news().await?;
             // What the time decides is no news: that an export has no end for too long.
             self.put_off(&ripe).await?;

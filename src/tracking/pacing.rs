@@ -38,9 +38,16 @@ pub(super) struct Habits(Mutex<Last>);
 #[derive(Debug, Default)]
 struct Last {
     ended: VecDeque<Ended>,
-    /// When the last look began, and the one before it.
-    look: Option<Duration>,
-    look_before: Option<Duration>,
+    look: Option<Look>,
+    look_before: Option<Look>,
+}
+
+/// A look at exports that came to its end.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    began: Duration,
+    /// The age from which on it looked at them.
+    soonest: Duration,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -71,18 +78,21 @@ impl Bounds {
 }
 
 impl Habits {
-    /// A look at exports begins.
-    pub(super) fn look(&self, at: Duration) {
+    /// A look at exports, begun then, has come to its end. What it showed is not learned yet.
+    pub(super) fn looked(&self, began: Duration, bounds: Bounds) {
         let mut last = self.last();
-        last.look_before = last.look.replace(at);
+        let look = Look { began, soonest: last.soonest(bounds) };
+        if last.look.is_none_or(|last| last.began < began) {
+            last.look_before = last.look.replace(look);
+        }
     }
 
     /// An export has ended; it was seen at `seen`, after it took so long.
-    pub(super) fn learn(&self, seen: Duration, took: Duration, bounds: Bounds) {
+    pub(super) fn learn(&self, seen: Duration, took: Duration) {
         let mut last = self.last();
-        let soonest = last.soonest(bounds);
-        let old_enough = |look: Duration| took.saturating_sub(seen.saturating_sub(look)) >= soonest;
-        let told = if last.look_before.is_some_and(old_enough) { took } else { took.min(soonest) };
+        let soonest = last.look.map_or(took, |look| look.soonest);
+        let was_looked_at = |look: Look| took.saturating_sub(seen.saturating_sub(look.began)) >= look.soonest;
+        let told = if last.look_before.is_some_and(was_looked_at) { took } else { took.min(soonest) };
         last.ended.push_back(Ended { seen, took, told });
         if last.ended.len() > REMEMBERED {
             last.ended.pop_front();
@@ -141,9 +151,9 @@ mod tests {
 
     /// An export is looked at, and two seconds later it has ended.
     fn ended(habits: &Habits, seen: Duration, took: Duration) {
-        habits.look(seen.saturating_sub(seconds(2)));
-        habits.look(seen);
-        habits.learn(seen, took, BOUNDS);
+        habits.looked(seen.saturating_sub(seconds(2)), BOUNDS);
+        habits.looked(seen, BOUNDS);
+        habits.learn(seen, took);
     }
 
     #[test]
@@ -205,15 +215,17 @@ mod tests {
             ended(&habits, seconds(100 + nth), seconds(50));
         }
         assert_eq!(habits.soonest(BOUNDS), seconds(40));
-        // It was 26 seconds old at the look before, and not looked at.
-        habits.look(seconds(176));
-        habits.look(seconds(200));
-        habits.learn(seconds(200), seconds(50), BOUNDS);
-        assert_eq!(habits.soonest(BOUNDS), seconds(32), "no later than when it should have been looked at");
+        // They were 26 seconds old at the look before, and not looked at.
+        habits.looked(seconds(176), BOUNDS);
+        habits.looked(seconds(200), BOUNDS);
+        for _ in 0..3 {
+            habits.learn(seconds(200), seconds(50));
+        }
+        assert_eq!(habits.soonest(BOUNDS), seconds(32), "no later than when they should have been looked at");
         // The first of all.
         let habits = Habits::default();
-        habits.look(seconds(3600));
-        habits.learn(seconds(3600), seconds(3600), BOUNDS);
+        habits.looked(seconds(3600), BOUNDS);
+        habits.learn(seconds(3600), seconds(3600));
         assert_eq!(habits.soonest(BOUNDS), seconds(5));
         assert_eq!(habits.between_readings(BOUNDS, 1, Awaited::ForRoom), seconds(60), "how often is another matter");
     }

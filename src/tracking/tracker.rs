@@ -235,7 +235,6 @@ impl Tracker {
         if !unknown.is_empty() || stale {
             let begun = Begun { at: now, elapsed: self.clock.elapsed() };
             rounds.read_at = Some(begun.elapsed);
-            self.habits.look(begun.elapsed);
             self.read_records_measured(rounds, Wanted::All).await?;
             self.look_at(&unknown, begun, rounds).await?;
             self.take_up_news().await?;
@@ -353,7 +352,7 @@ impl Tracker {
                 let entries = by_name.get(&job.snapshot).map_or(&[][..], Vec::as_slice);
                 if let Some(transition) = self.settle_one(job, entries).await? {
                     if (job.state, transition.to()) == (JobState::Exporting, JobState::Succeeded) && !job.adopted {
-                        self.habits.learn(elapsed, now.since(job.since), self.bounds());
+                        self.habits.learn(elapsed, now.since(job.since));
                     }
                     let again = transition.to() != JobState::Succeeded || several_records(entries);
                     transitions.push(((job.job, again), transition));

@@ -155,3 +155,20 @@ async fn what_is_due_is_found_without_a_walk_through_all_that_is_under_way() {
         assert!(plan.iter().any(|step| step.contains("jobs_active") && step.contains(part)), "{part}: {plan:?}");
     }
 }
+
+/// SQLite makes a list of three or more anew for each row that a CHECK, a trigger or the condition of an index is asked for.
+#[tokio::test]
+async fn what_is_asked_for_each_row_has_no_list() {
+    let (_stored, mut db) = grown().await;
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name <> 'lanes' ORDER BY name")
+            .fetch_all(&mut db)
+            .await
+            .expect("the schema");
+    assert!(rows.iter().any(|(name, _)| name == "jobs_outcome"));
+    for (name, sql) in rows {
+        for list in sql.split(" IN (").skip(1).filter_map(|rest| rest.split(')').next()) {
+            assert!(list.contains("SELECT") || list.split(',').count() < 3, "{name}: IN ({list})");
+        }
+    }
+}

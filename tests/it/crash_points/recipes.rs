@@ -207,7 +207,6 @@ impl By {
             Step::Recovered => Self::DaemonAfterACall,
             Step::RunBegun
             | Step::RunEnded
-            | Step::Identified
             | Step::SnapshotsListed
             | Step::ListingEnded
             | Step::Cleared
@@ -226,7 +225,7 @@ impl By {
             Step::DueReleased | Step::RefusedForNow => Self::Daemon("for-now"),
             Step::DeniedReleased => Self::Daemon("all-denied"),
             Step::Blocked | Step::Unblocked => Self::Daemon("blocking"),
-            Step::Proven | Step::DelayLearned => Self::Daemon("proving"),
+            Step::Identified | Step::Proven | Step::DelayLearned => Self::Daemon("proving"),
             Step::RateLearned | Step::RefusedByLane => Self::Daemon("throttled"),
             Step::Denied => Self::Daemon("denied"),
             Step::RefusedForGood => Self::Daemon("for-good"),
