@@ -5,12 +5,16 @@ use crate::queue::QueueError;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
-/// Pages that wait for the disk at most: what a reading holds in memory.
-const PAGES: usize = 8;
+/// Rows that wait for the disk at most while the next page is fetched: what a reading holds in memory, whatever the service makes
+/// of a page.
+const ROWS: usize = 800;
 
 /// The writes of a reading that are under way. Dropped before their end, some of them may not be made.
 #[derive(Default)]
-pub(super) struct Behind<'a>(FuturesUnordered<BoxFuture<'a, Result<(), QueueError>>>);
+pub(super) struct Behind<'a> {
+    writes: FuturesUnordered<BoxFuture<'a, Result<usize, QueueError>>>,
+    rows: usize,
+}
 
 impl<'a> Behind<'a> {
     /// Lets the writes go on beside a fetch, until that has come.
@@ -19,7 +23,7 @@ impl<'a> Behind<'a> {
         loop {
             tokio::select! {
                 biased;
-                Some(written) = self.0.next() => written?,
+                Some(written) = self.writes.next() => self.rows -= written?,
                 fetched = &mut fetch => {
                     // What was read before stays read, whatever became of this one.
                     if fetched.is_err() {
@@ -31,22 +35,26 @@ impl<'a> Behind<'a> {
         }
     }
 
-    /// Takes on a write, which begins with the next fetch.
+    /// Takes on the write of so many rows, which goes on beside the next fetch; where they are too many, waits for it.
     pub(super) async fn write(
         &mut self,
+        rows: usize,
         write: impl Future<Output = Result<(), QueueError>> + Send + 'a,
     ) -> Result<(), QueueError> {
-        while self.0.len() >= PAGES {
-            self.0.next().await.unwrap_or(Ok(()))?;
+        self.writes.push(Box::pin(async move { write.await.map(|()| rows) }));
+        self.rows += rows;
+        while self.rows > ROWS
+            && let Some(written) = self.writes.next().await
+        {
+            self.rows -= written?;
         }
-        self.0.push(Box::pin(write));
         Ok(())
     }
 
     /// Waits until all is written.
     pub(super) async fn finish(&mut self) -> Result<(), QueueError> {
-        while let Some(written) = self.0.next().await {
-            written?;
+        while let Some(written) = self.writes.next().await {
+            self.rows -= written?;
         }
         Ok(())
     }
@@ -78,7 +86,7 @@ mod tests {
         let made = AtomicUsize::new(0);
         let mut behind = Behind::default();
         let (end, one) = write(&made);
-        assert!(behind.write(one).now_or_never().is_some_and(|begun| begun.is_ok()));
+        assert!(behind.write(100, one).now_or_never().is_some_and(|begun| begun.is_ok()));
         assert!(matches!(behind.beside(page(Ok(2))).now_or_never(), Some(Ok(2))));
         assert!(behind.finish().now_or_never().is_none(), "the reading is over when all is written");
         end.send(()).expect("it waits");
@@ -91,7 +99,7 @@ mod tests {
         let made = AtomicUsize::new(0);
         let mut behind = Behind::default();
         let (end, one) = write(&made);
-        behind.write(one).now_or_never().expect("begun").expect("begun");
+        behind.write(100, one).now_or_never().expect("begun").expect("begun");
         let mut failing = Box::pin(behind.beside(page(Err(Unread::Passing))));
         assert!(failing.as_mut().now_or_never().is_none());
         end.send(()).expect("it waits");
@@ -104,25 +112,37 @@ mod tests {
         let made = AtomicUsize::new(0);
         let mut behind = Behind::default();
         let (end, one) = write(&made);
-        behind.write(one).now_or_never().expect("begun").expect("begun");
+        behind.write(100, one).now_or_never().expect("begun").expect("begun");
         drop(end);
         assert!(matches!(behind.beside(page(Ok(2))).now_or_never(), Some(Err(Unread::Broken(QueueError::Closed)))));
     }
 
     #[test]
-    fn no_more_than_a_few_pages_wait_for_the_disk() {
+    fn no_more_than_a_few_rows_wait_for_the_disk() {
         let made = AtomicUsize::new(0);
         let mut behind = Behind::default();
         let mut ends = Vec::new();
-        for _ in 0..PAGES {
+        for _ in 0..ROWS / 100 {
             let (end, one) = write(&made);
             ends.push(end);
-            behind.write(one).now_or_never().expect("begun").expect("begun");
+            behind.write(100, one).now_or_never().expect("begun").expect("begun");
         }
         let (_end, one) = write(&made);
-        let mut more = Box::pin(behind.write(one));
+        let mut more = Box::pin(behind.write(100, one));
         assert!(more.as_mut().now_or_never().is_none());
         ends.pop().map(|end| end.send(())).expect("one").expect("it waits");
         assert!(more.now_or_never().is_some_and(|begun| begun.is_ok()));
+    }
+
+    #[test]
+    fn a_page_that_is_long_by_itself_is_written_down_before_the_next_one_is_fetched() {
+        let made = AtomicUsize::new(0);
+        let mut behind = Behind::default();
+        let (end, one) = write(&made);
+        let mut long = Box::pin(behind.write(ROWS + 1, one));
+        assert!(long.as_mut().now_or_never().is_none());
+        end.send(()).expect("it waits");
+        assert!(long.now_or_never().is_some_and(|written| written.is_ok()));
+        assert_eq!(made.load(Ordering::Relaxed), 1);
     }
 }

@@ -82,7 +82,7 @@ impl Tracker {
             self.identify(page.iter().find_map(|record| record.account.clone())).await?;
             let sightings: Vec<Sighting> = page.into_iter().filter_map(sighting_of_record).collect();
             let all = wanted.are_all_among(&sightings);
-            written.write(self.see(sightings)).await?;
+            written.write(sightings.len(), self.see(sightings)).await?;
             if all {
                 break Reading::Incomplete;
             }
@@ -100,7 +100,8 @@ impl Tracker {
         let mut pages = Pages::operations(&self.api);
         let mut written = Behind::default();
         while let Some(page) = written.beside(self.next_of(&mut pages)).await? {
-            written.write(self.see(sightings_of_operations(page, None))).await?;
+            let sightings = sightings_of_operations(page, None);
+            written.write(sightings.len(), self.see(sightings)).await?;
         }
         Ok(written.finish().await?)
     }
@@ -206,7 +207,8 @@ impl Tracker {
             seen_account |= account.is_some();
             self.identify(account).await?;
             let rows: Vec<ListedSnapshot> = page.into_iter().filter_map(listed).collect();
-            written.write(async move { self.queue.list_snapshots(self.lane.id, listing, &rows).await }).await?;
+            let listed = rows.len();
+            written.write(listed, async move { self.queue.list_snapshots(self.lane.id, listing, &rows).await }).await?;
         }
         written.finish().await?;
         Ok(seen_account)

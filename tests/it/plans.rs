@@ -156,7 +156,7 @@ async fn what_is_due_is_found_without_a_walk_through_all_that_is_under_way() {
     }
 }
 
-/// SQLite makes a list of three or more anew for each row that a CHECK, a trigger or the condition of an index is asked for.
+/// `SQLite` makes a list of three or more anew for each row that a CHECK, a trigger or the condition of an index is asked for.
 #[tokio::test]
 async fn what_is_asked_for_each_row_has_no_list() {
     let (_stored, mut db) = grown().await;
