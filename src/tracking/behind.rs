@@ -64,6 +64,7 @@ impl<'a> Behind<'a> {
 mod tests {
     use super::*;
     use futures_util::FutureExt as _;
+    use std::future::ready;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::sync::oneshot;
 
@@ -77,17 +78,13 @@ mod tests {
         })
     }
 
-    async fn page(page: Result<u32, Unread>) -> Result<u32, Unread> {
-        page
-    }
-
     #[test]
     fn a_page_is_fetched_while_those_before_it_are_written_down() {
         let made = AtomicUsize::new(0);
         let mut behind = Behind::default();
         let (end, one) = write(&made);
         assert!(behind.write(100, one).now_or_never().is_some_and(|begun| begun.is_ok()));
-        assert!(matches!(behind.beside(page(Ok(2))).now_or_never(), Some(Ok(2))));
+        assert!(matches!(behind.beside(ready(Ok(2))).now_or_never(), Some(Ok(2))));
         assert!(behind.finish().now_or_never().is_none(), "the reading is over when all is written");
         end.send(()).expect("it waits");
         assert!(behind.finish().now_or_never().is_some_and(|all| all.is_ok()));
@@ -100,7 +97,7 @@ mod tests {
         let mut behind = Behind::default();
         let (end, one) = write(&made);
         behind.write(100, one).now_or_never().expect("begun").expect("begun");
-        let mut failing = Box::pin(behind.beside(page(Err(Unread::Passing))));
+        let mut failing = Box::pin(behind.beside(ready(Err::<u32, _>(Unread::Passing))));
         assert!(failing.as_mut().now_or_never().is_none());
         end.send(()).expect("it waits");
         assert!(matches!(failing.now_or_never(), Some(Err(Unread::Passing))));
@@ -114,7 +111,7 @@ mod tests {
         let (end, one) = write(&made);
         behind.write(100, one).now_or_never().expect("begun").expect("begun");
         drop(end);
-        assert!(matches!(behind.beside(page(Ok(2))).now_or_never(), Some(Err(Unread::Broken(QueueError::Closed)))));
+        assert!(matches!(behind.beside(ready(Ok(2))).now_or_never(), Some(Err(Unread::Broken(QueueError::Closed)))));
     }
 
     #[test]
