@@ -257,8 +257,8 @@ impl Queue {
             .collect()
     }
 
-    /// Of the `newest` exports under way in a lane, that were sent last, and of these `besides`: those that Lightsail accepted in this run and
-    /// whose record is not in sight, with their attempt and when the answer came.
+    /// Of the `newest` exports under way in a lane, that were sent last, and of these `besides`: those that Lightsail
+    /// accepted in this run and whose record is not in sight, with their attempt and when the answer came.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.

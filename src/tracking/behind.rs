@@ -1,12 +1,12 @@
-//! Pages are written down while the next ones are fetched: a long list waits for the disk once, not once a page.
+//! Pages are written down while the next ones are fetched: a list waits for the disk beside its calls, not between them.
 
 use super::reading::Unread;
 use crate::queue::QueueError;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
-/// Rows that wait for the disk at most while the next page is fetched: what a reading holds in memory, whatever the service makes
-/// of a page.
+/// Rows that wait for the disk at most while the next page is fetched. A page of more by itself is written down first, so that
+/// a reading never holds two of these.
 const ROWS: usize = 800;
 
 /// The writes of a reading that are under way. Dropped before their end, some of them may not be made.
