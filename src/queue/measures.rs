@@ -6,7 +6,7 @@ use super::error::QueueError;
 use super::job_views::{JobView, jobs_by_id};
 use super::reading;
 use super::views::shared_jobs;
-use crate::domain::{BatchId, ErrorCode, JobState, LaneId, Timestamp};
+use crate::domain::{BatchId, ErrorCode, JobState, LaneId, RunId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -54,8 +54,12 @@ pub struct LaneMeasures {
     pub ends: Vec<Ended>,
     /// The calls that were refused within [`REFUSED_WITHIN`].
     pub refused: Vec<Refused>,
-    /// Whether a queued job of it waits for nothing of its own, and its batch is not paused.
+    /// Whether a queued job of it waits for nothing of its own, and its batch is not paused and was listed in the newest run.
     pub any_ready: bool,
+    /// Whether such jobs are there, and none of their batches was listed in the newest run.
+    pub unlisted: bool,
+    /// The EBS copies of the job that is sent next; nothing where none may be sent.
+    pub next_weight: Option<u32>,
     /// The first moment before which a queued job of it must not be sent.
     pub first_due: Option<Timestamp>,
     /// The last one.
@@ -135,16 +139,20 @@ impl Queue {
     async fn lane_measures(&self, lane: LaneId, now: Timestamp) -> Result<LaneMeasures, QueueError> {
         let ends =
             sqlx::query_file!("src/queue/sql/last_ends.sql", lane.0, now.0, ENDS).fetch_all(&self.readers).await?;
-        let ready = sqlx::query_scalar!(
-            r#"SELECT EXISTS (
-                   SELECT 1 FROM tallies
-                   JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed' AND batches.paused_at IS NULL
-                   WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0 AND EXISTS (
-                       SELECT 1 FROM jobs
-                       WHERE jobs.lane_id = ?1 AND jobs.batch_id = tallies.batch_id AND jobs.state = 'queued'
-                         AND jobs.hold IS NULL AND jobs.paused_at IS NULL AND jobs.due_at IS NULL)
-               ) AS "ready!: bool""#,
-            lane.0
+        let run = sqlx::query_scalar!(r#"SELECT coalesce(max(id), 0) AS "run!: i64" FROM runs"#)
+            .fetch_one(&self.readers)
+            .await?;
+        let listed = sqlx::query_scalar!(
+            r#"SELECT max(clearances.run_id IS ?2) AS "listed: bool"
+               FROM tallies
+               JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed' AND batches.paused_at IS NULL
+               LEFT JOIN clearances ON clearances.lane_id = tallies.lane_id AND clearances.batch_id = tallies.batch_id
+               WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0 AND EXISTS (
+                   SELECT 1 FROM jobs
+                   WHERE jobs.lane_id = ?1 AND jobs.batch_id = tallies.batch_id AND jobs.state = 'queued'
+                     AND jobs.hold IS NULL AND jobs.paused_at IS NULL AND jobs.due_at IS NULL)"#,
+            lane.0,
+            run
         );
         let last_due = sqlx::query_scalar!(
             r#"SELECT max(due_at) AS "due: i64" FROM jobs
@@ -171,6 +179,8 @@ impl Queue {
             OPEN
         );
         let first_due = self.next_due(lane).await?;
+        let listed = listed.fetch_one(&self.readers).await?;
+        let next = self.claimable(lane, RunId(run), 1).await?;
         Ok(LaneMeasures {
             ends: ends
                 .into_iter()
@@ -180,7 +190,9 @@ impl Queue {
                 })
                 .collect(),
             refused: Vec::new(),
-            any_ready: ready.fetch_one(&self.readers).await? || first_due.is_some_and(|due| due <= now),
+            any_ready: listed == Some(true) || first_due.is_some_and(|due| due <= now),
+            unlisted: listed == Some(false),
+            next_weight: next.first().map(|job| job.weight),
             first_due,
             last_due: last_due.fetch_one(&self.readers).await?.map(Timestamp),
             last_unanswered: unanswered.fetch_one(&self.readers).await?.map(Timestamp),

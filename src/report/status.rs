@@ -121,11 +121,11 @@ pub enum Binding {
     PausedBatches,
     /// What is queued in it waits, each job for something of its own.
     Waiting,
-    /// Nothing is sent before its ledger was read.
+    /// Nothing is sent before an inventory in this run.
     Unlisted,
     /// Its very first export goes alone.
     FirstExport,
-    /// So many EBS copies are under way that the next export does not fit under the cap, taking as many as the queued ones do.
+    /// So many EBS copies are under way that the next export does not fit under the cap.
     Cap {
         /// So many.
         copies: u64,
@@ -397,16 +397,18 @@ pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
     if all.is_empty() {
         let Limits { ceiling, cap, .. } = view.limits_of(lane.id);
         let copies = view.copies_in_flight(lane.id);
-        let waits = view.measures.lanes.get(&lane.id).is_some_and(|measures| !measures.any_ready);
+        let measures = view.measures.lanes.get(&lane.id);
+        let waits = measures.is_some_and(|measures| !measures.any_ready);
+        let next = measures.and_then(|measures| measures.next_weight).unwrap_or(1);
         let held = view.held_batches(lane.id);
         all.push(match (lane.learned_rate, held) {
             _ if lane.jobs.of(JobState::Queued) == 0 => Binding::Idle,
             (_, Some(held)) => held,
             _ if view.daemon.is_none() => Binding::NoDaemon,
-            _ if lane.listed_at.is_none() => Binding::Unlisted,
+            _ if measures.is_some_and(|measures| measures.unlisted) => Binding::Unlisted,
             _ if waits => Binding::Waiting,
             _ if !lane.proven => Binding::FirstExport,
-            _ if copies.saturating_add(view.copies_of_next(lane.id)) > u64::from(cap) => Binding::Cap { copies, cap },
+            _ if copies > 0 && copies.saturating_add(u64::from(next)) > u64::from(cap) => Binding::Cap { copies, cap },
             (Some(rate), _) if rate < ceiling * NEARLY => Binding::LearnedRate(rate),
             _ => Binding::Settings,
         });

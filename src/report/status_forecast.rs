@@ -49,13 +49,6 @@ impl StatusView {
         self.left(lane, |left| left.own).copies_in_flight
     }
 
-    /// The EBS copies that the next export of a lane is likely to take: as many as those that are queued take each.
-    #[must_use]
-    pub fn copies_of_next(&self, lane: LaneId) -> u64 {
-        let left = self.left(lane, |left| left.own);
-        left.queued_copies.div_ceil(left.queued.max(1)).max(1)
-    }
-
     fn left(&self, lane: LaneId, wanted: impl Fn(&Left) -> bool) -> Work {
         let of_lane = self.measures.left.iter().filter(|left| left.lane == lane && wanted(left));
         of_lane.fold(Work::default(), |sum, left| Work {

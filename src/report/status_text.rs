@@ -191,7 +191,9 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
                 Some(format!("all that is queued is of batches that are paused{or_stopped}"))
             }
             Binding::Waiting => Some(waiting(view, lane)),
-            Binding::Unlisted => Some("nothing is sent before its ledger was read".to_owned()),
+            Binding::Unlisted => Some(
+                "waiting for an inventory: nothing is sent before Lightsail's records were read in this run".to_owned(),
+            ),
             Binding::FirstExport => Some("its first export goes alone".to_owned()),
             Binding::Cap { copies, cap } => {
                 Some(format!("at its cap: {} of {} EBS copies under way", grouped(copies), grouped(u64::from(cap))))

@@ -226,7 +226,8 @@ impl Tracker {
             }
             self.queue.due(self.lane.id, state, now, latest, CHUNK).await
         };
-        let between = self.habits.between_readings(self.bounds(), rounds.pages, self.awaited(&load));
+        let awaited = self.awaited(&load).await?;
+        let between = self.habits.between_readings(self.bounds(), rounds.pages, awaited);
         let exporting = due(JobState::Exporting, between).await?;
         let between_for_unknown = self.settings.poll_min.min(self.between_looks());
         let unknown = due(JobState::Unknown, between_for_unknown).await?;
@@ -263,14 +264,21 @@ impl Tracker {
         Bounds { least: self.settings.poll_min, most: self.settings.poll_max }
     }
 
-    fn awaited(&self, load: &Load) -> pacing::Awaited {
-        if load.queued == 0 {
+    async fn awaited(&self, load: &Load) -> Result<pacing::Awaited, QueueError> {
+        let room = self.cap(self.clock.now()).saturating_sub(load.in_flight);
+        Ok(if load.queued == 0 {
             pacing::Awaited::AsTheLast
-        } else if load.in_flight >= self.cap(self.clock.now()) {
+        } else if load.in_flight > 0 && (room == 0 || self.weight_of_next().await? > room) {
             pacing::Awaited::ForRoom
         } else {
             pacing::Awaited::ByNobody
-        }
+        })
+    }
+
+    /// The EBS copies of the job that is sent next; none where no queued job may be sent.
+    async fn weight_of_next(&self) -> Result<u64, QueueError> {
+        let next = self.queue.claimable(self.lane.id, self.run, 1).await?;
+        Ok(next.first().map_or(0, |job| u64::from(job.weight)))
     }
 
     /// Lists the lane where jobs wait for that, the longer the same ones wait the less often, and now and then anyway.

@@ -85,7 +85,15 @@ async fn what_holds_all_that_a_lane_has_queued_is_named_before_any_rate() {
     let named = |name: &str, line: &str| (name.to_owned(), line.to_owned());
     assert_eq!(lane().await, named("no_daemon", "no daemon is running"));
     let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
+    stored.sql("INSERT INTO runs (id, began_at, pid, version) VALUES (1, 1795456800000, 812, '0.1.0')").await;
+    let unlisted = "waiting for an inventory: nothing is sent before Lightsail's records were read in this run";
+    assert_eq!(lane().await, named("unlisted", unlisted));
+    stored.sql("INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (1, 1, 1)").await;
     assert_eq!(lane().await.0, "learned_rate");
+    // Another start: what the run before it had listed counts no more.
+    stored.sql("INSERT INTO runs (id, began_at, pid, version) VALUES (2, 1795456900000, 813, '0.1.0')").await;
+    assert_eq!(lane().await, named("unlisted", unlisted));
+    stored.sql("UPDATE clearances SET run_id = 2").await;
     stored.sql("UPDATE jobs SET due_at = 1795457700000 + id * 60000").await;
     let until = "all that is queued waits; the first that has a time may go at 2026-11-23 18:16:00 UTC";
     assert_eq!(lane().await, named("waiting", until));
@@ -221,6 +229,7 @@ async fn half_done() -> Stored {
                  finished_at = 1795457400000 - 30000 * (20 - id) WHERE id <= 20;
              UPDATE jobs SET state = 'exporting', attempt = 1, submitted_at = 1795457390000 WHERE id BETWEEN 21 AND 40;
              INSERT INTO runs (id, began_at, pid, version) VALUES (1, 1795456800000, 812, '0.1.0');
+             INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (1, 1, 1);
              INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, answered_at, outcome, http_status, error_code)
              SELECT id, 1, 1, 1795457390000, 0, 1795457399000 - 30000 * (id > 60), 'refused', 400, 'ThrottlingException'
              FROM jobs WHERE id BETWEEN 50 AND 63;",
@@ -300,10 +309,16 @@ async fn a_lane_is_at_its_cap_where_the_next_export_does_not_fit() {
     let stored = half_done().await;
     let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
     stored.sql("UPDATE jobs SET state = 'cancelled', finished_at = 1795457000000 WHERE id IN (39, 40)").await;
-    stored.sql("UPDATE tallies SET weight = 3 * jobs WHERE state = 'queued'").await;
+    // What the next one takes is known from its snapshot; the counters take each queued job for one copy.
+    stored
+        .sql(
+            "INSERT INTO snapshots (lane_id, name, kind, state, weight, listing)
+             SELECT 1, snapshot_name, 'instance', 'available', 3, 1 FROM jobs WHERE state = 'queued'",
+        )
+        .await;
     let said = stored.run(&["status"]).await.done();
     assert!(said.contains("at its cap: 18 of 20 EBS copies under way"), "{said}");
-    stored.sql("UPDATE tallies SET weight = 2 * jobs WHERE state = 'queued'").await;
+    stored.sql("UPDATE snapshots SET weight = 2").await;
     let said = stored.run(&["status"]).await.done();
     assert!(!said.contains("at its cap"), "{said}");
 }

@@ -106,7 +106,11 @@ async fn ends_that_make_room_for_others_are_looked_for_sooner() {
         UPDATE jobs SET next_poll_at = 0 WHERE state = 'exporting';";
     const ROOM: &str = "UPDATE lanes SET lowered_cap = 4, lowered_at = 1800000090000, lowered_code = 'Limit';
         UPDATE jobs SET next_poll_at = 0 WHERE state = 'exporting';";
-    for (cap, expected) in [(FULL, 1), (ROOM, 0)] {
+    // One copy would fit, and the next export takes two.
+    const TOO_LITTLE: &str = "UPDATE lanes SET lowered_cap = 4, lowered_at = 1800000090000, lowered_code = 'Limit';
+        UPDATE snapshots SET weight = 2 WHERE name = 'web-6';
+        UPDATE jobs SET next_poll_at = 0 WHERE state = 'exporting';";
+    for (cap, expected) in [(FULL, 1), (ROOM, 0), (TOO_LITTLE, 1)] {
         let mut scene = five("", &[]).await;
         scene.fake.told(|told| told.snapshots.push("web-6"));
         write(&scene.path, ONE_MORE).await;
