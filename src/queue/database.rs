@@ -104,9 +104,15 @@ where
     match newest {
         // Made a moment ago by somebody who has not come to its tables yet.
         None => Ok(None),
-        Some(schema) if !MIGRATIONS.version_exists(schema) => Err(OpenError::Newer { path: path.to_owned(), schema }),
+        Some(schema) if !MIGRATIONS.version_exists(schema) => Err(foreign(path, schema)),
         Some(schema) => Ok(Some(schema)),
     }
+}
+
+/// A schema that this program does not have: later than all of its own, or from before the first of them.
+fn foreign(path: &Path, schema: i64) -> OpenError {
+    let path = path.to_owned();
+    if schema > newest_schema() { OpenError::Newer { path, schema } } else { OpenError::PreRelease { path, schema } }
 }
 
 /// The schema that this program brings a database to.
@@ -240,7 +246,7 @@ async fn prepare(door: &mut Door, path: &Path) -> Result<(), OpenError> {
             migrating.done();
             Ok(())
         }
-        Err(MigrateError::VersionMissing(schema)) => Err(OpenError::Newer { path: path.to_owned(), schema }),
+        Err(MigrateError::VersionMissing(schema)) => Err(foreign(path, schema)),
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(explain(path, error)),
         Err(other) => Err(OpenError::Other { path: path.to_owned(), source: QueueError::Database(Arc::new(other)) }),
     }

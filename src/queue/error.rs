@@ -55,6 +55,17 @@ pub enum OpenError {
         /// The migration that this program does not know.
         schema: i64,
     },
+    /// A build from before the first release wrote it.
+    #[error(
+        "the database {path:?} was made by a pre-release build of Snapferry (schema {schema}); let that build finish it, or \
+         name another file with --database"
+    )]
+    PreRelease {
+        /// The file.
+        path: PathBuf,
+        /// A migration that this program no longer has.
+        schema: i64,
+    },
     /// Anything else.
     #[error("the database {path:?} cannot be opened")]
     Other {

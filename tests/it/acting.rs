@@ -412,33 +412,6 @@ async fn a_paused_job_whose_snapshot_is_pending_is_not_sent_too_early_after_its_
 }
 
 #[tokio::test]
-async fn a_database_with_paused_jobs_in_it_is_brought_up_to_date() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let migrations = folder.path().join("migrations");
-    std::fs::create_dir(&migrations).expect("a folder");
-    let name = "20261123000000_create_queue.sql";
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(name);
-    std::fs::copy(from, migrations.join(name)).expect("a copy");
-    let database = folder.path().join("old.db");
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&database).create_if_missing(true);
-    let mut old = <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.expect("a connection");
-    let migrator = sqlx::migrate::Migrator::new(migrations).await.expect("migrations");
-    migrator.run(&mut old).await.expect("the old schema");
-    sqlx::raw_sql("PRAGMA application_id = 0x536e4679").execute(&mut old).await.expect("the mark");
-    let rows = concat!(include_str!("stored.sql"), "UPDATE jobs SET hold = 'paused' WHERE id = 4;");
-    sqlx::raw_sql(rows).execute(&mut old).await.expect("rows");
-    sqlx::Connection::close(old).await.expect("closed");
-
-    let stored = Stored { queue: Queue::open(&database).await.expect("the new schema"), folder };
-    let job = stored.queue.job(JobId(4)).await.expect("a read").expect("a job").job;
-    assert_eq!((job.hold, job.paused_at), (Some(Hold::Listing), Some(job.queued_at)));
-    assert!(stored.says(&["why", "4"]).done().contains("snapferry resume 4"));
-    stored.says(&["resume", "4", "--yes"]).done();
-    assert_eq!(stored.stands(4).await, (JobState::Queued, Some(Hold::Listing)));
-    stored.says(&["status"]).done();
-}
-
-#[tokio::test]
 async fn a_pause_holds_from_its_commit_on_whatever_was_claimed_before() {
     let stored = three().await;
     let claimed = stored.queue.claimable(LaneId(1), RunId(1), 10).await.expect("a read");

@@ -453,6 +453,14 @@ async fn a_database_is_looked_at_where_there_is_one_that_this_version_knows() {
     write(&desk.path, newer).await;
     let error = Peek::open(&desk.path).await.expect_err("a newer one");
     assert!(matches!(error, OpenError::Newer { schema: 29_990_101_000_000, .. }), "{error:?}");
+
+    let desk = Desk::new("").await;
+    write(&desk.path, "UPDATE _sqlx_migrations SET version = version - 20261130000000 + 20261123000000").await;
+    let looked_at = Peek::open(&desk.path).await.expect_err("an early one");
+    let opened = Queue::open(&desk.path).await.expect_err("an early one");
+    for error in [looked_at, opened] {
+        assert!(matches!(error, OpenError::PreRelease { .. }), "{error:?}");
+    }
 }
 
 #[tokio::test]
