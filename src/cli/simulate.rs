@@ -23,7 +23,8 @@ use tokio::signal::unix::{SignalKind, signal};
 const EXAMPLES: &str = "\
 Examples:
   snapferry simulate --fleet 500 --rate 10
-  snapferry simulate --fault lost=0.02 --fault ServiceException+effect=0.02";
+  snapferry simulate --fault lost=0.02 --fault ServiceException+effect=0.02
+  snapferry simulate --fault 'InvalidInputException(Please try again later.)=0.1'";
 
 /// Run a Lightsail of our own, for rehearsals and tests
 ///
@@ -202,7 +203,8 @@ fn export_answer(text: &str) -> anyhow::Result<ExportAnswer> {
 }
 
 fn fault(text: &str) -> anyhow::Result<FaultRule> {
-    let (name, rest) = text.split_once('=').ok_or_else(|| anyhow!("a fault is NAME=PROBABILITY"))?;
+    // A message may have signs of its own.
+    let (name, rest) = text.rsplit_once('=').ok_or_else(|| anyhow!("a fault is NAME=PROBABILITY"))?;
     let (probability, side) = rest.split_once('@').unwrap_or((rest, "exports"));
     let applies_to = match side {
         "exports" => AppliesTo::Exports,
@@ -234,6 +236,8 @@ mod tests {
     fn a_fault_says_how_often_and_in_which_calls() {
         let rule = fault("ServiceException+effect=0.02@all").expect("a fault");
         assert_eq!((rule.applies_to, f64::from(rule.probability)), (AppliesTo::All, 0.02));
+        let rule = fault("Odd:403(a = b@c)=1").expect("a fault");
+        assert_eq!((rule.applies_to, f64::from(rule.probability)), (AppliesTo::Exports, 1.0));
         for bad in ["lost", "lost=2", "lost=0.1@some", "lots=0.1"] {
             assert!(fault(bad).is_err(), "{bad}");
         }

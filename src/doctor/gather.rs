@@ -143,15 +143,8 @@ async fn try_reads(patient: &LanePatient, facts: &mut LaneFacts) {
 
 /// A refusal for what was asked is an answer: the one who asked may ask.
 fn answered(error: CallError) -> Result<(), CallError> {
-    match error.class {
-        ErrorClass::Permanent | ErrorClass::RetryLater | ErrorClass::CopyLimit => Ok(()),
-        ErrorClass::Throttled
-        | ErrorClass::Ambiguous
-        | ErrorClass::Denied
-        | ErrorClass::Credentials
-        | ErrorClass::SetupInProgress
-        | ErrorClass::Unreachable => Err(error),
-    }
+    let of_the_lane = error.trouble().is_some() || matches!(error.class, ErrorClass::Throttled | ErrorClass::Ambiguous);
+    if of_the_lane { Err(error) } else { Ok(()) }
 }
 
 impl LaneFacts {

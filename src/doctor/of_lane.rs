@@ -91,7 +91,7 @@ fn clock(knocked: &Knocked) -> Option<Check> {
 fn reads(reads: &[Read]) -> Vec<Check> {
     let mut checks = Vec::new();
     let denied: Vec<&str> =
-        reads.iter().filter(|read| class(read) == Some(ErrorClass::Denied)).map(|read| read.action).collect();
+        reads.iter().filter(|read| class(read).is_some_and(is_denial)).map(|read| read.action).collect();
     if !denied.is_empty() {
         let text = format!("it may not: {}", denied.join(", "));
         checks.push(Check::error("reads", text, "allow them; `snapferry doctor --policy` prints the policy"));
@@ -110,6 +110,10 @@ fn reads(reads: &[Read]) -> Vec<Check> {
     checks
 }
 
+fn is_denial(class: ErrorClass) -> bool {
+    matches!(class, ErrorClass::Denied | ErrorClass::LaneDenied)
+}
+
 fn class(read: &Read) -> Option<ErrorClass> {
     read.result.as_ref().err().map(|error| error.class)
 }
@@ -118,11 +122,16 @@ fn class(read: &Read) -> Option<ErrorClass> {
 fn untried(action: &str, error: &CallError) -> Option<Check> {
     let way = match error.class {
         // These are told once, of all of them together.
-        ErrorClass::Denied | ErrorClass::Credentials => return None,
+        ErrorClass::Denied | ErrorClass::LaneDenied | ErrorClass::Credentials => return None,
         ErrorClass::Throttled => "something else uses up the account's rate; a daemon slows down by itself",
         ErrorClass::SetupInProgress => "wait some minutes: AWS is still setting this account or Region up",
         ErrorClass::Unreachable => "try again; if it stays so, look at the network between",
-        ErrorClass::Ambiguous | ErrorClass::RetryLater | ErrorClass::CopyLimit | ErrorClass::Permanent => {
+        ErrorClass::Ambiguous
+        | ErrorClass::Unfamiliar
+        | ErrorClass::RetryLater
+        | ErrorClass::CopyLimit
+        | ErrorClass::Quota
+        | ErrorClass::Permanent => {
             "try again; if it stays so, see that the endpoint is Lightsail's, and AWS's health page"
         }
     };

@@ -7,17 +7,41 @@ use std::time::Duration;
 /// How often a lowered cap climbs: copies take minutes, and what one more does is told by those that end.
 const CLIMB: Duration = Duration::from_mins(2);
 
-/// Words of the codes by which EC2 refuses a copy for a limit of its own. It documents `ResourceLimitExceeded` ("too many
-/// snapshot copies in progress"), `ConcurrentSnapshotLimitExceeded`, `SnapshotLimitExceeded` and
-/// `SnapshotCreationPerVolumeRateExceeded`; which of them Lightsail passes on, and how it spells them, nobody has written
-/// down.
-const LIMITS: [&str; 3] = ["limitexceeded", "rateexceeded", "toomany"];
+/// A limit of EC2's for which an export is refused or fails, and not for its snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// On the copies in progress at once: it passes once others have ended.
+    Copies,
+    /// A quota of the account, such as that of all snapshots: it does not pass by itself.
+    Quota,
+}
 
-/// Whether an export with this code has failed for a limit of EC2's, and not for the snapshot.
-#[must_use]
-pub fn is_copy_limit(code: &str) -> bool {
-    let code = code.to_lowercase();
-    LIMITS.iter().any(|words| code.contains(words))
+impl Limit {
+    /// The limit that a code names. EC2 documents `ResourceLimitExceeded` ("too many snapshot copies in progress"),
+    /// `ConcurrentSnapshotLimitExceeded`, `SnapshotCreationPerVolumeRateExceeded`, and for quotas `SnapshotLimitExceeded`
+    /// and its like; which of them Lightsail passes on, and how it spells them, nobody has written down.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        let code = code.to_lowercase();
+        let has = |words: &[&str]| words.iter().any(|words| code.contains(words));
+        if has(&["quota", "countlimit", "countexceeded"]) || code == "snapshotlimitexceeded" {
+            Some(Self::Quota)
+        } else {
+            has(&["limitexceeded", "rateexceeded", "toomany"]).then_some(Self::Copies)
+        }
+    }
+
+    /// The limit that a message names, whatever its code.
+    #[must_use]
+    pub fn in_words(message: &str) -> Option<Self> {
+        let message = message.to_lowercase();
+        let has = |words: &[&str]| words.iter().any(|words| message.contains(words));
+        let at_once = has(&["copies", "copyimage", "copysnapshot", "concurrent", "in progress"]);
+        if at_once && has(&["too many", "limit is", "limit of", "limit for", "maximum number"]) {
+            return Some(Self::Copies);
+        }
+        (has(&["maximum number of", "quota"]) && has(&["reached", "exceeded"])).then_some(Self::Quota)
+    }
 }
 
 /// A cap below the one in the settings.
@@ -77,12 +101,26 @@ mod tests {
     }
 
     #[test]
-    fn limits_of_ec2_are_known_by_the_words_of_their_codes() {
+    fn limits_of_ec2_are_known_by_their_codes_and_by_their_words() {
         for code in ["ResourceLimitExceeded", "SnapshotCreationPerVolumeRateExceeded", "TooManySnapshotCopies"] {
-            assert!(is_copy_limit(code), "{code}");
+            assert_eq!(Limit::of_code(code), Some(Limit::Copies), "{code}");
+        }
+        for code in ["SnapshotLimitExceeded", "ServiceQuotaExceededException", "ResourceCountExceeded"] {
+            assert_eq!(Limit::of_code(code), Some(Limit::Quota), "{code}");
         }
         for code in ["InternalError", "UnsupportedOperation", "InvalidInputException", "OperationFailed"] {
-            assert!(!is_copy_limit(code), "{code}");
+            assert_eq!(Limit::of_code(code), None, "{code}");
+        }
+        for (message, limit) in [
+            ("Too many snapshot copies in progress. The limit is 5 for this destination region", Some(Limit::Copies)),
+            ("You have exceeded the maximum number of concurrent snapshot copies.", Some(Limit::Copies)),
+            ("Maximum number of snapshots (100000) reached", Some(Limit::Quota)),
+            ("Your quota of images is exceeded", Some(Limit::Quota)),
+            ("Rate exceeded", None),
+            ("An export is in progress. Please wait for it to complete before trying again", None),
+            ("The limit of 255 characters is exceeded", None),
+        ] {
+            assert_eq!(Limit::in_words(message), limit, "{message}");
         }
     }
 

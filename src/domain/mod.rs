@@ -20,7 +20,7 @@ mod trouble;
 
 pub use act::{Act, LeftAlone};
 pub use breaker::{BatchOutcomes, BreakerPolicy, OUTCOMES_KEPT, Outcomes, ProbeStanding, TripCause, TripStep};
-pub use cap::{LoweredCap, OverLimit, is_copy_limit};
+pub use cap::{Limit, LoweredCap, OverLimit};
 pub use error_code::ErrorCode;
 pub use existing::Existing;
 pub use ids::{BatchId, JobId, LaneId, OperationId, RecordArn, RunId, SnapshotArn, TripId};

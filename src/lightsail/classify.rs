@@ -1,8 +1,11 @@
-//! From what came over the wire to what it means. Pure; decides on code strings and status, never on the SDK's typed
-//! variants, because the SDK types an error by one of three strings that need not agree.
+//! From what came over the wire to what it means. Pure; decides on code strings, messages and status, never on the SDK's
+//! typed variants, because the SDK types an error by one of three strings that need not agree. What a failed operation says
+//! of itself goes through the same table. `advice` makes the way out of it.
 
+use super::advice::{EXPORT_ACTION, clock_is_off, is_account_blocked, named_actions};
 use super::{CallError, ErrorClass};
-use crate::domain::is_copy_limit;
+use crate::domain::{Failure, Limit};
+use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use serde_json::Value;
 
 /// What an answer other than a readable success brought.
@@ -16,19 +19,14 @@ pub(super) struct Evidence<'a> {
     pub body: &'a [u8],
     /// The header `x-amzn-requestid`.
     pub request_id: Option<&'a str>,
+    /// Seconds by which the request was signed later than the answer says that it was sent.
+    pub clock_ahead: Option<i64>,
 }
 
-const THROTTLES: [&str; 9] = [
-    "ThrottlingException",
-    "Throttling",
-    "ThrottledException",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "RequestLimitExceeded",
-    "TooManyRequestsException",
-    "TooManyRequests",
-    "SlowDown",
-];
+/// Throttles that the SDK's list does not have.
+const MORE_THROTTLES: [&str; 1] = ["TooManyRequests"];
+/// The SDK calls these throttles, meaning that they are worth a retry; they say that a request like this one is under way.
+const UNDER_WAY: [&str; 2] = ["PriorRequestNotComplete", "TransactionInProgressException"];
 const UNCERTAIN: [&str; 7] = [
     "ServiceException",
     "OperationFailureException",
@@ -59,14 +57,44 @@ const CREDENTIALS: [&str; 19] = [
     "RequestTimeTooSkewed",
     "OptInRequired",
 ];
-const DENIED: [&str; 5] =
-    ["AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized", "NotAuthorizedException"];
+const DENIED: [&str; 6] = [
+    "AccessDeniedException",
+    "AccessDenied",
+    "UnauthorizedOperation",
+    "UnauthorizedException",
+    "NotAuthorized",
+    "NotAuthorizedException",
+];
 const SETUP: [&str; 2] = ["AccountSetupInProgressException", "RegionSetupInProgressException"];
 const INVALID_INPUT: &str = "InvalidInputException";
 const NOT_FOUND: [&str; 3] = ["NotFoundException", "DoesNotExist", "ResourceNotFoundException"];
 
+/// Refusals of the request itself: Lightsail's, AWS's common errors, and EC2's for what cannot be copied at all (EC2 API
+/// Reference, "Error codes"). A code that is in no list says nothing certain, and is reconciled.
+const PERMANENT: [&str; 19] = [
+    INVALID_INPUT,
+    "UnsupportedOperation",
+    "UnsupportedOperationException",
+    "ValidationException",
+    "ValidationError",
+    "SerializationException",
+    "UnknownOperationException",
+    "InvalidAction",
+    "MissingAction",
+    "InvalidParameter",
+    "InvalidParameterException",
+    "InvalidParameterValue",
+    "InvalidParameterValueException",
+    "InvalidParameterCombination",
+    "MissingParameter",
+    "MalformedQueryString",
+    "NameExists",
+    "InvalidSnapshot.NotFound",
+    "InvalidSnapshot.InUse",
+];
+
 /// With these words an `InvalidInputException` means "not now". Seen in public threads; compared in lower case.
-const NOT_NOW: [&str; 2] = ["please try again in a few minutes", "please wait for it to complete before trying again"];
+const NOT_NOW: [&str; 3] = ["try again later", "try again in a few", "before trying again"];
 
 /// Whether a code says that there is no such thing.
 pub(super) fn is_not_found(code: &str) -> bool {
@@ -85,7 +113,8 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> CallError {
         .collect();
     let said = ["message", "Message", "errorMessage"].into_iter().find_map(text).unwrap_or_default();
 
-    let (class, deciding) = decide(evidence.status, &candidates, (!body.is_null()).then_some(said));
+    let said_if_any = (!body.is_null()).then_some(said);
+    let (class, deciding) = decide(evidence.status, &candidates, said_if_any, evidence.clock_ahead);
     let code = deciding.map_or_else(|| format!("Http{}", evidence.status), ToOwned::to_owned);
     let others: Vec<&str> = candidates.iter().copied().filter(|other| *other != code).collect();
     let message = match (said.is_empty(), others.first()) {
@@ -96,30 +125,48 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> CallError {
     };
     let mut error = CallError::new(class, code, message);
     error.http_status = Some(evidence.status);
+    error.clock_ahead = evidence.clock_ahead;
     error.request_id = evidence.request_id.map(|id| id.chars().filter(char::is_ascii_graphic).take(128).collect());
     error
+}
+
+/// What a failed operation says of itself, as an error: the same codes and words mean the same there.
+#[must_use]
+pub fn failed_operation(failure: &Failure) -> CallError {
+    let (code, message) = (failure.code.as_str(), failure.message.as_str());
+    let (class, _) = decide(400, &[code], Some(message), None);
+    CallError::new(class, code, message)
 }
 
 /// Whether a refusal with this code and status was for coming too fast.
 #[must_use]
 pub fn is_throttle(code: &str, status: Option<u16>) -> bool {
-    THROTTLES.contains(&code) || status == Some(429)
+    let listed = THROTTLING_ERRORS.contains(&code) && !UNDER_WAY.contains(&code);
+    listed || MORE_THROTTLES.contains(&code) || status == Some(429)
 }
 
 /// The class, and the code that decided it, if one did; `said` is the message, nothing where the body cannot be read.
-fn decide<'a>(status: u16, candidates: &[&'a str], said: Option<&str>) -> (ErrorClass, Option<&'a str>) {
-    let among = |known: &[&str]| candidates.iter().copied().find(|code| known.contains(code));
+fn decide<'a>(
+    status: u16,
+    candidates: &[&'a str],
+    said: Option<&str>,
+    clock_ahead: Option<i64>,
+) -> (ErrorClass, Option<&'a str>) {
+    let that = |fits: &dyn Fn(&str) -> bool| candidates.iter().copied().find(|code| fits(code));
+    let among = |known: &[&str]| that(&|code| known.contains(&code));
     let first = candidates.first().copied();
+    let message = said.unwrap_or_default();
 
     if status < 400 {
         // A success that cannot be read, or a redirect: not Lightsail's refusal, whatever it is.
         return (ErrorClass::Ambiguous, first);
     }
-    if let Some(code) = among(&UNCERTAIN) {
+    if let Some(code) = among(&UNCERTAIN).or_else(|| among(&UNDER_WAY)).or_else(|| among(TRANSIENT_ERRORS)) {
         return (ErrorClass::Ambiguous, Some(code));
     }
+    let limit_in_words = Limit::in_words(message).filter(|_| status < 500);
     // EC2 and S3 send their throttles as 503: the code says that nothing was done.
-    if let Some(code) = among(&THROTTLES) {
+    if let Some(code) = that(&|code| is_throttle(code, None)).filter(|_| limit_in_words.is_none()) {
         return (ErrorClass::Throttled, Some(code));
     }
     if status >= 500 {
@@ -128,17 +175,33 @@ fn decide<'a>(status: u16, candidates: &[&'a str], said: Option<&str>) -> (Error
     if status == 429 {
         return (ErrorClass::Throttled, first);
     }
-    for (known, class) in [
-        (&CREDENTIALS[..], ErrorClass::Credentials),
-        (&SETUP[..], ErrorClass::SetupInProgress),
-        (&DENIED[..], ErrorClass::Denied),
-    ] {
-        if let Some(code) = among(known) {
-            return (class, Some(code));
-        }
+    if let Some(code) = among(&CREDENTIALS) {
+        return (ErrorClass::Credentials, Some(code));
     }
-    if let Some(code) = candidates.iter().copied().find(|code| is_copy_limit(code)) {
-        return (ErrorClass::CopyLimit, Some(code));
+    if let Some(code) = among(&SETUP) {
+        return (ErrorClass::SetupInProgress, Some(code));
+    }
+    let denied = among(&DENIED);
+    if let Some(code) = first
+        && limit_in_words.is_none()
+        && is_account_blocked(code, message)
+    {
+        return (ErrorClass::LaneDenied, denied.or(first));
+    }
+    if let Some(code) = denied {
+        let actions = named_actions(message);
+        let class = if clock_is_off(code, message, clock_ahead) {
+            ErrorClass::Credentials
+        } else if !actions.is_empty() && !actions.contains(&EXPORT_ACTION) {
+            ErrorClass::LaneDenied
+        } else {
+            ErrorClass::Denied
+        };
+        return (class, Some(code));
+    }
+    let by_code = that(&|code| Limit::of_code(code).is_some());
+    if let Some(limit) = limit_in_words.or_else(|| by_code.and_then(Limit::of_code)) {
+        return (limit.into(), by_code.or(first));
     }
     if let Some(code) = among(&[INVALID_INPUT]) {
         // Without its message nobody knows which of the two it is: asked again, it will say.
@@ -148,11 +211,12 @@ fn decide<'a>(status: u16, candidates: &[&'a str], said: Option<&str>) -> (Error
         });
         return (if not_now { ErrorClass::RetryLater } else { ErrorClass::Permanent }, Some(code));
     }
-    match (among(&NOT_FOUND[..1]).or(first), status) {
-        (Some(code), _) => (ErrorClass::Permanent, Some(code)),
+    match (among(&NOT_FOUND[..1]).or_else(|| among(&NOT_FOUND)).or_else(|| among(&PERMANENT)), first, status) {
+        (Some(code), _, _) => (ErrorClass::Permanent, Some(code)),
+        (None, Some(code), _) => (ErrorClass::Unfamiliar, Some(code)),
         // Without a code this is not Lightsail's word but that of something in between: nothing fails a job for good.
-        (None, 401 | 403 | 407) => (ErrorClass::Denied, None),
-        (None, _) => (ErrorClass::Ambiguous, None),
+        (None, None, 401 | 403 | 407) => (ErrorClass::Denied, None),
+        (None, None, _) => (ErrorClass::Ambiguous, None),
     }
 }
 
@@ -167,10 +231,11 @@ mod tests {
     use super::*;
 
     const TRY_AGAIN: &str = "We cannot do that now. Please try again in a few minutes.";
+    const COPIES: &str = "Too many snapshot copies in progress. The limit is 5 for this destination region";
     const WAIT: &str = "An export is under way. Please wait for it to complete before trying again";
 
     fn class_of(status: u16, header: Option<&str>, body: &str) -> (ErrorClass, String) {
-        let error = classify(&Evidence { status, header, body: body.as_bytes(), request_id: None });
+        let error = classify(&Evidence { status, header, body: body.as_bytes(), ..Evidence::default() });
         (error.class, error.code.as_str().to_owned())
     }
 
@@ -180,7 +245,10 @@ mod tests {
 
     #[test]
     fn every_line_of_the_table() {
-        use ErrorClass::{Ambiguous, Credentials, Denied, Permanent, RetryLater, SetupInProgress, Throttled};
+        use ErrorClass::{
+            Ambiguous, CopyLimit, Credentials, Denied, LaneDenied, Permanent, Quota, RetryLater, SetupInProgress,
+            Throttled, Unfamiliar,
+        };
         for (status, code, message, class) in [
             (500, "ServiceException", "", Ambiguous),
             (400, "ServiceException", "", Ambiguous),
@@ -197,6 +265,7 @@ mod tests {
             (400, "InvalidInputException", WAIT, RetryLater),
             (400, "NotFoundException", "", Permanent),
             (400, "NotFoundException", TRY_AGAIN, Permanent),
+            (400, "UnsupportedOperation", "", Permanent),
             (400, "AccessDeniedException", "", Denied),
             (400, "UnauthenticatedException", "", Credentials),
             (403, "ExpiredTokenException", "", Credentials),
@@ -205,7 +274,32 @@ mod tests {
             (403, "InvalidSignatureException", "", Credentials),
             (400, "AccountSetupInProgressException", "", SetupInProgress),
             (400, "RegionSetupInProgressException", "", SetupInProgress),
-            (400, "NeverSeenException", "", Permanent),
+            (400, "NeverSeenException", "", Unfamiliar),
+            (409, "NeverSeenException", TRY_AGAIN, Unfamiliar),
+            (400, "EC2ThrottledException", "", Throttled),
+            (400, "ProvisionedThroughputExceededException", "", Throttled),
+            (400, "LimitExceededException", "", Throttled),
+            (400, "LimitExceededException", COPIES, CopyLimit),
+            (400, "BandwidthLimitExceeded", "", Throttled),
+            (400, "PriorRequestNotComplete", "", Ambiguous),
+            (400, "TransactionInProgressException", "", Ambiguous),
+            (400, "RequestTimeout", "", Ambiguous),
+            (408, "RequestTimeoutException", "", Ambiguous),
+            (400, "InvalidInputException", "We cannot do that now. Please try again later.", RetryLater),
+            (400, "InvalidInputException", COPIES, CopyLimit),
+            (400, "ResourceLimitExceeded", "", CopyLimit),
+            (400, "SnapshotCreationPerVolumeRateExceeded", "", CopyLimit),
+            (500, "InvalidInputException", COPIES, Ambiguous),
+            (400, "OperationFailureException", COPIES, Ambiguous),
+            (400, "InvalidInputException", "Maximum number of snapshots (100000) reached", Quota),
+            (400, "SnapshotLimitExceeded", "", Quota),
+            (400, "ResourceLimitExceeded", "You have reached your quota of images", Quota),
+            (400, "AccessDeniedException", "not authorized to perform: iam:CreateServiceLinkedRole", LaneDenied),
+            (400, "AccessDeniedException", "not authorized to perform: lightsail:ExportSnapshot on x", Denied),
+            (400, "UnauthorizedException", "", Denied),
+            (400, "InvalidInputException", "Your account is currently blocked.", LaneDenied),
+            (400, "Blocked", "", LaneDenied),
+            (403, "OptInRequired", "", Credentials),
             (500, "NeverSeenException", "", Ambiguous),
             (500, "AccessDeniedException", "", Ambiguous),
         ] {

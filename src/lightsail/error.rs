@@ -1,7 +1,8 @@
 //! Why a call brought no result, as a class that the callers decide on. Which answer belongs to which class is decided
 //! in `classify`.
 
-use crate::domain::ErrorCode;
+use super::advice::advice;
+use crate::domain::{ErrorCode, LaneTrouble, Limit};
 use std::fmt;
 
 /// Our own codes, for trouble that carries none of Lightsail's.
@@ -31,16 +32,25 @@ pub enum ErrorClass {
     /// time-out, a connection lost after the request may have left. Job: unknown, settled from the ledger. Lane: five
     /// in a row are an outage. A read has no effect: read again.
     Ambiguous,
+    /// A refusal (4xx) with a code that no list knows: it says nothing certain. Job: unknown, settled from the ledger,
+    /// attempt used. Lane: the service is up.
+    Unfamiliar,
     /// Refused without effect because EC2 has too many copies under way. Job: no attempt used, tried again later. Lane: fewer at
     /// once for a while.
     CopyLimit,
-    /// Refused without effect because something else is under way. Job: attempt used, tried again later. Lane: nothing.
+    /// Refused without effect because a quota of the account is used up. Job: no attempt used. Lane: held for a person.
+    Quota,
+    /// Refused without effect because something else is under way. Job: no attempt used, tried again later, for as long as
+    /// an export may take. Lane: nothing.
     RetryLater,
     /// Refused without effect, for good. Job: failed. Lane: nothing.
     Permanent,
     /// Access denied, without effect. Job: failed as denied, unless it is the lane's trouble. Lane: three in a row ask
     /// for a probe with another job.
     Denied,
+    /// Denied for what no snapshot can be the cause of, such as another action or a blocked account; no effect. Job: no
+    /// attempt used. Lane: blocked, and probed with one job.
+    LaneDenied,
     /// Credentials missing, expired or wrong; no effect. Job: no attempt used. Lane: blocked, and probed until they work.
     Credentials,
     /// Account or Region are still being set up; no effect. Job: no attempt used. Lane: waits some minutes.
@@ -63,6 +73,8 @@ pub struct CallError {
     pub request_id: Option<String>,
     /// The status, if there was an answer.
     pub http_status: Option<u16>,
+    /// Seconds by which this machine's clock is ahead of the service's, where the answer told.
+    pub clock_ahead: Option<i64>,
 }
 
 impl CallError {
@@ -72,7 +84,37 @@ impl CallError {
     /// An error with a text from anywhere: the text is made fit to be kept and shown.
     pub fn new(class: ErrorClass, code: impl AsRef<str>, message: impl AsRef<str>) -> Self {
         let message = presentable(message.as_ref());
-        Self { class, code: ErrorCode::new(code), message, request_id: None, http_status: None }
+        Self { class, code: ErrorCode::new(code), message, request_id: None, http_status: None, clock_ahead: None }
+    }
+
+    /// What to do about it; `usual` is the action that such a call needs.
+    #[must_use]
+    pub fn advice(&self, usual: &str) -> String {
+        advice(self, usual)
+    }
+
+    /// The trouble of the lane that it tells of, if it is the lane's.
+    #[must_use]
+    pub fn trouble(&self) -> Option<LaneTrouble> {
+        match self.class {
+            ErrorClass::Credentials => Some(LaneTrouble::Credentials),
+            ErrorClass::Denied | ErrorClass::LaneDenied => Some(LaneTrouble::Denied),
+            ErrorClass::SetupInProgress => Some(LaneTrouble::Setup),
+            ErrorClass::Unreachable => Some(LaneTrouble::Unreachable),
+            ErrorClass::Ambiguous
+            | ErrorClass::CopyLimit
+            | ErrorClass::Quota
+            | ErrorClass::Throttled
+            | ErrorClass::Unfamiliar
+            | ErrorClass::RetryLater
+            | ErrorClass::Permanent => None,
+        }
+    }
+
+    /// What is said of a lane that it blocks.
+    #[must_use]
+    pub fn with_advice(&self, usual: &str) -> String {
+        format!("{}. {self}", self.advice(usual))
     }
 
     /// Whether the service says that there is no such thing.
@@ -84,7 +126,16 @@ impl CallError {
     /// Whether it is certain that the call had no effect.
     #[must_use]
     pub fn is_without_effect(&self) -> bool {
-        self.class != ErrorClass::Ambiguous
+        !matches!(self.class, ErrorClass::Ambiguous | ErrorClass::Unfamiliar)
+    }
+}
+
+impl From<Limit> for ErrorClass {
+    fn from(limit: Limit) -> Self {
+        match limit {
+            Limit::Copies => Self::CopyLimit,
+            Limit::Quota => Self::Quota,
+        }
     }
 }
 
@@ -93,10 +144,13 @@ impl fmt::Display for ErrorClass {
         f.pad(match self {
             Self::Throttled => "throttled",
             Self::Ambiguous => "ambiguous",
+            Self::Unfamiliar => "unfamiliar",
             Self::CopyLimit => "copy limit",
+            Self::Quota => "quota",
             Self::RetryLater => "retry later",
             Self::Permanent => "permanent",
             Self::Denied => "denied",
+            Self::LaneDenied => "lane denied",
             Self::Credentials => "credentials",
             Self::SetupInProgress => "setup in progress",
             Self::Unreachable => "unreachable",

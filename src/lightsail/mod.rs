@@ -1,6 +1,7 @@
 //! Lightsail in our words: one trait, its client over the AWS SDK, what its errors mean, and the limits around every
 //! call. Nothing here retries on its own, and nothing here knows the queue.
 
+mod advice;
 mod api;
 mod aws;
 mod classify;
@@ -12,6 +13,7 @@ mod pages;
 mod refusing;
 mod search;
 
+pub use advice::{EXPORT_ACTION, READ_ACTIONS, named_actions};
 pub use api::{
     Accepted, Destination, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken, RecordState, Snapshot,
     SnapshotKind, SnapshotState, Verdict,
@@ -20,7 +22,7 @@ pub use aws::{
     AccountAccess, AwsLightsail, CredentialSource, Endpoints, Identity, Knocked, RawAnswer, SharedHttp, Unreached,
     endpoints, knock, usual_region, who_am_i,
 };
-pub use classify::is_throttle;
+pub use classify::{failed_operation, is_throttle};
 pub use error::{CallError, ErrorClass, codes};
 pub use limited::Limited;
 pub use limiter::{Gate, Outcome, Permit};

@@ -1,6 +1,7 @@
 //! Whether another attempt can help a failed job, by the code of its failure.
 
-use crate::domain::ErrorCode;
+use crate::domain::{ErrorCode, Failure};
+use crate::lightsail::{EXPORT_ACTION, ErrorClass, failed_operation};
 
 /// Whether a retry can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +26,10 @@ impl Helps {
     }
 }
 
-/// Whether a retry can help a job that failed with `code`, and why.
+/// Whether a retry can help a job that failed with that code and message, and why.
 #[must_use]
-pub fn advice(code: &str) -> (Helps, &'static str) {
-    match code {
+pub fn advice(code: &str, message: &str) -> (Helps, String) {
+    let (helps, said) = match code {
         ErrorCode::SNAPSHOT_NOT_FOUND | "NotFoundException" | "DoesNotExist" => (
             Helps::AfterChange,
             "a retry helps only once there is a snapshot of that name; put name, Region or account right in the file \
@@ -47,9 +48,6 @@ pub fn advice(code: &str) -> (Helps, &'static str) {
         ErrorCode::FAILED_BY_USER => {
             (Helps::AfterChange, "a person decided that it has failed; a retry overrules that")
         }
-        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" | "UnauthorizedException" => {
-            (Helps::AfterChange, "a retry helps once lightsail:ExportSnapshot is allowed for it")
-        }
         ErrorCode::OPERATION_FAILED
         | "ServiceException"
         | "InternalFailure"
@@ -57,13 +55,28 @@ pub fn advice(code: &str) -> (Helps, &'static str) {
         | "InternalServerError"
         | "ServiceUnavailable"
         | "OperationFailureException" => (Helps::Yes, "a retry can help: the service failed, not the request"),
-        "InvalidInputException"
-        | "ValidationException"
-        | "InvalidParameterValue"
-        | "InvalidParameterValueException" => {
-            (Helps::AfterChange, "a retry helps only once what the message names has been put right")
+        _ => return by_class(code, message),
+    };
+    (helps, said.to_owned())
+}
+
+fn by_class(code: &str, message: &str) -> (Helps, String) {
+    let error = failed_operation(&Failure::new(code, message));
+    match error.class {
+        ErrorClass::Denied
+        | ErrorClass::LaneDenied
+        | ErrorClass::Credentials
+        | ErrorClass::Quota
+        | ErrorClass::Permanent => {
+            (Helps::AfterChange, format!("a retry helps after this: {}", error.advice(EXPORT_ACTION)))
         }
-        _ => (Helps::Perhaps, "a retry may help: the message says more"),
+        ErrorClass::Throttled
+        | ErrorClass::Ambiguous
+        | ErrorClass::CopyLimit
+        | ErrorClass::RetryLater
+        | ErrorClass::SetupInProgress
+        | ErrorClass::Unreachable => (Helps::Yes, "a retry can help: what failed it was of that moment".to_owned()),
+        ErrorClass::Unfamiliar => (Helps::Perhaps, "a retry may help: the message says more".to_owned()),
     }
 }
 
@@ -78,9 +91,11 @@ mod tests {
             ("NotTaken", Helps::Yes),
             ("LateExport", Helps::Yes),
             ("AccessDeniedException", Helps::AfterChange),
+            ("InvalidInputException", Helps::AfterChange),
+            ("RequestTimeout", Helps::Yes),
             ("EBSLimit", Helps::Perhaps),
         ] {
-            assert_eq!(advice(code).0, helps, "{code}");
+            assert_eq!(advice(code, "said").0, helps, "{code}");
         }
     }
 }

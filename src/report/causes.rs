@@ -126,7 +126,8 @@ pub(super) fn normalised(message: &str, name: &str) -> String {
 
 /// Names of services that have a digit.
 fn is_service(word: &str) -> bool {
-    matches!(word, "EC2" | "S3" | "IPv4" | "IPv6" | "SHA256")
+    // Of an action's name, such as ec2:CopySnapshot, none is a job's own.
+    matches!(word, "EC2" | "S3" | "IPv4" | "IPv6" | "SHA256") || word.starts_with("ec2:")
 }
 
 /// At most `most` characters, with an ellipsis for what is left out.

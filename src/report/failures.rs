@@ -30,7 +30,7 @@ pub struct FailureGroup {
     /// Whether a retry can help: `yes`, `after_change` or `perhaps`.
     pub retry_helps: &'static str,
     /// The same in words.
-    pub advice: &'static str,
+    pub advice: String,
     /// The command that retries them.
     pub command: String,
     /// The jobs of other groups that the command would retry as well.
@@ -100,7 +100,7 @@ impl Gathered {
     }
 
     fn group(&self, cause: &Cause<'_>, scope: &str) -> FailureGroup {
-        let (helps, words) = advice(cause.code);
+        let (helps, words) = advice(cause.code, cause.message);
         let alone = self.causes.of_code(cause.code) == 1;
         let few = cause.count <= NAMED as u64;
         let (command, takes_more) = if (alone || !few) && !cause.code.is_empty() {

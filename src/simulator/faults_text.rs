@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// Every name with what it does; those in capitals stand for what is to be filled in.
-pub const FAULT_NAMES: [(&str, &str); 16] = [
+pub const FAULT_NAMES: [(&str, &str); 17] = [
     ("ok", "nothing goes wrong"),
     ("lost", "the export begins, the connection is closed without an answer"),
     ("lost-before", "the same, but the export does not begin"),
@@ -21,9 +21,13 @@ pub const FAULT_NAMES: [(&str, &str); 16] = [
     ("twice", "the export begins, and at the same moment somebody in the console begins another of the snapshot"),
     ("lost-twice", "the same, and the connection is closed without an answer"),
     ("takes:DURATION", "accepted; the export takes so long"),
-    ("operation-fails[:CODE]", "accepted, but the operation ends Failed (InternalError)"),
+    (
+        "operation-fails[:CODE]",
+        "accepted, but the operation ends Failed (InternalError); (DETAILS) after it are its details",
+    ),
     ("CODE", "this error without effect: ServiceException, ExpiredTokenException, AccessDeniedException..."),
     ("CODE:STATUS", "the same with an HTTP status of its own: SlowDown:429"),
+    ("CODE(MESSAGE)", "the same with a message of its own: 'InvalidInputException(Please try again later.)'"),
     ("CODE+effect", "the same, but the export begins: ServiceException+effect, InternalFailure:500+effect"),
 ];
 
@@ -70,40 +74,49 @@ impl FromStr for Fault {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let unknown = || UnknownFault(text.to_owned());
         let answered = |answer| Self { answer, ..Self::default() };
-        let (name, argument) = text.split_once(':').unwrap_or((text, ""));
-        let fault = match (name, argument) {
-            ("ok", "") => Self::default(),
-            ("lost", "") => answered(FaultyAnswer::Closed),
-            ("lost-before", "") => Self { effect: Effect::Withheld, ..answered(FaultyAnswer::Closed) },
-            ("truncated", "") => answered(FaultyAnswer::Truncated),
-            ("garbled", "") => answered(FaultyAnswer::Garbled),
-            ("html", "") => answered(FaultyAnswer::Html(200)),
-            ("html-503", "") => answered(FaultyAnswer::Html(503)),
-            ("outage", "") => Self { effect: Effect::Withheld, ..answered(FaultyAnswer::Html(503)) },
-            ("slow", "") => Self { delay: Duration::from_secs(5), ..Self::default() },
-            ("slow", span) => {
+        let (plain, words) = apart(text);
+        let (name, argument) = plain.split_once(':').unwrap_or((&plain, ""));
+        let fault = match (name, argument, words) {
+            ("ok", "", None) => Self::default(),
+            ("lost", "", None) => answered(FaultyAnswer::Closed),
+            ("lost-before", "", None) => Self { effect: Effect::Withheld, ..answered(FaultyAnswer::Closed) },
+            ("truncated", "", None) => answered(FaultyAnswer::Truncated),
+            ("garbled", "", None) => answered(FaultyAnswer::Garbled),
+            ("html", "", None) => answered(FaultyAnswer::Html(200)),
+            ("html-503", "", None) => answered(FaultyAnswer::Html(503)),
+            ("outage", "", None) => Self { effect: Effect::Withheld, ..answered(FaultyAnswer::Html(503)) },
+            ("slow", "", None) => Self { delay: Duration::from_secs(5), ..Self::default() },
+            ("slow", span, None) => {
                 let delay = humantime::parse_duration(span).map_err(|_| unknown())?;
                 Self { delay, ..Self::default() }
             }
-            ("twice", "") => Self { effect: Effect::Twice, ..Self::default() },
-            ("lost-twice", "") => Self { effect: Effect::Twice, ..answered(FaultyAnswer::Closed) },
-            ("takes", span) => {
+            ("twice", "", None) => Self { effect: Effect::Twice, ..Self::default() },
+            ("lost-twice", "", None) => Self { effect: Effect::Twice, ..answered(FaultyAnswer::Closed) },
+            ("takes", span, None) => {
                 let takes = humantime::parse_duration(span).map_err(|_| unknown())?;
                 Self { takes: Some(takes), ..Self::default() }
             }
-            ("operation-fails", code) => {
+            ("operation-fails", code, details) => {
                 let code = if code.is_empty() { "InternalError" } else { code }.to_owned();
-                let details = "The export could not be completed.".to_owned();
+                let details = details.unwrap_or("The export could not be completed.").to_owned();
                 Self { operation_failure: Some(OperationFailure { code, details }), ..Self::default() }
             }
-            _ => return error(text).ok_or_else(unknown),
+            _ => return error(&plain, words).ok_or_else(unknown),
         };
         Ok(fault)
     }
 }
 
-/// `CODE[:STATUS][+effect]`.
-fn error(text: &str) -> Option<Fault> {
+/// What stands around the outermost parentheses, and what in them.
+fn apart(text: &str) -> (String, Option<&str>) {
+    match text.split_once('(').and_then(|(before, rest)| Some((before, rest.rsplit_once(')')?))) {
+        Some((before, (words, after))) => (format!("{before}{after}"), Some(words)),
+        None => (text.to_owned(), None),
+    }
+}
+
+/// `CODE[:STATUS][+effect]`, and its message.
+fn error(text: &str, words: Option<&str>) -> Option<Fault> {
     let (rest, effect) = match text.strip_suffix("+effect") {
         Some(rest) => (rest, Effect::Happens),
         None => (text, Effect::Withheld),
@@ -113,8 +126,11 @@ fn error(text: &str) -> Option<Fault> {
         None => (rest, None),
     };
     let is_code = code.starts_with(|c: char| c.is_ascii_uppercase()) && code.chars().all(|c| c.is_ascii_alphanumeric());
-    let error = ErrorAnswer::named(code);
-    let error = ErrorAnswer { status: status.unwrap_or(error.status), ..error };
+    let mut error = ErrorAnswer::named(code);
+    error.status = status.unwrap_or(error.status);
+    if let Some(words) = words {
+        words.clone_into(&mut error.message);
+    }
     is_code.then_some(Fault { effect, answer: FaultyAnswer::Error(error), ..Fault::default() })
 }
 
@@ -148,9 +164,22 @@ mod tests {
         };
         assert_eq!((effect, error.status, error.kind.as_str()), (Effect::Happens, 429, "SlowDown"));
         assert_eq!("ServiceException".parse::<Fault>().map(|fault| fault.effect), Ok(Effect::Withheld));
-        for bad in ["", "lots", "lost:1", "SlowDown:200", "slow:often", "Service Exception"] {
+        for bad in
+            ["", "lots", "lost:1", "SlowDown:200", "slow:often", "Service Exception", "lost(words)", "SlowDown(x"]
+        {
             assert!(bad.parse::<Fault>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_error_and_a_failed_operation_say_what_they_are_told_to() {
+        let Ok(Fault { effect, answer: FaultyAnswer::Error(error), .. }) = "Odd:403(a (b) = c@d: e)+effect".parse()
+        else {
+            panic!("an error")
+        };
+        assert_eq!((effect, error.status, error.message.as_str()), (Effect::Happens, 403, "a (b) = c@d: e"));
+        let failure = "operation-fails:Odd(no room)".parse::<Fault>().expect("a fault").operation_failure.expect("one");
+        assert_eq!((failure.code.as_str(), failure.details.as_str()), ("Odd", "no room"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::Exports;
 use crate::clock::SharedClock;
 use crate::domain::{AccountNumber, Lane, RetryPolicy, backoff};
-use crate::lightsail::{CallError, ErrorClass, Lightsail, Pages, ReadingError, Snapshot};
+use crate::lightsail::{CallError, ErrorClass, Lightsail, Pages, READ_ACTIONS, ReadingError, Snapshot};
 use std::sync::Arc;
 
 /// A lane that can be read. Its `api` keeps the lane's read limit.
@@ -121,29 +121,13 @@ impl std::fmt::Debug for LaneReader {
 
 /// A read has no effect, so whatever a second one may bring is worth one.
 fn may_pass(error: &CallError) -> bool {
-    match error.class {
-        ErrorClass::Throttled | ErrorClass::Ambiguous | ErrorClass::CopyLimit | ErrorClass::RetryLater => true,
-        ErrorClass::Permanent
-        | ErrorClass::Denied
-        | ErrorClass::Credentials
-        | ErrorClass::SetupInProgress
-        | ErrorClass::Unreachable => false,
-    }
+    error.trouble().is_none() && error.class != ErrorClass::Permanent
 }
 
-fn advice(error: &ReadingError) -> &'static str {
+fn advice(error: &ReadingError) -> String {
     match error {
-        ReadingError::RepeatedToken { .. } => "a list leads in a circle; try again",
-        ReadingError::Call(error) => match error.class {
-            ErrorClass::Credentials => "the credentials do not work; renew them",
-            ErrorClass::Denied => "reading is denied; allow lightsail:Get* on \"*\" for these credentials",
-            ErrorClass::Unreachable => "no connection to Lightsail; check network, proxy and endpoint",
-            ErrorClass::Throttled => "reads are throttled; lower read.rate, or try again later",
-            ErrorClass::SetupInProgress => "AWS is still setting this account or Region up; try again in some minutes",
-            ErrorClass::Ambiguous | ErrorClass::CopyLimit | ErrorClass::RetryLater | ErrorClass::Permanent => {
-                "a read failed; try again"
-            }
-        },
+        ReadingError::RepeatedToken { .. } => "a list leads in a circle; try again".to_owned(),
+        ReadingError::Call(error) => error.advice(READ_ACTIONS),
     }
 }
 

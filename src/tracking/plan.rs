@@ -8,23 +8,11 @@ mod late;
 mod queued;
 mod unknown;
 
-use crate::domain::{ErrorCode, Event, Failure, JobState, OperationId, SnapshotArn, Timestamp, Trace, is_copy_limit};
+use crate::domain::{ErrorCode, Event, Failure, JobState, OperationId, SnapshotArn, Timestamp, Trace};
+use crate::lightsail::{ErrorClass, failed_operation};
 use crate::queue::{AttemptOutcome, Entry, EntryKey, EntryStatus, Followed};
 use case::{Case, Kind};
 use std::time::Duration;
-
-/// Codes of failed operations that no second attempt can mend. Which codes Lightsail uses is not documented; these are
-/// the words of its own errors and of EC2's (EC2 API Reference, "Error codes") for what cannot be copied at all.
-const PERMANENT: [&str; 8] = [
-    "UnsupportedOperation",
-    "UnsupportedOperationException",
-    "InvalidInputException",
-    "NotFoundException",
-    "DoesNotExist",
-    "InvalidParameterValue",
-    "InvalidSnapshot.NotFound",
-    "OptInRequired",
-];
 
 /// What the settings and the clock say.
 #[derive(Debug, Clone, Copy)]
@@ -149,13 +137,15 @@ fn reason(operation: Option<&Entry>) -> Failure {
 }
 
 fn again(failure: &Failure, policy: &Policy) -> Option<Timestamp> {
-    (!PERMANENT.contains(&failure.code.as_str())).then_some(policy.again_at)
+    let failed = failed_operation(failure);
+    let for_good = failed.class == ErrorClass::Permanent || failed.code.as_str() == "OptInRequired";
+    (!for_good).then_some(policy.again_at)
 }
 
 /// An export that failed: for the lane's copies, or for its own.
 fn export_failed(failure: Failure, again: Option<Timestamp>, policy: &Policy) -> Event {
     match again {
-        Some(again) if policy.room == Room::Fewer && is_copy_limit(failure.code.as_str()) => {
+        Some(again) if policy.room == Room::Fewer && failed_operation(&failure).class == ErrorClass::CopyLimit => {
             Event::OverLimit(failure, again)
         }
         Some(_) | None => Event::OperationFailed(failure, again),

@@ -7,6 +7,18 @@ use crate::queue::{FollowedAttempt, Sighting};
 #[path = "plan_truth_tests.rs"]
 mod truth;
 
+/// Codes of failed operations that no second attempt can mend.
+const PERMANENT: [&str; 8] = [
+    "UnsupportedOperation",
+    "UnsupportedOperationException",
+    "InvalidInputException",
+    "NotFoundException",
+    "DoesNotExist",
+    "InvalidParameterValue",
+    "InvalidSnapshot.NotFound",
+    "OptInRequired",
+];
+
 const OURS: JobId = JobId(7);
 const HOUR: Duration = Duration::from_hours(1);
 const SETTLE: Duration = Duration::from_mins(10);

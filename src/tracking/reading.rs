@@ -5,8 +5,8 @@ use super::tracker::Tracker;
 use crate::domain::{AccountNumber, Destination};
 use crate::domain::{ErrorCode, Failure, LaneTrouble, RecordArn, SnapshotName};
 use crate::lightsail::{
-    CallError, ErrorClass, ExportRecord, Operation, Pages, ReadingError, RecordState, Snapshot, SnapshotKind,
-    SnapshotState, Verdict,
+    CallError, ErrorClass, ExportRecord, Operation, Pages, READ_ACTIONS, ReadingError, RecordState, Snapshot,
+    SnapshotKind, SnapshotState, Verdict,
 };
 use crate::points::{Between, Point, reached};
 use crate::queue::{Block, EntryKey, EntryStatus, Identity, ListedSnapshot, QueueError, Sighting};
@@ -141,17 +141,11 @@ impl Tracker {
 
     /// Bears an error that may be of what was asked for alone; what is the lane's ends the round.
     pub(super) async fn bear(&self, error: &CallError) -> Result<Reading, Unread> {
-        match error.class {
-            ErrorClass::Ambiguous | ErrorClass::CopyLimit | ErrorClass::RetryLater | ErrorClass::Permanent => {
-                tracing::warn!(lane = %self.lane.lane, code = %error.code, "a read failed: {}", error.message);
-                Ok(Reading::Incomplete)
-            }
-            ErrorClass::Credentials
-            | ErrorClass::Denied
-            | ErrorClass::Unreachable
-            | ErrorClass::Throttled
-            | ErrorClass::SetupInProgress => Err(self.unread(error).await),
+        if error.trouble().is_some() || error.class == ErrorClass::Throttled {
+            return Err(self.unread(error).await);
         }
+        tracing::warn!(lane = %self.lane.lane, code = %error.code, "a read failed: {}", error.message);
+        Ok(Reading::Incomplete)
     }
 
     /// Writes down operations that are exports. One that was asked for by its id is of the snapshot that is named.
@@ -283,29 +277,20 @@ impl Tracker {
 
     /// What a read that failed means for the lane.
     pub(super) async fn unread(&self, error: &CallError) -> Unread {
-        let (trouble, way_out) = match error.class {
-            ErrorClass::Credentials => (LaneTrouble::Credentials, "the credentials do not work; renew them"),
-            ErrorClass::Denied => {
-                (LaneTrouble::Credentials, "reading is denied; allow lightsail:Get* on \"*\" for these credentials")
-            }
-            ErrorClass::Unreachable => {
-                (LaneTrouble::Unreachable, "no connection to Lightsail; check network, proxy and endpoint")
-            }
-            ErrorClass::Throttled => {
-                tracing::debug!(lane = %self.lane.lane, "a read was throttled");
-                return Unread::Passing;
-            }
-            ErrorClass::Ambiguous
-            | ErrorClass::CopyLimit
-            | ErrorClass::RetryLater
-            | ErrorClass::Permanent
-            | ErrorClass::SetupInProgress => {
-                tracing::warn!(lane = %self.lane.lane, code = %error.code, "a read failed: {}", error.message);
+        let trouble = match error.trouble() {
+            // What a reading was denied, another reading tells of.
+            Some(LaneTrouble::Denied) => LaneTrouble::Credentials,
+            Some(trouble) if trouble.ends_with_a_reading() => trouble,
+            Some(_) | None => {
+                if error.class == ErrorClass::Throttled {
+                    tracing::debug!(lane = %self.lane.lane, "a read was throttled");
+                } else {
+                    tracing::warn!(lane = %self.lane.lane, code = %error.code, "a read failed: {}", error.message);
+                }
                 return Unread::Passing;
             }
         };
-        let message = format!("{way_out}. {}: {}", error.code, error.message);
-        match self.block(trouble, message).await {
+        match self.block(trouble, error.with_advice(READ_ACTIONS)).await {
             Ok(()) => Unread::Blocked,
             Err(error) => Unread::Broken(error),
         }

@@ -287,20 +287,25 @@ impl Worker {
             Came::Broken(error) => return Err(error),
         };
         self.wake_tracking.notify_one();
-        self.tell_of_throttles(matches!(heard, Answered::Refused(ErrorClass::Throttled, _)), turns);
-        if matches!(heard, Answered::Accepted) && !turns.proven {
+        let class = match &heard {
+            Answered::Accepted => None,
+            Answered::Refused(error) => Some(error.class),
+        };
+        self.tell_of_throttles(class == Some(ErrorClass::Throttled), turns);
+        if class.is_none() && !turns.proven {
             self.queue.prove(self.lane.id).await?;
             turns.proven = true;
         }
-        if let Answered::Refused(ErrorClass::CopyLimit, failure) = &heard {
-            self.lower_cap(sent_at, failure.code.clone(), turns).await?;
+        if let Answered::Refused(error) = &heard
+            && error.class == ErrorClass::CopyLimit
+        {
+            self.lower_cap(sent_at, error.code.clone(), turns).await?;
         }
-        let denied = matches!(heard, Answered::Refused(ErrorClass::Denied, _));
-        if turns.suspects.remove(&job) && denied {
+        if turns.suspects.remove(&job) && class == Some(ErrorClass::Denied) {
             // The lane has exported others between its two denials: it is the job's own.
             return self.fail_denied(|one| one == job).await;
         }
-        if !matches!(heard, Answered::Refused(ErrorClass::Ambiguous, _)) {
+        if class != Some(ErrorClass::Ambiguous) {
             turns.open.clear();
         } else if charged {
             turns.open.push((job, attempt));

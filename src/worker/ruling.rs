@@ -42,24 +42,30 @@ fn followed(operations: &[Operation]) -> Option<OperationId> {
 }
 
 fn refuse(error: CallError, outage: bool, again_at: Timestamp) -> Ruling {
-    let CallError { class, code, message, request_id, http_status } = error;
+    let CallError { class, code, message, request_id, http_status, .. } = error.clone();
     let failure = Failure { code, message };
     let (event, outcome) = match class {
-        ErrorClass::Throttled | ErrorClass::Credentials | ErrorClass::SetupInProgress | ErrorClass::Unreachable => {
-            (Event::RefusedByLane(failure.clone()), AttemptOutcome::Refused)
-        }
+        ErrorClass::Throttled
+        | ErrorClass::Credentials
+        | ErrorClass::LaneDenied
+        | ErrorClass::SetupInProgress
+        | ErrorClass::Unreachable => (Event::RefusedByLane(failure.clone()), AttemptOutcome::Refused),
         ErrorClass::Denied => (Event::Denied(failure.clone()), AttemptOutcome::Refused),
-        ErrorClass::CopyLimit => (Event::OverLimit(failure.clone(), again_at), AttemptOutcome::Refused),
+        ErrorClass::CopyLimit | ErrorClass::Quota => {
+            (Event::OverLimit(failure.clone(), again_at), AttemptOutcome::Refused)
+        }
         ErrorClass::RetryLater => (Event::RefusedForNow(failure.clone(), again_at), AttemptOutcome::Refused),
         ErrorClass::Permanent => (Event::RefusedForGood(failure.clone()), AttemptOutcome::Refused),
         ErrorClass::Ambiguous if outage => (Event::OutcomeUnknownInOutage(failure.clone()), AttemptOutcome::Ambiguous),
-        ErrorClass::Ambiguous => (Event::OutcomeUnknown(failure.clone()), AttemptOutcome::Ambiguous),
+        ErrorClass::Ambiguous | ErrorClass::Unfamiliar => {
+            (Event::OutcomeUnknown(failure.clone()), AttemptOutcome::Ambiguous)
+        }
     };
     Ruling {
         event,
-        answer: Answer { outcome, http_status, request_id, failure: Some(failure.clone()) },
+        answer: Answer { outcome, http_status, request_id, failure: Some(failure) },
         operations: Vec::new(),
-        heard: Answered::Refused(class, failure),
+        heard: Answered::Refused(error),
     }
 }
 

@@ -85,7 +85,7 @@ impl Worker {
         {
             tracing::debug!(job = job.job.0, lane = %self.lane.lane, request_id = error.request_id, "throttled");
         } else if let Err(error) = &result {
-            let open = matches!(error.class, ErrorClass::Ambiguous);
+            let open = !error.is_without_effect();
             let what = if open { "the ledger will tell whether an export began" } else { "an export was not accepted" };
             tracing::warn!(
                 job = job.job.0, lane = %self.lane.lane, snapshot = %job.snapshot, code = %error.code,

@@ -1,7 +1,7 @@
 //! How a lane bears what it hears: when answers in a row are the lane's trouble rather than the jobs'. Pure.
 
-use crate::domain::{Failure, LaneTrouble};
-use crate::lightsail::ErrorClass;
+use crate::domain::LaneTrouble;
+use crate::lightsail::{CallError, EXPORT_ACTION, ErrorClass};
 
 /// Ambiguous answers in a row that are an outage.
 const OUTAGE_AFTER: u32 = 5;
@@ -13,7 +13,7 @@ const PROBE_AFTER: u32 = 3;
 #[derive(Debug, Clone)]
 pub(super) enum Answered {
     Accepted,
-    Refused(ErrorClass, Failure),
+    Refused(CallError),
 }
 
 /// What follows for the lane.
@@ -65,16 +65,15 @@ impl Temper {
                     None => Effect::None,
                 }
             }
-            Answered::Refused(class, failure) => self.hear_refusal(*class, failure),
+            Answered::Refused(error) => self.hear_refusal(error),
         }
     }
 
-    fn hear_refusal(&mut self, class: ErrorClass, failure: &Failure) -> Effect {
-        if class != ErrorClass::Ambiguous {
+    fn hear_refusal(&mut self, error: &CallError) -> Effect {
+        if error.class != ErrorClass::Ambiguous {
             self.ambiguous = 0;
         }
-        let said = format!("{}: {}", failure.code, failure.message);
-        match class {
+        match error.class {
             ErrorClass::Ambiguous => {
                 self.ambiguous = self.ambiguous.saturating_add(1);
                 if self.ambiguous < OUTAGE_AFTER {
@@ -83,7 +82,7 @@ impl Temper {
                 self.block(
                     LaneTrouble::Outage,
                     format!(
-                        "{} answers in a row left it open whether Lightsail took the call; the last was {said}",
+                        "{} answers in a row left it open whether Lightsail took the call; the last was {error}",
                         self.ambiguous
                     ),
                 )
@@ -93,32 +92,28 @@ impl Temper {
                 if self.denied <= PROBE_AFTER && self.trouble != Some(LaneTrouble::Denied) {
                     return Effect::None;
                 }
-                self.block(
-                    LaneTrouble::Denied,
-                    format!("every export is denied; allow lightsail:ExportSnapshot for these credentials. {said}"),
-                )
+                self.block(LaneTrouble::Denied, error.with_advice(EXPORT_ACTION))
             }
-            ErrorClass::Credentials => {
-                self.block(LaneTrouble::Credentials, format!("the credentials do not work; renew them. {said}"))
-            }
-            ErrorClass::SetupInProgress => self.block(
-                LaneTrouble::Setup,
-                format!("Lightsail is setting the account or Region up; nothing to do. {said}"),
-            ),
-            ErrorClass::Unreachable => self.block(
-                LaneTrouble::Unreachable,
-                format!("no connection to Lightsail; check network, proxy and endpoint. {said}"),
-            ),
+            ErrorClass::LaneDenied
+            | ErrorClass::Credentials
+            | ErrorClass::SetupInProgress
+            | ErrorClass::Unreachable => match error.trouble() {
+                Some(trouble) => self.block(trouble, error.with_advice(EXPORT_ACTION)),
+                None => Effect::None,
+            },
             // The service answered and knew the caller: what it says is the job's affair, or the rate's.
-            ErrorClass::Throttled | ErrorClass::CopyLimit | ErrorClass::RetryLater | ErrorClass::Permanent => {
-                match self.trouble {
-                    Some(LaneTrouble::Outage | LaneTrouble::Setup) if class != ErrorClass::Throttled => {
-                        self.trouble = None;
-                        Effect::Unblock
-                    }
-                    Some(_) | None => Effect::None,
+            ErrorClass::Throttled
+            | ErrorClass::Unfamiliar
+            | ErrorClass::CopyLimit
+            | ErrorClass::Quota
+            | ErrorClass::RetryLater
+            | ErrorClass::Permanent => match self.trouble {
+                Some(LaneTrouble::Outage | LaneTrouble::Setup) if error.class != ErrorClass::Throttled => {
+                    self.trouble = None;
+                    Effect::Unblock
                 }
-            }
+                Some(_) | None => Effect::None,
+            },
         }
     }
 
@@ -133,7 +128,7 @@ mod tests {
     use super::*;
 
     fn refused(class: ErrorClass) -> Answered {
-        Answered::Refused(class, Failure::new("Code", "words"))
+        Answered::Refused(CallError::new(class, "Code", "words"))
     }
 
     fn blocked(effect: &Effect) -> Option<LaneTrouble> {

@@ -10,10 +10,13 @@ use aws_sdk_lightsail::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_lightsail::error::{BoxError, SdkError};
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::date_time::{DateTime, Format};
 use serde::de::IgnoredAny;
 use std::error::Error;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use time::PrimitiveDateTime;
+use time::macros::format_description;
 
 tokio::task_local! {
     /// The call that a task is in.
@@ -28,6 +31,9 @@ pub(super) struct Probe(Arc<Seen>);
 struct Seen {
     sent: AtomicBool,
     object: AtomicBool,
+    /// When the request was signed, in its own form.
+    signed: OnceLock<String>,
+    clock_ahead: OnceLock<i64>,
 }
 
 impl Probe {
@@ -40,6 +46,11 @@ impl Probe {
     /// Whether the request was handed to a connection. Before that, nothing can have left.
     pub(super) fn was_sent(&self) -> bool {
         self.0.sent.load(Ordering::Acquire)
+    }
+
+    /// Seconds by which the request was signed later than a refusal says that it was made.
+    pub(super) fn clock_ahead(&self) -> Option<i64> {
+        self.0.clock_ahead.get().copied()
     }
 
     /// Whether the answer was a JSON object. The SDK takes an empty body for an empty answer, and passes over what is no
@@ -63,11 +74,16 @@ impl Intercept for Watch {
     /// What nobody watches is not sent: nobody could say of it that it was.
     fn read_before_transmit(
         &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        Ok(WATCHED.try_with(|probe| probe.0.sent.store(true, Ordering::Release))?)
+        Ok(WATCHED.try_with(|probe| {
+            if let Some(signed) = context.request().headers().get("x-amz-date") {
+                let _ = probe.0.signed.set(signed.to_owned());
+            }
+            probe.0.sent.store(true, Ordering::Release);
+        })?)
     }
 
     fn read_after_deserialization(
@@ -76,9 +92,24 @@ impl Intercept for Watch {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let body = context.response().body().bytes().unwrap_or_default();
-        Ok(WATCHED.try_with(|probe| probe.0.object.store(is_object(body), Ordering::Release))?)
+        let response = context.response();
+        let body = response.body().bytes().unwrap_or_default();
+        // Only a refusal is held against the clock.
+        let date = response.headers().get("date").filter(|_| !response.status().is_success());
+        Ok(WATCHED.try_with(|probe| {
+            probe.0.object.store(is_object(body), Ordering::Release);
+            if let Some(ahead) = date.and_then(|date| clock_ahead(probe.0.signed.get()?, date)) {
+                let _ = probe.0.clock_ahead.set(ahead);
+            }
+        })?)
     }
+}
+
+/// Seconds from an answer's `Date` to the time that its request was signed with.
+fn clock_ahead(signed: &str, answered: &str) -> Option<i64> {
+    let form = format_description!("[year][month][day]T[hour][minute][second]Z");
+    let signed = PrimitiveDateTime::parse(signed, form).ok()?.assume_utc().unix_timestamp();
+    Some(signed.saturating_sub(DateTime::from_str(answered, Format::HttpDate).ok()?.secs()))
 }
 
 fn is_object(body: &[u8]) -> bool {
@@ -94,13 +125,14 @@ pub(super) fn not_an_object() -> CallError {
 }
 
 /// What an error of the SDK means.
-pub(super) fn explain<E: Error + Send + Sync + 'static>(error: &SdkError<E>, sent: bool) -> CallError {
+pub(super) fn explain<E: Error + Send + Sync + 'static>(error: &SdkError<E>, probe: &Probe) -> CallError {
     if let Some(raw) = error.raw_response() {
         let evidence = Evidence {
             status: raw.status().as_u16(),
             header: raw.headers().get("x-amzn-errortype"),
             body: raw.body().bytes().unwrap_or_default(),
             request_id: raw.headers().get("x-amzn-requestid"),
+            clock_ahead: probe.clock_ahead(),
         };
         let mut heard = classify(&evidence);
         if raw.status().is_success() {
@@ -109,7 +141,7 @@ pub(super) fn explain<E: Error + Send + Sync + 'static>(error: &SdkError<E>, sen
         }
         return heard;
     }
-    let (class, code) = reason(error, sent);
+    let (class, code) = reason(error, probe.was_sent());
     CallError::new(class, code, chain(error))
 }
 

@@ -35,14 +35,14 @@ pub async fn who_am_i(
             account: output.account().and_then(|number| AccountNumber::parse(number).ok()),
             arn: output.arn.unwrap_or_default(),
         }),
-        Err(error) => Err(explain(&error, probe.was_sent())),
+        Err(error) => Err(explain(&error, &probe)),
     }
 }
 
 /// STS answers in XML, of which the SDK makes a code and a message.
-fn explain(error: &SdkError<GetCallerIdentityError>, sent: bool) -> CallError {
+fn explain(error: &SdkError<GetCallerIdentityError>, probe: &Probe) -> CallError {
     let (Some(raw), Some(said)) = (error.raw_response(), error.as_service_error()) else {
-        return call::explain(error, sent);
+        return call::explain(error, probe);
     };
     let body = serde_json::json!({ "message": said.message().unwrap_or_default() }).to_string();
     classify(&Evidence {
@@ -50,5 +50,6 @@ fn explain(error: &SdkError<GetCallerIdentityError>, sent: bool) -> CallError {
         header: said.code(),
         body: body.as_bytes(),
         request_id: raw.headers().get("x-amzn-requestid"),
+        clock_ahead: probe.clock_ahead(),
     })
 }

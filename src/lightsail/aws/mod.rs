@@ -84,7 +84,7 @@ impl AwsLightsail {
         let error = match probe.watch(send(client)).await {
             Ok(output) if probe.saw_an_object() => return Ok(output),
             Ok(_) => call::not_an_object(),
-            Err(error) => call::explain(&error, probe.was_sent()),
+            Err(error) => call::explain(&error, &probe),
         };
         if error.class == ErrorClass::Credentials {
             self.forget(generation).await;
