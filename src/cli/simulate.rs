@@ -24,7 +24,7 @@ const EXAMPLES: &str = "\
 Examples:
   snapferry simulate --fleet 500 --rate 10
   snapferry simulate --fault lost=0.02 --fault ServiceException+effect=0.02
-  snapferry simulate --fault 'InvalidInputException(Please try again later.)=0.1'";
+  snapferry simulate --fault 'InvalidInputException(Try again later.)=1'";
 
 /// Run a Lightsail of our own, for rehearsals and tests
 ///

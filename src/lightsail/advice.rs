@@ -94,7 +94,9 @@ fn denied(code: &str, message: &str, usual: &str) -> String {
         return "AWS has blocked or suspended this account; contact AWS Support".to_owned();
     }
     let named = named_actions(message);
-    let actions = if named.is_empty() { usual.to_owned() } else { named.join(" and ") };
+    // Of Lightsail's own actions all are needed that such calls take.
+    let own = named.iter().all(|action| action.starts_with("lightsail:"));
+    let actions = if own { usual.to_owned() } else { named.join(" and ") };
     if message.to_lowercase().contains("explicit deny") {
         return format!("a policy denies {actions} explicitly; take that out of the policy that the message names");
     }

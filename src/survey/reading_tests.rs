@@ -116,9 +116,9 @@ fn a_trouble_that_stays_ends_the_reading_and_one_that_never_passes_at_once() {
     assert_eq!(asked.len(), 4);
     for (class, said) in [
         (ErrorClass::Credentials, "the credentials do not work"),
-        (ErrorClass::Denied, "reading is denied"),
+        (ErrorClass::Denied, "allow lightsail:Get* on \"*\""),
         (ErrorClass::Unreachable, "no connection"),
-        (ErrorClass::SetupInProgress, "setting this account"),
+        (ErrorClass::SetupInProgress, "AWS is setting this account"),
     ] {
         let (unread, asked) = read([failed(class)]);
         assert!(unread.expect_err("nothing").to_string().contains(said), "{class}");

@@ -6,6 +6,7 @@
 mod accounts;
 mod acting;
 mod adoption;
+mod answers;
 mod breakers;
 mod bundle;
 mod bundles_by_themselves;

@@ -64,6 +64,9 @@ async fn check_all(cases: &[(&str, JobState, usize, usize, u32)]) {
 async fn ambiguous_answers_with_an_effect_are_found_and_never_sent_again() {
     check_all(&[
         ("ServiceException+effect", JobState::Succeeded, 1, 1, 1),
+        ("RequestTimeout+effect", JobState::Succeeded, 1, 1, 1),
+        ("PriorRequestNotComplete+effect", JobState::Succeeded, 1, 1, 1),
+        ("NeverSeenException+effect", JobState::Succeeded, 1, 1, 1),
         ("OperationFailureException+effect", JobState::Succeeded, 1, 1, 1),
         ("lost", JobState::Succeeded, 1, 1, 1),
         ("truncated", JobState::Succeeded, 1, 1, 1),
@@ -79,6 +82,9 @@ async fn ambiguous_answers_with_an_effect_are_found_and_never_sent_again() {
 async fn ambiguous_answers_without_an_effect_are_sent_again_once_that_is_proven() {
     check_all(&[
         ("ServiceException", JobState::Succeeded, 2, 1, 2),
+        ("RequestTimeoutException:408", JobState::Succeeded, 2, 1, 2),
+        ("TransactionInProgressException", JobState::Succeeded, 2, 1, 2),
+        ("NeverSeenException", JobState::Succeeded, 2, 1, 2),
         ("OperationFailureException", JobState::Succeeded, 2, 1, 2),
         ("lost-before", JobState::Succeeded, 2, 1, 2),
         ("outage", JobState::Succeeded, 2, 1, 2),
@@ -92,6 +98,8 @@ async fn throttles_and_the_lanes_trouble_use_no_attempt() {
         ("ThrottlingException", JobState::Succeeded, 2, 1, 1),
         ("Throttling", JobState::Succeeded, 2, 1, 1),
         ("RequestLimitExceeded", JobState::Succeeded, 2, 1, 1),
+        ("EC2ThrottledException", JobState::Succeeded, 2, 1, 1),
+        ("ProvisionedThroughputExceededException", JobState::Succeeded, 2, 1, 1),
         ("TooManyRequestsException", JobState::Succeeded, 2, 1, 1),
         ("SlowDown:429", JobState::Succeeded, 2, 1, 1),
         ("UnauthenticatedException", JobState::Succeeded, 2, 1, 1),

@@ -52,7 +52,10 @@ fn fault(status: u16, kind: &str, message: &str) -> Act {
 
 #[tokio::test]
 async fn each_refusal_of_the_table_is_one_request_and_its_class() {
-    use ErrorClass::{Ambiguous, Credentials, Denied, Permanent, RetryLater, SetupInProgress, Throttled};
+    use ErrorClass::{
+        Ambiguous, CopyLimit, Credentials, Denied, LaneDenied, Permanent, RetryLater, SetupInProgress, Throttled,
+        Unfamiliar,
+    };
     for (status, code, message, class) in [
         (500, "ServiceException", "m", Ambiguous),
         (400, "ThrottlingException", "Rate exceeded", Throttled),
@@ -74,7 +77,11 @@ async fn each_refusal_of_the_table_is_one_request_and_its_class() {
         (403, "InvalidSignatureException", "m", Credentials),
         (400, "AccountSetupInProgressException", "m", SetupInProgress),
         (400, "RegionSetupInProgressException", "m", SetupInProgress),
-        (400, "NeverSeenException", "m", Permanent),
+        (400, "NeverSeenException", "m", Unfamiliar),
+        (400, "EC2ThrottledException", "m", Throttled),
+        (400, "RequestTimeout", "m", Ambiguous),
+        (400, "InvalidInputException", "Too many snapshot copies in progress. The limit is 5", CopyLimit),
+        (400, "AccessDeniedException", "not authorized to perform: kms:CreateGrant", LaneDenied),
         (502, "NeverSeenException", "m", Ambiguous),
     ] {
         let error = export_against(fault(status, code, message), PATIENT).await;

@@ -203,7 +203,10 @@ fn error(class: ErrorClass) -> CallError {
     let code = match class {
         ErrorClass::Throttled => "ThrottlingException",
         ErrorClass::Ambiguous => "ServiceException",
+        ErrorClass::Unfamiliar => "NeverSeenException",
         ErrorClass::CopyLimit => "ResourceLimitExceeded",
+        ErrorClass::Quota => "SnapshotLimitExceeded",
+        ErrorClass::LaneDenied => "Blocked",
         ErrorClass::RetryLater => "OperationFailureException",
         ErrorClass::Permanent => "NotFoundException",
         ErrorClass::Denied => "AccessDeniedException",
