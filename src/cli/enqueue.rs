@@ -18,9 +18,11 @@ const WORTH_A_BAR: u64 = 4 << 20;
 
 /// Put the snapshots of a CSV into the queue, as a batch
 ///
-/// Each row names a snapshot: in the column snapshot_name (or name, or sourceSnapshotName), and if wanted region,
-/// account, priority (-1000 to 1000, the higher goes first) and not_before (RFC 3339). Other columns are carried
-/// through to the report. Without a header it is a plain list of names.
+/// Each row names a snapshot: in the column snapshot_name, and if wanted region, account, priority (-1000 to 1000, the
+/// higher goes first) and not_before (RFC 3339). Usual names of the first three are taken too (Snapshot Name, name,
+/// aws_region, Account ID). Other columns are copied to the report only. A file is refused whole where such a column
+/// names another Region or account than its row would be exported in: rename it, or give --copy-column. Without a
+/// header it is a plain list of names.
 ///
 /// A snapshot that is queued or under way already gets no second job: its row points to the one there is, so the same
 /// file can be enqueued again. With a bad row nothing is enqueued, unless --skip-invalid. A running daemon starts on
@@ -48,6 +50,9 @@ pub struct EnqueueArgs {
     /// Export what has been exported before once more, whatever the settings say
     #[arg(long)]
     pub export_again: bool,
+    /// Only copy this column to the report, although it looks like a Region or an account; can be repeated
+    #[arg(long = "copy-column", value_name = "COLUMN")]
+    pub copy_columns: Vec<String>,
     /// Say what would happen, and write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -239,6 +244,7 @@ impl EnqueueArgs {
             regions: settings.regions(),
             accounts: settings.accounts(),
             priority: self.priority,
+            copied: self.copy_columns.clone(),
             limit: self.limit,
         }
     }

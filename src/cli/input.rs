@@ -178,7 +178,7 @@ impl Reading {
         let source = self.progress.wrap_read(self.input.open()?);
         let mut intake = Intake::new(source, self.options.clone()).with_context(label)?;
         let slip = |(given, meant)| {
-            format!("the column {given:?} is only carried to the report; if {meant} is meant, name it so")
+            format!("the column {given:?} is only copied to the report; if {meant} is meant, name it so")
         };
         let mut bad = BadRows { slips: intake.likely_slips().map(slip).collect(), ..BadRows::default() };
         let mut rejects = None;

@@ -45,6 +45,9 @@ pub struct PlanArgs {
     /// Plan for exporting once more what has been exported before, whatever the settings say
     #[arg(long)]
     export_again: bool,
+    /// Only copy this column to the report, although it looks like a Region or an account; can be repeated
+    #[arg(long = "copy-column", value_name = "COLUMN")]
+    copy_columns: Vec<String>,
     /// Pass over bad rows
     #[arg(long)]
     skip_invalid: bool,
@@ -133,6 +136,7 @@ impl PlanArgs {
                 regions: context.settings.regions(),
                 accounts: context.settings.accounts(),
                 priority: 0,
+                copied: self.copy_columns.clone(),
                 limit: None,
             },
             policy: BadRowPolicy::Count,

@@ -24,6 +24,34 @@ const WITH_ENDPOINT: [&str; 16] = [
     "us-west-2",
 ];
 
+/// The other Regions of AWS, without Lightsail. Source: AWS General Reference, "AWS Regions"; one that is opened later is
+/// known by its shape alone.
+const WITHOUT_ENDPOINT: [&str; 23] = [
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-3",
+    "ap-south-2",
+    "ap-southeast-4",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-west-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-central-2",
+    "eu-south-1",
+    "eu-south-2",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "us-west-1",
+    "eusc-de-east-1",
+];
+
 /// A Region with a Lightsail endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region(&'static str);
@@ -35,8 +63,8 @@ pub enum BadRegion {
     #[error("{0:?} is an availability zone; its Region is {1:?}")]
     Zone(String, &'static str),
     /// A Region of AWS, but without Lightsail.
-    #[error("{0:?} has no Lightsail endpoint; Lightsail is in {list}", list = WITH_ENDPOINT.join(", "))]
-    NoEndpoint(String),
+    #[error("{0} has no Lightsail; it is in {list}", list = WITH_ENDPOINT.join(", "))]
+    NoEndpoint(&'static str),
     /// Near one that exists.
     #[error("{0:?} is no Region of Lightsail; did you mean {1:?}?")]
     Near(String, &'static str),
@@ -51,22 +79,34 @@ impl Region {
     /// # Errors
     /// [`BadRegion`], with a hint where the text looks like a zone or a slip of the pen.
     pub fn parse(text: &str) -> Result<Self, BadRegion> {
-        let find = |wanted: &str| WITH_ENDPOINT.iter().find(|region| **region == wanted).copied();
-        let lower = text.to_ascii_lowercase();
-        if let Some(region) = find(text) {
+        let find = |regions: &[&'static str], wanted: &str| regions.iter().find(|region| **region == wanted).copied();
+        if let Some(region) = find(&WITH_ENDPOINT, text) {
             return Ok(Self(region));
         }
-        let zone_of = lower.strip_suffix(|c: char| c.is_ascii_lowercase()).and_then(find);
-        if let Some(region) = zone_of {
+        let lower = text.to_ascii_lowercase();
+        let zone_of = lower.strip_suffix(|c: char| c.is_ascii_lowercase());
+        if let Some(region) = zone_of.and_then(|zone_of| find(&WITH_ENDPOINT, zone_of)) {
             return Err(BadRegion::Zone(text.to_owned(), region));
         }
-        if lower == "us-west-1" {
-            return Err(BadRegion::NoEndpoint(text.to_owned()));
+        if let Some(region) = find(&WITHOUT_ENDPOINT, zone_of.unwrap_or(&lower)) {
+            return Err(BadRegion::NoEndpoint(region));
         }
-        let near = WITH_ENDPOINT.iter().map(|region| (strsim::osa_distance(&lower, region), *region)).min();
-        match near {
-            Some((distance, region)) if distance <= 2 => Err(BadRegion::Near(text.to_owned(), region)),
-            _ => Err(BadRegion::Unknown(text.to_owned())),
+        Err(match near(&lower) {
+            Some(region) => BadRegion::Near(text.to_owned(), region),
+            None => BadRegion::Unknown(text.to_owned()),
+        })
+    }
+
+    /// The Region that a text names, itself or by a zone in it, whatever its case: nothing where it names none, and
+    /// `Some(None)` where Lightsail is not there.
+    #[must_use]
+    pub fn named_by(text: &str) -> Option<Option<Self>> {
+        let lower = text.to_ascii_lowercase();
+        match Self::parse(&lower) {
+            Ok(region) => Some(Some(region)),
+            Err(BadRegion::Zone(_, region)) => Some(Some(Self(region))),
+            Err(BadRegion::NoEndpoint(_)) => Some(None),
+            Err(BadRegion::Near(..) | BadRegion::Unknown(_)) => has_shape(&lower).then_some(None),
         }
     }
 
@@ -80,6 +120,33 @@ impl Region {
     pub fn as_str(self) -> &'static str {
         self.0
     }
+}
+
+/// The Region that a slip of the pen was meant for: at most two slips away, no other as near, with the same number in it. Where
+/// one without Lightsail is as near, nothing is: it would be another continent.
+fn near(lower: &str) -> Option<&'static str> {
+    let all = WITH_ENDPOINT.iter().chain(&WITHOUT_ENDPOINT);
+    let mut near: Vec<(usize, &'static str)> = all
+        .map(|region| (strsim::osa_distance(lower, region), *region))
+        .filter(|(distance, _)| *distance <= 2)
+        .collect();
+    near.sort_unstable();
+    let (distance, region) = *near.first()?;
+    let alone = near.get(1).is_none_or(|(other, _)| *other > distance);
+    let number = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    (alone && WITH_ENDPOINT.contains(&region) && number(region) == number(lower)).then_some(region)
+}
+
+/// Whether a text in small letters looks like a Region of AWS, or like a zone.
+fn has_shape(lower: &str) -> bool {
+    let parts: Vec<&str> = lower.split('-').collect();
+    let [area, .., direction, number] = parts.as_slice() else { return false };
+    let number = number.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    let toward = ["north", "south", "east", "west", "central"];
+    let directed = toward
+        .iter()
+        .any(|one| direction.strip_prefix(one).is_some_and(|rest| rest.is_empty() || toward.contains(&rest)));
+    directed && area.len() == 2 && parts.len() <= 4 && number.len() == 1 && number.bytes().all(|b| b.is_ascii_digit())
 }
 
 impl fmt::Display for Region {
@@ -109,10 +176,38 @@ mod tests {
     fn each_mistake_gets_its_hint() {
         assert_eq!(Region::parse("eu-west-1").map(Region::as_str), Ok("eu-west-1"));
         assert_eq!(Region::parse("us-east-1a"), Err(BadRegion::Zone("us-east-1a".into(), "us-east-1")));
-        assert_eq!(Region::parse("us-west-1"), Err(BadRegion::NoEndpoint("us-west-1".into())));
+        assert_eq!(Region::parse("us-west-1"), Err(BadRegion::NoEndpoint("us-west-1")));
+        assert_eq!(Region::parse("sa-east-1b"), Err(BadRegion::NoEndpoint("sa-east-1")));
+        assert!(
+            Region::parse("sa-east-1").is_err_and(|bad| bad.to_string().starts_with("sa-east-1 has no Lightsail; "))
+        );
         assert_eq!(Region::parse("EU-West-1"), Err(BadRegion::Near("EU-West-1".into(), "eu-west-1")));
         assert_eq!(Region::parse("eu-wset-1"), Err(BadRegion::Near("eu-wset-1".into(), "eu-west-1")));
+        assert_eq!(Region::parse("euwest-1"), Err(BadRegion::Near("euwest-1".into(), "eu-west-1")));
         assert_eq!(Region::parse("mars"), Err(BadRegion::Unknown("mars".into())));
+    }
+
+    #[test]
+    fn no_other_place_is_offered() {
+        for text in
+            ["eu-west-4", "eu-west", "sa-esat-1", "us-wast-1", "ap-east-3", "eu-north-2", "uk-west-1", "ca-central-2"]
+        {
+            assert_eq!(Region::parse(text), Err(BadRegion::Unknown(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_text_that_names_a_region_is_known_whether_lightsail_is_there_or_not() {
+        let ireland = Region::parse("eu-west-1").ok();
+        for text in ["eu-west-1", "EU-WEST-1", "eu-west-1c"] {
+            assert_eq!(Region::named_by(text), Some(ireland), "{text}");
+        }
+        for text in ["sa-east-1", "us-gov-west-1a", "ap-southeast-9"] {
+            assert_eq!(Region::named_by(text), Some(None), "{text}");
+        }
+        for text in ["", "eu-wset-1", "web-1", "host-west-1", "eu-west-10", "north-1", "eu-westnorthx-1"] {
+            assert_eq!(Region::named_by(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Which column holds what: the header read once, so that rows are taken by place.
 
+use super::meaning::{Sureness, looks_like, of_name};
 use super::reason::{IntakeError, Reason};
 use super::records::{Fault, Record};
 use crate::domain::spreadsheet;
+use std::collections::{BTreeMap, HashMap};
 
 /// What a column is to us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Role {
     Name,
     Region,
@@ -18,11 +20,23 @@ pub(super) enum Role {
     Ignored,
 }
 
+/// A column of the file.
+#[derive(Debug)]
+pub(super) struct Column {
+    pub(super) role: Role,
+    /// As the file has it.
+    pub(super) name: String,
+    /// Region or account, where its name looks like that.
+    pub(super) looks_like: Option<Role>,
+    /// A person has said that it is only to be copied, whatever it holds.
+    pub(super) declared: bool,
+}
+
 /// The columns of a file.
 #[derive(Debug)]
 pub(super) struct Columns {
-    /// The columns in order, each with its name as the file has it.
-    pub(super) all: Vec<(Role, String)>,
+    /// The columns in order.
+    pub(super) all: Vec<Column>,
     /// Whether the file names them.
     pub(super) header: bool,
     /// How many at the front are the reasons that [`super::RejectedWriter`] puts before a row.
@@ -50,68 +64,79 @@ const OWN: [&str; 13] = [
 pub(super) const REASONS: [&str; 3] = ["line", "column", "reason"];
 
 impl Columns {
-    /// Finds the columns in a file's first record; without a known one in it, the file is a plain list of names.
-    pub(super) fn find(first: &Record) -> Result<Self, IntakeError> {
+    /// Finds the columns in a file's first record; without a known one in it, the file is a plain list of names. Those in
+    /// `copied` are only copied, whatever they are called.
+    pub(super) fn find(first: &Record, copied: &[String]) -> Result<Self, IntakeError> {
         let texts: Vec<Option<&str>> = first.fields().map(|field| std::str::from_utf8(field).ok()).collect();
-        let known = |text: &&str| !matches!(role(&clean(text).to_lowercase()), Role::Carried | Role::Ignored);
-        if !texts.iter().flatten().any(known) {
-            if let [Some(only)] = texts.as_slice()
-                && let Some(other) = other_delimiter(only)
-            {
-                return Err(IntakeError::Delimiter(other));
-            }
-            let ours = texts.len() > 2 && texts.iter().flatten().all(|text| OWN.contains(&clean(text)));
-            if ours {
-                return Err(IntakeError::NoNameColumn {
-                    found: texts.iter().flatten().map(ToString::to_string).collect(),
-                });
-            }
-            return Ok(Self { all: vec![(Role::Name, "snapshot_name".to_owned())], header: false, reasons: 0 });
+        let found = || texts.iter().flatten().map(ToString::to_string).collect();
+        if texts.iter().flatten().any(|text| is_known(text)) {
+            return Self::of_header(&names(first, &texts)?, copied);
         }
-        Self::of_header(first, &texts)
+        if let [Some(only)] = texts.as_slice()
+            && let Some(other) = other_delimiter(only)
+        {
+            return Err(IntakeError::Delimiter(other));
+        }
+        if texts.len() > 2 && texts.iter().flatten().all(|text| OWN.contains(&clean(text))) {
+            return Err(IntakeError::NoNameColumn { found: found() });
+        }
+        if let Some(name) = copied.first() {
+            return Err(IntakeError::NoSuchColumn { name: name.clone(), found: found() });
+        }
+        let only = Column { role: Role::Name, name: "snapshot_name".to_owned(), looks_like: None, declared: false };
+        Ok(Self { all: vec![only], header: false, reasons: 0 })
     }
 
-    fn of_header(first: &Record, texts: &[Option<&str>]) -> Result<Self, IntakeError> {
-        let faulty = |reason| IntakeError::Header { line: first.line, reason };
-        if let Some(fault) = first.fault {
-            return Err(faulty(of_fault(fault, first)));
-        }
-        let mut names = Vec::with_capacity(texts.len());
-        for (at, text) in texts.iter().enumerate() {
-            let name = clean(text.ok_or_else(|| faulty(Reason::NotUtf8))?);
-            if name.contains('\0') {
-                return Err(faulty(Reason::Nul));
-            }
-            if name.is_empty() {
-                return Err(IntakeError::UnnamedColumn(at + 1));
-            }
-            names.push(name);
-        }
+    fn of_header(names: &[&str], copied: &[String]) -> Result<Self, IntakeError> {
         let reasons = if names.starts_with(&REASONS) { REASONS.len() } else { 0 };
-        let mut all: Vec<(Role, String)> = Vec::with_capacity(names.len());
-        let mut seen = std::collections::HashMap::with_capacity(names.len());
+        let copied: Vec<String> = copied.iter().map(|name| clean(name).to_lowercase()).collect();
+        let mut all: Vec<Column> = Vec::with_capacity(names.len());
+        let mut seen = HashMap::with_capacity(names.len());
+        let mut meant: BTreeMap<Role, Vec<(Sureness, usize)>> = BTreeMap::new();
         for (at, name) in names.iter().enumerate() {
-            if at < reasons {
-                all.push((Role::Ignored, (*name).to_owned()));
-                continue;
-            }
             let lower = name.to_lowercase();
-            let role = role(&lower);
-            let key = if role == Role::Name { "name".to_owned() } else { lower };
-            if let Some((first, first_at)) = seen.insert(key, ((*name).to_owned(), at + 1)) {
-                return Err(IntakeError::ColumnTwice {
-                    first,
-                    first_at,
-                    second: (*name).to_owned(),
-                    second_at: at + 1,
-                });
+            let ignored = at < reasons || OWN.contains(&lower.as_str());
+            let declared = copied.contains(&lower);
+            if let Some((role, sureness)) = of_name(&lower).filter(|_| !ignored && !declared) {
+                meant.entry(role).or_default().push((sureness, at));
             }
-            all.push((role, (*name).to_owned()));
+            let role = if ignored { Role::Ignored } else { Role::Carried };
+            all.push(Column { role, name: (*name).to_owned(), looks_like: looks_like(name), declared });
+            if at >= reasons
+                && let Some(before) = seen.insert(lower, at)
+            {
+                return Err(IntakeError::ColumnTwice(pair(names, before, at)));
+            }
         }
-        if !all.iter().any(|(role, _)| *role == Role::Name) {
-            return Err(IntakeError::NoNameColumn { found: names.iter().map(ToString::to_string).collect() });
+        for (role, mut columns) in meant {
+            columns.sort_unstable();
+            match columns.as_slice() {
+                // Nobody knows which of two is meant that say it as surely.
+                [(one, first), (other, second), ..] if one == other => {
+                    return Err(IntakeError::SameMeaning(pair(names, *first, *second)));
+                }
+                [(_, surest), ..] => all.get_mut(*surest).into_iter().for_each(|column| column.role = role),
+                [] => {}
+            }
+        }
+        let found = || names.iter().map(ToString::to_string).collect();
+        for name in copied {
+            if is_of_reports(&name) {
+                return Err(IntakeError::NotToBeCopied(name));
+            }
+            if !seen.contains_key(&name) {
+                return Err(IntakeError::NoSuchColumn { name, found: found() });
+            }
+        }
+        if !all.iter().any(|column| column.role == Role::Name) {
+            return Err(IntakeError::NoNameColumn { found: found() });
         }
         Ok(Self { all, header: true, reasons })
+    }
+
+    /// Whether a column of its own says it.
+    pub(super) fn has(&self, wanted: Role) -> bool {
+        self.name_of(wanted).is_some()
     }
 
     /// The column that a name may be meant for, where the file has no such column.
@@ -123,13 +148,13 @@ impl Columns {
             (Role::Priority, "priority"),
             (Role::NotBefore, "not_before"),
         ];
-        let missing = read.into_iter().filter(|(role, _)| self.name_of(*role).is_none());
+        let missing = read.into_iter().filter(|(role, _)| !self.has(*role));
         missing.map(|(_, known)| known).find(|known| strsim::osa_distance(&name, known) <= 2)
     }
 
     /// The name of the column for a role, as the file has it, or else as it may be called.
     pub(super) fn name_of(&self, wanted: Role) -> Option<&str> {
-        self.all.iter().find(|(role, _)| *role == wanted).map(|(_, name)| name.as_str())
+        self.all.iter().find(|column| column.role == wanted).map(|column| column.name.as_str())
     }
 }
 
@@ -148,20 +173,43 @@ fn clean(text: &str) -> &str {
     spreadsheet::restore(text.trim())
 }
 
-fn role(lower: &str) -> Role {
-    match lower {
-        "snapshot_name" | "name" | "sourcesnapshotname" => Role::Name,
-        "region" => Role::Region,
-        "account" => Role::Account,
-        "priority" => Role::Priority,
-        "not_before" => Role::NotBefore,
-        own if OWN.contains(&own) => Role::Ignored,
-        _ => Role::Carried,
+/// Whether a cell of a first record is the name of a column that is read.
+fn is_known(text: &str) -> bool {
+    of_name(&clean(text).to_lowercase()).is_some()
+}
+
+/// Whether the report has a column of this name.
+fn is_of_reports(lower: &str) -> bool {
+    OWN.contains(&lower) || matches!(of_name(lower), Some((Role::Name | Role::Region | Role::Account, Sureness::Exact)))
+}
+
+/// The cells of a header.
+fn names<'a>(first: &Record, texts: &[Option<&'a str>]) -> Result<Vec<&'a str>, IntakeError> {
+    let faulty = |reason| IntakeError::Header { line: first.line, reason };
+    if let Some(fault) = first.fault {
+        return Err(faulty(of_fault(fault, first)));
     }
+    let mut names = Vec::with_capacity(texts.len());
+    for (at, text) in texts.iter().enumerate() {
+        let name = clean(text.ok_or_else(|| faulty(Reason::NotUtf8))?);
+        if name.contains('\0') {
+            return Err(faulty(Reason::Nul));
+        }
+        if name.is_empty() {
+            return Err(IntakeError::UnnamedColumn(at + 1));
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+/// Two columns, each with its place from 1, as a message names them.
+fn pair(names: &[&str], first: usize, second: usize) -> String {
+    let [first, second] = [first, second].map(|at| format!("{:?} (column {})", names.get(at).unwrap_or(&""), at + 1));
+    format!("{first} and {second}")
 }
 
 /// A divider that would make a header of what is one field now.
 fn other_delimiter(field: &str) -> Option<char> {
-    let known = |part: &str| !matches!(role(&clean(part).to_lowercase()), Role::Carried | Role::Ignored);
-    [';', '\t', '|'].into_iter().find(|divider| field.contains(*divider) && field.split(*divider).any(known))
+    [';', '\t', '|'].into_iter().find(|divider| field.contains(*divider) && field.split(*divider).any(is_known))
 }

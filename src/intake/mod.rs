@@ -1,10 +1,12 @@
 //! CSV in: accepted rows and rejected rows, each with its line. It streams: what it holds is one record, however
 //! big the file or any line of it. It never opens the database, never calls AWS, and never stops at a bad row; only
-//! a file that cannot be read at all is an [`IntakeError`].
+//! a file of which nothing can be taken is an [`IntakeError`].
 
 mod records;
 
 mod columns;
+
+mod meaning;
 
 mod row;
 

@@ -1,6 +1,7 @@
 //! The front of the room: a file in, its rows out one by one.
 
 use super::columns::{Columns, Role};
+use super::meaning;
 use super::reason::{IntakeError, Reason};
 use super::records::{Record, Records};
 use super::rejected::Rejected;
@@ -25,6 +26,8 @@ pub struct IntakeOptions {
     pub accounts: BTreeSet<AccountLabel>,
     /// The priority of a row that has none, one of [`PRIORITIES`](super::PRIORITIES).
     pub priority: i64,
+    /// Columns that are only copied to the report, whatever they are called and hold.
+    pub copied: Vec<String>,
     /// Read so many records, good or bad, and no more.
     pub limit: Option<u64>,
 }
@@ -39,7 +42,8 @@ pub enum Entry {
 }
 
 /// Reads a CSV file row by row: an iterator over its records, each accepted or rejected. It ends after the last
-/// one, after [`IntakeOptions::limit`], or after an error of reading.
+/// one, after [`IntakeOptions::limit`], or after an error: of reading, or of a row that may be meant for another lane,
+/// [`IntakeError::Ambiguous`], for which nothing of the file is good.
 pub struct Intake<R> {
     records: Records<R>,
     record: Record,
@@ -69,12 +73,12 @@ impl<R: Read> Intake<R> {
         if !records.read(&mut record)? {
             return Err(IntakeError::Empty);
         }
-        let columns = Columns::find(&record)?;
-        let names = |wanted: fn(&Role) -> bool| {
+        let columns = Columns::find(&record, &options.copied)?;
+        let names = |wanted: fn(Role) -> bool| {
             let ours = columns.all.iter().skip(columns.reasons);
-            ours.filter(|(role, _)| wanted(role)).map(|(_, name)| name.clone()).collect()
+            ours.filter(|column| wanted(column.role)).map(|column| column.name.clone()).collect()
         };
-        let (carried, header) = (names(|role| *role == Role::Carried), names(|_| true));
+        let (carried, header) = (names(|role| role == Role::Carried), names(|_| true));
         let (held, left) = (!columns.header, options.limit.unwrap_or(u64::MAX));
         Ok(Self { records, record, columns, carried, header, options, held, left })
     }
@@ -96,16 +100,19 @@ impl<R: Read> Intake<R> {
         &self.header
     }
 
-    fn judge(&self) -> Entry {
-        match row::read(&self.record, &self.columns, &self.options) {
-            Ok(row) => Entry::Accepted(row),
+    fn judge(&self) -> Result<Entry, IntakeError> {
+        Ok(match row::read(&self.record, &self.columns, &self.options) {
+            Ok((row, named)) => {
+                meaning::check(&row, named, &self.columns, &self.options)?;
+                Entry::Accepted(row)
+            }
             Err((column, reason)) => {
                 // Of a row beyond the limit only the beginning is held: half a row is no row to put right.
                 let whole = if matches!(reason, Reason::TooLong { .. }) { 0 } else { usize::MAX };
                 let fields = self.record.fields().skip(self.columns.reasons).take(whole).collect();
                 Entry::Rejected(Box::new(Rejected { line: self.record.line, column, reason, fields }))
             }
-        }
+        })
     }
 }
 
@@ -115,17 +122,18 @@ impl<R: Read> Iterator for Intake<R> {
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         let more = if std::mem::take(&mut self.held) { Ok(true) } else { self.records.read(&mut self.record) };
-        match more {
-            Ok(true) => Some(Ok(self.judge())),
+        let judged = match more {
+            Ok(true) => self.judge(),
             Ok(false) => {
                 self.left = 0;
-                None
+                return None;
             }
-            Err(error) => {
-                self.left = 0;
-                Some(Err(error.into()))
-            }
+            Err(error) => Err(error.into()),
+        };
+        if judged.is_err() {
+            self.left = 0;
         }
+        Some(judged)
     }
 }
 

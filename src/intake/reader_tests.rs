@@ -118,8 +118,8 @@ fn a_file_that_cannot_be_taken_says_why() {
             "the header has no column for the snapshot's name: call it snapshot_name; it has batch, state, attempts",
         ),
         (
-            "name,sourceSnapshotName\n",
-            "the header has \"name\" (column 1) and \"sourceSnapshotName\" (column 2), which are the same column: leave one out",
+            "name,x,snapshot\n",
+            "the header has \"name\" (column 1) and \"snapshot\" (column 3), which may mean the same: leave one out, or give --copy-column for the one to be copied",
         ),
         (
             "name,Owner, owner\n",
@@ -296,6 +296,37 @@ fn a_row_is_in_one_of_its_accounts_regions() {
 }
 
 #[test]
+fn a_row_that_may_be_meant_for_another_lane_ends_the_file() {
+    let read = |options: IntakeOptions| {
+        Intake::new(&b"name,dc\nweb-1,eu-west-1\nweb-2,us-east-1\nweb-3,eu-west-1\n"[..], options).expect("a header")
+    };
+    let mut intake = read(ireland());
+    assert!(matches!(intake.next(), Some(Ok(Entry::Accepted(_)))), "what agrees is no other lane");
+    let error = intake.next().expect("a row").expect_err("it differs");
+    assert_eq!(
+        error.to_string(),
+        "line 3: column \"dc\" has \"us-east-1\", but the row would be exported in eu-west-1, as no region column says \
+         otherwise. Rename the column to region, or give --copy-column \"dc\" if it is only to be copied to the report"
+    );
+    assert!(intake.next().is_none());
+    let declared = read(IntakeOptions { copied: vec![" DC".to_owned()], ..ireland() });
+    assert_eq!((declared.carried_columns().to_vec(), declared.count()), (vec!["dc".to_owned()], 3));
+    let account = IntakeOptions { accounts: labels(&["default", "lab"]), ..ireland() };
+    let error = Intake::new(&b"name,team\nweb-1,Lab\n"[..], account).expect("a header").next().expect("a row");
+    assert!(
+        error.is_err_and(|error| error
+            .to_string()
+            .contains("would be exported in account default, as no account column"))
+    );
+    let (_, bad) = read_with("name,Account ID\nweb-1,123456789012\n", ireland());
+    assert!(
+        bad[0].to_string().contains("\"123456789012\" is no account of the settings; write the label"),
+        "{}",
+        bad[0]
+    );
+}
+
+#[test]
 fn the_limit_counts_records_good_or_bad() {
     let (rows, bad) = read_with("name\nweb-1\n-\nweb-2\n", IntakeOptions { limit: Some(2), ..ireland() });
     assert_eq!((names(&rows), bad.len()), (vec!["web-1"], 1));
@@ -396,4 +427,34 @@ proptest! {
             prop_assert!(lines.is_sorted_by(|a, b| a < b));
         }
     }
+
+    /// What names no other lane is read as if there were no such thing.
+    #[test]
+    fn columns_that_name_no_lane_are_copied_and_nothing_else(
+        others in prop::collection::vec("(owner|ticket|location|zone|state_of|source|host|note)[0-9]{0,2}", 0..4),
+        rows in prop::collection::vec(("[a-z]{2,9}", prop::sample::select(vec!["", "eu-west-1", "us-east-2"]), "[A-Za-z0-9 ._:-]{0,11}"), 0..6),
+        own in any::<bool>(),
+    ) {
+        let others: BTreeSet<String> = others.into_iter().collect();
+        let mut text = format!("snapshot_name{}", if own { ",region" } else { "" });
+        others.iter().for_each(|name| text += &format!(",{name}"));
+        for (name, region, cell) in &rows {
+            let cell = spreadsheet_safe(cell);
+            text += &format!("\n{name}{}", if own { format!(",{region}") } else { String::new() });
+            others.iter().for_each(|_| text += &format!(",{cell}"));
+        }
+        let (read, bad) = read(text);
+        prop_assert_eq!((read.len(), bad.len()), (rows.len(), 0));
+        for (row, (name, region, cell)) in read.iter().zip(&rows) {
+            let region = if own && !region.is_empty() { region } else { "eu-west-1" };
+            prop_assert_eq!((row.snapshot.as_str(), row.region.as_str()), (name.as_str(), region));
+            let cell = spreadsheet_safe(cell);
+            prop_assert!(row.carried.iter().all(|copied| copied.trim() == cell.trim()) && row.carried.len() == others.len());
+        }
+    }
+}
+
+/// Without what a spreadsheet would take for a formula, or us for an account number.
+fn spreadsheet_safe(cell: &str) -> String {
+    cell.trim_start_matches(['-', ':']).to_owned()
 }

@@ -1,6 +1,7 @@
 //! Why a row is rejected, and why a whole file is: one sentence each, with the way out.
 
 use super::RECORD_LIMIT;
+use super::meaning::is_number;
 use super::row::PRIORITIES;
 use crate::domain::{AccountLabel, BadName, BadRegion, Region};
 use std::io;
@@ -40,7 +41,7 @@ pub enum Reason {
         regions: Vec<Region>,
     },
     /// An account that the settings do not have.
-    #[error("{given:?} is no account of the settings; {}", ways(.near.as_deref(), .known))]
+    #[error("{given:?} is no account of the settings; {}", ways(.given, .near.as_deref(), .known))]
     Account {
         /// What was given, cut where it is long.
         given: String,
@@ -130,19 +131,42 @@ pub enum IntakeError {
         /// The columns it has.
         found: Vec<String>,
     },
-    /// Two columns for one thing.
+    /// Two columns of one name.
+    #[error("the header has {0}, which are the same column: leave one out")]
+    ColumnTwice(String),
+    /// Two columns that mean one thing, and neither bears the name that would tell.
     #[error(
-        "the header has {first:?} (column {first_at}) and {second:?} (column {second_at}), which are the same column: leave one out"
+        "the header has {0}, which may mean the same: leave one out, or give --copy-column for the one to be copied"
     )]
-    ColumnTwice {
-        /// The name of the first.
-        first: String,
-        /// Its place, from 1.
-        first_at: usize,
-        /// The name of the second.
-        second: String,
-        /// Its place, from 1.
-        second_at: usize,
+    SameMeaning(String),
+    /// A column that the file does not have.
+    #[error("--copy-column: there is no column {name:?}; the file has {}", .found.join(", "))]
+    NoSuchColumn {
+        /// What was given.
+        name: String,
+        /// The columns it has.
+        found: Vec<String>,
+    },
+    /// A column that would stand beside the report's own of that name.
+    #[error("--copy-column: {0:?} is a column of the report; give it another name in the file")]
+    NotToBeCopied(String),
+    /// A row that may be meant to be exported somewhere else.
+    #[error(
+        "line {line}: column {column:?} has {cell:?}, but the row would be exported in {used}, as no {meaning} column \
+         says otherwise. Rename the column to {meaning}, or give --copy-column {column:?} if it is only to be copied \
+         to the report"
+    )]
+    Ambiguous {
+        /// Its line.
+        line: u64,
+        /// The column that says something else.
+        column: String,
+        /// What it says, cut where it is long.
+        cell: String,
+        /// Region or account.
+        meaning: &'static str,
+        /// What the row would be exported in.
+        used: String,
     },
     /// A column of the header without a name.
     #[error("column {0} of the header has no name: name it or delete the column")]
@@ -163,8 +187,11 @@ pub enum IntakeError {
     Account(Reason),
 }
 
-fn ways(near: Option<&str>, known: &[String]) -> String {
+fn ways(given: &str, near: Option<&str>, known: &[String]) -> String {
     match near {
+        _ if is_number(given) => {
+            format!("write the label that the settings have for that number; they have {}", known.join(", "))
+        }
         Some(near) => format!("did you mean {near:?}? It has {}", known.join(", ")),
         // As it is without a settings file.
         None if known == [AccountLabel::unnamed().as_str()] => {

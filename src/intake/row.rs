@@ -32,11 +32,18 @@ pub struct Row {
     pub carried: Vec<String>,
 }
 
+/// What a row names itself, and does not take from what holds for all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named {
+    pub(super) account: bool,
+    pub(super) region: bool,
+}
+
 /// The column at fault, if it is one column's, and why.
 pub(super) type Against = (Option<String>, Reason);
 
 /// Reads one record.
-pub(super) fn read(record: &Record, columns: &Columns, options: &IntakeOptions) -> Result<Row, Against> {
+pub(super) fn read(record: &Record, columns: &Columns, options: &IntakeOptions) -> Result<(Row, Named), Against> {
     if let Some(fault) = record.fault {
         return Err((None, of_fault(fault, record)));
     }
@@ -50,12 +57,12 @@ pub(super) fn read(record: &Record, columns: &Columns, options: &IntakeOptions) 
     let mut region = None;
     let mut priority = options.priority;
     let mut not_before = None;
-    let mut carried = Vec::with_capacity(columns.all.iter().filter(|(role, _)| *role == Role::Carried).count());
-    for (field, (role, column)) in record.fields().zip(&columns.all) {
-        let against = |reason| (Some(column.clone()), reason);
+    let mut carried = Vec::with_capacity(columns.all.iter().filter(|column| column.role == Role::Carried).count());
+    for (field, column) in record.fields().zip(&columns.all) {
+        let against = |reason| (Some(column.name.clone()), reason);
         let text = text_of(field).map_err(against)?;
         let cell = spreadsheet::restore(text.trim());
-        match role {
+        match column.role {
             Role::Name => snapshot = Some(name(cell).map_err(against)?),
             Role::Carried => carried.push(spreadsheet::restore(text).to_owned()),
             Role::Region if !cell.is_empty() => {
@@ -72,12 +79,13 @@ pub(super) fn read(record: &Record, columns: &Columns, options: &IntakeOptions) 
     }
     let column = |role, usual: &str| Some(columns.name_of(role).unwrap_or(usual).to_owned());
     let snapshot = snapshot.ok_or_else(|| (column(Role::Name, "snapshot_name"), Reason::NoName))?;
+    let named = Named { account: account.is_some(), region: region.is_some() };
     let account = match account {
         Some(account) => account,
         None => options.account_of_all().map_err(|reason| (column(Role::Account, "account"), reason))?,
     };
     let region = options.region_of(&account, region).map_err(|reason| (column(Role::Region, "region"), reason))?;
-    Ok(Row { line: record.line, snapshot, account, region, priority, not_before, carried })
+    Ok((Row { line: record.line, snapshot, account, region, priority, not_before, carried }, named))
 }
 
 fn text_of(field: &[u8]) -> Result<&str, Reason> {

@@ -317,3 +317,104 @@ async fn names_that_look_like_something_else_and_rows_with_their_own_priority_sh
     let odd = |line: u64, name: &str, priority: i64| (line, name.to_owned(), priority);
     assert_eq!(jobs, [odd(2, "12", 0), odd(3, "1e3", 5), odd(5, "null", 0), odd(6, "true", 7), odd(7, "0x1F", 0)]);
 }
+
+/// A file, where it is refused the column and what it says, and what `--copy-column` is given to have it taken.
+const ELSEWHERE: [(&str, &str, &str); 14] = [
+    ("name,dc\nweb-1,us-east-1\nweb-2,eu-west-1\n", "dc", "line 3"),
+    ("name,zone\nweb-1,eu-west-1a\n", "zone", "line 2"),
+    ("name,place\nweb-1,Ireland (eu-west-1)\n", "place", "line 2"),
+    ("name,place\nweb-1,sa-east-1\n", "place", "line 2"),
+    ("name,arn\nweb-1,arn:aws:lightsail:eu-west-1:123456789012:InstanceSnapshot/x\n", "arn", "line 2"),
+    ("name,home_region\nweb-1,Ireland\n", "home_region", "line 2"),
+    ("name,Regoin\nweb-1,eu-west-1\n", "Regoin", "line 2"),
+    ("snapshot_name,region,AWS Region\nweb-1,,eu-west-1\n", "AWS Region", "line 2"),
+    ("name,region,owner\nweb-1,us-east-1,100000000002\n", "owner", "line 2"),
+    ("name,region,owner\nweb-1,us-east-1,1000-0000-0002\n", "owner", "line 2"),
+    ("name,region,team\nweb-1,us-east-1,lab\n", "team", "line 2"),
+    ("name,region,AWS Profile\nweb-1,us-east-1,b\n", "AWS Profile", "line 2"),
+    ("name,region,account,Account ID\nweb-1,us-east-1,,100000000002\n", "Account ID", "line 2"),
+    ("name,region,customerAccount\nweb-1,us-east-1,x\n", "customerAccount", "line 2"),
+];
+
+#[tokio::test]
+async fn a_copied_column_that_names_another_lane_keeps_the_whole_file_out_until_it_is_renamed_or_declared() {
+    let desk = Desk::new();
+    desk.put("settings.toml", "[accounts.default]\nprofile = 'a'\n[accounts.lab]\nprofile = 'b'\n");
+    let run =
+        |arguments: &[&str]| desk.run(&[arguments, &["--region", "us-east-1", "--config", "settings.toml"]].concat());
+    for (text, column, line) in ELSEWHERE {
+        desk.put("fleet.csv", text);
+        for how in [
+            &["enqueue", "fleet.csv"][..],
+            &["enqueue", "fleet.csv", "--skip-invalid"],
+            &["enqueue", "fleet.csv", "--dry-run"],
+            &["plan", "fleet.csv"],
+            &["run", "fleet.csv", "--skip-invalid"],
+            &["run", "fleet.csv", "--rehearse"],
+        ] {
+            let output = run(how);
+            let said = err(&output);
+            assert_eq!(output.status.code(), Some(2), "{how:?} {text}: {said}");
+            let named = format!("fleet.csv: {line}: column {column:?} has ");
+            let way = format!("--copy-column {column:?}");
+            assert!(said.contains(&named) && said.contains("Rename the column to ") && said.contains(&way), "{said}");
+            assert!(out(&output).is_empty(), "{how:?} {text}");
+        }
+        assert!(desk.jobs().await.is_empty() && !desk.path().join("fleet.csv.rejected.csv").exists(), "{text}");
+        let dry = run(&["enqueue", "fleet.csv", "--dry-run", "--copy-column", &column.to_uppercase()]);
+        assert_eq!(dry.status.code(), Some(0), "{text}: {}", err(&dry));
+    }
+    desk.put("fleet.csv", ELSEWHERE[0].0);
+    let taken = run(&["enqueue", "fleet.csv", "--copy-column", "dc", "--batch", "declared"]);
+    assert_eq!(taken.status.code(), Some(0), "{}", err(&taken));
+    assert_eq!(desk.jobs().await, ["us-east-1 web-1", "us-east-1 web-2"]);
+    // The report has the column again, and is a valid input by itself: its rows name their Region.
+    let report = out(&desk.run(&["report", "--batch", "declared", "--format", "csv"]));
+    assert!(report.starts_with("batch,") && report.contains(",dc\n"), "{report}");
+    desk.put("report.csv", report);
+    let again = run(&["enqueue", "report.csv"]);
+    assert!(out(&again).contains("2 rows: 0 new, 2 already live"), "{}{}", out(&again), err(&again));
+    for (name, part) in
+        [("dd", "there is no column \"dd\"; the file has name, dc"), ("Region", "is a column of the report")]
+    {
+        let wrong = run(&["enqueue", "fleet.csv", "--copy-column", name]);
+        assert!(wrong.status.code() == Some(2) && err(&wrong).contains(part), "{}", err(&wrong));
+    }
+}
+
+#[tokio::test]
+async fn usual_names_are_taken_for_what_they_mean_and_the_exact_one_wins() {
+    for (text, jobs) in [
+        ("name,aws_region\nweb-1,eu-west-1\n", "eu-west-1 web-1"),
+        ("Snapshot Name;AWS Region\n", ""),
+        ("Snapshot Name,AWS Region,Note\nweb-1,eu-west-1,x\n", "eu-west-1 web-1"),
+        ("SnapshotName\nweb-1\n", "us-east-1 web-1"),
+        ("Name,SnapshotName,Region\nweb,web-1,eu-west-1\n", "eu-west-1 web-1"),
+        ("name,sourceSnapshotName,region-name\nweb,web-1,eu-west-1\n", "eu-west-1 web-1"),
+        ("diskSnapshotName,location.regionName\nweb-1,eu-west-1\n", "eu-west-1 web-1"),
+        ("aws_region,snapshot_name,region\nus-west-2,web-1,eu-west-1\n", "eu-west-1 web-1"),
+        ("snapshot,Account Id,account,location\nweb-1,100000000002,default,Dublin\n", "us-east-1 web-1"),
+        ("name,dc\nweb-1,us-east-1b\n", "us-east-1 web-1"),
+        ("name,state,destination_id,reason,amount\nweb-1,eu-west-1,123456789012,eu-test-1,5\n", "us-east-1 web-1"),
+    ] {
+        let desk = Desk::new();
+        desk.put("fleet.csv", text);
+        let output = desk.run(&["enqueue", "fleet.csv", "--region", "us-east-1"]);
+        assert_eq!(desk.jobs().await.join("\n"), jobs, "{text}: {}", err(&output));
+    }
+    let desk = Desk::new();
+    for text in
+        ["name,snapshot\nweb,web-1\n", "SnapshotName,sourceSnapshotName\nweb-1,web-2\n", "name,awsRegion,regionName\n"]
+    {
+        desk.put("fleet.csv", text);
+        let output = desk.run(&["enqueue", "fleet.csv", "--region", "us-east-1"]);
+        let said = err(&output);
+        assert!(
+            output.status.code() == Some(2) && said.contains("may mean the same") && said.contains("--copy-column"),
+            "{said}"
+        );
+    }
+    desk.put("fleet.csv", "name,snapshot\nweb,web-1\n");
+    let output = desk.run(&["enqueue", "fleet.csv", "--region", "us-east-1", "--copy-column", "name"]);
+    assert_eq!(desk.jobs().await, ["us-east-1 web-1"], "{}", err(&output));
+}

@@ -248,7 +248,7 @@ fn enqueue_says_what_came_in_and_what_is_wrong() {
     let place = |n: u32| format!("web-{n},nowhere-{n},\n");
     let alike: String = (0..2000).map(stranger).chain((0..40).map(place)).collect();
     put("alike.csv", &format!("snapshot_name,region,account\n{alike}"));
-    put("twice.csv", "name,snapshot_name\nweb-1,web-1\n");
+    put("twice.csv", "name,snapshot\nweb-1,web-1\n");
     put("empty.csv", "");
     put("none.csv", "region,owner\neu-west-1,ann\n");
     let said = in_a_pipe(

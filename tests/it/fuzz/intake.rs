@@ -1,7 +1,7 @@
 //! The CSV intake, whatever the file.
 
 use snapferry::domain::{AccountLabel, Region};
-use snapferry::intake::{Entry, Intake, IntakeOptions, PRIORITIES, RECORD_LIMIT, RejectedWriter};
+use snapferry::intake::{Entry, Intake, IntakeError, IntakeOptions, PRIORITIES, RECORD_LIMIT, RejectedWriter};
 use std::io::Read;
 
 /// Gives its bytes in pieces of this size.
@@ -40,7 +40,13 @@ pub(crate) fn check(data: &[u8]) {
     let mut entries = Vec::new();
     let (mut last, mut bad) = (0, 0);
     for entry in intake {
-        let entry = entry.expect("memory does not fail");
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                assert!(matches!(error, IntakeError::Ambiguous { .. }), "memory does not fail: {error}");
+                return;
+            }
+        };
         let line = match &entry {
             Entry::Accepted(row) => {
                 assert_eq!(row.carried.len(), carried);

@@ -1,0 +1,272 @@
+//! What a column means that has a name of its own, and what a cell names wherever it stands: a Region or an account that
+//! is not the row's must not go to the report unnoticed.
+
+use super::columns::{Columns, Role};
+use super::reader::IntakeOptions;
+use super::reason::IntakeError;
+use super::row::{Named, Row, cut};
+use crate::domain::Region;
+
+/// The usual names of what a row says, compared without case, blanks, hyphens and underscores.
+const USUAL: [(Role, &[&str]); 3] = [
+    (
+        Role::Name,
+        &[
+            "snapshotname",
+            "sourcesnapshotname",
+            "instancesnapshotname",
+            "disksnapshotname",
+            "lightsailsnapshotname",
+            "lightsailsnapshot",
+        ],
+    ),
+    (
+        Role::Region,
+        &[
+            "awsregion",
+            "awsregioncode",
+            "awsregionname",
+            "lightsailregion",
+            "location.regionname",
+            "regioncode",
+            "regionid",
+            "regionname",
+            "snapshotregion",
+            "sourceregion",
+        ],
+    ),
+    (
+        Role::Account,
+        &[
+            "accountid",
+            "accountlabel",
+            "accountnumber",
+            "awsaccount",
+            "awsaccountid",
+            "awsaccountname",
+            "awsaccountnumber",
+            "lightsailaccount",
+        ],
+    ),
+];
+
+/// Behind `account`, these still name the account; a manager is a person.
+const OF_ACCOUNTS: [&str; 9] = ["alias", "aws", "id", "ids", "label", "name", "no", "nr", "number"];
+
+/// How surely a column's name says what it means. The surest one of a meaning is taken, the others are copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Sureness {
+    /// The name that the documentation gives it.
+    Exact,
+    /// A usual name.
+    Usual,
+    /// A word that may well be said of something else.
+    Weak,
+}
+
+/// What a column's name says that it is; `lower` is the name in small letters.
+pub(super) fn of_name(lower: &str) -> Option<(Role, Sureness)> {
+    let exact = match lower {
+        "snapshot_name" => Role::Name,
+        "region" => Role::Region,
+        "account" => Role::Account,
+        "priority" => Role::Priority,
+        "not_before" => Role::NotBefore,
+        "name" | "snapshot" => return Some((Role::Name, Sureness::Weak)),
+        _ => {
+            let plain: String = lower.chars().filter(|c| !matches!(c, '-' | '_') && !c.is_whitespace()).collect();
+            let (role, _) = USUAL.iter().find(|(_, names)| names.contains(&plain.as_str()))?;
+            return Some((*role, Sureness::Usual));
+        }
+    };
+    Some((exact, Sureness::Exact))
+}
+
+/// Region or account, where the name of a column that is copied looks like it.
+pub(super) fn looks_like(name: &str) -> Option<Role> {
+    if let Some((role @ (Role::Region | Role::Account), _)) = of_name(&name.to_lowercase()) {
+        return Some(role);
+    }
+    let words = words(name);
+    let slip = |word: &str, of: &str| word.ends_with(of) || strsim::osa_distance(word, of) <= 1;
+    if words.iter().any(|word| slip(word, "region")) {
+        return Some(Role::Region);
+    }
+    let last = words.last()?;
+    let account = words.iter().any(|word| slip(word, "account") || word == "acct");
+    let whole = slip(last, "account") || OF_ACCOUNTS.contains(&last.as_str());
+    let profile = matches!(words.as_slice(), [profile] if profile == "profile") || words == ["aws", "profile"];
+    (account && whole || profile).then_some(Role::Account)
+}
+
+/// `homeRegion`, `home_region` and `Home region` are of two words.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut small = false;
+    for c in name.chars() {
+        if !c.is_alphanumeric() || small && c.is_uppercase() {
+            words.push(String::new());
+        }
+        small = c.is_lowercase();
+        if let Some(word) = words.last_mut()
+            && c.is_alphanumeric()
+        {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Refuses the file where a column that is copied names another Region or account than a row would be exported in, and
+/// the row has that from what holds for all. Where the file has a column for it, an empty cell there is a word too: only a
+/// column that is called the same is asked then.
+pub(super) fn check(row: &Row, named: Named, columns: &Columns, options: &IntakeOptions) -> Result<(), IntakeError> {
+    let copied = || columns.all.iter().filter(|column| column.role == Role::Carried).zip(&row.carried);
+    for (target, named) in [(Role::Region, named.region), (Role::Account, named.account)] {
+        if named {
+            continue;
+        }
+        for (column, cell) in copied().filter(|(column, cell)| !column.declared && !cell.trim().is_empty()) {
+            let (cell, looks_like) = (cell.trim(), column.looks_like == Some(target));
+            if columns.has(target) && !looks_like {
+                continue;
+            }
+            let says = match target {
+                Role::Region => of_region(cell, row.region),
+                _ => of_account(cell, row.account.as_str(), options),
+            };
+            if says == Says::Differs || says == Says::Nothing && looks_like {
+                let (meaning, used) = match target {
+                    Role::Region => ("region", row.region.to_string()),
+                    _ => ("account", format!("account {}", row.account)),
+                };
+                let (line, column) = (row.line, column.name.clone());
+                return Err(IntakeError::Ambiguous { line, column, cell: cut(cell), meaning, used });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a cell says of a row's Region or account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Says {
+    Nothing,
+    /// The same as the row.
+    Agrees,
+    /// Something else.
+    Differs,
+}
+
+/// What `cell` says of the Region that a row is in.
+pub(super) fn of_region(cell: &str, region: Region) -> Says {
+    // As the console writes it: "Ireland (eu-west-1)".
+    let inner = cell.strip_suffix(')').and_then(|cell| cell.rsplit_once('(')).map(|(_, inner)| inner);
+    let named = arn(cell).map(|(region, _)| region).or(inner).unwrap_or(cell);
+    match Region::named_by(named) {
+        None => Says::Nothing,
+        Some(named) if named == Some(region) => Says::Agrees,
+        Some(_) => Says::Differs,
+    }
+}
+
+/// What `cell` says of the account that a row is in, as the settings call it.
+pub(super) fn of_account(cell: &str, account: &str, options: &IntakeOptions) -> Says {
+    if cell.eq_ignore_ascii_case(account) {
+        return Says::Agrees;
+    }
+    let number = arn(cell).map_or(cell, |(_, account)| account);
+    let label = || options.accounts.iter().any(|label| label.as_str().eq_ignore_ascii_case(cell));
+    if is_number(number) || label() { Says::Differs } else { Says::Nothing }
+}
+
+/// An account number, plain or as the console writes it: 1234-5678-9012.
+pub(super) fn is_number(text: &str) -> bool {
+    let hyphens = text.len() == 14;
+    let fits =
+        |(at, byte): (usize, u8)| if hyphens && (at == 4 || at == 9) { byte == b'-' } else { byte.is_ascii_digit() };
+    (hyphens || text.len() == 12) && text.bytes().enumerate().all(fits)
+}
+
+/// The Region and the account of an ARN.
+fn arn(cell: &str) -> Option<(&str, &str)> {
+    let mut parts = cell.strip_prefix("arn:")?.splitn(5, ':').skip(2);
+    Some((parts.next()?, parts.next()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_what_a_column_means() {
+        for (name, means) in [
+            ("snapshot_name", Some((Role::Name, Sureness::Exact))),
+            ("name", Some((Role::Name, Sureness::Weak))),
+            ("snapshot name", Some((Role::Name, Sureness::Usual))),
+            ("disk-snapshot-name", Some((Role::Name, Sureness::Usual))),
+            ("aws region", Some((Role::Region, Sureness::Usual))),
+            ("account id", Some((Role::Account, Sureness::Usual))),
+            ("owner", None),
+            ("location", None),
+            ("account_manager", None),
+        ] {
+            assert_eq!(of_name(name), means, "{name}");
+        }
+        for (name, means) in [
+            ("homeRegion", Some(Role::Region)),
+            ("accountid", Some(Role::Account)),
+            ("destinationregion", Some(Role::Region)),
+            ("Regoin", Some(Role::Region)),
+            ("target region (old)", Some(Role::Region)),
+            ("customer account", Some(Role::Account)),
+            ("Acct No.", Some(Role::Account)),
+            ("accountName", Some(Role::Account)),
+            ("AWS profile", Some(Role::Account)),
+            ("account_manager", None),
+            ("size profile", None),
+            ("reason", None),
+            ("amount", None),
+            ("count", None),
+            ("discount", None),
+            ("", None),
+        ] {
+            assert_eq!(looks_like(name), means, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_cell_names_a_region_or_an_account_wherever_it_stands() {
+        let ireland = Region::parse("eu-west-1").expect("a Region");
+        for (cell, says) in [
+            ("eu-west-1", Says::Agrees),
+            ("EU-West-1b", Says::Agrees),
+            ("Ireland (eu-west-1)", Says::Agrees),
+            ("us-east-1", Says::Differs),
+            ("sa-east-1c", Says::Differs),
+            ("us-gov-west-1", Says::Differs),
+            ("arn:aws:lightsail:us-east-1:123456789012:InstanceSnapshot/x", Says::Differs),
+            ("arn:aws:iam::123456789012:role/x", Says::Nothing),
+            ("eu-test-1", Says::Nothing),
+            ("web-1", Says::Nothing),
+            ("moved from us-east-1 (old)", Says::Nothing),
+        ] {
+            assert_eq!(of_region(cell, ireland), says, "{cell}");
+        }
+        let labels = ["prod", "lab"].map(|label| crate::domain::AccountLabel::parse(label).expect("a label"));
+        let options = IntakeOptions { accounts: labels.into(), ..IntakeOptions::default() };
+        for (cell, says) in [
+            ("Prod", Says::Agrees),
+            ("lab", Says::Differs),
+            ("123456789012", Says::Differs),
+            ("1234-5678-9012", Says::Differs),
+            ("arn:aws:lightsail:us-east-1:123456789012:InstanceSnapshot/x", Says::Differs),
+            ("12345678901", Says::Nothing),
+            ("1234-567-89012", Says::Nothing),
+            ("laboratory", Says::Nothing),
+        ] {
+            assert_eq!(of_account(cell, "prod", &options), says, "{cell}");
+        }
+    }
+}
