@@ -56,7 +56,8 @@ pub struct EnqueueArgs {
     /// Say what would happen, and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Enqueue the good rows and write the bad ones, with their reasons, to FILE.rejected.csv
+    /// Enqueue the good rows and write the bad ones, with their reasons, to FILE.rejected.csv; to FILE.rejected-2.csv and
+    /// so on where there is one already
     #[arg(long)]
     pub skip_invalid: bool,
     /// Take so many rows and no more: for `run --limit`.

@@ -10,7 +10,7 @@ use crate::settings::Settings;
 use anyhow::Context;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, BufRead as _, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
@@ -302,13 +302,14 @@ fn more_rows(count: u64) -> String {
 }
 
 impl RejectedFile {
-    /// Puts the file in its place, whole; where that is.
+    /// Puts the file in its place, whole; where that is. What stands there already may have been corrected by a person: it
+    /// stays, and the next free name is taken, unless it is the very same.
     pub(super) fn persist(mut self) -> anyhow::Result<PathBuf> {
-        self.copy().with_context(|| cannot_write(&self.path))?;
-        Ok(self.path)
+        let placed = self.place();
+        placed.with_context(|| cannot_write(&self.path))
     }
 
-    fn copy(&mut self) -> io::Result<()> {
+    fn place(&mut self) -> io::Result<PathBuf> {
         use std::os::unix::fs::PermissionsExt;
         // As readable as any other file: the umask takes away from it.
         let usual = std::fs::Permissions::from_mode(0o666);
@@ -317,7 +318,43 @@ impl RejectedFile {
         self.written.rewind()?;
         io::copy(&mut self.written, &mut named)?;
         named.as_file().sync_all()?;
-        named.persist(&self.path).map(drop).map_err(|error| error.error)
+        let mut path = self.path.clone();
+        for number in 2_u32.. {
+            named = match named.persist_noclobber(&path) {
+                Ok(_) => break,
+                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => error.file,
+                Err(error) => return Err(error.error),
+            };
+            if is_same(&mut self.written, &path).unwrap_or(false) {
+                break;
+            }
+            let mut next = self.path.with_extension("").into_os_string();
+            next.push(format!("-{number}.csv"));
+            path = PathBuf::from(next);
+        }
+        Ok(path)
+    }
+}
+
+/// Whether the file at `path` holds what `file` does.
+fn is_same(file: &mut File, path: &Path) -> io::Result<bool> {
+    let other = File::open(path)?;
+    if other.metadata()?.len() != file.metadata()?.len() {
+        return Ok(false);
+    }
+    file.rewind()?;
+    let (mut one, mut other) = (BufReader::new(file), BufReader::new(other));
+    loop {
+        let (ours, theirs) = (one.fill_buf()?, other.fill_buf()?);
+        let both = ours.len().min(theirs.len());
+        if ours.get(..both) != theirs.get(..both) {
+            return Ok(false);
+        }
+        if both == 0 {
+            return Ok(true);
+        }
+        one.consume(both);
+        other.consume(both);
     }
 }
 

@@ -18,6 +18,9 @@ const REST: u32 = 20;
 /// How long a report that could not be written waits for its next try.
 const AGAIN: Duration = Duration::from_mins(1);
 
+/// So many reports of a batch that somebody has worked on are left beside the newest.
+const BESIDE: u32 = 9;
+
 /// Writes the reports of batches that have ended.
 #[derive(Clone)]
 pub(super) struct Bundles {
@@ -105,7 +108,9 @@ impl Bundles {
     async fn write_here(&self, ending: &Ending) -> Result<Option<PathBuf>, BundleError> {
         let Some(batch) = self.queue.batch(&ending.name).await? else { return Ok(None) };
         let mut refused = None;
-        for name in folder_names(&batch) {
+        let mut names = folder_names(&batch);
+        names.extend((2..=BESIDE).filter_map(|number| Some(format!("{}-{number}", names.last()?))).collect::<Vec<_>>());
+        for name in names {
             let folder = self.folder.join(name);
             let now = self.clock.now();
             let request = BundleRequest { batch: &batch, folder: &folder, now, version: env!("CARGO_PKG_VERSION") };
@@ -117,8 +122,11 @@ impl Bundles {
                     prepared.publish()?;
                     return Ok(Some(folder));
                 }
-                // A batch of that name was reported from another database: this one takes the next name.
-                Err(error @ BundleError::Folder(FolderError::OtherBatch { .. })) => refused = Some(error),
+                // The report of a batch of that name from another database, or one that somebody has worked on: this one
+                // takes the next name.
+                Err(error @ BundleError::Folder(FolderError::OtherBatch { .. } | FolderError::Changed { .. })) => {
+                    refused = Some(error);
+                }
                 Err(error) => return Err(error),
             }
         }

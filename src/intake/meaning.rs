@@ -132,14 +132,16 @@ pub(super) fn check(row: &Row, named: Named, columns: &Columns, options: &Intake
             if columns.has(target) && !looks_like {
                 continue;
             }
-            let says = match target {
-                Role::Region => of_region(cell, row.region),
-                _ => of_account(cell, row.account.as_str(), options),
+            let says = if target == Role::Region {
+                of_region(cell, row.region)
+            } else {
+                of_account(cell, row.account.as_str(), options)
             };
             if says == Says::Differs || says == Says::Nothing && looks_like {
-                let (meaning, used) = match target {
-                    Role::Region => ("region", row.region.to_string()),
-                    _ => ("account", format!("account {}", row.account)),
+                let (meaning, used) = if target == Role::Region {
+                    ("region", row.region.to_string())
+                } else {
+                    ("account", format!("account {}", row.account))
                 };
                 let (line, column) = (row.line, column.name.clone());
                 return Err(IntakeError::Ambiguous { line, column, cell: cut(cell), meaning, used });

@@ -239,7 +239,7 @@ fn a_row_without_a_region_needs_one_from_somewhere() {
     assert_eq!((names(&rows), bad[0].line, bad[0].column.as_deref()), (vec!["web-1"], 3, Some("region")));
     assert_eq!(bad[0].reason, Reason::NoRegion);
     let (_, bad) = read("name,region\nweb,us-west-1\n");
-    assert_eq!(bad[0].reason, Reason::Region(BadRegion::NoEndpoint("us-west-1".into())));
+    assert_eq!(bad[0].reason, Reason::Region(BadRegion::NoEndpoint("us-west-1")));
 }
 
 #[test]
@@ -436,13 +436,13 @@ proptest! {
         own in any::<bool>(),
     ) {
         let others: BTreeSet<String> = others.into_iter().collect();
-        let mut text = format!("snapshot_name{}", if own { ",region" } else { "" });
-        others.iter().for_each(|name| text += &format!(",{name}"));
-        for (name, region, cell) in &rows {
-            let cell = spreadsheet_safe(cell);
-            text += &format!("\n{name}{}", if own { format!(",{region}") } else { String::new() });
-            others.iter().for_each(|_| text += &format!(",{cell}"));
-        }
+        let line = |name: &str, region: &str, others: Vec<&str>| {
+            let own: &[&str] = if own { &[name, region] } else { &[name] };
+            own.iter().copied().chain(others).collect::<Vec<_>>().join(",")
+        };
+        let cells = rows.iter().map(|(name, region, cell)| line(name, region, vec![spreadsheet_safe(cell); others.len()]));
+        let header = line("snapshot_name", "region", others.iter().map(String::as_str).collect());
+        let text = std::iter::once(header).chain(cells).collect::<Vec<_>>().join("\n");
         let (read, bad) = read(text);
         prop_assert_eq!((read.len(), bad.len()), (rows.len(), 0));
         for (row, (name, region, cell)) in read.iter().zip(&rows) {
@@ -455,6 +455,6 @@ proptest! {
 }
 
 /// Without what a spreadsheet would take for a formula, or us for an account number.
-fn spreadsheet_safe(cell: &str) -> String {
-    cell.trim_start_matches(['-', ':']).to_owned()
+fn spreadsheet_safe(cell: &str) -> &str {
+    cell.trim_start_matches(['-', ':'])
 }

@@ -61,6 +61,29 @@ async fn a_batch_that_ends_gets_its_report_and_another_when_it_ends_again() {
 }
 
 #[tokio::test]
+async fn a_report_that_somebody_has_worked_on_stays_and_the_next_stands_beside_it() {
+    let (world, reports) = world(&["web-1"]).await;
+    world.enqueue(&["web-1", "gone-1", "gone-2"]).await;
+    world.drain().await;
+    let (mine, beside_it) = (reports.join("batch/failed.csv"), "batch@");
+    let corrected = std::fs::read_to_string(&mine).expect("a part").replace("gone-1", "web-1x");
+    std::fs::write(&mine, &corrected).expect("corrected");
+    for _ in 0..2 {
+        retry(&world, "gone-2").await;
+        world.drain().await;
+        let names = beside(&reports);
+        assert!(names.len() == 2 && names[0] == "batch" && names[1].starts_with(beside_it), "{names:?}");
+        assert_eq!(std::fs::read_to_string(&mine).expect("a part"), corrected);
+        assert_eq!(whole(&reports.join(&names[1]))["states"]["failed"], 2);
+    }
+    // One that is gone holds nobody's work.
+    std::fs::remove_file(&mine).expect("removed");
+    retry(&world, "gone-2").await;
+    world.drain().await;
+    assert_eq!(whole(&reports.join("batch"))["states"]["failed"], 2);
+}
+
+#[tokio::test]
 async fn a_daemon_that_stays_writes_it_too() {
     let (world, reports) = world(&["web-1"]).await;
     let daemon = world.start();

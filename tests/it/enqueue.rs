@@ -128,6 +128,41 @@ async fn with_skip_invalid_the_good_come_in_and_the_bad_are_kept_beside() {
 }
 
 #[tokio::test]
+async fn rejected_rows_that_a_person_has_corrected_stay_as_they_are() {
+    let desk = Desk::new();
+    desk.put("bad.csv", "snapshot_name,region\nweb-1,eu-west-1\nweb-2,mars\n");
+    let read = |name: &str| std::fs::read_to_string(desk.path().join(name));
+    let run = || {
+        let output = desk.run(&["enqueue", "bad.csv", "--skip-invalid"]);
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        err(&output)
+    };
+    assert!(run().contains("the rejected rows are in bad.csv.rejected.csv,"));
+    let first = read("bad.csv.rejected.csv").expect("the bad ones");
+    // The same again is no other file.
+    assert!(run().contains("the rejected rows are in bad.csv.rejected.csv,"));
+    assert_eq!(
+        (read("bad.csv.rejected.csv").ok(), read("bad.csv.rejected-2.csv").is_err()),
+        (Some(first.clone()), true)
+    );
+
+    let corrected = first.replace("mars", "eu-west-2");
+    desk.put("bad.csv.rejected.csv", &corrected);
+    assert!(run().contains("the rejected rows are in bad.csv.rejected-2.csv,"));
+    assert!(run().contains("the rejected rows are in bad.csv.rejected-2.csv,"));
+    std::fs::create_dir(desk.path().join("bad.csv.rejected-3.csv")).expect("a folder");
+    desk.put("bad.csv.rejected-2.csv", "half done");
+    assert!(run().contains("the rejected rows are in bad.csv.rejected-4.csv,"));
+    let found =
+        ["bad.csv.rejected.csv", "bad.csv.rejected-2.csv", "bad.csv.rejected-4.csv"].map(|name| read(name).ok());
+    assert_eq!(found, [Some(corrected), Some("half done".to_owned()), Some(first)]);
+    let left = std::fs::read_dir(desk.path())
+        .expect("the folder")
+        .filter(|one| one.as_ref().is_ok_and(|one| one.file_name().to_string_lossy().starts_with(".snapferry-")));
+    assert_eq!(left.count(), 0);
+}
+
+#[tokio::test]
 async fn rows_point_to_jobs_that_are_live_and_add_none() {
     let desk = Desk::new();
     desk.put("one.csv", "name,region\nweb-1,eu-west-1\nweb-2,eu-west-1\nweb-1,eu-west-1\n");

@@ -43,6 +43,16 @@ pub enum FolderError {
         /// When it came in.
         created_at: String,
     },
+    /// An older report stands there, and somebody has worked on it.
+    #[error(
+        "{path:?} holds a report of this batch whose {file} was changed since, and stays as it is; name another folder, or move it"
+    )]
+    Changed {
+        /// The folder.
+        path: PathBuf,
+        /// The file.
+        file: String,
+    },
     /// Anything else.
     #[error("{path:?} cannot be written; what was there before is untouched")]
     Failed {
@@ -143,10 +153,13 @@ fn look(target: &Path, batch: &BatchFacts) -> Result<Standing, FolderError> {
         let BatchFacts { name, created_at, .. } = sign.batch;
         return Err(FolderError::OtherBatch { path: target.to_owned(), batch: name, created_at });
     }
-    // A file that somebody has put beside ours is not ours to take away.
-    let ours = sign.parts.iter().map(|part| part.file.file.as_str()).chain([&*sign.page.file.file, manifest::FILE]);
-    for name in ours {
-        names.remove(name);
+    // A file that somebody has put beside ours is not ours to take away, nor one of ours that somebody has changed.
+    names.remove(manifest::FILE);
+    for file in sign.parts.iter().map(|part| &part.file).chain([&sign.page.file]) {
+        if file.is_changed(target).map_err(failed)? {
+            return Err(FolderError::Changed { path: target.to_owned(), file: file.file.clone() });
+        }
+        names.remove(&file.file);
     }
     names.pop_first().map_or(Ok(Standing::Ours), |other| Err(taken(other)))
 }

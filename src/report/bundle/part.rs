@@ -7,7 +7,7 @@ use crate::report::csv_sheet::CsvSheet;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read as _, Write};
 use std::path::Path;
 
 /// A file that is hashed as it is written.
@@ -28,12 +28,35 @@ impl HashedFile {
     pub(super) fn finish(self) -> std::io::Result<FileFacts> {
         let file = self.out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         file.sync_all()?;
-        let mut sha256 = String::with_capacity(64);
-        for byte in self.hash.finalize() {
-            // Writing to a String cannot fail.
-            let _ = write!(sha256, "{byte:02x}");
+        Ok(FileFacts { file: self.name.to_owned(), bytes: self.bytes, sha256: hex(self.hash) })
+    }
+}
+
+fn hex(hash: Sha256) -> String {
+    let mut sha256 = String::with_capacity(64);
+    for byte in hash.finalize() {
+        // Writing to a String cannot fail.
+        let _ = write!(sha256, "{byte:02x}");
+    }
+    sha256
+}
+
+impl FileFacts {
+    /// Whether the file in `folder` is no longer what was written; one that is gone holds nobody's work.
+    pub(super) fn is_changed(&self, folder: &Path) -> std::io::Result<bool> {
+        let mut file = match File::open(folder.join(&self.file)) {
+            Ok(file) if file.metadata()?.len() != self.bytes => return Ok(true),
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let (mut hash, mut chunk) = (Sha256::new(), vec![0; 1 << 16]);
+        loop {
+            match file.read(&mut chunk)? {
+                0 => return Ok(hex(hash) != self.sha256),
+                read => hash.update(chunk.get(..read).unwrap_or_default()),
+            }
         }
-        Ok(FileFacts { file: self.name.to_owned(), bytes: self.bytes, sha256 })
     }
 }
 
