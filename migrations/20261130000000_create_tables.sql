@@ -33,7 +33,7 @@ CREATE TABLE lanes (
     longest_delay     INTEGER CHECK (longest_delay >= 0),
     blocked_at        INTEGER,
     blocked_code      TEXT    CHECK (blocked_code IN ('credentials', 'unreachable', 'identity', 'outage', 'denied',
-                                                      'setup')),
+                                                      'setup', 'reads')),
     blocked_message   TEXT,
     paused_at         INTEGER,
     paused_by         TEXT,

@@ -142,13 +142,21 @@ fn untried(action: &str, error: &CallError) -> Option<Check> {
 fn blocked(lane: &LaneFacts, found: &[LaneFound]) -> Option<Check> {
     let block = found.iter().find(|found| found.lane == lane.lane)?.blocked.as_ref()?;
     let said = block.message.as_deref().unwrap_or(block.code.as_str());
-    let text = format!("nothing is sent here since {} ({}): {said}", block.since, block.code);
+    let what = if block.stops_sending() { "nothing is sent here" } else { "reads keep failing here" };
+    let text = format!("{what} since {} ({}): {said}", block.since, block.code);
     let way = match LaneTrouble::parse(block.code.as_str()) {
         Some(LaneTrouble::Identity) => {
             "give the label its own account's credentials again, or take a new label for the other account"
         }
         Some(LaneTrouble::Denied) => "allow lightsail:ExportSnapshot: `snapferry doctor --policy` prints what it needs",
-        Some(LaneTrouble::Credentials | LaneTrouble::Unreachable | LaneTrouble::Outage | LaneTrouble::Setup) | None => {
+        Some(
+            LaneTrouble::Credentials
+            | LaneTrouble::Unreachable
+            | LaneTrouble::Outage
+            | LaneTrouble::Setup
+            | LaneTrouble::Reads,
+        )
+        | None => {
             "where all else here is well again, a running daemon goes on by itself; `snapferry status` shows when it does"
         }
     };

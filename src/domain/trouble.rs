@@ -19,6 +19,8 @@ pub enum LaneTrouble {
     Denied,
     /// Account or Region are being set up.
     Setup,
+    /// What has to be read of it cannot be read, time and again. What may be sent is sent all the same.
+    Reads,
 }
 
 impl LaneTrouble {
@@ -32,13 +34,14 @@ impl LaneTrouble {
             Self::Outage => "outage",
             Self::Denied => "denied",
             Self::Setup => "setup",
+            Self::Reads => "reads",
         }
     }
 
     /// The trouble of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Credentials, Self::Unreachable, Self::Identity, Self::Outage, Self::Denied, Self::Setup]
+        [Self::Credentials, Self::Unreachable, Self::Identity, Self::Outage, Self::Denied, Self::Setup, Self::Reads]
             .into_iter()
             .find(|trouble| trouble.as_str() == text)
     }
@@ -48,8 +51,14 @@ impl LaneTrouble {
     pub fn ends_with_a_reading(self) -> bool {
         match self {
             Self::Credentials | Self::Unreachable | Self::Identity => true,
-            Self::Outage | Self::Denied | Self::Setup => false,
+            Self::Outage | Self::Denied | Self::Setup | Self::Reads => false,
         }
+    }
+
+    /// Whether it keeps jobs from being sent.
+    #[must_use]
+    pub fn stops_sending(self) -> bool {
+        self != Self::Reads
     }
 }
 

@@ -27,6 +27,7 @@ pub enum ReadingError {
 /// A list being read. The caller holds one page at a time and may stop early, but only a reading that came to `None`
 /// was complete.
 pub struct Pages<'a, T> {
+    call: &'static str,
     fetch: Fetch<'a, T>,
     place: Place,
     seen: HashSet<PageToken>,
@@ -42,8 +43,8 @@ enum Place {
 }
 
 impl<'a, T: 'a> Pages<'a, T> {
-    fn over(fetch: impl FnMut(Option<PageToken>) -> Answer<'a, T> + Send + 'a) -> Self {
-        Self { fetch: Box::new(fetch), place: Place::Before(None), seen: HashSet::new(), count: 0 }
+    fn over(call: &'static str, fetch: impl FnMut(Option<PageToken>) -> Answer<'a, T> + Send + 'a) -> Self {
+        Self { call, fetch: Box::new(fetch), place: Place::Before(None), seen: HashSet::new(), count: 0 }
     }
 
     /// The next page, or `None` once all were read. An error stays: it is given again rather than a `None`. Dropped in
@@ -98,6 +99,12 @@ impl<'a, T: 'a> Pages<'a, T> {
         Ok(self.count)
     }
 
+    /// The call that fetches a page, as Lightsail names it.
+    #[must_use]
+    pub fn call(&self) -> &'static str {
+        self.call
+    }
+
     /// Pages read so far.
     #[must_use]
     pub fn pages(&self) -> u32 {
@@ -108,31 +115,31 @@ impl<'a, T: 'a> Pages<'a, T> {
 impl<'a> Pages<'a, Operation> {
     /// The lane's operations.
     pub fn operations<L: Lightsail + ?Sized>(api: &'a L) -> Self {
-        Self::over(move |token| api.operations(token))
+        Self::over("GetOperations", move |token| api.operations(token))
     }
 
     /// One snapshot's operations.
     pub fn operations_for_resource<L: Lightsail + ?Sized>(api: &'a L, name: &'a SnapshotName) -> Self {
-        Self::over(move |token| api.operations_for_resource(name, token))
+        Self::over("GetOperationsForResource", move |token| api.operations_for_resource(name, token))
     }
 }
 
 impl<'a> Pages<'a, ExportRecord> {
     /// The lane's export records.
     pub fn export_records<L: Lightsail + ?Sized>(api: &'a L) -> Self {
-        Self::over(move |token| api.export_records(token))
+        Self::over("GetExportSnapshotRecords", move |token| api.export_records(token))
     }
 }
 
 impl<'a> Pages<'a, Snapshot> {
     /// The lane's instance snapshots.
     pub fn instance_snapshots<L: Lightsail + ?Sized>(api: &'a L) -> Self {
-        Self::over(move |token| api.instance_snapshots(token))
+        Self::over("GetInstanceSnapshots", move |token| api.instance_snapshots(token))
     }
 
     /// The lane's disk snapshots.
     pub fn disk_snapshots<L: Lightsail + ?Sized>(api: &'a L) -> Self {
-        Self::over(move |token| api.disk_snapshots(token))
+        Self::over("GetDiskSnapshots", move |token| api.disk_snapshots(token))
     }
 }
 
@@ -143,7 +150,7 @@ mod tests {
 
     /// A list whose page `n` (0 is the first) is followed by page `links[n]`; number 9 cannot be read.
     fn list(links: &'static [Option<usize>]) -> Pages<'static, usize> {
-        Pages::over(move |token| {
+        Pages::over("List", move |token| {
             Box::pin(async move {
                 let number = token.map_or(0, |token| token.as_str().parse().expect("a number"));
                 if number == 9 {
@@ -180,7 +187,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_that_could_not_be_had_is_asked_for_again_and_a_circle_is_not() {
         let mut asked = Vec::new();
-        let mut pages = Pages::over(|token| {
+        let mut pages = Pages::over("List", |token| {
             asked.push(token.as_ref().map(|token| token.as_str().to_owned()));
             let first = asked.len() == 2;
             Box::pin(async move {

@@ -5,7 +5,7 @@ use super::counts::StateCounts;
 use super::error::QueueError;
 use super::reading;
 use super::views::{Pause, by_number, pause, shared_jobs};
-use crate::domain::{AccountNumber, BatchId, ErrorCode, Lane, LaneId, LoweredCap, Timestamp};
+use crate::domain::{AccountNumber, BatchId, ErrorCode, Lane, LaneId, LaneTrouble, LoweredCap, Timestamp};
 use std::time::Duration;
 
 /// Why a lane does not send.
@@ -17,6 +17,14 @@ pub struct Blocked {
     pub code: ErrorCode,
     /// What was said of it.
     pub message: Option<String>,
+}
+
+impl Blocked {
+    /// Whether it keeps jobs from being sent.
+    #[must_use]
+    pub fn stops_sending(&self) -> bool {
+        LaneTrouble::parse(self.code.as_str()).is_none_or(LaneTrouble::stops_sending)
+    }
 }
 
 /// A lane.

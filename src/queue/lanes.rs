@@ -129,7 +129,8 @@ impl Queue {
             .await
     }
 
-    /// Blocks a lane: it keeps its jobs and sends nothing. The first moment of one block stays. Whether that is new.
+    /// Notes a lane's trouble: it keeps its jobs. The first moment of one block stays, and one with its reads takes no other's
+    /// place. Whether that is new.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -141,7 +142,8 @@ impl Queue {
                     let written = sqlx::query!(
                         "UPDATE lanes SET blocked_message = ?3, blocked_code = ?2,
                                 blocked_at = CASE WHEN blocked_code = ?2 THEN blocked_at ELSE ?4 END
-                         WHERE id = ?1 AND (blocked_code IS NOT ?2 OR blocked_message IS NOT ?3)",
+                         WHERE id = ?1 AND (blocked_code IS NOT ?2 OR blocked_message IS NOT ?3)
+                           AND (?2 <> 'reads' OR blocked_code IS NULL OR blocked_code = 'reads')",
                         lane.0,
                         code,
                         block.message,
@@ -160,13 +162,27 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn unblock(&self, lane: LaneId) -> Result<(), QueueError> {
+        self.end_block(lane, None).await
+    }
+
+    /// The same, but only where it is that trouble which blocks it.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn end_trouble(&self, lane: LaneId, trouble: LaneTrouble) -> Result<(), QueueError> {
+        self.end_block(lane, Some(trouble)).await
+    }
+
+    async fn end_block(&self, lane: LaneId, of: Option<LaneTrouble>) -> Result<(), QueueError> {
         self.writer
             .write(Step::Unblocked, move |connection| {
                 Box::pin(async move {
+                    let code = of.map(LaneTrouble::as_str);
                     sqlx::query!(
                         "UPDATE lanes SET blocked_at = NULL, blocked_code = NULL, blocked_message = NULL
-                         WHERE id = ?1 AND blocked_at IS NOT NULL",
-                        lane.0
+                         WHERE id = ?1 AND blocked_at IS NOT NULL AND (?2 IS NULL OR blocked_code = ?2)",
+                        lane.0,
+                        code
                     )
                     .execute(&mut *connection)
                     .await?;

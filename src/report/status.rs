@@ -394,7 +394,7 @@ pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
     if lane.blocked.is_some() {
         all.push(Binding::Blocked);
     }
-    if all.is_empty() {
+    if lane.paused.is_none() && lane.blocked.as_ref().is_none_or(|blocked| !blocked.stops_sending()) {
         let Limits { ceiling, cap, .. } = view.limits_of(lane.id);
         let copies = view.copies_in_flight(lane.id);
         let measures = view.measures.lanes.get(&lane.id);
@@ -433,14 +433,16 @@ pub(super) fn has_ended(batch: &BatchView) -> bool {
 
 /// Whether a blocked lane has nothing to try with: its trouble ends with an export that is taken, and none is queued.
 pub(super) fn waits_for_a_job(lane: &LaneView, blocked: &Blocked) -> bool {
-    let by_reading = LaneTrouble::parse(blocked.code.as_str()).is_none_or(LaneTrouble::ends_with_a_reading);
-    !by_reading && lane.jobs.of(JobState::Queued) == 0
+    let by_export = LaneTrouble::parse(blocked.code.as_str())
+        .is_some_and(|trouble| trouble.stops_sending() && !trouble.ends_with_a_reading());
+    by_export && lane.jobs.of(JobState::Queued) == 0
 }
 
 fn blocked_lane(lane: &LaneView) -> Option<Need> {
     let blocked = lane.blocked.as_ref().filter(|blocked| lane.jobs.live() > 0 && !waits_for_a_job(lane, blocked))?;
     let what = match blocked.code.as_str() {
         "credentials" => "waits for credentials".to_owned(),
+        "reads" => "cannot be read".to_owned(),
         code => format!("is blocked ({code})"),
     };
     Some(Need {

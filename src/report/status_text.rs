@@ -173,6 +173,7 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
                 let since = span(now.since(blocked.since));
                 let what = match blocked.code.as_str() {
                     "credentials" => "waiting for credentials",
+                    "reads" => "reads keep failing",
                     _ => "blocked",
                 };
                 let next = if waits_for_a_job(lane, blocked) { "with the next job" } else { "by itself" };

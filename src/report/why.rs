@@ -190,15 +190,21 @@ pub(super) fn no_daemon(facts: &Facts, chain: &mut Chain) -> bool {
     facts.daemon.is_none()
 }
 
-/// A trouble of the lane keeps its ledger from being read, or jobs from being sent.
+/// A trouble of the lane keeps its records from being read, or jobs from being sent; whether the latter.
 pub(super) fn blocked(facts: &Facts, chain: &mut Chain) -> bool {
     let lane = &facts.waiting.lane;
     let Some(block) = &lane.blocked else { return false };
-    let text = format!("its lane {} is blocked: {}", lane.lane, what_blocks(block));
+    let stops = block.stops_sending();
+    let what = if stops { "is blocked" } else { "cannot be read" };
+    let text = format!("its lane {} {what}: {}", lane.lane, what_blocks(block));
     chain.cause("blocked", text).since(Some(block.since));
-    let tries = format!("the lane tries again every {} and goes on by itself", span(facts.pace.probe));
+    let tries = if stops {
+        format!("the lane tries again every {} and goes on by itself", span(facts.pace.probe))
+    } else {
+        "it is read again within 5 min and recovers automatically".to_owned()
+    };
     chain.way(format!("{}; {tries}", remedy(block.code.as_str())), None);
-    true
+    stops
 }
 
 /// What helps against a lane's trouble.
@@ -211,6 +217,7 @@ fn remedy(code: &str) -> &'static str {
         }
         Some(LaneTrouble::Outage) => "Lightsail has to recover",
         Some(LaneTrouble::Denied) => "allow the credentials lightsail:ExportSnapshot on these snapshots",
+        Some(LaneTrouble::Reads) => "see what its reads are answered with, and allow lightsail:Get* if they are denied",
         Some(LaneTrouble::Setup) => "AWS has to finish setting the account or the Region up",
         None => "put that right",
     }

@@ -62,11 +62,16 @@ impl<'a> Behind<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::reading::Failed;
     use super::*;
     use futures_util::FutureExt as _;
     use std::future::ready;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::sync::oneshot;
+
+    fn failed() -> Failed {
+        Failed { text: String::new(), lasts: false }
+    }
 
     /// A write that ends when it is told to, and is counted then.
     fn write(made: &AtomicUsize) -> (oneshot::Sender<()>, impl Future<Output = Result<(), QueueError>> + Send) {
@@ -97,10 +102,10 @@ mod tests {
         let mut behind = Behind::default();
         let (end, one) = write(&made);
         behind.write(100, one).now_or_never().expect("begun").expect("begun");
-        let mut failing = Box::pin(behind.beside(ready(Err::<u32, _>(Unread::Passing))));
+        let mut failing = Box::pin(behind.beside(ready(Err::<u32, _>(Unread::Passing(failed())))));
         assert!(failing.as_mut().now_or_never().is_none());
         end.send(()).expect("it waits");
-        assert!(matches!(failing.now_or_never(), Some(Err(Unread::Passing))));
+        assert!(matches!(failing.now_or_never(), Some(Err(Unread::Passing(_)))));
         assert_eq!(made.load(Ordering::Relaxed), 1);
     }
 

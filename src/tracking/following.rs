@@ -1,5 +1,6 @@
 //! Looking at what is open: the ledger for attempts that nobody could answer for, operations for exports under way.
 
+use super::failing::Purpose;
 use super::pacing::ask_each;
 use super::plan::record_in_sight;
 use super::reading::{Reading, Unread, Wanted};
@@ -30,9 +31,15 @@ impl Tracker {
             }
         }
         // Such as one that was deleted since: all operations of the lane show its own as well.
-        if !unread.is_empty() && self.read_operations_instead().await? == Reading::Complete {
-            unread.clear();
+        let failed = if unread.is_empty() { None } else { self.read_operations_instead().await? };
+        match failed {
+            None => unread.clear(),
+            Some(failed) => self.has_failed(Purpose::AbsenceChecks, failed, rounds).await?,
         }
+        if unread.is_empty() && !unknown.is_empty() {
+            rounds.reads_again(Purpose::AbsenceChecks);
+        }
+        let again = self.until_reading(Purpose::AbsenceChecks, rounds).max(self.settings.poll_min);
         let moved = self.settle(unknown).await?;
         let mut looked = Vec::new();
         let mut later = Vec::new();
@@ -51,7 +58,7 @@ impl Tracker {
                 met.looked_at = Some(reading.elapsed);
                 later.push((job.job, began.after(self.between_looks())));
             } else {
-                let soon = began.after(self.settings.poll_min);
+                let soon = began.after(if unread.contains(&job.job) { again } else { self.settings.poll_min });
                 later.push((job.job, if began < opens { opens.min(soon) } else { soon }));
             }
         }
@@ -201,7 +208,7 @@ impl Tracker {
         match self.api.get_operation(operation).await {
             Ok(Some(found)) => self.see_operations(vec![found], Some(of)).await.map(|()| Reading::Complete),
             Ok(None) => Ok(Reading::Complete),
-            Err(error) => self.bear(&error).await,
+            Err(error) => self.bear("GetOperation", &error).await,
         }
     }
 }

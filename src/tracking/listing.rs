@@ -182,7 +182,7 @@ impl Tracker {
             return Ok(Sought::Gone);
         }
         search.asked += 1;
-        for kind in [SnapshotKind::Instance, SnapshotKind::Disk] {
+        for (kind, call) in [(SnapshotKind::Instance, "GetInstanceSnapshot"), (SnapshotKind::Disk, "GetDiskSnapshot")] {
             match self.api.snapshot(name, kind).await {
                 Ok(Some(snapshot)) => {
                     return Ok(self.list_one(snapshot).await?.map_or(Sought::Unclear, Sought::There));
@@ -193,7 +193,8 @@ impl Tracker {
                     let state = self.queue.snapshot_state(self.lane.id, name).await?;
                     return Ok(state.map_or(Sought::Gone, Sought::There));
                 }
-                Err(error) => return self.bear(&error).await.map(|_| Sought::Unclear),
+                Err(error) if error.trouble().is_some() => return Err(self.unread(call, &error).await),
+                Err(error) => return self.bear(call, &error).await.map(|_| Sought::Unclear),
             }
         }
         Ok(Sought::Gone)

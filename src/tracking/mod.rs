@@ -4,6 +4,7 @@
 mod ages;
 mod behind;
 mod delays;
+mod failing;
 mod following;
 mod listing;
 mod pacing;

@@ -18,9 +18,18 @@ pub(super) enum Unread {
     /// The lane is blocked now, and says why.
     Blocked,
     /// A passing trouble: the next reading may do.
-    Passing,
+    Passing(Failed),
     /// The store failed.
     Broken(QueueError),
+}
+
+/// A read that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failed {
+    /// The call, its code and its words.
+    pub(super) text: String,
+    /// Whether it is sure to last, as a policy does that denies it.
+    pub(super) lasts: bool,
 }
 
 impl From<QueueError> for Unread {
@@ -108,10 +117,10 @@ impl Tracker {
 
     /// Reads every page of the lane's operations for what could not be asked for by its name. Where that does not do well
     /// either, it does not keep the lane from the rest.
-    pub(super) async fn read_operations_instead(&self) -> Result<Reading, Unread> {
+    pub(super) async fn read_operations_instead(&self) -> Result<Option<Failed>, Unread> {
         match self.read_operations().await {
-            Ok(()) => Ok(Reading::Complete),
-            Err(Unread::Passing) => Ok(Reading::Incomplete),
+            Ok(()) => Ok(None),
+            Err(Unread::Passing(failed)) => Ok(Some(failed)),
             Err(unread) => Err(unread),
         }
     }
@@ -130,9 +139,9 @@ impl Tracker {
                     self.see_operations(page, None).await?;
                 }
                 Ok(None) => return Ok(Reading::Complete),
-                Err(ReadingError::Call(error)) => return self.bear(&error).await,
+                Err(ReadingError::Call(error)) => return self.bear(pages.call(), &error).await,
                 Err(error @ ReadingError::RepeatedToken { .. }) => {
-                    tracing::warn!(lane = %self.lane.lane, snapshot = %name, %error, "a reading was given up");
+                    tracing::debug!(lane = %self.lane.lane, snapshot = %name, %error, "a reading was given up");
                     return Ok(Reading::Incomplete);
                 }
             }
@@ -140,11 +149,15 @@ impl Tracker {
     }
 
     /// Bears an error that may be of what was asked for alone; what is the lane's ends the round.
-    pub(super) async fn bear(&self, error: &CallError) -> Result<Reading, Unread> {
-        if error.trouble().is_some() || error.class == ErrorClass::Throttled {
-            return Err(self.unread(error).await);
+    pub(super) async fn bear(&self, call: &'static str, error: &CallError) -> Result<Reading, Unread> {
+        let lanes = matches!(
+            error.class,
+            ErrorClass::Credentials | ErrorClass::Unreachable | ErrorClass::Throttled | ErrorClass::SetupInProgress
+        );
+        if lanes {
+            return Err(self.unread(call, error).await);
         }
-        tracing::warn!(lane = %self.lane.lane, code = %error.code, "a read failed: {}", error.message);
+        tracing::debug!(lane = %self.lane.lane, call, "a read failed: {error}");
         Ok(Reading::Incomplete)
     }
 
@@ -267,28 +280,22 @@ impl Tracker {
                 reached(Point::Between(Between::PageRead));
                 Ok(page)
             }
-            Err(ReadingError::Call(error)) => Err(self.unread(&error).await),
+            Err(ReadingError::Call(error)) => Err(self.unread(pages.call(), &error).await),
             Err(error @ ReadingError::RepeatedToken { .. }) => {
-                tracing::warn!(lane = %self.lane.lane, %error, "a reading was given up; the next one begins anew");
-                Err(Unread::Passing)
+                Err(Unread::Passing(Failed { text: format!("{}: {error}", pages.call()), lasts: false }))
             }
         }
     }
 
     /// What a read that failed means for the lane.
-    pub(super) async fn unread(&self, error: &CallError) -> Unread {
+    pub(super) async fn unread(&self, call: &'static str, error: &CallError) -> Unread {
         let trouble = match error.trouble() {
-            // What a reading was denied, another reading tells of.
-            Some(LaneTrouble::Denied) => LaneTrouble::Credentials,
-            Some(trouble) if trouble.ends_with_a_reading() => trouble,
-            Some(_) | None => {
-                if error.class == ErrorClass::Throttled {
-                    tracing::debug!(lane = %self.lane.lane, "a read was throttled");
-                } else {
-                    tracing::warn!(lane = %self.lane.lane, code = %error.code, "a read failed: {}", error.message);
-                }
-                return Unread::Passing;
+            Some(LaneTrouble::Denied) => {
+                let text = format!("{}. {call}: {error}", error.advice(READ_ACTIONS));
+                return Unread::Passing(Failed { text, lasts: true });
             }
+            Some(trouble) if trouble.ends_with_a_reading() => trouble,
+            Some(_) | None => return Unread::Passing(Failed { text: format!("{call}: {error}"), lasts: false }),
         };
         match self.block(trouble, error.with_advice(READ_ACTIONS)).await {
             Ok(()) => Unread::Blocked,

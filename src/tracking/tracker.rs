@@ -3,6 +3,7 @@
 
 use super::ages::Ages;
 use super::delays::{Awaited, InSight, LongestDelay};
+use super::failing::{Failing, Purpose};
 use super::pacing::{self, Bounds, Habits};
 use super::plan::{Asked, Decision, Policy, Room, decide, several_records};
 use super::reading::{Unread, Wanted};
@@ -85,7 +86,9 @@ pub struct Rounds {
     pub(super) read_through_at: Option<Duration>,
     /// How many pages the last reading of the records took.
     pub(super) pages: u32,
-    failed_at: Option<Duration>,
+    pub(super) inventory: Failing,
+    pub(super) following: Failing,
+    pub(super) absence_checks: Failing,
     /// Unknown attempts, by a clock that nobody sets.
     pub(super) met: HashMap<(JobId, u32), Met>,
     /// Accepted exports that are not in sight, and when they were last asked for.
@@ -180,8 +183,8 @@ impl Tracker {
                 rounds.probed_at = Some(self.clock.elapsed());
                 Ok(self.settings.probe.min(TICK))
             }
-            Err(Unread::Passing) => {
-                rounds.failed_at = Some(self.clock.elapsed());
+            Err(Unread::Passing(failed)) => {
+                self.has_failed(Purpose::Following, failed, rounds).await?;
                 Ok(TICK)
             }
         }
@@ -193,11 +196,7 @@ impl Tracker {
         let lanes = self.queue.lane_records().await?;
         let Some(lane) = lanes.into_iter().find(|lane| lane.id == self.lane.id) else { return Ok(IDLE) };
         self.lowered.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&lane.lowered);
-        // After a reading that failed for a passing trouble the next one keeps a distance.
-        if !passed(rounds.failed_at, self.settings.poll_min.min(Duration::from_secs(1))) {
-            return Ok(TICK);
-        }
-        if lane.block.as_ref().is_some_and(|block| block.trouble.ends_with_a_reading()) {
+        if let Some(block) = lane.block.as_ref().filter(|block| block.trouble.ends_with_a_reading()) {
             if !passed(rounds.probed_at, self.settings.probe) {
                 return Ok(TICK);
             }
@@ -207,21 +206,27 @@ impl Tracker {
             self.read_records().await?;
             rounds.read_at = Some(elapsed);
             tracing::info!(lane = %self.lane.lane, "the lane goes on");
-            self.queue.unblock(self.lane.id).await?;
+            self.queue.end_trouble(self.lane.id, block.trouble).await?;
+            rounds.reads_again(Purpose::Following);
             // That reading decided nothing.
             rounds.listed_at = None;
             self.wake_worker.notify_one();
         }
         let load = self.queue.load(self.lane.id).await?;
-        if load.queued > 0 {
-            self.list_where_due(rounds).await?;
+        if load.queued == 0 {
+            rounds.reads_again(Purpose::Inventory);
+        } else if self.until_reading(Purpose::Inventory, rounds).is_zero()
+            && let Err(unread) = self.list_where_due(rounds).await
+        {
+            self.bear_for(Purpose::Inventory, unread, rounds).await?;
         }
         let now = self.clock.now();
         let latest = now.after(self.longest_wait());
+        let failing = self.until_reading(Purpose::Following, rounds);
         // One reading serves all of a lane's jobs, so those that fall due soon after it wait for the next.
         let rested = |span: Duration| elapsed.saturating_sub(rounds.read_at.unwrap_or_default()) >= span;
         let due = async |state: JobState, rest: Duration| {
-            if rounds.read_at.is_some() && !rested(rest) {
+            if !failing.is_zero() || (rounds.read_at.is_some() && !rested(rest)) {
                 return Ok(Vec::new());
             }
             self.queue.due(self.lane.id, state, now, latest, CHUNK).await
@@ -232,7 +237,7 @@ impl Tracker {
         let between_for_unknown = self.settings.poll_min.min(self.between_looks());
         let unknown = due(JobState::Unknown, between_for_unknown).await?;
         let live = load.queued + load.exporting + load.unknown + load.submitting > 0;
-        let stale = live && passed(rounds.read_through_at, self.settings.poll_max);
+        let stale = live && failing.is_zero() && passed(rounds.read_through_at, self.settings.poll_max);
         if !unknown.is_empty() || stale {
             let begun = Begun { at: now, elapsed: self.clock.elapsed() };
             rounds.read_at = Some(begun.elapsed);
@@ -240,20 +245,27 @@ impl Tracker {
             self.look_at(&unknown, begun, rounds).await?;
             self.take_up_news().await?;
             self.poll(&exporting).await?;
+            rounds.reads_again(Purpose::Following);
             self.wake_worker.notify_one();
         } else if !exporting.is_empty() {
             self.follow(&exporting, rounds).await?;
+            rounds.reads_again(Purpose::Following);
         } else {
             self.take_up_news().await?;
         }
+        if load.unknown == 0 {
+            rounds.reads_again(Purpose::AbsenceChecks);
+        }
+        self.end_of_failing(lane.block.as_ref(), rounds).await?;
         if !live {
-            return self.watch_what_has_ended(rounds).await;
+            return if failing.is_zero() { self.watch_what_has_ended(rounds).await } else { Ok(failing) };
         }
         let (now, elapsed) = (self.clock.now(), self.clock.elapsed());
         let mut until = TICK;
         for (state, rest) in [(JobState::Exporting, between), (JobState::Unknown, between_for_unknown)] {
             // What is due has to wait until the lane may be read again.
             let rest = rounds.read_at.map_or(Duration::ZERO, |at| rest.saturating_sub(elapsed.saturating_sub(at)));
+            let rest = rest.max(failing);
             let next = self.queue.next_poll(self.lane.id, state).await?;
             until = until.min(next.map_or(TICK, |next| next.since(now).max(rest)));
         }
@@ -300,6 +312,7 @@ impl Tracker {
         // One that does not come to its end is no listing.
         rounds.listed_at = None;
         self.list(rounds).await?;
+        rounds.reads_again(Purpose::Inventory);
         rounds.listed_at = Some(elapsed);
         rounds.read_at = Some(self.clock.elapsed());
         self.wake_worker.notify_one();
@@ -321,6 +334,7 @@ impl Tracker {
         let since = self.clock.now().before(self.settings.give_up);
         if reviewed || self.queue.may_show_late_exports(self.lane.id, since).await? {
             self.read_records().await?;
+            rounds.reads_again(Purpose::Following);
             self.take_up_news().await?;
         }
         Ok(IDLE.min(gap))

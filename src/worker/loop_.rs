@@ -196,7 +196,7 @@ impl Worker {
             return Ok(Turn::Wait(TICK));
         };
         turns.proven = lane.proven;
-        let trouble = lane.block.as_ref().map(|block| block.trouble);
+        let trouble = lane.block.as_ref().map(|block| block.trouble).filter(|trouble| trouble.stops_sending());
         turns.temper.set_trouble(trouble);
         turns.lowered = lane.lowered;
         self.keep_learned(turns).await?;

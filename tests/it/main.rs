@@ -32,6 +32,7 @@ mod plans;
 mod proxy;
 mod pruning;
 mod raw_server;
+mod reads;
 mod report;
 mod rooms;
 mod schema;

@@ -394,7 +394,48 @@ async fn a_blocked_lane_is_tried_again_by_itself_and_no_more_often_than_it_is_to
     scene.round().await;
     scene.round().await;
     assert_eq!((blocked(&scene).await, scene.fake.told(|told| told.listings)), (false, 1));
-    scene.clock.advance(Duration::from_secs(1));
+    scene.clock.advance(Duration::from_secs(5));
     scene.round().await;
     assert_eq!(scene.fake.told(|told| told.listings), 2);
+}
+
+/// An hour of errors takes some twenty tries, not thousands; the third in a row makes it the lane's trouble, and it ends by
+/// itself.
+#[tokio::test]
+async fn an_hour_in_which_nothing_can_be_read_takes_a_few_tries() {
+    let mut scene = Scene::new(TWO_QUEUED, both()).await;
+    scene.fake.told(|told| told.fails = Some(ErrorClass::Ambiguous));
+    let trouble = async |scene: &Scene| {
+        let lane = scene.queue.lane_records().await.expect("lanes").remove(0);
+        lane.block.map(|block| (block.trouble.to_string(), block.since))
+    };
+    for _ in 0..2 {
+        scene.round().await;
+        assert_eq!(trouble(&scene).await, None);
+        scene.clock.advance(Duration::from_secs(10));
+    }
+    scene.round().await;
+    let told = trouble(&scene).await;
+    assert_eq!(told, Some(("reads".to_owned(), Timestamp(NOW))));
+    scene.live(60 * MINUTE).await;
+    assert_eq!(trouble(&scene).await, told);
+    let tried = scene.fake.told(|told| std::mem::take(&mut told.listings));
+    assert!((12..=24).contains(&tried), "{tried}");
+    scene.fake.told(|told| told.fails = None);
+    scene.live(5 * MINUTE).await;
+    assert_eq!(trouble(&scene).await, None);
+    assert_eq!(scene.claimable(9).await, [1, 2]);
+}
+
+/// Another trouble of the lane keeps its place, and its end.
+#[tokio::test]
+async fn reads_that_fail_take_no_other_troubles_place() {
+    let mut scene = Scene::new(TWO_QUEUED, both()).await;
+    write(&scene.path, "UPDATE lanes SET blocked_code = 'outage', blocked_at = 1, blocked_message = 'words'").await;
+    scene.fake.told(|told| told.fails = Some(ErrorClass::Ambiguous));
+    scene.live(5 * MINUTE).await;
+    scene.fake.told(|told| told.fails = None);
+    scene.live(5 * MINUTE).await;
+    let block = scene.queue.lane_records().await.expect("lanes").remove(0).block.expect("still blocked");
+    assert_eq!((block.trouble.to_string().as_str(), block.since), ("outage", Timestamp(1)));
 }
