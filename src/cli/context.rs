@@ -216,7 +216,8 @@ fn person(env: &[(String, String)]) -> String {
     }
 }
 
-/// Hears SIGTERM and Ctrl-C. The first asks for an orderly end; the second ends the process at once, which is safe too.
+/// Hears SIGTERM, Ctrl-C and SIGHUP. The first asks for an orderly end; a second SIGTERM or Ctrl-C ends the process at once, which
+/// is safe too. SIGHUP comes in pairs or before a SIGTERM where a terminal goes away, and stays ignored where it was (nohup).
 ///
 /// # Errors
 /// When the system gives no signals.
@@ -224,20 +225,40 @@ pub(super) fn hear_signals() -> anyhow::Result<Stop> {
     let (tell, stop) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    let mut hangup = if hangup_is_ignored() {
+        None
+    } else {
+        Some(signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?)
+    };
     tokio::spawn(async move {
         let mut heard = 0_u8;
         loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            heard += 1;
+            let asked = tokio::select! {
+                _ = terminate.recv() => 1,
+                _ = interrupt.recv() => 1,
+                () = async {
+                    match &mut hangup {
+                        Some(hangup) => drop(hangup.recv().await),
+                        None => std::future::pending().await,
+                    }
+                } => 0,
+            };
+            heard += asked;
             if heard > 1 {
                 std::process::exit(130);
             }
-            tracing::info!("stopping: calls under way may end, a second signal ends them at once");
-            let _ = tell.send(true);
+            if !tell.send_replace(true) {
+                tracing::info!("stopping: calls under way may end, a second signal ends them at once");
+            }
         }
     });
     Ok(stop)
+}
+
+/// Whether the process was started so that it lives on without its terminal, as the system tells it.
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Bit 0 is signal 1.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

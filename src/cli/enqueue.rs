@@ -9,7 +9,7 @@ use crate::queue::{BatchLoad, BatchSummary, Chunk, LoadName, Preview, Previewed,
 use crate::report::quoted;
 use crate::settings::Settings;
 use anyhow::{Context, anyhow};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -380,7 +380,7 @@ pub(super) fn progress_of(input: &Input) -> ProgressBar {
         Some(size) => (Some(size), "{bar:30} {percent}% of {total_bytes}, {msg}, {eta} left"),
         None => (None, "{spinner} {bytes} read, {msg}"),
     };
-    let bar = ProgressBar::with_draw_target(size, ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(size, super::stderr::display());
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,

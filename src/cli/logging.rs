@@ -1,5 +1,6 @@
 //! Where the log goes: stderr, never stdout, never between the lines of a progress display.
 
+use super::stderr::Stderr;
 use clap::ValueEnum;
 use indicatif::MultiProgress;
 use std::ffi::OsString;
@@ -73,11 +74,11 @@ struct AboveProgress(MultiProgress);
 
 impl Write for AboveProgress {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stderr().lock().write(buffer))
+        self.0.suspend(|| Stderr.write(buffer))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().lock().flush()
+        Stderr.flush()
     }
 }
 
@@ -97,6 +98,12 @@ pub(super) fn set_up(level: &str, format: LogFormat, coloured: bool, progress: &
         .with_env_filter(filter)
         .with_target(false)
         .with_writer(AboveProgress(progress.clone()));
+    // The one of the standard library waits for whoever reads standard error.
+    std::panic::set_hook(Box::new(|panic| {
+        let trace = std::backtrace::Backtrace::capture();
+        let captured = trace.status() == std::backtrace::BacktraceStatus::Captured;
+        tracing::error!("{panic}{}", if captured { format!("\n{trace}") } else { String::new() });
+    }));
     // A second set-up, in a test that runs a command in its own process, is no trouble.
     let _ = match format {
         LogFormat::Text => builder.with_ansi(coloured).try_init(),

@@ -30,6 +30,7 @@ mod selftest;
 mod show;
 mod simulate;
 mod status;
+mod stderr;
 mod why;
 mod words;
 
@@ -136,9 +137,15 @@ enum Command {
 /// Runs the command that the process was given.
 #[must_use]
 pub fn main() -> Exit {
+    let exit = run_command();
+    stderr::finish();
+    exit
+}
+
+fn run_command() -> Exit {
     let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
     if words.len() < 2 {
-        let _ = write!(std::io::stderr(), "{}", Cli::command().render_help());
+        screen::note(&Cli::command().render_help().to_string());
         return Exit::Usage;
     }
     let colour = Colour::asked(&words);
@@ -195,7 +202,7 @@ macro_rules! acting {
 
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let Cli { global, command } = cli;
-    let progress = MultiProgress::new();
+    let progress = MultiProgress::with_draw_target(stderr::display());
     let no_color = no_color();
     logging::set_up(
         level(&global, &command),

@@ -1,5 +1,6 @@
 //! Where a command's words go: results to one side, everything else to the other.
 
+use super::stderr::Stderr;
 use crate::report::{Colour, Look};
 use anyhow::Context as _;
 use std::io::{IsTerminal as _, Write};
@@ -41,11 +42,11 @@ impl Screen<'_> {
     }
 }
 
-/// Standard error for people: on a terminal, lines that are too long for it are broken between words.
-pub(super) fn notes() -> Notes<std::io::Stderr> {
+/// Standard error for people: on a terminal, lines that are too long for it are broken between words. It never fails.
+pub(super) fn notes() -> Notes<Stderr> {
     let stderr = std::io::stderr();
     let size = stderr.is_terminal().then(|| terminal_size::terminal_size_of(&stderr)).flatten();
-    Notes::new(stderr, size.map(|(width, _)| width.0))
+    Notes::new(Stderr, size.map(|(width, _)| width.0))
 }
 
 /// Says a line to whoever is there, beside the results. Where nobody can be told, nobody is.
@@ -71,15 +72,13 @@ impl<W: Write> Notes<W> {
         let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
         let laid_out = self.look.lay_out(vec![line]);
         // In one piece, as others may write to the same terminal.
-        self.to.write_all(format!("{}{end}", laid_out.trim_end_matches('\n')).as_bytes())
+        self.to.write_all(format!("{}{end}", laid_out.trim_end_matches('\n')).as_bytes())?;
+        self.to.flush()
     }
 }
 
 impl<W: Write> Write for Notes<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.look.width.is_none() {
-            return self.to.write(bytes);
-        }
         for byte in bytes {
             match byte {
                 b'\n' => self.put("\n")?,
@@ -129,7 +128,7 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&seen), "the first line is a\n  long one\n\nretry them? [y/N] ");
         let mut seen = Vec::new();
         let mut notes = Notes::new(&mut seen, None);
-        write!(notes, "however long it is, in a pipe it is one line").expect("written");
-        assert_eq!(String::from_utf8_lossy(&seen), "however long it is, in a pipe it is one line");
+        writeln!(notes, "however long it is, in a pipe it is one line").expect("written");
+        assert_eq!(String::from_utf8_lossy(&seen), "however long it is, in a pipe it is one line\n");
     }
 }

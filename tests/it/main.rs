@@ -42,6 +42,7 @@ mod simulator;
 mod status;
 mod store;
 mod stored;
+mod surroundings;
 mod survey;
 mod tracker;
 mod tricks;

@@ -1,0 +1,151 @@
+//! The program and what is around it: a log that cannot be written or that nobody reads, a terminal that goes away.
+
+use super::crash::command;
+use super::world::{World, eventually};
+use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
+use sqlx::Connection as _;
+use std::fs::File;
+use std::io::{PipeReader, Write as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+const NAMES: [&str; 8] = ["web-1", "web-2", "web-3", "web-4", "web-5", "web-6", "web-7", "web-8"];
+
+async fn world() -> World {
+    world_where_an_export_takes("20ms..100ms").await
+}
+
+async fn world_where_an_export_takes(time: &str) -> World {
+    let config = SimulatorConfig {
+        fleet: Fleet::Listed(NAMES.iter().map(|name| FleetEntry::named(name)).collect()),
+        operation_time: time.parse().expect("a spread"),
+        ..SimulatorConfig::default()
+    };
+    World::new(config).await
+}
+
+/// A pipe that takes no byte more, and the end that nobody reads.
+fn clogged() -> (PipeReader, Stdio) {
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    writer.write_all(&vec![b'.'; 64 << 10]).expect("as much as it holds");
+    (reader, writer.into())
+}
+
+/// A pipe whose reader has gone.
+fn broken() -> Stdio {
+    std::io::pipe().expect("a pipe").1.into()
+}
+
+fn full() -> Stdio {
+    File::options().write(true).open("/dev/full").expect("/dev/full").into()
+}
+
+async fn end_of(child: &mut Child) -> ExitStatus {
+    let ended = tokio::time::timeout(Duration::from_mins(1), async {
+        loop {
+            if let Some(status) = child.try_wait().expect("a status") {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let ended = ended.await;
+    if ended.is_err() {
+        child.kill().expect("killed");
+    }
+    ended.expect("it ends")
+}
+
+fn kill(signal: &str, child: &Child) {
+    let killed = Command::new("kill").arg(signal).arg(child.id().to_string()).status().expect("kill");
+    assert!(killed.success());
+}
+
+/// How many runs there were, and how many of them have not ended in order.
+async fn runs(world: &World) -> (i64, i64) {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(world.queue.path());
+    let mut db = sqlx::SqliteConnection::connect_with(&options).await.expect("a database");
+    let runs = sqlx::query_as("SELECT count(*), count(*) - count(ended_at) FROM runs").fetch_one(&mut db).await;
+    db.close().await.expect("closed");
+    runs.expect("counts")
+}
+
+async fn exported(world: &World) {
+    let all = async || NAMES.iter().all(|name| world.exports(name) == 1);
+    eventually("all are exported", all).await;
+}
+
+#[tokio::test]
+async fn a_daemon_goes_on_and_ends_in_order_though_nobody_can_read_its_log() {
+    let (_nobody, clogged) = clogged();
+    for (what, stderr) in [("full", full()), ("gone", broken()), ("clogged", clogged)] {
+        let world = world().await;
+        let mut command = command(&world, &["daemon", "-vv"]);
+        let mut daemon =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn().expect("the program");
+        world.enqueue(&NAMES).await;
+        exported(&world).await;
+        eventually("all have ended", async || world.queue.unfinished(None).await.expect("a count") == 0).await;
+        kill("-TERM", &daemon);
+        assert_eq!(end_of(&mut daemon).await.code(), Some(0), "{what}");
+        assert_eq!(runs(&world).await, (1, 0), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn run_exports_all_and_prints_its_report_though_its_progress_cannot_be_written() {
+    let (_nobody, clogged) = clogged();
+    for (what, stderr) in [("full", full()), ("gone", broken()), ("clogged", clogged)] {
+        let world = world().await;
+        let file = world.folder.path().join("fleet.csv");
+        let rows: Vec<String> = NAMES.iter().map(|name| format!("{name},eu-west-1\n")).collect();
+        std::fs::write(&file, format!("name,region\n{}", rows.concat())).expect("a file");
+        let mut command = command(&world, &["run", file.to_str().expect("a name"), "--format", "csv"]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn();
+        let mut child = child.expect("the program");
+        assert_eq!(end_of(&mut child).await.code(), Some(0), "{what}");
+        exported(&world).await;
+        let report = child.wait_with_output().expect("an end").stdout;
+        assert_eq!(String::from_utf8_lossy(&report).lines().count(), 1 + NAMES.len(), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_that_goes_away_ends_daemon_and_run_in_order_unless_nohup_was_said() {
+    let world = world().await;
+    let mut daemon = command(&world, &["daemon", "-q"]).stdin(Stdio::null()).spawn().expect("the program");
+    eventually("it runs", async || runs(&world).await.0 == 1).await;
+    kill("-HUP", &daemon);
+    // Shell and system both send one; the second does not cut off the calls under way.
+    let _ = Command::new("kill").arg("-HUP").arg(daemon.id().to_string()).stderr(Stdio::null()).status();
+    assert_eq!(end_of(&mut daemon).await.code(), Some(0));
+    assert_eq!(runs(&world).await, (1, 0));
+
+    // What nohup does.
+    let program = command(&world, &["daemon", "-q"]);
+    let mut ignoring = Command::new("sh");
+    ignoring.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(program.get_program()).args(program.get_args());
+    ignoring.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut daemon = ignoring.stdin(Stdio::null()).spawn().expect("the program");
+    eventually("it runs", async || runs(&world).await.0 == 2).await;
+    kill("-HUP", &daemon);
+    world.enqueue(&NAMES).await;
+    exported(&world).await;
+    kill("-TERM", &daemon);
+    assert_eq!(end_of(&mut daemon).await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn run_says_what_remains_when_its_terminal_goes_away() {
+    let world = world_where_an_export_takes("1h").await;
+    let file = world.folder.path().join("fleet.csv");
+    std::fs::write(&file, "name,region\nweb-1,eu-west-1\n").expect("a file");
+    let mut command = command(&world, &["run", file.to_str().expect("a name")]);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut child = child.expect("the program");
+    eventually("it runs", async || runs(&world).await.0 == 1).await;
+    kill("-HUP", &child);
+    assert_eq!(end_of(&mut child).await.code(), Some(130));
+    let said = String::from_utf8(child.wait_with_output().expect("an end").stderr).expect("UTF-8");
+    assert!(said.contains("interrupted, nothing is lost"), "{said}");
+}
