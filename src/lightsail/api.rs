@@ -35,6 +35,10 @@ pub trait Lightsail: Send + Sync + 'static {
 
     /// One snapshot by its name; `None` where Lightsail has none of that name and kind.
     async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError>;
+
+    /// Says which account exports may be made in, once it was compared with what the lane has been so far; none where nothing
+    /// shows one. A client whose credentials may change exports nothing before, and with none that are of another account.
+    fn expect_account(&self, _account: Option<AccountNumber>) {}
 }
 
 /// Where the next page begins; opaque.
@@ -275,5 +279,9 @@ impl<L: Lightsail + ?Sized> Lightsail for Arc<L> {
 
     async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
         (**self).snapshot(name, kind).await
+    }
+
+    fn expect_account(&self, account: Option<AccountNumber>) {
+        (**self).expect_account(account);
     }
 }

@@ -19,6 +19,8 @@ pub mod codes {
     pub const NO_CREDENTIALS: &str = "NoCredentials";
     /// The settings have no such account: nobody can say whose credentials to take.
     pub const NO_ACCOUNT: &str = "NoAccount";
+    /// The credentials in use have not shown whose they are; an export did not leave.
+    pub const ACCOUNT_NOT_SHOWN: &str = "AccountNotShown";
     /// The request could not be built, and never left.
     pub const NOT_SENT: &str = "NotSent";
 }

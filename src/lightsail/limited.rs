@@ -2,12 +2,13 @@
 //! before the intent is written: waiting comes before the promise to send, never after.
 
 use super::{
-    Accepted, CallError, ExportRecord, Gate, Lightsail, Operation, Outcome, Page, PageToken, Snapshot, SnapshotKind,
+    Accepted, CallError, ExportRecord, Gate, Lightsail, Operation, Outcome, Page, PageToken, Snapshot, SnapshotKind, codes,
 };
-use crate::domain::{OperationId, SnapshotName};
+use crate::domain::{AccountNumber, OperationId, SnapshotName};
 use async_trait::async_trait;
 
-/// A Lightsail whose reads pass through a gate of their own. Exports pass as they are: their gate is the sender's.
+/// A Lightsail whose reads pass through a gate of their own. Exports pass as they are: their gate is the sender's. One that did
+/// not leave, because other credentials are in use, is made once these have shown whose they are.
 #[derive(Debug, Clone)]
 pub struct Limited<L> {
     inner: L,
@@ -36,6 +37,15 @@ impl<L: Lightsail> Limited<L> {
 #[async_trait]
 impl<L: Lightsail> Lightsail for Limited<L> {
     async fn export_snapshot(&self, name: &SnapshotName) -> Result<Accepted, CallError> {
+        match self.inner.export_snapshot(name).await {
+            Err(error) if error.code.as_str() == codes::ACCOUNT_NOT_SHOWN => {}
+            made => return made,
+        }
+        for kind in [SnapshotKind::Instance, SnapshotKind::Disk] {
+            if let Ok(Some(_)) = self.snapshot(name, kind).await {
+                break;
+            }
+        }
         self.inner.export_snapshot(name).await
     }
 
@@ -69,5 +79,9 @@ impl<L: Lightsail> Lightsail for Limited<L> {
 
     async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
         self.read(self.inner.snapshot(name, kind)).await
+    }
+
+    fn expect_account(&self, account: Option<AccountNumber>) {
+        self.inner.expect_account(account);
     }
 }

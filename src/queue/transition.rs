@@ -4,7 +4,7 @@
 use super::Queue;
 use super::error::QueueError;
 use super::rows::{AttemptRow, JobRow, OwnedRow};
-use crate::domain::{Change, Failure, JobId, JobState, OperationId, RunId, SnapshotArn, Standing, Timestamp};
+use crate::domain::{Change, Failure, JobId, JobState, LaneTrouble, OperationId, RunId, SnapshotArn, Standing, Timestamp};
 use crate::domain::{Event, apply};
 use crate::points::{Between, Point, Step, reached};
 use serde::Serialize;
@@ -86,6 +86,7 @@ pub struct Transition {
     at: Timestamp,
     actor: String,
     next_poll_at: Option<Timestamp>,
+    probes: Option<LaneTrouble>,
     intent: Option<Intent>,
     answer: Option<Answer>,
     operations: Vec<SentOperation>,
@@ -117,6 +118,7 @@ impl Transition {
             at,
             actor: actor.into(),
             next_poll_at: None,
+            probes: None,
             intent: None,
             answer: None,
             operations: Vec::new(),
@@ -152,6 +154,13 @@ impl Transition {
     #[must_use]
     pub fn intending(mut self, run: RunId, weight: u32, source_arn: Option<SnapshotArn>) -> Self {
         self.intent = Some(Intent { run, weight, source_arn });
+        self
+    }
+
+    /// The trouble that the lane is in, which the attempt probes: an intent is written in no other.
+    #[must_use]
+    pub fn probing(mut self, trouble: Option<LaneTrouble>) -> Self {
+        self.probes = trouble;
         self
     }
 
@@ -269,6 +278,7 @@ struct Kind<'a> {
     besides: &'static str,
     afresh: bool,
     adopted: bool,
+    probes: Option<LaneTrouble>,
 }
 
 impl<'a> Kind<'a> {
@@ -283,6 +293,7 @@ impl<'a> Kind<'a> {
             besides: change.besides.as_str(),
             afresh: change.afresh,
             adopted: change.adopted,
+            probes: one.probes,
         }
     }
 }
@@ -337,10 +348,11 @@ async fn write_group(
 
 /// The jobs that were where the changes expected them.
 async fn move_jobs(connection: &mut SqliteConnection, kind: Kind<'_>, rows: &str) -> Result<Vec<i64>, QueueError> {
-    let Kind { from, to, hold, besides, afresh, adopted, .. } = kind;
+    let Kind { from, to, hold, besides, afresh, adopted, probes, .. } = kind;
+    let probes = probes.map(LaneTrouble::as_str);
     let (live, from, to) = (from.is_live() && to.is_live(), from.as_str(), to.as_str());
     let moved = if live {
-        sqlx::query_file_scalar!("src/queue/sql/move_jobs.sql", rows, from, to, hold, besides, afresh, adopted)
+        sqlx::query_file_scalar!("src/queue/sql/move_jobs.sql", rows, from, to, hold, besides, afresh, adopted, probes)
             .fetch_all(connection)
             .await
     } else {

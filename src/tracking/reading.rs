@@ -225,7 +225,10 @@ impl Tracker {
     async fn insist_on_an_account(&self) -> Result<(), Unread> {
         let lanes = self.queue.lane_records().await?;
         let stored = lanes.into_iter().find(|lane| lane.id == self.lane.id).and_then(|lane| lane.account_number);
-        let Some(stored) = stored else { return Ok(()) };
+        let Some(stored) = stored else {
+            self.api.expect_account(None);
+            return Ok(());
+        };
         let mut pages = Pages::export_records(&self.api);
         while let Some(page) = self.next_of(&mut pages).await? {
             let account = page.iter().find_map(|record| record.account.clone());
@@ -247,7 +250,10 @@ impl Tracker {
         let Some(account) = account else { return Ok(()) };
         let label = &self.lane.lane.account;
         let message = match self.queue.identify(self.lane.id, account.clone()).await? {
-            Identity::Same => return Ok(()),
+            Identity::Same => {
+                self.api.expect_account(Some(account));
+                return Ok(());
+            }
             Identity::Other { stored } => format!(
                 "this lane is of account {stored}, and the credentials of {label:?} now show account {account}; restore \
                  them, or enqueue under another label",

@@ -79,6 +79,8 @@ pub enum Turn {
 #[derive(Debug)]
 pub struct Departure {
     pub(super) job: Claimable,
+    /// The lane's trouble that it probes.
+    pub(super) probes: Option<LaneTrouble>,
     pub(super) outage: bool,
 }
 
@@ -419,7 +421,7 @@ impl Worker {
 }
 
 fn departs(job: Claimable, turns: &Turns) -> Turn {
-    Turn::Send(Departure { job, outage: turns.temper.in_outage() })
+    Turn::Send(Departure { job, probes: turns.temper.trouble(), outage: turns.temper.in_outage() })
 }
 
 fn came_back(sent: Result<Sent, tokio::task::JoinError>) -> Result<Sent, QueueError> {

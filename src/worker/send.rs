@@ -45,12 +45,12 @@ impl Worker {
     }
 
     async fn make_call(&self, departure: Departure, permit: Permit) -> Came {
-        let Departure { job, outage } = departure;
+        let Departure { job, probes, outage } = departure;
         reached(Point::Between(Between::BeforeIntent));
         let standing = job.standing(self.settings.retry.max_attempts);
         let sent_at = self.clock.now();
         let intent = Transition::new(job.job, &standing, Event::Intend, sent_at, ACTOR)
-            .map(|intent| intent.intending(self.run, job.weight, job.source_arn.clone()));
+            .map(|intent| intent.intending(self.run, job.weight, job.source_arn.clone()).probing(probes));
         let written = match intent {
             Ok(intent) => self.queue.transition(intent).await,
             Err(error) => Err(error),

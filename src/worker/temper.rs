@@ -43,6 +43,11 @@ impl Temper {
         self.trouble = trouble;
     }
 
+    /// The trouble that it is in.
+    pub(super) fn trouble(&self) -> Option<LaneTrouble> {
+        self.trouble
+    }
+
     /// Whether only one call at a time may be under way.
     pub(super) fn one_at_a_time(&self) -> bool {
         self.trouble.is_some() || self.denied >= PROBE_AFTER || self.ambiguous >= OUTAGE_AFTER - 1

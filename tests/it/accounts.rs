@@ -5,6 +5,7 @@ use super::home::{Home, SETTINGS};
 use super::raw_server::{Act, RawServer};
 use super::world::eventually;
 use serde_json::Value;
+use snapferry::simulator::{FaultRule, Faults, Fleet, FleetEntry};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
@@ -173,4 +174,98 @@ async fn credentials_that_run_out_while_the_daemon_runs_block_the_lane_until_the
     assert!(daemon.try_wait().expect("its state").is_none(), "the same daemon");
     daemon.kill().expect("killed");
     daemon.wait().expect("ended");
+}
+
+/// Snapshots of the same names in every account.
+const BOTH: [&str; 12] = [
+    "both-00", "both-01", "both-02", "both-03", "both-04", "both-05", "both-06", "both-07", "both-08", "both-09",
+    "both-10", "both-11",
+];
+
+/// A home whose accounts all have [`BOTH`], and a daemon that is at work in the first: it has exported the first of them.
+async fn at_work(credentials: &str) -> (Home, std::process::Child) {
+    let home = Home::new(|config| {
+        config.fleet = Fleet::Listed(BOTH.iter().map(|name| FleetEntry::named(name)).collect());
+    })
+    .await;
+    let script = home.path().join("session.sh");
+    home.put("session.sh", SESSION);
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("a script");
+    home.put("session", "AKIASIM100000000001");
+    home.put("credentials", &credentials.replace("SCRIPT", &script.display().to_string()));
+    home.put("ferry.toml", &SETTINGS.replace("[plan]", "[lane]\nprobe = '200ms'\n[plan]"));
+    rows(&home, &BOTH[..1]).await;
+    let mut daemon = home.command(&["daemon", "--database", "sqlite://ferry.db"]);
+    let daemon = daemon.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a daemon");
+    eventually("the first is exported", async || home.exports() == 1).await;
+    (home, daemon)
+}
+
+async fn rows(home: &Home, names: &[&str]) {
+    let rows: String = names.iter().map(|name| format!("{name},alpha,eu-west-1\n")).collect();
+    let enqueue = ["enqueue", "-", "--database", "sqlite://ferry.db"];
+    home.run_with(&enqueue, &format!("name,account,region\n{rows}")).await.exits(0);
+}
+
+/// Waits until the lane is blocked for its account, has the first account's credentials put back, and waits for the end.
+async fn ends_in_the_first_account(home: &Home, mut daemon: std::process::Child, restore: impl FnOnce(&Home)) {
+    let database = ["--database", "sqlite://ferry.db"];
+    let run = async |words: &[&str]| home.run(&[words, &database].concat()).await.exits(0).out;
+    eventually("the lane is blocked for its account", async || {
+        let status: Value = serde_json::from_str(&run(&["status", "--json"]).await).expect("JSON");
+        status["lanes"][0]["blocked"]["code"] == "identity"
+    })
+    .await;
+    restore(home);
+    eventually("all have succeeded", async || {
+        let jobs: Value = serde_json::from_str(&run(&["jobs", "--json"]).await).expect("JSON");
+        jobs.as_array().expect("jobs").iter().all(|job| job["state"] == "succeeded")
+    })
+    .await;
+    daemon.kill().expect("killed");
+    daemon.wait().expect("ended");
+    let ledger = home.simulator.ledger();
+    for (lane, exported) in &ledger.lanes {
+        let count = exported.snapshots.values().map(|one| one.exports).sum::<usize>();
+        assert_eq!(count, if lane.starts_with("100000000001") { BOTH.len() } else { 0 }, "{lane}");
+    }
+    assert_eq!(ledger.duplicates, 0);
+}
+
+#[tokio::test]
+async fn a_client_made_anew_after_a_refusal_exports_nothing_before_it_has_shown_whose_it_is() {
+    const FIRST: &str = "[a]\naws_access_key_id = AKIASIM100000000001\naws_secret_access_key = x\n";
+    let (home, daemon) = at_work(FIRST).await;
+    // The session is over; what the profile has by now are the credentials of another account.
+    home.put("credentials", &FIRST.replace("0001", "0002"));
+    let over = "ExpiredTokenException".parse().expect("a fault");
+    home.simulator.set_faults(Faults { rules: vec![FaultRule::script("both-02", [over])], ..Faults::default() });
+    rows(&home, &BOTH[1..]).await;
+    ends_in_the_first_account(&home, daemon, |home| home.put("credentials", FIRST)).await;
+}
+
+#[tokio::test]
+async fn credentials_that_become_another_accounts_without_a_refusal_export_nothing_there() {
+    let (home, daemon) = at_work("[a]\ncredential_process = SCRIPT\n").await;
+    rows(&home, &BOTH[1..]).await;
+    eventually("the others are under way", async || home.exports() > 3).await;
+    home.put("session", "AKIASIM100000000002");
+    ends_in_the_first_account(&home, daemon, |home| home.put("session", "AKIASIM100000000001")).await;
+}
+
+#[tokio::test]
+async fn another_key_of_the_same_account_goes_on_without_a_pause() {
+    let (home, mut daemon) = at_work("[a]\ncredential_process = SCRIPT\n").await;
+    home.put("session", "ASIASIM100000000001");
+    rows(&home, &BOTH[1..]).await;
+    let database = ["--database", "sqlite://ferry.db"];
+    eventually("all have succeeded", async || {
+        let jobs = home.run(&[&["jobs", "--json"][..], &database].concat()).await.exits(0).out;
+        let jobs: Value = serde_json::from_str(&jobs).expect("JSON");
+        jobs.as_array().expect("jobs").iter().all(|job| job["state"] == "succeeded" && job["attempts"] == 1)
+    })
+    .await;
+    daemon.kill().expect("killed");
+    daemon.wait().expect("ended");
+    assert_eq!(home.exports(), BOTH.len());
 }

@@ -222,3 +222,64 @@ async fn a_breaker_that_is_switched_off_lets_go_what_it_held() {
     world.drain().await;
     assert_eq!((world.state("a-2").await, trips(&world).await), (JobState::Succeeded, vec![]));
 }
+
+#[tokio::test]
+async fn a_success_trips_no_breaker_whatever_failed_before() {
+    let names = ["a-0", "a-1", "a-2", "a-3", "a-4", "a-5", "a-6", "a-7"];
+    let of = names.map(|name| (HERE, name));
+    let world = world(&of, &names[..3], |lane| {
+        (lane.breaker.in_a_row, lane.breaker.at_least) = (0, 6);
+    })
+    .await;
+    world.enqueue(&names).await;
+    // The sixth that ends makes three failures of six; it is a success.
+    world.drain().await;
+    assert!(all_succeeded(&world, &names[3..]).await);
+    let met = world.queue.trips_met(world.job("a-7").await.id).await.expect("breakers");
+    assert_eq!((met, trips(&world).await), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn jobs_that_are_denied_trip_no_breaker() {
+    let names = ["a-0", "a-1", "a-2", "a-3", "a-4"];
+    let of = names.map(|name| (HERE, name));
+    let world = world(&of, &[], |lane| (lane.breaker.at_least, lane.breaker.share) = (2, 0.1)).await;
+    let denied = || "AccessDeniedException".parse().expect("a fault");
+    let rules = names[..3].iter().map(|name| FaultRule::script(name, (0..9).map(|_| denied()))).collect();
+    world.simulator.set_faults(Faults { rules, ..Faults::default() });
+    world.enqueue(&names).await;
+    world.drain().await;
+    for name in &names[..3] {
+        assert_eq!(world.state(name).await, JobState::Failed, "{name}");
+    }
+    assert!(all_succeeded(&world, &names[3..]).await);
+    let met = world.queue.trips_met(world.job("a-4").await.id).await.expect("breakers");
+    assert_eq!((met, trips(&world).await), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn a_retry_says_what_stays_stopped_and_lets_it_go_on_where_it_is_told_to() {
+    let names = ["a-0", "a-1", "a-2", "a-3"];
+    let of = names.map(|name| (HERE, name));
+    let world = world(&of, &names[..2], |lane| (lane.breaker.wait, lane.breaker.wait_max) = (LONG, LONG)).await;
+    world.enqueue(&names).await;
+    let running = world.start();
+    eventually("it stops", async || !trips(&world).await.is_empty()).await;
+    running.stop().await;
+
+    let text = said(&world, &["retry", "--state", "failed", "--yes"]).await;
+    assert!(text.contains("Put back into the queue: 2 jobs."), "{text}");
+    assert!(text.contains("Batch batch in lane default/eu-west-1 stays stopped"), "{text}");
+    assert!(text.contains("`snapferry resume --batch batch`"), "{text}");
+    assert_eq!(trips(&world).await.len(), 1);
+
+    said(&world, &["pause", "--account", "default", "--region", HERE, "--yes"]).await;
+    said(&world, &["cancel", "--name", "a-[01]", "--yes"]).await;
+    let text = said(&world, &["retry", "--state", "cancelled", "--resume", "--yes"]).await;
+    assert!(text.contains("To resume: batch batch in lane default/eu-west-1, stopped by itself since"), "{text}");
+    assert!(text.contains("To resume: lane default/eu-west-1: 2 queued jobs, paused by carol"), "{text}");
+    assert!(text.contains("Resumed."), "{text}");
+    assert_eq!(trips(&world).await, []);
+    world.drain().await;
+    assert!(all_succeeded(&world, &names).await);
+}

@@ -26,7 +26,9 @@ fn lightsail(endpoint: &str, attempt_timeout: Duration) -> AwsLightsail {
     let credentials = CredentialSource::Fixed { access_key: "AKFIXED".into(), secret_key: "secret".into() };
     let access = AccountAccess { endpoint_url: Some(endpoint.into()), credentials, ..AccountAccess::default() };
     let region = Region::parse("eu-west-1").expect("a Region");
-    AwsLightsail::new(access, region, attempt_timeout, SharedHttp::without_proxy())
+    let api = AwsLightsail::new(access, region, attempt_timeout, SharedHttp::without_proxy());
+    api.expect_account(None);
+    api
 }
 
 fn name() -> SnapshotName {

@@ -355,3 +355,25 @@ async fn what_is_to_be_tried_later_waits_at_least_half_of_the_longest_wait() {
         assert!(wait >= SECOND / 2 && wait <= SECOND, "{wait:?}");
     }
 }
+
+#[tokio::test]
+async fn what_was_taken_before_the_lane_was_blocked_does_not_go() {
+    for trouble in [LaneTrouble::Identity, LaneTrouble::Credentials, LaneTrouble::Unreachable, LaneTrouble::Outage] {
+        let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+        let taken = scene.departs(0).await;
+        scene.block(trouble).await;
+        scene.sends(taken).await;
+        assert_eq!(*scene.api.sent.lock().expect("not poisoned"), Vec::<String>::new(), "{trouble}");
+        assert_eq!(scene.job(1).await, ("queued".to_owned(), 0), "{trouble}");
+    }
+    // A probe goes for the trouble that it was taken for, and for no other.
+    let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+    scene.block(LaneTrouble::Outage).await;
+    let probe = scene.departs(0).await;
+    scene.block(LaneTrouble::Identity).await;
+    scene.sends(probe).await;
+    assert_eq!(scene.job(1).await, ("queued".to_owned(), 0));
+    scene.block(LaneTrouble::Outage).await;
+    scene.clock.advance(PROBE);
+    assert_eq!(scene.send(1).await, ["web-0"]);
+}

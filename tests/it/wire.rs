@@ -22,7 +22,9 @@ const WAIT: &str = "An export is under way. Please wait for it to complete befor
 fn lightsail(endpoint: &str, attempt_timeout: Duration) -> AwsLightsail {
     let credentials = CredentialSource::Fixed { access_key: "AKFIXED".into(), secret_key: "secret".into() };
     let access = AccountAccess { endpoint_url: Some(endpoint.into()), credentials, ..AccountAccess::default() };
-    AwsLightsail::new(access, region(), attempt_timeout, SharedHttp::without_proxy())
+    let api = AwsLightsail::new(access, region(), attempt_timeout, SharedHttp::without_proxy());
+    api.expect_account(None);
+    api
 }
 
 fn region() -> Region {

@@ -38,7 +38,9 @@ async fn export(api: &AwsLightsail) -> Result<(), ErrorClass> {
 
 fn lightsail(access: AccountAccess) -> AwsLightsail {
     let region = Region::parse("eu-west-1").expect("a Region");
-    AwsLightsail::new(access, region, Duration::from_mins(1), SharedHttp::without_proxy())
+    let api = AwsLightsail::new(access, region, Duration::from_mins(1), SharedHttp::without_proxy());
+    api.expect_account(None);
+    api
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::super::classify::{Evidence, classify};
 use super::super::{CallError, ErrorClass, codes};
+use super::account::{KeyAccount, signing_key};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_lightsail::config::interceptors::{
     AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
@@ -34,9 +35,19 @@ struct Seen {
     /// When the request was signed, in its own form.
     signed: OnceLock<String>,
     clock_ahead: OnceLock<i64>,
+    /// The access key that signed it.
+    key: OnceLock<String>,
+    /// For an export: by whose key it may leave.
+    only_of: Option<Arc<KeyAccount>>,
+    held: AtomicBool,
 }
 
 impl Probe {
+    /// For an export, which leaves only with a key that has shown the lane's account.
+    pub(super) fn only_of(account: Arc<KeyAccount>) -> Self {
+        Self(Arc::new(Seen { only_of: Some(account), ..Seen::default() }))
+    }
+
     /// Makes a call, and watches it.
     pub(super) async fn watch<T>(&self, call: impl Future<Output = T>) -> T {
         // In a box: the SDK's futures are large, and would be moved with each one around them.
@@ -51,6 +62,27 @@ impl Probe {
     /// Seconds by which the request was signed later than a refusal says that it was made.
     pub(super) fn clock_ahead(&self) -> Option<i64> {
         self.0.clock_ahead.get().copied()
+    }
+
+    /// Whether it was an export that was kept from leaving.
+    pub(super) fn was_held(&self) -> bool {
+        self.0.held.load(Ordering::Acquire)
+    }
+
+    /// The access key that it was signed with.
+    pub(super) fn key(&self) -> &str {
+        self.0.key.get().map_or("", String::as_str)
+    }
+
+    /// The last that is done before a request leaves.
+    fn leaves(&self, authorization: Option<&str>) -> Result<(), BoxError> {
+        let key = self.0.key.get_or_init(|| signing_key(authorization).to_owned());
+        if self.0.only_of.as_ref().is_some_and(|account| !account.lets_export(key)) {
+            self.0.held.store(true, Ordering::Release);
+            return Err("it is signed for an account that is not known".into());
+        }
+        self.0.sent.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Whether the answer was a JSON object. The SDK takes an empty body for an empty answer, and passes over what is no
@@ -78,12 +110,13 @@ impl Intercept for Watch {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        Ok(WATCHED.try_with(|probe| {
-            if let Some(signed) = context.request().headers().get("x-amz-date") {
+        WATCHED.try_with(|probe| {
+            let headers = context.request().headers();
+            if let Some(signed) = headers.get("x-amz-date") {
                 let _ = probe.0.signed.set(signed.to_owned());
             }
-            probe.0.sent.store(true, Ordering::Release);
-        })?)
+            probe.leaves(headers.get("authorization"))
+        })?
     }
 
     fn read_after_deserialization(

@@ -5,6 +5,7 @@
 //! are is asked in `identity`; whether a service can be reached at all, without any, in `endpoint`.
 
 mod access;
+mod account;
 mod call;
 mod canned;
 mod convert;
@@ -19,13 +20,15 @@ pub use identity::{Identity, who_am_i};
 use super::{
     Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,
 };
-use crate::domain::{OperationId, Region, SnapshotName};
+use crate::domain::{AccountNumber, OperationId, Region, SnapshotName};
+use account::KeyAccount;
 use async_trait::async_trait;
 use aws_sdk_lightsail::Client;
 use aws_sdk_lightsail::error::SdkError;
 use aws_sdk_lightsail::operation::RequestId as _;
 use call::Probe;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -36,6 +39,7 @@ pub struct AwsLightsail {
     attempt_timeout: Duration,
     http: SharedHttp,
     connected: Mutex<Connected>,
+    account: Arc<KeyAccount>,
 }
 
 /// The client in use. It is made anew after each refusal of its credentials: the SDK reads profile files once in a
@@ -48,10 +52,10 @@ struct Connected {
 
 impl AwsLightsail {
     /// A client for one lane. Reads and connects nothing before the first call; the account behind it is whatever the
-    /// ARNs of its listings say.
+    /// ARNs of its listings say. It exports nothing before [`Lightsail::expect_account`].
     #[must_use]
     pub fn new(access: AccountAccess, region: Region, attempt_timeout: Duration, http: SharedHttp) -> Self {
-        Self { access, region, attempt_timeout, http, connected: Mutex::default() }
+        Self { access, region, attempt_timeout, http, connected: Mutex::default(), account: Arc::default() }
     }
 
     async fn client(&self) -> (Client, u64) {
@@ -79,17 +83,38 @@ impl AwsLightsail {
         E: std::error::Error + Send + Sync + 'static,
         F: Future<Output = Result<O, SdkError<E>>> + Send,
     {
+        self.call_watched(&Probe::default(), send).await
+    }
+
+    /// The same, watched by `probe`.
+    async fn call_watched<O, E, F>(
+        &self,
+        probe: &Probe,
+        send: impl FnOnce(Client) -> F + Send,
+    ) -> Result<O, CallError>
+    where
+        O: Send,
+        E: std::error::Error + Send + Sync + 'static,
+        F: Future<Output = Result<O, SdkError<E>>> + Send,
+    {
         let (client, generation) = self.client().await;
-        let probe = Probe::default();
         let error = match probe.watch(send(client)).await {
             Ok(output) if probe.saw_an_object() => return Ok(output),
             Ok(_) => call::not_an_object(),
+            Err(_) if probe.was_held() => return Err(account::not_shown()),
             Err(error) => call::explain(&error, &probe),
         };
         if error.class == ErrorClass::Credentials {
             self.forget(generation).await;
         }
         Err(error)
+    }
+
+    /// Takes up whose account a read has shown.
+    fn seen(&self, probe: &Probe, account: Option<&AccountNumber>) {
+        if let Some(account) = account {
+            self.account.shows(probe.key(), account.clone());
+        }
     }
 }
 
@@ -109,7 +134,8 @@ fn text(token: Option<PageToken>) -> Option<String> {
 #[async_trait]
 impl Lightsail for AwsLightsail {
     async fn export_snapshot(&self, name: &SnapshotName) -> Result<Accepted, CallError> {
-        let output = self.call(|client| client.export_snapshot().source_snapshot_name(name.as_str()).send()).await?;
+        let probe = Probe::only_of(Arc::clone(&self.account));
+        let output = self.call_watched(&probe, |client| client.export_snapshot().source_snapshot_name(name.as_str()).send()).await?;
         let request_id = output.request_id().map(ToOwned::to_owned);
         Ok(Accepted { operations: convert::operations_with_id(output.operations), request_id })
     }
@@ -152,33 +178,43 @@ impl Lightsail for AwsLightsail {
 
     async fn export_records(&self, token: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
         let token = text(token);
-        let output = self.call(|client| client.get_export_snapshot_records().set_page_token(token).send()).await?;
-        Ok(convert::page(output.export_snapshot_records, output.next_page_token, |item| Some(convert::record(item))))
+        let probe = Probe::default();
+        let output = self.call_watched(&probe, |client| client.get_export_snapshot_records().set_page_token(token).send()).await?;
+        let page = convert::page(output.export_snapshot_records, output.next_page_token, |item| Some(convert::record(item)));
+        self.seen(&probe, page.items.iter().find_map(|item| item.account.as_ref()));
+        Ok(page)
     }
 
     async fn instance_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
         let token = text(token);
-        let output = self.call(|client| client.get_instance_snapshots().set_page_token(token).send()).await?;
-        Ok(convert::page(output.instance_snapshots, output.next_page_token, convert::instance_snapshot))
+        let probe = Probe::default();
+        let output = self.call_watched(&probe, |client| client.get_instance_snapshots().set_page_token(token).send()).await?;
+        let page = convert::page(output.instance_snapshots, output.next_page_token, convert::instance_snapshot);
+        self.seen(&probe, page.items.iter().find_map(|item| item.account.as_ref()));
+        Ok(page)
     }
 
     async fn disk_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
         let token = text(token);
-        let output = self.call(|client| client.get_disk_snapshots().set_page_token(token).send()).await?;
-        Ok(convert::page(output.disk_snapshots, output.next_page_token, convert::disk_snapshot))
+        let probe = Probe::default();
+        let output = self.call_watched(&probe, |client| client.get_disk_snapshots().set_page_token(token).send()).await?;
+        let page = convert::page(output.disk_snapshots, output.next_page_token, convert::disk_snapshot);
+        self.seen(&probe, page.items.iter().find_map(|item| item.account.as_ref()));
+        Ok(page)
     }
 
     async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
+        let probe = Probe::default();
         let found = match kind {
             SnapshotKind::Instance => self
-                .call(|client| {
+                .call_watched(&probe, |client| {
                     let request = client.get_instance_snapshot().instance_snapshot_name(name.as_str());
                     request.send()
                 })
                 .await
                 .map(|output| output.instance_snapshot.and_then(convert::instance_snapshot)),
             SnapshotKind::Disk => self
-                .call(|client| {
+                .call_watched(&probe, |client| {
                     let request = client.get_disk_snapshot().disk_snapshot_name(name.as_str());
                     request.send()
                 })
@@ -187,7 +223,15 @@ impl Lightsail for AwsLightsail {
         };
         match found {
             Err(error) if error.is_not_found() => Ok(None),
-            found => found,
+            found => {
+                let shown = found.as_ref().ok().and_then(|found| found.as_ref()).and_then(|one| one.account.as_ref());
+                self.seen(&probe, shown);
+                found
+            }
         }
+    }
+
+    fn expect_account(&self, account: Option<AccountNumber>) {
+        self.account.expect(account);
     }
 }

@@ -1,7 +1,7 @@
 -- Moves jobs from the live state ?2 to the live state ?3, those that are still there, in the attempt that each change
 -- expects. What has an end in its condition or its key need not be written anew. A change within a state touches the pause
 -- alone, and adds a hold (?4) where there is none. ?5 is what it means besides, ?6 whether it begins afresh, ?7 whether
--- the job is adopted.
+-- the job is adopted, ?8 the trouble of the lane that an intent probes.
 UPDATE jobs SET
     state = ?3,
     hold = CASE WHEN ?3 = ?2 THEN coalesce(jobs.hold, ?4) ELSE ?4 END,
@@ -54,10 +54,11 @@ FROM (
 WHERE jobs.id = change.job AND jobs.state = ?2 || '' AND jobs.attempt = change.expected
   -- An attempt that was counted may be forgiven meanwhile.
   AND jobs.used = change.expected_used
-  -- Nothing is sent that was held back, paused or stopped since it was claimed, or of which the ledger says something unheard.
+  -- Nothing is sent that was held back, paused or stopped since it was claimed, or of which the ledger says something unheard,
+  -- nor in a lane that was blocked since, or for another trouble.
   AND (?3 <> 'submitting' OR (jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM batches WHERE batches.id = jobs.batch_id AND batches.paused_at IS NOT NULL)
-       AND NOT EXISTS (SELECT 1 FROM lanes WHERE lanes.id = jobs.lane_id AND lanes.paused_at IS NOT NULL)
+       AND EXISTS (SELECT 1 FROM lanes WHERE lanes.id = jobs.lane_id AND lanes.paused_at IS NULL AND lanes.blocked_code IS ?8)
        AND NOT EXISTS (SELECT 1 FROM trips WHERE trips.lane_id = jobs.lane_id AND trips.closed_at IS NULL
                        AND (trips.batch_id IS NULL OR trips.batch_id = jobs.batch_id) AND trips.probe IS NOT jobs.id)
        AND NOT EXISTS (SELECT 1 FROM ledger WHERE ledger.lane_id = jobs.lane_id

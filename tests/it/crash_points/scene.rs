@@ -431,6 +431,7 @@ impl Scene {
                 };
                 let region = Region::parse(region).expect("a Region");
                 let script = AwsLightsail::new(access, region, Duration::from_secs(20), self.http.clone());
+                script.expect_account(None);
                 let snapshot = SnapshotName::parse(&name).expect("a name");
                 script.export_snapshot(&snapshot).await.expect("accepted");
                 // A listing that came before would say that nobody exports it.

@@ -43,7 +43,9 @@ fn client() -> Client {
     let http = SharedHttp::answering(move || told.lock().expect("not poisoned").clone());
     let region = Region::parse("eu-west-1").expect("a Region");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    Client { runtime, api: AwsLightsail::new(access, region, Duration::from_secs(30), http), answer }
+    let api = AwsLightsail::new(access, region, Duration::from_secs(30), http);
+    api.expect_account(None);
+    Client { runtime, api, answer }
 }
 
 /// Gives the bytes behind the first three to one of the seven calls as its answer.
