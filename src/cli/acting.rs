@@ -8,7 +8,7 @@ use super::screen::Screen;
 use super::selector::SelectorArgs;
 use crate::domain::{Act, JobId, Timestamp};
 use crate::queue::{Plan, Queue, Selector};
-use crate::report::{acted_text, plan_question, touched_text};
+use crate::report::{acted_text, touched_text};
 
 /// Who acts, and when.
 #[derive(Debug, Clone)]
@@ -23,16 +23,21 @@ pub struct Actor {
 ///
 /// A job goes back to the queue; the lane's ledger is read before anything is sent for it. What the ledger
 /// shows as exported meanwhile is adopted, not exported again; a job that was sent again by `resolve --send-again` adopts
-/// nothing that the ledger showed by then. A job of a snapshot that has another live job is left alone.
+/// nothing that the ledger showed by then. A job of a snapshot that has another live job is left alone. Batches and lanes that
+/// are paused, or whose circuit breaker is open, stay so, and the command says which; with --resume they go on.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
   snapferry retry --state failed           what failed, after a question
   snapferry retry --batch fleet --error ServiceException --yes
+  snapferry retry --batch fleet --state failed --resume
   snapferry failures                       causes, each with its command
   snapferry retry 12 17                    these two")]
 pub struct RetryArgs {
     #[command(flatten)]
     selection: SelectorArgs,
+    /// Resume their batches and lanes where these are paused or stopped
+    #[arg(long)]
+    resume: bool,
     #[command(flatten)]
     consent: ConsentArgs,
 }
@@ -111,7 +116,8 @@ impl RetryArgs {
         }
         // The jobs of a killed load stand in nobody's way.
         queue.drop_killed_loads(&format!("snapferry retry, pid {}", std::process::id())).await?;
-        act_on_jobs(Act::Retry, &self.selection, self.consent, queue, actor, screen, asking).await
+        let held = if self.resume { Held::GoesOn } else { Held::StaysSo };
+        act_on_jobs(Act::Retry, held, &self.selection, self.consent, queue, actor, screen, asking).await
     }
 }
 
@@ -130,7 +136,7 @@ impl CancelArgs {
         if self.selection.is_empty() {
             return Err(no_selection("cancel", "--state queued takes all that is queued").into());
         }
-        act_on_jobs(Act::Cancel, &self.selection, self.consent, queue, actor, screen, asking).await
+        act_on_jobs(Act::Cancel, Held::NotAsked, &self.selection, self.consent, queue, actor, screen, asking).await
     }
 }
 
@@ -147,7 +153,10 @@ impl PauseArgs {
         asking: Asking<'_>,
     ) -> anyhow::Result<Exit> {
         match reach(&self.selection, self.all, "pause")? {
-            Reach::Jobs => act_on_jobs(Act::Pause, &self.selection, self.consent, queue, actor, screen, asking).await,
+            Reach::Jobs => {
+                act_on_jobs(Act::Pause, Held::NotAsked, &self.selection, self.consent, queue, actor, screen, asking)
+                    .await
+            }
             Reach::Places => {
                 let places = Places::of(&self.selection, queue).await?;
                 pausing::pause(&places, self.consent, queue, actor, screen, asking).await
@@ -169,7 +178,10 @@ impl ResumeArgs {
         asking: Asking<'_>,
     ) -> anyhow::Result<Exit> {
         match reach(&self.selection, self.all, "resume")? {
-            Reach::Jobs => act_on_jobs(Act::Resume, &self.selection, self.consent, queue, actor, screen, asking).await,
+            Reach::Jobs => {
+                act_on_jobs(Act::Resume, Held::NotAsked, &self.selection, self.consent, queue, actor, screen, asking)
+                    .await
+            }
             Reach::Places if self.all => {
                 let plan = queue.plan_act(Act::Resume, &Selector::paused()).await?;
                 pausing::resume(&Places::every(queue).await?, Some(&plan), self.consent, queue, actor, screen, asking)
@@ -208,8 +220,21 @@ fn no_selection(command: &str, way_out: &str) -> UsageError {
     ))
 }
 
+/// What becomes of batches and lanes that hold back what is taken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// Nobody asks.
+    NotAsked,
+    /// They stay held back, and are named.
+    StaysSo,
+    /// They go on.
+    GoesOn,
+}
+
+#[expect(clippy::too_many_arguments, reason = "what is asked for, by whom, and where it is said")]
 async fn act_on_jobs(
     act: Act,
+    held: Held,
     selection: &SelectorArgs,
     consent: ConsentArgs,
     queue: &Queue,
@@ -220,17 +245,29 @@ async fn act_on_jobs(
     let selector = selection.resolve(queue).await?.selector;
     let plan = queue.plan_act(act, &selector).await?;
     screen.say(&touched_text(&plan, screen.look))?;
-    if plan.is_empty() {
+    let mut places = if held == Held::NotAsked { Places::default() } else { Places::holding(&plan, queue).await? };
+    if held == Held::StaysSo {
+        let mut staying = std::mem::take(&mut places).staying();
+        if !staying.is_empty() {
+            staying.push("Add --resume to let that go on as well.".to_owned());
+            screen.say(&screen.look.lay_out(staying))?;
+        }
+    }
+    screen.say(&places.going_on(screen.look))?;
+    if plan.is_empty() && places.is_empty() {
         for miss in selection.near_misses(queue).await? {
             screen.say(&screen.look.lay_out(vec![miss]))?;
         }
         return Ok(all_done(&plan, &selection.jobs));
     }
-    if consent.ask(&plan_question(&plan), asking, &mut screen)? == Consent::Refused {
+    if consent.ask(&places.question(&plan), asking, &mut screen)? == Consent::Refused {
         return Ok(Consent::CALLED_OFF);
     }
-    let acted = queue.act(&plan, actor.now, &actor.name).await?;
-    screen.say(&acted_text(&plan, acted, screen.look))?;
+    if !plan.is_empty() {
+        let acted = queue.act(&plan, actor.now, &actor.name).await?;
+        screen.say(&acted_text(&plan, acted, screen.look))?;
+    }
+    places.go_on(queue, actor, &mut screen).await?;
     Ok(all_done(&plan, &selection.jobs))
 }
 

@@ -6,11 +6,11 @@ use super::exit::{Exit, UsageError};
 use super::near::{hint, near};
 use super::screen::Screen;
 use super::selector::SelectorArgs;
-use crate::domain::{AccountLabel, BatchId, Lane, LaneId};
+use crate::domain::{AccountLabel, BatchId, BatchName, Lane, LaneId};
 use crate::queue::{BatchView, LaneView, Plan, Queue, Trip};
 use crate::report::{
-    acted_text, capital, pause_question, pauses_text, resume_command, resume_question, resumes_text, stopped_place,
-    touched_text,
+    Look, acted_text, capital, pause_question, pauses_text, plan_question, quoted, resume_command, resume_question,
+    resumes_text, stopped_place, touched_text,
 };
 use std::collections::BTreeSet;
 
@@ -56,6 +56,65 @@ impl Places {
         Ok(Self { lanes, trips, besides, ..Self::default() })
     }
 
+    /// Those that hold back jobs of a plan.
+    pub(super) async fn holding(plan: &Plan, queue: &Queue) -> anyhow::Result<Self> {
+        let all = queue.lanes(None).await?;
+        let of_batch = |name: &BatchName| plan.places.iter().any(|(batch, _)| batch == name);
+        let of_lane = |lane: &Lane| plan.places.iter().any(|(_, its)| its == lane);
+        let covered = |trip: &Trip, lane: &Lane| {
+            let own = |batch: &BatchName| trip.batch_name.as_ref().is_none_or(|own| own == batch);
+            plan.places.iter().any(|(batch, its)| its == lane && own(batch))
+        };
+        let trips = trips(queue, &all, |_| true).await?;
+        let places = Self {
+            batches: queue.batches().await?.into_iter().filter(|batch| of_batch(&batch.name)).collect(),
+            lanes: all.into_iter().filter(|lane| of_lane(&lane.lane)).collect(),
+            trips: trips.into_iter().filter(|(trip, lane)| covered(trip, lane)).collect(),
+            ..Self::default()
+        };
+        Ok(places.only(Wanted::Held))
+    }
+
+    /// What stays held back, each with the command that lets it go on.
+    pub(super) fn staying(&self) -> Vec<String> {
+        let stopped = self.trips.iter().map(|(trip, lane)| {
+            let (place, way) = (capital(&stopped_place(trip, lane)), resume_command(trip, lane));
+            format!("{place} stays stopped, its circuit breaker is open: {}; `{way}` lets it go on.", trip.cause)
+        });
+        let batches = self.batches.iter().filter(|batch| batch.paused.is_some()).map(|batch| {
+            let name = quoted(batch.name.as_str());
+            format!("Batch {} stays paused; `snapferry resume --batch {name}` lets it go on.", batch.name)
+        });
+        let lanes = self.lanes.iter().filter(|lane| lane.paused.is_some()).map(|lane| stays_paused(&lane.lane));
+        stopped.chain(batches).chain(lanes).collect()
+    }
+
+    /// What is let go on.
+    pub(super) fn going_on(&self, look: Look) -> String {
+        resumes_text(&self.batches, &self.lanes, &[], &[], &self.trips, 0, look)
+    }
+
+    /// The question before that and what is planned, without its question mark.
+    pub(super) fn question(&self, plan: &Plan) -> String {
+        match (self.is_empty(), plan.is_empty()) {
+            (true, _) => plan_question(plan),
+            (false, true) => resume_question(&self.batches, &self.lanes, None),
+            (false, false) => {
+                let resume = resume_question(&self.batches, &self.lanes, None);
+                format!("{}, and {}", plan_question(plan), resume.replacen("Resume", "resume", 1))
+            }
+        }
+    }
+
+    /// Lets them go on.
+    pub(super) async fn go_on(&self, queue: &Queue, actor: &Actor, screen: &mut Screen<'_>) -> anyhow::Result<()> {
+        if !self.is_empty() {
+            let resumed = queue.resume(&self.batch_ids(), &self.lane_ids(), actor.now, &actor.name).await?;
+            screen.say(if resumed == 0 { "Somebody else has resumed it meanwhile.\n" } else { "Resumed.\n" })?;
+        }
+        Ok(())
+    }
+
     /// All of them.
     pub(super) async fn every(queue: &Queue) -> anyhow::Result<Self> {
         let lanes = queue.lanes(None).await?;
@@ -78,7 +137,7 @@ impl Places {
         Self { batches: batches.cloned().collect(), lanes: lanes.cloned().collect(), trips, ..Self::default() }
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.batches.is_empty() && self.lanes.is_empty()
     }
 
@@ -172,9 +231,7 @@ pub(super) async fn resume(
         screen.say(&screen.look.lay_out(vec![line]))?;
     }
     for lane in &places.paused_besides {
-        let way = format!("snapferry resume --account {} --region {}", lane.account, lane.region);
-        let line = format!("Lane {lane} stays paused; `{way}` lets it go on.");
-        screen.say(&screen.look.lay_out(vec![line]))?;
+        screen.say(&screen.look.lay_out(vec![stays_paused(lane)]))?;
     }
     if let Some(plan) = plan {
         screen.say(&touched_text(plan, screen.look))?;
@@ -186,15 +243,17 @@ pub(super) async fn resume(
     if consent.ask(&question, asking, &mut screen)? == Consent::Refused {
         return Ok(Consent::CALLED_OFF);
     }
-    if !paused.is_empty() {
-        let resumed = queue.resume(&paused.batch_ids(), &paused.lane_ids(), actor.now, &actor.name).await?;
-        screen.say(if resumed == 0 { "Somebody else has resumed it meanwhile.\n" } else { "Resumed.\n" })?;
-    }
+    paused.go_on(queue, actor, &mut screen).await?;
     if let Some(plan) = plan {
         let acted = queue.act(plan, actor.now, &actor.name).await?;
         screen.say(&acted_text(plan, acted, screen.look))?;
     }
     Ok(Exit::Done)
+}
+
+fn stays_paused(lane: &Lane) -> String {
+    let way = format!("snapferry resume --account {} --region {}", lane.account, lane.region);
+    format!("Lane {lane} stays paused; `{way}` lets it go on.")
 }
 
 /// What is left behind breakers once a drain has ended, each with the command that lets it go on.

@@ -1,6 +1,6 @@
 //! When something stops by itself because too much of it fails, and when it goes on. Pure: what has ended goes in as
-//! counts, and time as spans. What is the lane's own trouble (credentials, denials, outages) fails no job and is no affair
-//! of a breaker.
+//! counts, and time as spans. What is the lane's own trouble (credentials, outages) fails no job and is no affair of a breaker,
+//! nor are denials, which fail one only as its own.
 
 use super::ErrorCode;
 use std::collections::BTreeMap;
@@ -91,17 +91,14 @@ pub enum TripStep {
 }
 
 impl BreakerPolicy {
-    /// Whether these outcomes are too many failures.
+    /// Whether these outcomes are too many failures. Only a failure opens a breaker: where the last one was a success, what
+    /// failed before it does not.
     #[must_use]
     pub fn trips(&self, outcomes: &Outcomes) -> Option<TripCause> {
-        if !self.enabled {
-            return None;
-        }
-        if let Some((code, times)) = &outcomes.row {
-            let limit = self.limit(code);
-            if limit > 0 && *times >= limit {
-                return Some(TripCause { failed: *times, ended: *times, code: Some(code.clone()) });
-            }
+        let (code, times) = outcomes.row.as_ref().filter(|_| self.enabled)?;
+        let limit = self.limit(code);
+        if limit > 0 && *times >= limit {
+            return Some(TripCause { failed: *times, ended: *times, code: Some(code.clone()) });
         }
         let Outcomes { ended, failed, .. } = *outcomes;
         (ended >= self.at_least && self.is_too_much(outcomes)).then_some(TripCause { failed, ended, code: None })
@@ -180,7 +177,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// The last of them failed, where any did.
     fn outcomes(failed: u32, ended: u32, row: Option<(&str, u32)>) -> Outcomes {
+        let row = row.or((failed > 0).then_some(("Any", 1)));
         Outcomes { ended, failed, row: row.map(|(code, times)| (ErrorCode::new(code), times)) }
     }
 
@@ -196,6 +195,14 @@ mod tests {
         }
         let cause = policy.trips(&outcomes(25, 50, Some(("Odd", 9)))).expect("too much");
         assert_eq!((cause.failed, cause.ended, cause.code), (25, 50, None));
+    }
+
+    #[test]
+    fn a_success_opens_nothing() {
+        let policy = BreakerPolicy::default();
+        let failed_last = outcomes(39, 50, None);
+        assert!(policy.trips(&failed_last).is_some());
+        assert_eq!(policy.trips(&Outcomes { row: None, ..failed_last }), None);
     }
 
     #[test]

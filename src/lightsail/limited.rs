@@ -2,7 +2,8 @@
 //! before the intent is written: waiting comes before the promise to send, never after.
 
 use super::{
-    Accepted, CallError, ExportRecord, Gate, Lightsail, Operation, Outcome, Page, PageToken, Snapshot, SnapshotKind, codes,
+    Accepted, CallError, ExportRecord, Gate, Lightsail, Operation, Outcome, Page, PageToken, Snapshot, SnapshotKind,
+    codes,
 };
 use crate::domain::{AccountNumber, OperationId, SnapshotName};
 use async_trait::async_trait;

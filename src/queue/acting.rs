@@ -8,7 +8,7 @@ use super::job_views::{JobView, jobs_by_id, json};
 use super::selection::Selector;
 use super::transition::Transition;
 use crate::domain::{Act, BatchName, JobId, JobState, Lane, LeftAlone, SnapshotName, Standing, Timestamp};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Jobs that are read at once.
 const PAGE: u32 = 1000;
@@ -28,6 +28,8 @@ pub struct Plan {
     pub states: StateCounts,
     /// The first of these jobs.
     pub first: Vec<JobView>,
+    /// The batches and lanes of the jobs that are to be sent after it: those that it takes up, and those that are queued already.
+    pub places: BTreeSet<(BatchName, Lane)>,
     /// Those that it leaves alone, by the reason.
     pub left: BTreeMap<LeftAlone, LeftOnes>,
 }
@@ -112,8 +114,14 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn plan_act(&self, act: Act, selector: &Selector) -> Result<Plan, QueueError> {
-        let mut plan =
-            Plan { act, chosen: Vec::new(), states: StateCounts::default(), first: Vec::new(), left: BTreeMap::new() };
+        let mut plan = Plan {
+            act,
+            chosen: Vec::new(),
+            states: StateCounts::default(),
+            first: Vec::new(),
+            places: BTreeSet::new(),
+            left: BTreeMap::new(),
+        };
         let paused = if act == Act::Resume { self.paused_places().await? } else { PausedPlaces::default() };
         // Of several ended jobs of one snapshot the last one is tried again: at most one can be live.
         let mut last_of = HashMap::<(Lane, SnapshotName), usize>::new();
@@ -125,6 +133,9 @@ impl Queue {
             let mut rivals = if act == Act::Retry { self.rivals(&page).await? } else { HashMap::new() };
             for job in page {
                 let reason = act.leaves_alone(job.state, job.paused_at).map(|reason| paused.refine(reason, &job));
+                if reason.is_none_or(|reason| reason == LeftAlone::QueuedAlready) {
+                    plan.places.insert((job.batch.clone(), job.lane.clone()));
+                }
                 if let Some(reason) = reason {
                     plan.leave(reason, job.id, None);
                     continue;

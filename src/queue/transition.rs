@@ -4,7 +4,9 @@
 use super::Queue;
 use super::error::QueueError;
 use super::rows::{AttemptRow, JobRow, OwnedRow};
-use crate::domain::{Change, Failure, JobId, JobState, LaneTrouble, OperationId, RunId, SnapshotArn, Standing, Timestamp};
+use crate::domain::{
+    Change, Failure, JobId, JobState, LaneTrouble, OperationId, RunId, SnapshotArn, Standing, Timestamp,
+};
 use crate::domain::{Event, apply};
 use crate::points::{Between, Point, Step, reached};
 use serde::Serialize;

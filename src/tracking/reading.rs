@@ -254,11 +254,14 @@ impl Tracker {
                 self.api.expect_account(Some(account));
                 return Ok(());
             }
-            Identity::Other { stored } => format!(
-                "this lane is of account {stored}, and the credentials of {label:?} now show account {account}; restore \
-                 them, or enqueue under another label",
-                label = label.as_str()
-            ),
+            Identity::Other { stored } => {
+                self.api.expect_account(Some(stored.clone()));
+                format!(
+                    "this lane is of account {stored}, and the credentials of {label:?} now show account {account}; restore \
+                     them, or enqueue under another label",
+                    label = label.as_str()
+                )
+            }
             Identity::Shared { label: other } => format!(
                 "the labels {:?} and {:?} both stand for account {account} in {}; remove one of them",
                 label.as_str(),

@@ -23,9 +23,13 @@ impl KeyAccount {
         self.known().expected = Some(account);
     }
 
-    /// Takes up what a read that was signed with `key` has shown.
-    pub(super) fn shows(&self, key: &str, account: AccountNumber) {
-        self.known().shown = Some((key.to_owned(), account));
+    /// Takes up what a read that was signed with `key` has shown; whether it is another account than the one that is expected.
+    pub(super) fn shows(&self, key: &str, account: AccountNumber) -> bool {
+        let mut known = self.known();
+        let other =
+            known.expected.as_ref().is_some_and(|expected| expected.as_ref().is_some_and(|one| *one != account));
+        known.shown = Some((key.to_owned(), account));
+        other
     }
 
     /// Whether an export that is signed with `key` may leave.
@@ -65,21 +69,18 @@ mod tests {
         let (ours, other) = (number("100000000001"), number("100000000002"));
         let known = KeyAccount::default();
         assert!(!known.lets_export("AK1"), "nothing was compared");
-        known.shows("AK1", ours.clone());
-        assert!(!known.lets_export("AK1"));
+        assert!(!known.shows("AK1", ours.clone()) && !known.lets_export("AK1"));
         known.expect(Some(ours.clone()));
         assert!(known.lets_export("AK1") && !known.lets_export("AK2"));
-        known.shows("AK2", other);
+        assert!(known.shows("AK2", other));
         assert!(!known.lets_export("AK2") && !known.lets_export("AK1"), "it shows itself again");
-        known.shows("AK1", ours.clone());
-        assert!(known.lets_export("AK1"));
+        assert!(!known.shows("AK1", ours.clone()) && known.lets_export("AK1"));
 
         // Where nothing shows an account there is nothing to compare.
         let known = KeyAccount::default();
         known.expect(None);
         assert!(known.lets_export("AK1"));
-        known.shows("AK1", ours);
-        assert!(!known.lets_export("AK1"));
+        assert!(!known.shows("AK1", ours) && !known.lets_export("AK1"));
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct AwsLightsail {
     account: Arc<KeyAccount>,
 }
 
-/// The client in use. It is made anew after each refusal of its credentials: the SDK reads profile files once in a
+/// The client in use. It is made anew after each refusal of its credentials, or when they are another account's: the SDK reads profile files once in a
 /// client's life, and a lane must go on by itself once the user has renewed them.
 #[derive(Default)]
 struct Connected {
@@ -87,11 +87,7 @@ impl AwsLightsail {
     }
 
     /// The same, watched by `probe`.
-    async fn call_watched<O, E, F>(
-        &self,
-        probe: &Probe,
-        send: impl FnOnce(Client) -> F + Send,
-    ) -> Result<O, CallError>
+    async fn call_watched<O, E, F>(&self, probe: &Probe, send: impl FnOnce(Client) -> F + Send) -> Result<O, CallError>
     where
         O: Send,
         E: std::error::Error + Send + Sync + 'static,
@@ -110,10 +106,13 @@ impl AwsLightsail {
         Err(error)
     }
 
-    /// Takes up whose account a read has shown.
-    fn seen(&self, probe: &Probe, account: Option<&AccountNumber>) {
-        if let Some(account) = account {
-            self.account.shows(probe.key(), account.clone());
+    /// Takes up whose account a read has shown. Credentials of another than the lane's are looked for anew.
+    async fn seen(&self, probe: &Probe, account: Option<&AccountNumber>) {
+        if let Some(account) = account
+            && self.account.shows(probe.key(), account.clone())
+        {
+            let generation = self.connected.lock().await.generation;
+            self.forget(generation).await;
         }
     }
 }
@@ -135,7 +134,9 @@ fn text(token: Option<PageToken>) -> Option<String> {
 impl Lightsail for AwsLightsail {
     async fn export_snapshot(&self, name: &SnapshotName) -> Result<Accepted, CallError> {
         let probe = Probe::only_of(Arc::clone(&self.account));
-        let output = self.call_watched(&probe, |client| client.export_snapshot().source_snapshot_name(name.as_str()).send()).await?;
+        let output = self
+            .call_watched(&probe, |client| client.export_snapshot().source_snapshot_name(name.as_str()).send())
+            .await?;
         let request_id = output.request_id().map(ToOwned::to_owned);
         Ok(Accepted { operations: convert::operations_with_id(output.operations), request_id })
     }
@@ -179,27 +180,32 @@ impl Lightsail for AwsLightsail {
     async fn export_records(&self, token: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
         let token = text(token);
         let probe = Probe::default();
-        let output = self.call_watched(&probe, |client| client.get_export_snapshot_records().set_page_token(token).send()).await?;
-        let page = convert::page(output.export_snapshot_records, output.next_page_token, |item| Some(convert::record(item)));
-        self.seen(&probe, page.items.iter().find_map(|item| item.account.as_ref()));
+        let output = self
+            .call_watched(&probe, |client| client.get_export_snapshot_records().set_page_token(token).send())
+            .await?;
+        let page =
+            convert::page(output.export_snapshot_records, output.next_page_token, |item| Some(convert::record(item)));
+        self.seen(&probe, page.items.iter().find_map(|item| item.account.as_ref())).await;
         Ok(page)
     }
 
     async fn instance_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
         let token = text(token);
         let probe = Probe::default();
-        let output = self.call_watched(&probe, |client| client.get_instance_snapshots().set_page_token(token).send()).await?;
+        let output =
+            self.call_watched(&probe, |client| client.get_instance_snapshots().set_page_token(token).send()).await?;
         let page = convert::page(output.instance_snapshots, output.next_page_token, convert::instance_snapshot);
-        self.seen(&probe, page.items.iter().find_map(|item| item.account.as_ref()));
+        self.seen(&probe, page.items.iter().find_map(|item| item.account.as_ref())).await;
         Ok(page)
     }
 
     async fn disk_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
         let token = text(token);
         let probe = Probe::default();
-        let output = self.call_watched(&probe, |client| client.get_disk_snapshots().set_page_token(token).send()).await?;
+        let output =
+            self.call_watched(&probe, |client| client.get_disk_snapshots().set_page_token(token).send()).await?;
         let page = convert::page(output.disk_snapshots, output.next_page_token, convert::disk_snapshot);
-        self.seen(&probe, page.items.iter().find_map(|item| item.account.as_ref()));
+        self.seen(&probe, page.items.iter().find_map(|item| item.account.as_ref())).await;
         Ok(page)
     }
 
@@ -225,7 +231,7 @@ impl Lightsail for AwsLightsail {
             Err(error) if error.is_not_found() => Ok(None),
             found => {
                 let shown = found.as_ref().ok().and_then(|found| found.as_ref()).and_then(|one| one.account.as_ref());
-                self.seen(&probe, shown);
+                self.seen(&probe, shown).await;
                 found
             }
         }
