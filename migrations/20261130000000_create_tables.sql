@@ -79,7 +79,7 @@ CREATE TABLE jobs (
     state               TEXT    NOT NULL CHECK (state = 'queued' OR state = 'submitting' OR state = 'exporting'
                                                OR state = 'unknown' OR state = 'needs_review'
                                                OR state = 'succeeded' OR state = 'failed' OR state = 'cancelled'),
-    hold                TEXT    CHECK (hold = 'listing' OR hold = 'denied'),
+    hold                TEXT    CHECK (hold = 'listing'),
     due_at              INTEGER,
     -- A pause lies over what else a queued job waits for, and takes none of it away.
     paused_at           INTEGER CHECK (paused_at IS NULL OR state = 'queued'),
@@ -87,6 +87,8 @@ CREATE TABLE jobs (
     attempt             INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     used                INTEGER NOT NULL DEFAULT 0 CHECK (used >= 0),
     step                INTEGER NOT NULL DEFAULT 0,
+    -- How often its export was denied since it was last accepted or tried afresh: it is called again before it fails of that.
+    denials             INTEGER NOT NULL DEFAULT 0 CHECK (denials >= 0),
     -- EBS copies that its export takes: 1 + the attached disks of an instance.
     weight              INTEGER NOT NULL DEFAULT 1 CHECK (weight >= 1),
     source_arn          TEXT,

@@ -7,6 +7,7 @@ CREATE INDEX jobs_timer ON jobs (lane_id, due_at) WHERE state = 'queued' AND due
 -- Jobs that wait to be tried again, apart from those that a person has put off.
 CREATE INDEX jobs_again ON jobs (lane_id, due_at) WHERE state = 'queued' AND due_at IS NOT NULL AND attempt > 0;
 CREATE INDEX jobs_held ON jobs (lane_id, hold) WHERE state = 'queued' AND hold IS NOT NULL;
+CREATE INDEX jobs_denied ON jobs (lane_id) WHERE state = 'queued' AND denials > 0;
 CREATE INDEX jobs_paused ON jobs (lane_id) WHERE paused_at IS NOT NULL;
 CREATE INDEX jobs_active ON jobs (lane_id, state, next_poll_at)
     WHERE state = 'submitting' OR state = 'exporting' OR state = 'unknown' OR state = 'needs_review';
@@ -45,9 +46,10 @@ BEGIN
     WHERE id IN (SELECT batch_id FROM batch_rows WHERE job_id = OLD.id AND disposition = 'live');
 END;
 
+-- A job that fails of a denial says nothing of the batch or the lane beside it.
 CREATE TRIGGER jobs_outcome AFTER UPDATE OF state ON jobs
 WHEN (NEW.state = 'succeeded' OR NEW.state = 'failed') AND OLD.finished_at IS NULL AND OLD.state <> 'needs_review'
-    AND NEW.attempt > 0 AND NEW.adopted = 0
+    AND NEW.attempt > 0 AND NEW.adopted = 0 AND NEW.denials = 0
 BEGIN
     INSERT INTO outcomes (lane_id, batch_id, recent, failed, code, in_a_row)
     VALUES (NEW.lane_id, NEW.batch_id, CASE NEW.state WHEN 'failed' THEN 'f' ELSE 's' END, NEW.state = 'failed',

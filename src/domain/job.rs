@@ -83,8 +83,6 @@ impl fmt::Display for JobState {
 pub enum Hold {
     /// It was queued after the lane's last listing: the ledger has to be read first.
     Listing,
-    /// It was denied, and so was nothing since that was accepted: the snapshot's trouble or the lane's.
-    Denied,
 }
 
 impl Hold {
@@ -93,14 +91,13 @@ impl Hold {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Listing => "listing",
-            Self::Denied => "denied",
         }
     }
 
     /// The hold of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Listing, Self::Denied].into_iter().find(|hold| hold.as_str() == text)
+        [Self::Listing].into_iter().find(|hold| hold.as_str() == text)
     }
 }
 
@@ -172,8 +169,9 @@ pub enum Event {
     Accepted(Trace),
     /// Refused without effect, for a trouble of the lane: no attempt is used.
     RefusedByLane(Failure),
-    /// Denied: the snapshot's trouble or the lane's. Held until the next answers tell; no attempt is used.
-    Denied(Failure),
+    /// Denied: the snapshot's trouble or the lane's. Called again not before the time given, or it was the last word on it; no
+    /// attempt is used.
+    Denied(Failure, Option<Timestamp>),
     /// Refused without effect, or failed, for a limit of EC2's on copies: no attempt is used; another one not before the time
     /// given.
     OverLimit(Failure, Timestamp),
@@ -227,7 +225,7 @@ impl Event {
             Self::Intend => "intend",
             Self::Accepted(_) => "accepted",
             Self::RefusedByLane(_) => "refused_by_lane",
-            Self::Denied(_) => "denied",
+            Self::Denied(..) => "denied",
             Self::OverLimit(..) => "over_limit",
             Self::RefusedForNow(..) => "refused_for_now",
             Self::RefusedForGood(_) => "refused_for_good",
@@ -260,6 +258,8 @@ pub enum Besides {
     Pauses,
     /// The job is done with every entry that the ledger has by now: none of them is its own.
     Forgoes,
+    /// Its export was denied.
+    Denies,
 }
 
 impl Besides {
@@ -270,6 +270,7 @@ impl Besides {
             Self::Nothing => "nothing",
             Self::Pauses => "pauses",
             Self::Forgoes => "forgoes",
+            Self::Denies => "denies",
         }
     }
 }
@@ -356,9 +357,13 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
         (S::Submitting, E::RefusedByLane(failure)) => {
             Change { used: uncharged, failure: Some(failure), ..to(S::Queued) }
         }
-        (S::Submitting, E::Denied(failure)) => {
-            Change { used: uncharged, hold: Some(Hold::Denied), failure: Some(failure), ..to(S::Queued) }
-        }
+        (S::Submitting, E::Denied(failure, again)) => Change {
+            used: uncharged,
+            due_at: again,
+            besides: Besides::Denies,
+            failure: Some(failure),
+            ..to(if again.is_some() { S::Queued } else { S::Failed })
+        },
         (S::Submitting | S::Exporting, E::OverLimit(failure, due)) => {
             Change { used: uncharged, due_at: Some(due), failure: Some(failure), ..to(S::Queued) }
         }
@@ -428,7 +433,8 @@ mod tests {
             Event::Intend,
             Event::Accepted(Trace::default()),
             Event::RefusedByLane(failure()),
-            Event::Denied(failure()),
+            Event::Denied(failure(), Some(later)),
+            Event::Denied(failure(), None),
             Event::RefusedForNow(failure(), later),
             Event::RefusedForGood(failure()),
             Event::OutcomeUnknown(failure()),
@@ -497,9 +503,12 @@ mod tests {
         let sent = apply(&before, Event::Intend).expect("sent");
         assert_eq!((sent.attempt, sent.used), (3, 3));
         let submitting = Standing { state: S::Submitting, attempt: 3, used: 3, max_attempts: 5 };
-        for event in
-            [Event::RefusedByLane(failure()), Event::Denied(failure()), Event::OutcomeUnknownInOutage(failure())]
-        {
+        for event in [
+            Event::RefusedByLane(failure()),
+            Event::Denied(failure(), Some(Timestamp(9))),
+            Event::Denied(failure(), None),
+            Event::OutcomeUnknownInOutage(failure()),
+        ] {
             let after = apply(&submitting, event).expect("refused");
             assert_eq!((after.attempt, after.used), (3, 2));
         }
@@ -533,7 +542,8 @@ mod tests {
         for (state, event) in [
             (S::Queued, Event::Impossible(failure())),
             (S::Submitting, Event::RefusedByLane(failure())),
-            (S::Submitting, Event::Denied(failure())),
+            (S::Submitting, Event::Denied(failure(), Some(later))),
+            (S::Submitting, Event::Denied(failure(), None)),
             (S::Submitting, Event::RefusedForNow(failure(), later)),
             (S::Submitting, Event::RefusedForGood(failure())),
             (S::Submitting, Event::OutcomeUnknown(failure())),
@@ -585,6 +595,7 @@ mod tests {
         assert_eq!(told(S::Cancelled, Event::Retry), (3, 0, listing, Besides::Nothing, true));
         assert_eq!(told(S::Queued, Event::Resume), (3, 3, listing, Besides::Nothing, false));
         assert_eq!(told(S::Queued, Event::Pause), (3, 3, None, Besides::Pauses, false));
-        assert_eq!(told(S::Submitting, Event::Denied(failure())).2, Some(Hold::Denied));
+        let denied = told(S::Submitting, Event::Denied(failure(), Some(Timestamp(9))));
+        assert_eq!(denied, (3, 2, None, Besides::Denies, false));
     }
 }

@@ -15,7 +15,7 @@ pub enum LaneTrouble {
     Identity,
     /// Ambiguous answers in a row.
     Outage,
-    /// Every export is denied.
+    /// Exports in a row were denied.
     Denied,
     /// Account or Region are being set up.
     Setup,

@@ -75,8 +75,6 @@ named! {
 
         /// Jobs whose wait is over may be sent.
         DueReleased = "due-released",
-        /// Jobs that were denied may be sent again.
-        DeniedReleased = "denied-released",
         /// A lane is blocked.
         Blocked = "blocked",
         /// A lane goes on.

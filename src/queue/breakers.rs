@@ -135,7 +135,7 @@ impl Queue {
                       waits_from AS "waits_from!: i64", wait AS "wait!: i64", probe AS "probe: i64",
                       probes AS "probes!: u32", jobs.state AS "state?", jobs.attempt AS "attempt?: i64",
                       jobs.adopted AS "adopted?: bool",
-                      jobs.state = 'queued' AND (jobs.paused_at IS NOT NULL OR jobs.hold IS 'denied'
+                      jobs.state = 'queued' AND (jobs.paused_at IS NOT NULL OR jobs.denials > 0
                           OR EXISTS (SELECT 1 FROM batches
                                      WHERE batches.id = jobs.batch_id AND batches.paused_at IS NOT NULL))
                           AS "laid_by?: bool"
@@ -229,7 +229,7 @@ impl Queue {
                     used: row.used,
                     weight: row.weight,
                     source_arn: row.arn.map(SnapshotArn::new),
-                    failure: None,
+                    denials: row.denials,
                 };
                 Ok((job, BatchId(row.batch)))
             })

@@ -3,9 +3,7 @@
 use super::Queue;
 use super::error::QueueError;
 use super::follow::snapshot_name;
-use crate::domain::{
-    BatchId, ErrorCode, Failure, JobId, JobState, LaneId, RunId, SnapshotArn, SnapshotName, Standing, Timestamp,
-};
+use crate::domain::{BatchId, JobId, JobState, LaneId, RunId, SnapshotArn, SnapshotName, Standing, Timestamp};
 use crate::points::Step;
 
 /// A queued job that may be sent now.
@@ -23,8 +21,8 @@ pub struct Claimable {
     pub weight: u32,
     /// The ARN of the snapshot as it was last listed.
     pub source_arn: Option<SnapshotArn>,
-    /// The trouble of its last attempt.
-    pub failure: Option<Failure>,
+    /// How often its export was denied.
+    pub denials: u32,
 }
 
 impl Claimable {
@@ -57,8 +55,21 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn claimable(&self, lane: LaneId, run: RunId, limit: u32) -> Result<Vec<Claimable>, QueueError> {
-        let rows =
-            sqlx::query_file!("src/queue/sql/claimable.sql", lane.0, run.0, limit).fetch_all(&self.readers).await?;
+        self.claim(lane, run, limit, u32::MAX).await
+    }
+
+    /// The same, without those that were denied.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn never_denied(&self, lane: LaneId, run: RunId, limit: u32) -> Result<Vec<Claimable>, QueueError> {
+        self.claim(lane, run, limit, 0).await
+    }
+
+    async fn claim(&self, lane: LaneId, run: RunId, limit: u32, denials: u32) -> Result<Vec<Claimable>, QueueError> {
+        let rows = sqlx::query_file!("src/queue/sql/claimable.sql", lane.0, run.0, limit, denials)
+            .fetch_all(&self.readers)
+            .await?;
         rows.into_iter()
             .map(|row| {
                 Ok(Claimable {
@@ -68,7 +79,7 @@ impl Queue {
                     used: row.used,
                     weight: row.weight,
                     source_arn: row.arn.map(SnapshotArn::new),
-                    failure: None,
+                    denials: row.denials,
                 })
             })
             .collect()
@@ -168,57 +179,6 @@ impl Queue {
         .fetch_one(&self.readers)
         .await?;
         Ok(due.map(Timestamp))
-    }
-
-    /// The jobs of a lane that were denied, oldest first, with where they stand.
-    ///
-    /// # Errors
-    /// [`QueueError`] when the database cannot be read.
-    pub async fn denied(&self, lane: LaneId) -> Result<Vec<Claimable>, QueueError> {
-        let rows = sqlx::query!(
-            r#"SELECT id AS "id!: i64", snapshot_name, attempt AS "attempt!: u32", used AS "used!: u32",
-                      weight AS "weight!: u32", source_arn, error_code, error_message
-               FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND hold = 'denied' ORDER BY id"#,
-            lane.0
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(Claimable {
-                    job: JobId(row.id),
-                    snapshot: snapshot_name(&row.snapshot_name)?,
-                    attempt: row.attempt,
-                    used: row.used,
-                    weight: row.weight,
-                    source_arn: row.source_arn.map(SnapshotArn::new),
-                    failure: row.error_code.map(|code| Failure {
-                        code: ErrorCode::new(code),
-                        message: row.error_message.unwrap_or_default(),
-                    }),
-                })
-            })
-            .collect()
-    }
-
-    /// Lets the denied jobs of a lane be sent again: what denied them is gone.
-    ///
-    /// # Errors
-    /// [`QueueError`] when the database fails.
-    pub async fn release_denied(&self, lane: LaneId) -> Result<(), QueueError> {
-        self.writer
-            .write(Step::DeniedReleased, move |connection| {
-                Box::pin(async move {
-                    sqlx::query!(
-                        "UPDATE jobs SET hold = NULL WHERE lane_id = ?1 AND state = 'queued' AND hold = 'denied'",
-                        lane.0
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await
     }
 
     /// Takes back that these attempts count, as far as their outcome is still open or they are to be made again: they

@@ -182,27 +182,33 @@ impl Queue {
         reading::count("a count of jobs", count)
     }
 
-    /// Whether a lane has denied jobs that nobody paused, and no queued job that could tell whose trouble the denial is:
-    /// what a person has paused, by itself or with its batch, will not tell.
+    /// Whether a lane has no queued job left that could tell whose trouble a denial is: all were denied themselves, or wait for
+    /// a person or behind an open breaker.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn nobody_will_tell(&self, lane: LaneId) -> Result<bool, QueueError> {
         let found = sqlx::query!(
             r#"SELECT (SELECT count(*) FROM jobs JOIN batches ON batches.id = jobs.batch_id
-                       WHERE jobs.lane_id = ?1 AND jobs.state = 'queued' AND jobs.hold = 'denied'
+                       WHERE jobs.lane_id = ?1 AND jobs.state = 'queued' AND jobs.denials > 0
                          AND jobs.paused_at IS NULL
-                         AND batches.state = 'sealed' AND batches.paused_at IS NULL) AS "denied!: i64",
+                         AND batches.state = 'sealed' AND batches.paused_at IS NULL
+                         AND NOT EXISTS (SELECT 1 FROM trips WHERE lane_id = ?1 AND closed_at IS NULL
+                                         AND (batch_id IS NULL OR batch_id = batches.id))) AS "denied!: i64",
                       (SELECT count(*) FROM jobs JOIN batches ON batches.id = jobs.batch_id
                        WHERE jobs.lane_id = ?1 AND jobs.paused_at IS NOT NULL
-                         AND batches.state = 'sealed' AND batches.paused_at IS NULL) AS "paused!: i64",
+                         AND batches.state = 'sealed' AND batches.paused_at IS NULL
+                         AND NOT EXISTS (SELECT 1 FROM trips WHERE lane_id = ?1 AND closed_at IS NULL
+                                         AND (batch_id IS NULL OR batch_id = batches.id))) AS "paused!: i64",
                       (SELECT coalesce(sum(tallies.jobs), 0) FROM tallies JOIN batches ON batches.id = tallies.batch_id
                        WHERE tallies.lane_id = ?1 AND tallies.state = 'queued'
-                         AND batches.state = 'sealed' AND batches.paused_at IS NULL) AS "queued!: i64""#,
+                         AND batches.state = 'sealed' AND batches.paused_at IS NULL
+                         AND NOT EXISTS (SELECT 1 FROM trips WHERE lane_id = ?1 AND closed_at IS NULL
+                                         AND (batch_id IS NULL OR batch_id = batches.id))) AS "queued!: i64""#,
             lane.0
         )
         .fetch_one(&self.readers)
         .await?;
-        Ok(found.denied > 0 && found.denied.saturating_add(found.paused) >= found.queued)
+        Ok(found.denied.saturating_add(found.paused) >= found.queued)
     }
 }

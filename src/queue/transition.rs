@@ -206,7 +206,7 @@ fn step_of(event: &Event) -> Step {
         Event::Intend => Step::Intended,
         Event::Accepted(_) => Step::Accepted,
         Event::RefusedByLane(_) => Step::RefusedByLane,
-        Event::Denied(_) => Step::Denied,
+        Event::Denied(..) => Step::Denied,
         Event::OverLimit(..) => Step::OverLimit,
         Event::RefusedForNow(..) => Step::RefusedForNow,
         Event::RefusedForGood(_) => Step::RefusedForGood,
@@ -358,7 +358,7 @@ async fn move_jobs(connection: &mut SqliteConnection, kind: Kind<'_>, rows: &str
             .fetch_all(connection)
             .await
     } else {
-        sqlx::query_file_scalar!("src/queue/sql/end_jobs.sql", rows, from, to, hold, afresh, adopted)
+        sqlx::query_file_scalar!("src/queue/sql/end_jobs.sql", rows, from, to, hold, afresh, adopted, besides)
             .fetch_all(connection)
             .await
     };

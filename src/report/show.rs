@@ -123,10 +123,7 @@ fn facts(job: &JobView, now: Timestamp) -> Vec<(&'static str, String)> {
     };
     let mut facts =
         vec![("lane", job.lane.to_string()), ("state", format!("{}{adopted}", job.state)), ("attempts", attempts)];
-    let hold = job.hold.map(|hold| match hold {
-        Hold::Listing => "until the lane's ledger was read",
-        Hold::Denied => "denied: until the next answers tell whose trouble it is",
-    });
+    let hold = job.hold.map(|Hold::Listing| "until the lane's ledger was read");
     let due = |at: Timestamp| {
         if at > now { format!("{} (in {})", moment(at), span(at.since(now))) } else { moment(at) }
     };

@@ -112,13 +112,6 @@ fn held(facts: &Facts, chain: &mut Chain) -> bool {
                 chain.way("the daemon reads it by itself", None);
             }
         }
-        Some(Hold::Denied) => {
-            chain.cause(
-                "denied",
-                "Lightsail denied it; the next answers tell whether that is its own trouble or the lane's",
-            );
-            chain.way("if others are accepted it fails as denied; if not, the lane is blocked and says why", None);
-        }
         None => return false,
     }
     true

@@ -1,16 +1,16 @@
 //! A lane's sending: what may go, as many at once as the lane bears, one at a time when it is in trouble.
 
 use super::breaking::Ages;
-use super::send::{Came, Heard, Sent};
+use super::send::{Came, Heard, LONGEST_DOUBT, Sent};
 use super::slowing::{Slowing, Word};
 use super::temper::{Answered, Effect, Temper};
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{
-    BreakerPolicy, ErrorCode, Event, Failure, JobId, LaneTrouble, LoweredCap, OverLimit, RetryPolicy, RunId, Timestamp,
+    BreakerPolicy, ErrorCode, JobId, LaneTrouble, LoweredCap, OverLimit, RetryPolicy, RunId, Timestamp,
 };
 use crate::lightsail::{ErrorClass, Gate, Lightsail, Permit};
-use crate::queue::{Block, Claimable, LaneRecord, Queue, QueueError, Transition};
-use std::collections::{HashMap, HashSet, VecDeque};
+use crate::queue::{Block, Claimable, LaneRecord, Queue, QueueError};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -82,6 +82,19 @@ pub struct Departure {
     /// The lane's trouble that it probes.
     pub(super) probes: Option<LaneTrouble>,
     pub(super) outage: bool,
+    /// Whether a denial of it is its own and the last word on it: it was denied before.
+    pub(super) last: bool,
+}
+
+/// When those go that were denied before: not before it can be told whose trouble another denial is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Denied {
+    /// With the others: the lane exports.
+    WithOthers,
+    /// Later: the lane exports only since a moment ago, and what denied them may not be gone everywhere.
+    In(Duration),
+    /// Alone, and where there is no other.
+    Last,
 }
 
 /// What the loop remembers between two turns; all of it may be lost.
@@ -103,8 +116,8 @@ pub struct Turns {
     lowered: Option<LoweredCap>,
     /// Whether the call that went last has to come back before another one goes.
     alone: bool,
-    /// Jobs that were denied before the lane was seen to be able to export.
-    suspects: HashSet<JobId>,
+    /// Since when the lane is seen to export: since the first acceptance after the start or after its last trouble.
+    exports_since: Option<Duration>,
     /// The attempts whose open outcomes stand in a row and were counted: five are an outage, and then none counts.
     open: Vec<(JobId, u32)>,
 }
@@ -180,7 +193,8 @@ impl Worker {
         let turn = self.turn(turns, under_way).await?;
         if let Turn::Send(departure) = &turn {
             self.take_in_hand(&departure.job);
-            turns.alone = !turns.proven || turns.temper.one_at_a_time();
+            let in_doubt = departure.job.denials > 0 && self.denied(turns) != Denied::WithOthers;
+            turns.alone = !turns.proven || turns.temper.one_at_a_time() || in_doubt;
         }
         Ok(turn)
     }
@@ -191,8 +205,8 @@ impl Worker {
     }
 
     async fn turn(&self, turns: &mut Turns, under_way: usize) -> Result<Turn, QueueError> {
-        if let Some(job) = take_fitting(turns) {
-            return Ok(departs(job, turns));
+        if let Some(job) = self.take_fitting(turns, under_way) {
+            return self.departs(job, turns).await;
         }
         let Some(lane) = self.queue.lane_records().await?.into_iter().find(|lane| lane.id == self.lane.id) else {
             return Ok(Turn::Wait(TICK));
@@ -200,6 +214,7 @@ impl Worker {
         turns.proven = lane.proven;
         let trouble = lane.block.as_ref().map(|block| block.trouble).filter(|trouble| trouble.stops_sending());
         turns.temper.set_trouble(trouble);
+        turns.exports_since = turns.exports_since.filter(|_| trouble.is_none());
         turns.lowered = lane.lowered;
         self.keep_learned(turns).await?;
         let open = self.heed_breakers(turns).await?;
@@ -212,24 +227,18 @@ impl Worker {
             return Ok(Turn::Wait(wait.min(TICK)));
         }
         let now = self.clock.now();
-        self.queue.release_due(self.lane.id, now, now.after(self.settings.retry.max)).await?;
+        let longest = self.settings.retry.max.max(self.settings.probe.saturating_mul(1 << LONGEST_DOUBT));
+        self.queue.release_due(self.lane.id, now, now.after(longest)).await?;
         self.read_ahead(turns, trouble.is_some()).await?;
-        // Another job probes; those that were denied do only where there is none, whatever the lane's trouble is by now.
-        if trouble.is_some() && turns.ahead.is_empty() {
-            self.queue.release_denied(self.lane.id).await?;
-            self.read_ahead(turns, true).await?;
-        }
         self.add_probe(turns, &open).await?;
-        if let Some(job) = take_fitting(turns) {
+        if let Some(job) = self.take_fitting(turns, under_way) {
             if trouble.is_some() {
                 turns.probed_at = Some(self.clock.elapsed());
             }
-            return Ok(departs(job, turns));
+            return self.departs(job, turns).await;
         }
-        if under_way == 0 && turns.ahead.is_empty() {
-            self.settle_denied(trouble).await?;
-        }
-        Ok(Turn::Wait(if turns.nothing && under_way == 0 { IDLE } else { TICK }))
+        let wait = if turns.nothing && under_way == 0 { IDLE } else { TICK };
+        Ok(Turn::Wait(if let Denied::In(left) = self.denied(turns) { wait.min(left) } else { wait }))
     }
 
     /// How long until a lane in trouble may be probed; nothing when it may now.
@@ -258,8 +267,17 @@ impl Worker {
         let half_a_second = (self.gates.exports.rate() / 2.0).clamp(1.0, f64::from(READ_AHEAD)) as u32;
         let wanted = if probing { 1 } else { half_a_second };
         let limit = wanted.saturating_add(u32::try_from(held.len()).unwrap_or(u32::MAX));
-        let found = self.queue.claimable(self.lane.id, self.run, limit).await?;
-        turns.ahead = found.into_iter().filter(|job| !held.contains_key(&job.job)).collect();
+        let free = |found: Vec<Claimable>| -> VecDeque<Claimable> {
+            found.into_iter().filter(|job| !held.contains_key(&job.job)).collect()
+        };
+        let denied = self.denied(turns);
+        turns.ahead = match denied {
+            Denied::WithOthers => free(self.queue.claimable(self.lane.id, self.run, limit).await?),
+            Denied::In(_) | Denied::Last => free(self.queue.never_denied(self.lane.id, self.run, limit).await?),
+        };
+        if denied == Denied::Last && turns.ahead.is_empty() {
+            turns.ahead = free(self.queue.claimable(self.lane.id, self.run, limit).await?);
+        }
         // One that is heavier than the whole cap goes when nothing else is under way.
         if taken == 0 {
             let heaviest = turns.ahead.front().map_or(0, |job| u64::from(job.weight));
@@ -283,7 +301,7 @@ impl Worker {
     /// # Errors
     /// [`QueueError`] when the store fails.
     pub async fn take_up(&self, sent: Sent, turns: &mut Turns) -> Result<(), QueueError> {
-        let Heard { job, attempt, sent_at, answered: heard, charged } = match sent.0 {
+        let Heard { job, attempt, sent_at, answered: heard, charged, denied_again } = match sent.0 {
             Came::Heard(heard) => heard,
             Came::Skipped => return Ok(()),
             Came::Broken(error) => return Err(error),
@@ -303,14 +321,17 @@ impl Worker {
         {
             self.lower_cap(sent_at, error.code.clone(), turns).await?;
         }
-        if turns.suspects.remove(&job) && class == Some(ErrorClass::Denied) {
-            // The lane has exported others between its two denials: it is the job's own.
-            return self.fail_denied(|one| one == job).await;
-        }
         if class != Some(ErrorClass::Ambiguous) {
             turns.open.clear();
         } else if charged {
             turns.open.push((job, attempt));
+        }
+        // Only a first denial says something of the lane, unless that is in trouble.
+        if denied_again && turns.temper.trouble().is_none() {
+            return Ok(());
+        }
+        if matches!(heard, Answered::Accepted) {
+            turns.exports_since.get_or_insert(self.clock.elapsed());
         }
         match turns.temper.hear(&heard) {
             Effect::None => {}
@@ -329,11 +350,7 @@ impl Worker {
             Effect::Unblock => {
                 tracing::info!(lane = %self.lane.lane, "the lane goes on");
                 self.queue.unblock(self.lane.id).await?;
-                let denied = self.queue.denied(self.lane.id).await?;
-                turns.suspects = denied.into_iter().map(|denied| denied.job).collect();
-                self.queue.release_denied(self.lane.id).await?;
             }
-            Effect::FailDenied => self.fail_denied(|_| true).await?,
         }
         Ok(())
     }
@@ -370,38 +387,39 @@ impl Worker {
         }
     }
 
-    /// Where nothing is left that could tell whose trouble a denial is, it is the job's.
-    async fn settle_denied(&self, trouble: Option<LaneTrouble>) -> Result<(), QueueError> {
-        if trouble.is_some() {
-            return Ok(());
+    fn denied(&self, turns: &Turns) -> Denied {
+        match turns.exports_since.map(|since| self.clock.elapsed().saturating_sub(since)) {
+            Some(age) if age < self.settings.probe => Denied::In(self.settings.probe - age),
+            Some(_) if !turns.temper.doubts() => Denied::WithOthers,
+            Some(_) | None => Denied::Last,
         }
-        let load = self.queue.load(self.lane.id).await?;
-        if load.queued == 0 || load.submitting > 0 {
-            return Ok(());
-        }
-        if self.queue.nobody_will_tell(self.lane.id).await? {
-            self.fail_denied(|_| true).await?;
-        }
-        Ok(())
     }
 
-    async fn fail_denied(&self, concerns: impl Fn(JobId) -> bool) -> Result<(), QueueError> {
-        let now = self.clock.now();
-        let denied = self.queue.denied(self.lane.id).await?;
-        let mut failing = Vec::with_capacity(denied.len());
-        for job in denied.into_iter().filter(|one| concerns(one.job)) {
-            let standing = job.standing(self.settings.retry.max_attempts);
-            let failure =
-                job.failure.unwrap_or_else(|| Failure::new("AccessDeniedException", "Lightsail denied the export"));
-            failing.push(Transition::new(job.job, &standing, Event::Impossible(failure), now, "daemon")?);
+    /// Sends a job off. A denial is the last word on one that was denied before, where the lane exports others by then or
+    /// nobody else is left who could tell.
+    async fn departs(&self, job: Claimable, turns: &Turns) -> Result<Turn, QueueError> {
+        let last = job.denials > 0
+            && turns.temper.trouble().is_none()
+            && match self.denied(turns) {
+                Denied::WithOthers => true,
+                Denied::In(_) => false,
+                Denied::Last => self.queue.nobody_will_tell(self.lane.id).await?,
+            };
+        Ok(Turn::Send(Departure { job, probes: turns.temper.trouble(), outage: turns.temper.in_outage(), last }))
+    }
+
+    /// The next job read ahead that the cap has room for: the order is kept, a heavy one is not overtaken. One that was denied
+    /// waits for the calls that are out, unless the lane exports.
+    fn take_fitting(&self, turns: &mut Turns, under_way: usize) -> Option<Claimable> {
+        let next = turns.ahead.front()?;
+        let in_doubt = under_way > 0 && next.denials > 0 && self.denied(turns) != Denied::WithOthers;
+        let weight = u64::from(next.weight);
+        if weight > turns.room || in_doubt {
+            turns.ahead.clear();
+            return None;
         }
-        for verdict in self.queue.transition_all(failing).await {
-            match verdict {
-                Ok(()) | Err(QueueError::Stale { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        turns.room -= weight;
+        turns.ahead.pop_front()
     }
 
     /// Whether a job is taken up and its intent is not on disk yet.
@@ -420,10 +438,6 @@ impl Worker {
     }
 }
 
-fn departs(job: Claimable, turns: &Turns) -> Turn {
-    Turn::Send(Departure { job, probes: turns.temper.trouble(), outage: turns.temper.in_outage() })
-}
-
 fn came_back(sent: Result<Sent, tokio::task::JoinError>) -> Result<Sent, QueueError> {
     sent.map_err(|error| QueueError::Database(Arc::new(error)))
 }
@@ -436,17 +450,6 @@ fn news(learned: Option<f64>, kept: &mut Option<f64>) -> Option<f64> {
     }
     *kept = Some(learned);
     Some(learned)
-}
-
-/// The next job read ahead that the cap has room for: the order is kept, a heavy one is not overtaken.
-fn take_fitting(turns: &mut Turns) -> Option<Claimable> {
-    let weight = u64::from(turns.ahead.front()?.weight);
-    if weight > turns.room {
-        turns.ahead.clear();
-        return None;
-    }
-    turns.room -= weight;
-    turns.ahead.pop_front()
 }
 
 #[cfg(test)]

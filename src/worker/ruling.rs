@@ -14,11 +14,17 @@ pub(super) struct Ruling {
     pub(super) heard: Answered,
 }
 
-/// Rules on an answer. `outage` says whether the lane is in one; `again_at` is when another attempt may be made.
-pub(super) fn rule(result: Result<Accepted, CallError>, outage: bool, again_at: Timestamp) -> Ruling {
+/// Rules on an answer. `outage` says whether the lane is in one; `again_at` is when another attempt may be made, and
+/// `denied_until` when one after a denial, which ends the job where there is none.
+pub(super) fn rule(
+    result: Result<Accepted, CallError>,
+    outage: bool,
+    again_at: Timestamp,
+    denied_until: Option<Timestamp>,
+) -> Ruling {
     match result {
         Ok(accepted) => accept(accepted),
-        Err(error) => refuse(error, outage, again_at),
+        Err(error) => refuse(error, outage, again_at, denied_until),
     }
 }
 
@@ -41,7 +47,7 @@ fn followed(operations: &[Operation]) -> Option<OperationId> {
     export.or(operations.first()).map(|one| one.id.clone())
 }
 
-fn refuse(error: CallError, outage: bool, again_at: Timestamp) -> Ruling {
+fn refuse(error: CallError, outage: bool, again_at: Timestamp, denied_until: Option<Timestamp>) -> Ruling {
     let CallError { class, code, message, request_id, http_status, .. } = error.clone();
     let failure = Failure { code, message };
     let (event, outcome) = match class {
@@ -50,7 +56,7 @@ fn refuse(error: CallError, outage: bool, again_at: Timestamp) -> Ruling {
         | ErrorClass::LaneDenied
         | ErrorClass::SetupInProgress
         | ErrorClass::Unreachable => (Event::RefusedByLane(failure.clone()), AttemptOutcome::Refused),
-        ErrorClass::Denied => (Event::Denied(failure.clone()), AttemptOutcome::Refused),
+        ErrorClass::Denied => (Event::Denied(failure.clone(), denied_until), AttemptOutcome::Refused),
         ErrorClass::CopyLimit | ErrorClass::Quota => {
             (Event::OverLimit(failure.clone(), again_at), AttemptOutcome::Refused)
         }
@@ -97,7 +103,7 @@ mod tests {
             (Vec::new(), None),
         ] {
             let kept = operations.len();
-            let ruling = rule(Ok(Accepted { operations, request_id: None }), false, Timestamp(0));
+            let ruling = rule(Ok(Accepted { operations, request_id: None }), false, Timestamp(0), None);
             let followed = followed.map(OperationId::new);
             assert_eq!(ruling.event, Event::Accepted(Trace { operation: followed, ..Trace::default() }));
             assert_eq!(ruling.operations.len(), kept);

@@ -6,10 +6,13 @@ use super::temper::Answered;
 use crate::domain::{Event, JobId, Timestamp};
 use crate::lightsail::{ErrorClass, Outcome, Permit};
 use crate::points::{Between, Point, reached};
-use crate::queue::{Claimable, QueueError, Transition};
+use crate::queue::{QueueError, Transition};
 
 /// Who stands in the history for what no person did.
 const ACTOR: &str = "daemon";
+
+/// How often the wait of a job doubles that is denied while nothing tells whose trouble that is.
+pub(super) const LONGEST_DOUBT: u32 = 3;
 
 /// A call that came back, for [`Worker::take_up`].
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub(super) struct Heard {
     pub(super) answered: Answered,
     /// Whether the outcome is open and the attempt was counted.
     pub(super) charged: bool,
+    /// Whether it was denied, and not for the first time.
+    pub(super) denied_again: bool,
 }
 
 impl Worker {
@@ -45,8 +50,9 @@ impl Worker {
     }
 
     async fn make_call(&self, departure: Departure, permit: Permit) -> Came {
-        let Departure { job, probes, outage } = departure;
+        let Departure { job, probes, .. } = &departure;
         reached(Point::Between(Between::BeforeIntent));
+        let probes = *probes;
         let standing = job.standing(self.settings.retry.max_attempts);
         let sent_at = self.clock.now();
         let intent = Transition::new(job.job, &standing, Event::Intend, sent_at, ACTOR)
@@ -65,16 +71,16 @@ impl Worker {
         let result = self.api.export_snapshot(&job.snapshot).await;
         reached(Point::Between(Between::AnswerHeard));
         permit.answered(Outcome::of(&result));
-        self.record(&job, sent_at, result, outage).await
+        self.record(&departure, sent_at, result).await
     }
 
     async fn record(
         &self,
-        job: &Claimable,
+        departure: &Departure,
         sent_at: Timestamp,
         result: Result<crate::lightsail::Accepted, crate::lightsail::CallError>,
-        outage: bool,
     ) -> Came {
+        let Departure { job, probes, outage, last } = departure;
         let now = self.clock.now();
         // Where it is to be tried later: "in a few minutes", says Lightsail, or once what is under way has ended. The seconds of
         // the first backoffs would use up every attempt before that.
@@ -92,12 +98,17 @@ impl Worker {
                 request_id = error.request_id, "{what}: {}", error.message
             );
         }
-        let Ruling { event, answer, operations, heard } = rule(result, outage, now.after(wait));
+        // IAM's answers flap for seconds after each change: not before a probe's time is a denied job called again, and ever later
+        // while nothing tells whose trouble it is. A lane that is blocked calls one in a probe's time anyway.
+        let doublings = if probes.is_some() { 0 } else { job.denials.min(LONGEST_DOUBT) };
+        let denied_until = (!last).then(|| now.after(self.settings.probe.saturating_mul(1 << doublings)));
+        let Ruling { event, answer, operations, heard } = rule(result, *outage, now.after(wait), denied_until);
         let mut standing = job.standing(self.settings.retry.max_attempts);
         standing.state = crate::domain::JobState::Submitting;
         standing.attempt = standing.attempt.saturating_add(1);
         standing.used = standing.used.saturating_add(1);
         let charged = matches!(event, Event::OutcomeUnknown(_));
+        let denied_again = job.denials > 0 && matches!(event, Event::Denied(..));
         let recorded = match Transition::new(job.job, &standing, event, now, ACTOR) {
             Ok(change) => {
                 let change = change.answered(answer, operations).poll_at(now.after(self.settings.first_poll));
@@ -106,7 +117,14 @@ impl Worker {
             Err(error) => Err(error),
         };
         match recorded {
-            Ok(()) => Came::Heard(Heard { job: job.job, attempt: standing.attempt, sent_at, answered: heard, charged }),
+            Ok(()) => Came::Heard(Heard {
+                job: job.job,
+                attempt: standing.attempt,
+                sent_at,
+                answered: heard,
+                charged,
+                denied_again,
+            }),
             Err(error) => Came::Broken(error),
         }
     }

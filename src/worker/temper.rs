@@ -23,10 +23,8 @@ pub(super) enum Effect {
     None,
     /// The lane is blocked.
     Block(LaneTrouble, String),
-    /// The trouble is over; those that were denied meanwhile may try again.
+    /// The trouble is over.
     Unblock,
-    /// Somebody was accepted: those that were denied were so for themselves.
-    FailDenied,
 }
 
 /// The lane's memory of its last answers.
@@ -53,6 +51,11 @@ impl Temper {
         self.trouble.is_some() || self.denied >= PROBE_AFTER || self.ambiguous >= OUTAGE_AFTER - 1
     }
 
+    /// Whether denials stand in a row, so that nothing tells whose trouble they are.
+    pub(super) fn doubts(&self) -> bool {
+        self.denied > 0
+    }
+
     /// Whether an ambiguous answer that comes now is the lane's trouble: it makes the outage, or is in it.
     pub(super) fn in_outage(&self) -> bool {
         self.trouble == Some(LaneTrouble::Outage) || self.ambiguous >= OUTAGE_AFTER - 1
@@ -62,13 +65,8 @@ impl Temper {
     pub(super) fn hear(&mut self, answer: &Answered) -> Effect {
         match answer {
             Answered::Accepted => {
-                let were_denied = self.denied > 0;
                 (self.ambiguous, self.denied) = (0, 0);
-                match self.trouble.take() {
-                    Some(_) => Effect::Unblock,
-                    None if were_denied => Effect::FailDenied,
-                    None => Effect::None,
-                }
+                self.trouble.take().map_or(Effect::None, |_| Effect::Unblock)
             }
             Answered::Refused(error) => self.hear_refusal(error),
         }
@@ -97,7 +95,9 @@ impl Temper {
                 if self.denied <= PROBE_AFTER && self.trouble != Some(LaneTrouble::Denied) {
                     return Effect::None;
                 }
-                self.block(LaneTrouble::Denied, error.with_advice(EXPORT_ACTION))
+                let in_a_row = PROBE_AFTER + 1;
+                let message = format!("{in_a_row} exports in a row were denied; {}", error.with_advice(EXPORT_ACTION));
+                self.block(LaneTrouble::Denied, message)
             }
             ErrorClass::LaneDenied
             | ErrorClass::Credentials
@@ -173,7 +173,8 @@ mod tests {
         }
         assert!(temper.one_at_a_time());
         let mut accepted = temper.clone();
-        assert_eq!(accepted.hear(&Answered::Accepted), Effect::FailDenied);
+        assert_eq!(accepted.hear(&Answered::Accepted), Effect::None);
+        assert!(temper.doubts() && !accepted.doubts());
         assert_eq!(blocked(&temper.hear(&refused(ErrorClass::Denied))), Some(LaneTrouble::Denied));
         assert_eq!(temper.hear(&Answered::Accepted), Effect::Unblock);
     }

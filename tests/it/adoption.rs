@@ -262,3 +262,42 @@ async fn the_same_rows_again_in_the_same_database_are_adopted_and_not_exported_a
     }
     assert_eq!((world.sent("web-1").len(), world.sent("web-2").len()), (1, 1));
 }
+
+#[tokio::test]
+async fn a_job_that_was_denied_once_gets_another_call() {
+    let names = ["web-1", "web-2", "web-3", "web-4"];
+    // Right after a policy is attached the answers flap.
+    let flaps = |name: &&str| FaultRule::script(name, ["AccessDeniedException".parse().expect("a fault")]);
+    for denied in [&names[..1], &names[1..3], &names[..]] {
+        let world = World::new(fleet(named(&names))).await;
+        world.simulator.set_faults(Faults { rules: denied.iter().map(flaps).collect(), ..Faults::default() });
+        world.enqueue(&names).await;
+        world.drain().await;
+        for name in names {
+            let job = world.job(name).await;
+            let calls = 1 + usize::from(denied.contains(&name));
+            assert_eq!((job.state, job.used), (JobState::Succeeded, 1), "{name} of {denied:?}");
+            assert_eq!((world.sent(name).len(), world.exports(name)), (calls, 1), "{name} of {denied:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_denial_of_before_a_restart_fails_no_job_once_the_policy_is_mended() {
+    let names = ["web-1", "web-2", "web-3"];
+    let mut world = World::new(fleet(named(&names))).await;
+    world.settings.every_lane.probe = std::time::Duration::from_secs(2);
+    let denied = FaultRule::script("web-1", (0..99).map(|_| "AccessDeniedException".parse().expect("a fault")));
+    world.simulator.set_faults(Faults { rules: vec![denied], ..Faults::default() });
+    world.enqueue(&names[..1]).await;
+    let daemon = world.start();
+    eventually("it is denied", async || world.job("web-1").await.error_code.is_some()).await;
+    daemon.stop().await;
+    assert_eq!(world.state("web-1").await, JobState::Queued);
+    world.simulator.set_faults(Faults::default());
+    world.enqueue(&names[1..]).await;
+    world.drain().await;
+    for name in names {
+        assert_eq!((world.state(name).await, world.exports(name)), (JobState::Succeeded, 1), "{name}");
+    }
+}

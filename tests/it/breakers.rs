@@ -265,3 +265,21 @@ async fn a_retry_says_what_stays_stopped_and_lets_it_go_on_where_it_is_told_to()
     world.drain().await;
     assert!(all_succeeded(&world, &names).await);
 }
+
+#[tokio::test]
+async fn jobs_that_are_denied_trip_no_breaker() {
+    let names = ["a-0", "a-1", "a-2", "a-3", "a-4"];
+    let of = names.map(|name| (HERE, name));
+    let world = world(&of, &[], |lane| (lane.breaker.at_least, lane.breaker.share) = (2, 0.1)).await;
+    let denied = || "AccessDeniedException".parse().expect("a fault");
+    let rules = names[..3].iter().map(|name| FaultRule::script(name, (0..9).map(|_| denied()))).collect();
+    world.simulator.set_faults(Faults { rules, ..Faults::default() });
+    world.enqueue(&names).await;
+    world.drain().await;
+    for name in &names[..3] {
+        assert_eq!(world.state(name).await, JobState::Failed, "{name}");
+    }
+    assert!(all_succeeded(&world, &names[3..]).await);
+    let met = world.queue.trips_met(world.job("a-4").await.id).await.expect("breakers");
+    assert_eq!((met, trips(&world).await), (vec![], vec![]));
+}

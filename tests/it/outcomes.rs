@@ -102,6 +102,7 @@ async fn throttles_and_the_lanes_trouble_use_no_attempt() {
         ("ProvisionedThroughputExceededException", JobState::Succeeded, 2, 1, 1),
         ("TooManyRequestsException", JobState::Succeeded, 2, 1, 1),
         ("SlowDown:429", JobState::Succeeded, 2, 1, 1),
+        ("AccessDeniedException", JobState::Succeeded, 2, 1, 1),
         ("UnauthenticatedException", JobState::Succeeded, 2, 1, 1),
         ("ExpiredTokenException", JobState::Succeeded, 2, 1, 1),
         ("UnrecognizedClientException:403", JobState::Succeeded, 2, 1, 1),
@@ -118,8 +119,6 @@ async fn refusals_for_good_end_the_job_at_once() {
     check_all(&[
         ("InvalidInputException", JobState::Failed, 1, 0, 1),
         ("NotFoundException", JobState::Failed, 1, 0, 1),
-        // Nothing else is queued that could tell whose trouble it is; it is not counted, and not sent again.
-        ("AccessDeniedException", JobState::Failed, 1, 0, 0),
     ])
     .await;
 }

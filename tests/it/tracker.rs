@@ -612,10 +612,10 @@ async fn a_long_run_lists_again_and_notices_what_was_deleted_or_broke() {
 async fn a_snapshot_that_is_pending_when_its_hold_ends_is_not_sent_before_it_is_ready() {
     let pending = HashMap::from([("web-1", SnapshotState::Pending)]);
     let mut scene = Scene::new(TWO_QUEUED, Told { states: pending, ..both() }).await;
-    write(&scene.path, "UPDATE jobs SET hold = 'denied' WHERE id = 1").await;
+    write(&scene.path, "UPDATE jobs SET due_at = 4102444800000 WHERE id = 1").await;
     scene.round().await;
     assert_eq!(scene.claimable(9).await, [2]);
-    scene.queue.release_denied(LaneId(1)).await.expect("released");
+    write(&scene.path, "UPDATE jobs SET due_at = NULL WHERE id = 1").await;
     assert_eq!(scene.claimable(9).await, [2]);
     scene.live(MINUTE).await;
     scene.fake.told(|told| told.states.clear());

@@ -269,7 +269,7 @@ async fn in_a_denied_lane_another_job_probes_and_the_denied_ones_where_there_is_
     let mut scene = Scene::new(PROVEN, 20, 20.0).await;
     write(
         &scene.path,
-        "UPDATE jobs SET hold = 'denied' WHERE id <= 8;
+        "UPDATE jobs SET denials = 1 WHERE id <= 8;
          UPDATE jobs SET state = 'cancelled', finished_at = 0 WHERE id = 10;",
     )
     .await;
@@ -281,7 +281,7 @@ async fn in_a_denied_lane_another_job_probes_and_the_denied_ones_where_there_is_
     // So too in a trouble that came later: with nobody to probe, it would never be over.
     for trouble in [LaneTrouble::Outage, LaneTrouble::Setup] {
         let mut scene = Scene::new(PROVEN, 20, 20.0).await;
-        write(&scene.path, "UPDATE jobs SET hold = 'denied'").await;
+        write(&scene.path, "UPDATE jobs SET denials = 1").await;
         scene.block(trouble).await;
         assert_eq!(scene.send(1).await, ["web-0"], "{trouble}");
         assert_eq!(scene.trouble().await, None);
@@ -291,36 +291,73 @@ async fn in_a_denied_lane_another_job_probes_and_the_denied_ones_where_there_is_
 #[tokio::test]
 async fn who_is_denied_again_once_the_lane_exports_is_so_for_itself() {
     let mut scene = Scene::new(PROVEN, 20, 2.0).await;
-    write(&scene.path, "UPDATE jobs SET hold = 'denied' WHERE id <= 9").await;
+    write(&scene.path, "UPDATE jobs SET denials = 1 WHERE id <= 9").await;
     scene.block(LaneTrouble::Denied).await;
     assert_eq!(scene.send(1).await, ["web-9"]);
     assert_eq!(scene.trouble().await, None);
+    // What has denied them may not be gone everywhere in the same moment.
+    assert!(!scene.waits(0).await.is_zero());
+    scene.clock.advance(PROBE);
     scene.answers([ErrorClass::Denied]);
     assert_eq!(scene.send(2).await, ["web-0", "web-1"]);
-    assert_eq!((scene.job(1).await.0, scene.job(2).await.0), ("failed".to_owned(), "exporting".to_owned()));
+    assert_eq!((scene.job(1).await, scene.job(2).await.0), (("failed".to_owned(), 0), "exporting".to_owned()));
     assert_eq!(scene.job(3).await.0, "queued");
 }
 
 #[tokio::test]
-async fn a_denial_is_the_jobs_own_once_nobody_is_left_who_could_tell() {
-    let mut scene = Scene::new(PROVEN, 20, 20.0).await;
-    write(&scene.path, "UPDATE jobs SET hold = 'denied', error_code = 'AccessDeniedException' WHERE id <= 9").await;
-    // The tenth is out: its answer tells.
-    write(
-        &scene.path,
-        "UPDATE jobs SET state = 'submitting', attempt = 1, used = 1 WHERE id = 10;
-         INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome) VALUES (10, 1, 1, 0, 0, 'pending');",
-    )
-    .await;
+async fn a_denied_job_is_called_again_after_a_probes_time_and_fails_of_the_second_denial() {
+    let mut scene = Scene::new(PROVEN, 20, 2.0).await;
+    write(&scene.path, "UPDATE jobs SET state = 'cancelled', finished_at = 0 WHERE id > 3").await;
+    scene.answers([ErrorClass::Denied; 2]);
+    assert_eq!(scene.send(3).await, ["web-0", "web-1", "web-2"]);
+    assert_eq!((scene.job(1).await, scene.job(2).await), (("queued".to_owned(), 0), ("queued".to_owned(), 0)));
     scene.waits(0).await;
-    assert_eq!(scene.job(1).await.0, "queued");
-    write(&scene.path, "UPDATE jobs SET state = 'unknown', next_poll_at = 0 WHERE id = 10").await;
-    scene.waits(1).await;
-    assert_eq!(scene.job(1).await.0, "queued", "a call is out");
-    scene.waits(0).await;
-    assert_eq!((scene.job(1).await.0, scene.job(9).await.0), ("failed".to_owned(), "failed".to_owned()));
+    scene.clock.advance(PROBE);
+    scene.answers([ErrorClass::Denied]);
+    assert_eq!(scene.send(2).await, ["web-0", "web-1"]);
+    assert_eq!((scene.job(1).await, scene.job(2).await.0), (("failed".to_owned(), 0), "exporting".to_owned()));
     let told = scene.queue.job(JobId(1)).await.expect("read").expect("a job").job.error_code;
-    assert_eq!(told.as_ref().map(ErrorCode::as_str), Some("AccessDeniedException"));
+    assert_eq!(told.as_ref().map(ErrorCode::as_str), Some("Code"));
+}
+
+#[tokio::test]
+async fn a_second_denial_is_the_jobs_own_where_nobody_else_could_tell() {
+    for others in [false, true] {
+        let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+        write(&scene.path, if others { PUT_OFF } else { GONE }).await;
+        // After a restart nothing is remembered of the lane; the jobs remember that they were denied.
+        scene.answers([ErrorClass::Denied; 3]);
+        assert_eq!(scene.send(2).await, ["web-0", "web-1"]);
+        scene.turns = Turns::default();
+        scene.clock.advance(PROBE);
+        let one = scene.departs(0).await;
+        assert!(matches!(scene.turn(1).await, Turn::Answers), "in doubt one goes at a time");
+        scene.sends(one).await;
+        let (ended, waits) = (("failed".to_owned(), 0), ("queued".to_owned(), 0));
+        assert_eq!(scene.job(1).await, if others { waits } else { ended }, "others: {others}");
+        assert_eq!(scene.send(1).await, ["web-1"]);
+        assert_eq!(scene.job(2).await.0, "exporting");
+    }
+}
+
+const PUT_OFF: &str = "UPDATE jobs SET due_at = 4102444800000 WHERE id > 2";
+const GONE: &str = "UPDATE jobs SET state = 'cancelled', finished_at = 0 WHERE id > 2";
+
+#[tokio::test]
+async fn while_nothing_tells_that_the_lane_exports_those_that_were_not_denied_go_first() {
+    let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+    write(&scene.path, "UPDATE jobs SET denials = 1 WHERE id <= 7").await;
+    let mut sent = scene.send(3).await;
+    assert_eq!(sent, ["web-7", "web-8", "web-9"]);
+    scene.waits(0).await;
+    scene.clock.advance(PROBE);
+    scene.answers([ErrorClass::Denied; 7]);
+    sent = scene.send(7).await;
+    assert_eq!(sent.len(), 7, "each once");
+    for id in 1..=7 {
+        assert_eq!(scene.job(id).await.0, "failed", "{id}");
+    }
+    assert_eq!(scene.trouble().await, None, "they are their own");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 -- One look into the claim index for each batch that may be sent for; the best of them all. A paused or loading batch is
--- never walked through, nor one that a breaker has stopped.
+-- never walked through, nor one that a breaker has stopped. ?4 is how often those were denied at most.
 SELECT jobs.id AS "id!: i64", jobs.snapshot_name, jobs.attempt AS "attempt!: u32", jobs.used AS "used!: u32",
-       snapshots.weight AS "weight!: u32", snapshots.arn
+       jobs.denials AS "denials!: u32", snapshots.weight AS "weight!: u32", snapshots.arn
 FROM tallies
 JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed' AND batches.paused_at IS NULL
 JOIN clearances ON clearances.lane_id = tallies.lane_id AND clearances.batch_id = tallies.batch_id
@@ -10,6 +10,7 @@ JOIN jobs ON jobs.id IN (
     SELECT best.id FROM jobs AS best
     WHERE best.lane_id = ?1 AND best.batch_id = tallies.batch_id
       AND best.state = 'queued' AND best.hold IS NULL AND best.due_at IS NULL AND best.paused_at IS NULL
+      AND best.denials <= ?4
       -- A listing may have seen that it is not ready while something else held the job.
       AND EXISTS (SELECT 1 FROM snapshots
                   WHERE snapshots.lane_id = best.lane_id AND snapshots.name = best.snapshot_name

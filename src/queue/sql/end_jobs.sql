@@ -1,5 +1,5 @@
 -- Moves jobs from the state ?2 to an end, ?3, or from an end back to the queue: as `move_jobs` does. ?4 is the hold,
--- ?5 whether it begins afresh, ?6 whether the job is adopted. Neither is a pause, or an intent.
+-- ?5 whether it begins afresh, ?6 whether the job is adopted, ?7 what it means besides. Neither is a pause, or an intent.
 UPDATE jobs SET
     state = ?3,
     hold = ?4,
@@ -8,6 +8,7 @@ UPDATE jobs SET
     attempt = change.attempt,
     used = change.used,
     step = jobs.step + 1,
+    denials = CASE WHEN ?7 = 'denies' THEN jobs.denials + 1 ELSE 0 END,
     adopted = CASE WHEN ?5 THEN ?6 ELSE jobs.adopted OR ?6 END,
     operation_id = CASE WHEN ?5 THEN change.operation ELSE coalesce(change.operation, jobs.operation_id) END,
     record_arn = CASE WHEN ?5 THEN change.record ELSE coalesce(change.record, jobs.record_arn) END,

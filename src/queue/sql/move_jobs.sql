@@ -11,6 +11,7 @@ UPDATE jobs SET
     attempt = change.attempt,
     used = change.used,
     step = jobs.step + 1,
+    denials = CASE WHEN ?5 = 'denies' THEN jobs.denials + 1 WHEN ?3 = 'exporting' THEN 0 ELSE jobs.denials END,
     weight = coalesce(change.weight, jobs.weight),
     source_arn = coalesce(change.source_arn, jobs.source_arn),
     adopted = CASE WHEN ?6 THEN ?7 ELSE jobs.adopted OR ?7 END,

@@ -1,7 +1,7 @@
 -- The jobs that open breakers of a lane may let go: those that they have let go already and that are queued again, then
 -- the first of each batch of which every open breaker is due.
 SELECT jobs.id AS "id!: i64", jobs.batch_id AS "batch!: i64", jobs.snapshot_name, jobs.attempt AS "attempt!: u32",
-       jobs.used AS "used!: u32", snapshots.weight AS "weight!: u32", snapshots.arn
+       jobs.used AS "used!: u32", jobs.denials AS "denials!: u32", snapshots.weight AS "weight!: u32", snapshots.arn
 FROM (SELECT id, max(chosen) AS chosen FROM (
     SELECT trips.probe AS id, 1 AS chosen
     FROM trips

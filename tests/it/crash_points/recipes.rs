@@ -223,7 +223,6 @@ impl By {
             Step::LookCounted | Step::ProvenAbsent => Self::Daemon("lost-before"),
             Step::OverLimit | Step::CapLowered => Self::Daemon("over-limit"),
             Step::DueReleased | Step::RefusedForNow => Self::Daemon("for-now"),
-            Step::DeniedReleased => Self::Daemon("all-denied"),
             Step::Blocked | Step::Unblocked => Self::Daemon("blocking"),
             Step::Identified | Step::Proven | Step::DelayLearned => Self::Daemon("proving"),
             Step::RateLearned | Step::RefusedByLane => Self::Daemon("throttled"),

@@ -132,7 +132,6 @@ pub(super) enum Asked {
         lane: usize,
         released: u64,
     },
-    ReleaseDenied(usize),
     Forgive {
         job: usize,
         attempt: u32,
@@ -247,12 +246,12 @@ impl Job {
                 What::RefusedByLane => {
                     Effect { used: free, code: Some("Throttled"), outcome: Some("refused"), ..to(S::Queued) }
                 }
-                What::Denied => Effect {
+                What::Denied(delay) => Effect {
                     used: free,
-                    hold: Some(Hold::Denied),
+                    due: delay.map(|delay| now + delay),
                     code: Some("AccessDenied"),
                     outcome: Some("refused"),
-                    ..to(S::Queued)
+                    ..to(if delay.is_some() { S::Queued } else { S::Failed })
                 },
                 What::RefusedForNow(delay) => Effect { outcome: Some("refused"), ..again(Some(delay), "Busy") },
                 What::RefusedForGood => Effect { outcome: Some("refused"), ..again(None, "Invalid") },
@@ -301,7 +300,7 @@ fn name_of(what: What) -> &'static str {
         What::Intend => "intend",
         What::Accepted => "accepted",
         What::RefusedByLane => "refused_by_lane",
-        What::Denied => "denied",
+        What::Denied(_) => "denied",
         What::RefusedForNow(_) => "refused_for_now",
         What::RefusedForGood => "refused_for_good",
         What::OutcomeUnknown => "outcome_unknown",
@@ -484,7 +483,8 @@ impl Model {
             JobState::Failed => job.code,
             _ => return change,
         };
-        if on_its_way && job.attempt > 0 && !job.adopted {
+        // A denial is the lane's trouble or the job's own, and no breaker's.
+        if on_its_way && job.attempt > 0 && !job.adopted && !matches!(what, What::Denied(_)) {
             for place in places {
                 self.outcomes.entry(place).or_default().push(code);
             }
@@ -719,12 +719,6 @@ impl Model {
                 }
                 Asked::Release { lane: *lane, released }
             }
-            Deed::ReleaseDenied(lane) if self.met.contains(lane) => {
-                for job in self.jobs.iter_mut().filter(|job| job.lane == *lane) {
-                    job.hold = job.hold.filter(|hold| *hold != Hold::Denied);
-                }
-                Asked::ReleaseDenied(*lane)
-            }
             Deed::Forgive(of) => {
                 let Some(number) = self.pick(*of, |job| job.attempt > 0) else { return Asked::Nothing };
                 let job = &mut self.jobs[number];
@@ -819,8 +813,7 @@ impl Model {
             | Deed::Probe(_)
             | Deed::SettleNews(_)
             | Deed::Claim { .. }
-            | Deed::Release(_)
-            | Deed::ReleaseDenied(_) => Asked::Nothing,
+            | Deed::Release(_) => Asked::Nothing,
         }
     }
 

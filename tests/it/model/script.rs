@@ -26,7 +26,7 @@ pub(super) enum What {
     Intend,
     Accepted,
     RefusedByLane,
-    Denied,
+    Denied(Option<i64>),
     RefusedForNow(i64),
     RefusedForGood,
     OutcomeUnknown,
@@ -108,7 +108,6 @@ pub(super) enum Deed {
     /// Answers that come together: one transaction.
     Together(Vec<(usize, What)>),
     Release(usize),
-    ReleaseDenied(usize),
     Forgive(usize),
     Person {
         act: Act,
@@ -168,7 +167,7 @@ pub(super) fn answer() -> impl Strategy<Value = What> {
     prop_oneof![
         4 => Just(What::Accepted),
         1 => Just(What::RefusedByLane),
-        1 => Just(What::Denied),
+        1 => prop::option::of(delay()).prop_map(What::Denied),
         2 => delay().prop_map(What::RefusedForNow),
         1 => Just(What::RefusedForGood),
         2 => Just(What::OutcomeUnknown),
@@ -245,7 +244,6 @@ pub(super) fn deed() -> BoxedStrategy<Deed> {
         2 => (number(), fitting(), outdated).prop_map(|(to, what, outdated)| Deed::TooLate { to, what, outdated }),
         4 => prop::collection::vec((number(), fitting()), 2..6).prop_map(Deed::Together),
         3 => (0..LANES).prop_map(Deed::Release),
-        2 => (0..LANES).prop_map(Deed::ReleaseDenied),
         1 => number().prop_map(Deed::Forgive),
         6 => (acts, meant).prop_map(|(act, meant)| Deed::Person { act, meant }),
         2 => place().prop_map(|(batch, lane)| Deed::PausePlace { batch, lane }),

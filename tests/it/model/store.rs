@@ -73,7 +73,7 @@ fn event(change: &Change) -> Event {
         What::Intend => Event::Intend,
         What::Accepted => Event::Accepted(trace(None)),
         What::RefusedByLane => Event::RefusedByLane(failed("Throttled")),
-        What::Denied => Event::Denied(failed("AccessDenied")),
+        What::Denied(delay) => Event::Denied(failed("AccessDenied"), delay.map(later)),
         What::RefusedForNow(delay) => Event::RefusedForNow(failed("Busy"), later(delay)),
         What::RefusedForGood => Event::RefusedForGood(failed("Invalid")),
         What::OutcomeUnknown => Event::OutcomeUnknown(failed("Lost")),
@@ -98,7 +98,7 @@ fn event(change: &Change) -> Event {
 fn outcome(what: What) -> Option<AttemptOutcome> {
     match what {
         What::Accepted => Some(AttemptOutcome::Accepted),
-        What::RefusedByLane | What::Denied | What::RefusedForNow(_) | What::RefusedForGood => {
+        What::RefusedByLane | What::Denied(_) | What::RefusedForNow(_) | What::RefusedForGood => {
             Some(AttemptOutcome::Refused)
         }
         What::OutcomeUnknown | What::OutcomeUnknownInOutage => Some(AttemptOutcome::Ambiguous),
@@ -261,9 +261,6 @@ impl Store {
                 let latest = Timestamp(model.now + LONGEST_WAIT);
                 let done = self.queue.release_due(self.lane_id(*lane).await, now, latest).await.expect("released");
                 assert_eq!(done, *released, "whose wait is over");
-            }
-            Asked::ReleaseDenied(lane) => {
-                self.queue.release_denied(self.lane_id(*lane).await).await.expect("released");
             }
             Asked::Forgive { job, attempt } => {
                 self.queue.forgive(vec![(self.jobs[*job], *attempt)]).await.expect("forgiven");
