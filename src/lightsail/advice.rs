@@ -1,6 +1,6 @@
 //! The way out of an error, in the words of a person who would have to take it: it names what AWS's message names. Pure.
 
-use super::{CallError, ErrorClass};
+use super::{CallError, ErrorClass, codes};
 use std::time::Duration;
 
 /// What an export needs.
@@ -65,6 +65,7 @@ pub(super) fn advice(error: &CallError, usual: &str) -> String {
             "the Region is not enabled for this account; enable it (AWS console, Account, AWS Regions), or complete the \
              account's sign-up"
         }
+        ErrorClass::Credentials if code == codes::ACCOUNT_NOT_SHOWN => "the lane is read first, to see whose they are",
         ErrorClass::Credentials => "the credentials do not work; renew them",
         ErrorClass::Denied | ErrorClass::LaneDenied => return denied(code, message, usual),
         ErrorClass::Unreachable => "no connection to Lightsail; check network, proxy and endpoint",

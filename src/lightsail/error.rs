@@ -99,6 +99,7 @@ impl CallError {
     #[must_use]
     pub fn trouble(&self) -> Option<LaneTrouble> {
         match self.class {
+            ErrorClass::Credentials if self.code.as_str() == codes::ACCOUNT_NOT_SHOWN => Some(LaneTrouble::Identity),
             ErrorClass::Credentials => Some(LaneTrouble::Credentials),
             ErrorClass::Denied | ErrorClass::LaneDenied => Some(LaneTrouble::Denied),
             ErrorClass::SetupInProgress => Some(LaneTrouble::Setup),
