@@ -47,8 +47,16 @@ async fn plan(db: &mut SqliteConnection, query: &str) -> Vec<String> {
 fn walks(plan: &[String]) -> Vec<&String> {
     let lane = ["(lane_id=?)", "(lane_id=? AND kind=?)", "(rowid>?)"];
     // A few rows, or so many as are under way.
-    let few =
-        ["ledger_news", "jobs_paused", "jobs_held", "jobs_timer", "jobs_again", "snapshots_unready", "jobs_active"];
+    let few = [
+        "ledger_news",
+        "jobs_paused",
+        "jobs_denied",
+        "jobs_held",
+        "jobs_timer",
+        "jobs_again",
+        "snapshots_unready",
+        "jobs_active",
+    ];
     let whole = |step: &str| {
         let mut words = step.split(' ');
         let (how, table) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
