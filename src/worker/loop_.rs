@@ -388,10 +388,14 @@ impl Worker {
     }
 
     fn denied(&self, turns: &Turns) -> Denied {
-        match turns.exports_since.map(|since| self.clock.elapsed().saturating_sub(since)) {
-            Some(age) if age < self.settings.probe => Denied::In(self.settings.probe - age),
-            Some(_) if !turns.temper.doubts() => Denied::WithOthers,
-            Some(_) | None => Denied::Last,
+        let Some(since) = turns.exports_since else { return Denied::Last };
+        let left = since.saturating_add(self.settings.probe).saturating_sub(self.clock.elapsed());
+        if !left.is_zero() {
+            Denied::In(left)
+        } else if turns.temper.doubts() {
+            Denied::Last
+        } else {
+            Denied::WithOthers
         }
     }
 

@@ -11,23 +11,33 @@ pub(super) struct KeyAccount(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    /// The lane's account, where it has shown one; nothing before it was compared with what the lane has been so far.
-    expected: Option<Option<AccountNumber>>,
+    expected: Expected,
     /// The access key that has shown an account last, and which one.
     shown: Option<(String, AccountNumber)>,
+}
+
+/// What the lane's account is, by comparison with what it has been so far.
+#[derive(Debug, Default)]
+enum Expected {
+    /// Nothing was compared yet.
+    #[default]
+    Unknown,
+    /// Nothing shows one.
+    NoneShown,
+    /// This one.
+    This(AccountNumber),
 }
 
 impl KeyAccount {
     /// The account that exports may be made in.
     pub(super) fn expect(&self, account: Option<AccountNumber>) {
-        self.known().expected = Some(account);
+        self.known().expected = account.map_or(Expected::NoneShown, Expected::This);
     }
 
     /// Takes up what a read that was signed with `key` has shown; whether it is another account than the one that is expected.
     pub(super) fn shows(&self, key: &str, account: AccountNumber) -> bool {
         let mut known = self.known();
-        let other =
-            known.expected.as_ref().is_some_and(|expected| expected.as_ref().is_some_and(|one| *one != account));
+        let other = matches!(&known.expected, Expected::This(expected) if *expected != account);
         known.shown = Some((key.to_owned(), account));
         other
     }
@@ -36,7 +46,11 @@ impl KeyAccount {
     pub(super) fn lets_export(&self, key: &str) -> bool {
         let known = self.known();
         let shown = known.shown.as_ref().filter(|(of, _)| of == key).map(|(_, account)| account);
-        known.expected.as_ref().is_some_and(|expected| expected.as_ref() == shown)
+        match &known.expected {
+            Expected::Unknown => false,
+            Expected::NoneShown => shown.is_none(),
+            Expected::This(expected) => shown == Some(expected),
+        }
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {

@@ -98,7 +98,7 @@ impl AwsLightsail {
             Ok(output) if probe.saw_an_object() => return Ok(output),
             Ok(_) => call::not_an_object(),
             Err(_) if probe.was_held() => return Err(account::not_shown()),
-            Err(error) => call::explain(&error, &probe),
+            Err(error) => call::explain(&error, probe),
         };
         if error.class == ErrorClass::Credentials {
             self.forget(generation).await;
