@@ -403,6 +403,12 @@ async fn what_was_taken_before_the_lane_was_blocked_does_not_go() {
         assert_eq!(*scene.api.sent.lock().expect("not poisoned"), Vec::<String>::new(), "{trouble}");
         assert_eq!(scene.job(1).await, ("queued".to_owned(), 0), "{trouble}");
     }
+    // Reads that fail keep nothing back.
+    let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+    let taken = scene.departs(0).await;
+    scene.block(LaneTrouble::Reads).await;
+    scene.sends(taken).await;
+    assert_eq!(scene.job(1).await.0, "exporting");
     // A probe goes for the trouble that it was taken for, and for no other.
     let mut scene = Scene::new(PROVEN, 20, 20.0).await;
     scene.block(LaneTrouble::Outage).await;

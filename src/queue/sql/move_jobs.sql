@@ -59,7 +59,9 @@ WHERE jobs.id = change.job AND jobs.state = ?2 || '' AND jobs.attempt = change.e
   -- nor in a lane that was blocked since, or for another trouble.
   AND (?3 <> 'submitting' OR (jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM batches WHERE batches.id = jobs.batch_id AND batches.paused_at IS NOT NULL)
-       AND EXISTS (SELECT 1 FROM lanes WHERE lanes.id = jobs.lane_id AND lanes.paused_at IS NULL AND lanes.blocked_code IS ?8)
+       AND EXISTS (SELECT 1 FROM lanes WHERE lanes.id = jobs.lane_id AND lanes.paused_at IS NULL
+                   -- Reads that fail keep no job from being sent.
+                   AND nullif(lanes.blocked_code, 'reads') IS ?8)
        AND NOT EXISTS (SELECT 1 FROM trips WHERE trips.lane_id = jobs.lane_id AND trips.closed_at IS NULL
                        AND (trips.batch_id IS NULL OR trips.batch_id = jobs.batch_id) AND trips.probe IS NOT jobs.id)
        AND NOT EXISTS (SELECT 1 FROM ledger WHERE ledger.lane_id = jobs.lane_id
