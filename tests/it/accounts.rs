@@ -202,9 +202,9 @@ async fn at_work(credentials: &str) -> (Home, std::process::Child) {
 }
 
 async fn rows(home: &Home, names: &[&str]) {
-    let rows: String = names.iter().map(|name| format!("{name},alpha,eu-west-1\n")).collect();
+    let rows = names.iter().fold("name,account,region\n".to_owned(), |rows, name| rows + name + ",alpha,eu-west-1\n");
     let enqueue = ["enqueue", "-", "--database", "sqlite://ferry.db"];
-    home.run_with(&enqueue, &format!("name,account,region\n{rows}")).await.exits(0);
+    home.run_with(&enqueue, &rows).await.exits(0);
 }
 
 /// Waits until the lane is blocked for its account, has the first account's credentials put back, and waits for the end.
