@@ -6,8 +6,8 @@ use crate::clock::SystemClock;
 use crate::domain::{AccountNumber, Region};
 use crate::report::Look;
 use crate::simulator::{
-    AppliesTo, CopyCap, ErrorAnswer, ExportAnswer, FAULT_NAMES, Fault, FaultRule, Faults, Fleet, LaneAddress, Limits,
-    Probability, RateLimit, Simulator, SimulatorConfig, Spread, SuccessWord,
+    AppliesTo, CopyCap, ErrorAnswer, ExportAnswer, FAULT_NAMES, Fault, FaultRule, Faults, FaultyAnswer, Fleet,
+    LaneAddress, Limits, Probability, RateLimit, Simulator, SimulatorConfig, Spread, SuccessWord, Unexportable,
 };
 use anyhow::{Context, anyhow};
 use std::fmt::Write as _;
@@ -42,7 +42,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "fleet_csv")]
     fleet: usize,
     /// The snapshots, from a CSV: name, and if wanted account, region, kind (instance, disk), state (available,
-    /// pending, error), disks, size_gb, disk_gb, source, age (30d), tags (env=prod;keep)
+    /// pending, error), disks, size_gb, disk_gb, source, blueprint, age (30d), tags (env=prod;keep)
     #[arg(long, value_name = "FILE")]
     fleet_csv: Option<PathBuf>,
     /// The generated fleet only in this lane; can be repeated
@@ -66,6 +66,9 @@ pub struct SimulateArgs {
     /// The error for an export beyond --copies
     #[arg(long, value_name = "CODE", default_value = "OperationFailureException", requires = "copies")]
     copies_error: String,
+    /// The error for an export of a cPanel & WHM snapshot, or with CODE(MESSAGE) its message too
+    #[arg(long, value_name = "CODE", value_parser = error_answer)]
+    blueprint_error: Option<ErrorAnswer>,
     /// How long an export takes
     #[arg(long, value_name = "DURATION[..DURATION]", default_value = "5s..15s")]
     operation_time: Spread,
@@ -145,6 +148,10 @@ impl SimulateArgs {
         };
         let limit = |rate: Option<f64>, burst| rate.map(|rate| RateLimit::new(rate, burst)).transpose();
         let copies = self.copies.map(|max| CopyCap { max, error: ErrorAnswer::named(&self.copies_error) });
+        let mut not_exported = Unexportable::default();
+        if let Some(error) = &self.blueprint_error {
+            not_exported.error = error.clone();
+        }
         Ok(SimulatorConfig {
             seed: self.seed,
             fleet,
@@ -156,6 +163,7 @@ impl SimulateArgs {
                 read: limit(self.read_rate, self.read_burst).context("--read-rate and --read-burst")?,
             },
             copies,
+            not_exported,
             export_answer: self.export_answer,
             success_word: if self.completed { SuccessWord::Completed } else { SuccessWord::Succeeded },
             error_header: self.error_header,
@@ -200,6 +208,13 @@ fn export_answer(text: &str) -> anyhow::Result<ExportAnswer> {
         "none" => Ok(ExportAnswer::None),
         _ => Err(anyhow!("it is one, pair or none")),
     }
+}
+
+fn error_answer(text: &str) -> anyhow::Result<ErrorAnswer> {
+    let FaultyAnswer::Error(error) = text.parse::<Fault>()?.answer else {
+        return Err(anyhow!("an error is CODE or CODE(MESSAGE)"));
+    };
+    Ok(error)
 }
 
 fn fault(text: &str) -> anyhow::Result<FaultRule> {

@@ -29,7 +29,7 @@ pub use job::{
 };
 pub use lane::{AccountLabel, AccountNumber, BadAccount, Lane};
 pub use names::{BadName, BatchName, SnapshotName};
-pub use near::NearNames;
+pub use near::{NearNames, is_snapshot_of, looks_automatic};
 pub use region::{BadRegion, Region};
 pub use retry::{RetryPolicy, backoff};
 pub use settling::settle_window;

@@ -8,6 +8,9 @@ const FURTHEST: usize = 3;
 /// How many are offered.
 const OFFERED: usize = 3;
 
+/// Digits at the end of a name that make a date or a time of them.
+const DATE_DIGITS: usize = 8;
+
 /// Names that can be asked for their like. To measure a distance takes a hundred times as long as to compare which
 /// letters two names have, and that alone rules nearly all of them out.
 #[derive(Debug)]
@@ -24,7 +27,8 @@ impl<'a> NearNames<'a> {
         Self { all: names.map(|name| (letters(name), name)).collect() }
     }
 
-    /// The nearest names, the nearest first; never the wanted one itself.
+    /// The nearest names, the nearest first; never the wanted one itself. Their digits are the same: another date or number is
+    /// another snapshot, and no slip of the pen.
     #[must_use]
     pub fn near(&self, wanted: &str) -> Vec<&'a str> {
         let allowed = (wanted.chars().count() / 3).clamp(1, FURTHEST);
@@ -34,6 +38,7 @@ impl<'a> NearNames<'a> {
             .all
             .iter()
             .filter(|(letters, name)| *name != wanted && apart(letters, &of_wanted) <= allowed)
+            .filter(|(_, name)| digits(name).eq(digits(wanted)))
             .map(|(_, name)| {
                 let distance = strsim::osa_distance(&lower, &name.to_lowercase());
                 (distance, Reverse(common(wanted, name)), *name)
@@ -44,6 +49,35 @@ impl<'a> NearNames<'a> {
         found.dedup();
         found.into_iter().take(OFFERED).map(|(_, _, name)| name).collect()
     }
+}
+
+/// Whether a name looks like one that people take for an automatic snapshot's, which has none: `web-auto-1700086400`,
+/// `web-2026-11-03`.
+#[must_use]
+pub fn looks_automatic(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let word = |word: &str| matches!(word, "auto" | "automatic") || word.starts_with("autosnap");
+    is_date(name.strip_prefix(without_date(name)).unwrap_or_default()) || lower.split(['-', '_', '.']).any(word)
+}
+
+/// Whether the console would give a snapshot of `instance` this name: its own and the time.
+#[must_use]
+pub fn is_snapshot_of(name: &str, instance: &str) -> bool {
+    name.strip_prefix(instance)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .is_some_and(|rest| without_date(rest).is_empty() && is_date(rest))
+}
+
+fn without_date(name: &str) -> &str {
+    name.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '_' | '.'))
+}
+
+fn is_date(end: &str) -> bool {
+    digits(end).count() >= DATE_DIGITS
+}
+
+fn digits(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(u8::is_ascii_digit)
 }
 
 fn letters(name: &str) -> Letters {
@@ -80,10 +114,29 @@ mod tests {
     fn a_slip_of_the_pen_is_found_and_a_stranger_is_not() {
         let all = ["web-1", "web-2", "Web-10", "wbe-1", "mail-20261101", "mail-20261102", "x"];
         let names = NearNames::new(all.into_iter());
-        assert_eq!(names.near("web-1"), ["Web-10", "web-2", "wbe-1"].map(|it| it));
-        assert_eq!(names.near("mail-20261103"), ["mail-20261101", "mail-20261102"]);
+        assert_eq!(names.near("web-1"), ["wbe-1"]);
+        assert_eq!(names.near("mial-20261101"), ["mail-20261101"]);
+        assert_eq!(names.near("mail-2026-11-02"), ["mail-20261102"]);
+        assert_eq!(names.near("mail-20261103"), [""; 0], "another date is another snapshot");
         assert_eq!(names.near("zebra-crossing"), [""; 0]);
         assert_eq!(names.near(""), ["x"]);
+    }
+
+    #[test]
+    fn a_date_at_the_end_looks_automatic() {
+        for name in ["WordPress-1-1700086400", "web-auto-3", "web-2026-11-03", "web_AutoSnapshot", "Automatic.web"] {
+            assert!(looks_automatic(name), "{name}");
+        }
+        for name in ["", "web-1", "web-2026", "autoscaler-12", "20261103-web"] {
+            assert!(!looks_automatic(name), "{name}");
+        }
+        let of_web = |name| is_snapshot_of(name, "web-1");
+        assert!(
+            of_web("web-1-1700086400")
+                && of_web("web-1-2026-11-03")
+                && !of_web("web-1-old")
+                && !of_web("web-11-1700086400")
+        );
     }
 
     proptest! {

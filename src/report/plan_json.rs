@@ -89,7 +89,7 @@ fn failing(row: &FailingRow) -> Value {
             Reason::Broken => Outlook::Broken.as_str(),
             Reason::Missing { .. } => Outlook::Missing.as_str(),
         },
-        "message": why(&row.reason),
+        "message": why(row),
         "near": near,
         "elsewhere": elsewhere,
     })

@@ -2,6 +2,7 @@
 
 use super::look::{Look, Paint};
 use super::words::{grouped, one_line, several, span};
+use crate::domain::looks_automatic;
 use crate::survey::{Basis, FailingRow, LanePlan, Outlook, Plan, Reason, RowOutlooks, Span};
 
 /// Rows that are named; `--json` has them all.
@@ -217,25 +218,28 @@ fn lane(lines: &mut Vec<String>, plan: &Plan, lane: &LanePlan, look: Look) {
 }
 
 fn failing(row: &FailingRow) -> String {
-    format!("line {}: {} in {}: {}", row.line, row.snapshot, row.lane, why(&row.reason))
+    format!("line {}: {} in {}: {}", row.line, row.snapshot, row.lane, why(row))
 }
 
 /// Why a row would fail, with the way out.
-pub(super) fn why(reason: &Reason) -> String {
-    match reason {
+pub(super) fn why(row: &FailingRow) -> String {
+    let automatic = " (automatic snapshots must be copied first)";
+    match &row.reason {
         Reason::Broken => "it is in state error; make a new one".to_owned(),
         Reason::Missing { elsewhere, .. } if !elsewhere.is_empty() => {
             let lanes: Vec<String> = elsewhere.iter().map(ToString::to_string).collect();
             format!("missing; there is one in {}", lanes.join(", "))
         }
         Reason::Missing { empty_lane: true, .. } => {
-            "missing; this account has no snapshot in this Region (automatic snapshots must be copied first)".to_owned()
+            format!("missing; this account has no snapshot in this Region{automatic}")
         }
-        Reason::Missing { near, .. } if near.is_empty() => {
-            "missing (automatic snapshots must be copied first)".to_owned()
-        }
+        Reason::Missing { near, .. } if near.is_empty() => format!("missing{automatic}"),
         Reason::Missing { near, .. } => {
-            format!("missing; did you mean {}?", near.iter().map(|it| one_line(it)).collect::<Vec<_>>().join(" or "))
+            let hint = if looks_automatic(row.snapshot.as_str()) { automatic } else { "" };
+            format!(
+                "missing; did you mean {}?{hint}",
+                near.iter().map(|it| one_line(it)).collect::<Vec<_>>().join(" or ")
+            )
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct SimulatorConfig {
     pub limits: Limits,
     /// How many EBS copies may be under way in a lane; nothing for no cap.
     pub copies: Option<CopyCap>,
+    /// The blueprints that cannot be exported.
+    pub not_exported: Unexportable,
     /// What `ExportSnapshot` answers with.
     pub export_answer: ExportAnswer,
     /// The word for an operation that ended well.
@@ -66,6 +68,23 @@ pub struct CopyCap {
     pub max: u32,
     /// What a call beyond them gets, without effect.
     pub error: ErrorAnswer,
+}
+
+/// Blueprints whose snapshots cannot be exported; `cPanel & WHM` by default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unexportable {
+    /// What their ids begin with.
+    pub blueprints: Vec<String>,
+    /// What an export of one gets, without effect: nobody knows the words without a live account.
+    pub error: ErrorAnswer,
+}
+
+impl Default for Unexportable {
+    fn default() -> Self {
+        let words = "Snapshots of instances with this blueprint cannot be exported to Amazon EC2.";
+        Self { blueprints: vec!["cpanel_whm".to_owned()], error: ErrorAnswer::invalid(words) }
+    }
 }
 
 /// What `ExportSnapshot` answers with: nobody knows without a live account.
@@ -141,6 +160,7 @@ impl Default for SimulatorConfig {
             pending_time: Duration::from_mins(1),
             limits: Limits::default(),
             copies: None,
+            not_exported: Unexportable::default(),
             export_answer: ExportAnswer::default(),
             success_word: SuccessWord::default(),
             error_header: false,

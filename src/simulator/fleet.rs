@@ -52,6 +52,9 @@ pub struct FleetEntry {
     /// The instance or disk that it was made of; one of its own where nothing is said.
     #[serde(default)]
     pub source: Option<String>,
+    /// The blueprint of its instance; Ubuntu where nothing is said.
+    #[serde(default)]
+    pub blueprint: Option<String>,
     /// How much older than its lane it is; an hour or a little less where nothing is said.
     #[serde(default, with = "age")]
     pub age: Option<Duration>,
@@ -87,7 +90,7 @@ pub enum SnapshotState {
 /// A fleet's CSV could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "a fleet's CSV has the columns name, account, region, kind, state, disks, size_gb, disk_gb, source, age and tags"
+    "a fleet's CSV has the columns name, account, region, kind, state, disks, size_gb, disk_gb, source, blueprint, age and tags"
 )]
 pub struct BadFleet(#[from] csv::Error);
 
@@ -112,6 +115,8 @@ struct Row {
     disk_gb: Option<u32>,
     #[serde(default)]
     source: Option<String>,
+    #[serde(default)]
+    blueprint: Option<String>,
     #[serde(default, with = "age")]
     age: Option<Duration>,
     #[serde(default)]
@@ -174,6 +179,7 @@ impl FleetEntry {
             size_gb: default_size(),
             disk_gb: default_disk_size(),
             source: None,
+            blueprint: None,
             age: None,
             tags: BTreeMap::new(),
         }
@@ -187,7 +193,7 @@ impl FleetEntry {
 
 impl Fleet {
     /// Reads a CSV with a header: `name`, and if wanted `account`, `region`, `kind`, `state`, `disks`, `size_gb`,
-    /// `disk_gb`, `source`, `age` (`30d`) and `tags` (`env=prod;keep`); an empty cell stands for the default.
+    /// `disk_gb`, `source`, `blueprint`, `age` (`30d`) and `tags` (`env=prod;keep`); an empty cell stands for the default.
     ///
     /// # Errors
     /// [`BadFleet`] with the line, for an unknown column, a missing name or a cell of another form.
@@ -203,6 +209,7 @@ impl Fleet {
             size_gb: row.size_gb.unwrap_or_else(default_size),
             disk_gb: row.disk_gb.unwrap_or_else(default_disk_size),
             source: row.source,
+            blueprint: row.blueprint,
             age: row.age,
             tags: row.tags.as_deref().map(pairs).unwrap_or_default(),
         };

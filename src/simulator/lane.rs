@@ -96,7 +96,7 @@ impl Lane {
     /// Begins an export and gives its place in the lane.
     ///
     /// # Errors
-    /// What Lightsail would answer: there is no such snapshot, it is not ready, or too many copies are under way.
+    /// What Lightsail would answer: there is no such snapshot, its blueprint cannot be exported, it is not ready, or too many copies are under way.
     pub(super) fn export(
         &mut self,
         config: &SimulatorConfig,
@@ -106,6 +106,11 @@ impl Lane {
     ) -> Result<usize, ErrorAnswer> {
         let found = self.by_name.get(name).and_then(|place| Some((*place, self.snapshots.get(*place)?)));
         let Some((place, snapshot)) = found else { return Err(ErrorAnswer::not_found("Snapshot", name)) };
+        let unexportable = &config.not_exported;
+        let refused = |id: &str| unexportable.blueprints.iter().any(|begins| id.starts_with(begins.as_str()));
+        if snapshot.blueprint().is_some_and(refused) {
+            return Err(unexportable.error.clone());
+        }
         match snapshot.readiness(now.elapsed) {
             Readiness::Ready => {}
             Readiness::Pending => {

@@ -33,6 +33,7 @@ pub use chance::{BadProbability, Probability};
 pub use change::{ByHand, ChangeError, SnapshotChange};
 pub use config::{
     BadSpread, CopyCap, ExportAnswer, LaneAddress, Limits, ListOrder, SimulatorConfig, Spread, SuccessWord,
+    Unexportable,
 };
 pub use errors::ErrorAnswer;
 pub use faults::{AppliesTo, Effect, Fault, FaultRule, Faults, FaultyAnswer, OperationFailure};

@@ -70,7 +70,7 @@ pub(super) struct SourceShape<'a> {
     pub(super) from_resource_name: &'a str,
     pub(super) from_resource_arn: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) instance_snapshot_info: Option<InstanceInfoShape>,
+    pub(super) instance_snapshot_info: Option<InstanceInfoShape<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) disk_snapshot_info: Option<DiskInfoShape>,
 }
@@ -78,9 +78,9 @@ pub(super) struct SourceShape<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_field_names, reason = "the wire's names")]
-pub(super) struct InstanceInfoShape {
+pub(super) struct InstanceInfoShape<'a> {
     pub(super) from_bundle_id: &'static str,
-    pub(super) from_blueprint_id: &'static str,
+    pub(super) from_blueprint_id: &'a str,
     pub(super) from_disk_info: Vec<FromDiskShape>,
 }
 
@@ -150,7 +150,7 @@ pub(super) struct SnapshotShape<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) from_instance_arn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) from_blueprint_id: Option<&'static str>,
+    pub(super) from_blueprint_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) from_bundle_id: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -29,6 +29,7 @@ pub(super) struct Snapshot {
     disk_gb: u32,
     tags: BTreeMap<String, String>,
     from_name: String,
+    blueprint: String,
     from_auto: bool,
     created_ms: i64,
     pending_until: Duration,
@@ -68,6 +69,7 @@ impl Snapshot {
             disk_gb: entry.disk_gb,
             tags: entry.tags,
             from_name: entry.source.unwrap_or_else(|| format!("{source}-of-{}", entry.name)),
+            blueprint: entry.blueprint.unwrap_or_else(|| BLUEPRINT.to_owned()),
             from_auto: nth % 9 == 8,
             // Each a little younger than the one before, so that an order by age is the order of the fleet.
             created_ms: match entry.age {
@@ -96,6 +98,11 @@ impl Snapshot {
             SnapshotState::Pending => Readiness::Pending,
             SnapshotState::Error => Readiness::Broken,
         }
+    }
+
+    /// The blueprint of the instance that it was made of.
+    pub(super) fn blueprint(&self) -> Option<&str> {
+        (self.kind == SnapshotKind::Instance).then_some(&self.blueprint)
     }
 
     /// How many EBS copies an export of it makes.
@@ -133,7 +140,7 @@ impl Snapshot {
             from_attached_disks: instance.then(|| (1..=self.disks).map(|disk| self.attached(lane, disk)).collect()),
             from_instance_name: instance.then_some(self.from_name.as_str()),
             from_instance_arn: instance.then(|| self.origin_arn(lane)),
-            from_blueprint_id: instance.then_some(BLUEPRINT),
+            from_blueprint_id: instance.then_some(self.blueprint.as_str()),
             from_bundle_id: instance.then_some(BUNDLE),
             from_disk_name: (!instance).then_some(self.from_name.as_str()),
             from_disk_arn: (!instance).then(|| self.origin_arn(lane)),
@@ -152,7 +159,7 @@ impl Snapshot {
             from_resource_arn: self.origin_arn(lane),
             instance_snapshot_info: instance.then(|| InstanceInfoShape {
                 from_bundle_id: BUNDLE,
-                from_blueprint_id: BLUEPRINT,
+                from_blueprint_id: &self.blueprint,
                 from_disk_info: (0..=self.disks).map(|disk| self.disk(disk)).collect(),
             }),
             disk_snapshot_info: (!instance).then_some(DiskInfoShape { size_in_gb: self.size_gb }),

@@ -14,6 +14,9 @@ use std::time::Duration;
 /// Lanes that are read side by side; each keeps a limit of its own.
 const SIDE_BY_SIDE: usize = 8;
 
+/// Snapshots of an instance that are offered.
+const OFFERED: usize = 3;
+
 /// A lane of the file, and what is set for it.
 #[derive(Debug)]
 pub struct PlannedLane {
@@ -97,7 +100,8 @@ pub enum Reason {
     Missing {
         /// Lanes that have one of exactly that name.
         elsewhere: Vec<Lane>,
-        /// Names in the row's own lane that are near, the nearest first.
+        /// Names in the row's own lane that are near, the nearest first; where it is an instance's or a disk's name, its
+        /// snapshots, the newest first.
         near: Vec<String>,
         /// Whether the lane has no snapshot at all.
         empty_lane: bool,
@@ -243,7 +247,11 @@ async fn explain(
         if outlook != Outlook::Missing {
             return Reason::Broken;
         }
-        let near = names.get(&row.lane).map(|names| names.near(row.snapshot.as_str())).unwrap_or_default();
+        let mut near =
+            read(&row.lane).map(|reading| made_of(row.snapshot.as_str(), &reading.snapshots)).unwrap_or_default();
+        if near.is_empty() {
+            near = names.get(&row.lane).map(|names| names.near(row.snapshot.as_str())).unwrap_or_default();
+        }
         let elsewhere = lanes_of.get(row.snapshot.as_str()).into_iter().flatten();
         Reason::Missing {
             elsewhere: elsewhere.map(|lane| (*lane).clone()).collect(),
@@ -258,6 +266,13 @@ async fn explain(
         reason: reason(row, outlook),
     });
     failing.collect()
+}
+
+/// The newest snapshots that were made of an instance or a disk of that name.
+fn made_of<'a>(source: &str, snapshots: &'a [Snapshot]) -> Vec<&'a str> {
+    let mut made: Vec<&Snapshot> = snapshots.iter().filter(|one| one.source.as_deref() == Some(source)).collect();
+    made.sort_by_key(|one| std::cmp::Reverse(one.created_at));
+    made.into_iter().take(OFFERED).map(|one| one.name.as_str()).collect()
 }
 
 fn lane_plan(lane: Lane, seen: Seen, part: &Part, all_took: &[Duration]) -> LanePlan {

@@ -3,7 +3,10 @@
 
 use super::reading::{Unread, Wanted};
 use super::tracker::{Rounds, Tracker};
-use crate::domain::{BatchId, ErrorCode, Event, Failure, JobId, JobState, NearNames, SnapshotName, Standing};
+use crate::domain::{
+    BatchId, ErrorCode, Event, Failure, JobId, JobState, NearNames, SnapshotName, Standing, is_snapshot_of,
+    looks_automatic,
+};
 use crate::lightsail::{ErrorClass, SnapshotKind};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Listed, QueueError, Transition};
@@ -137,12 +140,19 @@ impl Tracker {
             Some(names) => names,
             None => search.names.insert(self.names().await?),
         };
-        if names.len() < COMPARED {
-            return Ok(missing(job, names));
-        }
         let wanted = job.snapshot.as_str();
+        // The name of an instance leads to its snapshots, of which the last in order is the newest by the console's names.
+        let begins = format!("{wanted}-");
+        let of_instance = self.queue.snapshot_names(self.lane.id, &begins, NAMES).await?;
+        if let Some(newest) = of_instance.iter().rfind(|name| is_snapshot_of(name, wanted)) {
+            return Ok(missing(wanted, Some(newest), false));
+        }
+        if names.len() < COMPARED {
+            return Ok(missing(wanted, near(wanted, names), names.is_empty()));
+        }
         let begins: String = wanted.chars().take(wanted.chars().count() / 2).collect();
-        Ok(missing(job, &self.queue.snapshot_names(self.lane.id, &begins, NAMES).await?))
+        let names = self.queue.snapshot_names(self.lane.id, &begins, NAMES).await?;
+        Ok(missing(wanted, near(wanted, &names), false))
     }
 
     /// The names of the lane's snapshots, up to [`COMPARED`] of them.
@@ -215,16 +225,18 @@ fn broken() -> Failure {
     Failure::new(ErrorCode::SNAPSHOT_IN_ERROR, "the snapshot itself is in state error; make a new one and enqueue that")
 }
 
-fn missing(job: &Listed, names: &[String]) -> Failure {
-    let wanted = job.snapshot.as_str();
-    let near = NearNames::new(names.iter().map(String::as_str)).near(wanted);
-    let message = match near.first() {
+fn near<'a>(wanted: &str, names: &'a [String]) -> Option<&'a str> {
+    NearNames::new(names.iter().map(String::as_str)).near(wanted).into_iter().next()
+}
+
+fn missing(wanted: &str, near: Option<&str>, empty: bool) -> Failure {
+    let mut message = match near {
+        _ if empty => "this account has no snapshot in this Region; is it the right one?".to_owned(),
         Some(name) => format!("no snapshot of that name in this account and Region; did you mean {name:?}?"),
-        None if names.is_empty() => {
-            "this account has no snapshot in this Region; is it the right one? (Automatic snapshots must be copied first)"
-                .to_owned()
-        }
-        None => "no snapshot of that name in this account and Region (automatic snapshots must be copied first)".to_owned(),
+        None => "no snapshot of that name in this account and Region".to_owned(),
     };
+    if near.is_none() || looks_automatic(wanted) {
+        message.push_str(" (automatic snapshots must be copied first)");
+    }
     Failure::new(ErrorCode::SNAPSHOT_NOT_FOUND, message)
 }

@@ -40,6 +40,25 @@ async fn a_name_that_does_not_exist_fails_with_a_near_miss() {
 }
 
 #[tokio::test]
+async fn no_older_snapshot_is_offered_and_the_hint_about_automatic_ones_is_there() {
+    let world = World::new(fleet(named(&["WordPress-1-1700000000", "WordPress-1-1690000000", "data-auto-1"]))).await;
+    let names = ["WordPress-1-1700086400", "WordPres-1-1700000000", "WordPress-1", "zebra", "date-auto-1"];
+    world.enqueue(&names).await;
+    world.drain().await;
+    let hint = " (automatic snapshots must be copied first)";
+    for (name, end) in names.into_iter().zip([
+        format!("Region{hint}"),
+        format!("did you mean \"WordPress-1-1700000000\"?{hint}"),
+        "did you mean \"WordPress-1-1700000000\"?".to_owned(),
+        format!("Region{hint}"),
+        format!("did you mean \"data-auto-1\"?{hint}"),
+    ]) {
+        let said = world.job(name).await.error_message.expect("words");
+        assert!(said.ends_with(&end), "{name}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn a_near_miss_is_found_among_thousands_of_names() {
     let mut names: Vec<String> = (0..1200).map(|number| format!("bulk-{number:04}")).collect();
     names.extend(["web-northern-lights".to_owned(), "zz-last".to_owned()]);

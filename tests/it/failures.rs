@@ -122,3 +122,24 @@ async fn a_paused_job_is_marked_and_an_adopted_one_is_warned_of_once() {
     assert_eq!(stored.run(&["report", "1"]).await.notes, "");
     assert!(stored.run(&["show", "2"]).await.done().contains("its image may be gone since"));
 }
+
+#[tokio::test]
+async fn a_blueprint_that_cannot_be_exported_fails_with_the_services_words() {
+    const FLEET: &str = "name,kind,blueprint\npanel,,cpanel_whm_linux\nweb-1,,ubuntu_24_04\ndata,disk,cpanel_whm\n";
+    let words = "The blueprint of this snapshot cannot be exported.";
+    let home = crate::home::Home::new(|config| {
+        config.fleet = snapferry::simulator::Fleet::read_csv(FLEET.as_bytes()).expect("a fleet");
+        config.not_exported.error.message = words.to_owned();
+    })
+    .await;
+    home.put(
+        "fleet.csv",
+        "snapshot_name,account,region\npanel,alpha,eu-west-1\nweb-1,alpha,eu-west-1\ndata,alpha,eu-west-1\n",
+    );
+    let ran = home.run(&["run", "fleet.csv", "--format", "csv"]).await.exits(3);
+    assert!(ran.out.contains(",panel,alpha,eu-west-1,failed,"), "{}", ran.out);
+    assert_eq!(ran.out.matches(",succeeded,").count(), 2, "{}", ran.out);
+    let failures = home.run(&["failures"]).await.exits(0);
+    assert!(failures.out.contains("InvalidInputException") && failures.out.contains(words), "{}", failures.out);
+    assert_eq!(home.simulator.ledger().exports, 2);
+}

@@ -275,7 +275,7 @@ const ROWS: &str = "\
 snapshot_name,region,account,owner
 web-1,eu-west-1,alpha,x
 web-2,eu-west-1,alpha,x
-web-3,eu-west-1,alpha,x
+wbe-1,eu-west-1,alpha,x
 broken,eu-west-1,alpha,
 young,eu-west-1,alpha,
 mail-1,eu-west-1,alpha,
@@ -312,7 +312,7 @@ async fn a_plan_tells_what_would_become_of_each_row_and_writes_nothing() {
     gamma/us-east-1  2 missing
 
     WOULD FAIL
-    line 4: web-3 in alpha/eu-west-1: missing; did you mean web-1 or web-2?
+    line 4: wbe-1 in alpha/eu-west-1: missing; did you mean web-1?
     line 5: broken in alpha/eu-west-1: it is in state error; make a new one
     line 7: mail-1 in alpha/eu-west-1: missing; there is one in alpha/us-east-1
     line 10: mail-1 in gamma/us-east-1: missing; there is one in alpha/us-east-1
@@ -326,9 +326,32 @@ async fn a_plan_tells_what_would_become_of_each_row_and_writes_nothing() {
     documented(&json);
     crate::json_schema::holds("plan", &json);
     assert_eq!(json["failing"].as_array().map(Vec::len), Some(5));
-    assert_eq!(json["failing"][0]["near"], serde_json::json!(["web-1", "web-2"]));
+    assert_eq!(json["failing"][0]["near"], serde_json::json!(["web-1"]));
     assert_eq!(json["failing"][2]["elsewhere"], serde_json::json!([{ "account": "alpha", "region": "us-east-1" }]));
     assert_eq!((&json["cost"]["month"], &json["gb"]), (&17.0.into(), &340.into()));
+}
+
+#[tokio::test]
+async fn no_older_snapshot_is_offered_and_an_instances_name_leads_to_its_snapshots() {
+    let home = Home::new(|_| {}).await;
+    for (name, region, way) in [
+        // Its digits alone differ: that is another snapshot, and automatic ones are never in the lists.
+        ("web-20261103", "eu-west-1", "missing (automatic snapshots must be copied first)"),
+        ("web-3", "eu-west-1", "missing (automatic snapshots must be copied first)"),
+        ("web", "eu-west-1", "missing; did you mean web-2 or web-1?"),
+        ("mial-1", "us-east-1", "missing; did you mean mail-1?"),
+    ] {
+        home.put("one.csv", &format!("snapshot_name,account,region\n{name},alpha,{region}\n"));
+        let planned = home.run(&["plan", "one.csv"]).await.exits(3);
+        assert!(planned.out.ends_with(&format!("line 2: {name} in alpha/{region}: {way}\n")), "{}", planned.out);
+    }
+    home.put("one.csv", "snapshot_name,account,region\nweb-1,alpha,sa-east-1\n");
+    let refused = home.run(&["plan", "one.csv"]).await.exits(2);
+    assert!(
+        refused.err.contains("column region: sa-east-1 has no Lightsail; it is in ap-northeast-1, "),
+        "{}",
+        refused.err
+    );
 }
 
 #[tokio::test]
@@ -471,7 +494,8 @@ fn a_plan_fits_into_80_columns() {
     line 4: harbour-cafe-wordpress-4-20261101 in prod/eu-west-1: missing (automatic
       snapshots must be copied first)
     line 5: harbour-cafe-wordpress-5-20261101 in prod/eu-west-1: missing; did you
-      mean harbour-cafe-wordpress-5-20261102?
+      mean harbour-cafe-wordpress-5-20261102? (automatic snapshots must be copied
+      first)
     ");
     assert!(text.ends_with("and 3 more (--json has all)\n"), "{text}");
 }

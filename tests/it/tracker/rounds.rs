@@ -321,7 +321,7 @@ async fn among_very_many_names_what_begins_alike_is_compared() {
     let told = Told { snapshots, ..Told::default() };
     let mut scene = Scene::new(
         "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
-         VALUES (1, 1, 1, 1, 'web-9', 0, 'adopt', 'queued', 0), (2, 1, 1, 2, 'yeb-1', 0, 'adopt', 'queued', 0);",
+         VALUES (1, 1, 1, 1, 'wbe-1', 0, 'adopt', 'queued', 0), (2, 1, 1, 2, 'yeb-1', 0, 'adopt', 'queued', 0);",
         told,
     )
     .await;
