@@ -3,6 +3,7 @@
 use super::context::{Context, hear_signals};
 use super::exit::Exit;
 use super::pausing::left_stopped;
+use super::takeover::TakeoverArgs;
 use crate::daemon::{Daemon, Ended, Until};
 use clap::Args;
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub(super) struct DaemonArgs {
     /// With --drain: end after this time all the same, such as 90m or 8h
     #[arg(long, value_name = "D", requires = "drain", value_parser = super::words::span)]
     max_wait: Option<Duration>,
+    #[command(flatten)]
+    takeover: TakeoverArgs,
     /// End at once when standard input ends: for a program that must not leave it behind, however it ends itself.
     #[arg(long, hide = true)]
     end_with_stdin: bool,
@@ -43,7 +46,8 @@ pub(super) async fn daemon(args: &DaemonArgs, context: &Context) -> anyhow::Resu
     let stop = hear_signals()?;
     let queue = context.queue().await?;
     let who = format!("snapferry daemon, pid {}", std::process::id());
-    let daemon = Daemon::new(queue.clone(), context.settings.clone(), context.clock.clone(), context.connect(), &who)?;
+    let daemon = Daemon::new(queue.clone(), context.settings.clone(), context.clock.clone(), context.connect(), &who)?
+        .taking_over(args.takeover.options());
     let until = if args.drain { Until::Drained } else { Until::Stopped };
     let ended = daemon.run(until, args.max_wait, stop).await?;
     if args.drain {

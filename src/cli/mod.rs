@@ -31,6 +31,7 @@ mod show;
 mod simulate;
 mod status;
 mod stderr;
+mod takeover;
 mod why;
 mod words;
 

@@ -8,10 +8,11 @@ use super::progress;
 use super::rehearsal::{Rehearsal, SPEED};
 use super::report::{FormatArg, ReportArgs};
 use super::screen::{note, notes};
+use super::takeover::TakeoverArgs;
 use crate::clock::{Stop, stopped};
 use crate::daemon::{Connect, Daemon, DaemonError, Ended, Until};
 use crate::domain::{BatchId, BatchName, Region};
-use crate::queue::{LockError, Queue};
+use crate::queue::{LockError, Queue, TakeoverOptions};
 use crate::report::Output;
 use anyhow::Context as _;
 use clap::Args;
@@ -44,6 +45,8 @@ pub(super) struct RunArgs {
     /// Rehearse against the built-in simulator, in a database of its own; no AWS account is touched
     #[arg(long)]
     rehearse: bool,
+    #[command(flatten)]
+    takeover: TakeoverArgs,
     /// The report's format
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
     format: FormatArg,
@@ -160,7 +163,7 @@ async fn work(
         context.progress.clone(),
         halted,
     ));
-    let ended = drain(context, &queue, connect, batch.id, stop).await;
+    let ended = drain(context, &queue, connect, batch.id, args.takeover.options(), stop).await;
     let _ = halt.send(true);
     if let Ok(shown) = display.await {
         shown?;
@@ -191,12 +194,13 @@ async fn drain(
     queue: &Queue,
     connect: Connect,
     batch: BatchId,
+    takeover: TakeoverOptions,
     mut stop: Stop,
 ) -> anyhow::Result<Ended> {
     loop {
         let who = format!("snapferry run, pid {}", std::process::id());
         match Daemon::new(queue.clone(), context.settings.clone(), context.clock.clone(), connect.clone(), &who) {
-            Ok(daemon) => return Ok(daemon.run(Until::BatchDrained(batch), None, stop).await?),
+            Ok(daemon) => return Ok(daemon.taking_over(takeover).run(Until::BatchDrained(batch), None, stop).await?),
             Err(DaemonError::Lock(LockError::Taken { holder, .. })) => {
                 tracing::info!(holder, "a daemon is at work; following it");
             }

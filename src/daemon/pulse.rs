@@ -6,7 +6,9 @@ use super::pruning::Pruning;
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{BatchId, LaneId};
 use crate::points::{Between, Point, reached};
-use crate::queue::{DatabaseLock, Held, LockError, LogMark, Queue, QueueError};
+use crate::queue::{
+    DatabaseLock, Held, LockError, LogMark, Queue, QueueError, TakeoverCause, TakeoverOptions, TakeoverWait,
+};
 use crate::settings::Settings;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -97,6 +99,7 @@ pub struct Daemon {
     settings: Settings,
     clock: SharedClock,
     connect: Connect,
+    takeover: TakeoverOptions,
     _lock: DatabaseLock,
 }
 
@@ -113,7 +116,13 @@ impl Daemon {
         who: &str,
     ) -> Result<Self, DaemonError> {
         let lock = DatabaseLock::take(queue.path(), Held::Daemon, who)?;
-        Ok(Self { queue, settings, clock, connect, _lock: lock })
+        Ok(Self { queue, settings, clock, connect, takeover: TakeoverOptions::default(), _lock: lock })
+    }
+
+    /// With what a person says of takeovers.
+    #[must_use]
+    pub fn taking_over(self, takeover: TakeoverOptions) -> Self {
+        Self { takeover, ..self }
     }
 
     /// Runs until `stop` says so, or `until` is reached, or `max_wait` is over.
@@ -126,6 +135,7 @@ impl Daemon {
         if let Some(pruning) = self.pruning() {
             pruning.prepare().await;
         }
+        self.look_for_takeover().await?;
         let run = self.queue.begin_run(self.clock.now(), env!("CARGO_PKG_VERSION")).await?;
         let recovered = self.queue.recover(self.clock.now()).await?;
         if recovered > 0 {
@@ -194,6 +204,35 @@ impl Daemon {
             (Ok(ended), None) => Ok(ended),
             (Err(error), _) | (Ok(_), Some(error)) => Err(self.cause(error)),
         }
+    }
+
+    /// Says whether the database is a copy. What it does not know is in flight elsewhere, and it may be too early to see it.
+    async fn look_for_takeover(&self) -> Result<(), QueueError> {
+        let now = self.clock.now();
+        let options = self.takeover.clone();
+        let (name, wait) = (options.restored.clone(), options.wait);
+        let newest = self.queue.check_takeover(options, now, self.clock.elapsed()).await?;
+        let (cause, found) = newest.as_ref().map_or((None, false), |(takeover, found)| (Some(takeover.cause), *found));
+        if let Some(name) = name.filter(|_| !found) {
+            tracing::info!(name, "--restored: a restore of that name was declared before, and counts once");
+        }
+        let Some((takeover, true)) = newest else { return Ok(()) };
+        let age = takeover.written_at.map(|at| Duration::from_secs(now.since(at).as_secs()));
+        let age = age.map_or("unknown age".to_owned(), |age| format!("age {}", humantime::format_duration(age)));
+        let next = match wait {
+            TakeoverWait::Kept => {
+                "no lane sends before its reconciliation window is over, so that Lightsail's records show what was exported \
+                 since; this is the time to look, and to cancel and pause again"
+            }
+            TakeoverWait::Waived => "it is not waited, as --no-takeover-wait says",
+        };
+        tracing::warn!(
+            cause = cause.map_or("", TakeoverCause::as_str),
+            "this database is taken over from a copy of {age} ({}); what people did after the copy was made (cancel, pause) is \
+             not in it; {next}",
+            takeover.cause.text()
+        );
+        Ok(())
     }
 
     /// Looks at the store; whether what the daemon runs for is reached.

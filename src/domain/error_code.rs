@@ -23,6 +23,8 @@ impl ErrorCode {
     pub const TOO_MANY_CANDIDATES: &'static str = "TooManyCandidates";
     /// Operation and record tell different stories.
     pub const LEDGER_DISAGREES: &'static str = "LedgerDisagrees";
+    /// The database is a copy, and Lightsail shows an export that the copy does not know.
+    pub const EXPORTED_AFTER_COPY: &'static str = "ExportedAfterCopy";
     /// No end, or no destination, within `poll.give_up`.
     pub const NO_END_SEEN: &'static str = "NoEndSeen";
     /// A second export of the snapshot was found.

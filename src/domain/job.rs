@@ -378,7 +378,7 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
         (S::Unknown, E::FoundDone(trace)) => Change { trace, ..to(S::Succeeded) },
         (S::Unknown, E::FoundFailed(trace, failure, again)) => Change { trace, ..again_or_failed(failure, again) },
         (S::Unknown, E::ProvenAbsent(failure, due)) => again_or_failed(failure, Some(due)),
-        (S::Unknown | S::Exporting, E::Contradiction(failure)) | (S::Exporting, E::GaveUp(failure)) => {
+        (S::Queued | S::Unknown | S::Exporting, E::Contradiction(failure)) | (S::Exporting, E::GaveUp(failure)) => {
             Change { failure: Some(failure), ..to(S::NeedsReview) }
         }
 
@@ -474,6 +474,7 @@ mod tests {
             (S::Queued, S::Exporting),
             (S::Queued, S::Succeeded),
             (S::Queued, S::Failed),
+            (S::Queued, S::NeedsReview),
             (S::Queued, S::Cancelled),
             (S::Submitting, S::Queued),
             (S::Submitting, S::Exporting),
@@ -553,6 +554,7 @@ mod tests {
             (S::Unknown, Event::FoundFailed(Trace::default(), failure(), Some(later))),
             (S::Unknown, Event::FoundFailed(Trace::default(), failure(), None)),
             (S::Unknown, Event::ProvenAbsent(failure(), later)),
+            (S::Queued, Event::Contradiction(failure())),
             (S::Unknown, Event::Contradiction(failure())),
             (S::Exporting, Event::Contradiction(failure())),
             (S::Exporting, Event::GaveUp(failure())),

@@ -23,8 +23,12 @@ named! {
         LoadComplete = "load-complete",
         /// The daemon has its lock, and its run is not there.
         DaemonLocked = "daemon-locked",
+        /// The counter file is level with the database, and nothing was sent since.
+        CounterLevel = "counter-level",
         /// A job may be sent, and its intent is not written.
         BeforeIntent = "before-intent",
+        /// Intents are committed and counted beside the database, and nobody has been told.
+        IntentCounted = "intent-counted",
         /// The sender knows that the intent is written, and has not called.
         BeforeCall = "before-call",
         /// The call has arrived, and its answer has not.

@@ -42,6 +42,8 @@ named! {
         /// Some rows or jobs of a load that came to nothing are taken away, or at last its batch.
         LoadDropped = "load-dropped",
 
+        /// Whether the database is a copy is found out, and written down where it is.
+        TakenOver = "taken-over",
         /// The daemon has started.
         RunBegun = "run-begun",
         /// What an earlier run left in the middle of a call is unknown.

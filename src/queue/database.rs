@@ -2,6 +2,7 @@
 
 use super::Queue;
 use super::checkpoints::Checkpoints;
+use super::counter::{Count, Counter};
 use super::door::Door;
 use super::error::{OpenError, QueueError, primary_code};
 use super::lock::{DatabaseLock, Held};
@@ -46,8 +47,9 @@ pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
     let readers = Readers::new(reading(options));
     let place = Arc::new(Place::of(path).map_err(|error| explain(path, error.into()))?);
     let checkpoints = Checkpoints::start(path);
-    let writer = Writer::start(writing.staying_at(&place), checkpoints.due());
-    Ok(Queue { path: owned, readers, writer, checkpoints, place })
+    let writer = Writer::start(writing.staying_at(&place), checkpoints.due(), Counter::of(path));
+    let takeover_age = Arc::default();
+    Ok(Queue { path: owned, readers, writer, checkpoints, place, takeover_age })
 }
 
 /// Readers for a database that is only looked at; nothing where there is none yet.
@@ -226,6 +228,9 @@ async fn prepare(door: &mut Door, path: &Path) -> Result<(), OpenError> {
     if id != APPLICATION_ID && (tables > 0 || id != 0) {
         return Err(OpenError::NotADatabase { path: path.to_owned() });
     }
+    if id != APPLICATION_ID {
+        make_counter(path).map_err(|source| OpenError::Other { path: path.to_owned(), source })?;
+    }
     // Only now: both are properties of the file, and a file that is not ours must stay as it was. One of ours has lost the
     // first where it was restored from a backup or a dump.
     let statements = if id == APPLICATION_ID { &[WITH_WAL][..] } else { &[SHRINKABLE, WITH_WAL, MARK] };
@@ -249,6 +254,16 @@ async fn prepare(door: &mut Door, path: &Path) -> Result<(), OpenError> {
         Err(MigrateError::VersionMissing(schema)) => Err(foreign(path, schema)),
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(explain(path, error)),
         Err(other) => Err(OpenError::Other { path: path.to_owned(), source: QueueError::Database(Arc::new(other)) }),
+    }
+}
+
+/// Whatever makes a database makes its counter file, and does so first: a database without one is a copy. One that counts
+/// intents stays, as the database that is made here has none of them.
+fn make_counter(path: &Path) -> Result<(), QueueError> {
+    let mut counter = Counter::of(path);
+    match counter.read()? {
+        Some(there) if there.intents > 0 => Ok(()),
+        Some(_) | None => counter.make(&Count::of_new()),
     }
 }
 

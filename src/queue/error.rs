@@ -91,6 +91,15 @@ pub enum QueueError {
     /// No room on the disk.
     #[error("the disk that holds the database is full; nothing of this change was written. Make room and start again")]
     DiskFull,
+    /// The counter file cannot be read or written. Of what was committed nothing is lost, and nothing more is sent.
+    #[error("the counter file {file:?} beside the database cannot be used, and without it nothing is sent; put that right and \
+             start again, nothing is lost")]
+    Counter {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: Arc<std::io::Error>,
+    },
     /// The file is no longer the one that was opened: what is written now, nobody will ever read.
     #[error(
         "the database file {file:?} was deleted, moved or replaced while it was in use; put it back, or start again on \

@@ -29,6 +29,8 @@ pub struct Followed {
     pub adopted: bool,
     /// The last entry of the ledger that a person was done with when it was sent again: none up to it is the job's.
     pub forgone: i64,
+    /// The last entry of the ledger that the database knew when it was found to be a copy; only of a job that the copy has.
+    pub copied_through: Option<i64>,
     /// The snapshot's ARN: as last listed for a queued job, also where the snapshot is gone since; as last sent for any
     /// other.
     pub source_arn: Option<SnapshotArn>,
@@ -210,6 +212,7 @@ impl Queue {
             r#"SELECT jobs.id AS "id!: i64", snapshot_name, jobs.state, attempt AS "attempt!: u32", used AS "used!: u32",
                       existing = 'adopt' AND forgone IS NULL AS "adopts!: bool", adopted AS "adopted!: bool",
                       coalesce(forgone, 0) AS "forgone!: i64",
+                      (SELECT min(last_entry) FROM takeovers WHERE last_job >= jobs.id) AS "copied_through: i64",
                       CASE WHEN jobs.state = 'queued' AND snapshots.name IS NOT NULL THEN snapshots.arn
                            ELSE coalesce(source_arn, snapshots.arn) END AS "source_arn: String",
                       snapshots.created_at AS "snapshot_made_at: i64", operation_id, record_arn, error_code, destination_id,
@@ -244,6 +247,7 @@ impl Queue {
                     adopts: row.adopts,
                     adopted: row.adopted,
                     forgone: row.forgone,
+                    copied_through: row.copied_through,
                     source_arn: row.source_arn.map(SnapshotArn::new),
                     snapshot_made_at: row.snapshot_made_at.map(Timestamp),
                     operation: row.operation_id.map(OperationId::new),

@@ -8,6 +8,7 @@ mod checkpoints;
 mod checkup;
 mod chunk;
 mod claims;
+mod counter;
 mod counts;
 mod database;
 mod door;
@@ -37,6 +38,7 @@ mod recovery;
 mod resolving;
 mod rows;
 mod selection;
+mod takeover;
 mod transition;
 mod views;
 mod vitals;
@@ -68,6 +70,7 @@ pub use preview::{Preview, Previewed};
 pub use prune::{Prunable, Pruner};
 pub use resolving::{Evidence, ResolveError, Verdict};
 pub use selection::{Cursor, ReportRow, Selector};
+pub use takeover::{Takeover, TakeoverCause, TakeoverOptions, TakeoverWait};
 pub use transition::{Answer, AttemptOutcome, SentOperation, Transition};
 pub use views::{BatchStage, BatchView, Pause, RowCounts};
 pub use vitals::Vitals;
@@ -79,7 +82,8 @@ use checkpoints::Checkpoints;
 use place::Place;
 use readers::Readers;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use takeover::TakeoverAge;
 use writer::Writer;
 
 /// The store of one database file. Cheap to clone; the last one to go closes it.
@@ -90,6 +94,7 @@ pub struct Queue {
     readers: Readers,
     writer: Writer,
     checkpoints: Checkpoints,
+    takeover_age: Arc<Mutex<Option<TakeoverAge>>>,
 }
 
 impl Queue {

@@ -1,9 +1,10 @@
 //! Which files are the database's own: nothing that a person asks for may be written over them.
 
+use super::counter;
 use super::lock::{Held, path_of};
 use std::path::{Path, PathBuf};
 
-/// Whether `file` is the database itself, or one that is kept beside it: a log, a lock.
+/// Whether `file` is the database itself, or one that is kept beside it: a log, a lock, the counter.
 #[must_use]
 pub fn is_own_file(database: &Path, file: &Path) -> bool {
     let database = resolved(database);
@@ -14,7 +15,7 @@ pub fn is_own_file(database: &Path, file: &Path) -> bool {
     });
     let locks = [Held::Daemon, Held::Migration, Held::Load].map(|held| path_of(&database, held));
     let file = resolved(file);
-    beside.into_iter().chain(locks).any(|own| own == file)
+    beside.into_iter().chain(locks).chain([counter::path_of(&database)]).any(|own| own == file)
 }
 
 /// The path without links, also where the file itself is not there yet.
@@ -40,7 +41,7 @@ mod tests {
         std::fs::create_dir(folder.path().join("sub")).expect("a folder");
         std::os::unix::fs::symlink(&database, folder.path().join("link")).expect("a link");
         for own in
-            ["q.db", "q.db-wal", "q.db-shm", "q.db-journal", "q.db.daemon.lock", "q.db.load.lock", "sub/../q.db-wal"]
+            ["q.db", "q.db-wal", "q.db-shm", "q.db-journal", "q.db.daemon.lock", "q.db.load.lock", "q.db.sent", "sub/../q.db-wal"]
         {
             assert!(is_own_file(&database, &folder.path().join(own)), "{own}");
         }

@@ -134,6 +134,16 @@ impl Transition {
         self.change.to
     }
 
+    /// Whether it is the intent to send.
+    pub(super) fn is_intent(&self) -> bool {
+        self.intent.is_some()
+    }
+
+    /// When it was made.
+    pub(super) fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// What it is on the disk.
     pub(super) fn step(&self) -> Step {
         self.step

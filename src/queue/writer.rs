@@ -1,10 +1,12 @@
 //! The one writer. Whatever waits at a moment goes into one transaction, and nobody is told before it is on the disk.
 
+use super::counter::Counter;
 use super::door::Door;
 use super::error::QueueError;
 use super::patience::Patience;
+use super::takeover::count_intents;
 use super::transition::{self, Transition};
-use crate::points::Step;
+use crate::points::{Between, Point, Step, reached};
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
 use std::collections::BTreeSet;
@@ -49,10 +51,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// `checkpoint` is told when enough was written for a look at the log.
-    pub(super) fn start(door: Door, checkpoint: Arc<Notify>) -> Self {
+    /// `checkpoint` is told when enough was written for a look at the log; intents are counted in `counter`.
+    pub(super) fn start(door: Door, checkpoint: Arc<Notify>, counter: Counter) -> Self {
         let (requests, waiting) = mpsc::channel(GROUP * 2);
-        tokio::spawn(serve(door, waiting, checkpoint));
+        tokio::spawn(serve(door, waiting, checkpoint, counter));
         Self { requests }
     }
 
@@ -108,7 +110,7 @@ impl Writer {
     }
 }
 
-async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>, checkpoint: Arc<Notify>) {
+async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>, checkpoint: Arc<Notify>, mut counter: Counter) {
     let mut written = 0;
     let mut closing = None;
     let mut broken = None;
@@ -117,7 +119,7 @@ async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>, checkpoint:
         let mut group = vec![first];
         gather(&mut waiting, &mut group).await;
         written += group.iter().map(Request::size).sum::<usize>();
-        closing = serve_group(&mut door, &mut broken, group).await;
+        closing = serve_group(&mut door, &mut counter, &mut broken, group).await;
         if written >= CHECKPOINT {
             written = 0;
             checkpoint.notify_one();
@@ -152,6 +154,7 @@ async fn gather(waiting: &mut mpsc::Receiver<Request>, group: &mut Vec<Request>)
 /// why, and whoever asks from then on is told that.
 async fn serve_group(
     door: &mut Door,
+    counter: &mut Counter,
     broken: &mut Option<QueueError>,
     group: Vec<Request>,
 ) -> Option<oneshot::Sender<()>> {
@@ -178,7 +181,7 @@ async fn serve_group(
         }
     }
     if !transitions.is_empty() || !tasks.is_empty() {
-        *broken = commit(door, transitions, tasks).await.filter(|error| !matches!(error, QueueError::Busy));
+        *broken = commit(door, counter, transitions, tasks).await.filter(|error| !matches!(error, QueueError::Busy));
     }
     closing
 }
@@ -199,6 +202,7 @@ type Waiting = (Transition, oneshot::Sender<Result<(), QueueError>>);
 /// Writes a group in one transaction; why it could not, where it could not.
 async fn commit(
     door: &mut Door,
+    counter: &mut Counter,
     transitions: Vec<Waiting>,
     tasks: Vec<(Step, Task, oneshot::Sender<QueueError>)>,
 ) -> Option<QueueError> {
@@ -229,8 +233,14 @@ async fn commit(
             }
             together = false;
         };
+        let done = || transitions.iter().zip(&verdicts).filter(|(_, done)| done.is_ok()).map(|(one, _)| one);
+        let intents = done().filter(|one| one.is_intent());
+        let count = match intents.clone().map(Transition::at).max() {
+            Some(at) => Some(count_intents(&mut transaction, intents.count() as i64, at).await?),
+            None => None,
+        };
         let mut steps = BTreeSet::new();
-        steps.extend(transitions.iter().zip(&verdicts).filter(|(_, done)| done.is_ok()).map(|(one, _)| one.step()));
+        steps.extend(done().map(Transition::step));
         for (step, task) in tasks {
             let mut inner = transaction.begin().await?;
             let failed = failures.next();
@@ -253,6 +263,11 @@ async fn commit(
             }
         }
         transaction.commit(&steps.into_iter().collect::<Vec<_>>()).await?;
+        // Before anybody is told, and so before any call: what is sent is counted outside the database too.
+        if let Some(count) = count {
+            counter.write(&count)?;
+            reached(Point::Between(Between::IntentCounted));
+        }
         Ok::<_, QueueError>(verdicts)
     }
     .await;

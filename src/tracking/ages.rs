@@ -103,6 +103,7 @@ mod tests {
             adopts: true,
             adopted: false,
             forgone: 0,
+            copied_through: None,
             source_arn: None,
             snapshot_made_at: None,
             operation: None,

@@ -11,6 +11,7 @@ use crate::lightsail::{ErrorClass, SnapshotKind};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Listed, QueueError, Transition};
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// Jobs that are taken up at once: one transaction's worth.
 const CHUNK: u32 = 500;
@@ -50,6 +51,7 @@ impl Tracker {
         // What is queued from here on waits for the next listing.
         let batches = self.queue.uncleared(self.lane.id, self.run).await?;
         let held: HashSet<JobId> = self.held().await?;
+        let waits = self.takeover_wait();
         self.read_snapshots().await?;
         self.read_records_measured(rounds, Wanted::All).await?;
         self.read_operations().await?;
@@ -62,8 +64,23 @@ impl Tracker {
         }
         self.act(None, &mut search, meant).await?;
         reached(Point::Between(Between::ListingActedUpon));
-        self.queue.clear(self.lane.id, self.run, batches).await?;
+        if waits.is_zero() {
+            self.queue.clear(self.lane.id, self.run, batches).await?;
+        } else {
+            tracing::warn!(
+                lane = %self.lane.lane, wait = %humantime::format_duration(Duration::from_secs(waits.as_secs() + 1)),
+                "the database was taken over from a copy; nothing is sent before Lightsail's records must show what was \
+                 exported since"
+            );
+        }
         Ok(())
+    }
+
+    /// How long no listing clears anything: a database that is a copy does not know of every export, and until the
+    /// reconciliation window after the takeover is over, neither need Lightsail's lists.
+    pub(super) fn takeover_wait(&self) -> Duration {
+        let age = self.queue.takeover_age(self.clock.elapsed());
+        age.map_or(Duration::ZERO, |age| self.settle_window().saturating_sub(age))
     }
 
     async fn held(&self) -> Result<HashSet<JobId>, QueueError> {

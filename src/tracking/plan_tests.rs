@@ -51,6 +51,7 @@ fn job(state: JobState, attempts: Vec<FollowedAttempt>) -> Followed {
         adopts: true,
         adopted: false,
         forgone: 0,
+        copied_through: None,
         source_arn: Some(SnapshotArn::new("arn:web-1")),
         snapshot_made_at: None,
         operation: None,

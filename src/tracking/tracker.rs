@@ -261,7 +261,8 @@ impl Tracker {
             return if failing.is_zero() { self.watch_what_has_ended(rounds).await } else { Ok(failing) };
         }
         let (now, elapsed) = (self.clock.now(), self.clock.elapsed());
-        let mut until = TICK;
+        let wait = self.takeover_wait();
+        let mut until = if wait.is_zero() { TICK } else { TICK.min(wait) };
         for (state, rest) in [(JobState::Exporting, between), (JobState::Unknown, between_for_unknown)] {
             // What is due has to wait until the lane may be read again.
             let rest = rounds.read_at.map_or(Duration::ZERO, |at| rest.saturating_sub(elapsed.saturating_sub(at)));
@@ -295,7 +296,9 @@ impl Tracker {
 
     /// Lists the lane where jobs wait for that, the longer the same ones wait the less often, and now and then anyway.
     async fn list_where_due(&self, rounds: &mut Rounds) -> Result<(), Unread> {
-        let fresh = !self.queue.uncleared(self.lane.id, self.run).await?.is_empty();
+        let uncleared = !self.queue.uncleared(self.lane.id, self.run).await?.is_empty();
+        // After a takeover one listing adopts what shows already, and one at the end of the wait clears the rest.
+        let fresh = uncleared && (rounds.listed_at.is_none() || self.takeover_wait().is_zero());
         let elapsed = self.clock.elapsed();
         let passed = |span: Duration| rounds.listed_at.is_none_or(|at| elapsed.saturating_sub(at) >= span);
         let old = passed(LIST_AGAIN);

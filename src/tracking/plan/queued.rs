@@ -1,11 +1,37 @@
 //! What stands for a queued job already: an export of the same snapshot, done or under way, by whoever it was.
 
 use super::case::{Case, Kind, in_order};
-use super::{Decision, has_failed, is_done, trace};
-use crate::domain::Event;
+use super::{Decision, contradiction, has_failed, is_done, key, trace};
+use crate::domain::{ErrorCode, Event};
 use crate::queue::{AttemptOutcome, Entry, EntryStatus};
 
 pub(super) fn decide(case: &Case<'_>) -> Decision {
+    let decision = adoption(case);
+    if decision.event.is_some() { decision } else { exported_after_copy(case).unwrap_or(decision) }
+}
+
+/// A job that adopts nothing may have been sent by the database of which this one is a copy: what the copy does not know of is
+/// a person's to judge.
+fn exported_after_copy(case: &Case<'_>) -> Option<Decision> {
+    let known = case.job.copied_through?;
+    let older = |entry: &Entry| entry.sighting.created_at < case.job.snapshot_made_at;
+    let export = case.entries.iter().find(|entry| {
+        entry.id > known.max(case.job.forgone)
+            && entry.owner.is_none()
+            && !has_failed(entry)
+            && case.same_snapshot(entry)
+            && !(Kind::Operation.is(entry) && entry.sighting.created_at.is_some() && older(entry))
+    })?;
+    let job = case.job.job;
+    let message = format!(
+        "this database is a copy, and {} is an export of the snapshot that the copy does not know, perhaps this job's own; \
+         `snapferry resolve {job}` has the evidence, and adopts it or sends the job again",
+        key(export)
+    );
+    Some(contradiction(ErrorCode::EXPORTED_AFTER_COPY, message))
+}
+
+fn adoption(case: &Case<'_>) -> Decision {
     // What attempts of its own have made after all stands for the job even where it is not to adopt.
     let absent =
         case.job.attempts.iter().filter(|attempt| attempt.is(AttemptOutcome::Absent) && !case.is_forgone(attempt));

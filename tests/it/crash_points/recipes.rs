@@ -205,7 +205,8 @@ impl By {
             Step::LoadBegun | Step::LoadAdded | Step::LoadSealed => Self::Enqueue,
             Step::LoadDropped => Self::BadEnqueue,
             Step::Recovered => Self::DaemonAfterACall,
-            Step::RunBegun
+            Step::TakenOver
+            | Step::RunBegun
             | Step::RunEnded
             | Step::SnapshotsListed
             | Step::ListingEnded
@@ -257,7 +258,9 @@ impl By {
         match between {
             Between::LoadLocked | Between::LoadComplete => Self::Enqueue,
             Between::DaemonLocked
+            | Between::CounterLevel
             | Between::BeforeIntent
+            | Between::IntentCounted
             | Between::BeforeCall
             | Between::AnswerHeard
             | Between::PageRead
@@ -295,9 +298,9 @@ impl Leaving {
             }
             _ if by == By::Opening => Self::Never("a new file has no calls"),
             _ if by == By::Pruning => Self::Never("a daemon has to have drained before"),
-            Point::Between(Between::DaemonLocked) | Point::Within(Step::RunBegun) | Point::After(Step::RunBegun) => {
-                Self::Earlier
-            }
+            Point::Between(Between::DaemonLocked | Between::CounterLevel)
+            | Point::Within(Step::TakenOver | Step::RunBegun)
+            | Point::After(Step::TakenOver | Step::RunBegun) => Self::Earlier,
             _ if matches!(by, By::Enqueue | By::BadEnqueue) => Self::Earlier,
             _ if matches!(by, By::Person(deed) if deed.after().is_some()) => {
                 Self::Never("a daemon has to have drained before")
