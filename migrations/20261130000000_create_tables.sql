@@ -5,6 +5,32 @@
 -- Nothing that is evaluated for each written row has an `IN` of three or more: SQLite builds that list anew each time, in a
 -- table in memory.
 
+-- Which database this is, and how many intents were ever committed to it. The counter file beside it says the same; a
+-- database that is behind its file is a copy, and gets another id.
+CREATE TABLE origin (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    id          TEXT    NOT NULL,
+    intents     INTEGER NOT NULL DEFAULT 0 CHECK (intents >= 0),
+    intended_at INTEGER
+) STRICT;
+INSERT INTO origin (one, id) VALUES (1, lower(hex(randomblob(16))));
+
+-- The times that a daemon found this database to be a copy. The newest one counts.
+CREATE TABLE takeovers (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    found_at   INTEGER NOT NULL,
+    -- The last thing that was written before the copy was made.
+    written_at INTEGER,
+    cause      TEXT    NOT NULL CHECK (cause = 'behind' OR cause = 'another' OR cause = 'no_file' OR cause = 'declared'),
+    -- How a person calls the restore that is declared.
+    name       TEXT    UNIQUE,
+    -- When a person said that nothing is to be waited for.
+    waived_at  INTEGER,
+    -- The last job and the last entry of the ledger that the copy had.
+    last_job   INTEGER NOT NULL,
+    last_entry INTEGER NOT NULL
+) STRICT;
+
 -- The starts of the daemon.
 CREATE TABLE runs (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -170,6 +196,7 @@ CREATE TABLE transitions (
     CHECK (CASE from_state
         WHEN 'queued' THEN to_state = 'submitting' OR to_state = 'queued' OR to_state = 'exporting'
                            OR to_state = 'succeeded' OR to_state = 'failed' OR to_state = 'cancelled'
+                           OR to_state = 'needs_review'
         WHEN 'submitting' THEN to_state = 'exporting' OR to_state = 'queued' OR to_state = 'failed'
                                OR to_state = 'unknown'
         WHEN 'exporting' THEN to_state = 'succeeded' OR to_state = 'queued' OR to_state = 'failed'

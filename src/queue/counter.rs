@@ -124,7 +124,9 @@ mod tests {
             assert_eq!(counter.read().expect("a read").as_ref(), Some(&one));
             assert_eq!(one.is_new(), one == Count::of_new());
         }
-        for (number, odd) in ["", "\0\0\0", "snapferry-intents x", "snapferry-intents x y", "other x 7"].iter().enumerate() {
+        for (number, odd) in
+            ["", "\0\0\0", "snapferry-intents x", "snapferry-intents x y", "other x 7"].iter().enumerate()
+        {
             std::fs::write(&counter.path, odd).expect("written");
             assert_eq!(counter.read().expect("a read"), None, "{number}");
         }

@@ -92,8 +92,10 @@ pub enum QueueError {
     #[error("the disk that holds the database is full; nothing of this change was written. Make room and start again")]
     DiskFull,
     /// The counter file cannot be read or written. Of what was committed nothing is lost, and nothing more is sent.
-    #[error("the counter file {file:?} beside the database cannot be used, and without it nothing is sent; put that right and \
-             start again, nothing is lost")]
+    #[error(
+        "the counter file {file:?} beside the database cannot be used, and without it nothing is sent; put that right and \
+             start again, nothing is lost"
+    )]
     Counter {
         /// The file.
         file: PathBuf,

@@ -40,9 +40,16 @@ mod tests {
         std::fs::write(&database, "").expect("a file");
         std::fs::create_dir(folder.path().join("sub")).expect("a folder");
         std::os::unix::fs::symlink(&database, folder.path().join("link")).expect("a link");
-        for own in
-            ["q.db", "q.db-wal", "q.db-shm", "q.db-journal", "q.db.daemon.lock", "q.db.load.lock", "q.db.sent", "sub/../q.db-wal"]
-        {
+        for own in [
+            "q.db",
+            "q.db-wal",
+            "q.db-shm",
+            "q.db-journal",
+            "q.db.daemon.lock",
+            "q.db.load.lock",
+            "q.db.sent",
+            "sub/../q.db-wal",
+        ] {
             assert!(is_own_file(&database, &folder.path().join(own)), "{own}");
         }
         assert!(is_own_file(&database, &folder.path().join("link")));

@@ -203,7 +203,8 @@ pub(super) async fn count_intents(
 }
 
 async fn is_declared(connection: &mut SqliteConnection, name: &str) -> Result<bool, QueueError> {
-    let known = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT 1 FROM takeovers WHERE name = ?1) AS "known!: bool""#, name);
+    let known =
+        sqlx::query_scalar!(r#"SELECT EXISTS (SELECT 1 FROM takeovers WHERE name = ?1) AS "known!: bool""#, name);
     Ok(known.fetch_one(connection).await?)
 }
 

@@ -5,7 +5,7 @@ use super::claims::Load;
 use super::error::QueueError;
 use super::lane_views::LaneView;
 use super::views::BatchView;
-use super::{Entry, EntryKey, JobDetail, JobView, PastPause, PastTrip, Trip};
+use super::{Entry, EntryKey, JobDetail, JobView, PastPause, PastTrip, Takeover, Trip};
 use crate::domain::{JobId, JobState, LaneId, Timestamp};
 
 /// Jobs that are counted ahead of one at most: beyond it the exact number helps nobody, and counting costs.
@@ -50,6 +50,8 @@ pub struct Waiting {
     pub snapshot: Option<SnapshotSeen>,
     /// The record that is taken for its own, of a job that is exporting.
     pub record: Option<Entry>,
+    /// The newest takeover of the database.
+    pub takeover: Option<Takeover>,
     /// The pauses that it has met with its batch and its lane.
     pub pauses: Vec<PastPause>,
     /// The open breakers behind which it stands.
@@ -113,6 +115,7 @@ impl Queue {
             run_began_at: standing.run_began_at.map(Timestamp),
             snapshot,
             record,
+            takeover: self.takeover().await?,
             pauses: self.pauses_met(id).await?,
             trips,
             stops: self.trips_met(id).await?,

@@ -21,7 +21,13 @@ pub fn evidence_text(evidence: &Evidence, look: Look) -> String {
     lines.extend(said.map(|said| format!("  {said}")));
     lines.extend([String::new(), look.colour.paint(Paint::Title, "ATTEMPTS")]);
     if evidence.detail.attempts.is_empty() {
-        lines.push("none: ExportSnapshot was never called for it".to_owned());
+        let copied = job.error_code.as_ref().is_some_and(|code| code.as_str() == ErrorCode::EXPORTED_AFTER_COPY);
+        let none = if copied {
+            "none that this copy of the database knows of"
+        } else {
+            "none: ExportSnapshot was never called for it"
+        };
+        lines.push(none.to_owned());
     }
     lines.extend(evidence.detail.attempts.iter().flat_map(show::attempt));
     lines.extend([String::new(), look.colour.paint(Paint::Title, "LEDGER")]);

@@ -29,6 +29,7 @@ mod status_forecast;
 mod status_json;
 mod status_text;
 mod table;
+mod takeover;
 mod why;
 mod why_queued;
 mod why_text;

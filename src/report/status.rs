@@ -3,11 +3,13 @@
 
 use super::breakers::{resume_command, stopped_place};
 use super::failures::{Failures, Gathered};
-use super::words::{quoted, several};
-use crate::domain::{AccountLabel, JobState, Lane, LaneId, LaneTrouble, LoweredCap, Region, Timestamp};
+use super::takeover::{copy_of, past_acts};
+use super::words::{moment, quoted, several, span};
+use crate::domain::{AccountLabel, JobState, Lane, LaneId, LaneTrouble, LoweredCap, Region, Timestamp, settle_window};
 use crate::lightsail::is_throttle;
 use crate::queue::{
-    BatchStage, BatchView, Blocked, LaneView, Left, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts, Trip,
+    BatchStage, BatchView, Blocked, LaneView, Left, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts, Takeover,
+    Trip,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,6 +33,8 @@ pub struct StatusView {
     pub trips: Vec<Trip>,
     /// What is set for each lane.
     pub limits: BTreeMap<LaneId, Limits>,
+    /// The newest takeover of the database.
+    pub takeover: Option<Takeover>,
     /// What was measured of late.
     pub measures: Measures,
     /// What failed, by cause: of the newest failed jobs.
@@ -121,6 +125,8 @@ pub enum Binding {
     PausedBatches,
     /// What is queued in it waits, each job for something of its own.
     Waiting,
+    /// The database was taken over from a copy: nothing is sent until then.
+    Takeover(Timestamp),
     /// Nothing is sent before an inventory in this run.
     Unlisted,
     /// Its very first export goes alone.
@@ -151,6 +157,7 @@ impl Binding {
             Self::Breaker => "breaker",
             Self::PausedBatches => "paused_batches",
             Self::Waiting => "waiting",
+            Self::Takeover(_) => "takeover",
             Self::Unlisted => "unlisted",
             Self::FirstExport => "first_export",
             Self::Cap { .. } => "cap",
@@ -198,10 +205,11 @@ impl StatusView {
         if let Some(only) = &only {
             trips.retain(|trip| trip.covers(only.id));
         }
+        let takeover = queue.takeover().await?;
         let limits = lanes.iter().map(|lane| (lane.id, limits(&lane.lane))).collect();
         let mut gathered = Gathered::default();
         let failures = gathered.groups(0, "");
-        let mut view = Self { now, daemon, only, place, batches, lanes, trips, limits, measures, failures };
+        let mut view = Self { now, daemon, only, place, batches, lanes, trips, limits, takeover, measures, failures };
         if view.jobs().of(JobState::Failed) > 0 {
             let batch = view.only.as_ref().map(|batch| batch.id);
             let mut failed = queue.newest_failed(batch, FAILED_LOOKED_AT).await?;
@@ -299,6 +307,32 @@ impl StatusView {
         lane.lowered.clone().filter(|_| self.limits_of(lane.id).cap < set).map(|lowered| (lowered, set))
     }
 
+    /// Until when a lane sends nothing after a takeover; nothing where it does not wait for that.
+    pub(super) fn takeover_until(&self, lane: &LaneView) -> Option<Timestamp> {
+        let takeover = self.takeover.as_ref().filter(|takeover| !takeover.waived)?;
+        let window = settle_window(self.limits_of(lane.id).settle, lane.longest_delay);
+        Some(takeover.found_at.after(window)).filter(|until| *until > self.now)
+    }
+
+    /// The time in which a person may still do again what the copy does not know.
+    fn taken_over(&self) -> Option<Need> {
+        let takeover = self.takeover.as_ref()?;
+        let queued = self.lanes.iter().filter(|lane| lane.jobs.of(JobState::Queued) > 0);
+        let until = queued.filter_map(|lane| self.takeover_until(lane)).max()?;
+        Some(Need {
+            kind: "takeover",
+            text: format!(
+                "the database was taken over from {} ({}): nothing is sent before {}, {} from now; {}",
+                copy_of(takeover),
+                takeover.cause.text(),
+                moment(until),
+                span(until.since(self.now)),
+                past_acts()
+            ),
+            command: Some(format!("snapferry jobs --state queued{}", self.scope())),
+        })
+    }
+
     /// Throttled calls of a lane in the last minute.
     #[must_use]
     pub fn throttles_a_minute(&self, lane: LaneId) -> u64 {
@@ -342,6 +376,7 @@ impl StatusView {
                 command: Some("snapferry daemon".to_owned()),
             });
         }
+        needs.extend(self.taken_over());
         needs.extend(self.lanes.iter().filter_map(blocked_lane));
         needs.extend(self.stopped().map(|(trip, lane)| Need {
             kind: "breaker",
@@ -405,6 +440,9 @@ pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
             _ if lane.jobs.of(JobState::Queued) == 0 => Binding::Idle,
             (_, Some(held)) => held,
             _ if view.daemon.is_none() => Binding::NoDaemon,
+            _ if view.takeover_until(lane).is_some() => {
+                Binding::Takeover(view.takeover_until(lane).unwrap_or(view.now))
+            }
             _ if measures.is_some_and(|measures| measures.unlisted) => Binding::Unlisted,
             _ if waits => Binding::Waiting,
             _ if !lane.proven => Binding::FirstExport,

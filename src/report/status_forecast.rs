@@ -4,7 +4,7 @@
 use super::breakers::stopped_place;
 use super::estimate::{Forecast, Going, Work, all_of, forecast};
 use super::status::{StatusView, waits_for_a_job};
-use super::words::several;
+use super::words::{moment, several};
 use crate::domain::{BatchId, JobState, LaneId, Timestamp, settle_window};
 use crate::queue::{BatchStage, BatchView, LaneView, Left, Trip};
 
@@ -119,6 +119,9 @@ impl StatusView {
         };
         if let Some(trip) = self.trips.iter().find(stops) {
             return Some(format!("{} goes on", stopped_place(trip, &lane.lane)));
+        }
+        if let Some(until) = self.takeover_until(lane) {
+            return Some(format!("{}, as the database was taken over from a copy", moment(until)));
         }
         let measures = self.measures.lanes.get(&lane.id)?;
         let one_by_one = measures.paused_in.iter().any(|batch| batches.contains(batch));

@@ -9,6 +9,7 @@ use super::members::time;
 use super::status::{Binding, StatusView, bindings, progress};
 use super::status_forecast::when_and_why;
 use super::status_text::sentence;
+use super::takeover::TakeoverEntry;
 use crate::domain::{JobState, Lane, Timestamp};
 use crate::queue::{BatchStage, BatchView, LaneView, Pause, StateCounts};
 use serde::ser::SerializeMap;
@@ -33,6 +34,10 @@ pub fn status_json(view: &StatusView) -> impl Serialize + '_ {
             view.batches.iter().map(|one| batch(view, one)).collect()
         },
         lanes: view.lanes.iter().map(|one| lane(view, one)).collect(),
+        takeover: view.takeover.as_ref().map(|takeover| {
+            let until = view.lanes.iter().filter_map(|lane| view.takeover_until(lane)).max();
+            TakeoverEntry::new(takeover, until, view.now)
+        }),
         failures: &view.failures,
         needs: view
             .needs()
@@ -54,6 +59,7 @@ struct Status<'a> {
     finish: Finish,
     batches: Vec<Batch<'a>>,
     lanes: Vec<LaneEntry<'a>>,
+    takeover: Option<TakeoverEntry>,
     failures: &'a Failures,
     needs: Vec<Need>,
 }

@@ -192,6 +192,12 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
                 Some(format!("all that is queued is of batches that are paused{or_stopped}"))
             }
             Binding::Waiting => Some(waiting(view, lane)),
+            Binding::Takeover(until) => Some(format!(
+                "waiting after a takeover until {}, {} from now: until then Lightsail's records need not show all that was \
+                 exported since the copy was made",
+                moment(until),
+                span(until.since(now))
+            )),
             Binding::Unlisted => Some(
                 "waiting for an inventory: nothing is sent before Lightsail's records were read in this run".to_owned(),
             ),

@@ -155,7 +155,7 @@ impl Facts {
     }
 
     /// The settle window of its lane.
-    fn settle(&self) -> Duration {
+    pub(super) fn settle(&self) -> Duration {
         settle_window(self.pace.settle, self.waiting.lane.longest_delay)
     }
 

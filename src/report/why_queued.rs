@@ -1,6 +1,7 @@
 //! What a queued job waits for: what a person did comes first, then the lane's troubles, its own, and the pace.
 
 use super::breakers::{next_try, resume_command, stopped_place, what_next};
+use super::takeover::{copy_of, past_acts};
 use super::why::{Chain, Facts, blocked, no_daemon};
 use super::words::{moment, one_line, several, span, trouble};
 use crate::domain::{ErrorCode, Hold, Lane, LoweredCap};
@@ -14,6 +15,7 @@ pub(super) fn explain(facts: &Facts, chain: &mut Chain) {
     bound |= no_daemon(facts, chain);
     bound |= blocked(facts, chain);
     bound |= stopped(facts, chain);
+    bound |= taken_over(facts, chain);
     bound |= held(facts, chain);
     let due = not_before(facts, chain, bound);
     if !bound && !due {
@@ -87,6 +89,29 @@ fn stopped(facts: &Facts, chain: &mut Chain) -> bool {
         bound = true;
     }
     bound
+}
+
+/// A copy does not know of every export.
+fn taken_over(facts: &Facts, chain: &mut Chain) -> bool {
+    let Some(takeover) = facts.waiting.takeover.as_ref().filter(|takeover| !takeover.waived) else { return false };
+    let until = takeover.found_at.after(facts.settle());
+    if until <= facts.now {
+        return false;
+    }
+    let text = format!(
+        "the database was taken over from {} ({}): nothing of its lane {} is sent before {}, {} from now; {}",
+        copy_of(takeover),
+        takeover.cause.text(),
+        facts.waiting.lane.lane,
+        moment(until),
+        span(until.since(facts.now)),
+        past_acts()
+    );
+    chain.cause("takeover", text).since(Some(takeover.found_at)).until(Some(until));
+    let way =
+        "it recovers automatically; `snapferry daemon --no-takeover-wait` is for who knows that nothing was in flight";
+    chain.way(way, None);
+    true
 }
 
 fn held(facts: &Facts, chain: &mut Chain) -> bool {

@@ -44,6 +44,7 @@ mod store;
 mod stored;
 mod surroundings;
 mod survey;
+mod takeover;
 mod tracker;
 mod tricks;
 mod turns;

@@ -20,6 +20,9 @@ const MOST_BROKEN: usize = 3;
 /// Seeds that broke a promise once.
 const REGRESSIONS: &[u64] = &[5, 69, 406, 517, 625, 954, 5666, 5670, 5775, 6092, 6496, 8991, 10464];
 
+/// Runs in which hosts are lost.
+const RESTORED: u64 = 400;
+
 /// Runs of two weeks each.
 const WEEKS: u64 = 4;
 
@@ -99,6 +102,20 @@ fn whatever_the_script_every_promise_holds() {
             assert!(tally.met.contains(&what), "in {runs} runs nobody has met {what}");
         }
     }
+}
+
+#[test]
+fn hosts_that_are_lost_and_copies_that_are_restored_lead_to_no_second_export() {
+    let (first, _) = seeds();
+    let tally = play_all(first..first + RESTORED, Weather::of_restores);
+    println!("{RESTORED} runs with restores from seed {first}: {tally:?}");
+    assert!(tally.restores > 300 && tally.takeovers > tally.restores / 2, "{tally:?}");
+}
+
+#[test]
+fn without_the_wait_restored_copies_would_lead_to_second_exports() {
+    let broken = (1..=40).filter(|seed| play(Weather::of_restores_without_the_wait(*seed)).is_err()).count();
+    assert!(broken > 0, "the test above shows nothing");
 }
 
 #[test]

@@ -14,6 +14,10 @@ pub(super) fn broken(outcome: &Outcome) -> Option<String> {
         let of_lane = |job: &&JobDetail| job.job.lane.region.as_str() == super::run::region(lane);
         let jobs: Vec<&JobDetail> = outcome.jobs.iter().filter(of_lane).collect();
         let judge = Judge { outcome, truth: &truth, jobs };
+        if outcome.weather.restores() {
+            // What a lost host has called is on no record.
+            return (0..truth.snapshots.len()).find_map(|name| judge.needless_beside_lost_hosts(name));
+        }
         judge
             .limits()
             .or_else(|| judge.ends())
@@ -106,6 +110,19 @@ impl Judge<'_> {
             }
         }
         None
+    }
+
+    /// An export of ours beside one that was there or under way, whichever host made the two.
+    fn needless_beside_lost_hosts(&self, name: usize) -> Option<String> {
+        let calls = self.truth.calls.iter().filter(|call| call.name == name);
+        let made: Vec<_> = calls.filter_map(|call| Some((call.left, &self.truth.exports[call.export?]))).collect();
+        made.iter().enumerate().find_map(|(number, (left, second))| {
+            let stood = |first: &&(Duration, &Export)| {
+                first.1.arn == second.arn && (first.1.good || first.1.operation_end.min(first.1.record_end) > *left)
+            };
+            let (_, first) = made[..number].iter().find(stood)?;
+            Some(format!("needless: {} was made at {left:?}, though {} stood", second.destination, first.destination))
+        })
     }
 
     /// An export of ours that no job tells of, or a job that tells what is not so.

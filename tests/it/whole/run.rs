@@ -4,21 +4,21 @@ use super::hours::Hours;
 use super::promises;
 use super::scripted::Scripted;
 use super::truth::{Fate, Truth};
-use super::weather::{Drowsy, Event, Weather, span};
+use super::weather::{CounterFile, Drowsy, Event, Weather, one, span};
 use snapferry::clock::{Clock, SharedClock};
 use snapferry::daemon::{Connect, LaneParts, Wakes, compose};
 use snapferry::domain::{
     AccountLabel, Act, BatchName, Existing, JobId, JobState, Lane, LaneId, Region, RunId, SnapshotName,
 };
 use snapferry::lightsail::{Lightsail, Permit};
-use snapferry::queue::{JobDetail, JobView, LoadName, NewRow, Queue, Selector};
+use snapferry::queue::{JobDetail, JobView, LoadName, NewRow, Overwrite, Queue, Selector, TakeoverOptions};
 use snapferry::settings::LaneSettings;
 use snapferry::tracking::{Rounds, Tracker};
 use snapferry::worker::{Departure, Sent, Turn, Turns, Worker};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::future::{Future, poll_fn};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -54,6 +54,9 @@ pub(super) struct Tally {
     /// Breakers that opened, and how often a person had to let go on what one held back.
     pub(super) trips: usize,
     pub(super) resumed: usize,
+    /// Hosts that were lost, and takeovers that were found.
+    pub(super) restores: usize,
+    pub(super) takeovers: usize,
     /// The troubles and oddities that somebody has met.
     pub(super) met: BTreeSet<String>,
 }
@@ -72,6 +75,8 @@ impl Tally {
         self.hours += other.hours;
         self.trips += other.trips;
         self.resumed += other.resumed;
+        self.restores += other.restores;
+        self.takeovers += other.takeovers;
         self.met.extend(other.met.iter().cloned());
     }
 }
@@ -178,6 +183,9 @@ struct Run {
     brought: BTreeMap<snapferry::domain::JobId, Brought>,
     crashes: usize,
     resumed: usize,
+    copies: Vec<PathBuf>,
+    restores: usize,
+    takeovers: usize,
     rng: fastrand::Rng,
 }
 
@@ -221,6 +229,9 @@ impl Run {
             brought: BTreeMap::new(),
             crashes: 0,
             resumed: 0,
+            copies: Vec::new(),
+            restores: 0,
+            takeovers: 0,
             rng: fastrand::Rng::with_seed(seed ^ 0xc4a5),
         }
     }
@@ -299,6 +310,10 @@ impl Run {
 
     /// What a daemon does first.
     async fn begin(&mut self) {
+        let options = TakeoverOptions { wait: self.weather.wait, restored: None };
+        let (now, elapsed) = (self.hours.now(), self.hours.elapsed());
+        let found = self.queue.check_takeover(options, now, elapsed).await.expect("checked");
+        self.takeovers += usize::from(found.is_some_and(|(_, found)| found));
         self.number = self.queue.begin_run(self.hours.now(), "test").await.expect("a run");
         self.queue.recover(self.hours.now()).await.expect("recovered");
         self.take_up_lanes().await;
@@ -337,7 +352,39 @@ impl Run {
             Event::Jump(by) => self.hours.jump(by),
             Event::Act(act, of) => self.act(act, of).await,
             Event::Crash => self.crash().await,
+            Event::Backup => self.back_up().await,
+            Event::Restore(counter) => self.restore(counter).await,
         }
+    }
+
+    async fn back_up(&mut self) {
+        let copy = self.queue.path().with_file_name(format!("copy-{}.db", self.copies.len()));
+        self.queue.backup(&copy, Overwrite::Refuse).await.expect("a backup");
+        self.copies.push(copy);
+    }
+
+    /// The host is gone, and another one begins with one of the copies; people bring in once more what they had.
+    async fn restore(&mut self, counter: CounterFile) {
+        self.restores += 1;
+        self.rooms.clear();
+        for script in &self.scripts {
+            script.truth().cut();
+        }
+        let path = self.queue.path().to_owned();
+        let nothing = Queue::open(&path.with_file_name("nothing.db")).await.expect("a database");
+        std::mem::replace(&mut self.queue, nothing).close().await;
+        let copy = &self.copies[self.rng.usize(..self.copies.len())];
+        std::fs::copy(copy, &path).expect("restored");
+        if counter == CounterFile::Gone {
+            std::fs::remove_file(path.with_extension("db.sent")).expect("there is one");
+        }
+        let restored = Queue::open(&path).await.expect("a database");
+        std::mem::replace(&mut self.queue, restored).close().await;
+        let down = one(&mut self.rng, &[0, 1, 30].map(Duration::from_secs));
+        self.hours.advance_to(self.hours.elapsed() + down);
+        self.begin().await;
+        let all = (0..self.weather.lanes).flat_map(|lane| (0..self.weather.names).map(move |name| (lane, name)));
+        self.enqueue(&all.collect::<Vec<_>>(), Existing::Adopt).await;
     }
 
     /// What a person does, as the commands do it: planned, and then done.
@@ -414,6 +461,8 @@ impl Run {
             crashes: self.crashes,
             hours: self.hours.elapsed().as_secs() / 3600,
             resumed: self.resumed,
+            restores: self.restores,
+            takeovers: self.takeovers,
             ..Tally::default()
         };
         for script in &outcome.lanes {

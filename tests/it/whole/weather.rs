@@ -3,6 +3,7 @@
 use fastrand::Rng;
 use snapferry::domain::{Act, Existing};
 use snapferry::lightsail::ErrorClass;
+use snapferry::queue::TakeoverWait;
 use snapferry::settings::LaneSettings;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub(super) struct Weather {
     /// By how many milliseconds the service's clock is ahead of ours at the beginning.
     pub(super) ahead: i64,
     pub(super) spells: Vec<Spell>,
+    /// Whether a daemon that finds its database to be a copy waits.
+    pub(super) wait: TakeoverWait,
     /// What people do, in order.
     pub(super) events: Vec<(Duration, Event)>,
 }
@@ -81,6 +84,18 @@ pub(super) enum Event {
     /// What a person does to the jobs of that lane and name; to all, where none is said.
     Act(Act, Option<(usize, usize)>),
     Crash,
+    /// The database is copied.
+    Backup,
+    /// The host is lost, and another one goes on from one of the copies; its counter file may be there from before.
+    Restore(CounterFile),
+}
+
+/// What becomes of the counter file when a copy is restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CounterFile {
+    Gone,
+    /// It counts what was sent since the copy was made.
+    Stays,
 }
 
 pub(super) fn span(rng: &mut Rng, from: Duration, to: Duration) -> Duration {
@@ -129,6 +144,7 @@ impl Weather {
             },
             ahead: one(rng, &[-420_000, -90_000, 0, 90_000, 420_000]),
             spells: Vec::new(),
+            wait: TakeoverWait::Kept,
             events: Vec::new(),
             settings,
         };
@@ -213,6 +229,37 @@ impl Weather {
         weather
     }
 
+    /// Hosts that are lost, and copies of their databases, drawn at random: with lists up to a third of the settle window late,
+    /// and all that else goes wrong but for what Lightsail itself cannot explain.
+    pub(super) fn of_restores(seed: u64) -> Self {
+        let mut weather = Self::of(seed);
+        let mut rng = Rng::with_seed(seed ^ 0x7a6e);
+        let rng = &mut rng;
+        (weather.odd, weather.late, weather.slips, weather.changing) = (0.0, 0.0, 0.0, 0.0);
+        let rows = weather.every_name();
+        weather.events = vec![(Duration::ZERO, Event::Enqueue { rows, existing: Existing::Adopt })];
+        // Most is sent right after the start and after each restore.
+        let mut at = Duration::ZERO;
+        for _ in 0..rng.usize(1..=4) {
+            for _ in 0..rng.usize(1..=2) {
+                weather.events.push((at + secs(rng, 1, 10), Event::Backup));
+            }
+            at += span(rng, Duration::from_secs(11), weather.clears / 4);
+            weather.events.push((at, Event::Restore(one(rng, &[CounterFile::Gone, CounterFile::Stays]))));
+            if rng.bool() {
+                weather.events.push((at + secs(rng, 1, 60), Event::Crash));
+            }
+        }
+        weather.clears = weather.clears.max(at);
+        weather.events.sort_by_key(|(at, _)| *at);
+        weather
+    }
+
+    /// The same, where nobody waits.
+    pub(super) fn of_restores_without_the_wait(seed: u64) -> Self {
+        Self { wait: TakeoverWait::Waived, ..Self::of_restores(seed) }
+    }
+
     /// Lane and name of every snapshot.
     fn every_name(&self) -> Vec<(usize, usize)> {
         (0..self.lanes).flat_map(|lane| (0..self.names).map(move |name| (lane, name))).collect()
@@ -246,11 +293,21 @@ impl Weather {
         events
     }
 
+    /// Whether a host is lost.
+    pub(super) fn restores(&self) -> bool {
+        self.events.iter().any(|(_, event)| matches!(event, Event::Restore(_)))
+    }
+
     /// Whether the wall clock is set on by that much or more.
     pub(super) fn sets_on_by(&self, span: Duration) -> bool {
         let sets_on = |event: &Event| match event {
             Event::Jump(by) => u128::try_from(*by).is_ok_and(|by| by >= span.as_millis()),
-            Event::Enqueue { .. } | Event::Console { .. } | Event::Act(..) | Event::Crash => false,
+            Event::Enqueue { .. }
+            | Event::Console { .. }
+            | Event::Act(..)
+            | Event::Crash
+            | Event::Backup
+            | Event::Restore(_) => false,
         };
         self.events.iter().any(|(_, event)| sets_on(event))
     }
