@@ -188,9 +188,10 @@ fn cause(database: &Count, file: Option<&Count>) -> Option<TakeoverCause> {
 /// Adds intents to the database's count, in the transaction that makes them durable; the count after it.
 pub(super) async fn count_intents(
     connection: &mut SqliteConnection,
-    more: i64,
+    more: usize,
     at: Timestamp,
 ) -> Result<Count, QueueError> {
+    let more = i64::try_from(more).unwrap_or(i64::MAX);
     let row = sqlx::query!(
         r#"UPDATE origin SET intents = intents + ?1, intended_at = CASE WHEN ?1 > 0 THEN ?2 ELSE intended_at END
            RETURNING id, intents AS "intents!: i64""#,

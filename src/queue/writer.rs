@@ -236,7 +236,7 @@ async fn commit(
         let done = || transitions.iter().zip(&verdicts).filter(|(_, done)| done.is_ok()).map(|(one, _)| one);
         let intents = done().filter(|one| one.is_intent());
         let count = match intents.clone().map(Transition::at).max() {
-            Some(at) => Some(count_intents(&mut transaction, intents.count() as i64, at).await?),
+            Some(at) => Some(count_intents(&mut transaction, intents.count(), at).await?),
             None => None,
         };
         let mut steps = BTreeSet::new();

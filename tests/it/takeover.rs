@@ -26,11 +26,11 @@ fn names(count: usize) -> Vec<String> {
 }
 
 /// A fleet whose exports show late, and the settings that go with it.
-async fn world(count: usize, late: Duration) -> World {
+async fn world(count: usize, delay: Duration) -> World {
     let config = SimulatorConfig {
         fleet: Fleet::Listed(names(count).iter().map(|name| FleetEntry::named(name)).collect()),
         operation_time: "50ms..400ms".parse().expect("a spread"),
-        faults: Faults { late_lists: late, ..Faults::default() },
+        faults: Faults { late_lists: delay, ..Faults::default() },
         ..SimulatorConfig::default()
     };
     let mut world = World::new(config).await;

@@ -51,7 +51,7 @@ impl Fleet {
     async fn new(program: PathBuf) -> Self {
         let world = world(JOBS, LATE).await;
         let mut fleet = Self { world, program, replica: tempfile::tempdir().expect("a folder"), replicating: None };
-        fleet.replicate().await;
+        fleet.replicate();
         eventually("the replica has the database", async || files(fleet.replica.path()) > 0).await;
         fleet
     }
@@ -66,7 +66,7 @@ impl Fleet {
         tokio::task::spawn_blocking(move || command.output().expect("litestream")).await.expect("no panic")
     }
 
-    async fn replicate(&mut self) {
+    fn replicate(&mut self) {
         let file = self.world.folder.path().join("litestream.yml");
         std::fs::write(&file, configuration(&self.database(), self.replica.path())).expect("a file");
         let log = std::fs::File::create(self.world.folder.path().join("litestream.log")).expect("a file");
@@ -89,7 +89,7 @@ impl Fleet {
         let restored = self.litestream(&["restore", "-o", &file.display().to_string(), &replica]).await;
         assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
         self.world.settings.database = DatabaseUrl::at(file);
-        self.replicate().await;
+        self.replicate();
     }
 
     /// What became of it all, on the last host: how many exports were needless, and how many takeovers there were.
