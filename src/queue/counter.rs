@@ -17,12 +17,12 @@ const TITLE: &str = "snapferry-intents";
 
 /// A database by its id, and the intents that were ever committed to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Count {
+pub(super) struct Intents {
     pub(super) origin: String,
     pub(super) intents: i64,
 }
 
-impl Count {
+impl Intents {
     /// Of a file that is made before its database.
     pub(super) fn of_new() -> Self {
         Self { origin: NOT_MADE.to_owned(), intents: 0 }
@@ -60,9 +60,9 @@ impl Counter {
     }
 
     /// What it says; nothing where it is not there, or says nothing that can be understood.
-    pub(super) fn read(&self) -> Result<Option<Count>, QueueError> {
+    pub(super) fn read(&self) -> Result<Option<Intents>, QueueError> {
         match std::fs::read(&self.path) {
-            Ok(bytes) => Ok(std::str::from_utf8(&bytes).ok().and_then(Count::parse)),
+            Ok(bytes) => Ok(std::str::from_utf8(&bytes).ok().and_then(Intents::parse)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.failed(error)),
         }
@@ -70,7 +70,7 @@ impl Counter {
 
     /// Writes it over. Not synced: a kill loses nothing of it, and after a power loss it may say less than the database, which
     /// was synced before, and is level then.
-    pub(super) fn write(&mut self, count: &Count) -> Result<(), QueueError> {
+    pub(super) fn write(&mut self, count: &Intents) -> Result<(), QueueError> {
         let written = self.open().and_then(|file| file.write_all_at(count.line().as_bytes(), 0));
         written.map_err(|error| self.failed(error))
     }
@@ -88,7 +88,7 @@ impl Counter {
     }
 
     /// Makes it, or writes it over, so that it is there after a power loss too.
-    pub(super) fn make(&mut self, count: &Count) -> Result<(), QueueError> {
+    pub(super) fn make(&mut self, count: &Intents) -> Result<(), QueueError> {
         self.write(count)?;
         self.open().and_then(File::sync_all).map_err(|error| self.failed(error))?;
         // The name is durable with its folder; not every system can say so, and the file is there either way.
@@ -109,8 +109,8 @@ pub(super) fn path_of(database: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn count(intents: i64) -> Count {
-        Count { origin: "0123456789abcdef0123456789abcdef".to_owned(), intents }
+    fn count(intents: i64) -> Intents {
+        Intents { origin: "0123456789abcdef0123456789abcdef".to_owned(), intents }
     }
 
     #[test]
@@ -119,10 +119,10 @@ mod tests {
         let mut counter = Counter::of(&folder.path().join("q.db"));
         assert_eq!(counter.path, folder.path().canonicalize().expect("a path").join("q.db.sent"));
         assert_eq!(counter.read().expect("a read"), None);
-        for one in [Count::of_new(), count(7), count(i64::MAX), count(12)] {
+        for one in [Intents::of_new(), count(7), count(i64::MAX), count(12)] {
             counter.make(&one).expect("written");
             assert_eq!(counter.read().expect("a read").as_ref(), Some(&one));
-            assert_eq!(one.is_new(), one == Count::of_new());
+            assert_eq!(one.is_new(), one == Intents::of_new());
         }
         for (number, odd) in
             ["", "\0\0\0", "snapferry-intents x", "snapferry-intents x y", "other x 7"].iter().enumerate()

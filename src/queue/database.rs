@@ -2,7 +2,7 @@
 
 use super::Queue;
 use super::checkpoints::Checkpoints;
-use super::counter::{Count, Counter};
+use super::counter::{Counter, Intents};
 use super::door::Door;
 use super::error::{OpenError, QueueError, primary_code};
 use super::lock::{DatabaseLock, Held};
@@ -263,7 +263,7 @@ fn make_counter(path: &Path) -> Result<(), QueueError> {
     let mut counter = Counter::of(path);
     match counter.read()? {
         Some(there) if there.intents > 0 => Ok(()),
-        Some(_) | None => counter.make(&Count::of_new()),
+        Some(_) | None => counter.make(&Intents::of_new()),
     }
 }
 

@@ -3,7 +3,7 @@
 //! window is over (see `tracking/listing.rs`), which is counted here.
 
 use super::Queue;
-use super::counter::{Count, Counter};
+use super::counter::{Counter, Intents};
 use super::error::QueueError;
 use crate::domain::Timestamp;
 use crate::points::{Between, Point, Step, reached};
@@ -175,7 +175,7 @@ impl Queue {
 }
 
 /// What a counter file says of its database; nothing where the two are level.
-fn cause(database: &Count, file: Option<&Count>) -> Option<TakeoverCause> {
+fn cause(database: &Intents, file: Option<&Intents>) -> Option<TakeoverCause> {
     match file {
         None => Some(TakeoverCause::NoFile),
         Some(file) if file.is_new() && database.intents == 0 => None,
@@ -190,7 +190,7 @@ pub(super) async fn count_intents(
     connection: &mut SqliteConnection,
     more: usize,
     at: Timestamp,
-) -> Result<Count, QueueError> {
+) -> Result<Intents, QueueError> {
     let more = i64::try_from(more).unwrap_or(i64::MAX);
     let row = sqlx::query!(
         r#"UPDATE origin SET intents = intents + ?1, intended_at = CASE WHEN ?1 > 0 THEN ?2 ELSE intended_at END
@@ -200,7 +200,7 @@ pub(super) async fn count_intents(
     )
     .fetch_one(connection)
     .await?;
-    Ok(Count { origin: row.id, intents: row.intents })
+    Ok(Intents { origin: row.id, intents: row.intents })
 }
 
 async fn is_declared(connection: &mut SqliteConnection, name: &str) -> Result<bool, QueueError> {
@@ -241,8 +241,8 @@ async fn add(
 mod tests {
     use super::*;
 
-    fn count(origin: &str, intents: i64) -> Count {
-        Count { origin: origin.to_owned(), intents }
+    fn count(origin: &str, intents: i64) -> Intents {
+        Intents { origin: origin.to_owned(), intents }
     }
 
     #[test]
@@ -252,12 +252,12 @@ mod tests {
         assert_eq!(cause(&database, Some(&count("a", 8))), Some(TakeoverCause::Behind));
         assert_eq!(cause(&database, Some(&count("b", 7))), Some(TakeoverCause::Another));
         assert_eq!(cause(&database, Some(&count("b", 0))), Some(TakeoverCause::Another));
-        assert_eq!(cause(&database, Some(&Count::of_new())), Some(TakeoverCause::Another));
+        assert_eq!(cause(&database, Some(&Intents::of_new())), Some(TakeoverCause::Another));
         // Killed after the commit and before the file was written; or the file was not synced before a power loss.
         for level in [6, 7, 0] {
             assert_eq!(cause(&database, Some(&count("a", level))), None);
         }
-        assert_eq!(cause(&count("a", 0), Some(&Count::of_new())), None);
+        assert_eq!(cause(&count("a", 0), Some(&Intents::of_new())), None);
         assert_eq!(cause(&count("a", 0), None), Some(TakeoverCause::NoFile));
     }
 }

@@ -239,6 +239,7 @@ impl Job {
                 What::Cancel => to(S::Cancelled),
                 What::Intend => Effect { used: self.used + 1, afresh: true, ..to(S::Submitting) },
                 What::Pause | What::Resume => to(S::Queued),
+                What::Contradiction => Effect { code: Some("Odd"), ..to(S::NeedsReview) },
                 _ => return None,
             },
             S::Submitting => match what {

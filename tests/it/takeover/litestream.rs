@@ -95,12 +95,13 @@ impl Fleet {
     /// What became of it all, on the last host: how many exports were needless, and how many takeovers there were.
     async fn end(mut self, arguments: &[&str]) -> (usize, usize) {
         let (code, _, err) = run(&self.world, &[&["daemon", "--drain"], arguments].concat()).await;
-        assert_eq!(code, Some(0), "{err}");
+        assert!(matches!(code, Some(0 | 3)), "{err}");
         kill(self.replicating.take().expect("a host that replicates"));
         let queue = Queue::open(&self.database()).await.expect("the database");
         let jobs = queue.jobs_page(&Selector::default(), None, 1000).await.expect("jobs");
         assert_eq!(jobs.len(), JOBS);
-        assert!(jobs.iter().all(|job| job.state == JobState::Succeeded), "{jobs:#?}");
+        let odd: Vec<_> = jobs.iter().filter(|job| job.state != JobState::Succeeded).collect();
+        assert!(odd.is_empty(), "{odd:#?}");
         let takeovers = super::takeovers(queue.path()).await;
         queue.close().await;
         (needless(&self.world), takeovers)

@@ -238,13 +238,14 @@ impl Weather {
         (weather.odd, weather.late, weather.slips, weather.changing) = (0.0, 0.0, 0.0, 0.0);
         let rows = weather.every_name();
         weather.events = vec![(Duration::ZERO, Event::Enqueue { rows, existing: Existing::Adopt })];
-        // Most is sent right after the start and after each restore.
         let mut at = Duration::ZERO;
         for _ in 0..rng.usize(1..=4) {
             for _ in 0..rng.usize(1..=2) {
-                weather.events.push((at + secs(rng, 1, 10), Event::Backup));
+                weather.events.push((at + secs(rng, 0, 8), Event::Backup));
             }
-            at += span(rng, Duration::from_secs(11), weather.clears / 4);
+            // Right after something was sent: at once, or when the wait is over.
+            let quiet = one(rng, &[Duration::ZERO, weather.settings.reconcile.settle]);
+            at += quiet + secs(rng, 9, 40);
             weather.events.push((at, Event::Restore(one(rng, &[CounterFile::Gone, CounterFile::Stays]))));
             if rng.bool() {
                 weather.events.push((at + secs(rng, 1, 60), Event::Crash));
