@@ -2,16 +2,16 @@
 
 use super::acting::Actor;
 use super::consent::Asking;
-use super::exit::UsageError;
 use super::screen::{Screen, note};
 use crate::clock::{SharedClock, Stop, SystemClock};
 use crate::daemon::Connect;
-use crate::domain::{AccountLabel, BadRegion, Lane, Region};
+use crate::domain::{AccountLabel, Lane, Timestamp};
+use crate::intake::UsualRegion;
 use crate::lightsail::{
     AccountAccess, AwsLightsail, CallError, ErrorClass, Lightsail, Refusing, SharedHttp, codes, usual_region,
 };
-use crate::queue::Queue;
-use crate::report::{Colour, Look};
+use crate::queue::{Queue, shared_disk};
+use crate::report::{Colour, Look, moment};
 use crate::settings::{LaneSettings, Settings, Sources};
 use anyhow::Context as _;
 use etcetera::BaseStrategy;
@@ -115,37 +115,28 @@ impl Context {
         Ok(Queue::open(self.settings.database.path()).await?)
     }
 
-    /// The same, for a command that asks what is in it: of one without jobs it says which it is, as another may be meant.
+    /// The same, for a command that changes what is in it: of one without jobs it says which it is, as another may be meant.
     ///
     /// # Errors
     /// What is wrong with it, and the way out.
     pub(super) async fn asked_queue(&self) -> anyhow::Result<Queue> {
-        let queue = self.queue().await?;
-        if queue.job_range().await?.is_none() {
-            let path = queue.path().display();
-            note(&format!("note: the database {path} has no jobs; --database or SNAPFERRY_DATABASE names another"));
-        }
-        Ok(queue)
+        asked(self.queue().await?).await
+    }
+
+    /// The database to be read only: it may be another user's, or lie on a disk that takes no writes.
+    ///
+    /// # Errors
+    /// What is wrong with it, and the way out.
+    pub(super) async fn read_queue(&self) -> anyhow::Result<Queue> {
+        let path = self.settings.database.path();
+        asked(if self.has_no_folder_yet() { Queue::empty(path).await? } else { Queue::look(path).await? }).await
     }
 
     /// The Region that the usual AWS chain names for an account, by environment and files alone.
-    ///
-    /// # Errors
-    /// [`UsageError`] when it names one that Lightsail does not have.
-    pub(super) async fn usual_region(&self, account: Option<&AccountLabel>) -> anyhow::Result<Option<Region>> {
-        self.region_of_configuration(account).await.map_err(|error| {
-            UsageError(format!("the Region of the AWS configuration: {error}; name one with --region")).into()
-        })
-    }
-
-    /// The same, with what is wrong with it.
-    pub(super) async fn region_of_configuration(
-        &self,
-        account: Option<&AccountLabel>,
-    ) -> Result<Option<Region>, BadRegion> {
+    pub(super) async fn usual_region(&self, account: Option<&AccountLabel>) -> UsualRegion {
         let unnamed = AccountLabel::unnamed();
         let label = account.unwrap_or(&unnamed);
-        usual_region(self.settings.account(label).and_then(|account| account.profile.as_deref())).await
+        usual_region(self.settings.account(label).and_then(|account| account.profile.as_deref())).await.transpose()
     }
 
     /// How an account is reached.
@@ -167,6 +158,59 @@ impl Context {
             Arc::new(client) as Arc<dyn Lightsail>
         })
     }
+}
+
+/// What a lock tells of this process: inside a container each is number 1.
+pub(super) fn signature(command: &str, now: Timestamp) -> String {
+    let read = |file: &str| std::fs::read_to_string(file).ok().filter(|name| !name.trim().is_empty());
+    let host = read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname"));
+    let host = host.as_deref().map_or("this host", str::trim);
+    format!("snapferry {command}, pid {} on {host}, since {}", std::process::id(), moment(now))
+}
+
+/// Where a database may be that exports are sent from.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct DiskArgs {
+    /// The database is on a network disk, and no other host has it open
+    #[arg(long, env = "SNAPFERRY_NETWORK_DISK", value_parser = clap::builder::FalseyValueParser::new())]
+    network_disk: bool,
+}
+
+impl DiskArgs {
+    /// Says what the environment has beside settings, and refuses disks that other hosts may use at the same time, as neither locks nor `SQLite`'s WAL hold between hosts.
+    pub(super) fn check(self, context: &Context) -> anyhow::Result<()> {
+        let ignored = context.settings.ignored.join(", ");
+        if !ignored.is_empty() {
+            tracing::warn!(
+                variables = ignored,
+                "they begin as Snapferry's do, are none of its settings, and are ignored"
+            );
+        }
+        context.make_own_folder()?;
+        let path = context.settings.database.path();
+        match shared_disk(path) {
+            Some(kind) if !self.network_disk => anyhow::bail!(
+                "the database {} is on a network disk ({kind}), where a daemon on another host would export the same \
+                 snapshots again; put it on a local disk or a block volume (Litestream makes copies), or say --network-disk if \
+                 no other host uses it",
+                path.display()
+            ),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+async fn asked(queue: Queue) -> anyhow::Result<Queue> {
+    if queue.job_range().await?.is_none() {
+        let path = queue.path();
+        let (shown, names) = (path.display(), "--database or SNAPFERRY_DATABASE names another");
+        note(&if path.exists() {
+            format!("note: the database {shown} has no jobs; {names}")
+        } else {
+            format!("note: there is no database {shown} yet; {names}")
+        });
+    }
+    Ok(queue)
 }
 
 fn access(settings: &Settings, label: &AccountLabel) -> AccountAccess {

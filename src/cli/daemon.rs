@@ -1,6 +1,6 @@
 //! `snapferry daemon`.
 
-use super::context::{Context, hear_signals};
+use super::context::{Context, DiskArgs, hear_signals, signature};
 use super::exit::Exit;
 use super::pausing::left_stopped;
 use super::takeover::TakeoverArgs;
@@ -26,6 +26,8 @@ pub(super) struct DaemonArgs {
     max_wait: Option<Duration>,
     #[command(flatten)]
     takeover: TakeoverArgs,
+    #[command(flatten)]
+    disk: DiskArgs,
     /// End at once when standard input ends: for a program that must not leave it behind, however it ends itself.
     #[arg(long, hide = true)]
     end_with_stdin: bool,
@@ -44,10 +46,12 @@ pub(super) async fn daemon(args: &DaemonArgs, context: &Context) -> anyhow::Resu
         });
     }
     let stop = hear_signals()?;
+    args.disk.check(context)?;
     let queue = context.queue().await?;
-    let who = format!("snapferry daemon, pid {}", std::process::id());
-    let daemon = Daemon::new(queue.clone(), context.settings.clone(), context.clock.clone(), context.connect(), &who)?
-        .taking_over(args.takeover.options());
+    let who = signature("daemon", context.clock.now());
+    let (settings, clock) = (context.settings.clone(), context.clock.clone());
+    let daemon =
+        Daemon::new(queue.clone(), settings, clock, context.connect(), &who)?.taking_over(args.takeover.options());
     let until = if args.drain { Until::Drained } else { Until::Stopped };
     let ended = daemon.run(until, args.max_wait, stop).await?;
     if args.drain {

@@ -207,7 +207,7 @@ impl DoctorArgs {
             regions.extend(set);
             return (regions, None);
         }
-        match context.region_of_configuration(Some(label)).await {
+        match context.usual_region(Some(label)).await.transpose() {
             Ok(usual) => {
                 regions.extend(usual);
                 (regions, None)

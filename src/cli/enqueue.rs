@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::input::{BadRowPolicy, BadRows, Input, Message, Reading};
 use crate::clock::SharedClock;
 use crate::domain::{AccountLabel, BatchName, Existing, Region, Timestamp};
-use crate::intake::{IntakeOptions, PRIORITIES};
+use crate::intake::{IntakeOptions, PRIORITIES, UsualRegion};
 use crate::queue::{BatchLoad, BatchSummary, Chunk, LoadName, Preview, Previewed, Queue, QueueError};
 use crate::report::quoted;
 use crate::settings::Settings;
@@ -117,7 +117,7 @@ pub async fn enqueue(
     settings: &Settings,
     queue: &Queue,
     clock: &SharedClock,
-    usual_region: Option<Region>,
+    usual_region: UsualRegion,
 ) -> anyhow::Result<Enqueued> {
     let input = Input::new(&args.file);
     let label = input.label();
@@ -126,7 +126,7 @@ pub async fn enqueue(
         Some(name) => LoadName::Given(name.clone()),
         None => LoadName::Derived(derived_name(&input.stem(), now)?),
     };
-    let who = format!("snapferry enqueue, pid {}", std::process::id());
+    let who = super::context::signature("enqueue", clock.now());
     if args.dry_run
         && let LoadName::Given(name) = &name
         && queue.batch(name).await?.is_some()
@@ -237,7 +237,7 @@ async fn take_away(queue: &Queue, who: &str) {
 
 impl EnqueueArgs {
     /// What the intake is told.
-    pub(super) fn options(&self, settings: &Settings, usual_region: Option<Region>) -> IntakeOptions {
+    pub(super) fn options(&self, settings: &Settings, usual_region: UsualRegion) -> IntakeOptions {
         IntakeOptions {
             account: self.account.clone(),
             region: self.region,
@@ -250,13 +250,7 @@ impl EnqueueArgs {
         }
     }
 
-    fn reading(
-        &self,
-        input: Input,
-        settings: &Settings,
-        usual_region: Option<Region>,
-        progress: ProgressBar,
-    ) -> Reading {
+    fn reading(&self, input: Input, settings: &Settings, usual_region: UsualRegion, progress: ProgressBar) -> Reading {
         Reading {
             input,
             options: self.options(settings, usual_region),

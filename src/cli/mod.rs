@@ -201,6 +201,21 @@ macro_rules! acting {
     }};
 }
 
+/// Runs a command that only reads.
+macro_rules! reading {
+    ($context:expr, |$queue:ident, $screen:ident| $run:expr) => {{
+        let $queue = $context.read_queue().await?;
+        let (mut out, mut notes) = (std::io::stdout(), screen::notes());
+        let $screen = $context.screen(&mut out, &mut notes);
+        let ended = $run.await;
+        // What was written meanwhile can look like anything.
+        let sound = $queue.sound();
+        $queue.close().await;
+        sound?;
+        ended
+    }};
+}
+
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let Cli { global, command } = cli;
     let progress = MultiProgress::with_draw_target(stderr::display());
@@ -228,52 +243,29 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Daemon(args) => daemon::daemon(&args, &context()?).await,
         Command::Status(args) => {
             let context = context()?;
-            let queue = context.asked_queue().await?;
-            let (mut out, mut notes) = (std::io::stdout(), screen::notes());
-            let (settings, clock) = (|lane: &Lane| context.settings.for_lane(lane), context.clock.as_ref());
-            let ended = args.run(&queue, settings, clock, context.screen(&mut out, &mut notes)).await;
-            queue.close().await;
-            ended
+            let settings = |lane: &Lane| context.settings.for_lane(lane);
+            reading!(context, |queue, screen| args.run(&queue, settings, context.clock.as_ref(), screen))
         }
         Command::Report(args) => {
             let context = context()?;
-            let queue = context.asked_queue().await?;
-            let (mut out, mut notes) = (std::io::stdout(), screen::notes());
-            let ended = args.run(&queue, context.clock.as_ref(), context.screen(&mut out, &mut notes)).await;
-            queue.close().await;
-            ended
+            reading!(context, |queue, screen| args.run(&queue, context.clock.as_ref(), screen))
         }
         Command::Jobs(args) => {
             let context = context()?;
-            let queue = context.asked_queue().await?;
-            let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut screen::notes())).await;
-            queue.close().await;
-            ended
+            reading!(context, |queue, screen| args.run(&queue, screen))
         }
         Command::Failures(args) => {
             let context = context()?;
-            let queue = context.asked_queue().await?;
-            let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut screen::notes())).await;
-            queue.close().await;
-            ended
+            reading!(context, |queue, screen| args.run(&queue, screen))
         }
         Command::Show(args) => {
             let context = context()?;
-            let queue = context.asked_queue().await?;
-            let now = context.clock.now();
-            let ended = args.run(&queue, now, context.screen(&mut std::io::stdout(), &mut screen::notes())).await;
-            queue.close().await;
-            ended
+            reading!(context, |queue, screen| args.run(&queue, context.clock.now(), screen))
         }
         Command::Why(args) => {
             let context = context()?;
-            let queue = context.asked_queue().await?;
             let settings = |lane: &Lane| context.settings.for_lane(lane);
-            let now = context.clock.now();
-            let (mut out, mut notes) = (std::io::stdout(), screen::notes());
-            let ended = args.run(&queue, settings, now, context.screen(&mut out, &mut notes)).await;
-            queue.close().await;
-            ended
+            reading!(context, |queue, screen| args.run(&queue, settings, context.clock.now(), screen))
         }
         Command::Retry(args) => acting!(args, context()?),
         Command::Cancel(args) => acting!(args, context()?),

@@ -125,7 +125,7 @@ impl PlanArgs {
 
     /// The good rows, and what was said of the bad ones.
     async fn rows(&self, context: &Context, input: Input) -> anyhow::Result<(Vec<PlannedRow>, BadRows)> {
-        let usual = context.usual_region(self.account.as_ref()).await?;
+        let usual = context.usual_region(self.account.as_ref()).await;
         let progress = progress_of(&input);
         let reading = Reading {
             input,

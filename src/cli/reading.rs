@@ -1,6 +1,7 @@
 //! What `discover` and `plan` share: the way to a lane that is only read, and the database that is only looked at.
 
 use super::context::Context;
+use super::exit::UsageError;
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, Lane, Region};
 use crate::lightsail::{Gate, Limited, endpoints};
@@ -68,6 +69,14 @@ impl Context {
         if !set.is_empty() {
             return Ok(set);
         }
-        Ok(self.usual_region(Some(account)).await?.into_iter().collect())
+        Ok(self
+            .usual_region(Some(account))
+            .await
+            .transpose()
+            .map_err(|error| {
+                UsageError(format!("the Region of the AWS configuration: {error}; name one with --region"))
+            })?
+            .into_iter()
+            .collect())
     }
 }

@@ -6,7 +6,7 @@ use super::exit::UsageError;
 use super::input::Input;
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, Lane, Region};
-use crate::intake::{Entry, Intake, IntakeOptions};
+use crate::intake::{Entry, Intake, IntakeOptions, UsualRegion};
 use crate::lightsail::{AccountAccess, AwsLightsail, CredentialSource, Lightsail, SharedHttp};
 use crate::settings::{DatabaseUrl, LaneSettings, Settings};
 use crate::simulator::{
@@ -43,7 +43,7 @@ impl Rehearsal {
     pub(super) async fn start(
         rows: &EnqueueArgs,
         context: &Context,
-        region: Option<Region>,
+        region: UsualRegion,
     ) -> anyhow::Result<(Self, PathBuf)> {
         let options = rows.options(&context.settings, region);
         let accounts: Vec<AccountLabel> = options.accounts.iter().cloned().collect();

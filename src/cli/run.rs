@@ -1,6 +1,6 @@
 //! `snapferry run`: enqueue, drain with live progress, print the report.
 
-use super::context::{Context, hear_signals};
+use super::context::{Context, DiskArgs, hear_signals, signature};
 use super::enqueue::{EnqueueArgs, Outcome, enqueue};
 use super::exit::Exit;
 use super::pausing::left_stopped;
@@ -11,7 +11,8 @@ use super::screen::{note, notes};
 use super::takeover::TakeoverArgs;
 use crate::clock::{Stop, stopped};
 use crate::daemon::{Connect, Daemon, DaemonError, Ended, Until};
-use crate::domain::{BatchId, BatchName, Region};
+use crate::domain::{BatchId, BatchName};
+use crate::intake::UsualRegion;
 use crate::queue::{LockError, Queue, TakeoverOptions};
 use crate::report::Output;
 use anyhow::Context as _;
@@ -47,6 +48,8 @@ pub(super) struct RunArgs {
     rehearse: bool,
     #[command(flatten)]
     takeover: TakeoverArgs,
+    #[command(flatten)]
+    disk: DiskArgs,
     /// The report's format
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
     format: FormatArg,
@@ -60,7 +63,7 @@ pub(super) struct RunArgs {
 /// # Errors
 /// When the input is bad, or it cannot be done.
 pub(super) async fn only_enqueue(args: &EnqueueArgs, context: &Context) -> anyhow::Result<Exit> {
-    let region = context.usual_region(args.account.as_ref()).await?;
+    let region = context.usual_region(args.account.as_ref()).await;
     // A dry run writes nothing, so it makes no database either: without one, all is new.
     let nowhere = if args.dry_run && !context.settings.database.path().exists() {
         Some(tempfile::tempdir().context("cannot make a folder for the dry run")?)
@@ -95,10 +98,11 @@ pub(super) async fn run(args: &RunArgs, context: &Context) -> anyhow::Result<Exi
     }
     let mut rows = args.enqueue.clone();
     rows.limit = args.limit;
-    let region = context.usual_region(rows.account.as_ref()).await?;
+    let region = context.usual_region(rows.account.as_ref()).await;
     if args.rehearse {
         return rehearse(args, rows, context, region).await;
     }
+    args.disk.check(context)?;
     let queue = context.queue().await?;
     work(args, &rows, context, queue, context.connect(), region, Interrupted::CanGoOn).await
 }
@@ -114,9 +118,9 @@ async fn rehearse(
     args: &RunArgs,
     mut rows: EnqueueArgs,
     context: &Context,
-    region: Option<Region>,
+    region: UsualRegion,
 ) -> anyhow::Result<Exit> {
-    let (rehearsal, file) = Rehearsal::start(&rows, context, region).await?;
+    let (rehearsal, file) = Rehearsal::start(&rows, context, region.clone()).await?;
     rows.file = file;
     note(&format!(
         "REHEARSAL: a simulator on this machine stands in for Lightsail, time runs {SPEED} times as fast, and the \
@@ -147,7 +151,7 @@ async fn work(
     context: &Context,
     queue: Queue,
     connect: Connect,
-    region: Option<Region>,
+    region: UsualRegion,
     interrupted: Interrupted,
 ) -> anyhow::Result<Exit> {
     let enqueued = enqueue(rows, &context.settings, &queue, &context.clock, region).await?;
@@ -197,9 +201,10 @@ async fn drain(
     takeover: TakeoverOptions,
     mut stop: Stop,
 ) -> anyhow::Result<Ended> {
+    let who = signature("run", context.clock.now());
     loop {
-        let who = format!("snapferry run, pid {}", std::process::id());
-        match Daemon::new(queue.clone(), context.settings.clone(), context.clock.clone(), connect.clone(), &who) {
+        let (settings, clock) = (context.settings.clone(), context.clock.clone());
+        match Daemon::new(queue.clone(), settings, clock, connect.clone(), &who) {
             Ok(daemon) => return Ok(daemon.taking_over(takeover).run(Until::BatchDrained(batch), None, stop).await?),
             Err(DaemonError::Lock(LockError::Taken { holder, .. })) => {
                 tracing::info!(holder, "a daemon is at work; following it");

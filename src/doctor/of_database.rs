@@ -1,7 +1,7 @@
 //! What a check-up of the database means.
 
 use super::diagnosis::Check;
-use crate::queue::{Checkup, Content, OpenError, Vitals};
+use crate::queue::{Checkup, Content, OpenError, QueueError, Vitals};
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -16,6 +16,9 @@ const LONG_WAL: u64 = 256 * MIB;
 
 const RESTORE: &str = "stop the daemon, keep a copy of the file and its -wal, and restore the last `snapferry backup`; or \
                        begin with a new database: what is exported is found at Lightsail, and not exported again";
+
+const LOOK_AGAIN: &str =
+    "see to its disk and its folder, then look again; nothing says that the database itself is broken";
 
 pub(super) fn checks(checkup: &Checkup) -> Vec<Check> {
     let mut checks = match &checkup.content {
@@ -37,7 +40,7 @@ fn unopened(error: &OpenError) -> Check {
     let text = error.to_string();
     match (text.rsplit_once("; "), error.source()) {
         (Some((what, way)), None) => Check::error("schema", what, way),
-        (_, None) => Check::error("schema", text, RESTORE),
+        (_, None) => Check::error("schema", text, LOOK_AGAIN),
         (_, Some(cause)) => {
             let mut said = text;
             for cause in std::iter::successors(Some(cause), |&cause| cause.source()) {
@@ -47,8 +50,22 @@ fn unopened(error: &OpenError) -> Check {
                     said = format!("{said}: {words}");
                 }
             }
-            Check::error("schema", said, RESTORE)
+            Check::error("schema", said, way_out_of(error))
         }
+    }
+}
+
+/// What has passed leaves a sound file: only one that is broken is given up.
+fn way_out_of(error: &OpenError) -> &'static str {
+    let OpenError::Other { source, .. } = error else { return LOOK_AGAIN };
+    if matches!(source, QueueError::DiskFull) {
+        "make room on its disk; the database itself has taken no harm"
+    } else if matches!(source, QueueError::Busy) {
+        "end the program that keeps it locked, or wait for it; the database itself has taken no harm"
+    } else if matches!(source, QueueError::Broken(_) | QueueError::Corrupt { .. }) {
+        RESTORE
+    } else {
+        LOOK_AGAIN
     }
 }
 
@@ -121,11 +138,12 @@ fn of_files(vitals: &Vitals) -> Vec<Check> {
         Some(free) => checks.push(Check::good("room", format!("its disk has {} left", size(free)))),
         None => {}
     }
-    if let Some(kind) = vitals.network {
+    if let Some(kind) = &vitals.network {
         checks.push(Check::error(
             "disk",
-            format!("it is on a network disk ({kind}), where several processes cannot share it safely"),
-            "move it to a local disk: stop the daemon, copy the file, name it with --database",
+            format!("it is on a network disk ({kind}): the daemon does not start there, as another host could use it too"),
+            "move it to a local disk or a block volume: stop the daemon, copy the file, name it with --database; or start the \
+             daemon with --network-disk if no other host has it",
         ));
     }
     if let Some(first) = vitals.locked.first() {

@@ -40,7 +40,7 @@ fn each_trouble_has_its_name() {
         (Vitals { free_bytes: Some(99 * MIB), ..well() }, content(), ("room", error)),
         (Vitals { free_bytes: Some(1023 * MIB), ..well() }, content(), ("room", warning)),
         (Vitals { wal_bytes: Some(257 * MIB), ..well() }, content(), ("wal", warning)),
-        (Vitals { network: Some("NFS"), ..well() }, content(), ("disk", error)),
+        (Vitals { network: Some("NFS".to_owned()), ..well() }, content(), ("disk", error)),
         (Vitals { locked: vec!["x.db".into()], ..well() }, content(), ("permissions", error)),
         (Vitals { open_to_all: vec!["x.db".into()], ..well() }, content(), ("permissions", warning)),
         (Vitals { owners: vec![0, 1000], ..well() }, content(), ("permissions", warning)),

@@ -37,6 +37,10 @@ pub(super) fn checks(facts: &SettingsFacts, found: &[LaneFound]) -> Vec<Check> {
         }));
     }
     checks.extend(found.iter().filter(|lane| lane.live_jobs > 0).filter_map(|lane| stranger(settings, lane)));
+    if !settings.ignored.is_empty() {
+        let text = format!("{} in the environment set nothing, and are ignored", settings.ignored.join(", "));
+        checks.push(Check::note("environment", text));
+    }
     if let Some(bundle) = &facts.bundle
         && let Err(why) = &bundle.usable
     {

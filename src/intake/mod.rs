@@ -16,7 +16,7 @@ mod reader;
 
 mod rejected;
 
-pub use reader::{Entry, Intake, IntakeOptions};
+pub use reader::{Entry, Intake, IntakeOptions, UsualRegion};
 pub use reason::{IntakeError, Reason};
 pub use records::RECORD_LIMIT;
 pub use rejected::{Rejected, Writer as RejectedWriter};

@@ -6,7 +6,7 @@ use super::reason::{IntakeError, Reason};
 use super::records::{Record, Records};
 use super::rejected::Rejected;
 use super::row::{self, Row, cut};
-use crate::domain::{AccountLabel, Region};
+use crate::domain::{AccountLabel, BadRegion, Region};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
@@ -18,7 +18,7 @@ pub struct IntakeOptions {
     /// The Region of a row that names none.
     pub region: Option<Region>,
     /// The one that is taken where nothing else names any. Without it such a row is rejected.
-    pub usual_region: Option<Region>,
+    pub usual_region: UsualRegion,
     /// The Regions of the accounts that have some in the settings: a row is in one of them, and where there is but one
     /// it need not be named. Accounts that have none there can be in any.
     pub regions: BTreeMap<AccountLabel, BTreeSet<Region>>,
@@ -31,6 +31,9 @@ pub struct IntakeOptions {
     /// Read so many records, good or bad, and no more.
     pub limit: Option<u64>,
 }
+
+/// The Region of the AWS configuration, if it names one. It may be none of Lightsail's, which only matters where it is needed.
+pub type UsualRegion = Option<Result<Region, BadRegion>>;
 
 /// What a record turned out to be.
 #[derive(Debug, Clone, PartialEq)]
@@ -175,7 +178,11 @@ impl IntakeOptions {
     pub(super) fn region_of(&self, account: &AccountLabel, named: Option<Region>) -> Result<Region, Reason> {
         let set = self.regions.get(account);
         let only = set.filter(|set| set.len() == 1).and_then(|set| set.first().copied());
-        let region = named.or(self.region).or(only).or(self.usual_region).ok_or(Reason::NoRegion)?;
+        let usual = || match &self.usual_region {
+            Some(usual) => usual.clone().map_err(Reason::UsualRegion),
+            None => Err(Reason::NoRegion),
+        };
+        let region = named.or(self.region).or(only).map_or_else(usual, Ok)?;
         match set {
             Some(set) if !set.contains(&region) => {
                 Err(Reason::Elsewhere { account: account.clone(), region, regions: set.iter().copied().collect() })

@@ -273,7 +273,7 @@ fn a_row_is_in_one_of_its_accounts_regions() {
     let options = IntakeOptions {
         accounts: labels(&["prod", "lab", "free"]),
         regions: regions.into_iter().collect(),
-        usual_region: Some(region("eu-west-2")),
+        usual_region: Some(Ok(region("eu-west-2"))),
         ..IntakeOptions::default()
     };
     let text =

@@ -27,6 +27,11 @@ pub enum Reason {
     /// Neither the row nor anything else names a Region.
     #[error("names no Region: fill in a region column, give --region, or set AWS_REGION or the profile's region")]
     NoRegion,
+    /// The Region of the AWS configuration is the only one there is, and none of Lightsail's.
+    #[error(
+        "names no Region, and that of the AWS configuration is none of Lightsail's ({0}): fill in a region column or give --region"
+    )]
+    UsualRegion(BadRegion),
     /// A Region that the account does not have in the settings.
     #[error(
         "account {account} has no Region {region} in the settings: write {}, or add it to [accounts.{account}] regions",

@@ -40,6 +40,11 @@ impl Checkpoints {
         Self { due, close, task: Arc::new(Mutex::new(Some(task))) }
     }
 
+    /// For a store that is only read.
+    pub(super) fn none() -> Self {
+        Self { due: Arc::default(), close: watch::Sender::new(true), task: Arc::default() }
+    }
+
     /// Told when enough was written for a look.
     pub(super) fn due(&self) -> Arc<Notify> {
         Arc::clone(&self.due)

@@ -5,9 +5,11 @@ use super::checkpoints::Checkpoints;
 use super::counter::{Counter, Intents};
 use super::door::Door;
 use super::error::{OpenError, QueueError, primary_code};
+use super::inode::Inode;
 use super::lock::{DatabaseLock, Held};
 use super::place::Place;
 use super::readers::Readers;
+use super::vitals;
 use super::writer::Writer;
 use crate::points::Step;
 use sqlx::migrate::{MigrateError, Migrator};
@@ -30,9 +32,14 @@ const MARK: &str = "PRAGMA application_id = 0x536e4679";
 /// copied before anybody is kept waiting by it.
 const LOAD_LOG: u32 = 4000;
 
+/// A person waits for a look. Only a program that keeps the file to itself makes it wait.
+const LOOK_WAITS: Duration = Duration::from_secs(5);
+
 pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
     check_path(path)?;
-    let options = options(path).create_if_missing(true);
+    // Before the first connection, whose options hold it. What keeps it from being made, SQLite says.
+    let _ = std::fs::File::create_new(path);
+    let options = options(path);
     let owned = path.to_owned();
     let mut writing = match SqliteConnection::connect_with(&options).await {
         Ok(connection) => Door::new(connection).await.map_err(|error| explain(path, error))?,
@@ -52,13 +59,40 @@ pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
     Ok(Queue { path: owned, readers, writer, checkpoints, place, takeover_age })
 }
 
-/// Readers for a database that is only looked at; nothing where there is none yet.
-pub(super) async fn peek(path: &Path) -> Result<Option<Readers>, OpenError> {
+/// Readers for a database that is only looked at, and its schema; nothing where there is none yet.
+pub(super) async fn peek(path: &Path) -> Result<Option<(Readers, i64)>, OpenError> {
     if !is_there(path)? {
         return Ok(None);
     }
-    let readers = Readers::new(reading(options(path)));
-    Ok(recognise(&readers, path).await?.map(|_| readers))
+    let readers = Readers::looking(reading(options(path)).busy_timeout(LOOK_WAITS), path);
+    Ok(recognise(&readers, path).await?.map(|schema| (readers, schema)))
+}
+
+/// A store that is only read.
+pub(super) async fn open_to_read(path: &Path) -> Result<Queue, OpenError> {
+    match peek(path).await? {
+        Some((_, schema)) if schema < newest_schema() => Err(OpenError::Older { path: path.to_owned(), schema }),
+        Some((readers, _)) => Ok(readers_alone(path, readers)),
+        None => empty_to_read(path).await,
+    }
+}
+
+fn readers_alone(path: &Path, readers: Readers) -> Queue {
+    let (writer, checkpoints, place) = (Writer::none(), Checkpoints::none(), Arc::new(Place::nowhere()));
+    Queue { path: path.to_owned(), readers, writer, checkpoints, place, takeover_age: Arc::default() }
+}
+
+pub(super) async fn empty_to_read(path: &Path) -> Result<Queue, OpenError> {
+    let readers = empty().await.map_err(|source| OpenError::Other { path: path.to_owned(), source })?;
+    Ok(readers_alone(path, readers))
+}
+
+/// What there is where there is no database: one in memory, which has a name of its own that its connections share.
+async fn empty() -> Result<Readers, QueueError> {
+    let options: SqliteConnectOptions = "sqlite::memory:".parse()?;
+    let mut connection = SqliteConnection::connect_with(&options).await?;
+    MIGRATIONS.run(&mut connection).await.map_err(|error| QueueError::Database(Arc::new(error)))?;
+    Ok(Readers::beside(options, connection))
 }
 
 /// Whether there is a file with anything in it.
@@ -81,7 +115,7 @@ pub(super) enum Rest {
 
 /// One connection to look at a file with, whatever is in it.
 pub(super) fn look(path: &Path, rest: Rest) -> SqlitePool {
-    let options = options(path).create_if_missing(false).read_only(true).immutable(rest == Rest::AtRest);
+    let options = options(path).read_only(true).immutable(rest == Rest::AtRest).busy_timeout(LOOK_WAITS);
     SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options)
 }
 
@@ -95,7 +129,7 @@ where
     )
     .fetch_one(pool)
     .await
-    .map_err(|error| explain_peek(path, error))?;
+    .map_err(|error| explain_for(path, error, Wanted::Read))?;
     if id != APPLICATION_ID {
         return if tables == 0 { Ok(None) } else { Err(OpenError::NotADatabase { path: path.to_owned() }) };
     }
@@ -130,14 +164,6 @@ pub(super) async fn model() -> Result<SqlitePool, QueueError> {
     Ok(pool)
 }
 
-fn explain_peek(path: &Path, error: sqlx::Error) -> OpenError {
-    let explained = explain(path, error);
-    if let OpenError::NotWritable { path, reason } = explained {
-        return OpenError::NotReadable { path, reason };
-    }
-    explained
-}
-
 /// A connection for loading a batch, beside the writer.
 ///
 /// Its transactions are durable only with the one that seals the batch (see [`super::load`]). Its statements write or
@@ -158,7 +184,15 @@ pub(super) async fn connect_for_checkpoints(path: &Path, wait: Duration) -> Resu
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
+    let options = match Inode::of(path) {
+        // What is registered with a connection lives until its files are closed, and no longer.
+        Ok(inode) => SqliteConnectOptions::new().collation("snapferry_inode", move |one, other| {
+            let _held = &inode;
+            one.cmp(other)
+        }),
+        Err(_) => SqliteConnectOptions::new(),
+    };
+    options
         .filename(path)
         .busy_timeout(Duration::from_mins(1))
         .foreign_keys(true)
@@ -268,14 +302,36 @@ fn make_counter(path: &Path) -> Result<(), QueueError> {
 }
 
 fn explain(path: &Path, error: sqlx::Error) -> OpenError {
-    let path = path.to_owned();
-    // SQLite's result codes: 26 SQLITE_NOTADB, 8 SQLITE_READONLY, 14 SQLITE_CANTOPEN, 23 SQLITE_AUTH, 3 SQLITE_PERM.
-    match primary_code(&error) {
-        Some(26) => OpenError::NotADatabase { path },
-        Some(3 | 8 | 14 | 23) => {
-            let said = error.as_database_error().map(|said| said.message().to_owned());
-            OpenError::NotWritable { path, reason: said.unwrap_or_else(|| error.to_string()) }
-        }
-        _ => OpenError::Other { path, source: error.into() },
+    explain_for(path, error, Wanted::Written)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Read,
+    Written,
+}
+
+/// What `SQLite` says is seldom the cause: it cannot open a file for want of room, of rights, or of a lock.
+fn explain_for(path: &Path, error: sqlx::Error, wanted: Wanted) -> OpenError {
+    // SQLite's result codes: 26 SQLITE_NOTADB, 8 SQLITE_READONLY, 14 SQLITE_CANTOPEN, 23 SQLITE_AUTH, 3 SQLITE_PERM, 10 SQLITE_IOERR.
+    let code = primary_code(&error);
+    if code == Some(26) {
+        return OpenError::NotADatabase { path: path.to_owned() };
+    }
+    if matches!(code, Some(10 | 14)) && vitals::is_full(path) {
+        return OpenError::Other { path: path.to_owned(), source: QueueError::DiskFull };
+    }
+    if !matches!(code, Some(3 | 8 | 14 | 23)) {
+        return OpenError::Other { path: path.to_owned(), source: error.into() };
+    }
+    if let Some((file, owner, us)) = vitals::out_of_reach(path, wanted == Wanted::Written) {
+        let wanted = if wanted == Wanted::Written { "written" } else { "read" };
+        return OpenError::OutOfReach { path: path.to_owned(), file, owner, us, wanted };
+    }
+    let said = error.as_database_error().map(|said| said.message().to_owned());
+    let (path, reason) = (path.to_owned(), said.unwrap_or_else(|| error.to_string()));
+    match wanted {
+        Wanted::Read => OpenError::NotReadable { path, reason },
+        Wanted::Written => OpenError::NotWritable { path, reason },
     }
 }

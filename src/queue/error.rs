@@ -66,6 +66,35 @@ pub enum OpenError {
         /// A migration that this program no longer has.
         schema: i64,
     },
+    /// One of its files is somebody else's.
+    #[error(
+        "the database {path:?} cannot be {wanted}: {file:?} belongs to user {owner}, and this is user {us}; run as user {owner}, \
+         or let this one in with `chown {us} {}`",
+        file.display()
+    )]
+    OutOfReach {
+        /// The database.
+        path: PathBuf,
+        /// Its file, or the folder.
+        file: PathBuf,
+        /// Whose that is.
+        owner: u32,
+        /// Who this is.
+        us: u32,
+        /// What was to be done with it.
+        wanted: &'static str,
+    },
+    /// An older version wrote it, and it is not to be changed.
+    #[error(
+        "the database {path:?} was written by an older Snapferry (schema {schema}); start the daemon of this version, which \
+         brings it up to date"
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its last migration.
+        schema: i64,
+    },
     /// Anything else.
     #[error("the database {path:?} cannot be opened")]
     Other {
@@ -112,8 +141,13 @@ pub enum QueueError {
         file: PathBuf,
     },
     /// Another process held the database for too long.
-    #[error("the database is locked by another process for more than 60 s; end that process or try again")]
+    #[error(
+        "another program keeps the database locked; end that program, or wait for it and try again (fuser tells which it is)"
+    )]
     Busy,
+    /// What was read was written at the same time.
+    #[error("the database was written while it was read; run the command again")]
+    WrittenMeanwhile,
     /// A name that is taken.
     #[error("{0}")]
     Taken(String),
@@ -154,12 +188,17 @@ impl From<sqlx::Error> for QueueError {
         // 19 SQLITE_CONSTRAINT.
         match primary_code(&error) {
             Some(13) => Self::DiskFull,
+            // SQLITE_IOERR_SHMSIZE: the WAL's index cannot grow, and only a disk keeps it from that.
+            Some(10) if code(&error) == Some(4874) => Self::DiskFull,
             Some(5 | 6) => Self::Busy,
             Some(11) => Self::Broken(Arc::new(error)),
             // SQLite names the columns of an index, not the index; these are those of `jobs_live` alone.
             Some(19) if error.to_string().contains("jobs.lane_id, jobs.snapshot_name") => Self::Rival,
             Some(19) => Self::Forbidden(Arc::new(error)),
             _ if matches!(error, sqlx::Error::PoolClosed) => Self::Closed,
+            _ if matches!(&error, sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::Interrupted) => {
+                Self::WrittenMeanwhile
+            }
             _ => Self::Database(Arc::new(error)),
         }
     }
@@ -167,9 +206,14 @@ impl From<sqlx::Error> for QueueError {
 
 /// The primary result code of the database: the low byte of the extended one.
 pub(super) fn primary_code(error: &sqlx::Error) -> Option<u32> {
-    let sqlx::Error::Database(error) = error else { return None };
-    error.code()?.parse::<u32>().ok().map(|code| code & 0xff)
+    code(error).map(|code| code & 0xff)
 }
+
+fn code(error: &sqlx::Error) -> Option<u32> {
+    let sqlx::Error::Database(error) = error else { return None };
+    error.code()?.parse().ok()
+}
+
 impl QueueError {
     /// There is a batch of that name.
     pub(crate) fn taken(name: &BatchName) -> Self {

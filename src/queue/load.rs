@@ -142,7 +142,7 @@ impl Queue {
         let _lock = match DatabaseLock::take(self.path(), Held::Load, who) {
             Ok(lock) => lock,
             Err(LockError::Taken { .. }) => return Ok(0),
-            Err(error @ LockError::Unusable { .. }) => return Err(Arc::new(error).into()),
+            Err(error) => return Err(Arc::new(error).into()),
         };
         let mut door = database::connect_for_load(self.path(), &self.place).await?;
         let left = leftovers::drop_all(&mut door).await?;
@@ -161,7 +161,7 @@ impl Queue {
                     told = true;
                 }
                 Err(LockError::Taken { .. }) => {}
-                Err(error @ LockError::Unusable { .. }) => return Err(Arc::new(error).into()),
+                Err(error) => return Err(Arc::new(error).into()),
             }
             tokio::time::sleep(LOCK_LOOK).await;
         }

@@ -1,19 +1,20 @@
 //! Locks that the operating system holds for a process and lets go of when it ends, however it ends.
 
+use super::inode::{Inode, Locked, Taken};
 use super::own_files::resolved;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{self, ErrorKind, Seek, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-/// Who looks at a lock has it, shared, for the blink of an eye; who wants it asks a few times before it gives up.
-const ASKS: u32 = 5;
-const BETWEEN_ASKS: Duration = Duration::from_millis(10);
+/// Who looks at a lock has it, shared, for the blink of an eye; who wants it lets others have a turn so often.
+const ASKS: u32 = 200;
 
 /// What a lock is for; each has a file of its own beside the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
-    /// Sending and tracking: one daemon per database.
+    /// Sending and tracking: one daemon per database. The lock is on the database itself, where that can be (see [`Inode::lock`]);
+    /// its file shows others that there is one, and whose.
     Daemon,
     /// Making or migrating the database: one process at a time.
     Migration,
@@ -24,6 +25,7 @@ pub enum Held {
 /// A lock that lasts as long as this value, or the process.
 #[derive(Debug)]
 pub struct DatabaseLock {
+    _inode: Option<Locked>,
     _file: File,
     path: PathBuf,
 }
@@ -41,6 +43,19 @@ pub enum LockError {
         /// The lock file.
         lock: PathBuf,
     },
+    /// The file is somebody else's.
+    #[error(
+        "the lock file {lock:?} belongs to another user (id {owner}) and may not be opened; `chown {us} {}` lets this one in",
+        lock.display()
+    )]
+    NotOurs {
+        /// The lock file.
+        lock: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who would use it.
+        us: u32,
+    },
     /// The file could not be opened or locked.
     #[error("the lock file {lock:?} cannot be used; check the owner and mode of its folder, and the room on its disk")]
     Unusable {
@@ -52,55 +67,60 @@ pub enum LockError {
 }
 
 impl DatabaseLock {
-    /// Takes the lock of `database`, without waiting; `who` is what a second one is told, such as `snapferry daemon, pid 812`.
+    /// Takes the lock of `database`, without waiting; `who` is what a second one is told, such as `snapferry daemon, pid 812 on
+    /// ferry-1, since 2026-11-30 15:48:00 UTC`.
     ///
     /// # Errors
     /// [`LockError::Taken`] when somebody has it.
     pub fn take(database: &Path, held: Held, who: &str) -> Result<Self, LockError> {
-        let lock = path_of(database, held);
-        let unusable = |source| LockError::Unusable { lock: lock.clone(), source };
-        let mut file = open(&lock).map_err(unusable)?;
-        let mut asked = file.try_lock();
-        for _ in 1..ASKS {
-            if !matches!(asked, Err(TryLockError::WouldBlock)) {
-                break;
+        let path = path_of(database, held);
+        let unusable = |source| LockError::Unusable { lock: path.clone(), source };
+        let taken = || LockError::Taken {
+            holder: label(&path).unwrap_or_else(|| "unnamed".to_owned()),
+            database: database.to_owned(),
+            lock: path.clone(),
+        };
+        let mut inode = None;
+        if held == Held::Daemon {
+            match Inode::of(database).and_then(Inode::lock).map_err(unusable)? {
+                Some(Ok(lock)) => inode = Some(lock),
+                Some(Err(Taken)) => return Err(taken()),
+                None => {}
             }
-            std::thread::sleep(BETWEEN_ASKS);
-            asked = file.try_lock();
         }
-        match asked {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // What it says of itself is a help, no condition.
-                let _ = file.read_to_string(&mut holder);
-                let holder = if holder.trim().is_empty() { "unnamed".to_owned() } else { holder.trim().to_owned() };
-                return Err(LockError::Taken { holder, database: database.to_owned(), lock });
+        if inode.is_some() && path.metadata().is_ok_and(|found| found.uid() != us()) {
+            // Another user has left it, and holds nothing by it: it is made anew.
+            let _ = std::fs::remove_file(&path);
+        }
+        loop {
+            let mut file = open(&path)?;
+            match ask(&file) {
+                Ok(()) if !is_at(&file, &path) => continue,
+                Err(TryLockError::WouldBlock) if inode.is_none() => return Err(taken()),
+                // Whoever has the file without the database keeps nobody out.
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(source)) => return Err(unusable(source)),
             }
-            Err(TryLockError::Error(source)) => return Err(unusable(source)),
+            // What it says of itself is a help, no condition: a full disk is the database's to complain of.
+            let _ = sign(&mut file, who);
+            return Ok(Self { _inode: inode, _file: file, path });
         }
-        // What it says of itself is a help, no condition: a full disk is the database's to complain of.
-        let _ = sign(&mut file, who);
-        Ok(Self { _file: file, path: lock })
     }
 
     /// What the holder of the lock of `database` wrote of itself; nothing where nobody has it.
     ///
     /// # Errors
     /// The lock file is there and cannot be read.
-    pub fn holder(database: &Path, held: Held) -> std::io::Result<Option<String>> {
-        let mut file = match File::open(path_of(database, held)) {
+    pub fn holder(database: &Path, held: Held) -> io::Result<Option<String>> {
+        let path = path_of(database, held);
+        let file = match File::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         match file.try_lock_shared() {
             Ok(()) => Ok(None),
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                file.read_to_string(&mut holder)?;
-                Ok(Some(holder.trim().to_owned()))
-            }
+            Err(TryLockError::WouldBlock) => Ok(Some(label(&path).unwrap_or_default())),
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
@@ -114,23 +134,65 @@ impl DatabaseLock {
     /// Takes the lock of `database`, and waits for whoever has it. Blocks the thread.
     ///
     /// # Errors
-    /// [`LockError::Unusable`].
+    /// [`LockError::Unusable`] or [`LockError::NotOurs`].
     pub fn wait(database: &Path, held: Held, who: &str) -> Result<Self, LockError> {
-        let lock = path_of(database, held);
-        let unusable = |source| LockError::Unusable { lock: lock.clone(), source };
-        let mut file = open(&lock).map_err(unusable)?;
-        file.lock().map_err(unusable)?;
-        // What it says of itself is a help, no condition: a full disk is the database's to complain of.
-        let _ = sign(&mut file, who);
-        Ok(Self { _file: file, path: lock })
+        let path = path_of(database, held);
+        loop {
+            let mut file = open(&path)?;
+            file.lock().map_err(|source| LockError::Unusable { lock: path.clone(), source })?;
+            if is_at(&file, &path) {
+                // What it says of itself is a help, no condition: a full disk is the database's to complain of.
+                let _ = sign(&mut file, who);
+                return Ok(Self { _inode: None, _file: file, path });
+            }
+        }
     }
 }
 
-fn open(lock: &Path) -> std::io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(lock)
+/// Asks for the lock until whoever only looks at it, which takes no time, has had a turn.
+fn ask(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..ASKS {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            asked => return asked,
+        }
+    }
+    file.try_lock()
 }
 
-fn sign(file: &mut File, who: &str) -> std::io::Result<()> {
+fn us() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Another user's file can be locked all the same where it can be read.
+fn open(lock: &Path) -> Result<File, LockError> {
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(lock);
+    opened.or_else(|source| File::open(lock).map_err(|_| source)).map_err(|source| {
+        let us = us();
+        match lock.metadata() {
+            Ok(found) if source.kind() == ErrorKind::PermissionDenied && found.uid() != us => {
+                LockError::NotOurs { lock: lock.to_owned(), owner: found.uid(), us }
+            }
+            Ok(_) | Err(_) => LockError::Unusable { lock: lock.to_owned(), source },
+        }
+    })
+}
+
+/// Whether a file still has its name. One that was removed while somebody waited for it keeps nobody out.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), path.metadata()) {
+        (Ok(file), Ok(found)) => (file.dev(), file.ino()) == (found.dev(), found.ino()),
+        _ => false,
+    }
+}
+
+/// What a holder wrote of itself: a help, no condition.
+fn label(lock: &Path) -> Option<String> {
+    let said = std::fs::read_to_string(lock).ok()?;
+    Some(said.trim().to_owned()).filter(|said| !said.is_empty())
+}
+
+fn sign(file: &mut File, who: &str) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     writeln!(file, "{who}")
@@ -154,14 +216,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_database_has_one_lock_by_whatever_way_it_is_named() {
+    fn a_database_has_one_lock_by_whatever_way_it_is_named_and_without_its_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let (database, link) = (folder.path().join("q.db"), folder.path().join("link.db"));
+        let hard = folder.path().join("hard.db");
         std::fs::write(&database, "").expect("a file");
         std::os::unix::fs::symlink(&database, &link).expect("a link");
-        let _first = DatabaseLock::take(&link, Held::Daemon, "the first").expect("a lock");
+        std::fs::hard_link(&database, &hard).expect("a link");
+        let first = DatabaseLock::take(&link, Held::Daemon, "the first").expect("a lock");
         let second = DatabaseLock::take(&database, Held::Daemon, "the second").expect_err("it is taken");
         assert!(matches!(&second, LockError::Taken { holder, .. } if holder == "the first"), "{second:?}");
         assert_eq!(DatabaseLock::holder(&database, Held::Daemon).expect("a look").as_deref(), Some("the first"));
+        std::fs::remove_file(path_of(&database, Held::Daemon)).expect("removed");
+        for name in [&database, &hard] {
+            DatabaseLock::take(name, Held::Daemon, "another").expect_err("it is taken");
+        }
+        drop(first);
+        assert_eq!(DatabaseLock::holder(&database, Held::Daemon).expect("a look"), None);
+        DatabaseLock::take(&hard, Held::Daemon, "the next").expect("it is free");
+    }
+
+    #[test]
+    fn whoever_waited_for_a_lock_file_that_was_removed_takes_the_one_that_is_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = folder.path().join("q.db");
+        let first = DatabaseLock::wait(&database, Held::Migration, "the first").expect("a lock");
+        let old = File::open(&first.path).expect("the file");
+        let waiting = std::thread::spawn({
+            let database = database.clone();
+            move || DatabaseLock::wait(&database, Held::Migration, "the second").expect("a lock")
+        });
+        first.remove();
+        let second = waiting.join().expect("no panic");
+        assert!(!is_at(&old, &second.path) && second.path.exists());
     }
 }

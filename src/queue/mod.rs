@@ -11,11 +11,13 @@ mod claims;
 mod counter;
 mod counts;
 mod database;
+mod disk;
 mod door;
 mod drain;
 mod endings;
 mod error;
 mod follow;
+mod inode;
 mod job_views;
 mod lane_views;
 mod lanes;
@@ -52,6 +54,7 @@ pub use checkup::{Checkup, Content, LaneFound};
 pub use chunk::Chunk;
 pub use claims::{Claimable, Load};
 pub use counts::StateCounts;
+pub use disk::shared as shared_disk;
 pub use endings::{BatchPage, BatchRow, Ending, Step};
 pub use error::{OpenError, QueueError};
 pub use follow::{Followed, FollowedAttempt};
@@ -105,6 +108,31 @@ impl Queue {
     /// Snapferry wrote.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         database::open(path).await
+    }
+
+    /// Opens the database at `path` to be read only: nothing is made, migrated or written. Where there is none, it is as one with
+    /// nothing in it.
+    ///
+    /// # Errors
+    /// [`OpenError`] for a missing folder, a file that may not be read, or that is no database of this version's.
+    pub async fn look(path: &Path) -> Result<Self, OpenError> {
+        database::open_to_read(path).await
+    }
+
+    /// What [`Queue::look`] gives where there is none.
+    ///
+    /// # Errors
+    /// [`OpenError`] where there is no memory for it.
+    pub async fn empty(path: &Path) -> Result<Self, OpenError> {
+        database::empty_to_read(path).await
+    }
+
+    /// Whether what was read of a file at rest is what was in it at one time.
+    ///
+    /// # Errors
+    /// [`QueueError::WrittenMeanwhile`] where it may not be.
+    pub fn sound(&self) -> Result<(), QueueError> {
+        Ok(self.readers.sound()?)
     }
 
     /// The database file.

@@ -62,7 +62,7 @@ impl Peek {
     /// [`OpenError`] for a file that cannot be read, that is no database of ours, or that a newer Snapferry wrote.
     pub async fn open(path: &Path) -> Result<Option<Self>, OpenError> {
         let readers = database::peek(path).await?;
-        Ok(readers.map(|readers| Self { readers }))
+        Ok(readers.map(|(readers, _)| Self { readers }))
     }
 
     /// What is known of each of `names` in a lane: the place in `names`, and what; several for one name, or none. Rows of

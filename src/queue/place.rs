@@ -31,6 +31,11 @@ pub struct LogMark {
 }
 
 impl Place {
+    /// That of a store which is only read, and keeps nobody from anything.
+    pub(super) fn nowhere() -> Self {
+        Self { files: Vec::new(), log: None }
+    }
+
     /// How the write-ahead log looks; nothing where it cannot be told.
     pub(super) fn log_mark(&self) -> Option<LogMark> {
         let log = self.log.as_ref()?.metadata().ok()?;
@@ -73,6 +78,32 @@ impl Place {
             }
         }
         Ok(())
+    }
+}
+
+/// What changes with each write to a file itself.
+pub(super) type FileMark = (Identity, u64, i64, i64);
+
+pub(super) fn file_mark(path: &Path) -> Option<FileMark> {
+    let found = path.metadata().ok()?;
+    Some((identity(&found), found.len(), found.mtime(), found.mtime_nsec()))
+}
+
+/// How a file is that can be read as it lies, without its WAL and the locks that go with it: nobody has it open, and no log beside
+/// it holds anything. Nothing where that is not so.
+pub(super) fn at_rest(path: &Path) -> Option<FileMark> {
+    loop {
+        let mark = file_mark(path)?;
+        let beside = |ending: &str| {
+            let mut name = super::own_files::resolved(path).into_os_string();
+            name.push(ending);
+            PathBuf::from(name).metadata().ok().map(|found| found.len())
+        };
+        let quiet = ["-wal", "-journal"].iter().all(|ending| beside(ending).is_none_or(|bytes| bytes == 0));
+        // The last to close it has written to it first.
+        if !quiet || file_mark(path) == Some(mark) {
+            return quiet.then_some(mark);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! that it comes back, and each of these is a turn of another thread: three for one small reading. A connection to a file
 //! does not go away.
 
+use super::place::{FileMark, at_rest, file_mark};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteQueryResult, SqliteRow, SqliteStatement, SqliteTypeInfo};
@@ -10,6 +11,8 @@ use sqlx::{
     Transaction,
 };
 use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
@@ -20,8 +23,20 @@ const READERS: u32 = 8;
 #[derive(Debug, Clone)]
 pub(super) struct Readers {
     options: Arc<SqliteConnectOptions>,
-    idle: Arc<Mutex<Vec<Shared>>>,
+    idle: Idle,
     turns: Arc<Semaphore>,
+    look: Option<Arc<Look>>,
+}
+
+/// Those that nobody has taken, each with what the file was like where that was at rest when it was made.
+type Idle = Arc<Mutex<Vec<(Option<FileMark>, Shared)>>>;
+
+/// A look at a file that this process has no part in. Where it is at rest, it is read without locks, which need not be possible:
+/// so it counts only if nobody has written to it until then.
+#[derive(Debug)]
+struct Look {
+    path: PathBuf,
+    spoiled: AtomicBool,
 }
 
 type Shared = Arc<tokio::sync::Mutex<SqliteConnection>>;
@@ -30,25 +45,61 @@ type Shared = Arc<tokio::sync::Mutex<SqliteConnection>>;
 #[derive(Debug)]
 pub(super) struct Reader {
     connection: OwnedMutexGuard<SqliteConnection>,
-    idle: Arc<Mutex<Vec<Shared>>>,
+    idle: Idle,
+    at_rest: Option<FileMark>,
+    look: Option<Arc<Look>>,
     _turn: OwnedSemaphorePermit,
 }
 
 impl Readers {
     pub(super) fn new(options: SqliteConnectOptions) -> Self {
         let turns = Arc::new(Semaphore::new(READERS as usize));
-        Self { options: Arc::new(options.read_only(true).create_if_missing(false)), idle: Arc::default(), turns }
+        let options = Arc::new(options.read_only(true).create_if_missing(false));
+        Self { options, idle: Arc::default(), turns, look: None }
+    }
+
+    /// For one that is only looked at.
+    pub(super) fn looking(options: SqliteConnectOptions, path: &Path) -> Self {
+        let look = Look { path: path.to_owned(), spoiled: AtomicBool::new(false) };
+        Self { look: Some(Arc::new(look)), ..Self::new(options) }
+    }
+
+    /// Beside a connection that is there, and is kept.
+    pub(super) fn beside(options: SqliteConnectOptions, connection: SqliteConnection) -> Self {
+        let readers = Self::new(options);
+        let shared = Arc::new(tokio::sync::Mutex::new(connection));
+        readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push((None, shared));
+        readers
+    }
+
+    /// Whether what was read since the last time that this was asked is what was in the file at one time.
+    pub(super) fn sound(&self) -> Result<(), Error> {
+        match &self.look {
+            Some(look) if look.spoiled.swap(false, Ordering::Relaxed) => {
+                Err(Error::Io(std::io::ErrorKind::Interrupted.into()))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Takes a connection, the one that was used last.
     pub(super) async fn take(&self) -> Result<Reader, Error> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Error::PoolClosed)?;
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => Arc::new(tokio::sync::Mutex::new(self.options.connect().await?)),
+        self.sound()?;
+        let at_rest = self.look.as_ref().and_then(|look| at_rest(&look.path));
+        let idle = {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.retain(|(mark, _)| *mark == at_rest);
+            idle.pop()
         };
-        Ok(Reader { connection: connection.lock_owned().await, idle: Arc::clone(&self.idle), _turn: turn })
+        let connection = if let Some((_, connection)) = idle {
+            connection
+        } else {
+            let options = SqliteConnectOptions::clone(&self.options).immutable(at_rest.is_some());
+            Arc::new(tokio::sync::Mutex::new(options.connect().await?))
+        };
+        let (connection, idle) = (connection.lock_owned().await, Arc::clone(&self.idle));
+        Ok(Reader { connection, idle, at_rest, look: self.look.clone(), _turn: turn })
     }
 
     /// Waits for those that are taken, and ends them all.
@@ -57,7 +108,7 @@ impl Readers {
         self.turns.close();
         drop(all);
         let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
-        for connection in idle.into_iter().filter_map(Arc::into_inner) {
+        for connection in idle.into_iter().filter_map(|(_, shared)| Arc::into_inner(shared)) {
             // It has read: there is nothing to lose.
             let _ = connection.into_inner().close().await;
         }
@@ -74,7 +125,12 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         let connection = Arc::clone(OwnedMutexGuard::mutex(&self.connection));
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        if let (Some(look), Some(mark)) = (&self.look, self.at_rest)
+            && file_mark(&look.path) != Some(mark)
+        {
+            look.spoiled.store(true, Ordering::Relaxed);
+        }
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((self.at_rest, connection));
     }
 }
 

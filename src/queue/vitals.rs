@@ -1,6 +1,8 @@
 //! The files of a database and the disk that they are on, without opening them.
 
+use super::disk;
 use super::lock::{DatabaseLock, Held};
+use super::own_files::resolved;
 use rustix::fs::{Access, access, statvfs};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -26,7 +28,7 @@ pub struct Vitals {
     /// The users to whom its files belong, where they are several.
     pub owners: Vec<u32>,
     /// The kind of its disk, where it is on another machine.
-    pub network: Option<&'static str>,
+    pub network: Option<String>,
     /// What the daemon at work on it says of itself.
     pub daemon: Option<String>,
 }
@@ -40,7 +42,7 @@ impl Vitals {
         let folder = real.parent()?;
         let mut vitals = Self {
             free_bytes: statvfs(folder).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
-            network: network(folder),
+            network: disk::shared(&real),
             daemon: DatabaseLock::holder(path, Held::Daemon).ok().flatten(),
             ..Self::default()
         };
@@ -83,21 +85,31 @@ impl Vitals {
     }
 }
 
-/// A WAL of `SQLite`'s needs memory that all who have the file open share, which no other machine's disk gives.
-#[cfg(target_os = "linux")]
-fn network(folder: &Path) -> Option<&'static str> {
-    // The numbers of statfs(2).
-    match rustix::fs::statfs(folder).ok()?.f_type {
-        0x6969 => Some("NFS"),
-        0x517b | 0xff53_4d42 | 0xfe53_4d42 => Some("SMB"),
-        0x0102_1997 => Some("9P"),
-        _ => None,
-    }
+/// Whether the disk of the database at `path` takes no more.
+pub(super) fn is_full(path: &Path) -> bool {
+    let real = resolved(path);
+    let disk = real.parent().and_then(|folder| statvfs(folder).ok());
+    disk.is_some_and(|disk| disk.f_bavail == 0 || (disk.f_files > 0 && disk.f_favail == 0))
 }
 
-#[cfg(not(target_os = "linux"))]
-fn network(_folder: &Path) -> Option<&'static str> {
-    None
+/// The first of the database's files, or else its folder, that belongs to another user and keeps this one out; whose it is, and
+/// who this is.
+pub(super) fn out_of_reach(path: &Path, to_write: bool) -> Option<(PathBuf, u32, u32)> {
+    let us = rustix::process::geteuid().as_raw();
+    let real = resolved(path);
+    let beside = |ending: &&str| {
+        let mut name = real.clone().into_os_string();
+        name.push(*ending);
+        PathBuf::from(name)
+    };
+    let wanted = if to_write { Access::READ_OK | Access::WRITE_OK } else { Access::READ_OK };
+    let files = ENDINGS.iter().map(beside).map(|file| (file, wanted));
+    // Who reads has to make the WAL's index where it is missing.
+    let folder = real.parent().map(|folder| (folder.to_owned(), Access::WRITE_OK | Access::EXEC_OK));
+    files.chain(folder).find_map(|(file, wanted)| {
+        let owner = file.metadata().ok()?.uid();
+        (owner != us && access(&file, wanted).is_err()).then_some((file, owner, us))
+    })
 }
 
 #[cfg(test)]
@@ -119,7 +131,7 @@ mod tests {
         };
         written_at(1_800_000_000);
         let before = Vitals::of(&path).expect("vitals");
-        assert_eq!((before.bytes, before.wal_bytes, before.network), (10, None, None));
+        assert_eq!((before.bytes, before.wal_bytes, before.network.as_deref()), (10, None, None));
         assert!(before.free_bytes.is_some_and(|free| free > 0), "{before:?}");
         assert!(before.open_to_all.is_empty() && before.locked.is_empty() && before.owners.is_empty(), "{before:?}");
         assert!(before.is_unwritten(&path));

@@ -58,6 +58,11 @@ impl Writer {
         Self { requests }
     }
 
+    /// One that takes nothing, for a store that is only read.
+    pub(super) fn none() -> Self {
+        Self { requests: mpsc::channel(1).0 }
+    }
+
     /// Moves a job. Many at once share a transaction.
     pub(super) async fn transition(&self, transition: Transition) -> Result<(), QueueError> {
         let (tell, told) = oneshot::channel();

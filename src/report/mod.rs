@@ -61,4 +61,4 @@ pub use status_json::status_json;
 pub use status_text::{NEEDS_YOU, status_text};
 pub use why::{Cause, Facts, Pace, THROTTLED_WITHIN, Way, Why, explain};
 pub use why_text::{why_json, why_text};
-pub use words::{adopted_note, capital, grouped, quoted, several};
+pub use words::{adopted_note, capital, grouped, moment, quoted, several};

@@ -64,7 +64,8 @@ pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
 }
 
 /// A time as people read it, to the second: `2026-11-26 17:57:20 UTC`.
-pub(super) fn moment(at: Timestamp) -> String {
+#[must_use]
+pub fn moment(at: Timestamp) -> String {
     format!("{} UTC", date_and_time(at))
 }
 

@@ -1,5 +1,6 @@
 //! Environment variables into settings: `SNAPFERRY_` and the path with `__`, such as `SNAPFERRY_EXPORT__RATE`.
 
+use super::error::{KEYS, near};
 use crate::domain::Region;
 use figment::value::{Dict, Value};
 use figment::{Error, Metadata, Profile, Provider};
@@ -13,12 +14,27 @@ pub(super) struct Variable {
     value: Value,
 }
 
+/// Variables of ours by name alone, such as those that Kubernetes and docker set for whatever is called `snapferry`: they are none
+/// of the settings, and no slip of the pen for one.
+pub(super) fn strangers(env: &[(String, String)]) -> Vec<String> {
+    let ours = [KEYS[0].to_uppercase(), "CONFIG".to_owned(), "NETWORK_DISK".to_owned()];
+    let is_stranger = |rest: &str| {
+        !is_option(rest)
+            && (rest.starts_with("ENV_") || !rest.contains("__") && near(rest, ours.iter().cloned()).is_none())
+    };
+    let names = env.iter().map(|(name, _)| name).filter(|name| name.strip_prefix(PREFIX).is_some_and(is_stranger));
+    let mut names: Vec<String> = names.cloned().collect();
+    names.sort();
+    names
+}
+
 /// The variables that set something. An empty one counts as not set. `labels` and `lanes` are what the file has: a
 /// name of the environment has capitals and `_` only, so `PROD_EU` means the account `prod-eu` if there is one.
 pub(super) fn variables(env: &[(String, String)], labels: &[String], lanes: &[String]) -> Vec<Variable> {
+    let strangers = strangers(env);
     let mut found: Vec<(&String, Vec<String>, &String)> = env
         .iter()
-        .filter(|(_, text)| !text.trim().is_empty())
+        .filter(|(name, text)| !text.trim().is_empty() && !strangers.contains(name))
         .filter_map(|(name, text)| {
             let rest = name.strip_prefix(PREFIX).filter(|rest| !is_option(rest))?;
             Some((name, rest.split("__").map(str::to_lowercase).collect(), text))
@@ -66,7 +82,7 @@ pub(super) fn name_of(path: &str) -> String {
 
 /// Options of the command line that can be given as a variable, but are no settings.
 fn is_option(rest: &str) -> bool {
-    matches!(rest, "CONFIG" | "LOG") || rest.starts_with("LOG_")
+    matches!(rest, "CONFIG" | "LOG" | "NETWORK_DISK") || rest.starts_with("LOG_")
 }
 
 fn plain(name: &str) -> String {

@@ -2,6 +2,7 @@
 
 use super::account::Account;
 use super::database_url::DatabaseUrl;
+use super::environment::strangers;
 use super::error::{SettingsError, near};
 use super::lane_settings::LaneSettings;
 use super::layers::{Layers, Sources};
@@ -25,6 +26,8 @@ pub struct Settings {
     pub bundle: Option<PathBuf>,
     /// How long after its completion report a batch is taken out of the database; none is without it.
     pub prune_after: Option<Duration>,
+    /// Variables of the environment that begin as ours do, and are others'.
+    pub ignored: Vec<String>,
     accounts: BTreeMap<AccountLabel, Account>,
     lanes: BTreeMap<Lane, LaneSettings>,
 }
@@ -40,6 +43,7 @@ impl Settings {
         let every_lane = raw.every_lane();
         check_lane(&layers, &[], &every_lane)?;
         let mut settings = Self::built_in(DatabaseUrl::at(""));
+        settings.ignored = strangers(&sources.env);
         settings.plan = raw.plan();
         settings.accounts = accounts(&layers, raw.accounts)?;
         for (key, set) in raw.lanes {
@@ -73,6 +77,7 @@ impl Settings {
             plan: PlanSettings::default(),
             bundle: None,
             prune_after: None,
+            ignored: Vec::new(),
             accounts,
             lanes: BTreeMap::new(),
         }

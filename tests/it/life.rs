@@ -1,9 +1,10 @@
 //! The program as a process: its locks, its signals, and databases that it cannot use. Each error is one line that names
 //! the thing and the way out.
 
-use super::crash::start;
+use super::crash::{command, start, start_with};
 use super::world::{World, eventually};
 use snapferry::simulator::SimulatorConfig;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -43,6 +44,20 @@ async fn a_second_daemon_says_who_holds_the_database_and_ends_with_1() {
     .await;
     let second = start(&world, &["daemon"]).wait_with_output().expect("an end");
     fails(&second, 1, &[&format!("pid {}", first.id()), "test.db"]);
+    // As each is number 1 in a container of its own, it tells more than that.
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a name");
+    for part in [host.trim(), "since 20"] {
+        assert!(says(&second).contains(part), "{}", says(&second));
+    }
+    // The lock is on the database: it is in nobody's way that its file is gone, nor by which name the database is called.
+    std::fs::remove_file(&lock).expect("removed");
+    let other = world.folder.path().join("other.db");
+    std::fs::hard_link(world.folder.path().join("test.db"), &other).expect("a link");
+    let by_the_other = [("SNAPFERRY_DATABASE", format!("sqlite://{}", other.display()))];
+    for name in [&[][..], &by_the_other] {
+        let third = start_with(&world, &["daemon"], name).wait_with_output().expect("an end");
+        fails(&third, 1, &["another Snapferry"]);
+    }
     // Ended by a signal, it ends within seconds and in good order.
     let killed = Command::new("kill").arg("-TERM").arg(first.id().to_string()).status().expect("kill");
     assert!(killed.success());
@@ -104,7 +119,8 @@ async fn somebody_elses_or_a_newer_database_stays_as_it_was() {
     fails(&other, 2, &["other.db", "not a Snapferry database"]);
     assert_eq!(std::fs::read(home.path().join("other.db")).expect("bytes"), before);
 
-    let ours = snapferry(home.path(), &["status", "--database", &at("ours.db")]);
+    let make_one = ["cancel", "--state", "queued", "--yes", "--database", &at("ours.db")];
+    let ours = snapferry(home.path(), &make_one);
     assert_eq!(ours.status.code(), Some(0), "{}", says(&ours));
     make(
         "ours.db",
@@ -124,7 +140,7 @@ fn many_that_find_no_database_at_one_moment_make_it_once() {
         let children: Vec<_> = (0..6)
             .map(|_| {
                 Command::new(env!("CARGO_BIN_EXE_snapferry"))
-                    .args(["status", "--database", &database])
+                    .args(["cancel", "--state", "queued", "--yes", "--database", &database])
                     .env_clear()
                     .env("HOME", home.path())
                     .stdout(std::process::Stdio::null())
@@ -144,5 +160,239 @@ fn many_that_find_no_database_at_one_moment_make_it_once() {
             std::fs::read_dir(home.path()).expect("a folder").map(|entry| entry.expect("a file").file_name()).collect();
         left.sort();
         assert_eq!(left, ["new.db", "new.db.sent"], "nothing but the counter is left beside the file");
+    }
+}
+
+#[tokio::test]
+async fn lock_files_that_root_left_lock_nobody_out_and_where_they_do_the_file_is_named() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new(SimulatorConfig::default()).await;
+    let folder = world.folder.path();
+    world.enqueue(&["web-1"]).await;
+    world.queue.clone().close().await;
+    std::fs::write(folder.join("fleet.csv"), "name,region\nweb-2,eu-west-1\n").expect("a file");
+    let owned = Command::new("chown").args(["-R", "65534:65534"]).arg(folder).status();
+    if !owned.is_ok_and(|status| status.success()) {
+        // Only root can try this.
+        return;
+    }
+    let by_the_service = |arguments: &[&str]| {
+        let mut program = command(&world, arguments);
+        program.uid(65534).gid(65534).current_dir(folder).output().expect("the program")
+    };
+    let left_by_root = |mode: u32| {
+        for ending in ["daemon", "load", "migrate"] {
+            let lock = folder.join(format!("test.db.{ending}.lock"));
+            let _ = std::fs::remove_file(&lock);
+            std::fs::write(&lock, "snapferry daemon, pid 1\n").expect("a file");
+            std::fs::set_permissions(&lock, std::fs::Permissions::from_mode(mode)).expect("a mode");
+        }
+    };
+    left_by_root(0o644);
+    let enqueued = by_the_service(&["enqueue", "fleet.csv"]);
+    assert_eq!(enqueued.status.code(), Some(0), "{}", says(&enqueued));
+    let drained = by_the_service(&["daemon", "--drain", "--max-wait", "1s"]);
+    assert!(matches!(drained.status.code(), Some(0 | 3)), "{}", says(&drained));
+    left_by_root(0o600);
+    let drained = by_the_service(&["daemon", "--drain", "--max-wait", "1s"]);
+    assert!(matches!(drained.status.code(), Some(0 | 3)), "{}", says(&drained));
+    let enqueued = by_the_service(&["enqueue", "fleet.csv"]);
+    fails(&enqueued, 1, &[&format!("chown 65534 {}", folder.join("test.db.load.lock").display())]);
+}
+
+/// What is in a folder, to the byte and to the nanosecond.
+fn state_of(folder: &Path) -> Vec<(std::ffi::OsString, std::time::SystemTime, Vec<u8>)> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| {
+            let entry = entry.expect("a file");
+            let written = entry.metadata().expect("a file").modified().expect("a time");
+            (entry.file_name(), written, std::fs::read(entry.path()).expect("bytes"))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+const READING: [&[&str]; 8] = [
+    &["status"],
+    &["status", "--json"],
+    &["report"],
+    &["jobs"],
+    &["jobs", "--json"],
+    &["failures"],
+    &["show", "1"],
+    &["why", "1"],
+];
+
+#[tokio::test]
+async fn what_only_reads_works_on_another_users_database_and_creates_and_writes_nothing() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new(SimulatorConfig::default()).await;
+    let folder = world.folder.path().to_owned();
+    world.enqueue(&["web-1"]).await;
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    let by = |user: u32, arguments: &[&str]| {
+        let mut program = command(&world, arguments);
+        program.uid(user).gid(user).env("HOME", "/").output().expect("the program")
+    };
+    if rustix::process::geteuid().as_raw() != 0 {
+        return;
+    }
+    let all_read = |when: &str, users: &[u32]| {
+        for (user, arguments) in users.iter().flat_map(|user| READING.map(|arguments| (*user, arguments))) {
+            let output = by(user, arguments);
+            assert_eq!(output.status.code(), Some(0), "{when}, {user}, {arguments:?}: {}", says(&output));
+            assert!(!output.stdout.is_empty() || arguments == ["failures"], "{when}, {user}, {arguments:?}");
+        }
+    };
+    // While somebody has it open, what was written a moment ago is seen.
+    all_read("in use", &[65534]);
+    world.enqueue(&["web-2"]).await;
+    let seen = by(65534, &["jobs", "--json"]);
+    assert!(String::from_utf8_lossy(&seen.stdout).contains("web-2"), "{}", says(&seen));
+    // At rest, as an orderly end leaves it: its owner's commands put nothing beside it either.
+    world.queue.clone().close().await;
+    let before = state_of(&folder);
+    all_read("at rest", &[65534, 0]);
+    assert_eq!(state_of(&folder), before);
+}
+
+#[test]
+fn what_only_reads_works_on_a_disk_that_takes_no_writes() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mount = |arguments: &[&str]| {
+        let status =
+            Command::new("mount").args(arguments).arg(home.path()).stderr(std::process::Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    };
+    if !mount(&["-t", "tmpfs", "-o", "size=4m", "nothing"]) {
+        return;
+    }
+    let database = format!("sqlite://{}", home.path().join("ferry.db").display());
+    std::fs::write(home.path().join("fleet.csv"), "name,region\nweb-1,eu-west-1\n").expect("a file");
+    let csv = home.path().join("fleet.csv").display().to_string();
+    let enqueued = snapferry(home.path(), &["enqueue", &csv, "--database", &database]);
+    let read_only = mount(&["-o", "remount,ro"]);
+    let outputs = READING.map(|arguments| snapferry(home.path(), &[arguments, &["--database", &database]].concat()));
+    let written = snapferry(home.path(), &["cancel", "--state", "queued", "--yes", "--database", &database]);
+    let _ = Command::new("umount").arg("-l").arg(home.path()).status();
+    assert!(enqueued.status.success() && read_only, "{}", says(&enqueued));
+    for (arguments, output) in READING.iter().zip(outputs) {
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", says(&output));
+    }
+    assert_ne!(written.status.code(), Some(0));
+}
+
+#[test]
+fn a_database_that_is_not_there_reads_as_an_empty_one() {
+    let home = tempfile::tempdir().expect("a folder");
+    let database = format!("sqlite://{}", home.path().join("nope.db").display());
+    for arguments in &READING[..6] {
+        let output = snapferry(home.path(), &[arguments, &["--database", &database][..]].concat());
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", says(&output));
+        assert!(
+            says(&output).contains("there is no database") && says(&output).contains("nope.db"),
+            "{}",
+            says(&output)
+        );
+    }
+    // Without a name it is in the user's own folder, which is not there either.
+    let output = snapferry(home.path(), &["status"]);
+    assert_eq!(output.status.code(), Some(0), "{}", says(&output));
+    assert!(says(&output).contains("there is no database"), "{}", says(&output));
+    assert_eq!(std::fs::read_dir(home.path()).expect("a folder").count(), 0);
+}
+
+/// What `doctor` advises about the database.
+fn advice(home: &Path, database: &str) -> String {
+    let output = snapferry(home, &["doctor", "--json", "--database", database]);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let sections = found["sections"].as_array().expect("sections");
+    let of = |section: &&serde_json::Value| section.to_string().contains("ferry.db");
+    sections.iter().find(of).map_or_else(String::new, ToString::to_string)
+}
+
+#[tokio::test]
+async fn the_true_cause_is_said_where_a_database_cannot_be_opened_and_nothing_is_given_up() {
+    let home = tempfile::tempdir().expect("a folder");
+    let full = tempfile::tempdir().expect("a folder");
+    let locked = home.path().join("ferry.db");
+    let url = |path: &Path| format!("sqlite://{}", path.display());
+    std::fs::write(home.path().join("fleet.csv"), "name,region\nweb-1,eu-west-1\n").expect("a file");
+    let csv = home.path().join("fleet.csv").display().to_string();
+    let enqueue = |path: &Path| snapferry(home.path(), &["enqueue", &csv, "--database", &url(path)]);
+    assert!(enqueue(&locked).status.success());
+
+    // Another program has it to itself, with something in its log.
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&locked).pragma("locking_mode", "EXCLUSIVE");
+    let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.expect("a connection");
+    sqlx::query("UPDATE lanes SET learned_rate = 3").execute(&mut other).await.expect("written");
+    let status = snapferry(home.path(), &["status", "--database", &url(&locked)]);
+    fails(&status, 1, &["ferry.db", "another program keeps the database locked"]);
+    let advised = advice(home.path(), &url(&locked));
+    assert!(advised.contains("end the program") && !advised.contains("begin with a new"), "{advised}");
+    drop(other);
+
+    // A disk that takes no byte more.
+    let mut mount = Command::new("mount");
+    let mounted = mount.args(["-t", "tmpfs", "-o", "size=2m", "nothing"]).arg(full.path()).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        return;
+    }
+    let path = full.path().join("ferry.db");
+    let made = enqueue(&path);
+    let mut ballast = std::fs::File::create(full.path().join("ballast")).expect("a file");
+    while std::io::Write::write_all(&mut ballast, &[0; 4096]).is_ok() {}
+    let enqueued = enqueue(&path);
+    let status = snapferry(home.path(), &["status", "--database", &url(&path)]);
+    let advised = advice(home.path(), &url(&path));
+    let _ = Command::new("umount").arg("-l").arg(full.path()).status();
+    assert!(made.status.success(), "{}", says(&made));
+    fails(&enqueued, 1, &["is full", "Make room"]);
+    assert_eq!(status.status.code(), Some(0), "{}", says(&status));
+    assert!(advised.contains("make room") && !advised.contains("begin with a new"), "{advised}");
+}
+
+#[tokio::test]
+async fn what_others_set_in_the_environment_stops_nothing_and_a_slip_of_the_pen_does() {
+    let home = tempfile::tempdir().expect("a folder");
+    let by = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_snapferry"));
+        program.args(arguments).env_clear().env("HOME", home.path()).envs(variables.iter().copied());
+        program.output().expect("the program")
+    };
+    let links = [
+        ("SNAPFERRY_PORT", "tcp://10.0.0.1:80"),
+        ("SNAPFERRY_SERVICE_HOST", "10.0.0.1"),
+        ("SNAPFERRY_PORT_80_TCP_ADDR", "10.0.0.1"),
+        ("SNAPFERRY_ENV_SNAPFERRY_EXPORT__RATE", "5"),
+    ];
+    let status = by(&links, &["status", "--json"]);
+    assert_eq!(status.status.code(), Some(0), "{}", says(&status));
+    assert!(!says(&status).contains("SNAPFERRY_PORT"), "{}", says(&status));
+    let doctor = by(&links, &["doctor"]);
+    assert!(String::from_utf8_lossy(&doctor.stdout).contains("SNAPFERRY_PORT_80_TCP_ADDR"));
+    let daemon = by(&links, &["daemon", "--drain"]);
+    assert_eq!(daemon.status.code(), Some(0), "{}", says(&daemon));
+    assert!(says(&daemon).contains("SNAPFERRY_SERVICE_HOST"), "{}", says(&daemon));
+    for slip in ["SNAPFERRY_EXPROT__RATE", "SNAPFERRY_DATABSE"] {
+        fails(&by(&[(slip, "5")], &["status"]), 2, &[slip, "did you mean"]);
+    }
+
+    // A Region that no row needs need not be one of Lightsail's.
+    std::fs::write(home.path().join("named.csv"), "name,region\nweb-1,eu-west-1\n").expect("a file");
+    std::fs::write(home.path().join("unnamed.csv"), "name\nweb-2\n").expect("a file");
+    let file = |name: &str| home.path().join(name).display().to_string();
+    let elsewhere = [("AWS_REGION", "sa-east-1")];
+    for arguments in [&["enqueue", &file("named.csv")][..], &["enqueue", "--region", "us-east-1", &file("unnamed.csv")]]
+    {
+        let output = by(&elsewhere, arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", says(&output));
+    }
+    let needed = by(&elsewhere, &["enqueue", &file("unnamed.csv")]);
+    assert_eq!(needed.status.code(), Some(2), "{}", says(&needed));
+    for part in ["sa-east-1", "--region"] {
+        assert!(says(&needed).contains(part), "{part}: {}", says(&needed));
     }
 }

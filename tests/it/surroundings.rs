@@ -149,3 +149,85 @@ async fn run_says_what_remains_when_its_terminal_goes_away() {
     let said = String::from_utf8(child.wait_with_output().expect("an end").stderr).expect("UTF-8");
     assert!(said.contains("interrupted, nothing is lost"), "{said}");
 }
+
+/// A file system of another program's, with nothing in it, as long as this lives.
+struct Fuse {
+    folder: tempfile::TempDir,
+}
+
+impl Fuse {
+    /// Nothing where this machine lets nobody mount one.
+    fn mount() -> Option<Self> {
+        let device = File::options().read(true).write(true).open("/dev/fuse").ok()?;
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = "fd=0,rootmode=40000,user_id=0,group_id=0";
+        let mut mount = Command::new("mount");
+        mount.args(["-i", "-t", "fuse", "-o", options, "nothing"]).arg(folder.path());
+        let stdin = Stdio::from(device.try_clone().expect("the device"));
+        let mounted = mount.stdin(stdin).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+        mounted.then(|| {
+            std::thread::spawn(move || answer(device));
+            Self { folder }
+        })
+    }
+}
+
+impl Drop for Fuse {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.folder.path()).status();
+    }
+}
+
+/// Answers what the kernel asks of a file system (linux/fuse.h) until it is unmounted: there is a folder.
+fn answer(mut device: File) {
+    use std::io::Read as _;
+    const LOOKUP: u32 = 1;
+    const FORGET: u32 = 2;
+    const GETATTR: u32 = 3;
+    const STATFS: u32 = 17;
+    const INIT: u32 = 26;
+    let mut request = vec![0; 1 << 20];
+    while let Ok(read) = device.read(&mut request) {
+        let number = |at: usize| u32::from_le_bytes(request[at..at + 4].try_into().expect("four bytes"));
+        let (opcode, unique) = (number(4), request[8..16].to_vec());
+        let (error, body): (i32, Vec<u8>) = match opcode {
+            FORGET => continue,
+            // Version 7.31, and nothing that is optional.
+            INIT => (0, [7_u32, 31, 0, 0, 0, 4096, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0].map(u32::to_le_bytes).concat()),
+            GETATTR => {
+                let mut body = vec![0; 104];
+                body[16] = 1;
+                body[76..80].copy_from_slice(&0o40755_u32.to_le_bytes());
+                body[80] = 2;
+                (0, body)
+            }
+            STATFS => (0, vec![0; 80]),
+            LOOKUP => (-2, Vec::new()),
+            _ => (-38, Vec::new()),
+        };
+        assert!(read >= 40);
+        let length = u32::try_from(16 + body.len()).expect("short");
+        let reply = [length.to_le_bytes().to_vec(), error.to_le_bytes().to_vec(), unique, body].concat();
+        let _ = device.write_all(&reply);
+    }
+}
+
+#[tokio::test]
+async fn daemon_and_run_refuse_a_disk_that_other_hosts_may_use() {
+    let Some(fuse) = Fuse::mount() else { return };
+    let world = world().await;
+    let database = format!("sqlite://{}", fuse.folder.path().join("ferry.db").display());
+    for (arguments, refused) in [
+        (&["daemon", "--drain"][..], true),
+        (&["run", "-"], true),
+        (&["daemon", "--drain", "--network-disk"], false),
+        (&["run", "--network-disk", "-"], false),
+    ] {
+        let mut command = command(&world, arguments);
+        let output = command.env("SNAPFERRY_DATABASE", &database).stdin(Stdio::null()).output().expect("the program");
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        let names_the_way =
+            ["network disk (FUSE)", "local disk", "--network-disk"].iter().all(|part| said.contains(part));
+        assert_eq!((output.status.code() == Some(1), names_the_way), (true, refused), "{arguments:?}: {said}");
+    }
+}
