@@ -58,8 +58,8 @@ CREATE TABLE lanes (
     -- The longest that an accepted export was ever seen to be missing from the lists.
     longest_delay     INTEGER CHECK (longest_delay >= 0),
     blocked_at        INTEGER,
-    blocked_code      TEXT    CHECK (blocked_code IN ('credentials', 'unreachable', 'identity', 'outage', 'denied',
-                                                      'setup', 'reads')),
+    blocked_code      TEXT    CHECK (blocked_code IN ('credentials', 'clock', 'not_enabled', 'unreachable', 'identity',
+                                                      'outage', 'denied', 'setup', 'reads', 'copy_limit', 'quota')),
     blocked_message   TEXT,
     paused_at         INTEGER,
     paused_by         TEXT,

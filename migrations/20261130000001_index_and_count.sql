@@ -26,6 +26,8 @@ CREATE UNIQUE INDEX pauses_of_lane ON pauses (lane_id) WHERE lane_id IS NOT NULL
 CREATE INDEX snapshots_unready ON snapshots (lane_id, name) WHERE state IN ('pending', 'error');
 CREATE INDEX ledger_name ON ledger (lane_id, snapshot_name);
 CREATE INDEX ledger_news ON ledger (lane_id, id) WHERE news = 1;
+-- The copies of other clients are counted by it.
+CREATE INDEX ledger_under_way ON ledger (lane_id, snapshot_name) WHERE kind = 'record' AND status = 'under_way';
 CREATE INDEX ledger_owner ON ledger (job_id, attempt) WHERE job_id IS NOT NULL;
 CREATE INDEX outcomes_failing ON outcomes (lane_id) WHERE failed > 0;
 CREATE UNIQUE INDEX trips_open ON trips (lane_id, coalesce(batch_id, 0)) WHERE closed_at IS NULL;

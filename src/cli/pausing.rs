@@ -9,8 +9,8 @@ use super::selector::SelectorArgs;
 use crate::domain::{AccountLabel, BatchId, BatchName, Lane, LaneId};
 use crate::queue::{BatchView, LaneView, Plan, Queue, Trip};
 use crate::report::{
-    Look, acted_text, capital, pause_question, pauses_text, plan_question, quoted, resume_command, resume_question,
-    resumes_text, stopped_place, touched_text,
+    Look, acted_text, capital, held_lanes, pause_question, pauses_text, plan_question, quoted, resume_command,
+    resume_question, resumes_text, stopped_place, touched_text,
 };
 use std::collections::BTreeSet;
 
@@ -256,7 +256,7 @@ fn stays_paused(lane: &Lane) -> String {
     format!("Lane {lane} stays paused; `{way}` lets it go on.")
 }
 
-/// What is left behind breakers once a drain has ended, each with the command that lets it go on.
+/// What is left behind breakers or for want of a quota once a drain has ended, each with the command that lets it go on.
 pub(super) async fn left_stopped(queue: &Queue, batch: Option<BatchId>) -> anyhow::Result<Vec<String>> {
     let lanes = queue.lanes(None).await?;
     let of_batch = |trip: &Trip| batch.is_none_or(|batch| trip.covers(batch));
@@ -268,5 +268,7 @@ pub(super) async fn left_stopped(queue: &Queue, batch: Option<BatchId>) -> anyho
             resume_command(trip, lane)
         )
     };
-    Ok(trips(queue, &lanes, of_batch).await?.iter().map(line).collect())
+    let mut lines: Vec<String> = trips(queue, &lanes, of_batch).await?.iter().map(line).collect();
+    lines.extend(held_lanes(&queue.lanes(batch).await?));
+    Ok(lines)
 }

@@ -26,6 +26,9 @@ Examples:
   snapferry simulate --fault lost=0.02 --fault ServiceException+effect=0.02
   snapferry simulate --fault 'InvalidInputException(Try again later.)=1'";
 
+/// What EC2 says (API Reference, "Error codes").
+const COPIES_ERROR: &str = "ResourceLimitExceeded(Too many snapshot copies in progress.)";
+
 /// Run a Lightsail of our own, for rehearsals and tests
 ///
 /// Any AWS client can use it: set AWS_ENDPOINT_URL_LIGHTSAIL to its URL. The access key AKIASIM<12 digits> names the
@@ -63,9 +66,18 @@ pub struct SimulateArgs {
     /// EBS copies that may be under way in a lane; no cap by default
     #[arg(long, value_name = "N")]
     copies: Option<u32>,
-    /// The error for an export beyond --copies
-    #[arg(long, value_name = "CODE", default_value = "OperationFailureException", requires = "copies")]
-    copies_error: String,
+    /// What an export beyond --copies gets: CODE, with a (MESSAGE) if wanted, or operation-fails:CODE
+    #[arg(long, value_name = "FAULT", default_value = COPIES_ERROR, requires = "copies", hide_default_value = true)]
+    copies_error: Fault,
+    /// EBS copies that other clients have in progress in each lane, begun outside Lightsail
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    other_copies: u32,
+    /// Exports that other clients have in progress in each lane, with records in its lists
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    other_exports: u32,
+    /// Check the time of signatures by a clock that is so many seconds ahead of this machine's
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    clock_ahead: Option<i64>,
     /// The error for an export of a cPanel & WHM snapshot, or with CODE(MESSAGE) its message too
     #[arg(long, value_name = "CODE", value_parser = error_answer)]
     blueprint_error: Option<ErrorAnswer>,
@@ -147,7 +159,13 @@ impl SimulateArgs {
             None => Fleet::Generated { size: self.fleet, lanes: self.lane.clone() },
         };
         let limit = |rate: Option<f64>, burst| rate.map(|rate| RateLimit::new(rate, burst)).transpose();
-        let copies = self.copies.map(|max| CopyCap { max, error: ErrorAnswer::named(&self.copies_error) });
+        let Fault { answer, operation_failure: failure, .. } = self.copies_error.clone();
+        let error = match (answer, &failure) {
+            (FaultyAnswer::Error(error), _) => error,
+            (_, Some(failure)) => ErrorAnswer::named(&failure.code),
+            (_, None) => return Err(anyhow!("--copies-error is CODE or operation-fails:CODE")),
+        };
+        let copies = self.copies.map(|max| CopyCap { max, error, failure });
         let mut not_exported = Unexportable::default();
         if let Some(error) = &self.blueprint_error {
             not_exported.error = error.clone();
@@ -167,7 +185,13 @@ impl SimulateArgs {
             export_answer: self.export_answer,
             success_word: if self.completed { SuccessWord::Completed } else { SuccessWord::Succeeded },
             error_header: self.error_header,
-            faults: Faults { rules: self.fault.clone(), late_lists: self.late_lists },
+            faults: Faults {
+                rules: self.fault.clone(),
+                late_lists: self.late_lists,
+                other_copies: self.other_copies,
+                other_exports: self.other_exports,
+                clock_ahead_seconds: self.clock_ahead,
+            },
             ..SimulatorConfig::default()
         })
     }

@@ -43,7 +43,8 @@ impl WhyArgs {
         let mut refused = queue.refused(now.before(THROTTLED_WITHIN), now).await?;
         refused.retain(|(lane, _)| *lane == waiting.lane.id);
         let refused = refused.into_iter().map(|(_, refused)| refused).collect();
-        let facts = Facts { now, daemon, waiting, refused, pace };
+        let copies_of_others = queue.copies_of_others(waiting.lane.id, now).await?;
+        let facts = Facts { now, daemon, waiting, copies_of_others, refused, pace };
         let why = explain(&facts);
         let text = if self.json {
             serde_json::to_string_pretty(&why_json(&facts, &why))? + "\n"

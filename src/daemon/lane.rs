@@ -77,6 +77,7 @@ pub fn compose(
             retry: settings.export.retry,
             max_in_flight: u64::from(settings.export.max_in_flight),
             probe: settings.probe,
+            give_up: settings.poll.give_up,
             first_poll: settings.poll.min,
             breaker: settings.breaker.clone(),
         },

@@ -2,8 +2,8 @@
 
 use super::diagnosis::Check;
 use super::facts::{AccountFacts, Asked};
-use crate::domain::AccountNumber;
-use crate::lightsail::{CallError, ErrorClass, codes};
+use crate::domain::{AccountNumber, LaneTrouble};
+use crate::lightsail::{CallError, ErrorClass, READ_ACTIONS, codes};
 use crate::queue::LaneFound;
 
 /// How much of a provider's complaint is shown.
@@ -21,8 +21,14 @@ pub(super) fn checks(account: &AccountFacts, all: &[AccountFacts], found: &[Lane
         checks.push(Check::warning("region", "no Region is known, so nothing of it could be looked at", way));
     }
     if let Some(error) = refused(account) {
-        let text = format!("the credentials do not work: {}", shortened(&error.to_string()));
-        checks.push(Check::error("credentials", text, way_to_credentials(account, error)));
+        let said = shortened(&error.to_string());
+        checks.push(if error.trouble() == Some(LaneTrouble::Credentials) {
+            let text = format!("the credentials do not work: {said}");
+            Check::error("credentials", text, way_to_credentials(account, error))
+        } else {
+            // For the clock, or for a Region that is not enabled.
+            Check::error("credentials", said, error.advice(READ_ACTIONS))
+        });
         return checks;
     }
     match (&account.identity, number(account)) {

@@ -148,15 +148,11 @@ fn blocked(lane: &LaneFacts, found: &[LaneFound]) -> Option<Check> {
         Some(LaneTrouble::Identity) => {
             "give the label its own account's credentials again, or take a new label for the other account"
         }
-        Some(LaneTrouble::Denied) => "allow lightsail:ExportSnapshot: `snapferry doctor --policy` prints what it needs",
-        Some(
-            LaneTrouble::Credentials
-            | LaneTrouble::Unreachable
-            | LaneTrouble::Outage
-            | LaneTrouble::Setup
-            | LaneTrouble::Reads,
-        )
-        | None => {
+        Some(LaneTrouble::Denied) => "allow what the message names: `snapferry doctor --policy` prints what it needs",
+        Some(LaneTrouble::Quota) => {
+            "free some of the quota, or have it raised; then `snapferry resume` lets the lane go on"
+        }
+        Some(_) | None => {
             "where all else here is well again, a running daemon goes on by itself; `snapferry status` shows when it does"
         }
     };

@@ -60,6 +60,8 @@ pub struct LoweredCap {
 pub struct OverLimit {
     /// EBS copies of the lane that were under way then, its own among them.
     pub in_flight: u64,
+    /// EBS copies of the lane beside which EC2 took no more, where it refused them at once.
+    pub beside: Option<u64>,
     /// When it was sent.
     pub sent_at: Timestamp,
     /// Its code.
@@ -76,17 +78,20 @@ impl LoweredCap {
         lowered.to.saturating_add(steps.saturating_mul((most / 10).max(1))).min(most)
     }
 
-    /// The cap after an export that failed for EC2's limit: below what was under way, and not below half of what it was.
-    /// Nothing where the export was sent before the cap was lowered last, and tells nothing new.
+    /// The cap after an export that failed or was refused for EC2's limit: below what was under way, and not below half of
+    /// what it was, but no more than EC2 had of the lane's when it took no more. Of those that were sent before the cap was
+    /// lowered last, each that fails takes one more off. Nothing where that tells nothing new.
     #[must_use]
     pub fn after(lowered: Option<&Self>, most: u64, over: OverLimit, now: Timestamp) -> Option<Self> {
-        if lowered.is_some_and(|lowered| lowered.since <= now && over.sent_at <= lowered.since) {
-            return None;
-        }
+        let known = lowered.is_some_and(|lowered| lowered.since <= now && over.sent_at <= lowered.since);
         let now_in_force = Self::in_force(lowered, most, now);
-        let below = now_in_force.min(over.in_flight).saturating_mul(3) / 4;
-        let to = below.max(now_in_force / 2).max(1);
-        Some(Self { to, since: now, code: over.code })
+        let below = match (known, over.beside) {
+            (true, Some(_)) => now_in_force,
+            (true, None) => now_in_force.saturating_sub(1),
+            (false, _) => (now_in_force.min(over.in_flight).saturating_mul(3) / 4).max(now_in_force / 2),
+        };
+        let to = below.min(over.beside.unwrap_or(u64::MAX)).max(1);
+        (!known || to < now_in_force).then_some(Self { to, since: now, code: over.code })
     }
 }
 
@@ -97,7 +102,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
     fn over(in_flight: u64, sent_at: Timestamp) -> OverLimit {
-        OverLimit { in_flight, sent_at, code: ErrorCode::new("ResourceLimitExceeded") }
+        OverLimit { in_flight, beside: None, sent_at, code: ErrorCode::new("ResourceLimitExceeded") }
     }
 
     #[test]
@@ -136,7 +141,14 @@ mod tests {
     #[test]
     fn failures_of_what_was_sent_before_lower_it_once_and_one_alone_never_below_one() {
         let first = LoweredCap::after(None, 20, over(20, NOW), NOW);
-        assert_eq!(LoweredCap::after(first.as_ref(), 20, over(19, NOW), NOW.after(CLIMB)), None);
+        let to = |lowered: &Option<LoweredCap>| lowered.as_ref().map(|lowered| lowered.to);
+        // What EC2 refused beside them tells nothing new; what fails of those sent before takes one more off.
+        let refused = |beside| OverLimit { beside: Some(beside), ..over(19, NOW) };
+        assert_eq!(LoweredCap::after(first.as_ref(), 20, refused(19), NOW), None);
+        assert_eq!(to(&LoweredCap::after(first.as_ref(), 20, over(19, NOW), NOW)), Some(14));
+        // With three of the lane's own in progress EC2 was full: others have the rest.
+        assert_eq!(to(&LoweredCap::after(None, 20, refused(3), NOW)), Some(3));
+        assert_eq!(to(&LoweredCap::after(None, 20, refused(0), NOW)), Some(1));
         let mut lowered = first;
         let mut caps = Vec::new();
         for second in 1..8 {

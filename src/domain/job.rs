@@ -175,7 +175,7 @@ pub enum Event {
     /// Refused without effect, or failed, for a limit of EC2's on copies: no attempt is used; another one not before the time
     /// given.
     OverLimit(Failure, Timestamp),
-    /// Refused without effect; another attempt may work, not before the time given.
+    /// Refused without effect, because something else is under way: no attempt is used; another one not before the time given.
     RefusedForNow(Failure, Timestamp),
     /// Refused for good.
     RefusedForGood(Failure),
@@ -364,10 +364,10 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
             failure: Some(failure),
             ..to(if again.is_some() { S::Queued } else { S::Failed })
         },
-        (S::Submitting | S::Exporting, E::OverLimit(failure, due)) => {
+        (S::Submitting | S::Exporting | S::Unknown, E::OverLimit(failure, due))
+        | (S::Submitting, E::RefusedForNow(failure, due)) => {
             Change { used: uncharged, due_at: Some(due), failure: Some(failure), ..to(S::Queued) }
         }
-        (S::Submitting, E::RefusedForNow(failure, due)) => again_or_failed(failure, Some(due)),
         (S::Submitting, E::RefusedForGood(failure)) => again_or_failed(failure, None),
         (S::Submitting, E::OutcomeUnknown(failure)) => Change { failure: Some(failure), ..to(S::Unknown) },
         (S::Submitting, E::OutcomeUnknownInOutage(failure)) => {
@@ -508,6 +508,8 @@ mod tests {
             Event::RefusedByLane(failure()),
             Event::Denied(failure(), Some(Timestamp(9))),
             Event::Denied(failure(), None),
+            Event::RefusedForNow(failure(), Timestamp(9)),
+            Event::OverLimit(failure(), Timestamp(9)),
             Event::OutcomeUnknownInOutage(failure()),
         ] {
             let after = apply(&submitting, event).expect("refused");
@@ -519,7 +521,6 @@ mod tests {
     fn attempts_used_up_end_in_failed() {
         let later = Timestamp(9);
         for (state, event) in [
-            (S::Submitting, Event::RefusedForNow(failure(), later)),
             (S::Unknown, Event::ProvenAbsent(failure(), later)),
             (S::Unknown, Event::FoundFailed(Trace::default(), failure(), Some(later))),
             (S::Exporting, Event::OperationFailed(failure(), Some(later))),

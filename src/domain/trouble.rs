@@ -9,6 +9,10 @@ use std::fmt;
 pub enum LaneTrouble {
     /// Its credentials are missing, expired or wrong.
     Credentials,
+    /// This machine's clock is off, so that AWS refuses its signatures.
+    Clock,
+    /// The Region is not enabled for the account.
+    NotEnabled,
     /// No connection can be made.
     Unreachable,
     /// The account behind the label is another than it was, or stands behind two labels.
@@ -21,6 +25,10 @@ pub enum LaneTrouble {
     Setup,
     /// What has to be read of it cannot be read, time and again. What may be sent is sent all the same.
     Reads,
+    /// EC2 has too many snapshot copies in progress, whoever began them.
+    CopyLimit,
+    /// A quota of the account is used up: a person has to see to it.
+    Quota,
 }
 
 impl LaneTrouble {
@@ -29,29 +37,45 @@ impl LaneTrouble {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Credentials => "credentials",
+            Self::Clock => "clock",
+            Self::NotEnabled => "not_enabled",
             Self::Unreachable => "unreachable",
             Self::Identity => "identity",
             Self::Outage => "outage",
             Self::Denied => "denied",
             Self::Setup => "setup",
             Self::Reads => "reads",
+            Self::CopyLimit => "copy_limit",
+            Self::Quota => "quota",
         }
     }
 
     /// The trouble of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Credentials, Self::Unreachable, Self::Identity, Self::Outage, Self::Denied, Self::Setup, Self::Reads]
-            .into_iter()
-            .find(|trouble| trouble.as_str() == text)
+        [
+            Self::Credentials,
+            Self::Clock,
+            Self::NotEnabled,
+            Self::Unreachable,
+            Self::Identity,
+            Self::Outage,
+            Self::Denied,
+            Self::Setup,
+            Self::Reads,
+            Self::CopyLimit,
+            Self::Quota,
+        ]
+        .into_iter()
+        .find(|trouble| trouble.as_str() == text)
     }
 
     /// Whether a reading shows that it is over; otherwise only an export can.
     #[must_use]
     pub fn ends_with_a_reading(self) -> bool {
         match self {
-            Self::Credentials | Self::Unreachable | Self::Identity => true,
-            Self::Outage | Self::Denied | Self::Setup | Self::Reads => false,
+            Self::Credentials | Self::Clock | Self::NotEnabled | Self::Unreachable | Self::Identity => true,
+            Self::Outage | Self::Denied | Self::Setup | Self::Reads | Self::CopyLimit | Self::Quota => false,
         }
     }
 

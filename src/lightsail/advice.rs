@@ -1,6 +1,7 @@
 //! The way out of an error, in the words of a person who would have to take it: it names what AWS's message names. Pure.
 
 use super::{CallError, ErrorClass, codes};
+use crate::domain::LaneTrouble;
 use std::time::Duration;
 
 /// What an export needs.
@@ -8,6 +9,9 @@ pub const EXPORT_ACTION: &str = "lightsail:ExportSnapshot";
 
 /// What the reads need.
 pub const READ_ACTIONS: &str = "lightsail:Get* on \"*\"";
+
+const NO_ROOM: &str = "EC2 has too many snapshot copies in progress; nothing to do, others have to end first";
+const USED_UP: &str = "a quota of this account is used up; free some of it, or have it raised (Service Quotas)";
 
 /// AWS refuses what was signed more than 5 minutes from its own time; Lightsail 4.
 const TOO_FAR: i64 = 240;
@@ -55,6 +59,10 @@ fn speaks_of_time(code: &str, message: &str) -> bool {
 pub(super) fn advice(error: &CallError, usual: &str) -> String {
     let (code, message) = (error.code.as_str(), error.message.as_str());
     let said = match error.class {
+        ErrorClass::CopyLimit => NO_ROOM,
+        ErrorClass::Quota => USED_UP,
+        ErrorClass::Ambiguous if error.trouble() == Some(LaneTrouble::CopyLimit) => NO_ROOM,
+        ErrorClass::Ambiguous if error.trouble() == Some(LaneTrouble::Quota) => USED_UP,
         ErrorClass::Credentials if clock_is_off(code, message, error.clock_ahead) => {
             return wrong_clock(error.clock_ahead);
         }
@@ -70,10 +78,6 @@ pub(super) fn advice(error: &CallError, usual: &str) -> String {
         ErrorClass::Denied | ErrorClass::LaneDenied => return denied(code, message, usual),
         ErrorClass::Unreachable => "no connection to Lightsail; check network, proxy and endpoint",
         ErrorClass::SetupInProgress => "AWS is setting this account or Region up; nothing to do, it takes some minutes",
-        ErrorClass::CopyLimit => {
-            "EC2 has too many snapshot copies in progress; nothing to do, others have to end first"
-        }
-        ErrorClass::Quota => "a quota of this account is used up; free some of it, or have it raised (Service Quotas)",
         ErrorClass::Throttled => "calls are throttled; lower the rate in the settings, or try again later",
         ErrorClass::Permanent => "put right what the message names",
         ErrorClass::Ambiguous | ErrorClass::Unfamiliar | ErrorClass::RetryLater => "the call failed; try again later",

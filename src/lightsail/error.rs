@@ -1,7 +1,7 @@
 //! Why a call brought no result, as a class that the callers decide on. Which answer belongs to which class is decided
 //! in `classify`.
 
-use super::advice::advice;
+use super::advice::{NOT_ENABLED, advice, clock_is_off};
 use crate::domain::{ErrorCode, LaneTrouble, Limit};
 use std::fmt;
 
@@ -100,18 +100,25 @@ impl CallError {
     pub fn trouble(&self) -> Option<LaneTrouble> {
         match self.class {
             ErrorClass::Credentials if self.code.as_str() == codes::ACCOUNT_NOT_SHOWN => Some(LaneTrouble::Identity),
+            ErrorClass::Credentials if self.is_for_the_clock() => Some(LaneTrouble::Clock),
+            ErrorClass::Credentials if self.code.as_str() == NOT_ENABLED => Some(LaneTrouble::NotEnabled),
             ErrorClass::Credentials => Some(LaneTrouble::Credentials),
             ErrorClass::Denied | ErrorClass::LaneDenied => Some(LaneTrouble::Denied),
             ErrorClass::SetupInProgress => Some(LaneTrouble::Setup),
             ErrorClass::Unreachable => Some(LaneTrouble::Unreachable),
-            ErrorClass::Ambiguous
-            | ErrorClass::CopyLimit
-            | ErrorClass::Quota
-            | ErrorClass::Throttled
-            | ErrorClass::Unfamiliar
-            | ErrorClass::RetryLater
-            | ErrorClass::Permanent => None,
+            ErrorClass::CopyLimit => Some(LaneTrouble::CopyLimit),
+            ErrorClass::Quota => Some(LaneTrouble::Quota),
+            // What became of the call is one thing, and what the lane has to wait for another.
+            ErrorClass::Ambiguous => Limit::in_words(&self.message).map(|limit| match limit {
+                Limit::Copies => LaneTrouble::CopyLimit,
+                Limit::Quota => LaneTrouble::Quota,
+            }),
+            ErrorClass::Throttled | ErrorClass::Unfamiliar | ErrorClass::RetryLater | ErrorClass::Permanent => None,
         }
+    }
+
+    fn is_for_the_clock(&self) -> bool {
+        clock_is_off(self.code.as_str(), &self.message, self.clock_ahead)
     }
 
     /// What is said of a lane that it blocks.

@@ -5,6 +5,7 @@ use super::error::QueueError;
 use super::follow::snapshot_name;
 use crate::domain::{BatchId, JobId, JobState, LaneId, RunId, SnapshotArn, SnapshotName, Standing, Timestamp};
 use crate::points::Step;
+use std::time::Duration;
 
 /// A queued job that may be sent now.
 #[derive(Debug, Clone)]
@@ -32,6 +33,9 @@ impl Claimable {
         Standing { state: JobState::Queued, attempt: self.attempt, used: self.used, max_attempts }
     }
 }
+
+/// What Lightsail has shown in progress for longer is taken for forgotten: no copy takes so long.
+const IN_PROGRESS: Duration = Duration::from_hours(24);
 
 /// What a lane has to do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -116,6 +120,50 @@ impl Queue {
             load.in_flight += u64::try_from(row.weight).unwrap_or(0);
         }
         Ok(load)
+    }
+
+    /// EBS copies of other clients that Lightsail's records of the lane show in progress: one for each snapshot whose weight is
+    /// not known.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn copies_of_others(&self, lane: LaneId, now: Timestamp) -> Result<u64, QueueError> {
+        let since = now.before(IN_PROGRESS).0;
+        let copies = sqlx::query_scalar!(
+            r#"SELECT coalesce(sum(coalesce(snapshots.weight, 1)), 0) AS "copies!: i64"
+               FROM ledger INDEXED BY ledger_under_way
+               LEFT JOIN snapshots ON snapshots.lane_id = ledger.lane_id AND snapshots.name = ledger.snapshot_name
+               WHERE ledger.lane_id = ?1 AND ledger.kind = 'record' AND ledger.status = 'under_way'
+                 AND ledger.job_id IS NULL AND coalesce(ledger.created_at, ledger.seen_at) > ?2
+                 -- The records of what is under way here have no owner before their end.
+                 AND NOT EXISTS (SELECT 1 FROM jobs
+                                 WHERE jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
+                                   AND jobs.finished_at IS NULL
+                                   AND jobs.state IN ('submitting', 'exporting', 'unknown'))"#,
+            lane.0,
+            since
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(u64::try_from(copies).unwrap_or(0))
+    }
+
+    /// How often a job was refused for now, in a row as far as something else than its own export was in the way, and when
+    /// first.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn refused_for_now(&self, job: JobId) -> Result<(u32, Option<Timestamp>), QueueError> {
+        let row = sqlx::query!(
+            r#"SELECT count(*) AS "times!: u32", min(at) AS "first: i64" FROM transitions
+               WHERE job_id = ?1 AND event = 'refused_for_now'
+                 AND step > (SELECT coalesce(max(step), -1) FROM transitions
+                             WHERE job_id = ?1 AND (to_state = 'exporting' OR event = 'retry' OR event = 'send_again'))"#,
+            job.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok((row.times, row.first.map(Timestamp)))
     }
 
     /// Lets go of the jobs whose wait is over; how many they were. Also of those that are to be tried again, but only

@@ -68,6 +68,8 @@ pub struct LaneMeasures {
     pub last_unanswered: Option<Timestamp>,
     /// Batches of which jobs are paused one by one.
     pub paused_in: BTreeSet<BatchId>,
+    /// EBS copies of other clients in progress.
+    pub copies_of_others: u64,
 }
 
 /// What a batch has left in a lane.
@@ -196,6 +198,7 @@ impl Queue {
             first_due,
             last_due: last_due.fetch_one(&self.readers).await?.map(Timestamp),
             last_unanswered: unanswered.fetch_one(&self.readers).await?.map(Timestamp),
+            copies_of_others: self.copies_of_others(lane, now).await?,
             paused_in: paused.fetch_all(&self.readers).await?.into_iter().map(BatchId).collect(),
         })
     }

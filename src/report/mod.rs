@@ -56,7 +56,7 @@ pub use pauses::{pause_question, pauses_text, resume_question, resumes_text};
 pub use plan_json::plan_json;
 pub use plan_text::{PlanView, Price, plan_text};
 pub use show::{show_json, show_text};
-pub use status::{Binding, Health, Limits, Need, Place, StatusView, bindings};
+pub use status::{Binding, Health, Limits, Need, Place, StatusView, bindings, held_lanes};
 pub use status_json::status_json;
 pub use status_text::{NEEDS_YOU, status_text};
 pub use why::{Cause, Facts, Pace, THROTTLED_WITHIN, Way, Why, explain};

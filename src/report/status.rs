@@ -4,7 +4,7 @@
 use super::breakers::{resume_command, stopped_place};
 use super::failures::{Failures, Gathered};
 use super::takeover::{copy_of, past_acts};
-use super::words::{moment, quoted, several, span};
+use super::words::{moment, quoted, several, span, what_blocks};
 use crate::domain::{AccountLabel, JobState, Lane, LaneId, LaneTrouble, LoweredCap, Region, Timestamp, settle_window};
 use crate::lightsail::is_throttle;
 use crate::queue::{
@@ -333,6 +333,12 @@ impl StatusView {
         })
     }
 
+    /// EBS copies of other clients that a lane's records show in progress.
+    #[must_use]
+    pub fn copies_of_others(&self, lane: LaneId) -> u64 {
+        self.measures.lanes.get(&lane).map_or(0, |lane| lane.copies_of_others)
+    }
+
     /// Throttled calls of a lane in the last minute.
     #[must_use]
     pub fn throttles_a_minute(&self, lane: LaneId) -> u64 {
@@ -377,7 +383,7 @@ impl StatusView {
             });
         }
         needs.extend(self.taken_over());
-        needs.extend(self.lanes.iter().filter_map(blocked_lane));
+        needs.extend(self.lanes.iter().filter_map(|lane| blocked_lane(lane, self.now)));
         needs.extend(self.stopped().map(|(trip, lane)| Need {
             kind: "breaker",
             text: format!(
@@ -431,7 +437,7 @@ pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
     }
     if lane.paused.is_none() && lane.blocked.as_ref().is_none_or(|blocked| !blocked.stops_sending()) {
         let Limits { ceiling, cap, .. } = view.limits_of(lane.id);
-        let copies = view.copies_in_flight(lane.id);
+        let copies = view.copies_in_flight(lane.id) + view.copies_of_others(lane.id);
         let measures = view.measures.lanes.get(&lane.id);
         let waits = measures.is_some_and(|measures| !measures.any_ready);
         let next = measures.and_then(|measures| measures.next_weight).unwrap_or(1);
@@ -445,8 +451,8 @@ pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
             }
             _ if measures.is_some_and(|measures| measures.unlisted) => Binding::Unlisted,
             _ if waits => Binding::Waiting,
-            _ if !lane.proven => Binding::FirstExport,
             _ if copies > 0 && copies.saturating_add(u64::from(next)) > u64::from(cap) => Binding::Cap { copies, cap },
+            _ if !lane.proven => Binding::FirstExport,
             (Some(rate), _) if rate < ceiling * NEARLY => Binding::LearnedRate(rate),
             _ => Binding::Settings,
         });
@@ -476,8 +482,16 @@ pub(super) fn waits_for_a_job(lane: &LaneView, blocked: &Blocked) -> bool {
     by_export && lane.jobs.of(JobState::Queued) == 0
 }
 
-fn blocked_lane(lane: &LaneView) -> Option<Need> {
+/// For so long a lane without room in EC2 is left to itself: what is in the way takes up to an hour.
+const ROOM_WITHIN: Duration = Duration::from_hours(1);
+
+fn blocked_lane(lane: &LaneView, now: Timestamp) -> Option<Need> {
     let blocked = lane.blocked.as_ref().filter(|blocked| lane.jobs.live() > 0 && !waits_for_a_job(lane, blocked))?;
+    match LaneTrouble::parse(blocked.code.as_str()) {
+        Some(LaneTrouble::Quota) if lane.paused.is_some() => return None,
+        Some(LaneTrouble::CopyLimit) if now.since(blocked.since) < ROOM_WITHIN => return None,
+        Some(_) | None => {}
+    }
     let what = match blocked.code.as_str() {
         "credentials" => "waits for credentials".to_owned(),
         "reads" => "cannot be read".to_owned(),
@@ -490,12 +504,28 @@ fn blocked_lane(lane: &LaneView) -> Option<Need> {
     })
 }
 
+/// Why a lane is held for a person that no person has paused.
+pub(super) fn held_for_quota(lane: &LaneView) -> Option<String> {
+    let quota = |blocked: &&Blocked| LaneTrouble::parse(blocked.code.as_str()) == Some(LaneTrouble::Quota);
+    lane.blocked.as_ref().filter(|_| lane.paused.is_some()).filter(quota).map(what_blocks)
+}
+
+/// What is held for a person once a drain has ended, each with the command that lets it go on.
+#[must_use]
+pub fn held_lanes(lanes: &[LaneView]) -> Vec<String> {
+    let needs = lanes.iter().filter(|lane| held_for_quota(lane).is_some()).filter_map(paused_lane);
+    needs.map(|need| format!("{}; `{}` lets it go on", need.text, need.command.unwrap_or_default())).collect()
+}
+
 fn paused_lane(lane: &LaneView) -> Option<Need> {
     let _ = lane.paused.as_ref().filter(|_| lane.jobs.of(JobState::Queued) > 0)?;
     let Lane { account, region } = &lane.lane;
     Some(Need {
         kind: "paused_lane",
-        text: format!("lane {} is paused", lane.lane),
+        text: match held_for_quota(lane) {
+            Some(said) => format!("lane {} is held: {said}", lane.lane),
+            None => format!("lane {} is paused", lane.lane),
+        },
         command: Some(format!("snapferry resume --account {account} --region {region}")),
     })
 }

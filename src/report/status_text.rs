@@ -7,7 +7,7 @@ use super::failures::group_lines;
 use super::look::{Colour, Look, Paint};
 use super::status::{Binding, FAILED_LOOKED_AT, Health, StatusView, bindings, has_ended, progress, waits_for_a_job};
 use super::status_forecast::{when, when_and_why};
-use super::words::{ago, by_state, grouped, moment, one_line, percent, several, span, what_blocks};
+use super::words::{ago, by_state, grouped, moment, of_others, one_line, percent, several, span, what_blocks};
 use crate::domain::{JobState, Timestamp};
 use crate::queue::{BatchStage, BatchView, LaneView, Pause};
 
@@ -174,10 +174,16 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
                 let what = match blocked.code.as_str() {
                     "credentials" => "waiting for credentials",
                     "reads" => "reads keep failing",
+                    "copy_limit" => "waiting for room in EC2",
+                    "quota" => "held",
                     _ => "blocked",
                 };
-                let next = if waits_for_a_job(lane, blocked) { "with the next job" } else { "by itself" };
-                format!("{} for {since}: {why}; it tries again {next}", colour.paint(Paint::Bad, what))
+                let next = match blocked.code.as_str() {
+                    "quota" if lane.paused.is_some() => "it goes on once it is resumed",
+                    _ if waits_for_a_job(lane, blocked) => "it tries again with the next job",
+                    _ => "it tries again by itself",
+                };
+                format!("{} for {since}: {why}; {next}", colour.paint(Paint::Bad, what))
             }),
             Binding::Breaker => {
                 Some(match view.trips.iter().find(|trip| trip.lane == lane.id && trip.batch.is_none()) {
@@ -203,7 +209,12 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
             ),
             Binding::FirstExport => Some("its first export goes alone".to_owned()),
             Binding::Cap { copies, cap } => {
-                Some(format!("at its cap: {} of {} EBS copies under way", grouped(copies), grouped(u64::from(cap))))
+                let others = of_others(view.copies_of_others(lane.id));
+                Some(format!(
+                    "at its cap: {} of {} EBS copies under way{others}",
+                    grouped(copies),
+                    grouped(u64::from(cap))
+                ))
             }
             Binding::LearnedRate(rate) => {
                 Some(format!("at its learned rate of {rate:.1} exports a second; the ceiling is {}", rate_of(ceiling)))

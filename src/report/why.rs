@@ -16,6 +16,8 @@ pub struct Facts {
     pub daemon: Option<String>,
     /// The job among all others.
     pub waiting: Waiting,
+    /// EBS copies of other clients in progress in its lane.
+    pub copies_of_others: u64,
     /// The calls of its lane that were refused within [`THROTTLED_WITHIN`].
     pub refused: Vec<Refused>,
     /// The settings of its lane.
@@ -198,10 +200,11 @@ pub(super) fn blocked(facts: &Facts, chain: &mut Chain) -> bool {
     let what = if stops { "is blocked" } else { "cannot be read" };
     let text = format!("its lane {} {what}: {}", lane.lane, what_blocks(block));
     chain.cause("blocked", text).since(Some(block.since));
-    let tries = if stops {
-        format!("the lane tries again every {} and goes on by itself", span(facts.pace.probe))
-    } else {
-        "it is read again within 5 min and recovers automatically".to_owned()
+    let tries = match LaneTrouble::parse(block.code.as_str()) {
+        Some(LaneTrouble::Quota) => "then resume the lane".to_owned(),
+        _ if !stops => "it is read again within 5 min and recovers automatically".to_owned(),
+        Some(LaneTrouble::CopyLimit) => "one job at a time is tried, at the latest every 5 min".to_owned(),
+        _ => format!("the lane tries again every {} and goes on by itself", span(facts.pace.probe)),
     };
     chain.way(format!("{}; {tries}", remedy(block.code.as_str())), None);
     stops
@@ -216,9 +219,13 @@ fn remedy(code: &str) -> &'static str {
             "give the label its own account's credentials again, or start a new label for the other"
         }
         Some(LaneTrouble::Outage) => "Lightsail has to recover",
-        Some(LaneTrouble::Denied) => "allow the credentials lightsail:ExportSnapshot on these snapshots",
+        Some(LaneTrouble::Denied) => "allow what the message names (`snapferry doctor --policy` has all that it needs)",
         Some(LaneTrouble::Reads) => "see what its reads are answered with, and allow lightsail:Get* if they are denied",
         Some(LaneTrouble::Setup) => "AWS has to finish setting the account or the Region up",
+        Some(LaneTrouble::Clock) => "let NTP set this machine's clock",
+        Some(LaneTrouble::NotEnabled) => "enable the Region for the account",
+        Some(LaneTrouble::CopyLimit) => "other snapshot copies have to end",
+        Some(LaneTrouble::Quota) => "free some of the quota, or have it raised",
         None => "put that right",
     }
 }

@@ -3,7 +3,7 @@
 use super::breakers::{next_try, resume_command, stopped_place, what_next};
 use super::takeover::{copy_of, past_acts};
 use super::why::{Chain, Facts, blocked, no_daemon};
-use super::words::{moment, one_line, several, span, trouble};
+use super::words::{moment, of_others, one_line, several, span, trouble};
 use crate::domain::{ErrorCode, Hold, Lane, LoweredCap};
 use crate::lightsail::is_throttle;
 use crate::queue::{AttemptView, BatchStage, PastPause};
@@ -191,14 +191,15 @@ fn the_pace(facts: &Facts, chain: &mut Chain) {
     let weight = waiting.snapshot.as_ref().map_or(1, |snapshot| snapshot.weight);
     let cap = LoweredCap::in_force(lane.lowered.as_ref(), pace.max_in_flight, facts.now);
     // One that others are ahead of is held by the cap only where that holds those too.
-    let in_flight = waiting.load.in_flight;
+    let in_flight = waiting.load.in_flight.saturating_add(facts.copies_of_others);
     let full = in_flight >= cap || (waiting.ahead.jobs == 0 && in_flight.saturating_add(weight) > cap);
     let full = full && in_flight > 0;
     let rate = lane.learned_rate.unwrap_or(pace.rate).min(pace.rate);
     if full {
         let text = format!(
-            "{} of {} EBS copies of its lane {} are under way, and it takes {weight}",
-            waiting.load.in_flight, cap, lane.lane
+            "{in_flight} of {cap} EBS copies of its lane {} are under way{}, and it takes {weight}",
+            lane.lane,
+            of_others(facts.copies_of_others)
         );
         chain.cause("cap", text);
         chain.way("an export under way ends; export.max_in_flight sets the cap", None);

@@ -133,6 +133,11 @@ pub(super) fn what_blocks(blocked: &Blocked) -> String {
     one_line(blocked.message.as_deref().unwrap_or(blocked.code.as_str())).into_owned()
 }
 
+/// How many of some copies other clients have begun.
+pub(super) fn of_others(copies: u64) -> String {
+    if copies == 0 { String::new() } else { format!(" ({} of other clients)", grouped(copies)) }
+}
+
 /// A name as a shell takes it.
 #[must_use]
 pub fn quoted(name: &str) -> String {

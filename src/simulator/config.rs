@@ -2,7 +2,7 @@
 
 use super::bucket::RateLimit;
 use super::errors::ErrorAnswer;
-use super::faults::Faults;
+use super::faults::{Faults, OperationFailure};
 use super::fleet::Fleet;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -68,6 +68,9 @@ pub struct CopyCap {
     pub max: u32,
     /// What a call beyond them gets, without effect.
     pub error: ErrorAnswer,
+    /// Where there is one, such a call is accepted, and its operation fails so.
+    #[serde(default)]
+    pub failure: Option<OperationFailure>,
 }
 
 /// Blueprints whose snapshots cannot be exported; `cPanel & WHM` by default.

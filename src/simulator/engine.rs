@@ -105,6 +105,7 @@ impl World {
         now: Now,
     ) -> Served {
         let (lane, config) = self.lane(address, now);
+        lane.keep_others(config, now);
         let allowed = if operation == EXPORT {
             lane.export_limit.take(config.limits.export, now.elapsed)
         } else {

@@ -16,6 +16,14 @@ pub struct Faults {
     /// How long after its begin an export, and its operation, is in no list. `GetOperation` knows it at once.
     #[serde(with = "super::config::span")]
     pub late_lists: Duration,
+    /// EBS copies that other clients have in progress in each lane, begun outside Lightsail: they count, and are in no list.
+    pub other_copies: u32,
+    /// Exports that other clients have in progress in each lane, of snapshots of their own: they count one copy each, and are
+    /// in its lists. They end when the number is lowered.
+    pub other_exports: u32,
+    /// By how many seconds the clock of the service is ahead of the simulator's own. Where there is a number, what was signed
+    /// 5 minutes before or after its time is refused.
+    pub clock_ahead_seconds: Option<i64>,
 }
 
 /// One thing that goes wrong, and which calls it meets. A condition left out is met by all.

@@ -2,7 +2,7 @@
 
 use super::bucket::Bucket;
 use super::chance::{drawn_for, uuid};
-use super::config::{ExportAnswer, LaneAddress, SimulatorConfig};
+use super::config::{CopyCap, ExportAnswer, LaneAddress, SimulatorConfig};
 use super::errors::ErrorAnswer;
 use super::export::{About, Export, Now, Operation};
 use super::faults::OperationFailure;
@@ -11,6 +11,9 @@ use super::snapshot::{Readiness, Snapshot};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
+
+/// How long an export of another client takes, unless it is ended.
+const ENDLESS: Duration = Duration::from_hours(24 * 365);
 
 /// The state of a lane. Places in its lists never change: what is deleted is only marked.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(super) struct Lane {
     operations_of: HashMap<String, Vec<usize>>,
     /// The copies under way: when they end, and how many.
     copies: BinaryHeap<Reverse<(Duration, u32)>>,
+    /// The exports that other clients have in progress.
+    others: Vec<usize>,
     /// How many calls there were of each operation for each name.
     seen: HashMap<(String, Option<String>), u64>,
 }
@@ -56,6 +61,7 @@ impl Lane {
             operation_by_id: HashMap::new(),
             operations_of: HashMap::new(),
             copies: BinaryHeap::new(),
+            others: Vec::new(),
             seen: HashMap::new(),
         };
         for entry in fleet {
@@ -123,20 +129,56 @@ impl Lane {
         while self.copies.peek().is_some_and(|Reverse((ends, _))| *ends <= now.elapsed) {
             self.copies.pop();
         }
-        if let Some(cap) = &config.copies {
-            let under_way: u32 = self.copies.iter().map(|Reverse((_, copies))| *copies).sum();
-            if under_way.saturating_add(copies) > cap.max {
-                return Err(cap.error.clone());
-            }
-        }
-        let nth = self.exports.len();
-        let (how, takes) = match beginning {
+        let under_way: u32 = self.copies.iter().map(|Reverse((_, copies))| *copies).sum();
+        let others = config.faults.other_copies.saturating_add(u32::try_from(self.others.len()).unwrap_or(u32::MAX));
+        let full = |cap: &&CopyCap| under_way.saturating_add(others).saturating_add(copies) > cap.max;
+        let (mut how, takes) = match beginning {
             Beginning::Called(failure, takes) => ((failure, false), takes),
             Beginning::ByHand => ((None, true), None),
         };
+        match config.copies.as_ref().filter(full) {
+            Some(CopyCap { failure: None, error, .. }) => return Err(error.clone()),
+            Some(CopyCap { failure: Some(failure), .. }) => how.0 = Some(failure.clone()),
+            None => {}
+        }
+        let fails_for_the_cap = config.copies.as_ref().is_some_and(|cap| how.0.is_some() && how.0 == cap.failure);
+        let nth = self.begin(config, place, how, takes, now);
+        if !fails_for_the_cap {
+            self.copies.extend(self.exports.get(nth).map(|export| Reverse((export.ends(), copies))));
+        }
+        Ok(nth)
+    }
+
+    /// Begins and ends exports of other clients, until they have as many in progress as they should.
+    pub(super) fn keep_others(&mut self, config: &SimulatorConfig, now: Now) {
+        let wanted = config.faults.other_exports as usize;
+        while self.others.len() > wanted {
+            let export = self.others.pop().and_then(|place| self.exports.get_mut(place));
+            if let Some(export) = export {
+                export.takes = now.elapsed.saturating_sub(export.begun.elapsed);
+            }
+        }
+        while self.others.len() < wanted {
+            let name = format!("other-client-{:05}", self.snapshots.len());
+            self.add(config, FleetEntry::named(&name), now);
+            let Some(place) = self.by_name.get(&name).copied() else { return };
+            let nth = self.begin(config, place, (None, true), Some(ENDLESS), now);
+            self.others.push(nth);
+        }
+    }
+
+    fn begin(
+        &mut self,
+        config: &SimulatorConfig,
+        place: usize,
+        how: (Option<OperationFailure>, bool),
+        takes: Option<Duration>,
+        now: Now,
+    ) -> usize {
+        let nth = self.exports.len();
+        let Some(snapshot) = self.snapshots.get(place) else { return nth };
         let mut export = Export::begin(config, &self.address, (place, snapshot), nth, how, now);
         export.takes = takes.unwrap_or(export.takes);
-        self.copies.push(Reverse((export.ends(), copies)));
         let abouts: &[About] = match config.export_answer {
             ExportAnswer::One | ExportAnswer::None => &[About::Snapshot],
             ExportAnswer::Pair => &[About::Snapshot, About::Record],
@@ -151,7 +193,7 @@ impl Lane {
             export.operations.push(operation);
         }
         self.exports.push(export);
-        Ok(nth)
+        nth
     }
 
     pub(super) fn snapshot(&self, name: &str) -> Option<&Snapshot> {

@@ -219,12 +219,15 @@ async fn serve(shared: &Shared, request: Request<RequestBody>) -> Result<Respons
         let mut world = shared.world();
         return Ok(control::answer(&mut world, &head.method, path, &body, shared.now()));
     }
+    let service_time;
     let (outcome, error_header) = {
         let mut world = shared.world();
-        let address = wire::address(&head.headers, &world.config.default_account);
-        let incoming = Incoming { operation: wire::operation(&head.headers), address, body };
         // Read under the lock, so that time never goes back from one call to the next.
         let now = shared.now();
+        service_time = world.config.faults.clock_ahead_seconds.map(|ahead| now.wall_ms / 1000 + ahead);
+        let address = wire::address(&head.headers, &world.config.default_account)
+            .and_then(|address| wire::signed_in_time(&head.headers, service_time).map(|()| address));
+        let incoming = Incoming { operation: wire::operation(&head.headers), address, body };
         let outcome = world.serve(incoming, now);
         shared.arrived.send_replace(world.calls.len());
         (outcome, world.config.error_header)
@@ -232,5 +235,5 @@ async fn serve(shared: &Shared, request: Request<RequestBody>) -> Result<Respons
     if !outcome.delay.is_zero() {
         shared.clock.sleep(outcome.delay).await;
     }
-    wire::response(outcome, error_header)
+    wire::response(outcome, error_header, service_time)
 }

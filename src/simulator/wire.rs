@@ -3,12 +3,15 @@
 use super::config::LaneAddress;
 use super::engine::{Outcome, Reply};
 use super::errors::ErrorAnswer;
+use aws_smithy_types::date_time::{DateTime, Format};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap};
 use hyper::{Response, StatusCode};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
 
 const TARGET: &str = "x-amz-target";
 const TARGET_PREFIX: &str = "Lightsail_20161128.";
@@ -61,12 +64,50 @@ pub(super) fn address(headers: &HeaderMap, default_account: &str) -> Result<Lane
     Ok(LaneAddress { account: account.unwrap_or(default_account).to_owned(), region: region.to_owned() })
 }
 
+/// Holds the time that a request was signed with against the service's, in seconds since 1970, where that is given.
+///
+/// # Errors
+/// `InvalidSignatureException` in AWS's words where the two are more than 5 minutes apart.
+pub(super) fn signed_in_time(headers: &HeaderMap, service_time: Option<i64>) -> Result<(), ErrorAnswer> {
+    let form = format_description!("[year][month][day]T[hour][minute][second]Z");
+    let signed = headers.get("x-amz-date").and_then(|value| PrimitiveDateTime::parse(value.to_str().ok()?, form).ok());
+    let (Some(signed), Some(now)) = (signed, service_time) else { return Ok(()) };
+    let text = |seconds: i64| {
+        let at = OffsetDateTime::from_unix_timestamp(seconds).ok().and_then(|at| at.format(form).ok());
+        at.unwrap_or_default()
+    };
+    let (signed, bound) = (signed.assume_utc().unix_timestamp(), 300);
+    let message = if signed < now - bound {
+        format!(
+            "Signature expired: {} is now earlier than {} ({} - 5 min.)",
+            text(signed),
+            text(now - bound),
+            text(now)
+        )
+    } else if signed > now + bound {
+        let latest = text(now + bound);
+        format!("Signature not yet current: {} is still later than {latest} ({} + 5 min.)", text(signed), text(now))
+    } else {
+        return Ok(());
+    };
+    Err(ErrorAnswer { message, ..ErrorAnswer::named("InvalidSignatureException") })
+}
+
 /// An answer on the wire.
 ///
 /// # Errors
 /// [`Lost`] where there is none, so that the connection is closed.
-pub(super) fn response(outcome: Outcome, error_header: bool) -> Result<Response<AnswerBody>, Lost> {
+pub(super) fn response(
+    outcome: Outcome,
+    error_header: bool,
+    service_time: Option<i64>,
+) -> Result<Response<AnswerBody>, Lost> {
     let answer = Response::builder().header("x-amzn-requestid", outcome.request_id);
+    let date = service_time.and_then(|seconds| DateTime::from_secs(seconds).fmt(Format::HttpDate).ok());
+    let answer = match date {
+        Some(date) => answer.header(DATE, date),
+        None => answer,
+    };
     let json = |status: u16| (status, "application/x-amz-json-1.1");
     let mut error_kind = None;
     let mut claimed = None;

@@ -8,7 +8,7 @@ mod late;
 mod queued;
 mod unknown;
 
-use crate::domain::{ErrorCode, Event, Failure, JobState, OperationId, SnapshotArn, Timestamp, Trace};
+use crate::domain::{ErrorCode, Event, Failure, JobState, LaneTrouble, OperationId, SnapshotArn, Timestamp, Trace};
 use crate::lightsail::{ErrorClass, failed_operation};
 use crate::queue::{AttemptOutcome, Entry, EntryKey, EntryStatus, Followed};
 use case::{Case, Kind};
@@ -24,16 +24,6 @@ pub(super) struct Policy {
     pub(super) settle: Duration,
     pub(super) looks: u32,
     pub(super) asked: Asked,
-    pub(super) room: Room,
-}
-
-/// Whether the lane can do with fewer copies under way than it has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Room {
-    /// Fewer may do.
-    Fewer,
-    /// It makes one at a time: what fails for EC2's limits fails by itself.
-    OneAlready,
 }
 
 /// Whether Lightsail was asked for the operation before this decision.
@@ -142,14 +132,16 @@ fn again(failure: &Failure, policy: &Policy) -> Option<Timestamp> {
     (!for_good).then_some(policy.again_at)
 }
 
-/// An export that failed: for the lane's copies, or for its own.
-fn export_failed(failure: Failure, again: Option<Timestamp>, policy: &Policy) -> Event {
+/// An export that failed: for a limit of EC2's, or for its own.
+fn export_failed(failure: Failure, again: Option<Timestamp>) -> Event {
     match again {
-        Some(again) if policy.room == Room::Fewer && failed_operation(&failure).class == ErrorClass::CopyLimit => {
-            Event::OverLimit(failure, again)
-        }
+        Some(again) if is_of_a_limit(&failure) => Event::OverLimit(failure, again),
         Some(_) | None => Event::OperationFailed(failure, again),
     }
+}
+
+fn is_of_a_limit(failure: &Failure) -> bool {
+    matches!(failed_operation(failure).trouble(), Some(LaneTrouble::CopyLimit | LaneTrouble::Quota))
 }
 
 fn contradiction(code: &str, message: String) -> Decision {

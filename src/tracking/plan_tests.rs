@@ -32,7 +32,6 @@ fn policy() -> Policy {
         settle: SETTLE,
         looks: 3,
         asked: Asked::NotYet,
-        room: Room::Fewer,
     }
 }
 
@@ -1088,12 +1087,18 @@ fn an_export_that_shows_after_its_job_has_ended_is_told_and_the_end_stands() {
 }
 
 #[test]
-fn a_limit_of_ec2s_is_the_lanes_affair_until_the_lane_has_one_copy_at_a_time() {
-    let full = Failure::new("ResourceLimitExceeded", "too many snapshot copies in progress");
+fn a_limit_of_ec2s_is_the_lanes_affair_whatever_its_code() {
     let again = Some(policy().again_at);
-    let alone = Policy { room: Room::OneAlready, ..policy() };
-    assert_eq!(export_failed(full.clone(), again, &policy()), Event::OverLimit(full.clone(), policy().again_at));
-    assert_eq!(export_failed(full.clone(), again, &alone), Event::OperationFailed(full, again));
+    for (code, said) in [
+        ("ResourceLimitExceeded", "no"),
+        ("InvalidInputException", "Too many snapshot copies in progress. The limit is 5"),
+        ("InternalError", "Too many snapshot copies in progress. The limit is 5"),
+        ("SnapshotLimitExceeded", "Maximum number of snapshots (100000) reached"),
+    ] {
+        let full = Failure::new(code, said);
+        let policy_again = super::again(&full, &policy());
+        assert_eq!(export_failed(full.clone(), policy_again), Event::OverLimit(full, policy().again_at), "{code}");
+    }
     let other = Failure::new("InternalError", "no");
-    assert_eq!(export_failed(other.clone(), again, &policy()), Event::OperationFailed(other, again));
+    assert_eq!(export_failed(other.clone(), again), Event::OperationFailed(other, again));
 }

@@ -143,7 +143,6 @@ impl World {
 
     fn policy(&self, asked: Asked) -> Policy {
         Policy {
-            room: super::Room::Fewer,
             now: minutes(self.now),
             again_at: minutes(self.now + 1),
             give_up: Duration::from_mins(GIVE_UP.unsigned_abs()),

@@ -5,13 +5,14 @@ use super::ages::Ages;
 use super::delays::{Awaited, InSight, LongestDelay};
 use super::failing::{Failing, Purpose};
 use super::pacing::{self, Bounds, Habits};
-use super::plan::{Asked, Decision, Policy, Room, decide, several_records};
+use super::plan::{Asked, Decision, Policy, decide, several_records};
 use super::reading::{Unread, Wanted};
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{
-    ErrorCode, Event, JobId, JobState, LoweredCap, OverLimit, RetryPolicy, RunId, SnapshotName, Timestamp, backoff,
+    ErrorCode, Event, Failure, JobId, JobState, LaneTrouble, LoweredCap, OverLimit, RetryPolicy, RunId, SnapshotName,
+    Timestamp, backoff,
 };
-use crate::lightsail::Lightsail;
+use crate::lightsail::{EXPORT_ACTION, Lightsail, failed_operation};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Answer, AttemptOutcome, Entry, Followed, LaneRecord, Load, Queue, QueueError, Transition};
 use std::collections::{BTreeSet, HashMap};
@@ -403,7 +404,6 @@ impl Tracker {
             settle: self.settle_window(),
             looks: self.settings.looks,
             asked: Asked::NotYet,
-            room: self.room(now),
         };
         let mut decision = decide(job, entries, &policy);
         if let Some(operation) = decision.ask.take() {
@@ -439,7 +439,7 @@ impl Tracker {
         }
         if let Some(Event::OverLimit(failure, _)) = &event {
             let sent_at = job.attempts.last().map_or(job.since, |attempt| attempt.intended_at);
-            self.lower_cap(sent_at, failure.code.clone()).await?;
+            self.bear_limit(sent_at, failure).await?;
         }
         let Some(event) = event else {
             for entry in own {
@@ -466,15 +466,22 @@ impl Tracker {
         LoweredCap::in_force(lowered.as_ref(), self.settings.max_in_flight, now)
     }
 
-    fn room(&self, now: Timestamp) -> Room {
-        if self.cap(now) > 1 { Room::Fewer } else { Room::OneAlready }
+    /// An export failed for a limit of EC2's: the lane waits for room, or for a person.
+    async fn bear_limit(&self, sent_at: Timestamp, failure: &Failure) -> Result<(), QueueError> {
+        let error = failed_operation(failure);
+        let Some(trouble) = error.trouble() else { return Ok(()) };
+        self.block(trouble, error.with_advice(EXPORT_ACTION)).await?;
+        if trouble == LaneTrouble::Quota {
+            return self.queue.pause(&[], &[self.lane.id], self.clock.now(), ACTOR).await.map(drop);
+        }
+        self.lower_cap(sent_at, failure.code.clone()).await
     }
 
     /// EC2 had too many copies under way: fewer of the lane's for a while.
     async fn lower_cap(&self, sent_at: Timestamp, code: ErrorCode) -> Result<(), QueueError> {
         let now = self.clock.now();
         let in_flight = self.queue.load(self.lane.id).await?.in_flight;
-        let over = OverLimit { in_flight, sent_at, code };
+        let over = OverLimit { in_flight, beside: None, sent_at, code };
         let lowered = {
             let mut known = self.lowered.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(lowered) = LoweredCap::after(known.as_ref(), self.settings.max_in_flight, over, now) else {

@@ -2,7 +2,7 @@
 
 use super::breaking::Ages;
 use super::send::{Came, Heard, LONGEST_DOUBT, Sent};
-use super::slowing::{Slowing, Word};
+use super::slowing::{Room, Slowing, Word};
 use super::temper::{Answered, Effect, Temper};
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{
@@ -34,6 +34,8 @@ pub struct WorkerSettings {
     pub max_in_flight: u64,
     /// How often a lane in trouble tries again.
     pub probe: Duration,
+    /// How long a job may be refused for now.
+    pub give_up: Duration,
     /// How long after an answer the job is looked at first.
     pub first_poll: Duration,
     /// When the lane stops by itself, and each of its batches.
@@ -62,6 +64,8 @@ pub struct Worker {
     wake_tracking: Arc<Notify>,
     /// Jobs taken up whose intent is not on disk yet, with their weight.
     hand: Mutex<HashMap<JobId, u32>>,
+    /// Jobs that were refused for now: since when this run knows of it, and for how long that had been so.
+    pub(super) waits: Mutex<HashMap<JobId, (Duration, Duration)>>,
 }
 
 /// What a turn of the loop comes to.
@@ -114,6 +118,9 @@ pub struct Turns {
     learned_of_reads: Option<f64>,
     /// The cap on the copies under way, where EC2 had too many of them.
     lowered: Option<LoweredCap>,
+    /// The waits for room in EC2, and the last time that it had none.
+    room_in_ec2: Room,
+    full_at: Option<Timestamp>,
     /// Whether the call that went last has to come back before another one goes.
     alone: bool,
     /// Since when the lane is seen to export: since the first acceptance after the start or after its last trouble.
@@ -136,7 +143,19 @@ impl Worker {
         wake: Arc<Notify>,
         wake_tracking: Arc<Notify>,
     ) -> Self {
-        Self { queue, api, clock, run, lane, settings, gates, wake, wake_tracking, hand: Mutex::default() }
+        Self {
+            queue,
+            api,
+            clock,
+            run,
+            lane,
+            settings,
+            gates,
+            wake,
+            wake_tracking,
+            hand: Mutex::default(),
+            waits: Mutex::default(),
+        }
     }
 
     /// Sends until `stop` says so; then waits for the calls under way.
@@ -213,6 +232,12 @@ impl Worker {
         };
         turns.proven = lane.proven;
         let trouble = lane.block.as_ref().map(|block| block.trouble).filter(|trouble| trouble.stops_sending());
+        if trouble == Some(LaneTrouble::CopyLimit) && turns.temper.trouble() != trouble {
+            // Tracking has seen an export fail for it.
+            turns.room_in_ec2.refused(self.settings.probe, self.clock.elapsed());
+            (turns.probed_at, turns.full_at) = (Some(self.clock.elapsed()), None);
+            turns.ahead.clear();
+        }
         turns.temper.set_trouble(trouble);
         turns.exports_since = turns.exports_since.filter(|_| trouble.is_none());
         turns.lowered = lane.lowered;
@@ -243,7 +268,11 @@ impl Worker {
 
     /// How long until a lane in trouble may be probed; nothing when it may now.
     fn until_probe(&self, turns: &Turns) -> Option<Duration> {
-        let next = turns.probed_at?.saturating_add(self.settings.probe);
+        let wait = match turns.temper.trouble() {
+            Some(LaneTrouble::CopyLimit) => turns.room_in_ec2.wait().max(self.settings.probe),
+            Some(_) | None => self.settings.probe,
+        };
+        let next = turns.probed_at?.saturating_add(wait);
         next.checked_sub(self.clock.elapsed()).filter(|wait| !wait.is_zero())
     }
 
@@ -255,7 +284,9 @@ impl Worker {
         };
         let load = self.queue.load(self.lane.id).await?;
         turns.nothing = load.queued == 0;
-        let taken = load.in_flight.saturating_add(in_hand);
+        let others =
+            if load.queued == 0 { 0 } else { self.queue.copies_of_others(self.lane.id, self.clock.now()).await? };
+        let taken = load.in_flight.saturating_add(in_hand).saturating_add(others);
         let cap = LoweredCap::in_force(turns.lowered.as_ref(), self.settings.max_in_flight, self.clock.now());
         turns.room = cap.saturating_sub(taken);
         if load.queued == 0 || (turns.room == 0 && taken > 0) {
@@ -316,10 +347,24 @@ impl Worker {
             self.queue.prove(self.lane.id).await?;
             turns.proven = true;
         }
+        // What was sent before EC2 had no room was not sent to see whether there is some.
+        let before_full = turns.full_at.is_some_and(|full_at| sent_at <= full_at);
         if let Answered::Refused(error) = &heard
-            && error.class == ErrorClass::CopyLimit
+            && error.trouble() == Some(LaneTrouble::CopyLimit)
         {
             self.lower_cap(sent_at, error.code.clone(), turns).await?;
+            if !before_full {
+                turns.room_in_ec2.refused(self.settings.probe, self.clock.elapsed());
+                turns.full_at = Some(self.clock.now());
+            }
+        }
+        if class.is_none() && turns.temper.trouble() == Some(LaneTrouble::CopyLimit) {
+            if before_full {
+                return Ok(());
+            }
+            if turns.full_at.take().is_some() {
+                turns.room_in_ec2.found();
+            }
         }
         if class != Some(ErrorClass::Ambiguous) {
             turns.open.clear();
@@ -346,6 +391,10 @@ impl Worker {
                 if self.queue.block(self.lane.id, block).await? {
                     tracing::warn!(lane = %self.lane.lane, trouble = %trouble, "the lane is blocked: {message}");
                 }
+                if trouble == LaneTrouble::Quota {
+                    // It does not pass by itself: held as a person would hold it, until one lets it go.
+                    self.queue.pause(&[], &[self.lane.id], self.clock.now(), "daemon").await?;
+                }
             }
             Effect::Unblock => {
                 tracing::info!(lane = %self.lane.lane, "the lane goes on");
@@ -359,8 +408,8 @@ impl Worker {
     async fn lower_cap(&self, sent_at: Timestamp, code: ErrorCode, turns: &mut Turns) -> Result<(), QueueError> {
         let (most, now) = (self.settings.max_in_flight, self.clock.now());
         // The one that was refused is on its way back to the queue.
-        let in_flight = self.queue.load(self.lane.id).await?.in_flight.saturating_add(1);
-        let over = OverLimit { in_flight, sent_at, code };
+        let beside = self.queue.load(self.lane.id).await?.in_flight;
+        let over = OverLimit { in_flight: beside.saturating_add(1), beside: Some(beside), sent_at, code };
         if let Some(lowered) = LoweredCap::after(turns.lowered.as_ref(), most, over, now) {
             tracing::warn!(
                 lane = %self.lane.lane, code = %lowered.code, cap = lowered.to,

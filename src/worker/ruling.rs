@@ -14,12 +14,13 @@ pub(super) struct Ruling {
     pub(super) heard: Answered,
 }
 
-/// Rules on an answer. `outage` says whether the lane is in one; `again_at` is when another attempt may be made, and
-/// `denied_until` when one after a denial, which ends the job where there is none.
+/// Rules on an answer. `outage` says whether the lane is in one; `again_at` is when another attempt may be made where it has
+/// to wait, nothing where it has waited for too long, and `denied_until` when one after a denial, which ends the job where there
+/// is none.
 pub(super) fn rule(
     result: Result<Accepted, CallError>,
     outage: bool,
-    again_at: Timestamp,
+    again_at: Option<Timestamp>,
     denied_until: Option<Timestamp>,
 ) -> Ruling {
     match result {
@@ -47,22 +48,27 @@ fn followed(operations: &[Operation]) -> Option<OperationId> {
     export.or(operations.first()).map(|one| one.id.clone())
 }
 
-fn refuse(error: CallError, outage: bool, again_at: Timestamp, denied_until: Option<Timestamp>) -> Ruling {
+fn refuse(error: CallError, outage: bool, again_at: Option<Timestamp>, denied_until: Option<Timestamp>) -> Ruling {
     let CallError { class, code, message, request_id, http_status, .. } = error.clone();
     let failure = Failure { code, message };
     let (event, outcome) = match class {
         ErrorClass::Throttled
         | ErrorClass::Credentials
         | ErrorClass::LaneDenied
+        | ErrorClass::CopyLimit
+        | ErrorClass::Quota
         | ErrorClass::SetupInProgress
         | ErrorClass::Unreachable => (Event::RefusedByLane(failure.clone()), AttemptOutcome::Refused),
         ErrorClass::Denied => (Event::Denied(failure.clone(), denied_until), AttemptOutcome::Refused),
-        ErrorClass::CopyLimit | ErrorClass::Quota => {
-            (Event::OverLimit(failure.clone(), again_at), AttemptOutcome::Refused)
+        ErrorClass::RetryLater | ErrorClass::Permanent => match again_at {
+            Some(again_at) if class == ErrorClass::RetryLater => {
+                (Event::RefusedForNow(failure.clone(), again_at), AttemptOutcome::Refused)
+            }
+            Some(_) | None => (Event::RefusedForGood(failure.clone()), AttemptOutcome::Refused),
+        },
+        ErrorClass::Ambiguous if outage || error.trouble().is_some() => {
+            (Event::OutcomeUnknownInOutage(failure.clone()), AttemptOutcome::Ambiguous)
         }
-        ErrorClass::RetryLater => (Event::RefusedForNow(failure.clone(), again_at), AttemptOutcome::Refused),
-        ErrorClass::Permanent => (Event::RefusedForGood(failure.clone()), AttemptOutcome::Refused),
-        ErrorClass::Ambiguous if outage => (Event::OutcomeUnknownInOutage(failure.clone()), AttemptOutcome::Ambiguous),
         ErrorClass::Ambiguous | ErrorClass::Unfamiliar => {
             (Event::OutcomeUnknown(failure.clone()), AttemptOutcome::Ambiguous)
         }
@@ -103,7 +109,7 @@ mod tests {
             (Vec::new(), None),
         ] {
             let kept = operations.len();
-            let ruling = rule(Ok(Accepted { operations, request_id: None }), false, Timestamp(0), None);
+            let ruling = rule(Ok(Accepted { operations, request_id: None }), false, None, None);
             let followed = followed.map(OperationId::new);
             assert_eq!(ruling.event, Event::Accepted(Trace { operation: followed, ..Trace::default() }));
             assert_eq!(ruling.operations.len(), kept);

@@ -3,10 +3,12 @@
 use super::loop_::{Departure, Worker};
 use super::ruling::{Ruling, rule};
 use super::temper::Answered;
-use crate::domain::{Event, JobId, Timestamp};
+use crate::domain::{Event, JobId, Timestamp, backoff};
 use crate::lightsail::{ErrorClass, Outcome, Permit};
 use crate::points::{Between, Point, reached};
 use crate::queue::{QueueError, Transition};
+use std::sync::PoisonError;
+use std::time::Duration;
 
 /// Who stands in the history for what no person did.
 const ACTOR: &str = "daemon";
@@ -74,6 +76,29 @@ impl Worker {
         self.record(&departure, sent_at, result).await
     }
 
+    /// How long a job waits that was refused for now; nothing where what it waits for takes longer than an export may. So it
+    /// is bounded by time, which is counted within the run as far as it can be, and not by its attempts.
+    async fn wait_for_now(&self, job: JobId, now: Timestamp) -> Result<Option<Duration>, QueueError> {
+        let (times, first) = self.queue.refused_for_now(job).await?;
+        let elapsed = self.clock.elapsed();
+        let waited = {
+            let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+            let age = first.map_or(Duration::ZERO, |first| now.since(first));
+            let met = waits.entry(job).or_insert((elapsed, age));
+            if times == 0 {
+                *met = (elapsed, Duration::ZERO);
+            }
+            let waited = met.1.saturating_add(elapsed.saturating_sub(met.0));
+            if waited >= self.settings.give_up {
+                waits.remove(&job);
+            }
+            waited
+        };
+        // "In a few minutes", says Lightsail: the seconds of the first backoffs would be calls in vain.
+        let wait = backoff(&self.settings.retry, times.saturating_add(5), 0.5 + fastrand::f64() / 2.0);
+        Ok((waited < self.settings.give_up).then_some(wait))
+    }
+
     async fn record(
         &self,
         departure: &Departure,
@@ -82,9 +107,13 @@ impl Worker {
     ) -> Came {
         let Departure { job, probes, outage, last } = departure;
         let now = self.clock.now();
-        // Where it is to be tried later: "in a few minutes", says Lightsail, or once what is under way has ended. The seconds of
-        // the first backoffs would use up every attempt before that.
-        let wait = self.settings.retry.max.mul_f64(0.5 + fastrand::f64() / 2.0);
+        let again_at = match &result {
+            Err(error) if error.class == ErrorClass::RetryLater => match self.wait_for_now(job.job, now).await {
+                Ok(wait) => wait.map(|wait| now.after(wait)),
+                Err(error) => return Came::Broken(error),
+            },
+            Ok(_) | Err(_) => None,
+        };
         // Throttles are the lane's, and it says so once.
         if let Err(error) = &result
             && error.class == ErrorClass::Throttled
@@ -102,7 +131,7 @@ impl Worker {
         // while nothing tells whose trouble it is. A lane that is blocked calls one in a probe's time anyway.
         let doublings = if probes.is_some() { 0 } else { job.denials.min(LONGEST_DOUBT) };
         let denied_until = (!last).then(|| now.after(self.settings.probe.saturating_mul(1 << doublings)));
-        let Ruling { event, answer, operations, heard } = rule(result, *outage, now.after(wait), denied_until);
+        let Ruling { event, answer, operations, heard } = rule(result, *outage, again_at, denied_until);
         let mut standing = job.standing(self.settings.retry.max_attempts);
         standing.state = crate::domain::JobState::Submitting;
         standing.attempt = standing.attempt.saturating_add(1);

@@ -1,4 +1,5 @@
-//! When a lane has slowed down, and when it has recovered: said once each, however many calls were throttled. Pure.
+//! When a lane has slowed down, and when it has recovered: said once each, however many calls were throttled; and how long it
+//! waits for room in EC2. Pure.
 
 use std::time::Duration;
 
@@ -54,9 +55,53 @@ impl Slowing {
     }
 }
 
+/// The longest wait between two tries for room in EC2.
+const LONGEST: Duration = Duration::from_mins(5);
+
+/// How long a lane waits between two tries while EC2 has no room for copies: twice as long each time.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Room(Option<(Duration, Duration)>);
+
+impl Room {
+    /// There was none at `now`; `first` is the first wait.
+    pub(super) fn refused(&mut self, first: Duration, now: Duration) {
+        let wait = match self.0 {
+            // A try that was taken and failed later is no room either.
+            Some((wait, at)) if now.saturating_sub(at) < LONGEST * 2 => wait.saturating_mul(2).min(LONGEST.max(first)),
+            Some(_) | None => first,
+        };
+        self.0 = Some((wait, now));
+    }
+
+    /// There is some again.
+    pub(super) fn found(&mut self) {
+        self.0 = None;
+    }
+
+    /// The wait before the next try.
+    pub(super) fn wait(&self) -> Duration {
+        self.0.map_or(Duration::ZERO, |(wait, _)| wait)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_waits_for_room_double_up_to_five_minutes_and_begin_anew_after_a_rest() {
+        let (mut room, mut now, mut waits) = (Room::default(), Duration::ZERO, Vec::new());
+        for _ in 0..6 {
+            room.refused(Duration::from_secs(30), now);
+            waits.push(room.wait().as_secs());
+            now += room.wait();
+        }
+        assert_eq!(waits, [30, 60, 120, 240, 300, 300]);
+        room.refused(Duration::from_secs(30), now + Duration::from_mins(10));
+        assert_eq!(room.wait().as_secs(), 30);
+        room.found();
+        assert_eq!(room.wait(), Duration::ZERO);
+    }
 
     #[test]
     fn a_stretch_of_throttles_is_said_once_and_its_end_once() {

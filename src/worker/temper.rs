@@ -76,8 +76,18 @@ impl Temper {
         if error.class != ErrorClass::Ambiguous {
             self.ambiguous = 0;
         }
-        match error.class {
-            ErrorClass::Ambiguous => {
+        match (error.class, error.trouble()) {
+            (ErrorClass::Denied, _) => {
+                self.denied = self.denied.saturating_add(1);
+                if self.denied <= PROBE_AFTER && self.trouble != Some(LaneTrouble::Denied) {
+                    return Effect::None;
+                }
+                let in_a_row = PROBE_AFTER + 1;
+                let message = format!("{in_a_row} exports in a row were denied; {}", error.with_advice(EXPORT_ACTION));
+                self.block(LaneTrouble::Denied, message)
+            }
+            (_, Some(trouble)) => self.block(trouble, error.with_advice(EXPORT_ACTION)),
+            (ErrorClass::Ambiguous, None) => {
                 self.ambiguous = self.ambiguous.saturating_add(1);
                 if self.ambiguous < OUTAGE_AFTER {
                     return Effect::None;
@@ -90,29 +100,8 @@ impl Temper {
                     ),
                 )
             }
-            ErrorClass::Denied => {
-                self.denied = self.denied.saturating_add(1);
-                if self.denied <= PROBE_AFTER && self.trouble != Some(LaneTrouble::Denied) {
-                    return Effect::None;
-                }
-                let in_a_row = PROBE_AFTER + 1;
-                let message = format!("{in_a_row} exports in a row were denied; {}", error.with_advice(EXPORT_ACTION));
-                self.block(LaneTrouble::Denied, message)
-            }
-            ErrorClass::LaneDenied
-            | ErrorClass::Credentials
-            | ErrorClass::SetupInProgress
-            | ErrorClass::Unreachable => match error.trouble() {
-                Some(trouble) => self.block(trouble, error.with_advice(EXPORT_ACTION)),
-                None => Effect::None,
-            },
             // The service answered and knew the caller: what it says is the job's affair, or the rate's.
-            ErrorClass::Throttled
-            | ErrorClass::Unfamiliar
-            | ErrorClass::CopyLimit
-            | ErrorClass::Quota
-            | ErrorClass::RetryLater
-            | ErrorClass::Permanent => match self.trouble {
+            (_, None) => match self.trouble {
                 Some(LaneTrouble::Outage | LaneTrouble::Setup) if error.class != ErrorClass::Throttled => {
                     self.trouble = None;
                     Effect::Unblock
@@ -180,11 +169,14 @@ mod tests {
     }
 
     #[test]
-    fn one_refusal_of_credentials_blocks_at_once() {
+    fn one_refusal_for_the_whole_lane_blocks_at_once() {
         for (class, trouble) in [
             (ErrorClass::Credentials, LaneTrouble::Credentials),
             (ErrorClass::SetupInProgress, LaneTrouble::Setup),
             (ErrorClass::Unreachable, LaneTrouble::Unreachable),
+            (ErrorClass::LaneDenied, LaneTrouble::Denied),
+            (ErrorClass::CopyLimit, LaneTrouble::CopyLimit),
+            (ErrorClass::Quota, LaneTrouble::Quota),
         ] {
             assert_eq!(blocked(&Temper::default().hear(&refused(class))), Some(trouble));
         }

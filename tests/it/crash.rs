@@ -69,6 +69,7 @@ fn faults() -> Faults {
             sometimes("truncated", 0.04),
         ],
         late_lists: Duration::from_millis(250),
+        ..Faults::default()
     }
 }
 

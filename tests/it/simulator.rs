@@ -401,7 +401,7 @@ async fn a_snapshot_must_be_there_and_ready() {
 
 #[tokio::test]
 async fn the_cap_counts_attached_disks_and_frees_with_time() {
-    let copies = Some(CopyCap { max: 3, error: ErrorAnswer::named("OperationFailureException") });
+    let copies = Some(CopyCap { max: 3, error: ErrorAnswer::named("OperationFailureException"), failure: None });
     let big = FleetEntry { disks: 1, ..FleetEntry::named("big") };
     let (handle, clock) = start(SimulatorConfig { copies, ..fleet([big, FleetEntry::named("small")]) }).await;
     let client = client(&handle);

@@ -63,7 +63,8 @@ async fn over(world: &World) -> bool {
 
 #[tokio::test]
 async fn lists_later_than_the_settle_window_may_make_a_duplicate_and_the_report_names_both() {
-    let faults = Faults { rules: vec![answers("web-1", &["lost"])], late_lists: Duration::from_secs(2) };
+    let faults =
+        Faults { rules: vec![answers("web-1", &["lost"])], late_lists: Duration::from_secs(2), ..Faults::default() };
     let world = World::new(SimulatorConfig { faults, ..fleet(&["web-1"]) }).await;
     world.enqueue(&["web-1"]).await;
     let daemon = world.start();
@@ -84,7 +85,8 @@ async fn lists_later_than_the_settle_window_may_make_a_duplicate_and_the_report_
 
 #[tokio::test]
 async fn an_export_that_shows_after_its_job_has_failed_is_named_and_a_retry_would_take_it_over() {
-    let faults = Faults { rules: vec![answers("web-1", &["lost"])], late_lists: Duration::from_secs(2) };
+    let faults =
+        Faults { rules: vec![answers("web-1", &["lost"])], late_lists: Duration::from_secs(2), ..Faults::default() };
     let mut world = World::new(SimulatorConfig { faults, ..fleet(&["web-1"]) }).await;
     world.settings.every_lane.export.retry.max_attempts = 1;
     world.enqueue(&["web-1"]).await;
@@ -110,6 +112,7 @@ async fn entries_that_slip_between_pages_while_exports_go_on_lose_and_repeat_not
         let faults = Faults {
             rules: vec![often("lost", 0.2), often("lost-before", 0.1)],
             late_lists: Duration::from_millis(40),
+            ..Faults::default()
         };
         let page_size = NonZeroUsize::MIN.saturating_add(1);
         let mut world = World::new(SimulatorConfig { order, page_size, faults, ..fleet(&names) }).await;
@@ -153,6 +156,7 @@ async fn a_quick_retry_after_a_failed_operation_does_not_take_the_old_failure_fo
         let faults = Faults {
             rules: vec![answers("web-1", &["operation-fails:InternalError", second])],
             late_lists: Duration::from_millis(50),
+            ..Faults::default()
         };
         // The failed record shows its end only after the next attempt has been sent.
         let config = SimulatorConfig { faults, record_lag: Duration::from_millis(250), ..fleet(&["web-1"]) };
@@ -203,7 +207,8 @@ async fn an_export_begun_by_the_console_before_ours_is_adopted_and_one_during_or
 #[tokio::test]
 async fn an_export_begun_by_the_console_while_ours_is_unknown_is_put_before_a_person() {
     // Nothing shows in the lists until both have begun.
-    let faults = Faults { rules: vec![answers("web-1", &["lost"])], late_lists: Duration::from_hours(1) };
+    let faults =
+        Faults { rules: vec![answers("web-1", &["lost"])], late_lists: Duration::from_hours(1), ..Faults::default() };
     let world = World::new(SimulatorConfig { faults, ..fleet(&["web-1"]) }).await;
     world.enqueue(&["web-1"]).await;
     let daemon = world.start();
@@ -263,7 +268,8 @@ async fn enqueue_as(world: &World, label: &str, names: &[&str]) {
 async fn a_database_restored_from_yesterdays_backup_exports_nothing_again() {
     let names = ["first", "second", "third", "fourth"];
     // Nothing shows in the lists until the backup has been made.
-    let faults = Faults { rules: vec![answers("second", &["lost"])], late_lists: Duration::from_hours(1) };
+    let faults =
+        Faults { rules: vec![answers("second", &["lost"])], late_lists: Duration::from_hours(1), ..Faults::default() };
     let config =
         SimulatorConfig { operation_time: Spread::exactly(Duration::from_millis(300)), faults, ..fleet(&names) };
     let mut world = World::new(config).await;
@@ -326,7 +332,7 @@ async fn a_clock_set_back_or_on_an_hour_holds_nothing_up_and_repeats_nothing() {
             answers("web-05", &["operation-fails:InternalError"]),
             answers("web-06", &["ThrottlingException"]),
         ];
-        let listed_after = |late_lists| Faults { rules: rules.clone(), late_lists };
+        let listed_after = |late_lists| Faults { rules: rules.clone(), late_lists, ..Faults::default() };
         // Nothing shows in the lists until the clock is set.
         let faults = listed_after(Duration::from_hours(1));
         let operation_time = Spread::exactly(Duration::from_millis(150));

@@ -106,6 +106,7 @@ impl Scene {
             retry: RetryPolicy { max_attempts: 5, initial: SECOND, max: SECOND },
             max_in_flight,
             probe: PROBE,
+            give_up: Duration::from_hours(24),
             first_poll: 5 * SECOND,
             breaker: BreakerPolicy::default(),
         };

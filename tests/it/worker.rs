@@ -113,6 +113,7 @@ async fn send_under(api: Denying, more: &'static str) -> (Vec<Followed>, usize) 
         retry: RetryPolicy { max_attempts: 5, initial: Duration::from_secs(1), max: Duration::from_secs(1) },
         max_in_flight: 20,
         probe: Duration::from_secs(30),
+        give_up: Duration::from_hours(24),
         first_poll: Duration::from_secs(5),
         breaker: BreakerPolicy::default(),
     };

@@ -62,7 +62,7 @@ pub(super) fn faults() -> anyhow::Result<Faults> {
     let exports = EXPORTS.iter().map(|(fault, share)| rule(fault, *share, AppliesTo::Exports, None));
     let reads = READS.iter().map(|(fault, share)| rule(fault, *share, AppliesTo::Reads, None));
     let rules = troubles.chain(exports).chain(reads).collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(Faults { rules, late_lists: LATE_LISTS })
+    Ok(Faults { rules, late_lists: LATE_LISTS, ..Faults::default() })
 }
 
 /// The daemon's settings, as variables.

@@ -192,7 +192,7 @@ fn failed(
         decision.outcome = Some(AttemptOutcome::Found);
     }
     decision.own.extend(record.filter(|record| record.owner.is_none()).map(|record| record.id));
-    decision.event = Some(export_failed(failure, again, policy));
+    decision.event = Some(export_failed(failure, again));
     decision
 }
 

@@ -2,7 +2,8 @@
 
 use super::case::{Case, Kind};
 use super::{
-    Decision, Policy, again, contradiction, disagreement, has_failed, is_done, key, keys, no_end_seen, reason, trace,
+    Decision, Policy, again, contradiction, disagreement, has_failed, is_done, is_of_a_limit, key, keys, no_end_seen,
+    reason, trace,
 };
 use crate::domain::{ErrorCode, Event, Failure, Trace};
 use crate::queue::{AttemptOutcome, Entry, EntryStatus, FollowedAttempt};
@@ -133,7 +134,10 @@ fn found_failed(case: &Case<'_>, trace: Trace, failure: Failure, policy: &Policy
         return decision;
     }
     decision.outcome = Some(AttemptOutcome::Found);
-    decision.event = Some(Event::FoundFailed(trace, failure, again));
+    decision.event = Some(match again {
+        Some(again) if is_of_a_limit(&failure) => Event::OverLimit(failure, again),
+        Some(_) | None => Event::FoundFailed(trace, failure, again),
+    });
     decision
 }
 

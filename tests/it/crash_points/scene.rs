@@ -124,7 +124,7 @@ impl Scene {
             operation_time: Spread::exactly(EXPORT_TIME),
             pending_time,
             page_size: 10.try_into().expect("a size"),
-            faults: Faults { rules: rules.collect(), late_lists: LATE },
+            faults: Faults { rules: rules.collect(), late_lists: LATE, ..Faults::default() },
             ..SimulatorConfig::default()
         };
         let clock: SharedClock = Arc::new(SystemClock::new());

@@ -254,7 +254,13 @@ impl Job {
                     outcome: Some("refused"),
                     ..to(if delay.is_some() { S::Queued } else { S::Failed })
                 },
-                What::RefusedForNow(delay) => Effect { outcome: Some("refused"), ..again(Some(delay), "Busy") },
+                What::RefusedForNow(delay) => Effect {
+                    used: free,
+                    due: Some(now + delay),
+                    code: Some("Busy"),
+                    outcome: Some("refused"),
+                    ..to(S::Queued)
+                },
                 What::RefusedForGood => Effect { outcome: Some("refused"), ..again(None, "Invalid") },
                 What::OutcomeUnknown => Effect { code: Some("Lost"), outcome: Some("ambiguous"), ..to(S::Unknown) },
                 What::OutcomeUnknownInOutage => {
