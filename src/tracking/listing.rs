@@ -215,7 +215,7 @@ impl Tracker {
                     return Ok(self.list_one(snapshot).await?.map_or(Sought::Unclear, Sought::There));
                 }
                 Ok(None) => {}
-                Err(error) if error.class == ErrorClass::Permanent => {
+                Err(error) if matches!(error.class, ErrorClass::Permanent | ErrorClass::Unfamiliar) => {
                     self.read_again(search).await?;
                     let state = self.queue.snapshot_state(self.lane.id, name).await?;
                     return Ok(state.map_or(Sought::Gone, Sought::There));
