@@ -268,7 +268,7 @@ pub(super) async fn left_stopped(queue: &Queue, batch: Option<BatchId>) -> anyho
             resume_command(trip, lane)
         )
     };
-    let mut lines: Vec<String> = trips(queue, &lanes, of_batch).await?.iter().map(line).collect();
-    lines.extend(held_lanes(&queue.lanes(batch).await?));
-    Ok(lines)
+    let mut left: Vec<String> = trips(queue, &lanes, of_batch).await?.iter().map(line).collect();
+    left.extend(held_lanes(&queue.lanes(batch).await?));
+    Ok(left)
 }
