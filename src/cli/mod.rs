@@ -129,7 +129,7 @@ enum Command {
     Resolve(ResolveArgs),
     Doctor(doctor::DoctorArgs),
     Backup(BackupArgs),
-    Simulate(SimulateArgs),
+    Simulate(Box<SimulateArgs>),
     Selftest(selftest::SelftestArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -287,7 +287,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             queue.close().await;
             ended
         }
-        Command::Simulate(args) => simulate(args).await.map(|()| Exit::Done),
+        Command::Simulate(args) => simulate(*args).await.map(|()| Exit::Done),
         Command::Selftest(args) => selftest::selftest(&args, &context()?).await,
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args),

@@ -68,7 +68,7 @@ pub struct SimulateArgs {
     copies: Option<u32>,
     /// What an export beyond --copies gets: CODE, with a (MESSAGE) if wanted, or operation-fails:CODE
     #[arg(long, value_name = "FAULT", default_value = COPIES_ERROR, requires = "copies", hide_default_value = true)]
-    copies_error: Fault,
+    copies_error: String,
     /// EBS copies that other clients have in progress in each lane, begun outside Lightsail
     #[arg(long, value_name = "N", default_value_t = 0)]
     other_copies: u32,
@@ -159,7 +159,7 @@ impl SimulateArgs {
             None => Fleet::Generated { size: self.fleet, lanes: self.lane.clone() },
         };
         let limit = |rate: Option<f64>, burst| rate.map(|rate| RateLimit::new(rate, burst)).transpose();
-        let Fault { answer, operation_failure: failure, .. } = self.copies_error.clone();
+        let Fault { answer, operation_failure: failure, .. } = self.copies_error.parse().context("--copies-error")?;
         let error = match (answer, &failure) {
             (FaultyAnswer::Error(error), _) => error,
             (_, Some(failure)) => ErrorAnswer::named(&failure.code),
