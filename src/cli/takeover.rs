@@ -9,9 +9,9 @@ pub(super) struct TakeoverArgs {
     /// Send at once from a database that is a copy: only where nothing was in flight when the original was lost
     #[arg(long)]
     no_takeover_wait: bool,
-    /// Declare that this database was restored, where nothing beside it can tell, as after a rollback of its whole volume; NAME
-    /// is this restore's own, such as its date, and each counts once
-    #[arg(long, value_name = "NAME")]
+    /// Declare that this database was restored, where nothing beside it can tell, as after a rollback of its whole volume. With
+    /// a NAME, such as a date, a restore is declared once, however often this command is started
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     restored: Option<String>,
 }
 

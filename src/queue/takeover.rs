@@ -80,7 +80,7 @@ pub enum TakeoverWait {
 pub struct TakeoverOptions {
     /// Whether it is waited.
     pub wait: TakeoverWait,
-    /// The name of a restore that nothing else can tell. Each is declared once.
+    /// A restore that nothing else can tell. A name is declared once; without one (empty), each start declares it.
     pub restored: Option<String>,
 }
 
@@ -113,12 +113,12 @@ impl Queue {
                     let count = count_intents(&mut *connection, 0, at).await?;
                     let mut cause = cause(&count, written.as_ref());
                     if let Some(name) = &options.restored
-                        && !is_declared(&mut *connection, name).await?
+                        && (name.is_empty() || !is_declared(&mut *connection, name).await?)
                     {
                         cause = cause.or(Some(TakeoverCause::Declared));
                     }
                     if let Some(cause) = cause {
-                        add(&mut *connection, cause, options.restored, at).await?;
+                        add(&mut *connection, cause, options.restored.filter(|name| !name.is_empty()), at).await?;
                     }
                     if waive {
                         sqlx::query!("UPDATE takeovers SET waived_at = ?1 WHERE waived_at IS NULL", at.0)

@@ -222,13 +222,18 @@ async fn a_restore_is_declared_once_by_its_name_and_a_waived_wait_is_over() {
         assert_eq!((takeover.cause, now), (TakeoverCause::Declared, found), "{name} at {at}");
         assert_eq!(takeover.found_at, Timestamp(if at < 30 { 10 } else { 30 }));
     }
+    // Without a name each start declares one.
+    for at in [41, 42] {
+        let (takeover, now) = check(&path, named(""), at).await.expect("a takeover");
+        assert_eq!((takeover.found_at, now), (Timestamp(at), true));
+    }
     let queue = open(&path).await;
     let age = async |options, at, elapsed| {
         queue.check_takeover(options, Timestamp(at), elapsed).await.expect("checked");
         queue.takeover_age(elapsed + Duration::from_millis(7)).map(|age| age.as_millis())
     };
     // What passes in a run is counted by a monotonic clock, and a time in the future tells nothing.
-    assert_eq!(age(TakeoverOptions::default(), 130, Duration::from_secs(9)).await, Some(107));
+    assert_eq!(age(TakeoverOptions::default(), 142, Duration::from_secs(9)).await, Some(107));
     assert_eq!(age(TakeoverOptions::default(), 5, Duration::from_secs(9)).await, Some(7));
     let waived = TakeoverOptions { wait: TakeoverWait::Waived, ..TakeoverOptions::default() };
     assert_eq!(age(waived, 130, Duration::ZERO).await, None);
