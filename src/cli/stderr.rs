@@ -267,7 +267,11 @@ mod tests {
             lines.push(vec![b'x'; 40], 100);
         }
         assert!(!lines.settle(Duration::from_millis(1)) && lines.lock().stuck);
-        assert_eq!((lines.lock().lost, lines.lock().bytes), (2, 80));
+        let (lost, bytes) = {
+            let state = lines.lock();
+            (state.lost, state.bytes)
+        };
+        assert_eq!((lost, bytes), (2, 80));
         for _ in 0..2 {
             end.send(true).expect("it writes");
         }
