@@ -183,10 +183,6 @@ fn an_unknown_key_is_named_with_the_one_that_may_be_meant() {
             "SNAPFERRY_EXPORT__RAET: there is no setting export.raet; did you mean SNAPFERRY_EXPORT__RATE?",
         ),
         (
-            "SNAPFERRY_EXPORT_RATE",
-            "SNAPFERRY_EXPORT_RATE: there is no setting export_rate; did you mean SNAPFERRY_EXPORT__RATE?",
-        ),
-        (
             "SNAPFERRY_EXPORT____RATE",
             "SNAPFERRY_EXPORT____RATE: there is no setting export.\"\".rate; a path of names joined by __ is expected",
         ),

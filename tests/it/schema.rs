@@ -163,7 +163,7 @@ async fn killed_in_the_middle_of_a_migration_a_database_is_as_it_was_or_as_it_is
         let jobs = jobs_of(&path).await;
         let mark = folder.path().join("mark");
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_snapferry"));
-        command.arg("status").env_clear().env("HOME", folder.path());
+        command.args(["resume", "--state", "queued", "--yes"]).env_clear().env("HOME", folder.path());
         command.env("SNAPFERRY_DATABASE", format!("sqlite://{}", path.display()));
         command.env("CRASH_AT", at).env("CRASH_NTH", nth.to_string()).env("CRASH_MARK", &mark);
         let ended = command.output().expect("the program");

@@ -22,6 +22,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// Opens a database to write, makes and migrates it where that is needed, and then has nothing to do.
+const OPENS: [&str; 4] = ["resume", "--state", "queued", "--yes"];
+
 /// How long a process may take; none takes that long where it is sound.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -208,7 +211,7 @@ impl Scene {
 
     async fn try_crash_now(&mut self, point: Point) -> bool {
         match By::of(point) {
-            By::Opening => self.die(point, &["status"], 1).await == Died::There,
+            By::Opening => self.die(point, &OPENS, 1).await == Died::There,
             By::Enqueue => self.enqueue(&["plain"], Some(point)).await == Died::There,
             By::BadEnqueue => self.enqueue_what_is_bad(point).await == Died::There,
             By::Daemon(sort) => {
@@ -237,7 +240,7 @@ impl Scene {
     /// A process dies at its `nth` time at `point`, with all that there is to do; whether there was such a time.
     pub(super) async fn crash_amid_everything(&mut self, point: Point, nth: u64) -> bool {
         if By::of(point) == By::Opening {
-            let died = self.die(point, &["status"], nth).await == Died::There;
+            let died = self.die(point, &OPENS, nth).await == Died::There;
             self.enqueue_everything().await;
             return died;
         }
