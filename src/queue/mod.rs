@@ -45,6 +45,7 @@ mod transition;
 mod views;
 mod vitals;
 mod waiting;
+mod wakers;
 mod writer;
 
 pub use acting::{ActError, Acted, LeftOnes, Plan};
@@ -78,8 +79,7 @@ pub use transition::{Answer, AttemptOutcome, SentOperation, Transition};
 pub use views::{BatchStage, BatchView, Pause, RowCounts};
 pub use vitals::Vitals;
 pub use waiting::{Ahead, SnapshotSeen, Waiting};
-
-pub use place::LogMark;
+pub use wakers::Wakes;
 
 use checkpoints::Checkpoints;
 use place::Place;
@@ -87,6 +87,7 @@ use readers::Readers;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use takeover::TakeoverAge;
+use wakers::Wakers;
 use writer::Writer;
 
 /// The store of one database file. Cheap to clone; the last one to go closes it.
@@ -98,6 +99,7 @@ pub struct Queue {
     writer: Writer,
     checkpoints: Checkpoints,
     takeover_age: Arc<Mutex<Option<TakeoverAge>>>,
+    wakers: Wakers,
 }
 
 impl Queue {
@@ -157,10 +159,11 @@ impl Queue {
         self.writer.close().await;
     }
 
-    /// How the write-ahead log looks: another process's write changes that. Nothing where it cannot be told.
+    /// The wakers of a lane's worker and tracker. What this process commits wakes them from now on; what other processes
+    /// commit is told by [`Self::data_version`].
     #[must_use]
-    pub fn log_mark(&self) -> Option<LogMark> {
-        self.place.log_mark()
+    pub fn wakes(&self, lane: crate::domain::LaneId) -> Wakes {
+        self.wakers.of(lane)
     }
 
     /// A number that changes when another process has written.
