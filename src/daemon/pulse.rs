@@ -7,7 +7,7 @@ use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{BatchId, LaneId};
 use crate::points::{Between, Point, reached};
 use crate::queue::{
-    DatabaseLock, Held, LockError, Queue, QueueError, TakeoverCause, TakeoverOptions, TakeoverWait, Wakes,
+    DatabaseLock, Held, LaneRecord, LockError, Queue, QueueError, TakeoverCause, TakeoverOptions, TakeoverWait, Wakes,
 };
 use crate::settings::Settings;
 use std::collections::BTreeMap;
@@ -76,8 +76,6 @@ impl From<QueueError> for DaemonError {
 /// What the supervisor remembers between two beats.
 #[derive(Debug, Default)]
 struct Beats {
-    /// The database's version, which another process's write changes.
-    version: Option<i64>,
     /// How far the time of day is ahead of the clock that nobody sets, in milliseconds.
     ahead: Option<i64>,
     /// When it is looked again whether what the daemon runs for is reached.
@@ -158,6 +156,9 @@ impl Daemon {
             tasks.spawn(pruning.keep(shared.stop.clone()));
         }
         let mut lanes = BTreeMap::<LaneId, Wakes>::new();
+        for record in self.queue.lane_records().await? {
+            self.take_up(Some(record), &shared, &mut lanes, &mut tasks);
+        }
         let mut beats = Beats::default();
         let outcome = loop {
             match self.beat(until, &shared, &mut beats, &mut lanes, &mut tasks).await {
@@ -244,11 +245,13 @@ impl Daemon {
         lanes: &mut BTreeMap<LaneId, Wakes>,
         tasks: &mut JoinSet<Result<(), QueueError>>,
     ) -> Result<bool, QueueError> {
-        let seen = self.queue.data_version().await?;
-        if beats.version.replace(seen) != Some(seen) {
-            self.take_up_lanes(shared, lanes, tasks).await?;
-            lanes.values().for_each(Wakes::all);
-        } else if beats.clock_was_set(&self.clock) {
+        for lane in self.queue.take_wake_ups().await? {
+            match lanes.get(&lane) {
+                Some(wakes) => wakes.all(),
+                None => self.take_up(self.queue.lane_record(lane).await?, shared, lanes, tasks),
+            }
+        }
+        if beats.clock_was_set(&self.clock) {
             lanes.values().for_each(Wakes::all);
         }
         self.is_reached(until, beats).await
@@ -272,22 +275,17 @@ impl Daemon {
         Some(Pruning { queue: self.queue.clone(), clock: self.clock.clone(), after })
     }
 
-    async fn take_up_lanes(
+    fn take_up(
         &self,
+        record: Option<LaneRecord>,
         shared: &Shared,
         lanes: &mut BTreeMap<LaneId, Wakes>,
         tasks: &mut JoinSet<Result<(), QueueError>>,
-    ) -> Result<(), QueueError> {
-        for record in self.queue.lane_records().await? {
-            if lanes.contains_key(&record.id) {
-                continue;
-            }
-            let id = record.id;
-            let settings = self.settings.for_lane(&record.lane);
-            tracing::info!(lane = %record.lane, "the lane is taken up");
-            lanes.insert(id, start(shared, record, &settings, tasks));
-        }
-        Ok(())
+    ) {
+        let Some(record) = record else { return };
+        let (id, settings) = (record.id, self.settings.for_lane(&record.lane));
+        tracing::info!(lane = %record.lane, "the lane is taken up");
+        lanes.insert(id, start(shared, record, &settings, tasks));
     }
 
     async fn is_reached(&self, until: Until, beats: &mut Beats) -> Result<bool, QueueError> {
@@ -340,6 +338,9 @@ mod tests {
     fn a_time_of_day_that_is_set_is_noticed_once_and_one_that_drifts_is_not() {
         let manual = Arc::new(ManualClock::new(Timestamp(1_000_000)));
         let clock: SharedClock = manual.clone();
+        for record in self.queue.lane_records().await? {
+            self.take_up(Some(record), &shared, &mut lanes, &mut tasks);
+        }
         let mut beats = Beats::default();
         assert!(!beats.clock_was_set(&clock));
         for by in [-3_600_000, 3_600_000] {

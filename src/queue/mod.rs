@@ -158,20 +158,4 @@ impl Queue {
         self.checkpoints.close().await;
         self.writer.close().await;
     }
-
-    /// The wakers of a lane's worker and tracker. What this process commits wakes them from now on; what other processes
-    /// commit is told by [`Self::data_version`].
-    #[must_use]
-    pub fn wakes(&self, lane: crate::domain::LaneId) -> Wakes {
-        self.wakers.of(lane)
-    }
-
-    /// A number that changes when another process has written.
-    ///
-    /// # Errors
-    /// [`QueueError`] when the database cannot be read; [`QueueError::Replaced`] when its file is no longer the one that
-    /// was opened.
-    pub async fn data_version(&self) -> Result<i64, QueueError> {
-        self.writer.data_version().await
-    }
 }

@@ -1,8 +1,12 @@
-//! Who sleeps until something is committed: a lane's worker and its tracker, each woken by the steps that concern it, in
-//! whoever's name they were written within this process.
+//! Who sleeps until something is committed: a lane's worker and its tracker, each woken by the steps of this process that
+//! concern it. What people do, in any process, leaves a row in `wake_ups` with the same commit, for the daemon to take.
 
+use super::Queue;
+use super::error::QueueError;
+use super::transition::json;
 use crate::domain::LaneId;
 use crate::points::Step;
+use sqlx::SqliteConnection;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -53,28 +57,83 @@ impl Wakers {
         self.lanes().entry(lane).or_default().clone()
     }
 
-    /// Wakes those whom a committed step concerns: in its lane, or in every lane where it names none.
+    /// Wakes those whom a committed step concerns in its lane.
     pub(super) fn committed(&self, done: Done) {
         let rooms = concerned(done.step);
-        if rooms == Rooms::None {
-            return;
-        }
         let lanes = self.lanes();
-        let one = done.lane.map(|lane| lanes.get(&lane));
-        let every = lanes.values().filter(|_| done.lane.is_none());
-        for wakes in one.flatten().into_iter().chain(every) {
-            if rooms != Rooms::Tracker {
-                wakes.worker.notify_one();
-            }
-            if rooms != Rooms::Worker {
-                wakes.tracker.notify_one();
-            }
+        let Some(wakes) = done.lane.and_then(|lane| lanes.get(&lane)) else { return };
+        if matches!(rooms, Rooms::Worker | Rooms::Both) {
+            wakes.worker.notify_one();
+        }
+        if matches!(rooms, Rooms::Tracker | Rooms::Both) {
+            wakes.tracker.notify_one();
         }
     }
 
     fn lanes(&self) -> MutexGuard<'_, HashMap<LaneId, Wakes>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Queue {
+    /// The wakers of a lane's worker and tracker, woken from now on by what this process commits.
+    #[must_use]
+    pub fn wakes(&self, lane: LaneId) -> Wakes {
+        self.wakers.of(lane)
+    }
+
+    /// Takes the lanes in which people have acted since this was asked last, in whatever process.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails; [`QueueError::Replaced`] when its file is no longer the one that was opened.
+    pub async fn take_wake_ups(&self) -> Result<Vec<LaneId>, QueueError> {
+        self.in_place()?;
+        let none = sqlx::query_scalar!(r#"SELECT NOT EXISTS (SELECT 1 FROM wake_ups) AS "none!: bool""#)
+            .fetch_one(&self.readers)
+            .await?;
+        if none {
+            return Ok(Vec::new());
+        }
+        self.writer
+            .write(Step::WakeUpsTaken, move |connection| {
+                Box::pin(async move {
+                    let lanes = sqlx::query_scalar!(r#"DELETE FROM wake_ups RETURNING lane_id AS "lane!: i64""#)
+                        .fetch_all(&mut *connection)
+                        .await?;
+                    Ok(lanes.into_iter().map(LaneId).collect())
+                })
+            })
+            .await
+    }
+}
+
+/// Leaves word for the daemon that people have acted in these lanes, and in those of these batches. Of the transaction in
+/// which they act.
+pub(super) async fn leave_word(
+    connection: &mut SqliteConnection,
+    lanes: &str,
+    batches: &str,
+) -> Result<(), QueueError> {
+    sqlx::query!(
+        "INSERT OR IGNORE INTO wake_ups (lane_id)
+         SELECT value FROM json_each(?1)
+         UNION SELECT lane_id FROM tallies WHERE batch_id IN (SELECT value FROM json_each(?2))",
+        lanes,
+        batches
+    )
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
+}
+
+/// The same for what a group of steps did.
+pub(super) async fn leave_word_of(
+    connection: &mut SqliteConnection,
+    all: impl Iterator<Item = &Done>,
+) -> Result<(), QueueError> {
+    let lanes: Vec<LaneId> =
+        all.filter(|done| concerned(done.step) == Rooms::Both).filter_map(|done| done.lane).collect();
+    if lanes.is_empty() { Ok(()) } else { leave_word(connection, &json(&lanes)?, "[]").await }
 }
 
 /// Who has something to do, or something else to wait for, after a step.
@@ -106,16 +165,14 @@ fn concerned(step: Step) -> Rooms {
         | Step::OverLimit => Rooms::Worker,
         // The tracker has something to follow, or a block to probe.
         Step::Accepted | Step::OutcomeUnknown | Step::OutcomeUnknownInOutage | Step::Blocked => Rooms::Tracker,
-        // A person has acted.
+        // A person has acted: other processes are told as well.
         Step::Cancelled
         | Step::SentAgain
         | Step::RecordAdopted
         | Step::CalledFailed
         | Step::Retried
         | Step::Paused
-        | Step::Resumed
-        | Step::PlacePaused
-        | Step::PlaceResumed => Rooms::Both,
+        | Step::Resumed => Rooms::Both,
         Step::Marked
         | Step::Migrated
         | Step::LoadBegun
@@ -143,6 +200,9 @@ fn concerned(step: Step) -> Rooms {
         | Step::ProbeChosen
         | Step::TripRenewed
         | Step::TripClosed
+        | Step::PlacePaused
+        | Step::PlaceResumed
+        | Step::WakeUpsTaken
         | Step::Bundled
         | Step::PruneBegun
         | Step::Pruned

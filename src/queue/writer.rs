@@ -6,7 +6,7 @@ use super::error::QueueError;
 use super::patience::Patience;
 use super::takeover::count_intents;
 use super::transition::{self, Transition};
-use super::wakers::{Done, Wakers};
+use super::wakers::{self, Done, Wakers};
 use crate::points::{Between, Point, Step, reached};
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
@@ -29,7 +29,6 @@ type Tell = Box<dyn FnOnce(Result<(), QueueError>) + Send>;
 enum Request {
     Transition(Box<Transition>, oneshot::Sender<Result<(), QueueError>>),
     Task(Done, Task, oneshot::Sender<QueueError>),
-    DataVersion(oneshot::Sender<Result<i64, QueueError>>),
     Close(oneshot::Sender<()>),
 }
 
@@ -40,7 +39,7 @@ impl Request {
             Self::Transition(..) => 4,
             // Some write a page of the ledger, some a single row.
             Self::Task(..) => 50,
-            Self::DataVersion(_) | Self::Close(_) => 0,
+            Self::Close(_) => 0,
         }
     }
 }
@@ -96,12 +95,6 @@ impl Writer {
             // The task failed before it could tell, or the writer has ended.
             Err(_) => Err(failure.await.unwrap_or(QueueError::Closed)),
         }
-    }
-
-    pub(super) async fn data_version(&self) -> Result<i64, QueueError> {
-        let (tell, told) = oneshot::channel();
-        self.send(Request::DataVersion(tell)).await?;
-        told.await.map_err(|_| QueueError::Closed)?
     }
 
     pub(super) async fn close(&self) {
@@ -177,7 +170,6 @@ async fn serve_group(
             match request {
                 Request::Transition(_, tell) => drop(tell.send(Err(error.clone()))),
                 Request::Task(_, _, failed) => drop(failed.send(error.clone())),
-                Request::DataVersion(tell) => drop(tell.send(Err(error.clone()))),
                 Request::Close(tell) => closing = Some(tell),
             }
             continue;
@@ -185,9 +177,6 @@ async fn serve_group(
         match request {
             Request::Transition(transition, tell) => transitions.push((*transition, tell)),
             Request::Task(done, task, failed) => tasks.push((done, task, failed)),
-            Request::DataVersion(tell) => {
-                let _ = tell.send(read_data_version(door).await);
-            }
             Request::Close(tell) => closing = Some(tell),
         }
     }
@@ -195,17 +184,6 @@ async fn serve_group(
         *broken = commit(door, told, transitions, tasks).await.filter(|error| !matches!(error, QueueError::Busy));
     }
     closing
-}
-
-async fn read_data_version(door: &mut Door) -> Result<i64, QueueError> {
-    door.in_place()?;
-    let mut patience = Patience::new();
-    loop {
-        match sqlx::query_scalar("PRAGMA data_version").fetch_one(door.connection()).await {
-            Ok(version) => return Ok(version),
-            Err(error) => patience.wait(error).await?,
-        }
-    }
 }
 
 type Waiting = (Transition, oneshot::Sender<Result<(), QueueError>>);
@@ -274,6 +252,7 @@ async fn commit(
                 }
             }
         }
+        wakers::leave_word_of(&mut transaction, all.iter()).await?;
         let steps: BTreeSet<Step> = all.iter().map(|done| done.step).collect();
         transaction.commit(&steps.into_iter().collect::<Vec<_>>()).await?;
         // Before anybody is told, and so before any call: what is sent is counted outside the database too.

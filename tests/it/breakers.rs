@@ -67,7 +67,11 @@ async fn a_batch_that_fails_stops_and_tries_one_at_a_time_while_others_go_on() {
     let bad = ["a-0", "a-1", "a-2", "a-3", "a-4", "a-5"];
     let mut names: Vec<(&str, &str)> = bad.iter().map(|name| (HERE, *name)).collect();
     names.extend([(HERE, "b-0"), (HERE, "b-1"), (THERE, "c-0")]);
-    let world = world(&names, &bad[..3], |_| {}).await;
+    // Longer than it takes to notice that the drain has ended: another try would go well.
+    let waits = |settings: &mut LaneSettings| {
+        (settings.breaker.wait, settings.breaker.wait_max) = (Duration::from_secs(2), Duration::from_mins(1));
+    };
+    let world = world(&names, &bad[..3], waits).await;
     world.enqueue(&bad).await;
     world.enqueue_in(&names[6..]).await;
 

@@ -3,7 +3,7 @@
 use super::tracker::{LANE, write};
 use snapferry::domain::{
     AccountLabel, AccountNumber, Act, BatchId, BatchName, Destination, Event, Existing, Failure, JobId, JobState, Lane,
-    LaneId, LaneTrouble, OperationId, Region, SnapshotName, Standing, Timestamp, Trace,
+    LaneId, LaneTrouble, OperationId, Region, RunId, SnapshotName, Standing, Timestamp, Trace,
 };
 use snapferry::queue::{
     Block, Ending, EntryKey, EntryStatus, Identity, LoadName, NewRow, OpenError, Peek, Queue, QueueError, Selector,
@@ -213,17 +213,39 @@ async fn a_label_that_exports_nothing_keeps_no_other_from_its_account() {
     assert!(matches!(identify(2).await, Identity::Shared { .. }));
 }
 
+/// Whatever people do, in this process or another, names the lanes in which something may be to be done, and no other.
 #[tokio::test]
-async fn what_another_process_writes_is_heard_and_what_one_writes_oneself_is_not() {
-    let desk = Desk::new("").await;
+async fn what_people_do_in_any_process_names_its_lanes_and_what_the_daemon_does_names_none() {
+    let desk = Desk::new(ONE_QUEUED).await;
+    write(&desk.path, "INSERT INTO lanes (id, account, region) VALUES (2, 'default', 'us-east-1')").await;
     let other = Queue::open(&desk.path).await.expect("opened");
-    let before = desk.queue.data_version().await.expect("a version");
-    desk.queue.begin_run(Timestamp(0), "test").await.expect("a run");
-    assert_eq!(desk.queue.data_version().await.expect("a version"), before);
-    other.begin_run(Timestamp(0), "test").await.expect("a run");
-    let after = desk.queue.data_version().await.expect("a version");
-    assert_ne!(after, before);
-    assert_eq!(desk.queue.data_version().await.expect("a version"), after);
+    let woken = async || desk.queue.take_wake_ups().await.expect("read");
+    let lane = LaneId(1);
+    desk.queue.clear(lane, RunId(1), Vec::new()).await.expect("cleared");
+    desk.queue
+        .block(lane, Block { trouble: LaneTrouble::Outage, message: "x".into(), since: Timestamp(1) })
+        .await
+        .expect("blocked");
+    assert_eq!(woken().await, []);
+    for queue in [&other, &desk.queue] {
+        for act in [Act::Pause, Act::Resume, Act::Cancel, Act::Retry] {
+            let plan = queue.plan_act(act, &Selector::default()).await.expect("a plan");
+            assert_eq!(queue.act(&plan, Timestamp(2), "ada").await.expect("done").done, 1, "{act:?}");
+            assert_eq!((woken().await, woken().await), (vec![lane], vec![]), "{act:?}");
+        }
+        queue.pause(&[BatchId(1)], &[], Timestamp(3), "ada").await.expect("paused");
+        assert_eq!(woken().await, [lane]);
+        queue.pause(&[], &[LaneId(2)], Timestamp(3), "ada").await.expect("paused");
+        assert_eq!(woken().await, [LaneId(2)]);
+        queue.resume(&[BatchId(1)], &[LaneId(2)], Timestamp(3), "ada").await.expect("resumed");
+        assert_eq!(woken().await, [lane, LaneId(2)]);
+        let name = LoadName::Derived(BatchName::parse("more").expect("a name"));
+        let mut load = queue.begin_load(name, "a test", &[], "a test", Timestamp(4)).await.expect("a load");
+        load.add(vec![row(2)]).await.expect("added");
+        assert_eq!(woken().await, [], "nothing of it is there yet");
+        load.seal(0, Timestamp(4)).await.expect("sealed");
+        assert_eq!(woken().await, [lane]);
+    }
 }
 
 #[tokio::test]
