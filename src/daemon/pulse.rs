@@ -338,9 +338,6 @@ mod tests {
     fn a_time_of_day_that_is_set_is_noticed_once_and_one_that_drifts_is_not() {
         let manual = Arc::new(ManualClock::new(Timestamp(1_000_000)));
         let clock: SharedClock = manual.clone();
-        for record in self.queue.lane_records().await? {
-            self.take_up(Some(record), &shared, &mut lanes, &mut tasks);
-        }
         let mut beats = Beats::default();
         assert!(!beats.clock_was_set(&clock));
         for by in [-3_600_000, 3_600_000] {
