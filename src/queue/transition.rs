@@ -366,9 +366,10 @@ async fn move_jobs(
     let probes = probes.map(LaneTrouble::as_str);
     let (live, from, to) = (from.is_live() && to.is_live(), from.as_str(), to.as_str());
     if live {
-        let moved = sqlx::query_file!("src/queue/sql/move_jobs.sql", rows, from, to, hold, besides, afresh, adopted, probes)
-            .fetch_all(connection)
-            .await?;
+        let moved =
+            sqlx::query_file!("src/queue/sql/move_jobs.sql", rows, from, to, hold, besides, afresh, adopted, probes)
+                .fetch_all(connection)
+                .await?;
         return Ok(moved.into_iter().map(|row| (row.id, LaneId(row.lane))).collect());
     }
     let moved = sqlx::query_file!("src/queue/sql/end_jobs.sql", rows, from, to, hold, afresh, adopted, besides)

@@ -191,7 +191,6 @@ fn concerned(step: Step) -> Rooms {
         | Step::LookCounted
         | Step::PollPutOff
         | Step::DueReleased
-        | Step::DeniedReleased
         | Step::Proven
         | Step::RateLearned
         | Step::CapLowered

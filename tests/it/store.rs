@@ -220,7 +220,7 @@ async fn what_people_do_in_any_process_names_its_lanes_and_what_the_daemon_does_
     write(&desk.path, "INSERT INTO lanes (id, account, region) VALUES (2, 'default', 'us-east-1')").await;
     let other = Queue::open(&desk.path).await.expect("opened");
     let woken = async || desk.queue.take_wake_ups().await.expect("read");
-    let lane = LaneId(1);
+    let (lane, of_one) = (LaneId(1), Selector { jobs: vec![JobId(1)], ..Selector::default() });
     desk.queue.clear(lane, RunId(1), Vec::new()).await.expect("cleared");
     desk.queue
         .block(lane, Block { trouble: LaneTrouble::Outage, message: "x".into(), since: Timestamp(1) })
@@ -229,7 +229,7 @@ async fn what_people_do_in_any_process_names_its_lanes_and_what_the_daemon_does_
     assert_eq!(woken().await, []);
     for queue in [&other, &desk.queue] {
         for act in [Act::Pause, Act::Resume, Act::Cancel, Act::Retry] {
-            let plan = queue.plan_act(act, &Selector::default()).await.expect("a plan");
+            let plan = queue.plan_act(act, &of_one).await.expect("a plan");
             assert_eq!(queue.act(&plan, Timestamp(2), "ada").await.expect("done").done, 1, "{act:?}");
             assert_eq!((woken().await, woken().await), (vec![lane], vec![]), "{act:?}");
         }
