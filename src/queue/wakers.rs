@@ -202,6 +202,7 @@ fn concerned(step: Step) -> Rooms {
         | Step::PlacePaused
         | Step::PlaceResumed
         | Step::WakeUpsTaken
+        | Step::TakenOver
         | Step::Bundled
         | Step::PruneBegun
         | Step::Pruned
