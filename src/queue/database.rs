@@ -81,7 +81,15 @@ pub(super) async fn open_to_read(path: &Path) -> Result<Queue, OpenError> {
 
 fn readers_alone(path: &Path, readers: Readers) -> Queue {
     let (writer, checkpoints, place) = (Writer::none(), Checkpoints::none(), Arc::new(Place::nowhere()));
-    Queue { path: path.to_owned(), readers, writer, checkpoints, place, takeover_age: Arc::default() }
+    Queue {
+        path: path.to_owned(),
+        readers,
+        writer,
+        checkpoints,
+        place,
+        takeover_age: Arc::default(),
+        wakers: Wakers::default(),
+    }
 }
 
 pub(super) async fn empty_to_read(path: &Path) -> Result<Queue, OpenError> {
