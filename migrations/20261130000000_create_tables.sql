@@ -265,6 +265,11 @@ CREATE TABLE ledger (
     CHECK ((job_id IS NULL) = (attempt IS NULL))
 ) STRICT;
 
+-- Lanes in which a person has acted: the daemon takes them up and wakes them.
+CREATE TABLE wake_ups (
+    lane_id INTEGER PRIMARY KEY REFERENCES lanes (id)
+) STRICT;
+
 -- Which batches a lane may send for: those that were sealed before an inventory of this run began.
 CREATE TABLE clearances (
     lane_id  INTEGER NOT NULL REFERENCES lanes (id),

@@ -31,6 +31,9 @@ pub trait Clock: Send + Sync + 'static {
     fn sleep(&self, span: Duration) -> Sleep;
 }
 
+/// The wait of somebody who has nothing to wait for but a wake-up: longer than any that is asked for.
+pub const NEVER: Duration = Duration::from_hours(1_000_000);
+
 /// A signal to stop, heard by many.
 pub type Stop = tokio::sync::watch::Receiver<bool>;
 

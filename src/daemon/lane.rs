@@ -3,25 +3,15 @@
 use crate::clock::{SharedClock, Stop};
 use crate::domain::{Lane, RunId};
 use crate::lightsail::{Gate, Lightsail, Limited};
-use crate::queue::{LaneRecord, Queue, QueueError};
+use crate::queue::{LaneRecord, Queue, QueueError, Wakes};
 use crate::settings::LaneSettings;
 use crate::tracking::{Tracker, TrackerSettings};
 use crate::worker::{Gates, Worker, WorkerSettings};
 use std::sync::Arc;
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 /// Makes the way to a lane's Lightsail: the AWS client, or one that a test or a rehearsal gives.
 pub type Connect = Arc<dyn Fn(&Lane, &LaneSettings) -> Arc<dyn Lightsail> + Send + Sync>;
-
-/// What wakes a lane's two rooms.
-#[derive(Debug, Clone, Default)]
-pub struct Wakes {
-    /// Wakes the worker.
-    pub worker: Arc<Notify>,
-    /// Wakes the tracker.
-    pub tracker: Arc<Notify>,
-}
 
 /// A lane's parts, that do nothing until they are driven.
 pub struct LaneParts {
@@ -31,13 +21,6 @@ pub struct LaneParts {
     pub tracker: Tracker,
     /// What wakes the two.
     pub wakes: Wakes,
-}
-
-impl Wakes {
-    pub(super) fn all(&self) {
-        self.worker.notify_one();
-        self.tracker.notify_one();
-    }
 }
 
 /// What every lane shares.
@@ -60,7 +43,7 @@ pub fn compose(
     record: LaneRecord,
     settings: &LaneSettings,
 ) -> LaneParts {
-    let wakes = Wakes::default();
+    let wakes = queue.wakes(record.id);
     let exports = Gate::new(settings.export.rate, settings.export.burst, record.learned_rate, Arc::clone(&clock));
     // Without memory at its ceiling: reads have no effect, and a page that is throttled is asked for again.
     let read_rate = record.learned_read_rate.or(Some(settings.read.rate));
@@ -81,8 +64,6 @@ pub fn compose(
             first_poll: settings.poll.min,
             breaker: settings.breaker.clone(),
         },
-        Arc::clone(&wakes.worker),
-        Arc::clone(&wakes.tracker),
     );
     let tracker = Tracker::new(
         queue,
@@ -101,8 +82,6 @@ pub fn compose(
             probe: settings.probe,
             max_in_flight: u64::from(settings.export.max_in_flight),
         },
-        Arc::clone(&wakes.tracker),
-        Arc::clone(&wakes.worker),
     );
     LaneParts { worker, tracker, wakes }
 }

@@ -6,5 +6,5 @@ mod lane;
 mod pruning;
 mod pulse;
 
-pub use lane::{Connect, LaneParts, Wakes, compose};
+pub use lane::{Connect, LaneParts, compose};
 pub use pulse::{Daemon, DaemonError, Ended, Until};

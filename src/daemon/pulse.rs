@@ -1,13 +1,13 @@
 //! The daemon's life: begin a run, take up what an earlier one left, keep the lanes going, stop in order.
 
 use super::bundles::Bundles;
-use super::lane::{Connect, Shared, Wakes, start};
+use super::lane::{Connect, Shared, start};
 use super::pruning::Pruning;
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{BatchId, LaneId};
 use crate::points::{Between, Point, reached};
 use crate::queue::{
-    DatabaseLock, Held, LockError, LogMark, Queue, QueueError, TakeoverCause, TakeoverOptions, TakeoverWait,
+    DatabaseLock, Held, LaneRecord, LockError, Queue, QueueError, TakeoverCause, TakeoverOptions, TakeoverWait, Wakes,
 };
 use crate::settings::Settings;
 use std::collections::BTreeMap;
@@ -15,8 +15,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// How often the daemon looks whether another process has written: new rows are taken up within a second.
-const PULSE: Duration = Duration::from_millis(250);
+/// How often the daemon looks whether another process has written, for all lanes at once: within a second everything is
+/// noticed.
+const PULSE: Duration = Duration::from_millis(500);
+
+/// A look that takes long at whether all is done leaves the database alone for that many times as long.
+const REST: u32 = 20;
+
+/// By so many milliseconds the time of day may drift between two beats, and nobody has set it.
+const SET: u64 = 1000;
 
 /// How long the calls under way may take to end after a stop; what has not ended then is settled at the next start.
 const GRACE: Duration = Duration::from_secs(5);
@@ -66,30 +73,21 @@ impl From<QueueError> for DaemonError {
     }
 }
 
-/// Beats between two looks at the database itself, whatever its log says.
-const DEEP: u32 = 20;
-
-/// What the beats have heard of other processes' writes. Each changes the log, which is looked at for next to nothing.
+/// What the supervisor remembers between two beats.
 #[derive(Debug, Default)]
-struct Heard {
-    version: Option<i64>,
-    mark: Option<LogMark>,
-    /// Beats before the database is asked again.
-    rest: u32,
+struct Beats {
+    /// How far the time of day is ahead of the clock that nobody sets, in milliseconds.
+    ahead: Option<i64>,
+    /// When it is looked again whether what the daemon runs for is reached.
+    look_at: Duration,
 }
 
-impl Heard {
-    /// Whether there may have been a write since the last beat.
-    fn something(&mut self, mark: Option<LogMark>) -> bool {
-        if mark.is_none() || mark != self.mark {
-            self.mark = mark;
-            // At the next beat too: a second write may bear the same time as the first.
-            self.rest = 0;
-            return true;
-        }
-        let now = self.rest == 0;
-        self.rest = if now { DEEP } else { self.rest - 1 };
-        now
+impl Beats {
+    /// Whether the time of day was set since the last beat: what a lane waits for may have come nearer, or gone further away.
+    fn clock_was_set(&mut self, clock: &SharedClock) -> bool {
+        let elapsed = i64::try_from(clock.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let ahead = clock.now().0.saturating_sub(elapsed);
+        self.ahead.replace(ahead).is_some_and(|before| before.abs_diff(ahead) > SET)
     }
 }
 
@@ -158,9 +156,12 @@ impl Daemon {
             tasks.spawn(pruning.keep(shared.stop.clone()));
         }
         let mut lanes = BTreeMap::<LaneId, Wakes>::new();
-        let mut heard = Heard::default();
+        for record in self.queue.lane_records().await? {
+            self.take_up(Some(record), &shared, &mut lanes, &mut tasks);
+        }
+        let mut beats = Beats::default();
         let outcome = loop {
-            match self.beat(until, &shared, &mut heard, &mut lanes, &mut tasks).await {
+            match self.beat(until, &shared, &mut beats, &mut lanes, &mut tasks).await {
                 Ok(false) => {}
                 Ok(true) => break Ok(Ended::Drained),
                 Err(error) => break Err(error.into()),
@@ -240,18 +241,20 @@ impl Daemon {
         &self,
         until: Until,
         shared: &Shared,
-        heard: &mut Heard,
+        beats: &mut Beats,
         lanes: &mut BTreeMap<LaneId, Wakes>,
         tasks: &mut JoinSet<Result<(), QueueError>>,
     ) -> Result<bool, QueueError> {
-        if heard.something(self.queue.log_mark()) {
-            let seen = self.queue.data_version().await?;
-            if heard.version.replace(seen) != Some(seen) {
-                self.take_up_lanes(shared, lanes, tasks).await?;
-                lanes.values().for_each(Wakes::all);
+        for lane in self.queue.take_wake_ups().await? {
+            match lanes.get(&lane) {
+                Some(wakes) => wakes.all(),
+                None => self.take_up(self.queue.lane_record(lane).await?, shared, lanes, tasks),
             }
         }
-        self.is_reached(until).await
+        if beats.clock_was_set(&self.clock) {
+            lanes.values().for_each(Wakes::all);
+        }
+        self.is_reached(until, beats).await
     }
 
     /// A file that is gone fails its readers in many ways; what it comes from is said instead.
@@ -272,31 +275,33 @@ impl Daemon {
         Some(Pruning { queue: self.queue.clone(), clock: self.clock.clone(), after })
     }
 
-    async fn take_up_lanes(
+    fn take_up(
         &self,
+        record: Option<LaneRecord>,
         shared: &Shared,
         lanes: &mut BTreeMap<LaneId, Wakes>,
         tasks: &mut JoinSet<Result<(), QueueError>>,
-    ) -> Result<(), QueueError> {
-        for record in self.queue.lane_records().await? {
-            if lanes.contains_key(&record.id) {
-                continue;
-            }
-            let id = record.id;
-            let settings = self.settings.for_lane(&record.lane);
-            tracing::info!(lane = %record.lane, "the lane is taken up");
-            lanes.insert(id, start(shared, record, &settings, tasks));
-        }
-        Ok(())
+    ) {
+        let Some(record) = record else { return };
+        let (id, settings) = (record.id, self.settings.for_lane(&record.lane));
+        tracing::info!(lane = %record.lane, "the lane is taken up");
+        lanes.insert(id, start(shared, record, &settings, tasks));
     }
 
-    async fn is_reached(&self, until: Until) -> Result<bool, QueueError> {
+    async fn is_reached(&self, until: Until, beats: &mut Beats) -> Result<bool, QueueError> {
         let batch = match until {
             Until::Stopped => return Ok(false),
             Until::Drained => None,
             Until::BatchDrained(batch) => Some(batch),
         };
-        Ok(self.queue.unfinished(batch).await? == 0)
+        let began = self.clock.elapsed();
+        if began < beats.look_at {
+            return Ok(false);
+        }
+        let reached = self.queue.unfinished(batch).await? == 0;
+        let ended = self.clock.elapsed();
+        beats.look_at = ended.saturating_add(ended.saturating_sub(began) * REST);
+        Ok(reached)
     }
 
     /// Waits for the calls under way; the first error among them.
@@ -325,28 +330,23 @@ impl Daemon {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::SystemTime;
-
-    fn mark(written: u64) -> LogMark {
-        LogMark { bytes: 4096, written: SystemTime::UNIX_EPOCH + Duration::from_secs(written) }
-    }
+    use crate::clock::ManualClock;
+    use crate::domain::Timestamp;
+    use std::sync::Arc;
 
     #[test]
-    fn a_write_is_heard_at_the_next_beat_and_once_more_at_the_one_after() {
-        let mut heard = Heard::default();
-        assert!(heard.something(Some(mark(1))));
-        assert!(heard.something(Some(mark(1))), "two writes may bear the same time");
-        assert!(!heard.something(Some(mark(1))));
-        assert!(heard.something(Some(mark(2))));
-        assert!(heard.something(Some(mark(2))));
-        assert!(!heard.something(Some(mark(2))));
-    }
-
-    #[test]
-    fn the_database_is_asked_now_and_then_and_always_where_there_is_no_log() {
-        let mut heard = Heard::default();
-        let asked = (0..200).filter(|_| heard.something(Some(mark(1)))).count();
-        assert_eq!(asked, 1 + 200_usize.div_ceil(DEEP as usize + 1));
-        assert!((0..10).all(|_| heard.something(None)));
+    fn a_time_of_day_that_is_set_is_noticed_once_and_one_that_drifts_is_not() {
+        let manual = Arc::new(ManualClock::new(Timestamp(1_000_000)));
+        let clock: SharedClock = manual.clone();
+        let mut beats = Beats::default();
+        assert!(!beats.clock_was_set(&clock));
+        for by in [-3_600_000, 3_600_000] {
+            manual.advance(PULSE);
+            assert!(!beats.clock_was_set(&clock));
+            manual.jump(Timestamp(clock.now().0 + by));
+            assert!(beats.clock_was_set(&clock) && !beats.clock_was_set(&clock));
+        }
+        manual.jump(Timestamp(clock.now().0 + 20));
+        assert!(!beats.clock_was_set(&clock));
     }
 }

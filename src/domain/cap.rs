@@ -78,6 +78,14 @@ impl LoweredCap {
         lowered.to.saturating_add(steps.saturating_mul((most / 10).max(1))).min(most)
     }
 
+    /// How long until the cap in force climbs; nothing where it does not.
+    #[must_use]
+    pub fn climbs_in(lowered: Option<&Self>, most: u64, now: Timestamp) -> Option<Duration> {
+        let lowered = lowered.filter(|_| Self::in_force(lowered, most, now) < most)?;
+        let since = now.since(lowered.since);
+        Some(CLIMB.saturating_sub(Duration::from_secs(since.as_secs() % CLIMB.as_secs())))
+    }
+
     /// The cap after an export that failed or was refused for EC2's limit: below what was under way, and not below half of
     /// what it was, but no more than EC2 had of the lane's when it took no more. Of those that were sent before the cap was
     /// lowered last, each that fails takes one more off. Nothing where that tells nothing new.
@@ -103,6 +111,20 @@ mod tests {
 
     fn over(in_flight: u64, sent_at: Timestamp) -> OverLimit {
         OverLimit { in_flight, beside: None, sent_at, code: ErrorCode::new("ResourceLimitExceeded") }
+    }
+
+    #[test]
+    fn a_cap_says_when_it_climbs_until_it_is_back() {
+        let lowered = LoweredCap { to: 17, since: NOW, code: ErrorCode::new("ResourceLimitExceeded") };
+        let climbs = |after: Duration| LoweredCap::climbs_in(Some(&lowered), 20, NOW.after(after));
+        assert_eq!(climbs(Duration::ZERO), Some(CLIMB));
+        let wait = climbs(Duration::from_millis(1_500)).expect("it climbs");
+        let in_force = |at: Duration| LoweredCap::in_force(Some(&lowered), 20, NOW.after(at));
+        assert!(
+            in_force(Duration::from_millis(1_500) + wait) > in_force(Duration::from_millis(1_500)) && wait <= CLIMB
+        );
+        assert_eq!(climbs(CLIMB * 2), None);
+        assert_eq!(LoweredCap::climbs_in(None, 20, NOW), None);
     }
 
     #[test]

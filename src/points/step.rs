@@ -48,6 +48,8 @@ named! {
         RunBegun = "run-begun",
         /// What an earlier run left in the middle of a call is unknown.
         Recovered = "recovered",
+        /// The lanes in which people have acted are about to be woken.
+        WakeUpsTaken = "wake-ups-taken",
         /// The daemon has ended in good order.
         RunEnded = "run-ended",
 

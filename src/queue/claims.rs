@@ -52,6 +52,9 @@ pub struct Load {
     pub in_flight: u64,
 }
 
+/// Jobs whose wait is over that one write lets go: some ten milliseconds of the one writer's time.
+const RELEASED: u32 = 1000;
+
 impl Queue {
     /// Up to `limit` jobs that may be sent now, the highest priority first, then the oldest: of sealed batches that are
     /// not paused and were listed in this run.
@@ -166,39 +169,50 @@ impl Queue {
         Ok((row.times, row.first.map(Timestamp)))
     }
 
-    /// Lets go of the jobs whose wait is over; how many they were. Also of those that are to be tried again, but only
-    /// beyond `latest`, which no wait is: the clock was set back.
+    /// Lets go of some of the jobs whose wait is over, as many as no other lane notices; when it is to be asked for more, which
+    /// is at once where there were any. Also of those that are to be tried again, but only beyond `latest`, which no wait is:
+    /// the clock was set back.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn release_due(&self, lane: LaneId, now: Timestamp, latest: Timestamp) -> Result<u64, QueueError> {
-        let none = self.next_due(lane).await?.is_none_or(|due| due > now);
-        if none && !self.waits_too_long(lane, latest).await? {
-            return Ok(0);
+    pub async fn release_due(
+        &self,
+        lane: LaneId,
+        now: Timestamp,
+        latest: Timestamp,
+    ) -> Result<Option<Timestamp>, QueueError> {
+        let next = self.next_due(lane).await?;
+        if next.is_none_or(|due| due > now) && !self.waits_too_long(lane, latest).await? {
+            return Ok(next);
         }
         self.writer
             .write(Step::DueReleased, move |connection| {
                 Box::pin(async move {
-                    let released = sqlx::query!(
-                        "UPDATE jobs SET due_at = NULL WHERE lane_id = ?1 AND state = 'queued' AND due_at <= ?2",
-                        lane.0,
-                        now.0
-                    )
-                    .execute(&mut *connection)
-                    .await?
-                    .rows_affected();
-                    let put_off = sqlx::query!(
+                    sqlx::query!(
                         "UPDATE jobs SET due_at = NULL
-                         WHERE lane_id = ?1 AND state = 'queued' AND due_at > ?2 AND attempt > 0",
+                         WHERE id IN (SELECT id FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND due_at <= ?2
+                                      ORDER BY due_at LIMIT ?3)",
                         lane.0,
-                        latest.0
+                        now.0,
+                        RELEASED
                     )
                     .execute(&mut *connection)
                     .await?;
-                    Ok(released.saturating_add(put_off.rows_affected()))
+                    sqlx::query!(
+                        "UPDATE jobs SET due_at = NULL
+                         WHERE id IN (SELECT id FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND due_at > ?2
+                                          AND attempt > 0 LIMIT ?3)",
+                        lane.0,
+                        latest.0,
+                        RELEASED
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
                 })
             })
-            .await
+            .await?;
+        Ok(Some(now))
     }
 
     async fn waits_too_long(&self, lane: LaneId, latest: Timestamp) -> Result<bool, QueueError> {
@@ -304,7 +318,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn clear(&self, lane: LaneId, run: RunId, batches: Vec<BatchId>) -> Result<(), QueueError> {
         self.writer
-            .write(Step::Cleared, move |connection| {
+            .write((Step::Cleared, lane), move |connection| {
                 Box::pin(async move {
                     for batch in batches {
                         sqlx::query!(

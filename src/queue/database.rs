@@ -10,6 +10,7 @@ use super::lock::{DatabaseLock, Held};
 use super::place::Place;
 use super::readers::Readers;
 use super::vitals;
+use super::wakers::Wakers;
 use super::writer::Writer;
 use crate::points::Step;
 use sqlx::migrate::{MigrateError, Migrator};
@@ -54,9 +55,10 @@ pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
     let readers = Readers::new(reading(options));
     let place = Arc::new(Place::of(path).map_err(|error| explain(path, error.into()))?);
     let checkpoints = Checkpoints::start(path);
-    let writer = Writer::start(writing.staying_at(&place), checkpoints.due(), Counter::of(path));
+    let wakers = Wakers::default();
+    let writer = Writer::start(writing.staying_at(&place), checkpoints.due(), Counter::of(path), wakers.clone());
     let takeover_age = Arc::default();
-    Ok(Queue { path: owned, readers, writer, checkpoints, place, takeover_age })
+    Ok(Queue { path: owned, readers, writer, checkpoints, place, takeover_age, wakers })
 }
 
 /// Readers for a database that is only looked at, and its schema; nothing where there is none yet.
@@ -79,7 +81,15 @@ pub(super) async fn open_to_read(path: &Path) -> Result<Queue, OpenError> {
 
 fn readers_alone(path: &Path, readers: Readers) -> Queue {
     let (writer, checkpoints, place) = (Writer::none(), Checkpoints::none(), Arc::new(Place::nowhere()));
-    Queue { path: path.to_owned(), readers, writer, checkpoints, place, takeover_age: Arc::default() }
+    Queue {
+        path: path.to_owned(),
+        readers,
+        writer,
+        checkpoints,
+        place,
+        takeover_age: Arc::default(),
+        wakers: Wakers::default(),
+    }
 }
 
 pub(super) async fn empty_to_read(path: &Path) -> Result<Queue, OpenError> {

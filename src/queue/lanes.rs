@@ -7,6 +7,7 @@ use crate::domain::{
 };
 use crate::points::Step;
 use sqlx::{Executor, Sqlite};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// A lane as the store knows it.
@@ -63,20 +64,38 @@ pub enum Identity {
 }
 
 impl Queue {
-    /// Every lane that ever had a job. One that only a load under way has brought in is not there yet.
+    /// Every lane that ever had a job, in the order of accounts and Regions. One that only a load under way has brought in is
+    /// not there yet.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn lane_records(&self) -> Result<Vec<LaneRecord>, QueueError> {
+        let mut lanes = self.lanes_within(i64::MIN..=i64::MAX).await?;
+        lanes.sort_by(|one, other| one.lane.cmp(&other.lane));
+        Ok(lanes)
+    }
+
+    /// One lane, if it ever had a job.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn lane_record(&self, lane: LaneId) -> Result<Option<LaneRecord>, QueueError> {
+        Ok(self.lanes_within(lane.0..=lane.0).await?.pop())
+    }
+
+    async fn lanes_within(&self, ids: RangeInclusive<i64>) -> Result<Vec<LaneRecord>, QueueError> {
+        let (first, last) = ids.into_inner();
         let rows = sqlx::query!(
             r#"SELECT id AS "id!: i64", account, region, account_number, proven AS "proven!: bool",
                       learned_rate AS "learned_rate: f64", learned_read_rate AS "learned_read_rate: f64",
                       lowered_cap AS "lowered_cap: i64", lowered_at AS "lowered_at: i64", lowered_code, blocked_at AS "blocked_at: i64", blocked_code,
                       blocked_message, longest_delay AS "longest_delay: i64", paused_at IS NOT NULL AS "paused!: bool"
                FROM lanes
-               WHERE EXISTS (SELECT 1 FROM tallies JOIN batches ON batches.id = tallies.batch_id
-                             WHERE tallies.lane_id = lanes.id AND batches.state = 'sealed')
-               ORDER BY account, region"#
+               WHERE id BETWEEN ?1 AND ?2
+                 AND EXISTS (SELECT 1 FROM tallies JOIN batches ON batches.id = tallies.batch_id
+                             WHERE tallies.lane_id = lanes.id AND batches.state = 'sealed')"#,
+            first,
+            last
         )
         .fetch_all(&self.readers)
         .await?;
@@ -136,7 +155,7 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn block(&self, lane: LaneId, block: Block) -> Result<bool, QueueError> {
         self.writer
-            .write(Step::Blocked, move |connection| {
+            .write((Step::Blocked, lane), move |connection| {
                 Box::pin(async move {
                     let code = block.trouble.as_str();
                     let written = sqlx::query!(
@@ -175,7 +194,7 @@ impl Queue {
 
     async fn end_block(&self, lane: LaneId, of: Option<LaneTrouble>) -> Result<(), QueueError> {
         self.writer
-            .write(Step::Unblocked, move |connection| {
+            .write((Step::Unblocked, lane), move |connection| {
                 Box::pin(async move {
                     let code = of.map(LaneTrouble::as_str);
                     sqlx::query!(

@@ -247,10 +247,10 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn settle_news(&self, entries: &[i64]) -> Result<(), QueueError> {
+    pub async fn settle_news(&self, lane: LaneId, entries: &[i64]) -> Result<(), QueueError> {
         let entries = super::transition::json(entries)?;
         self.writer
-            .write(Step::NewsSettled, move |connection| {
+            .write((Step::NewsSettled, lane), move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE ledger SET news = 0 WHERE id IN (SELECT value FROM json_each(?1)) AND news = 1",

@@ -68,14 +68,14 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn hold_for_listing(&self, hold: &[JobId], release: &[JobId]) -> Result<(), QueueError> {
+    pub async fn hold_for_listing(&self, lane: LaneId, hold: &[JobId], release: &[JobId]) -> Result<(), QueueError> {
         if hold.is_empty() && release.is_empty() {
             return Ok(());
         }
         let hold = super::transition::json(hold)?;
         let release = super::transition::json(release)?;
         self.writer
-            .write(Step::HeldForListing, move |connection| {
+            .write((Step::HeldForListing, lane), move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE jobs SET hold = 'listing'

@@ -289,6 +289,8 @@ impl BatchLoad {
         if sealed.rows_affected() != 1 {
             return Err(QueueError::Corrupt { what: "the batch just loaded", value: self.name.to_string() });
         }
+        let lanes: Vec<i64> = self.lanes.into_values().collect();
+        super::wakers::leave_word(&mut transaction, &json(&lanes)?, "[]").await?;
         transaction.commit(&[Step::LoadSealed]).await?;
         let summary = BatchSummary { id: self.batch, name: self.name, read, new, live, repeated, rejected };
         if let Err(error) = self.door.close().await {

@@ -45,6 +45,7 @@ mod transition;
 mod views;
 mod vitals;
 mod waiting;
+mod wakers;
 mod writer;
 
 pub use acting::{ActError, Acted, LeftOnes, Plan};
@@ -78,8 +79,7 @@ pub use transition::{Answer, AttemptOutcome, SentOperation, Transition};
 pub use views::{BatchStage, BatchView, Pause, RowCounts};
 pub use vitals::Vitals;
 pub use waiting::{Ahead, SnapshotSeen, Waiting};
-
-pub use place::LogMark;
+pub use wakers::Wakes;
 
 use checkpoints::Checkpoints;
 use place::Place;
@@ -87,6 +87,7 @@ use readers::Readers;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use takeover::TakeoverAge;
+use wakers::Wakers;
 use writer::Writer;
 
 /// The store of one database file. Cheap to clone; the last one to go closes it.
@@ -98,6 +99,7 @@ pub struct Queue {
     writer: Writer,
     checkpoints: Checkpoints,
     takeover_age: Arc<Mutex<Option<TakeoverAge>>>,
+    wakers: Wakers,
 }
 
 impl Queue {
@@ -155,20 +157,5 @@ impl Queue {
         self.readers.close().await;
         self.checkpoints.close().await;
         self.writer.close().await;
-    }
-
-    /// How the write-ahead log looks: another process's write changes that. Nothing where it cannot be told.
-    #[must_use]
-    pub fn log_mark(&self) -> Option<LogMark> {
-        self.place.log_mark()
-    }
-
-    /// A number that changes when another process has written.
-    ///
-    /// # Errors
-    /// [`QueueError`] when the database cannot be read; [`QueueError::Replaced`] when its file is no longer the one that
-    /// was opened.
-    pub async fn data_version(&self) -> Result<i64, QueueError> {
-        self.writer.data_version().await
     }
 }

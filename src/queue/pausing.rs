@@ -71,6 +71,7 @@ impl Queue {
                     )
                     .execute(&mut *connection)
                     .await?;
+                    super::wakers::leave_word(connection, &lanes, &batches).await?;
                     Ok(noted.rows_affected())
                 })
             })
@@ -129,6 +130,7 @@ impl Queue {
                     .fetch_one(&mut *connection)
                     .await?;
                     let closed = super::breakers::close(connection, &trips, at, &actor).await?;
+                    super::wakers::leave_word(connection, &lanes, &batches).await?;
                     Ok(of_batches.rows_affected() + of_lanes.rows_affected() + closed)
                 })
             })

@@ -5,13 +5,13 @@ use super::Queue;
 use super::error::QueueError;
 use super::rows::{AttemptRow, JobRow, OwnedRow};
 use crate::domain::{
-    Change, Failure, JobId, JobState, LaneTrouble, OperationId, RunId, SnapshotArn, Standing, Timestamp,
+    Change, Failure, JobId, JobState, LaneId, LaneTrouble, OperationId, RunId, SnapshotArn, Standing, Timestamp,
 };
 use crate::domain::{Event, apply};
 use crate::points::{Between, Point, Step, reached};
 use serde::Serialize;
 use sqlx::{Connection, SqliteConnection};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// How an attempt came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,6 +239,9 @@ fn step_of(event: &Event) -> Step {
     }
 }
 
+/// What became of each change: its job's lane, where it was made.
+type Verdicts = Vec<Result<LaneId, QueueError>>;
+
 /// Writes a group in the transaction that is open; the verdicts stand in its order.
 ///
 /// # Errors
@@ -247,7 +250,7 @@ fn step_of(event: &Event) -> Step {
 pub(super) async fn write(
     connection: &mut SqliteConnection,
     transitions: &[Transition],
-) -> Result<Vec<Result<(), QueueError>>, QueueError> {
+) -> Result<Verdicts, QueueError> {
     if transitions.is_empty() { Ok(Vec::new()) } else { write_group(connection, transitions).await }
 }
 
@@ -255,7 +258,7 @@ pub(super) async fn write(
 pub(super) async fn write_each(
     connection: &mut SqliteConnection,
     transitions: &[Transition],
-) -> Result<Vec<Result<(), QueueError>>, QueueError> {
+) -> Result<Verdicts, QueueError> {
     let mut verdicts = Vec::with_capacity(transitions.len());
     for one in transitions {
         let mut alone = connection.begin().await?;
@@ -329,50 +332,50 @@ fn by_kind<'a>(transitions: impl Iterator<Item = &'a Transition>) -> Vec<(Kind<'
 }
 
 /// A job that is named twice gets its second change refused: nobody can have seen the first.
-async fn write_group(
-    connection: &mut SqliteConnection,
-    transitions: &[Transition],
-) -> Result<Vec<Result<(), QueueError>>, QueueError> {
+async fn write_group(connection: &mut SqliteConnection, transitions: &[Transition]) -> Result<Verdicts, QueueError> {
     let mut named = HashSet::new();
     let once = transitions.iter().filter(|one| named.insert(one.job));
-    let mut moved = HashSet::new();
+    let mut moved = BTreeMap::new();
     for (kind, some) in by_kind(once) {
         let rows = json(&some.iter().map(|one| job_row(one)).collect::<Vec<_>>())?;
-        let ids = move_jobs(connection, kind, &rows).await?;
+        let done = move_jobs(connection, kind, &rows).await?;
+        let ids: Vec<i64> = done.keys().copied().collect();
         if moved.len() + ids.len() > 1 {
             reached(Point::Between(Between::GroupHalfWritten));
         }
         if ids.len() == some.len() {
             write_history(connection, kind, &some, &ids, &rows).await?;
         } else if !ids.is_empty() {
-            let done: HashSet<i64> = ids.iter().copied().collect();
-            let some: Vec<_> = some.into_iter().filter(|one| done.contains(&one.job.0)).collect();
+            let some: Vec<_> = some.into_iter().filter(|one| done.contains_key(&one.job.0)).collect();
             let rows = json(&some.iter().map(|one| job_row(one)).collect::<Vec<_>>())?;
             write_history(connection, kind, &some, &ids, &rows).await?;
         }
-        moved.extend(ids);
+        moved.extend(done);
     }
-    let verdict = |one: &Transition| {
-        if moved.remove(&one.job.0) { Ok(()) } else { Err(QueueError::Stale { job: one.job }) }
-    };
+    let verdict = |one: &Transition| moved.remove(&one.job.0).ok_or(QueueError::Stale { job: one.job });
     Ok(transitions.iter().map(verdict).collect())
 }
 
-/// The jobs that were where the changes expected them.
-async fn move_jobs(connection: &mut SqliteConnection, kind: Kind<'_>, rows: &str) -> Result<Vec<i64>, QueueError> {
+/// The jobs that were where the changes expected them, with their lanes.
+async fn move_jobs(
+    connection: &mut SqliteConnection,
+    kind: Kind<'_>,
+    rows: &str,
+) -> Result<BTreeMap<i64, LaneId>, QueueError> {
     let Kind { from, to, hold, besides, afresh, adopted, probes, .. } = kind;
     let probes = probes.map(LaneTrouble::as_str);
     let (live, from, to) = (from.is_live() && to.is_live(), from.as_str(), to.as_str());
-    let moved = if live {
-        sqlx::query_file_scalar!("src/queue/sql/move_jobs.sql", rows, from, to, hold, besides, afresh, adopted, probes)
-            .fetch_all(connection)
-            .await
-    } else {
-        sqlx::query_file_scalar!("src/queue/sql/end_jobs.sql", rows, from, to, hold, afresh, adopted, besides)
-            .fetch_all(connection)
-            .await
-    };
-    Ok(moved?)
+    if live {
+        let moved =
+            sqlx::query_file!("src/queue/sql/move_jobs.sql", rows, from, to, hold, besides, afresh, adopted, probes)
+                .fetch_all(connection)
+                .await?;
+        return Ok(moved.into_iter().map(|row| (row.id, LaneId(row.lane))).collect());
+    }
+    let moved = sqlx::query_file!("src/queue/sql/end_jobs.sql", rows, from, to, hold, afresh, adopted, besides)
+        .fetch_all(connection)
+        .await?;
+    Ok(moved.into_iter().map(|row| (row.id, LaneId(row.lane))).collect())
 }
 
 /// What the history keeps of changes that were made, whose jobs are `ids`.

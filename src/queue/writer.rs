@@ -6,6 +6,7 @@ use super::error::QueueError;
 use super::patience::Patience;
 use super::takeover::count_intents;
 use super::transition::{self, Transition};
+use super::wakers::{self, Done, Wakers};
 use crate::points::{Between, Point, Step, reached};
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
@@ -27,8 +28,7 @@ type Tell = Box<dyn FnOnce(Result<(), QueueError>) + Send>;
 
 enum Request {
     Transition(Box<Transition>, oneshot::Sender<Result<(), QueueError>>),
-    Task(Step, Task, oneshot::Sender<QueueError>),
-    DataVersion(oneshot::Sender<Result<i64, QueueError>>),
+    Task(Done, Task, oneshot::Sender<QueueError>),
     Close(oneshot::Sender<()>),
 }
 
@@ -39,7 +39,7 @@ impl Request {
             Self::Transition(..) => 4,
             // Some write a page of the ledger, some a single row.
             Self::Task(..) => 50,
-            Self::DataVersion(_) | Self::Close(_) => 0,
+            Self::Close(_) => 0,
         }
     }
 }
@@ -51,10 +51,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// `checkpoint` is told when enough was written for a look at the log; intents are counted in `counter`.
-    pub(super) fn start(door: Door, checkpoint: Arc<Notify>, counter: Counter) -> Self {
+    /// `checkpoint` is told when enough was written for a look at the log; intents are counted in `counter`; `wakers` are told
+    /// of each commit.
+    pub(super) fn start(door: Door, checkpoint: Arc<Notify>, counter: Counter, wakers: Wakers) -> Self {
         let (requests, waiting) = mpsc::channel(GROUP * 2);
-        tokio::spawn(serve(door, waiting, checkpoint, counter));
+        tokio::spawn(serve(door, waiting, checkpoint, (counter, wakers)));
         Self { requests }
     }
 
@@ -70,9 +71,8 @@ impl Writer {
         told.await.map_err(|_| QueueError::Closed)?
     }
 
-    /// Runs `write`, a `step`, in a transaction, alone or with others that wait; an error undoes what it did, and only
-    /// that.
-    pub(super) async fn write<T, F>(&self, step: Step, write: F) -> Result<T, QueueError>
+    /// Runs `write`, a step, in a transaction, alone or with others that wait; an error undoes what it did, and only that.
+    pub(super) async fn write<T, F>(&self, done: impl Into<Done>, write: F) -> Result<T, QueueError>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, QueueError>> + Send + 'static,
@@ -89,18 +89,12 @@ impl Writer {
                 Ok(teller)
             })
         });
-        self.send(Request::Task(step, task, failed)).await?;
+        self.send(Request::Task(done.into(), task, failed)).await?;
         match told.await {
             Ok(told) => told,
             // The task failed before it could tell, or the writer has ended.
             Err(_) => Err(failure.await.unwrap_or(QueueError::Closed)),
         }
-    }
-
-    pub(super) async fn data_version(&self) -> Result<i64, QueueError> {
-        let (tell, told) = oneshot::channel();
-        self.send(Request::DataVersion(tell)).await?;
-        told.await.map_err(|_| QueueError::Closed)?
     }
 
     pub(super) async fn close(&self) {
@@ -115,7 +109,12 @@ impl Writer {
     }
 }
 
-async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>, checkpoint: Arc<Notify>, mut counter: Counter) {
+async fn serve(
+    mut door: Door,
+    mut waiting: mpsc::Receiver<Request>,
+    checkpoint: Arc<Notify>,
+    mut told: (Counter, Wakers),
+) {
     let mut written = 0;
     let mut closing = None;
     let mut broken = None;
@@ -124,7 +123,7 @@ async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>, checkpoint:
         let mut group = vec![first];
         gather(&mut waiting, &mut group).await;
         written += group.iter().map(Request::size).sum::<usize>();
-        closing = serve_group(&mut door, &mut counter, &mut broken, group).await;
+        closing = serve_group(&mut door, &mut told, &mut broken, group).await;
         if written >= CHECKPOINT {
             written = 0;
             checkpoint.notify_one();
@@ -159,7 +158,7 @@ async fn gather(waiting: &mut mpsc::Receiver<Request>, group: &mut Vec<Request>)
 /// why, and whoever asks from then on is told that.
 async fn serve_group(
     door: &mut Door,
-    counter: &mut Counter,
+    told: &mut (Counter, Wakers),
     broken: &mut Option<QueueError>,
     group: Vec<Request>,
 ) -> Option<oneshot::Sender<()>> {
@@ -171,35 +170,20 @@ async fn serve_group(
             match request {
                 Request::Transition(_, tell) => drop(tell.send(Err(error.clone()))),
                 Request::Task(_, _, failed) => drop(failed.send(error.clone())),
-                Request::DataVersion(tell) => drop(tell.send(Err(error.clone()))),
                 Request::Close(tell) => closing = Some(tell),
             }
             continue;
         }
         match request {
             Request::Transition(transition, tell) => transitions.push((*transition, tell)),
-            Request::Task(step, task, failed) => tasks.push((step, task, failed)),
-            Request::DataVersion(tell) => {
-                let _ = tell.send(read_data_version(door).await);
-            }
+            Request::Task(done, task, failed) => tasks.push((done, task, failed)),
             Request::Close(tell) => closing = Some(tell),
         }
     }
     if !transitions.is_empty() || !tasks.is_empty() {
-        *broken = commit(door, counter, transitions, tasks).await.filter(|error| !matches!(error, QueueError::Busy));
+        *broken = commit(door, told, transitions, tasks).await.filter(|error| !matches!(error, QueueError::Busy));
     }
     closing
-}
-
-async fn read_data_version(door: &mut Door) -> Result<i64, QueueError> {
-    door.in_place()?;
-    let mut patience = Patience::new();
-    loop {
-        match sqlx::query_scalar("PRAGMA data_version").fetch_one(door.connection()).await {
-            Ok(version) => return Ok(version),
-            Err(error) => patience.wait(error).await?,
-        }
-    }
 }
 
 type Waiting = (Transition, oneshot::Sender<Result<(), QueueError>>);
@@ -207,13 +191,13 @@ type Waiting = (Transition, oneshot::Sender<Result<(), QueueError>>);
 /// Writes a group in one transaction; why it could not, where it could not.
 async fn commit(
     door: &mut Door,
-    counter: &mut Counter,
+    (counter, wakers): &mut (Counter, Wakers),
     transitions: Vec<Waiting>,
-    tasks: Vec<(Step, Task, oneshot::Sender<QueueError>)>,
+    tasks: Vec<(Done, Task, oneshot::Sender<QueueError>)>,
 ) -> Option<QueueError> {
     let (transitions, tells): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
     let (tasks, failures): (Vec<_>, Vec<_>) =
-        tasks.into_iter().map(|(step, task, failed)| ((step, task), failed)).unzip();
+        tasks.into_iter().map(|(done, task, failed)| ((done, task), failed)).unzip();
     let mut failures = failures.into_iter();
     let mut told_tasks = Vec::new();
     let outcome = async {
@@ -238,22 +222,23 @@ async fn commit(
             }
             together = false;
         };
-        let done = || transitions.iter().zip(&verdicts).filter(|(_, done)| done.is_ok()).map(|(one, _)| one);
-        let intents = done().filter(|one| one.is_intent());
+        let intents = transitions.iter().zip(&verdicts).filter(|(one, done)| done.is_ok() && one.is_intent());
+        let intents = intents.map(|(one, _)| one);
         let count = match intents.clone().map(Transition::at).max() {
             Some(at) => Some(count_intents(&mut transaction, intents.count(), at).await?),
             None => None,
         };
-        let mut steps = BTreeSet::new();
-        steps.extend(done().map(Transition::step));
-        for (step, task) in tasks {
+        let moved = transitions.iter().zip(&verdicts);
+        let moved = moved.filter_map(|(one, lane)| Some(Done::from((one.step(), *lane.as_ref().ok()?))));
+        let mut all: BTreeSet<Done> = moved.collect();
+        for (done, task) in tasks {
             let mut inner = transaction.begin().await?;
             let failed = failures.next();
             match task(&mut inner).await {
                 Ok(tell) => {
                     told_tasks.push(tell);
                     inner.commit().await?;
-                    steps.insert(step);
+                    all.insert(done);
                 }
                 Err(error) => {
                     let undone = inner.rollback().await.is_err();
@@ -267,11 +252,16 @@ async fn commit(
                 }
             }
         }
+        wakers::leave_word_of(&mut transaction, all.iter()).await?;
+        let steps: BTreeSet<Step> = all.iter().map(|done| done.step).collect();
         transaction.commit(&steps.into_iter().collect::<Vec<_>>()).await?;
         // Before anybody is told, and so before any call: what is sent is counted outside the database too.
         if let Some(count) = count {
             counter.write(&count)?;
             reached(Point::Between(Between::IntentCounted));
+        }
+        for done in all {
+            wakers.committed(done);
         }
         Ok::<_, QueueError>(verdicts)
     }
@@ -289,7 +279,7 @@ async fn commit(
     match outcome {
         Ok(verdicts) => {
             for (tell, verdict) in tells.into_iter().zip(verdicts) {
-                let _ = tell.send(verdict);
+                let _ = tell.send(verdict.map(drop));
             }
             None
         }

@@ -131,7 +131,6 @@ impl Tracker {
             self.take_up_news().await?;
             self.poll(&ripe.iter().map(|job| job.job).collect::<Vec<_>>()).await?;
         }
-        self.wake_worker.notify_one();
         Ok(())
     }
 

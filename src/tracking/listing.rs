@@ -147,7 +147,7 @@ impl Tracker {
             }
         }
         self.apply(failing).await?;
-        self.queue.hold_for_listing(&hold, &release).await?;
+        self.queue.hold_for_listing(self.lane.id, &hold, &release).await?;
         Ok(())
     }
 

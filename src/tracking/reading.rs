@@ -223,8 +223,7 @@ impl Tracker {
 
     /// A lane that had an account must show it again before its snapshots are called missing.
     async fn insist_on_an_account(&self) -> Result<(), Unread> {
-        let lanes = self.queue.lane_records().await?;
-        let stored = lanes.into_iter().find(|lane| lane.id == self.lane.id).and_then(|lane| lane.account_number);
+        let stored = self.queue.lane_record(self.lane.id).await?.and_then(|lane| lane.account_number);
         let Some(stored) = stored else {
             self.api.expect_account(None);
             return Ok(());

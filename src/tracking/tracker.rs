@@ -7,27 +7,23 @@ use super::failing::{Failing, Purpose};
 use super::pacing::{self, Bounds, Habits};
 use super::plan::{Asked, Decision, Policy, decide, several_records};
 use super::reading::{Unread, Wanted};
-use crate::clock::{SharedClock, Stop, stopped};
+use crate::clock::{NEVER, SharedClock, Stop, stopped};
 use crate::domain::{
     ErrorCode, Event, Failure, JobId, JobState, LaneTrouble, LoweredCap, OverLimit, RetryPolicy, RunId, SnapshotName,
     Timestamp, backoff,
 };
 use crate::lightsail::{EXPORT_ACTION, Lightsail, failed_operation};
 use crate::points::{Between, Point, reached};
-use crate::queue::{Answer, AttemptOutcome, Entry, Followed, LaneRecord, Load, Queue, QueueError, Transition};
+use crate::queue::{Answer, AttemptOutcome, Entry, Followed, LaneRecord, Load, Queue, QueueError, Transition, Wakes};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
 
 /// Who stands in the history for what no person did.
 pub(super) const ACTOR: &str = "daemon";
 
-/// The longest sleep of a lane that has work: the tick behind the wake-ups.
-const TICK: Duration = Duration::from_millis(500);
-
-/// The longest sleep of a lane that has none; a wake-up ends it.
-const IDLE: Duration = Duration::from_secs(30);
+/// The shortest sleep.
+const LEAST: Duration = Duration::from_millis(10);
 
 /// How often a lane with queued jobs is listed anew: snapshots are deleted, break and are made anew meanwhile.
 const LIST_AGAIN: Duration = Duration::from_hours(1);
@@ -72,8 +68,7 @@ pub struct Tracker {
     pub(super) habits: Habits,
     /// The cap on the copies under way, as it stands in the store.
     lowered: Mutex<Option<LoweredCap>>,
-    wake: Arc<Notify>,
-    pub(super) wake_worker: Arc<Notify>,
+    wakes: Wakes,
 }
 
 /// What the loop remembers between two rounds; all of it may be lost.
@@ -120,8 +115,7 @@ pub(super) struct Begun {
 }
 
 impl Tracker {
-    /// A follower of `lane`. `wake` wakes it; it wakes the worker through `wake_worker`.
-    #[expect(clippy::too_many_arguments, reason = "composition by hand: each part is named once, in the daemon")]
+    /// A follower of `lane`.
     pub fn new(
         queue: Queue,
         api: Arc<dyn Lightsail>,
@@ -129,27 +123,12 @@ impl Tracker {
         run: RunId,
         lane: LaneRecord,
         settings: TrackerSettings,
-        wake: Arc<Notify>,
-        wake_worker: Arc<Notify>,
     ) -> Self {
+        let wakes = queue.wakes(lane.id);
         let longest_delay = LongestDelay::of(lane.longest_delay);
         let (ages, habits, lowered) = (Ages::default(), Habits::default(), Mutex::new(lane.lowered.clone()));
         let in_sight = InSight::default();
-        Self {
-            queue,
-            api,
-            clock,
-            run,
-            lane,
-            settings,
-            ages,
-            longest_delay,
-            in_sight,
-            habits,
-            lowered,
-            wake,
-            wake_worker,
-        }
+        Self { queue, api, clock, run, lane, settings, ages, longest_delay, in_sight, habits, lowered, wakes }
     }
 
     /// Follows until `stop` says so.
@@ -164,7 +143,7 @@ impl Tracker {
                 () = stopped(&mut stop) => break,
             };
             tokio::select! {
-                () = self.wake.notified() => {}
+                () = self.wakes.tracker.notified() => {}
                 () = self.clock.sleep(pause) => {}
                 () = stopped(&mut stop) => {}
             }
@@ -182,24 +161,24 @@ impl Tracker {
             Err(Unread::Broken(error)) => Err(error),
             Err(Unread::Blocked) => {
                 rounds.probed_at = Some(self.clock.elapsed());
-                Ok(self.settings.probe.min(TICK))
+                Ok(self.settings.probe)
             }
             Err(Unread::Passing(failed)) => {
                 self.has_failed(Purpose::Following, failed, rounds).await?;
-                Ok(TICK)
+                Ok(self.until_reading(Purpose::Following, rounds).max(LEAST))
             }
         }
     }
 
     async fn round(&self, rounds: &mut Rounds) -> Result<Duration, Unread> {
         let elapsed = self.clock.elapsed();
-        let passed = |at: Option<Duration>, span: Duration| at.is_none_or(|at| elapsed.saturating_sub(at) >= span);
-        let lanes = self.queue.lane_records().await?;
-        let Some(lane) = lanes.into_iter().find(|lane| lane.id == self.lane.id) else { return Ok(IDLE) };
+        let passed = |at: Option<Duration>, span: Duration| left(at, span, elapsed).is_zero();
+        let Some(lane) = self.queue.lane_record(self.lane.id).await? else { return Ok(NEVER) };
         self.lowered.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&lane.lowered);
         if let Some(block) = lane.block.as_ref().filter(|block| block.trouble.ends_with_a_reading()) {
-            if !passed(rounds.probed_at, self.settings.probe) {
-                return Ok(TICK);
+            let rest = left(rounds.probed_at, self.settings.probe, elapsed);
+            if !rest.is_zero() {
+                return Ok(rest);
             }
             // Even where this one does well: a lane that is blocked again at once is not tried without a pause.
             rounds.probed_at = Some(elapsed);
@@ -211,15 +190,22 @@ impl Tracker {
             rounds.reads_again(Purpose::Following);
             // That reading decided nothing.
             rounds.listed_at = None;
-            self.wake_worker.notify_one();
         }
         let load = self.queue.load(self.lane.id).await?;
+        let mut until_listing = NEVER;
         if load.queued == 0 {
             rounds.reads_again(Purpose::Inventory);
-        } else if self.until_reading(Purpose::Inventory, rounds).is_zero()
-            && let Err(unread) = self.list_where_due(rounds).await
-        {
-            self.bear_for(Purpose::Inventory, unread, rounds).await?;
+        } else {
+            until_listing = self.until_reading(Purpose::Inventory, rounds);
+            if until_listing.is_zero() {
+                until_listing = match self.list_where_due(rounds).await {
+                    Ok(next) => next,
+                    Err(unread) => {
+                        self.bear_for(Purpose::Inventory, unread, rounds).await?;
+                        self.until_reading(Purpose::Inventory, rounds)
+                    }
+                };
+            }
         }
         let now = self.clock.now();
         let latest = now.after(self.longest_wait());
@@ -247,7 +233,6 @@ impl Tracker {
             self.take_up_news().await?;
             self.poll(&exporting).await?;
             rounds.reads_again(Purpose::Following);
-            self.wake_worker.notify_one();
         } else if !exporting.is_empty() {
             self.follow(&exporting, rounds).await?;
             rounds.reads_again(Purpose::Following);
@@ -262,16 +247,21 @@ impl Tracker {
             return if failing.is_zero() { self.watch_what_has_ended(rounds).await } else { Ok(failing) };
         }
         let (now, elapsed) = (self.clock.now(), self.clock.elapsed());
-        let wait = self.takeover_wait();
-        let mut until = if wait.is_zero() { TICK } else { TICK.min(wait) };
+        let taken_over = self.takeover_wait();
+        let stale = left(rounds.read_through_at, self.settings.poll_max, elapsed).max(failing);
+        let mut until = until_listing.min(stale);
+        if !taken_over.is_zero() {
+            until = until.min(taken_over);
+        }
         for (state, rest) in [(JobState::Exporting, between), (JobState::Unknown, between_for_unknown)] {
             // What is due has to wait until the lane may be read again.
-            let rest = rounds.read_at.map_or(Duration::ZERO, |at| rest.saturating_sub(elapsed.saturating_sub(at)));
-            let rest = rest.max(failing);
+            let rest = left(rounds.read_at, rest, elapsed).max(failing);
             let next = self.queue.next_poll(self.lane.id, state).await?;
-            until = until.min(next.map_or(TICK, |next| next.since(now).max(rest)));
+            // What is put off further than any wait was so before the clock was set back.
+            let wait = |next: Timestamp| if next > latest { rest } else { next.since(now).max(rest) };
+            until = until.min(next.map_or(NEVER, wait));
         }
-        Ok(until.max(Duration::from_millis(10)))
+        Ok(until.max(LEAST))
     }
 
     pub(super) fn bounds(&self) -> Bounds {
@@ -295,21 +285,20 @@ impl Tracker {
         Ok(next.first().map_or(0, |job| u64::from(job.weight)))
     }
 
-    /// Lists the lane where jobs wait for that, the longer the same ones wait the less often, and now and then anyway.
-    async fn list_where_due(&self, rounds: &mut Rounds) -> Result<(), Unread> {
+    /// Lists the lane where jobs wait for that, the longer the same ones wait the less often, and now and then anyway. How
+    /// long until the next time.
+    async fn list_where_due(&self, rounds: &mut Rounds) -> Result<Duration, Unread> {
         let uncleared = !self.queue.uncleared(self.lane.id, self.run).await?.is_empty();
         // After a takeover one listing adopts what shows already, and one at the end of the wait clears the rest.
         let fresh = uncleared && (rounds.listed_at.is_none() || self.takeover_wait().is_zero());
         let elapsed = self.clock.elapsed();
-        let passed = |span: Duration| rounds.listed_at.is_none_or(|at| elapsed.saturating_sub(at) >= span);
-        let old = passed(LIST_AGAIN);
-        if !fresh && !self.queue.awaits_listing(self.lane.id).await? {
-            rounds.listing_pause = Duration::ZERO;
-            if !old {
-                return Ok(());
+        if !fresh {
+            let awaited = self.queue.awaits_listing(self.lane.id).await?;
+            rounds.listing_pause = if awaited { rounds.listing_pause } else { Duration::ZERO };
+            let rest = left(rounds.listed_at, if awaited { rounds.listing_pause } else { LIST_AGAIN }, elapsed);
+            if !rest.is_zero() {
+                return Ok(rest);
             }
-        } else if !fresh && !passed(rounds.listing_pause) {
-            return Ok(());
         }
         let doubled = rounds.listing_pause.saturating_mul(2);
         rounds.listing_pause = doubled.clamp(self.settings.poll_min, self.settings.poll_max);
@@ -319,29 +308,30 @@ impl Tracker {
         rounds.reads_again(Purpose::Inventory);
         rounds.listed_at = Some(elapsed);
         rounds.read_at = Some(self.clock.elapsed());
-        self.wake_worker.notify_one();
-        Ok(())
+        let awaited = self.queue.awaits_listing(self.lane.id).await?;
+        Ok(if awaited { rounds.listing_pause } else { LIST_AGAIN })
     }
 
     /// Reads the records of a lane that has nothing to do, where a person has to know how an export ends, or a job has
     /// ended lately with an attempt taken for absent: an export of it may come into sight yet. How long until the next.
     async fn watch_what_has_ended(&self, rounds: &mut Rounds) -> Result<Duration, Unread> {
         let elapsed = self.clock.elapsed();
-        let rested = |gap: Duration| rounds.read_at.map_or(gap, |at| elapsed.saturating_sub(at));
         let for_late = self.settle_window().max(self.settings.poll_max);
         let reviewed = self.queue.review_is_open(self.lane.id).await?;
+        let since = self.clock.now().before(self.settings.give_up);
+        if !reviewed && !self.queue.may_show_late_exports(self.lane.id, since).await? {
+            return Ok(NEVER);
+        }
         let gap = if reviewed { self.settings.poll_max } else { for_late };
-        if rested(gap) < gap {
-            return Ok(IDLE.min(gap.saturating_sub(rested(gap))));
+        let rest = left(rounds.read_at, gap, elapsed);
+        if !rest.is_zero() {
+            return Ok(rest);
         }
         rounds.read_at = Some(elapsed);
-        let since = self.clock.now().before(self.settings.give_up);
-        if reviewed || self.queue.may_show_late_exports(self.lane.id, since).await? {
-            self.read_records().await?;
-            rounds.reads_again(Purpose::Following);
-            self.take_up_news().await?;
-        }
-        Ok(IDLE.min(gap))
+        self.read_records().await?;
+        rounds.reads_again(Purpose::Following);
+        self.take_up_news().await?;
+        Ok(gap)
     }
 
     /// Acts on every entry that is new or has changed.
@@ -357,7 +347,7 @@ impl Tracker {
             let moved = self.settle(&jobs).await?;
             self.settle(&moved.again).await?;
             reached(Point::Between(Between::NewsActedUpon));
-            self.queue.settle_news(&news).await?;
+            self.queue.settle_news(self.lane.id, &news).await?;
         }
     }
 
@@ -510,6 +500,11 @@ impl Tracker {
             })
             .collect()
     }
+}
+
+/// How much is left of a span that began at `at`; nothing where it never did.
+fn left(at: Option<Duration>, span: Duration, elapsed: Duration) -> Duration {
+    at.map_or(Duration::ZERO, |at| span.saturating_sub(elapsed.saturating_sub(at)))
 }
 
 fn settled(outcome: AttemptOutcome) -> Answer {

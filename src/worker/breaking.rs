@@ -58,7 +58,11 @@ impl Worker {
         for trip in trips {
             let age = turns.ages.of(&trip, now, elapsed);
             let due = match self.settings.breaker.step(trip.wait, age, trip.standing) {
-                TripStep::Wait(_) | TripStep::Follow => false,
+                TripStep::Wait(left) => {
+                    turns.wait_at_most(Some(left));
+                    false
+                }
+                TripStep::Follow => false,
                 TripStep::Try => true,
                 TripStep::Close => {
                     if self.queue.close_trip(trip.id, now).await? {
@@ -68,6 +72,7 @@ impl Worker {
                 }
                 TripStep::Renew(wait) => {
                     self.queue.renew_trip(trip.id, self.run, now, wait).await?;
+                    turns.wait_at_most(Some(wait));
                     tracing::warn!(
                         lane = %self.lane.lane, job = trip.probe.map(|job| job.0),
                         "the job that was tried failed: {} stays stopped, the next is tried in {}", named(&trip),

@@ -4,26 +4,22 @@ use super::breaking::Ages;
 use super::send::{Came, Heard, LONGEST_DOUBT, Sent};
 use super::slowing::{Room, Slowing, Word};
 use super::temper::{Answered, Effect, Temper};
-use crate::clock::{SharedClock, Stop, stopped};
+use crate::clock::{NEVER, SharedClock, Stop, stopped};
 use crate::domain::{
     BreakerPolicy, ErrorCode, JobId, LaneTrouble, LoweredCap, OverLimit, RetryPolicy, RunId, Timestamp,
 };
 use crate::lightsail::{ErrorClass, Gate, Lightsail, Permit};
-use crate::queue::{Block, Claimable, LaneRecord, Queue, QueueError};
+use crate::queue::{Block, Claimable, LaneRecord, Queue, QueueError, Wakes};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
-
-/// The longest that the loop sleeps without a look at the table: the tick behind the wake-ups.
-const TICK: Duration = Duration::from_millis(500);
-
-/// The longest sleep of a lane that has nothing queued; a wake-up ends it.
-const IDLE: Duration = Duration::from_secs(30);
 
 /// Jobs read ahead at most: enough for half a second at the highest rate that the settings allow.
 const READ_AHEAD: u32 = 512;
+
+/// How often copies of other clients are counted anew where they are in the way.
+const OTHERS: Duration = Duration::from_mins(1);
 
 /// What the settings say of sending.
 #[derive(Debug, Clone)]
@@ -60,8 +56,7 @@ pub struct Worker {
     pub(super) lane: LaneRecord,
     pub(super) settings: WorkerSettings,
     gates: Gates,
-    wake: Arc<Notify>,
-    wake_tracking: Arc<Notify>,
+    wakes: Wakes,
     /// Jobs taken up whose intent is not on disk yet, with their weight.
     hand: Mutex<HashMap<JobId, u32>>,
     /// Jobs that were refused for now: since when this run knows of it, and for how long that had been so.
@@ -110,8 +105,8 @@ pub struct Turns {
     pub(super) room: u64,
     /// How long the open breakers have been open.
     pub(super) ages: Ages,
-    /// Whether no job was queued at the last look.
-    nothing: bool,
+    /// How long until time alone brings something to do, as far as this turn has found.
+    wait: Duration,
     proven: bool,
     probed_at: Option<Duration>,
     learned: Option<f64>,
@@ -129,9 +124,15 @@ pub struct Turns {
     open: Vec<(JobId, u32)>,
 }
 
+impl Turns {
+    /// After that span, if there is one, the lane is looked at again: time alone brings something to do then.
+    pub(super) fn wait_at_most(&mut self, span: Option<Duration>) {
+        self.wait = self.wait.min(span.unwrap_or(NEVER));
+    }
+}
+
 impl Worker {
-    /// A sender for `lane`. `wake` wakes it; it wakes tracking through `wake_tracking`.
-    #[expect(clippy::too_many_arguments, reason = "composition by hand: each part is named once, in the daemon")]
+    /// A sender for `lane`.
     pub fn new(
         queue: Queue,
         api: Arc<dyn Lightsail>,
@@ -140,22 +141,10 @@ impl Worker {
         run: RunId,
         lane: LaneRecord,
         settings: WorkerSettings,
-        wake: Arc<Notify>,
-        wake_tracking: Arc<Notify>,
     ) -> Self {
-        Self {
-            queue,
-            api,
-            clock,
-            run,
-            lane,
-            settings,
-            gates,
-            wake,
-            wake_tracking,
-            hand: Mutex::default(),
-            waits: Mutex::default(),
-        }
+        let wakes = queue.wakes(lane.id);
+        let (hand, waits) = (Mutex::default(), Mutex::default());
+        Self { queue, api, clock, run, lane, settings, gates, wakes, hand, waits }
     }
 
     /// Sends until `stop` says so; then waits for the calls under way.
@@ -172,7 +161,7 @@ impl Worker {
             match self.run_once(&mut turns, under_way.len()).await? {
                 Turn::Wait(span) => {
                     tokio::select! {
-                        () = self.wake.notified() => {}
+                        () = self.wakes.worker.notified() => {}
                         () = self.clock.sleep(span) => {}
                         Some(sent) = under_way.join_next(), if !under_way.is_empty() => {
                             self.take_up(came_back(sent)?, &mut turns).await?;
@@ -227,9 +216,8 @@ impl Worker {
         if let Some(job) = self.take_fitting(turns, under_way) {
             return self.departs(job, turns).await;
         }
-        let Some(lane) = self.queue.lane_records().await?.into_iter().find(|lane| lane.id == self.lane.id) else {
-            return Ok(Turn::Wait(TICK));
-        };
+        turns.wait = NEVER;
+        let Some(lane) = self.queue.lane_record(self.lane.id).await? else { return Ok(Turn::Wait(NEVER)) };
         turns.proven = lane.proven;
         let trouble = lane.block.as_ref().map(|block| block.trouble).filter(|trouble| trouble.stops_sending());
         if trouble == Some(LaneTrouble::CopyLimit) && turns.temper.trouble() != trouble {
@@ -244,16 +232,18 @@ impl Worker {
         self.keep_learned(turns).await?;
         let open = self.heed_breakers(turns).await?;
         if lane.paused || trouble.is_some_and(LaneTrouble::ends_with_a_reading) {
-            return Ok(Turn::Wait(TICK));
+            return Ok(Turn::Wait(NEVER));
         }
         if trouble.is_some()
             && let Some(wait) = self.until_probe(turns)
         {
-            return Ok(Turn::Wait(wait.min(TICK)));
+            return Ok(Turn::Wait(wait));
         }
         let now = self.clock.now();
         let longest = self.settings.retry.max.max(self.settings.probe.saturating_mul(1 << LONGEST_DOUBT));
-        self.queue.release_due(self.lane.id, now, now.after(longest)).await?;
+        let due = self.queue.release_due(self.lane.id, now, now.after(longest)).await?;
+        turns.wait_at_most(due.map(|due| due.since(now)));
+        turns.wait_at_most(LoweredCap::climbs_in(turns.lowered.as_ref(), self.settings.max_in_flight, now));
         self.read_ahead(turns, trouble.is_some()).await?;
         self.add_probe(turns, &open).await?;
         if let Some(job) = self.take_fitting(turns, under_way) {
@@ -262,8 +252,10 @@ impl Worker {
             }
             return self.departs(job, turns).await;
         }
-        let wait = if turns.nothing && under_way == 0 { IDLE } else { TICK };
-        Ok(Turn::Wait(if let Denied::In(left) = self.denied(turns) { wait.min(left) } else { wait }))
+        if let Denied::In(left) = self.denied(turns) {
+            turns.wait_at_most(Some(left));
+        }
+        Ok(Turn::Wait(turns.wait))
     }
 
     /// How long until a lane in trouble may be probed; nothing when it may now.
@@ -283,9 +275,10 @@ impl Worker {
             (hand.values().map(|weight| u64::from(*weight)).sum::<u64>(), hand.clone())
         };
         let load = self.queue.load(self.lane.id).await?;
-        turns.nothing = load.queued == 0;
         let others =
             if load.queued == 0 { 0 } else { self.queue.copies_of_others(self.lane.id, self.clock.now()).await? };
+        // A record that shows no end is not counted for ever, and nothing tells when that is over.
+        turns.wait_at_most((others > 0).then_some(OTHERS));
         let taken = load.in_flight.saturating_add(in_hand).saturating_add(others);
         let cap = LoweredCap::in_force(turns.lowered.as_ref(), self.settings.max_in_flight, self.clock.now());
         turns.room = cap.saturating_sub(taken);
@@ -337,7 +330,6 @@ impl Worker {
             Came::Skipped => return Ok(()),
             Came::Broken(error) => return Err(error),
         };
-        self.wake_tracking.notify_one();
         let class = match &heard {
             Answered::Accepted => None,
             Answered::Refused(error) => Some(error.class),

@@ -298,7 +298,7 @@ async fn a_paused_job_waits_for_a_person_and_goes_on_through_a_listing() {
     assert_eq!((job.due_at, job.error_code.is_some()), (Some(Timestamp(9_999_999_999_999)), true));
     assert!(stored.says(&["pause", "1", "--yes"]).done().contains("1 paused already (job 1)"));
     // No listing lets it go.
-    stored.queue.hold_for_listing(&[], &[JobId(1)]).await.expect("a write");
+    stored.queue.hold_for_listing(LaneId(1), &[], &[JobId(1)]).await.expect("a write");
     assert!(stored.is_paused(1).await);
     assert_eq!(stored.claimable(1).await, [3]);
 

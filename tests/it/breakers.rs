@@ -67,7 +67,11 @@ async fn a_batch_that_fails_stops_and_tries_one_at_a_time_while_others_go_on() {
     let bad = ["a-0", "a-1", "a-2", "a-3", "a-4", "a-5"];
     let mut names: Vec<(&str, &str)> = bad.iter().map(|name| (HERE, *name)).collect();
     names.extend([(HERE, "b-0"), (HERE, "b-1"), (THERE, "c-0")]);
-    let world = world(&names, &bad[..3], |_| {}).await;
+    // Longer than it takes to notice that the drain has ended: another try would go well.
+    let waits = |settings: &mut LaneSettings| {
+        (settings.breaker.wait, settings.breaker.wait_max) = (Duration::from_secs(2), Duration::from_mins(1));
+    };
+    let world = world(&names, &bad[..3], waits).await;
     world.enqueue(&bad).await;
     world.enqueue_in(&names[6..]).await;
 
@@ -78,7 +82,7 @@ async fn a_batch_that_fails_stops_and_tries_one_at_a_time_while_others_go_on() {
     assert_eq!(open[0].batch_name.as_ref().map(BatchName::as_str), Some("batch"));
     assert_eq!(open[0].cause.to_string(), "2 jobs in a row failed with NotFoundException");
     assert_eq!((open[0].in_vain, open[0].standing), (1, ProbeStanding::None));
-    assert_eq!(open[0].wait, Duration::from_millis(200), "doubled");
+    assert_eq!(open[0].wait, Duration::from_secs(4), "doubled");
     for name in &bad[..3] {
         assert_eq!(world.state(name).await, JobState::Failed, "{name}");
     }

@@ -3,7 +3,7 @@
 use super::tracker::{LANE, write};
 use snapferry::domain::{
     AccountLabel, AccountNumber, Act, BatchId, BatchName, Destination, Event, Existing, Failure, JobId, JobState, Lane,
-    LaneId, LaneTrouble, OperationId, Region, SnapshotName, Standing, Timestamp, Trace,
+    LaneId, LaneTrouble, OperationId, Region, RunId, SnapshotName, Standing, Timestamp, Trace,
 };
 use snapferry::queue::{
     Block, Ending, EntryKey, EntryStatus, Identity, LoadName, NewRow, OpenError, Peek, Queue, QueueError, Selector,
@@ -179,16 +179,6 @@ async fn a_probe_that_adopted_or_was_never_sent_tells_nothing() {
     }
 }
 
-/// The daemon hears by this of what others write; the tick behind it would hide that it is deaf.
-#[tokio::test]
-async fn the_mark_of_the_log_changes_with_what_is_written() {
-    let desk = Desk::new(ONE_QUEUED).await;
-    let before = desk.queue.log_mark().expect("a log");
-    assert_eq!(desk.queue.log_mark(), Some(before));
-    write(&desk.path, "UPDATE jobs SET priority = 1").await;
-    assert_ne!(desk.queue.log_mark().expect("a log"), before);
-}
-
 #[tokio::test]
 async fn jobs_ahead_are_counted_up_to_a_bound_that_is_said() {
     let desk = Desk::new(
@@ -223,17 +213,39 @@ async fn a_label_that_exports_nothing_keeps_no_other_from_its_account() {
     assert!(matches!(identify(2).await, Identity::Shared { .. }));
 }
 
+/// Whatever people do, in this process or another, names the lanes in which something may be to be done, and no other.
 #[tokio::test]
-async fn what_another_process_writes_is_heard_and_what_one_writes_oneself_is_not() {
-    let desk = Desk::new("").await;
+async fn what_people_do_in_any_process_names_its_lanes_and_what_the_daemon_does_names_none() {
+    let desk = Desk::new(ONE_QUEUED).await;
+    write(&desk.path, "INSERT INTO lanes (id, account, region) VALUES (2, 'default', 'us-east-1')").await;
     let other = Queue::open(&desk.path).await.expect("opened");
-    let before = desk.queue.data_version().await.expect("a version");
-    desk.queue.begin_run(Timestamp(0), "test").await.expect("a run");
-    assert_eq!(desk.queue.data_version().await.expect("a version"), before);
-    other.begin_run(Timestamp(0), "test").await.expect("a run");
-    let after = desk.queue.data_version().await.expect("a version");
-    assert_ne!(after, before);
-    assert_eq!(desk.queue.data_version().await.expect("a version"), after);
+    let woken = async || desk.queue.take_wake_ups().await.expect("read");
+    let (lane, of_one) = (LaneId(1), Selector { jobs: vec![JobId(1)], ..Selector::default() });
+    desk.queue.clear(lane, RunId(1), Vec::new()).await.expect("cleared");
+    desk.queue
+        .block(lane, Block { trouble: LaneTrouble::Outage, message: "x".into(), since: Timestamp(1) })
+        .await
+        .expect("blocked");
+    assert_eq!(woken().await, []);
+    for queue in [&other, &desk.queue] {
+        for act in [Act::Pause, Act::Resume, Act::Cancel, Act::Retry] {
+            let plan = queue.plan_act(act, &of_one).await.expect("a plan");
+            assert_eq!(queue.act(&plan, Timestamp(2), "ada").await.expect("done").done, 1, "{act:?}");
+            assert_eq!((woken().await, woken().await), (vec![lane], vec![]), "{act:?}");
+        }
+        queue.pause(&[BatchId(1)], &[], Timestamp(3), "ada").await.expect("paused");
+        assert_eq!(woken().await, [lane]);
+        queue.pause(&[], &[LaneId(2)], Timestamp(3), "ada").await.expect("paused");
+        assert_eq!(woken().await, [LaneId(2)]);
+        queue.resume(&[BatchId(1)], &[LaneId(2)], Timestamp(3), "ada").await.expect("resumed");
+        assert_eq!(woken().await, [lane, LaneId(2)]);
+        let name = LoadName::Derived(BatchName::parse("more").expect("a name"));
+        let mut load = queue.begin_load(name, "a test", &[], "a test", Timestamp(4)).await.expect("a load");
+        load.add(vec![row(2)]).await.expect("added");
+        assert_eq!(woken().await, [], "nothing of it is there yet");
+        load.seal(0, Timestamp(4)).await.expect("sealed");
+        assert_eq!(woken().await, [lane]);
+    }
 }
 
 #[tokio::test]
@@ -301,14 +313,16 @@ async fn a_wait_is_over_at_its_moment_and_not_before() {
     write(&desk.path, "UPDATE jobs SET due_at = 1000").await;
     let (never, lane) = (Timestamp(1_000_000), LaneId(1));
     assert_eq!(desk.queue.next_due(lane).await.expect("read"), Some(Timestamp(1000)));
-    assert_eq!(desk.queue.release_due(lane, Timestamp(999), never).await.expect("released"), 0);
+    assert_eq!(desk.queue.release_due(lane, Timestamp(999), never).await.expect("released"), Some(Timestamp(1000)));
     assert_eq!(desk.queue.next_due(lane).await.expect("read"), Some(Timestamp(1000)));
-    assert_eq!(desk.queue.release_due(lane, Timestamp(1000), never).await.expect("released"), 1);
+    assert_eq!(desk.queue.release_due(lane, Timestamp(1000), never).await.expect("released"), Some(Timestamp(1000)));
     assert_eq!(desk.queue.next_due(lane).await.expect("read"), None);
     // One that was put off further than any wait is let go, where it was tried before.
     write(&desk.path, "UPDATE jobs SET due_at = 1000001").await;
-    assert_eq!(desk.queue.release_due(lane, Timestamp(0), Timestamp(1_000_001)).await.expect("released"), 0);
-    assert_eq!(desk.queue.release_due(lane, Timestamp(0), never).await.expect("released"), 1);
+    let later = desk.queue.release_due(lane, Timestamp(0), Timestamp(1_000_001)).await.expect("released");
+    assert_eq!(later, Some(Timestamp(1_000_001)));
+    assert_eq!(desk.queue.release_due(lane, Timestamp(0), never).await.expect("released"), Some(Timestamp(0)));
+    assert_eq!(desk.queue.next_due(lane).await.expect("read"), None);
 }
 
 #[tokio::test]

@@ -19,7 +19,6 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::Notify;
 
 const NOW: i64 = 1_800_000_000_000;
 const MINUTE: Duration = Duration::from_mins(1);
@@ -276,8 +275,7 @@ fn tracker(
         probe: Duration::from_secs(30),
         max_in_flight: u64::MAX,
     };
-    let (wake, wake_worker) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    Tracker::new(queue.clone(), fake.clone(), clock.clone(), run, lane, settings, wake, wake_worker)
+    Tracker::new(queue.clone(), fake.clone(), clock.clone(), run, lane, settings)
 }
 
 impl Scene {

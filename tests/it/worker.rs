@@ -11,7 +11,7 @@ use snapferry::queue::{Followed, Queue};
 use snapferry::worker::{Gates, Worker, WorkerSettings};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 /// Denies by name, and everything until `lane_denied` calls were made; leaves the outcome of the first `ambiguous` calls
 /// open, of which the first five are under way together.
@@ -119,18 +119,7 @@ async fn send_under(api: Denying, more: &'static str) -> (Vec<Followed>, usize) 
     };
     let gate = || Gate::new(20.0, 10, Some(20.0), clock.clone());
     let gates = Gates { exports: gate(), reads: gate() };
-    let (wake, wake_tracking) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let worker = Arc::new(Worker::new(
-        queue.clone(),
-        api.clone(),
-        gates,
-        clock.clone(),
-        run,
-        lane,
-        settings,
-        wake,
-        wake_tracking,
-    ));
+    let worker = Arc::new(Worker::new(queue.clone(), api.clone(), gates, clock.clone(), run, lane, settings));
     let (stop, stopped) = watch::channel(false);
     let living = async {
         for _ in 0..450 {

@@ -44,4 +44,4 @@ FROM (
 -- ?2 as an expression: where a parameter might decide for an index, the statement is prepared anew for each value of it.
 WHERE jobs.id = change.job AND jobs.state = ?2 || '' AND jobs.attempt = change.expected
   AND jobs.used = change.expected_used
-RETURNING jobs.id AS "id!: i64"
+RETURNING jobs.id AS "id!: i64", jobs.lane_id AS "lane!: i64"

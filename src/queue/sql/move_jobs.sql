@@ -66,4 +66,4 @@ WHERE jobs.id = change.job AND jobs.state = ?2 || '' AND jobs.attempt = change.e
                        AND (trips.batch_id IS NULL OR trips.batch_id = jobs.batch_id) AND trips.probe IS NOT jobs.id)
        AND NOT EXISTS (SELECT 1 FROM ledger WHERE ledger.lane_id = jobs.lane_id
                        AND ledger.snapshot_name = jobs.snapshot_name AND ledger.news = 1)))
-RETURNING jobs.id AS "id!: i64"
+RETURNING jobs.id AS "id!: i64", jobs.lane_id AS "lane!: i64"

@@ -207,6 +207,7 @@ impl By {
             Step::Recovered => Self::DaemonAfterACall,
             Step::TakenOver
             | Step::RunBegun
+            | Step::WakeUpsTaken
             | Step::RunEnded
             | Step::SnapshotsListed
             | Step::ListingEnded

@@ -58,7 +58,7 @@ async fn what_is_due_before_the_lane_may_be_read_again_is_waited_for_once() {
     scene.round().await;
     write(&scene.path, "UPDATE jobs SET next_poll_at = 0").await;
     let pause = scene.tracker.run_once(&mut scene.rounds).await.expect("a round");
-    assert_eq!((pause, read(&scene, &OPERATIONS)), (Duration::from_millis(500), 5));
+    assert_eq!((pause, read(&scene, &OPERATIONS)), (Duration::from_secs(5), 5));
     // Shortly before its time, no longer than until then.
     scene.clock.advance(Duration::from_millis(4_900));
     let pause = scene.tracker.run_once(&mut scene.rounds).await.expect("a round");
@@ -351,7 +351,7 @@ async fn a_lane_that_has_anything_to_do_is_read_once_in_the_longest_poll() {
         readings(&scene);
         scene.clock.advance(Duration::from_secs(50));
         let pause = scene.tracker.run_once(&mut scene.rounds).await.expect("a round");
-        assert!(readings(&scene) == 0 && pause <= Duration::from_secs(1), "{state}: {pause:?}");
+        assert!(readings(&scene) == 0 && pause <= Duration::from_secs(10), "{state}: {pause:?}");
         scene.clock.advance(Duration::from_secs(10));
         scene.round().await;
         assert_eq!(readings(&scene), 1, "{state}");

@@ -5,13 +5,13 @@ use super::promises;
 use super::scripted::Scripted;
 use super::truth::{Fate, Truth};
 use super::weather::{CounterFile, Drowsy, Event, Weather, one, span};
-use snapferry::clock::{Clock, SharedClock};
-use snapferry::daemon::{Connect, LaneParts, Wakes, compose};
+use snapferry::clock::{Clock, NEVER, SharedClock};
+use snapferry::daemon::{Connect, LaneParts, compose};
 use snapferry::domain::{
     AccountLabel, Act, BatchName, Existing, JobId, JobState, Lane, LaneId, Region, RunId, SnapshotName,
 };
 use snapferry::lightsail::{Lightsail, Permit};
-use snapferry::queue::{JobDetail, JobView, LoadName, NewRow, Overwrite, Queue, Selector, TakeoverOptions};
+use snapferry::queue::{JobDetail, JobView, LoadName, NewRow, Overwrite, Queue, Selector, TakeoverOptions, Wakes};
 use snapferry::settings::LaneSettings;
 use snapferry::tracking::{Rounds, Tracker};
 use snapferry::worker::{Departure, Sent, Turn, Turns, Worker};
@@ -155,9 +155,6 @@ enum Sender {
     WaitsForAnswers,
 }
 
-const SENDER: usize = 0;
-const TRACKER: usize = 1;
-
 struct Rooms {
     worker: Arc<Worker>,
     tracker: Arc<Tracker>,
@@ -168,8 +165,6 @@ struct Rooms {
     rounds: Option<Rounds>,
     round: Option<Waiting<(Rounds, Result<Duration, snapferry::queue::QueueError>)>>,
     look_at: Duration,
-    /// Turns in a row of the sender and of the tracker that came to nothing.
-    idle: [u32; 2],
 }
 
 struct Run {
@@ -274,7 +269,7 @@ impl Run {
             }
             let next = self.rooms.values().map(Rooms::next).min().unwrap_or(Duration::MAX);
             let next = next.min(events.peek().map_or(Duration::MAX, |(at, _)| *at));
-            let next = if next == Duration::MAX { now + Duration::from_secs(1) } else { next };
+            let next = if next >= now + NEVER { now + Duration::from_mins(1) } else { next };
             self.hours.advance_to(next.max(now + Duration::from_millis(1)));
         }
         let left = self.left().await;
@@ -333,10 +328,12 @@ impl Run {
             let parts = compose(self.queue.clone(), clock, &connect, self.number, record, &self.settings);
             self.rooms.insert(id, Rooms::new(parts));
         }
-        for rooms in self.rooms.values() {
-            rooms.wakes.worker.notify_one();
-            rooms.wakes.tracker.notify_one();
-        }
+        self.wake_all();
+    }
+
+    /// What the daemon does when another process has written, or the clock was set.
+    fn wake_all(&self) {
+        self.rooms.values().for_each(|rooms| rooms.wakes.all());
     }
 
     async fn happens(&mut self, event: Event) {
@@ -349,7 +346,10 @@ impl Run {
                     truth.begin(name, now, None, &self.weather);
                 }
             }
-            Event::Jump(by) => self.hours.jump(by),
+            Event::Jump(by) => {
+                self.hours.jump(by);
+                self.wake_all();
+            }
             Event::Act(act, of) => self.act(act, of).await,
             Event::Crash => self.crash().await,
             Event::Backup => self.back_up().await,
@@ -512,17 +512,12 @@ impl Rooms {
             rounds: Some(Rounds::default()),
             round: None,
             look_at: Duration::ZERO,
-            idle: [0; 2],
         }
     }
 
-    /// How long a loop sleeps that wants to for `pause`. Where the weather has it so the longer, the longer nothing has
-    /// happened: days of waiting cost nothing.
-    fn sleep(idle: &mut u32, pause: Duration, drowsy: Drowsy) -> Duration {
-        let sleep = pause * drowsy.times;
-        let Some(longest) = drowsy.longest else { return sleep };
-        *idle += 1;
-        (sleep * (1 << (*idle - 1).min(16))).min(longest.max(sleep))
+    /// How long a loop sleeps that wants to for `pause`.
+    fn sleep(pause: Duration, drowsy: Drowsy) -> Duration {
+        pause + (pause * drowsy.times).min(drowsy.most)
     }
 
     /// When something is to be done next.
@@ -551,7 +546,6 @@ impl Rooms {
                     if matches!(self.sender, Sender::Asks(_) | Sender::WaitsForAnswers) {
                         self.sender = Sender::Asks(now);
                     }
-                    self.idle[SENDER] = 0;
                     moved = true;
                 }
             }
@@ -569,10 +563,9 @@ impl Rooms {
                     return Ok(false);
                 }
                 self.sender = match self.worker.run_once(&mut self.turns, self.calls.len()).await? {
-                    Turn::Wait(pause) => Sender::Asks(now + Self::sleep(&mut self.idle[SENDER], pause, drowsy)),
+                    Turn::Wait(pause) => Sender::Asks(now + Self::sleep(pause, drowsy)),
                     Turn::Answers => Sender::WaitsForAnswers,
                     Turn::Send(departure) => {
-                        self.idle[SENDER] = 0;
                         let worker = Arc::clone(&self.worker);
                         let permit = Waiting::new(Box::pin(async move { worker.permit().await }));
                         Sender::WaitsForPermit(departure, permit)
@@ -602,13 +595,11 @@ impl Rooms {
         let now = hours.elapsed();
         if let Some(round) = &mut self.round {
             let Some((rounds, pause)) = round.step(hours).await else { return Ok(false) };
-            self.look_at = now + Self::sleep(&mut self.idle[TRACKER], pause?, drowsy);
+            self.look_at = now + Self::sleep(pause?, drowsy);
             (self.round, self.rounds) = (None, Some(rounds));
             return Ok(true);
         }
-        if is_woken(&self.wakes.tracker) {
-            self.idle[TRACKER] = 0;
-        } else if self.look_at > now {
+        if self.look_at > now && !is_woken(&self.wakes.tracker) {
             return Ok(false);
         }
         let Some(mut rounds) = self.rounds.take() else { return Ok(false) };

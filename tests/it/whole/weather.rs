@@ -49,13 +49,13 @@ pub(super) struct Weather {
     pub(super) events: Vec<(Duration, Event)>,
 }
 
-/// How the loops sleep.
+/// How the loops oversleep.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Drowsy {
-    /// How much longer than they want to.
+    /// By so many times what they want to sleep.
     pub(super) times: u32,
-    /// The longest that they do where nothing happens; nothing where that makes no difference.
-    pub(super) longest: Option<Duration>,
+    /// And by this at most.
+    pub(super) most: Duration,
 }
 
 /// A time in which a lane's calls all go wrong in one way.
@@ -138,10 +138,7 @@ impl Weather {
             takes: (Duration::from_secs(20), [60, 200, 600].map(Duration::from_secs)),
             changing: one(rng, &[0.0, 0.0, 0.2, 0.5]),
             clears,
-            drowsy: Drowsy {
-                times: one(rng, &[1, 4, 20]),
-                longest: (rng.u8(..8) > 0).then_some(Duration::from_mins(1)),
-            },
+            drowsy: Drowsy { times: one(rng, &[1, 4, 20]) - 1, most: Duration::from_secs(10) },
             ahead: one(rng, &[-420_000, -90_000, 0, 90_000, 420_000]),
             spells: Vec::new(),
             wait: TakeoverWait::Kept,
@@ -205,7 +202,7 @@ impl Weather {
         weather.lag = span(rng, Duration::ZERO, (settings.reconcile.settle / 3).saturating_sub(STALE));
         weather.takes = (Duration::from_mins(15), [20, 30, 60].map(Duration::from_mins));
         weather.crashes = one(rng, &[0.0, 0.0005]);
-        weather.drowsy.longest = Some(Duration::from_mins(10));
+        weather.drowsy = Drowsy { times: 20, most: Duration::from_mins(10) };
         weather.settings = settings;
         weather.spells.clear();
         let all = weather.every_name();
