@@ -700,6 +700,27 @@ fn what_an_earlier_job_exported_stands_for_a_new_one_as_well() {
 }
 
 #[test]
+fn what_a_copy_does_not_know_is_a_persons_only_where_the_job_exports_again() {
+    let copied = |adopts| Followed { adopts, copied_through: Some(1), ..job(Queued, vec![]) };
+    for (adopts, entries, expected) in [
+        (false, vec![operation(2, Succeeded)], "contradiction"),
+        (false, vec![record(2, UnderWay)], "contradiction"),
+        // Known to the copy, failed, another snapshot's, or another job's.
+        (false, vec![record(1, Succeeded)], "nothing"),
+        (false, vec![operation(2, Failed), record(3, Failed)], "nothing"),
+        (false, vec![with_arn(record(2, Succeeded), Some("arn:web-1-before"))], "nothing"),
+        (false, vec![of_another_job(record(2, Succeeded))], "nothing"),
+        // One that adopts waits for the record.
+        (true, vec![operation(2, Succeeded)], "nothing"),
+        (true, vec![operation(2, Succeeded), record(3, Succeeded)], "already_exported record-3"),
+    ] {
+        assert_eq!(happens(&decide(&copied(adopts), &entries, &policy())), expected, "{entries:?}");
+    }
+    let known = Followed { copied_through: None, ..copied(false) };
+    assert_eq!(happens(&decide(&known, &[record(2, Succeeded)], &policy())), "nothing");
+}
+
+#[test]
 fn export_again_adopts_nothing_but_its_own_late_entries() {
     for (attempts, expected) in [
         (vec![], "nothing"),

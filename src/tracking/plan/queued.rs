@@ -13,7 +13,7 @@ pub(super) fn decide(case: &Case<'_>) -> Decision {
 /// A job that adopts nothing may have been sent by the database of which this one is a copy: what the copy does not know of is
 /// a person's to judge.
 fn exported_after_copy(case: &Case<'_>) -> Option<Decision> {
-    let known = case.job.copied_through?;
+    let known = case.job.copied_through.filter(|_| !case.job.adopts)?;
     let older = |entry: &Entry| entry.sighting.created_at < case.job.snapshot_made_at;
     let export = case.entries.iter().find(|entry| {
         entry.id > known.max(case.job.forgone)
