@@ -2,8 +2,7 @@
 
 use super::error::{KEYS, near};
 use crate::domain::Region;
-use figment::value::{Dict, Value};
-use figment::{Error, Metadata, Profile, Provider};
+use figment::value::Value;
 
 const PREFIX: &str = "SNAPFERRY_";
 
@@ -11,7 +10,7 @@ const PREFIX: &str = "SNAPFERRY_";
 pub(super) struct Variable {
     pub(super) name: String,
     pub(super) path: Vec<String>,
-    value: Value,
+    pub(super) value: Value,
 }
 
 /// Variables of ours by name alone, such as those that Kubernetes and docker set for whatever is called `snapferry`: they are none
@@ -101,18 +100,5 @@ fn value_of(key: &str, text: &str) -> Value {
         "enabled" => text.parse::<bool>().map_or_else(|_| Value::from(text), Value::from),
         "regions" => Value::from(text.split(',').map(|region| region.trim().to_owned()).collect::<Vec<_>>()),
         _ => Value::from(text),
-    }
-}
-
-impl Provider for Variable {
-    fn metadata(&self) -> Metadata {
-        Metadata::named(self.name.clone())
-    }
-
-    fn data(&self) -> Result<figment::value::Map<Profile, Dict>, Error> {
-        let nested = self.path.iter().rev().fold(self.value.clone(), |value, key| {
-            Value::from(std::iter::once((key.clone(), value)).collect::<Dict>())
-        });
-        Ok(Profile::Default.collect(nested.into_dict().unwrap_or_default()))
     }
 }

@@ -74,21 +74,21 @@ impl Layers {
             section.map(|dict| dict.keys().cloned().collect()).unwrap_or_default()
         };
         let variables = environment::variables(&sources.env, &keys_of("accounts"), &keys_of("lanes"));
-        let mut figment = Figment::new();
-        if let Some(file) = file {
-            figment = figment.merge(file);
+        if let Some(Variable { name, path, .. }) = variables.iter().find(|it| it.path.iter().any(String::is_empty)) {
+            let hint = "; a path of names joined by __ is expected".to_owned();
+            return Err(SettingsError::UnknownKey { key: dotted(path), origin: name.clone(), hint });
         }
-        for variable in variables {
-            figment = merge_variable(figment, &variable)?;
-        }
-        if let Some(database) = &sources.database {
-            let dict = std::iter::once(("database".to_owned(), Value::from(database.as_str()))).collect();
-            figment = figment.merge(Layer { name: OPTION.to_owned(), dict });
-        }
-        Ok(Self(figment))
+        let option = sources.database.iter().map(|database| Variable {
+            name: OPTION.to_owned(),
+            path: vec!["database".to_owned()],
+            value: Value::from(database.as_str()),
+        });
+        let above = variables.into_iter().chain(option).map(Layer::from);
+        Ok(Self(file.into_iter().chain(above).fold(Figment::new(), Figment::merge)))
     }
 
     /// Checks types, ranges and names.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is wrong with these types")]
     pub(super) fn extract(&self) -> Result<Raw, SettingsError> {
         self.0.extract().map_err(|error: Error| {
             let Error { mut path, kind, .. } = error;
@@ -107,13 +107,7 @@ impl Layers {
                     format!("found {}, expected {}", found(&given), expected(&wanted))
                 }
                 Kind::Message(message) => message,
-                other @ (Kind::InvalidLength(..)
-                | Kind::MissingField(_)
-                | Kind::DuplicateField(_)
-                | Kind::ISizeOutOfRange(_)
-                | Kind::USizeOutOfRange(_)
-                | Kind::Unsupported(_)
-                | Kind::UnsupportedKey(..)) => other.to_string(),
+                other => other.to_string(),
             };
             // A place in a list is no key.
             if path.last().is_some_and(|last| last.parse::<usize>().is_ok()) {
@@ -150,28 +144,18 @@ impl Layers {
     }
 }
 
-/// A section has no layer of its own: that of the first thing in it.
 /// What was found, in a person's words.
-fn found(given: &Actual) -> String {
+#[expect(clippy::wildcard_enum_match_arm, reason = "TOML and the environment hold nothing else")]
+pub(super) fn found(given: &Actual) -> String {
     match given {
         Actual::Bool(given) => given.to_string(),
         Actual::Unsigned(given) => given.to_string(),
         Actual::Signed(given) => given.to_string(),
         Actual::Float(given) => given.to_string(),
-        Actual::Char(given) => format!("{given:?}"),
         Actual::Str(given) => format!("{given:?}"),
         Actual::Seq => "a list".to_owned(),
         Actual::Map => "a section".to_owned(),
-        other @ (Actual::Bytes(_)
-        | Actual::Unit
-        | Actual::Option
-        | Actual::NewtypeStruct
-        | Actual::Enum
-        | Actual::UnitVariant
-        | Actual::NewtypeVariant
-        | Actual::TupleVariant
-        | Actual::StructVariant
-        | Actual::Other(_)) => other.to_string(),
+        other => other.to_string(),
     }
 }
 
@@ -186,6 +170,7 @@ fn expected(wanted: &str) -> &str {
     }
 }
 
+/// A section has no layer of its own: that of the first thing in it.
 fn first_tag(value: &Value) -> figment::value::Tag {
     match value.as_dict().and_then(|dict| dict.values().next()) {
         Some(inner) => first_tag(inner),
@@ -200,18 +185,17 @@ fn dotted(path: &[String]) -> String {
     path.iter().map(|key| if bare(key) { key.clone() } else { format!("{key:?}") }).collect::<Vec<_>>().join(".")
 }
 
-fn merge_variable(figment: Figment, variable: &Variable) -> Result<Figment, SettingsError> {
-    if variable.path.iter().any(String::is_empty) {
-        let hint = "; a path of names joined by __ is expected".to_owned();
-        return Err(SettingsError::UnknownKey { key: dotted(&variable.path), origin: variable.name.clone(), hint });
-    }
-    Ok(figment.merge(variable))
-}
-
 /// A layer that is known by its name.
 struct Layer {
     name: String,
     dict: Dict,
+}
+
+impl From<Variable> for Layer {
+    fn from(Variable { name, path, value }: Variable) -> Self {
+        let nested = path.into_iter().rev().fold(value, |value, key| Value::from(Dict::from([(key, value)])));
+        Self { name, dict: nested.into_dict().unwrap_or_default() }
+    }
 }
 
 impl Provider for Layer {

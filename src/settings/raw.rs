@@ -4,10 +4,11 @@ use super::account::Account;
 use super::database_url::DatabaseUrl;
 use super::lane_settings::LaneSettings;
 use super::plan_settings::{PlanSettings, currency};
-use super::values::{Folder, Price, Rate, Share, Span, Whole};
+use super::values::{Positive, Ranged, Span, Whole, folder};
 use crate::domain::{Existing, OUTCOMES_KEPT};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 const SECOND: u64 = 1000;
 const HOUR: u64 = 3600 * SECOND;
@@ -42,7 +43,7 @@ pub(super) struct RawLane {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
 struct RawExport {
-    rate: Option<Rate>,
+    rate: Option<Positive<1000>>,
     burst: Option<Whole<1, 1000>>,
     max_in_flight: Option<Whole<1, 1_000_000>>,
     max_attempts: Option<Whole<1, 100>>,
@@ -55,7 +56,7 @@ struct RawExport {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
 struct RawRead {
-    rate: Option<Rate>,
+    rate: Option<Positive<1000>>,
     burst: Option<Whole<1, 1000>>,
 }
 
@@ -84,8 +85,8 @@ struct RawProbe {
 #[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
 struct RawBreaker {
     enabled: Option<bool>,
-    share: Option<Share>,
-    at_least: Option<Whole<1, OUTCOMES_KEPT>>,
+    share: Option<Positive<1>>,
+    at_least: Option<Whole<1, { OUTCOMES_KEPT as u64 }>>,
     in_a_row: Option<Whole<0, 1000>>,
     codes: BTreeMap<String, Whole<0, 1000>>,
     wait: Option<Span<100, DAY>>,
@@ -95,7 +96,7 @@ struct RawBreaker {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
 struct RawPlan {
-    price_per_gb_month: Option<Price>,
+    price_per_gb_month: Option<Positive<1000>>,
     #[serde(deserialize_with = "currency")]
     currency: Option<String>,
 }
@@ -103,7 +104,8 @@ struct RawPlan {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
 pub(super) struct RawReport {
-    pub(super) bundle: Option<Folder>,
+    #[serde(deserialize_with = "folder")]
+    pub(super) bundle: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -116,7 +118,7 @@ impl Raw {
     /// What a plan reckons with.
     pub(super) fn plan(&self) -> PlanSettings {
         PlanSettings {
-            price_per_gb_month: self.plan.price_per_gb_month.map(f64::from),
+            price_per_gb_month: self.plan.price_per_gb_month.map(|price| price.0),
             currency: self.plan.currency.clone(),
         }
     }
@@ -127,11 +129,11 @@ impl Raw {
         lay(&mut lane, &self.export, &self.read, &self.poll, &self.reconcile);
         set(&mut lane.probe, self.lane.probe);
         let breaker = &mut lane.breaker;
-        set(&mut breaker.enabled, self.breaker.enabled);
+        breaker.enabled = self.breaker.enabled.unwrap_or(breaker.enabled);
         set(&mut breaker.share, self.breaker.share);
         set(&mut breaker.at_least, self.breaker.at_least);
         set(&mut breaker.in_a_row, self.breaker.in_a_row);
-        breaker.codes = self.breaker.codes.iter().map(|(code, limit)| (code.clone(), u32::from(*limit))).collect();
+        breaker.codes = self.breaker.codes.iter().map(|(code, limit)| (code.clone(), limit.0)).collect();
         set(&mut breaker.wait, self.breaker.wait);
         set(&mut breaker.wait_max, self.breaker.wait_max);
         lane
@@ -155,7 +157,7 @@ fn lay(lane: &mut LaneSettings, export: &RawExport, read: &RawRead, poll: &RawPo
     set(&mut lane.export.retry.initial, export.backoff_initial);
     set(&mut lane.export.retry.max, export.backoff_max);
     set(&mut lane.export.attempt_timeout, export.attempt_timeout);
-    set(&mut lane.export.existing, export.existing);
+    lane.export.existing = export.existing.unwrap_or(lane.export.existing);
     set(&mut lane.read.rate, read.rate);
     set(&mut lane.read.burst, read.burst);
     set(&mut lane.poll.min, poll.min);
@@ -165,8 +167,6 @@ fn lay(lane: &mut LaneSettings, export: &RawExport, read: &RawRead, poll: &RawPo
     set(&mut lane.reconcile.looks, reconcile.looks);
 }
 
-fn set<T>(slot: &mut T, given: Option<impl Into<T>>) {
-    if let Some(given) = given {
-        *slot = given.into();
-    }
+fn set<T: Copy, const LO: u64, const HI: u64>(slot: &mut T, given: Option<Ranged<T, LO, HI>>) {
+    *slot = given.map_or(*slot, |given| given.0);
 }

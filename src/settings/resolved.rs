@@ -54,8 +54,8 @@ impl Settings {
             settings.lanes.insert(lane, merged);
         }
         settings.every_lane = every_lane;
-        settings.bundle = raw.report.bundle.map(PathBuf::from);
-        settings.prune_after = raw.prune.after.map(Duration::from);
+        settings.bundle = raw.report.bundle;
+        settings.prune_after = raw.prune.after.map(|after| after.0);
         if settings.prune_after.is_some() && settings.bundle.is_none() {
             let message =
                 "what is pruned is told by its completion report alone: set report.bundle too, or leave it out";

@@ -1,267 +1,87 @@
 //! Values that know their range, so that one out of it is an error at its key.
 
-use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
-use std::fmt;
+use super::layers::found;
+use figment::value::Value;
+use serde::de::{Deserialize, Deserializer, Error, Unexpected};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Calls a second: more than 0, at most 1000.
+/// A value from `LO` to `HI`, which its type gives a meaning to.
 #[derive(Clone, Copy)]
-pub(super) struct Rate(f64);
+pub(super) struct Ranged<T, const LO: u64, const HI: u64>(pub(super) T);
 
-/// What a GB costs a month: more than 0, at most 1000, in any currency.
-#[derive(Clone, Copy)]
-pub(super) struct Price(f64);
-
-/// A share: above 0, at most 1.
-#[derive(Clone, Copy)]
-pub(super) struct Share(f64);
+/// A number above 0, at most `HI`.
+pub(super) type Positive<const HI: u64> = Ranged<f64, 0, HI>;
 
 /// A whole number from `LO` to `HI`.
-#[derive(Clone, Copy)]
-pub(super) struct Whole<const LO: u32, const HI: u32>(u32);
+pub(super) type Whole<const LO: u64, const HI: u64> = Ranged<u32, LO, HI>;
 
 /// A span of time from `LO` to `HI` milliseconds.
-#[derive(Clone, Copy)]
-pub(super) struct Span<const LO: u64, const HI: u64>(Duration);
+pub(super) type Span<const LO: u64, const HI: u64> = Ranged<Duration, LO, HI>;
 
-impl From<Price> for f64 {
-    fn from(price: Price) -> Self {
-        price.0
+pub(super) trait Bounded: Sized {
+    /// The value, where something of its kind was given that is in range.
+    fn read(given: &Value, lo: u64, hi: u64) -> Option<Self>;
+
+    /// Its kind and its range in words.
+    fn expected(lo: u64, hi: u64) -> String;
+}
+
+impl Bounded for f64 {
+    #[expect(clippy::cast_precision_loss, reason = "bounds are small")]
+    fn read(given: &Value, lo: u64, hi: u64) -> Option<Self> {
+        let number: Self = given.deserialize().ok()?;
+        (number > lo as Self && number <= hi as Self).then_some(number)
+    }
+
+    fn expected(lo: u64, hi: u64) -> String {
+        format!("a number above {lo}, at most {hi}")
     }
 }
 
-impl From<Share> for f64 {
-    fn from(share: Share) -> Self {
-        share.0
+impl Bounded for u32 {
+    fn read(given: &Value, lo: u64, hi: u64) -> Option<Self> {
+        let number: Self = given.deserialize().ok()?;
+        (lo..=hi).contains(&u64::from(number)).then_some(number)
+    }
+
+    fn expected(lo: u64, hi: u64) -> String {
+        format!("a whole number from {lo} to {hi}")
+    }
+}
+
+impl Bounded for Duration {
+    fn read(given: &Value, lo: u64, hi: u64) -> Option<Self> {
+        let span = humantime::parse_duration(given.as_str()?.trim()).ok()?;
+        (Self::from_millis(lo)..=Self::from_millis(hi)).contains(&span).then_some(span)
+    }
+
+    fn expected(lo: u64, hi: u64) -> String {
+        let [lo, hi] = [lo, hi].map(|bound| written(Self::from_millis(bound)));
+        format!("a span of time with its unit, from \"{lo}\" to \"{hi}\"")
+    }
+}
+
+impl<'de, T: Bounded, const LO: u64, const HI: u64> Deserialize<'de> for Ranged<T, LO, HI> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given = <Value as Deserialize>::deserialize(deserializer)?;
+        T::read(&given, LO, HI).map(Self).ok_or_else(|| {
+            D::Error::custom(format!("found {}, expected {}", found(&given.to_actual()), T::expected(LO, HI)))
+        })
     }
 }
 
 /// A folder's path. It need not be there.
-pub(super) struct Folder(PathBuf);
-
-impl From<Folder> for PathBuf {
-    fn from(folder: Folder) -> Self {
-        folder.0
+pub(super) fn folder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    let given = text(deserializer)?.unwrap_or_default();
+    if given == "~" || given.starts_with("~/") {
+        let message = format!("{given:?} begins with '~', which only a shell replaces: write the folder out");
+        return Err(D::Error::custom(message));
     }
-}
-
-impl<'de> Deserialize<'de> for Folder {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let given = text(deserializer)?.unwrap_or_default();
-        if given == "~" || given.starts_with("~/") {
-            return Err(D::Error::custom(format!(
-                "{given:?} begins with '~', which only a shell replaces: write the folder out"
-            )));
-        }
-        if given.contains('\0') {
-            return Err(D::Error::custom("it has a character that no path has"));
-        }
-        Ok(Self(PathBuf::from(given)))
+    if given.contains('\0') {
+        return Err(D::Error::custom("it has a character that no path has"));
     }
-}
-
-impl From<Rate> for f64 {
-    fn from(rate: Rate) -> Self {
-        rate.0
-    }
-}
-
-impl<const LO: u32, const HI: u32> From<Whole<LO, HI>> for u32 {
-    fn from(number: Whole<LO, HI>) -> Self {
-        number.0
-    }
-}
-
-impl<const LO: u64, const HI: u64> From<Span<LO, HI>> for Duration {
-    fn from(span: Span<LO, HI>) -> Self {
-        span.0
-    }
-}
-
-struct RateVisitor;
-
-impl Visitor<'_> for RateVisitor {
-    type Value = Rate;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("calls a second: a number above 0, at most 1000")
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Rate, E> {
-        if number > 0.0 && number <= 1000.0 {
-            Ok(Rate(number))
-        } else {
-            Err(E::custom(format!("{number} is out of range: above 0, at most 1000 calls a second")))
-        }
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "what is too big for an f64's digits is out of range anyway")]
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Rate, E> {
-        self.visit_f64(number as f64)
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "what is too big for an f64's digits is out of range anyway")]
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Rate, E> {
-        self.visit_f64(number as f64)
-    }
-}
-
-struct WholeVisitor<const LO: u32, const HI: u32>;
-
-impl<const LO: u32, const HI: u32> WholeVisitor<LO, HI> {
-    fn check<N: TryInto<u32> + fmt::Display + Copy, E: Error>(number: N) -> Result<Whole<LO, HI>, E> {
-        match number.try_into() {
-            Ok(fits) if (LO..=HI).contains(&fits) => Ok(Whole(fits)),
-            _ => Err(E::custom(format!("{number} is out of range: {LO} to {HI}"))),
-        }
-    }
-}
-
-impl<const LO: u32, const HI: u32> Visitor<'_> for WholeVisitor<LO, HI> {
-    type Value = Whole<LO, HI>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a whole number from {LO} to {HI}")
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
-        Self::check(number)
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
-        Self::check(number)
-    }
-}
-
-struct SpanVisitor<const LO: u64, const HI: u64>;
-
-impl<const LO: u64, const HI: u64> SpanVisitor<LO, HI> {
-    fn without_unit<E: Error>(number: impl fmt::Display) -> Result<Span<LO, HI>, E> {
-        Err(E::custom(format!(
-            "{number} has no unit: write it as \"{number}s\" or another span of time such as \"10m\""
-        )))
-    }
-}
-
-impl<const LO: u64, const HI: u64> Visitor<'_> for SpanVisitor<LO, HI> {
-    type Value = Span<LO, HI>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a span of time in quotes, such as \"30s\" or \"10m\"")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        if text.parse::<f64>().is_ok() {
-            return Self::without_unit(text);
-        }
-        let span = humantime::parse_duration(text.trim()).map_err(|error| {
-            E::custom(format!("{text:?} is no span of time ({error}): write it as \"30s\" or \"10m\""))
-        })?;
-        let (lo, hi) = (Duration::from_millis(LO), Duration::from_millis(HI));
-        if (lo..=hi).contains(&span) {
-            return Ok(Span(span));
-        }
-        Err(E::custom(format!("{text:?} is out of range: {} to {}", written(lo), written(hi))))
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
-        Self::without_unit(number)
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
-        Self::without_unit(number)
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
-        Self::without_unit(number)
-    }
-}
-
-impl<'de> Deserialize<'de> for Rate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RateVisitor)
-    }
-}
-
-struct PriceVisitor;
-
-impl Visitor<'_> for PriceVisitor {
-    type Value = Price;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the price of a GB for a month: a number above 0, at most 1000")
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Price, E> {
-        if number > 0.0 && number <= 1000.0 {
-            Ok(Price(number))
-        } else {
-            Err(E::custom(format!("{number} is out of range: above 0, at most 1000 for a GB and a month")))
-        }
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "what is too big for an f64's digits is out of range anyway")]
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Price, E> {
-        self.visit_f64(number as f64)
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "what is too big for an f64's digits is out of range anyway")]
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Price, E> {
-        self.visit_f64(number as f64)
-    }
-}
-
-impl<'de> Deserialize<'de> for Price {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PriceVisitor)
-    }
-}
-
-struct ShareVisitor;
-
-impl Visitor<'_> for ShareVisitor {
-    type Value = Share;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a share: a number above 0, at most 1")
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Share, E> {
-        if number > 0.0 && number <= 1.0 {
-            Ok(Share(number))
-        } else {
-            Err(E::custom(format!("{number} is out of range: above 0, at most 1, such as 0.5 for half of them")))
-        }
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "what is too big for an f64's digits is out of range anyway")]
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Share, E> {
-        self.visit_f64(number as f64)
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "what is too big for an f64's digits is out of range anyway")]
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Share, E> {
-        self.visit_f64(number as f64)
-    }
-}
-
-impl<'de> Deserialize<'de> for Share {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ShareVisitor)
-    }
-}
-
-impl<'de, const LO: u32, const HI: u32> Deserialize<'de> for Whole<LO, HI> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(WholeVisitor)
-    }
-}
-
-impl<'de, const LO: u64, const HI: u64> Deserialize<'de> for Span<LO, HI> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SpanVisitor)
-    }
+    Ok(Some(PathBuf::from(given)))
 }
 
 /// A text that is not empty.
