@@ -4,7 +4,8 @@
 use super::Queue;
 use super::counts::StateCounts;
 use super::error::QueueError;
-use super::job_views::{JobView, jobs_by_id, json};
+use super::job_views::{JobView, jobs_by_id};
+use super::reading::json;
 use super::selection::Selector;
 use super::transition::Transition;
 use crate::domain::{Act, BatchName, JobId, JobState, Lane, LeftAlone, SnapshotName, Standing, Timestamp};

@@ -4,8 +4,7 @@
 use super::Queue;
 use super::claims::Claimable;
 use super::error::QueueError;
-use super::follow::{job_state, snapshot_name};
-use super::reading;
+use super::reading::{self, snapshot_name};
 use crate::domain::{
     BatchId, BatchName, BatchOutcomes, ErrorCode, JobId, JobState, LaneId, Outcomes, ProbeStanding, RunId, SnapshotArn,
     Timestamp, TripCause, TripId,
@@ -149,7 +148,7 @@ impl Queue {
         rows.into_iter()
             .map(|row| {
                 let own = row.attempt.unwrap_or(0) > 0 && row.adopted != Some(true);
-                let standing = match row.state.as_deref().map(job_state).transpose()? {
+                let standing = match row.state.as_deref().map(reading::state).transpose()? {
                     None => ProbeStanding::None,
                     Some(JobState::Queued) if row.laid_by == Some(true) => ProbeStanding::Silent,
                     Some(JobState::Queued | JobState::Submitting | JobState::Exporting | JobState::Unknown) => {
@@ -217,7 +216,7 @@ impl Queue {
         run: RunId,
         due: &[TripId],
     ) -> Result<Vec<(Claimable, BatchId)>, QueueError> {
-        let due = super::transition::json(due)?;
+        let due = super::reading::json(due)?;
         let rows =
             sqlx::query_file!("src/queue/sql/probe_jobs.sql", lane.0, run.0, due).fetch_all(&self.readers).await?;
         rows.into_iter()
@@ -278,7 +277,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn choose_probe(&self, trips: &[TripId], job: JobId) -> Result<(), QueueError> {
-        let trips = super::transition::json(trips)?;
+        let trips = super::reading::json(trips)?;
         self.writer
             .write(Step::ProbeChosen, move |connection| {
                 Box::pin(async move {
@@ -329,7 +328,7 @@ impl Queue {
         self.writer
             .write(Step::TripClosed, move |connection| {
                 Box::pin(async move {
-                    let trip = super::transition::json(&[trip])?;
+                    let trip = super::reading::json(&[trip])?;
                     Ok(close(connection, &trip, at, "daemon").await? > 0)
                 })
             })

@@ -3,7 +3,7 @@
 
 use super::error::QueueError;
 use super::load::NewRow;
-use super::transition::json;
+use super::reading::json;
 use crate::domain::{Existing, Lane, Timestamp};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};

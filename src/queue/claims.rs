@@ -2,7 +2,7 @@
 
 use super::Queue;
 use super::error::QueueError;
-use super::follow::snapshot_name;
+use super::reading::snapshot_name;
 use crate::domain::{BatchId, JobId, JobState, LaneId, RunId, SnapshotArn, SnapshotName, Standing, Timestamp};
 use crate::points::Step;
 use std::time::Duration;
@@ -253,7 +253,7 @@ impl Queue {
             return Ok(());
         }
         let rows = attempts.into_iter().map(|(job, attempt)| (job.0, attempt)).collect::<Vec<_>>();
-        let rows = super::transition::json(&rows)?;
+        let rows = super::reading::json(&rows)?;
         self.writer
             .write(Step::Forgiven, move |connection| {
                 Box::pin(async move {

@@ -3,8 +3,8 @@
 
 use super::Queue;
 use super::error::QueueError;
-use super::job_views::{JobView, jobs_by_id, json};
-use super::reading;
+use super::job_views::{JobView, jobs_by_id};
+use super::reading::{self, json};
 use crate::domain::{BatchId, BatchName, JobId, JobState, Timestamp};
 use std::collections::HashMap;
 

@@ -3,6 +3,7 @@
 use super::Queue;
 use super::error::QueueError;
 use super::job_views::outcome;
+use super::reading::{snapshot_name, state};
 use crate::domain::{
     Failure, JobId, JobState, LaneId, OperationId, RecordArn, RunId, SnapshotArn, SnapshotName, Standing, Timestamp,
 };
@@ -98,7 +99,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn concerned(&self, entries: &[i64]) -> Result<Vec<JobId>, QueueError> {
-        let entries = super::transition::json(entries)?;
+        let entries = super::reading::json(entries)?;
         let jobs = sqlx::query_scalar!(
             r#"SELECT owner.job_id AS "id!: i64"
                FROM json_each(?1) AS wanted
@@ -197,7 +198,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn followed(&self, jobs: &[JobId]) -> Result<Vec<Followed>, QueueError> {
-        let ids = super::transition::json(jobs)?;
+        let ids = super::reading::json(jobs)?;
         let attempts = sqlx::query!(
             r#"SELECT attempts.job_id AS "job_id!: i64", number AS "number!: u32", baseline AS "baseline!: i64",
                       outcome, intended_at AS "intended_at!: i64", looks AS "looks!: u32",
@@ -241,7 +242,7 @@ impl Queue {
                 Ok(Followed {
                     job: JobId(row.id),
                     snapshot: snapshot_name(&row.snapshot_name)?,
-                    state: job_state(&row.state)?,
+                    state: state(&row.state)?,
                     attempt: row.attempt,
                     used: row.used,
                     adopts: row.adopts,
@@ -273,7 +274,7 @@ impl Queue {
         newest: u32,
         besides: &[JobId],
     ) -> Result<Vec<(JobId, u32, Timestamp)>, QueueError> {
-        let besides = super::transition::json(besides)?;
+        let besides = super::reading::json(besides)?;
         let rows = sqlx::query!(
             r#"SELECT jobs.id AS "id!: i64", jobs.attempt AS "attempt!: u32", attempts.answered_at AS "answered_at!: i64"
                FROM (SELECT id FROM (SELECT id FROM jobs WHERE lane_id = ?1 AND state = 'exporting'
@@ -306,7 +307,7 @@ impl Queue {
             return Ok(());
         }
         let rows = jobs.iter().map(|(job, at)| At { job: job.0, at: at.0 }).collect::<Vec<_>>();
-        let rows = super::transition::json(&rows)?;
+        let rows = super::reading::json(&rows)?;
         self.writer
             .write(Step::PollPutOff, move |connection| {
                 Box::pin(async move {
@@ -334,7 +335,7 @@ impl Queue {
             return Ok(());
         }
         let rows = jobs.iter().map(|(job, attempt)| At { job: job.0, at: i64::from(*attempt) }).collect::<Vec<_>>();
-        let rows = super::transition::json(&rows)?;
+        let rows = super::reading::json(&rows)?;
         self.writer
             .write(Step::LookCounted, move |connection| {
                 Box::pin(async move {
@@ -446,12 +447,4 @@ impl Queue {
         .await?;
         Ok(open)
     }
-}
-
-pub(super) fn snapshot_name(text: &str) -> Result<SnapshotName, QueueError> {
-    SnapshotName::parse(text).map_err(|_| QueueError::Corrupt { what: "a snapshot's name", value: text.to_owned() })
-}
-
-pub(super) fn job_state(text: &str) -> Result<JobState, QueueError> {
-    JobState::parse(text).ok_or_else(|| QueueError::Corrupt { what: "a job's state", value: text.to_owned() })
 }

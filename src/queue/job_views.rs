@@ -2,7 +2,7 @@
 
 use super::Queue;
 use super::error::QueueError;
-use super::reading;
+use super::reading::{self, json};
 use super::transition::AttemptOutcome;
 use crate::domain::{
     BatchName, ErrorCode, Hold, JobId, JobState, Lane, OperationId, RecordArn, RunId, SnapshotArn, SnapshotName,
@@ -190,7 +190,7 @@ pub(super) async fn jobs_by_id(connection: &mut SqliteConnection, ids: &[i64]) -
             batch: reading::batch_name(row.batch)?,
             line: reading::count("a job's line", row.line)?,
             lane: reading::lane(&row.account, &row.region)?,
-            snapshot_name: reading::snapshot_name(row.snapshot_name)?,
+            snapshot_name: reading::snapshot_name(&row.snapshot_name)?,
             priority: row.priority,
             export_again: export_again(&row.existing)?,
             state: reading::state(&row.state)?,
@@ -290,8 +290,4 @@ fn export_again(text: &str) -> Result<bool, QueueError> {
         "export-again" => Ok(true),
         other => Err(reading::corrupt("what to do about an existing export", other)),
     }
-}
-
-pub(super) fn json<T: serde::Serialize>(ids: &[T]) -> Result<String, QueueError> {
-    serde_json::to_string(ids).map_err(|error| QueueError::Database(std::sync::Arc::new(error)))
 }

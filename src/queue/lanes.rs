@@ -2,9 +2,8 @@
 
 use super::Queue;
 use super::error::QueueError;
-use crate::domain::{
-    AccountLabel, AccountNumber, ErrorCode, Lane, LaneId, LaneTrouble, LoweredCap, Region, RunId, Timestamp,
-};
+use super::reading::{corrupt, lane as lane_of};
+use crate::domain::{AccountLabel, AccountNumber, ErrorCode, Lane, LaneId, LaneTrouble, LoweredCap, RunId, Timestamp};
 use crate::points::Step;
 use sqlx::{Executor, Sqlite};
 use std::ops::RangeInclusive;
@@ -359,15 +358,6 @@ pub(super) fn lowered_cap(to: Option<i64>, since: Option<i64>, code: Option<Stri
     Some(LoweredCap { to, since: Timestamp(since?), code: ErrorCode::new(code?) })
 }
 
-pub(super) fn lane_of(account: &str, region: &str) -> Result<Lane, QueueError> {
-    Ok(Lane {
-        account: AccountLabel::parse(account)
-            .map_err(|_| QueueError::Corrupt { what: "an account label", value: account.to_owned() })?,
-        region: Region::parse(region)
-            .map_err(|_| QueueError::Corrupt { what: "a Region", value: region.to_owned() })?,
-    })
-}
-
 /// What an account number is to a lane; nothing where the lane has none yet, and nobody else has this one.
 async fn compare_account<'c, E>(
     executor: E,
@@ -393,13 +383,11 @@ where
     .fetch_one(executor)
     .await?;
     if let Some(stored) = known.stored.as_ref().filter(|stored| *stored != digits) {
-        let stored = AccountNumber::parse(stored)
-            .map_err(|_| QueueError::Corrupt { what: "an account number", value: stored.clone() })?;
+        let stored = AccountNumber::parse(stored).map_err(|_| corrupt("an account number", stored))?;
         return Ok(Some(Identity::Other { stored }));
     }
     if let Some(label) = known.other {
-        let label =
-            AccountLabel::parse(&label).map_err(|_| QueueError::Corrupt { what: "an account label", value: label })?;
+        let label = AccountLabel::parse(&label).map_err(|_| corrupt("an account label", label))?;
         return Ok(Some(Identity::Shared { label }));
     }
     Ok(known.stored.map(|_| Identity::Same))

@@ -174,7 +174,7 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn entries(&self, lane: LaneId, names: &[SnapshotName]) -> Result<Vec<Entry>, QueueError> {
         // Jobs of one name ask for it more than once.
-        let names = super::transition::json(&names.iter().collect::<BTreeSet<_>>())?;
+        let names = super::reading::json(&names.iter().collect::<BTreeSet<_>>())?;
         let rows = sqlx::query!(
             r#"SELECT ledger.id AS "id!: i64", kind, ledger."key", snapshot_name, snapshot_arn, status, record_name,
                       destination_service, destination_id, error_code, error_message,
@@ -208,7 +208,7 @@ impl Queue {
                     id: row.id,
                     sighting: Sighting {
                         key,
-                        snapshot: super::follow::snapshot_name(&row.snapshot_name)?,
+                        snapshot: super::reading::snapshot_name(&row.snapshot_name)?,
                         snapshot_arn: row.snapshot_arn.map(SnapshotArn::new),
                         status,
                         record_name: row.record_name,
@@ -248,7 +248,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn settle_news(&self, lane: LaneId, entries: &[i64]) -> Result<(), QueueError> {
-        let entries = super::transition::json(entries)?;
+        let entries = super::reading::json(entries)?;
         self.writer
             .write((Step::NewsSettled, lane), move |connection| {
                 Box::pin(async move {
@@ -379,7 +379,7 @@ impl Queue {
 
 /// Rows as JSON, in parts: one text of all of them, and what becomes of it in the store, would be most of the daemon's memory.
 fn in_parts<T: Serialize>(rows: &[T]) -> Result<Vec<String>, QueueError> {
-    rows.chunks(PART).map(super::transition::json).collect()
+    rows.chunks(PART).map(super::reading::json).collect()
 }
 
 async fn see_part(

@@ -2,7 +2,7 @@
 
 use super::Queue;
 use super::error::QueueError;
-use super::follow::snapshot_name;
+use super::reading::snapshot_name;
 use crate::domain::{BatchId, JobId, LaneId, RunId, SnapshotArn, SnapshotName};
 use crate::points::Step;
 
@@ -72,8 +72,8 @@ impl Queue {
         if hold.is_empty() && release.is_empty() {
             return Ok(());
         }
-        let hold = super::transition::json(hold)?;
-        let release = super::transition::json(release)?;
+        let hold = super::reading::json(hold)?;
+        let release = super::reading::json(release)?;
         self.writer
             .write((Step::HeldForListing, lane), move |connection| {
                 Box::pin(async move {

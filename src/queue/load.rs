@@ -13,7 +13,7 @@ use super::error::QueueError;
 use super::leftovers;
 use super::lock::{DatabaseLock, Held, LockError};
 use super::patience::Patience;
-use super::transition::json;
+use super::reading::json;
 use crate::domain::{BatchId, BatchName, Existing, Lane, SnapshotName, Timestamp};
 use crate::points::{Between, Point, Step, reached};
 use sqlx::SqliteConnection;

@@ -34,8 +34,7 @@ impl Queue {
         at: Timestamp,
         actor: &str,
     ) -> Result<u64, QueueError> {
-        let (batches, lanes, actor) =
-            (super::transition::json(batches)?, super::transition::json(lanes)?, actor.to_owned());
+        let (batches, lanes, actor) = (super::reading::json(batches)?, super::reading::json(lanes)?, actor.to_owned());
         self.writer
             .write(Step::PlacePaused, move |connection| {
                 Box::pin(async move {
@@ -90,8 +89,7 @@ impl Queue {
         at: Timestamp,
         actor: &str,
     ) -> Result<u64, QueueError> {
-        let (batches, lanes, actor) =
-            (super::transition::json(batches)?, super::transition::json(lanes)?, actor.to_owned());
+        let (batches, lanes, actor) = (super::reading::json(batches)?, super::reading::json(lanes)?, actor.to_owned());
         self.writer
             .write(Step::PlaceResumed, move |connection| {
                 Box::pin(async move {
@@ -171,7 +169,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn paused_jobs(&self, batch: Option<BatchId>, lanes: &[LaneId]) -> Result<u64, QueueError> {
-        let (batch, lanes) = (batch.map(|batch| batch.0), super::transition::json(lanes)?);
+        let (batch, lanes) = (batch.map(|batch| batch.0), super::reading::json(lanes)?);
         let count = sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!: i64" FROM lanes CROSS JOIN jobs
                    ON jobs.lane_id = lanes.id AND jobs.paused_at IS NOT NULL

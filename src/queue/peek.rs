@@ -4,8 +4,7 @@
 use super::database;
 use super::error::{OpenError, QueueError};
 use super::readers::Readers;
-use super::reading;
-use super::transition::json;
+use super::reading::{self, json};
 use crate::domain::{AccountNumber, JobId, JobState, Lane, SnapshotArn};
 use std::path::Path;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use super::Queue;
 use super::error::QueueError;
 use super::load::NewRow;
-use super::transition::json;
+use super::reading::json;
 use crate::domain::Lane;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};

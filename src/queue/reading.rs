@@ -1,9 +1,10 @@
-//! From the database's values to the domain's: what cannot be read is an error that names the column.
+//! From the database's values to the domain's, where what cannot be read is an error that names the column, and rows into JSON.
 
 use super::error::QueueError;
 use crate::domain::{
     AccountLabel, AccountNumber, BatchName, ErrorCode, Hold, JobState, Lane, Region, SnapshotName, Timestamp,
 };
+use serde::Serialize;
 
 pub(super) fn corrupt(what: &'static str, value: impl Into<String>) -> QueueError {
     QueueError::Corrupt { what, value: value.into() }
@@ -23,8 +24,8 @@ pub(super) fn batch_name(text: String) -> Result<BatchName, QueueError> {
     BatchName::parse(&text).map_err(|_| corrupt("a batch's name", text))
 }
 
-pub(super) fn snapshot_name(text: String) -> Result<SnapshotName, QueueError> {
-    SnapshotName::parse(&text).map_err(|_| corrupt("a snapshot's name", text))
+pub(super) fn snapshot_name(text: &str) -> Result<SnapshotName, QueueError> {
+    SnapshotName::parse(text).map_err(|_| corrupt("a snapshot's name", text))
 }
 
 pub(super) fn state(text: &str) -> Result<JobState, QueueError> {
@@ -38,6 +39,10 @@ pub(super) fn hold(text: Option<String>) -> Result<Option<Hold>, QueueError> {
 /// A JSON array of texts: the names of the carried columns, or a row's values.
 pub(super) fn texts(what: &'static str, json: Option<String>) -> Result<Vec<String>, QueueError> {
     json.map_or(Ok(Vec::new()), |json| serde_json::from_str(&json).map_err(|_| corrupt(what, json)))
+}
+
+pub(super) fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, QueueError> {
+    serde_json::to_string(rows).map_err(|error| QueueError::Database(std::sync::Arc::new(error)))
 }
 
 pub(super) fn code(text: Option<String>) -> Option<ErrorCode> {

@@ -6,8 +6,8 @@
 
 use super::Queue;
 use super::error::QueueError;
-use super::job_views::{JobView, jobs_by_id, json};
-use super::reading;
+use super::job_views::{JobView, jobs_by_id};
+use super::reading::{self, json};
 use crate::domain::{AccountLabel, BatchId, ErrorCode, JobId, JobState, Region};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use std::collections::HashMap;

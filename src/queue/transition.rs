@@ -3,13 +3,13 @@
 
 use super::Queue;
 use super::error::QueueError;
+use super::reading::json;
 use super::rows::{AttemptRow, JobRow, OwnedRow};
 use crate::domain::{
     Change, Failure, JobId, JobState, LaneId, LaneTrouble, OperationId, RunId, SnapshotArn, Standing, Timestamp,
 };
 use crate::domain::{Event, apply};
 use crate::points::{Between, Point, Step, reached};
-use serde::Serialize;
 use sqlx::{Connection, SqliteConnection};
 use std::collections::{BTreeMap, HashSet};
 
@@ -419,10 +419,6 @@ async fn write_history(
         sqlx::query_file!("src/queue/sql/add_sent_operations.sql", sent).execute(&mut *connection).await?;
     }
     Ok(())
-}
-
-pub(super) fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, QueueError> {
-    serde_json::to_string(rows).map_err(|error| QueueError::Database(std::sync::Arc::new(error)))
 }
 
 fn job_row(one: &Transition) -> JobRow<'_> {

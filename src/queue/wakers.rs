@@ -3,7 +3,7 @@
 
 use super::Queue;
 use super::error::QueueError;
-use super::transition::json;
+use super::reading::json;
 use crate::domain::LaneId;
 use crate::points::Step;
 use sqlx::SqliteConnection;
