@@ -15,7 +15,7 @@ use super::writer::Writer;
 use crate::points::Step;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, Executor, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions as _, Connection, Executor, Sqlite, SqliteConnection, SqlitePool};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,7 +100,7 @@ pub(super) async fn empty_to_read(path: &Path) -> Result<Queue, OpenError> {
 /// What there is where there is no database: one in memory, which has a name of its own that its connections share.
 async fn empty() -> Result<Readers, QueueError> {
     let options: SqliteConnectOptions = "sqlite::memory:".parse()?;
-    let mut connection = SqliteConnection::connect_with(&options).await?;
+    let mut connection = options.connect().await?;
     MIGRATIONS.run(&mut connection).await.map_err(|error| QueueError::Database(Arc::new(error)))?;
     Ok(Readers::beside(options, connection))
 }

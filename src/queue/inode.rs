@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 type Identity = (u64, u64);
@@ -20,7 +20,6 @@ static OPEN: LazyLock<Mutex<HashMap<Identity, Weak<Inode>>>> = LazyLock::new(Mut
 /// A database file that this process has open, or is about to open.
 #[derive(Debug)]
 pub(super) struct Inode {
-    path: PathBuf,
     /// Descriptors that nobody uses, and that may not be closed yet.
     idle: Mutex<Vec<File>>,
 }
@@ -40,22 +39,22 @@ impl Inode {
         open.retain(|_, inode| inode.strong_count() > 0);
         let slot = open.entry((found.dev(), found.ino())).or_default();
         Ok(slot.upgrade().unwrap_or_else(|| {
-            let inode = Arc::new(Self { path: path.to_owned(), idle: Mutex::default() });
+            let inode = Arc::new(Self { idle: Mutex::default() });
             *slot = Arc::downgrade(&inode);
             inode
         }))
     }
 
-    /// Locks it, if nobody else has. Nothing where such a lock means nothing: elsewhere flock(2) is no lock of its own, and would get
+    /// Locks it, which is still behind this path, if nobody else has. Nothing where such a lock means nothing: elsewhere flock(2) is no lock of its own, and would get
     /// into the way of `SQLite`'s.
-    pub(super) fn lock(self: Arc<Self>) -> io::Result<Option<Result<Locked, Taken>>> {
-        if !cfg!(target_os = "linux") || disk::shared(&self.path).is_some() {
+    pub(super) fn lock(self: Arc<Self>, path: &Path) -> io::Result<Option<Result<Locked, Taken>>> {
+        if !cfg!(target_os = "linux") || disk::shared(path).is_some() {
             return Ok(None);
         }
         let idle = locked(&self.idle).pop();
         let file = match idle {
             Some(file) => file,
-            None => File::open(&self.path)?,
+            None => File::open(path)?,
         };
         let asked = file.try_lock();
         let lock = Locked { inode: self, file: Some(file) };

@@ -82,7 +82,7 @@ impl DatabaseLock {
         };
         let mut inode = None;
         if held == Held::Daemon {
-            match Inode::of(database).and_then(Inode::lock).map_err(unusable)? {
+            match Inode::of(database).and_then(|inode| inode.lock(database)).map_err(unusable)? {
                 Some(Ok(lock)) => inode = Some(lock),
                 Some(Err(Taken)) => return Err(taken()),
                 None => {}

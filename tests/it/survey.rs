@@ -217,11 +217,10 @@ async fn without_regions_in_the_settings_the_usual_one_is_looked_at_and_the_hint
 async fn a_database_without_jobs_is_named_and_an_empty_variable_names_no_settings() {
     let home = Home::new(|_| {}).await;
     let database = home.path().join(".local/share/snapferry/snapferry.db").display().to_string();
-    for _ in 0..2 {
+    for what in [format!("there is no database {database} yet"), format!("the database {database} has no jobs")] {
         let ran = home.run(&["jobs"]).await.exits(0);
-        let note =
-            format!("note: the database {database} has no jobs; --database or SNAPFERRY_DATABASE names another\n");
-        assert_eq!(ran.err, note);
+        assert_eq!(ran.err, format!("note: {what}; --database or SNAPFERRY_DATABASE names another\n"));
+        home.run(&["cancel", "--state", "queued", "--yes"]).await.exits(0);
     }
     home.run_by(&[("SNAPFERRY_CONFIG", "")], &["status"]).await.exits(0);
     let wrong = home.run_by(&[("SNAPFERRY_DATABASE", "sqlite://x.db")], &["enqueue"]).await.exits(2);
