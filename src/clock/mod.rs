@@ -34,6 +34,9 @@ pub trait Clock: Send + Sync + 'static {
 /// The wait of somebody who has nothing to wait for but a wake-up: longer than any that is asked for.
 pub const NEVER: Duration = Duration::from_hours(1_000_000);
 
+/// The longest sleep of a lane that has live jobs. Wake-ups and due times end it earlier; this is behind them.
+pub const BACKSTOP: Duration = Duration::from_mins(1);
+
 /// A signal to stop, heard by many.
 pub type Stop = tokio::sync::watch::Receiver<bool>;
 

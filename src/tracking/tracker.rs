@@ -7,7 +7,7 @@ use super::failing::{Failing, Purpose};
 use super::pacing::{self, Bounds, Habits};
 use super::plan::{Asked, Decision, Policy, decide, several_records};
 use super::reading::{Unread, Wanted};
-use crate::clock::{NEVER, SharedClock, Stop, stopped};
+use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
 use crate::domain::{
     ErrorCode, Event, Failure, JobId, JobState, LaneTrouble, LoweredCap, OverLimit, RetryPolicy, RunId, SnapshotName,
     Timestamp, backoff,
@@ -74,6 +74,8 @@ pub struct Tracker {
 /// What the loop remembers between two rounds; all of it may be lost.
 #[derive(Debug, Default)]
 pub struct Rounds {
+    /// Whether the lane had live jobs when it was last asked.
+    live: bool,
     probed_at: Option<Duration>,
     listed_at: Option<Duration>,
     listing_pause: Duration,
@@ -144,7 +146,7 @@ impl Tracker {
             };
             tokio::select! {
                 () = self.wakes.tracker.notified() => {}
-                () = self.clock.sleep(pause) => {}
+                () = self.clock.sleep(if rounds.live { pause.min(BACKSTOP) } else { pause }) => {}
                 () = stopped(&mut stop) => {}
             }
         }
@@ -224,6 +226,7 @@ impl Tracker {
         let between_for_unknown = self.settings.poll_min.min(self.between_looks());
         let unknown = due(JobState::Unknown, between_for_unknown).await?;
         let live = load.queued + load.exporting + load.unknown + load.submitting > 0;
+        rounds.live = live;
         let stale = live && failing.is_zero() && passed(rounds.read_through_at, self.settings.poll_max);
         if !unknown.is_empty() || stale {
             let begun = Begun { at: now, elapsed: self.clock.elapsed() };

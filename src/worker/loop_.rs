@@ -4,7 +4,7 @@ use super::breaking::Ages;
 use super::send::{Came, Heard, LONGEST_DOUBT, Sent};
 use super::slowing::{Room, Slowing, Word};
 use super::temper::{Answered, Effect, Temper};
-use crate::clock::{NEVER, SharedClock, Stop, stopped};
+use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
 use crate::domain::{
     BreakerPolicy, ErrorCode, JobId, LaneTrouble, LoweredCap, OverLimit, RetryPolicy, RunId, Timestamp,
 };
@@ -107,6 +107,8 @@ pub struct Turns {
     pub(super) ages: Ages,
     /// How long until time alone brings something to do, as far as this turn has found.
     wait: Duration,
+    /// Whether a job was queued when the lane was last asked.
+    queued: bool,
     proven: bool,
     probed_at: Option<Duration>,
     learned: Option<f64>,
@@ -162,7 +164,7 @@ impl Worker {
                 Turn::Wait(span) => {
                     tokio::select! {
                         () = self.wakes.worker.notified() => {}
-                        () = self.clock.sleep(span) => {}
+                        () = self.clock.sleep(if turns.queued { span.min(BACKSTOP) } else { span }) => {}
                         Some(sent) = under_way.join_next(), if !under_way.is_empty() => {
                             self.take_up(came_back(sent)?, &mut turns).await?;
                         }
@@ -275,6 +277,7 @@ impl Worker {
             (hand.values().map(|weight| u64::from(*weight)).sum::<u64>(), hand.clone())
         };
         let load = self.queue.load(self.lane.id).await?;
+        turns.queued = load.queued > 0;
         let others =
             if load.queued == 0 { 0 } else { self.queue.copies_of_others(self.lane.id, self.clock.now()).await? };
         // A record that shows no end is not counted for ever, and nothing tells when that is over.

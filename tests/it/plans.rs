@@ -56,6 +56,7 @@ fn walks(plan: &[String]) -> Vec<&String> {
         "jobs_again",
         "snapshots_unready",
         "jobs_active",
+        "ledger_under_way",
     ];
     let whole = |step: &str| {
         let mut words = step.split(' ');
