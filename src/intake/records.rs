@@ -4,7 +4,7 @@
 //! file in silence. This reader is the same grammar (RFC 4180, with LF, CRLF or CR) held to two more rules: a record
 //! beyond [`RECORD_LIMIT`] is not kept, and faulty quoting is a [`Fault`], never a guess.
 
-use std::io::{self, BufReader, Bytes, Chain, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 
 /// The most bytes of a record. Far above a row of names and inventory columns, far below what would hurt.
 pub const RECORD_LIMIT: usize = 64 * 1024;
@@ -36,7 +36,7 @@ pub(super) struct Record {
 
 /// Reads records from a source of bytes.
 pub(super) struct Records<R> {
-    source: Bytes<BufReader<Chain<Cursor<Vec<u8>>, R>>>,
+    source: BufReader<Chain<Cursor<Vec<u8>>, R>>,
     line: u64,
     after_cr: bool,
 }
@@ -82,9 +82,9 @@ impl Record {
         }
     }
 
-    fn push(&mut self, byte: u8) {
+    fn push(&mut self, bytes: &[u8]) {
         if !self.too_long() {
-            self.bytes.push(byte);
+            self.bytes.extend_from_slice(bytes);
         }
     }
 
@@ -107,7 +107,7 @@ impl<R: Read> Records<R> {
         reader.by_ref().take(START).read_to_end(&mut start)?;
         let body = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start).to_vec();
         let source = BufReader::with_capacity(RECORD_LIMIT, Cursor::new(body).chain(reader));
-        Ok((Self { source: source.bytes(), line: 1, after_cr: false }, start))
+        Ok((Self { source, line: 1, after_cr: false }, start))
     }
 
     /// Reads the next record that is no blank line; `false` at the end of the file.
@@ -130,17 +130,48 @@ impl<R: Read> Records<R> {
         let mut field_start = 0;
         let mut quote = self.line;
         let mut taken = 0_usize;
-        while let Some(byte) = self.source.next().transpose()? {
-            let ends_line = matches!(byte, b'\n' | b'\r');
-            if std::mem::replace(&mut self.after_cr, byte == b'\r') && byte == b'\n' {
+        loop {
+            let chunk = match self.source.fill_buf() {
+                Ok(chunk) => chunk,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let Some(&byte) = chunk.first() else { break };
+            if byte == b'\n' && std::mem::take(&mut self.after_cr) {
                 // The second half of a CRLF, already counted as a line end with the first.
                 if state == State::Quoted {
-                    record.push(byte);
+                    record.push(b"\n");
                 }
+                self.source.consume(1);
                 continue;
             }
+            self.after_cr = false;
             record.last_line = self.line;
-            self.line += u64::from(ends_line);
+            // Ordinary bytes go in one piece.
+            let run = match state {
+                State::Plain => chunk.iter().position(|b| matches!(b, b',' | b'\n' | b'\r')),
+                State::Quoted => chunk.iter().position(|b| matches!(b, b'"' | b'\n' | b'\r')),
+                State::Skip => chunk.iter().position(|b| matches!(b, b'\n' | b'\r')),
+                State::Lead | State::Quote | State::Tail => Some(0),
+            };
+            let run = run.unwrap_or(chunk.len());
+            if run > 0 {
+                let (ordinary, _) = chunk.split_at(run);
+                // What lies beyond the limit is not copied, however big the source's pieces are.
+                if state != State::Skip && taken + run <= RECORD_LIMIT {
+                    record.push(ordinary);
+                }
+                taken = taken.saturating_add(run);
+                self.source.consume(run);
+                limit(record, taken, (state == State::Quoted).then_some(quote));
+                continue;
+            }
+            let ends_line = matches!(byte, b'\n' | b'\r');
+            self.source.consume(1);
+            if ends_line {
+                self.line += 1;
+                self.after_cr = byte == b'\r';
+            }
             if ends_line && state != State::Quoted {
                 record.end_field();
                 return Ok(true);
@@ -160,15 +191,15 @@ impl<R: Read> Records<R> {
                 }
                 (State::Quoted, b'"') => State::Quote,
                 (State::Quote, b'"') | (State::Quoted, _) => {
-                    record.push(byte);
+                    record.push(&[byte]);
                     State::Quoted
                 }
                 (State::Lead, b' ' | b'\t') => {
-                    record.push(byte);
+                    record.push(&[byte]);
                     State::Lead
                 }
                 (State::Lead | State::Plain, _) => {
-                    record.push(byte);
+                    record.push(&[byte]);
                     State::Plain
                 }
                 (State::Quote | State::Tail, b' ' | b'\t') => State::Tail,
@@ -178,10 +209,7 @@ impl<R: Read> Records<R> {
                 }
                 (State::Skip, _) => State::Skip,
             };
-            // What ended before the limit stays (a header is still known by it), no more is kept.
-            if taken > RECORD_LIMIT && record.fault.is_none() {
-                record.fault = Some(Fault::TooLong { quote: (state == State::Quoted).then_some(quote) });
-            }
+            limit(record, taken, (state == State::Quoted).then_some(quote));
         }
         if state == State::Quoted {
             record.fault = record.fault.or(Some(Fault::Unclosed { quote }));
@@ -190,6 +218,13 @@ impl<R: Read> Records<R> {
             record.end_field();
         }
         Ok(false)
+    }
+}
+
+/// Past the limit: what ended before it stays (a header is still known by it), no more is kept.
+fn limit(record: &mut Record, taken: usize, quote: Option<u64>) {
+    if taken > RECORD_LIMIT && record.fault.is_none() {
+        record.fault = Some(Fault::TooLong { quote });
     }
 }
 
