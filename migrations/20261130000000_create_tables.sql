@@ -55,8 +55,9 @@ CREATE TABLE lanes (
     lowered_cap       INTEGER CHECK (lowered_cap >= 1),
     lowered_at        INTEGER CHECK ((lowered_at IS NULL) = (lowered_cap IS NULL)),
     lowered_code      TEXT    CHECK ((lowered_code IS NULL) = (lowered_cap IS NULL)),
-    -- The longest that an accepted export was ever seen to be missing from the lists.
+    -- How long an accepted export was seen to be missing from the lists, and when: what it counts for fades with time.
     longest_delay     INTEGER CHECK (longest_delay >= 0),
+    delay_seen_at     INTEGER,
     blocked_at        INTEGER,
     blocked_code      TEXT    CHECK (blocked_code IN ('credentials', 'clock', 'not_enabled', 'unreachable', 'identity',
                                                       'outage', 'denied', 'setup', 'reads', 'copy_limit', 'quota')),
@@ -178,6 +179,8 @@ CREATE TABLE attempts (
     looks         INTEGER NOT NULL DEFAULT 0 CHECK (looks >= 0),
     first_look_at INTEGER,
     last_look_at  INTEGER,
+    -- The reconciliation window that it keeps, though the lane's was shortened since: in milliseconds.
+    kept_window   INTEGER,
     PRIMARY KEY (job_id, number)
 ) STRICT, WITHOUT ROWID;
 

@@ -95,6 +95,9 @@ pub struct ResumeArgs {
     /// Every pause, of lanes, batches and jobs
     #[arg(long, help_heading = "Selection")]
     all: bool,
+    /// Resume nothing, but forget how late Lightsail's lists were in these lanes; attempts that are open keep their window
+    #[arg(long)]
+    reset_window: bool,
     #[command(flatten)]
     consent: ConsentArgs,
 }
@@ -177,7 +180,13 @@ impl ResumeArgs {
         screen: Screen<'_>,
         asking: Asking<'_>,
     ) -> anyhow::Result<Exit> {
-        match reach(&self.selection, self.all, "resume")? {
+        let reach = reach(&self.selection, self.all, "resume")?;
+        if self.reset_window {
+            let places =
+                if reach == Reach::Jobs { Places::default() } else { Places::of(&self.selection, queue).await? };
+            return pausing::reset_window(&places, self.consent, queue, actor, screen, asking).await;
+        }
+        match reach {
             Reach::Jobs => {
                 act_on_jobs(Act::Resume, Held::NotAsked, &self.selection, self.consent, queue, actor, screen, asking)
                     .await

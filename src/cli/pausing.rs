@@ -6,13 +6,14 @@ use super::exit::{Exit, UsageError};
 use super::near::{hint, near};
 use super::screen::Screen;
 use super::selector::SelectorArgs;
-use crate::domain::{AccountLabel, BatchId, BatchName, Lane, LaneId};
+use crate::domain::{AccountLabel, BatchId, BatchName, Lane, LaneId, Timestamp, settle_window};
 use crate::queue::{BatchView, LaneView, Plan, Queue, Trip};
 use crate::report::{
     Look, acted_text, capital, held_lanes, pause_question, pauses_text, plan_question, quoted, resume_command,
     resume_question, resumes_text, stopped_place, touched_text,
 };
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Batches and lanes that are meant as a whole.
 #[derive(Debug, Clone, Default)]
@@ -254,6 +255,41 @@ pub(super) async fn resume(
 fn stays_paused(lane: &Lane) -> String {
     let way = format!("snapferry resume --account {} --region {}", lane.account, lane.region);
     format!("Lane {lane} stays paused; `{way}` lets it go on.")
+}
+
+/// Shortens the reconciliation window of lanes to what the settings say.
+pub(super) async fn reset_window(
+    places: &Places,
+    consent: ConsentArgs,
+    queue: &Queue,
+    actor: &Actor,
+    mut screen: Screen<'_>,
+    asking: Asking<'_>,
+) -> anyhow::Result<Exit> {
+    if places.lanes.is_empty() {
+        return Err(UsageError("--reset-window takes lanes: --account, --region or --all".to_owned()).into());
+    }
+    let takeover = queue.takeover().await?.filter(|takeover| !takeover.waived);
+    let waits = |lane: &LaneView, found_at: Timestamp| {
+        found_at.after(settle_window(Duration::ZERO, lane.delay, actor.now)) > actor.now
+    };
+    if takeover.is_some_and(|takeover| places.lanes.iter().any(|lane| waits(lane, takeover.found_at))) {
+        anyhow::bail!("the wait after the takeover relies on the reconciliation window; reset it once that is over");
+    }
+    let late = places.lanes.iter().filter(|lane| !lane.delay.longest.is_zero());
+    let late: Vec<(LaneId, String)> = late.map(|lane| (lane.id, lane.lane.to_string())).collect();
+    if late.is_empty() {
+        screen.say("No lists were late there.\n")?;
+        return Ok(Exit::Done);
+    }
+    let (ids, names): (Vec<LaneId>, Vec<String>) = late.into_iter().unzip();
+    let question = format!("Forget how late Lightsail's lists were in {}?", names.join(", "));
+    if consent.ask(&question, asking, &mut screen)? == Consent::Refused {
+        return Ok(Consent::CALLED_OFF);
+    }
+    queue.forget_delays(ids).await?;
+    screen.say("Forgotten; attempts that are open keep the reconciliation window that they have.\n")?;
+    Ok(Exit::Done)
 }
 
 /// What is left behind breakers or for want of a quota once a drain has ended, each with the command that lets it go on.

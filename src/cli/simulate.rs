@@ -90,6 +90,9 @@ pub struct SimulateArgs {
     /// The most entries on a page
     #[arg(long, value_name = "N", default_value = "100")]
     page_size: NonZeroUsize,
+    /// The most operations that GetOperations lists in all, on all pages together
+    #[arg(long, value_name = "N")]
+    operations_listed: Option<NonZeroUsize>,
     /// How long an export is missing from the lists
     #[arg(long, value_name = "DURATION", value_parser = super::words::span, default_value = "0s")]
     late_lists: Duration,
@@ -174,6 +177,7 @@ impl SimulateArgs {
             seed: self.seed,
             fleet,
             page_size: self.page_size,
+            operations_listed: self.operations_listed,
             operation_time: self.operation_time,
             pending_time: self.pending_time,
             limits: Limits {

@@ -146,7 +146,13 @@ impl StatusArgs {
         let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("the daemon's lock cannot be read")?;
         let limits = |lane: &Lane| {
             let LaneSettings { export, reconcile, .. } = settings(lane);
-            Limits { ceiling: export.rate, cap: export.max_in_flight, settle: reconcile.settle }
+            Limits {
+                ceiling: export.rate,
+                cap: export.max_in_flight,
+                settle: reconcile.settle,
+                looks: reconcile.looks,
+                attempt_timeout: export.attempt_timeout,
+            }
         };
         Ok(StatusView::read(queue, only, place, clock.now(), daemon, limits).await?)
     }

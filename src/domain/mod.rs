@@ -32,6 +32,6 @@ pub use names::{BadName, BatchName, SnapshotName};
 pub use near::{NearNames, is_snapshot_of, looks_automatic};
 pub use region::{BadRegion, Region};
 pub use retry::{RetryPolicy, backoff};
-pub use settling::settle_window;
+pub use settling::{AbsenceRule, ListDelay, WINDOW_MARGIN, settle_window};
 pub use timestamp::{BadTimestamp, Timestamp};
 pub use trouble::LaneTrouble;

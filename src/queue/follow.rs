@@ -10,6 +10,7 @@ use crate::domain::{
 use crate::points::Step;
 use crate::queue::AttemptOutcome;
 use serde::Serialize;
+use std::time::Duration;
 
 /// A job that the ledger may say something of.
 #[derive(Debug, Clone)]
@@ -68,6 +69,8 @@ pub struct FollowedAttempt {
     pub first_look_at: Option<Timestamp>,
     /// When the last of them began.
     pub last_look_at: Option<Timestamp>,
+    /// The reconciliation window that it keeps, though the lane's was shortened since.
+    pub kept_window: Duration,
 }
 
 impl FollowedAttempt {
@@ -202,7 +205,8 @@ impl Queue {
         let attempts = sqlx::query!(
             r#"SELECT attempts.job_id AS "job_id!: i64", number AS "number!: u32", baseline AS "baseline!: i64",
                       outcome, intended_at AS "intended_at!: i64", looks AS "looks!: u32",
-                      first_look_at AS "first_look_at: i64", last_look_at AS "last_look_at: i64"
+                      first_look_at AS "first_look_at: i64", last_look_at AS "last_look_at: i64",
+                      kept_window AS "kept_window: i64"
                FROM json_each(?1) AS wanted CROSS JOIN attempts ON attempts.job_id = wanted.value
                ORDER BY attempts.job_id, number"#,
             ids
@@ -235,6 +239,7 @@ impl Queue {
                 looks: row.looks,
                 first_look_at: row.first_look_at.map(Timestamp),
                 last_look_at: row.last_look_at.map(Timestamp),
+                kept_window: super::lanes::span(row.kept_window),
             });
         }
         rows.into_iter()

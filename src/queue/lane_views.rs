@@ -5,8 +5,7 @@ use super::counts::StateCounts;
 use super::error::QueueError;
 use super::reading;
 use super::views::{Pause, by_number, pause, shared_jobs};
-use crate::domain::{AccountNumber, BatchId, ErrorCode, Lane, LaneId, LaneTrouble, LoweredCap, Timestamp};
-use std::time::Duration;
+use crate::domain::{AccountNumber, BatchId, ErrorCode, Lane, LaneId, LaneTrouble, ListDelay, LoweredCap, Timestamp};
 
 /// Why a lane does not send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +41,8 @@ pub struct LaneView {
     pub learned_rate: Option<f64>,
     /// The cap on its copies under way, where EC2 had too many of them.
     pub lowered: Option<LoweredCap>,
-    /// The longest that an export that Lightsail had was seen to be missing from its lists.
-    pub longest_delay: Duration,
+    /// How long an export that Lightsail had was seen to be missing from its lists.
+    pub delay: ListDelay,
     /// When its last complete listing was.
     pub listed_at: Option<Timestamp>,
     /// Whether it is blocked.
@@ -68,7 +67,7 @@ impl Queue {
         let mut transaction = reader.begin().await?;
         let rows = sqlx::query!(
             r#"SELECT id AS "id!: i64", account, region, account_number, proven AS "proven: bool", learned_rate,
-                   lowered_cap AS "lowered_cap: i64", lowered_at AS "lowered_at: i64", lowered_code, longest_delay,
+                   lowered_cap AS "lowered_cap: i64", lowered_at AS "lowered_at: i64", lowered_code, longest_delay, delay_seen_at,
                    listed_at, blocked_at, blocked_code, blocked_message, paused_at, paused_by
                FROM lanes ORDER BY account, region"#
         )
@@ -103,7 +102,7 @@ impl Queue {
                 proven: row.proven,
                 learned_rate: row.learned_rate,
                 lowered: super::lanes::lowered_cap(row.lowered_cap, row.lowered_at, row.lowered_code),
-                longest_delay: super::lanes::span(row.longest_delay),
+                delay: super::lanes::list_delay(row.longest_delay, row.delay_seen_at),
                 listed_at: reading::moment(row.listed_at),
                 blocked: blocked.map(|(since, code)| Blocked {
                     since: Timestamp(since),

@@ -3,7 +3,10 @@
 use super::Queue;
 use super::error::QueueError;
 use super::reading::{corrupt, lane as lane_of};
-use crate::domain::{AccountLabel, AccountNumber, ErrorCode, Lane, LaneId, LaneTrouble, LoweredCap, RunId, Timestamp};
+use crate::domain::{
+    AccountLabel, AccountNumber, ErrorCode, Lane, LaneId, LaneTrouble, ListDelay, LoweredCap, RunId, Timestamp,
+    WINDOW_MARGIN,
+};
 use crate::points::Step;
 use sqlx::{Executor, Sqlite};
 use std::ops::RangeInclusive;
@@ -26,8 +29,8 @@ pub struct LaneRecord {
     pub learned_read_rate: Option<f64>,
     /// The cap on its copies under way, where EC2 had too many of them.
     pub lowered: Option<LoweredCap>,
-    /// The longest that an export that Lightsail had was seen to be missing from its lists.
-    pub longest_delay: Duration,
+    /// How long an export that Lightsail had was seen to be missing from its lists.
+    pub delay: ListDelay,
     /// What blocks it.
     pub block: Option<Block>,
     /// Whether a person has paused it.
@@ -88,7 +91,7 @@ impl Queue {
             r#"SELECT id AS "id!: i64", account, region, account_number, proven AS "proven!: bool",
                       learned_rate AS "learned_rate: f64", learned_read_rate AS "learned_read_rate: f64",
                       lowered_cap AS "lowered_cap: i64", lowered_at AS "lowered_at: i64", lowered_code, blocked_at AS "blocked_at: i64", blocked_code,
-                      blocked_message, longest_delay AS "longest_delay: i64", paused_at IS NOT NULL AS "paused!: bool"
+                      blocked_message, longest_delay AS "longest_delay: i64", delay_seen_at AS "delay_seen_at: i64", paused_at IS NOT NULL AS "paused!: bool"
                FROM lanes
                WHERE id BETWEEN ?1 AND ?2
                  AND EXISTS (SELECT 1 FROM tallies JOIN batches ON batches.id = tallies.batch_id
@@ -114,7 +117,7 @@ impl Queue {
                     learned_rate: row.learned_rate,
                     learned_read_rate: row.learned_read_rate,
                     lowered: lowered_cap(row.lowered_cap, row.lowered_at, row.lowered_code),
-                    longest_delay: span(row.longest_delay),
+                    delay: list_delay(row.longest_delay, row.delay_seen_at),
                     block,
                     paused: row.paused,
                 })
@@ -286,22 +289,57 @@ impl Queue {
             .await
     }
 
-    /// Keeps the longest delay of a lane's lists that was ever seen.
+    /// Keeps a delay of a lane's lists, in the place of what was seen before. The attempts that are open keep the window that
+    /// they have.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn learn_delay(&self, lane: LaneId, delay: Duration) -> Result<(), QueueError> {
-        let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+    pub async fn learn_delay(&self, lane: LaneId, delay: ListDelay) -> Result<(), QueueError> {
+        let longest = i64::try_from(delay.longest.as_millis()).unwrap_or(i64::MAX);
+        self.keep_delay(vec![lane], Some(longest), delay.seen_at).await
+    }
+
+    /// Forgets how late the lists of these lanes were. The attempts that are open keep the window that they have.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn forget_delays(&self, lanes: Vec<LaneId>) -> Result<(), QueueError> {
+        self.keep_delay(lanes, None, None).await
+    }
+
+    async fn keep_delay(
+        &self,
+        lanes: Vec<LaneId>,
+        longest: Option<i64>,
+        seen_at: Option<Timestamp>,
+    ) -> Result<(), QueueError> {
+        let seen_at = seen_at.map(|at| at.0);
         self.writer
             .write(Step::DelayLearned, move |connection| {
                 Box::pin(async move {
-                    sqlx::query!(
-                        "UPDATE lanes SET longest_delay = max(coalesce(longest_delay, 0), ?2) WHERE id = ?1",
-                        lane.0,
-                        delay
-                    )
-                    .execute(&mut *connection)
-                    .await?;
+                    for lane in lanes {
+                        sqlx::query!(
+                            "UPDATE attempts SET kept_window = max(coalesce(kept_window, 0), open.window)
+                             FROM (SELECT jobs.id, jobs.attempt, lanes.longest_delay * ?2 AS window
+                                   FROM lanes JOIN jobs ON jobs.lane_id = lanes.id
+                                   WHERE lanes.id = ?1 AND lanes.longest_delay > 0
+                                     AND (jobs.state = 'submitting' OR jobs.state = 'exporting' OR jobs.state = 'unknown')
+                                   LIMIT -1) AS open
+                             WHERE attempts.job_id = open.id AND attempts.number = open.attempt",
+                            lane.0,
+                            WINDOW_MARGIN
+                        )
+                        .execute(&mut *connection)
+                        .await?;
+                        sqlx::query!(
+                            "UPDATE lanes SET longest_delay = ?2, delay_seen_at = ?3 WHERE id = ?1",
+                            lane.0,
+                            longest,
+                            seen_at
+                        )
+                        .execute(&mut *connection)
+                        .await?;
+                    }
                     Ok(())
                 })
             })
@@ -347,6 +385,10 @@ impl Queue {
             })
             .await
     }
+}
+
+pub(super) fn list_delay(longest: Option<i64>, seen_at: Option<i64>) -> ListDelay {
+    ListDelay { longest: span(longest), seen_at: seen_at.map(Timestamp) }
 }
 
 pub(super) fn span(millis: Option<i64>) -> Duration {

@@ -64,12 +64,25 @@ pub struct LaneMeasures {
     pub first_due: Option<Timestamp>,
     /// The last one.
     pub last_due: Option<Timestamp>,
-    /// When the newest job that is open for want of an answer came into the state that it is in.
-    pub last_unanswered: Option<Timestamp>,
+    /// What it has that is open for want of an answer.
+    pub unconfirmed: Unconfirmed,
     /// Batches of which jobs are paused one by one.
     pub paused_in: BTreeSet<BatchId>,
     /// EBS copies of other clients in progress.
     pub copies_of_others: u64,
+}
+
+/// Attempts of a lane without an answer that ended them: the latest of each time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unconfirmed {
+    /// When one whose export was found came into the state that it is in.
+    pub found: Option<Timestamp>,
+    /// When one that is looked for was checked first.
+    pub first_check: Option<Timestamp>,
+    /// When one was intended that was not checked yet.
+    pub unchecked: Option<Timestamp>,
+    /// When one is checked next.
+    pub next_check: Option<Timestamp>,
 }
 
 /// What a batch has left in a lane.
@@ -167,19 +180,26 @@ impl Queue {
             lane.0,
             PAUSED
         );
-        let unanswered = sqlx::query_scalar!(
+        let unknown = sqlx::query!(
+            r#"SELECT max(open.next_poll_at) AS "next: i64", max(attempts.first_look_at) AS "first: i64",
+                      max(CASE WHEN attempts.first_look_at IS NULL THEN attempts.intended_at END) AS "unchecked: i64"
+               FROM (SELECT id, attempt, next_poll_at FROM jobs WHERE lane_id = ?1 AND state = 'unknown'
+                     ORDER BY next_poll_at LIMIT ?2) AS open
+               CROSS JOIN attempts ON attempts.job_id = open.id AND attempts.number = open.attempt"#,
+            lane.0,
+            OPEN
+        );
+        let found = sqlx::query_scalar!(
             r#"SELECT max(coalesce((SELECT max(at) FROM transitions WHERE transitions.job_id = open.id),
                                    attempts.intended_at)) AS "at: i64"
-               FROM (SELECT * FROM (SELECT id, attempt FROM jobs WHERE lane_id = ?1 AND state = 'unknown'
-                                    ORDER BY next_poll_at LIMIT ?2)
-                     UNION ALL
-                     SELECT * FROM (SELECT id, attempt FROM jobs WHERE lane_id = ?1 AND state = 'exporting'
-                                    ORDER BY next_poll_at LIMIT ?2)) AS open
+               FROM (SELECT id, attempt FROM jobs WHERE lane_id = ?1 AND state = 'exporting'
+                     ORDER BY next_poll_at LIMIT ?2) AS open
                CROSS JOIN attempts ON attempts.job_id = open.id AND attempts.number = open.attempt
                WHERE attempts.outcome = 'ambiguous' OR attempts.outcome = 'found'"#,
             lane.0,
             OPEN
         );
+        let unknown = unknown.fetch_one(&self.readers).await?;
         let first_due = self.next_due(lane).await?;
         let listed = listed.fetch_one(&self.readers).await?;
         let next = self.claimable(lane, RunId(run), 1).await?;
@@ -197,7 +217,12 @@ impl Queue {
             next_weight: next.first().map(|job| job.weight),
             first_due,
             last_due: last_due.fetch_one(&self.readers).await?.map(Timestamp),
-            last_unanswered: unanswered.fetch_one(&self.readers).await?.map(Timestamp),
+            unconfirmed: Unconfirmed {
+                found: found.fetch_one(&self.readers).await?.map(Timestamp),
+                first_check: unknown.first.map(Timestamp),
+                unchecked: unknown.unchecked.map(Timestamp),
+                next_check: unknown.next.map(Timestamp),
+            },
             copies_of_others: self.copies_of_others(lane, now).await?,
             paused_in: paused.fetch_all(&self.readers).await?.into_iter().map(BatchId).collect(),
         })

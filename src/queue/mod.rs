@@ -66,7 +66,7 @@ pub use ledger::{Entry, EntryKey, EntryStatus, ListedSnapshot, Sighting};
 pub use listing::Listed;
 pub use load::{BatchLoad, BatchSummary, LoadName, NewRow};
 pub use lock::{DatabaseLock, Held, LockError};
-pub use measures::{Ended, LaneMeasures, Left, Measures, REFUSED_WITHIN, Refused};
+pub use measures::{Ended, LaneMeasures, Left, Measures, REFUSED_WITHIN, Refused, Unconfirmed};
 pub use own_files::is_own_file;
 pub use pausing::PastPause;
 pub use peek::{Known, LaneMemory, Peek};

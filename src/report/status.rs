@@ -48,8 +48,12 @@ pub struct Limits {
     pub ceiling: f64,
     /// EBS copies that may be under way.
     pub cap: u32,
-    /// The least settle window.
+    /// The least reconciliation window.
     pub settle: Duration,
+    /// The absence checks that are spread over it.
+    pub looks: u32,
+    /// How long a call may take: no check counts before.
+    pub attempt_timeout: Duration,
 }
 
 /// Which lanes are meant.
@@ -295,10 +299,16 @@ impl StatusView {
 
     /// What is set for a lane, and in force.
     pub(super) fn limits_of(&self, lane: LaneId) -> Limits {
-        let set = self.limits.get(&lane).copied().unwrap_or(Limits { ceiling: 1.0, cap: 1, settle: Duration::ZERO });
+        let none = Limits { ceiling: 1.0, cap: 1, settle: Duration::ZERO, looks: 1, attempt_timeout: Duration::ZERO };
+        let set = self.limits.get(&lane).copied().unwrap_or(none);
         let lowered = self.lanes.iter().find(|view| view.id == lane).and_then(|view| view.lowered.as_ref());
         let cap = LoweredCap::in_force(lowered, u64::from(set.cap), self.now);
         Limits { cap: u32::try_from(cap).unwrap_or(set.cap), ..set }
+    }
+
+    /// The reconciliation window of what is sent in a lane now.
+    pub(super) fn window_of(&self, lane: &LaneView) -> Duration {
+        settle_window(self.limits_of(lane.id).settle, lane.delay, self.now)
     }
 
     /// Why the cap of a lane is lower than the settings have it, and what they have; nothing where it is not.
@@ -310,8 +320,7 @@ impl StatusView {
     /// Until when a lane sends nothing after a takeover; nothing where it does not wait for that.
     pub(super) fn takeover_until(&self, lane: &LaneView) -> Option<Timestamp> {
         let takeover = self.takeover.as_ref().filter(|takeover| !takeover.waived)?;
-        let window = settle_window(self.limits_of(lane.id).settle, lane.longest_delay);
-        Some(takeover.found_at.after(window)).filter(|until| *until > self.now)
+        Some(takeover.found_at.after(self.window_of(lane))).filter(|until| *until > self.now)
     }
 
     /// The time in which a person may still do again what the copy does not know.

@@ -5,8 +5,8 @@ use super::breakers::stopped_place;
 use super::estimate::{Forecast, Going, Work, all_of, forecast};
 use super::status::{StatusView, waits_for_a_job};
 use super::words::{moment, several};
-use crate::domain::{BatchId, JobState, LaneId, Timestamp, settle_window};
-use crate::queue::{BatchStage, BatchView, LaneView, Left, Trip};
+use crate::domain::{AbsenceRule, BatchId, JobState, LaneId, Timestamp, settle_window};
+use crate::queue::{BatchStage, BatchView, LaneView, Left, Trip, Unconfirmed};
 
 impl StatusView {
     /// When all that it is about will be done.
@@ -83,9 +83,15 @@ impl StatusView {
             learned: lane.learned_rate,
             cap: limits.cap,
             due: measures.and_then(|measures| measures.last_due),
-            settled: measures
-                .and_then(|measures| measures.last_unanswered)
-                .map(|since| since.after(settle_window(limits.settle, lane.longest_delay))),
+            settled: measures.and_then(|measures| {
+                let window = settle_window(limits.settle, lane.delay, self.now);
+                let rule = AbsenceRule { checks: limits.looks, window };
+                let Unconfirmed { found, first_check, unchecked, next_check } = measures.unconfirmed;
+                let opens = unchecked.map(|intended| intended.after(limits.attempt_timeout).max(self.now));
+                let unchecked = opens.map(|opens| rule.met_at(None, opens, next_check));
+                let checked = first_check.map(|first| rule.met_at(Some(first), first, next_check));
+                found.map(|since| since.after(window)).max(unchecked).max(checked)
+            }),
         };
         forecast(self.now, &name, work, &going)
     }

@@ -8,7 +8,7 @@ use super::look::{Colour, Look, Paint};
 use super::status::{Binding, FAILED_LOOKED_AT, Health, StatusView, bindings, has_ended, progress, waits_for_a_job};
 use super::status_forecast::{when, when_and_why};
 use super::words::{ago, by_state, grouped, moment, of_others, one_line, percent, several, span, what_blocks};
-use crate::domain::{JobState, Timestamp};
+use crate::domain::{JobState, Lane, Timestamp};
 use crate::queue::{BatchStage, BatchView, LaneView, Pause};
 
 /// Batches that have ended are named only as far back as this; `--json` and `--batch` have them all.
@@ -234,6 +234,17 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
             grouped(u64::from(set)),
             span(now.since(lowered.since)),
             one_line(lowered.code.as_str())
+        ));
+    }
+    if view.window_of(lane) > view.limits_of(lane.id).settle {
+        let on = lane.delay.seen_at.map(|at| format!(" on {}", moment(at))).unwrap_or_default();
+        let Lane { account, region } = &lane.lane;
+        lines.push(format!(
+            "  reconciliation window {} instead of {}: Lightsail's lists were {} late{on}; it halves each week, or: snapferry \
+             resume --account {account} --region {region} --reset-window",
+            span(view.window_of(lane)),
+            span(view.limits_of(lane.id).settle),
+            span(lane.delay.longest)
         ));
     }
     let (ended, throttles) = (view.ended_a_minute(lane.id), view.throttles_a_minute(lane.id));

@@ -3,7 +3,7 @@
 
 use super::why_queued;
 use super::words::{ago, moment, one_line, several, span, trouble, what_blocks};
-use crate::domain::{ErrorCode, JobState, LaneTrouble, Timestamp, settle_window};
+use crate::domain::{AbsenceRule, ErrorCode, JobState, LaneTrouble, Timestamp, settle_window};
 use crate::queue::{AttemptOutcome, AttemptView, EntryStatus, Refused, TransitionView, Waiting};
 use std::time::Duration;
 
@@ -156,9 +156,10 @@ impl Facts {
         self.waiting.detail.transitions.iter().rfind(|step| wanted(step))
     }
 
-    /// The settle window of its lane.
+    /// The reconciliation window of its last attempt.
     pub(super) fn settle(&self) -> Duration {
-        settle_window(self.pace.settle, self.waiting.lane.longest_delay)
+        let intended = self.last_attempt().map_or(self.now, |attempt| attempt.intended_at);
+        settle_window(self.pace.settle, self.waiting.lane.delay, intended)
     }
 
     /// How the record ended that is taken for the job's, where its attempt was found in the ledger and not told by an answer.
@@ -307,7 +308,9 @@ fn unknown(facts: &Facts, chain: &mut Chain) {
         .since(Some(facts.since()));
     if let Some(attempt) = facts.last_attempt() {
         let opens = attempt.intended_at.after(attempt_timeout);
-        let earliest = attempt.first_look_at.unwrap_or_else(|| opens.max(facts.now)).after(settle);
+        let rule = AbsenceRule { checks: needed, window: settle };
+        let next = facts.waiting.detail.job.next_poll_at;
+        let earliest = rule.met_at(attempt.first_look_at, opens.max(facts.now), next);
         chain
             .cause(
                 "looks",
@@ -315,8 +318,9 @@ fn unknown(facts: &Facts, chain: &mut Chain) {
             )
             .since(attempt.first_look_at)
             .until(Some(earliest));
-        let absent = if attempt.looks >= needed && earliest <= facts.now {
-            "its next look without a trace proves it absent (of the time between looks a daemon counts what it ran itself)".to_owned()
+        let over = rule.met_at(attempt.first_look_at, opens.max(facts.now), None);
+        let absent = if attempt.looks >= needed && over <= facts.now {
+            "its next look without a trace proves it absent, unless the daemon was stopped for long".to_owned()
         } else {
             let over = span(settle);
             format!("{needed} looks over {over} without a trace prove it absent, not before {}", moment(earliest))

@@ -25,6 +25,8 @@ pub struct SimulatorConfig {
     pub page_size: NonZeroUsize,
     /// The order of the lists of operations, records and snapshots.
     pub order: ListOrder,
+    /// The most operations that `GetOperations` lists on all its pages together, the first in that order; nothing for all.
+    pub operations_listed: Option<NonZeroUsize>,
     /// How long an export's operation takes.
     pub operation_time: Spread,
     /// How long after its operation a record shows its end.
@@ -158,6 +160,7 @@ impl Default for SimulatorConfig {
             fleet: Fleet::default(),
             page_size: NonZeroUsize::MIN.saturating_add(99),
             order: ListOrder::default(),
+            operations_listed: None,
             operation_time: Spread { min: Duration::from_secs(5), max: Duration::from_secs(15) },
             record_lag: Duration::ZERO,
             pending_time: Duration::from_mins(1),

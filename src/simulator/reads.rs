@@ -1,6 +1,6 @@
 //! What the reading operations answer.
 
-use super::config::SimulatorConfig;
+use super::config::{ListOrder, SimulatorConfig};
 use super::errors::ErrorAnswer;
 use super::export::{Export, Operation};
 use super::fleet::SnapshotKind;
@@ -10,6 +10,7 @@ use super::shapes::{OperationShape, RegionShape, ZoneShape};
 use crate::domain::Region;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// A call's input: a JSON object.
@@ -115,7 +116,12 @@ impl Reader<'_> {
             at(nth).and_then(|operation| self.lane.exports.get(operation.export)).is_some_and(|e| self.is_listed(e))
         };
         let listed = first_part(length, is_listed);
-        let page = self.listing(call, about).page(text(input, "pageToken")?, listed, |_| true)?;
+        let most = self.config.operations_listed.filter(|_| call == "GetOperations").map_or(listed, NonZeroUsize::get);
+        let is_shown = |nth: usize| match self.config.order {
+            ListOrder::NewestFirst => nth >= listed.saturating_sub(most),
+            ListOrder::OldestFirst | ListOrder::Slipping => nth < most,
+        };
+        let page = self.listing(call, about).page(text(input, "pageToken")?, listed, is_shown)?;
         let found = page.places.into_iter().filter_map(at);
         let shapes: Vec<_> = found.filter_map(|operation| self.operation(operation)).collect();
         Ok(json("operations", &shapes, page.next))

@@ -20,6 +20,8 @@ pub(super) struct Ages {
 struct Looked {
     last: Timestamp,
     at: Duration,
+    /// What had passed by then since the look, in an earlier run.
+    before: Duration,
     spread: Duration,
 }
 
@@ -31,8 +33,11 @@ struct Met {
 }
 
 impl Ages {
+    /// Of the time between a run's last look and this run the time of day is believed up to `gap`, the usual distance of two
+    /// looks: a clock that was set on meanwhile is worth one look at most.
+    ///
     /// Puts the job's times so that by `now` as much has passed as a clock that nobody sets has counted.
-    pub(super) fn steady(&self, mut job: Followed, now: Timestamp, elapsed: Duration) -> Followed {
+    pub(super) fn steady(&self, mut job: Followed, now: Timestamp, elapsed: Duration, gap: Duration) -> Followed {
         if !matches!(job.state, JobState::Exporting | JobState::Unknown) {
             return job;
         }
@@ -53,21 +58,22 @@ impl Ages {
         if job.state == JobState::Unknown
             && let Some(last) = job.attempts.last_mut()
         {
-            self.spread(job.job, last, elapsed);
+            self.spread(job.job, last, now, elapsed, gap);
         }
         job
     }
 
     /// Puts an attempt's first look as long before the last as this run has counted.
-    fn spread(&self, job: JobId, attempt: &mut FollowedAttempt, elapsed: Duration) {
+    fn spread(&self, job: JobId, attempt: &mut FollowedAttempt, now: Timestamp, elapsed: Duration, gap: Duration) {
         let (Some(first), Some(last)) = (attempt.first_look_at, attempt.last_look_at) else { return };
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        let looked =
-            looked.entry((job, attempt.number)).or_insert(Looked { last, at: elapsed, spread: last.since(first) });
+        let before = now.since(last).min(gap);
+        let met = Looked { last, at: elapsed, before, spread: last.since(first) };
+        let looked = looked.entry((job, attempt.number)).or_insert(met);
         if looked.last != last {
-            let passed = elapsed.saturating_sub(looked.at);
+            let passed = elapsed.saturating_sub(looked.at).saturating_add(looked.before);
             let spread = if attempt.looks > 1 { looked.spread.saturating_add(passed) } else { Duration::ZERO };
-            *looked = Looked { last, at: elapsed, spread };
+            *looked = Looked { last, at: elapsed, before: Duration::ZERO, spread };
         }
         // A tenth more is borne, as of the distance between two looks: for clocks that are slewed, and for what is read
         // between the look and here.
@@ -119,6 +125,7 @@ mod tests {
                 looks: 2,
                 first_look_at: Some(since),
                 last_look_at: Some(last),
+                kept_window: Duration::ZERO,
             }],
         }
     }
@@ -134,19 +141,22 @@ mod tests {
     fn a_clock_set_on_ages_nothing_until_it_is_forgotten() {
         let (ages_of, began) = (Ages::default(), Timestamp(1_000_000_000));
         let met = began.after(MINUTE);
-        let steady = ages_of.steady(job(JobState::Unknown, began, met), met, MINUTE);
+        let steady = ages_of.steady(job(JobState::Unknown, began, met), met, MINUTE, Duration::ZERO);
         assert_eq!(ages(&steady, met), (MINUTE, MINUTE));
         // A day on by the clock, a minute by the one that nobody sets; looked at again meanwhile.
         let later = met.after(DAY);
         let looked_again = job(JobState::Unknown, began, later);
-        let (age, spread) = ages(&ages_of.steady(looked_again.clone(), later, 2 * MINUTE), later);
+        let (age, spread) = ages(&ages_of.steady(looked_again.clone(), later, 2 * MINUTE, Duration::ZERO), later);
         assert_eq!(age, 2 * MINUTE);
         assert!(spread > 2 * MINUTE && spread < 3 * MINUTE, "{spread:?}");
         // What was asked for within the span is kept, and what was not is met anew, by what is stored.
         ages_of.forget(3 * MINUTE, 2 * MINUTE);
-        assert_eq!(ages(&ages_of.steady(looked_again.clone(), later, 2 * MINUTE), later), (age, spread));
+        assert_eq!(
+            ages(&ages_of.steady(looked_again.clone(), later, 2 * MINUTE, Duration::ZERO), later),
+            (age, spread)
+        );
         ages_of.forget(4 * MINUTE, 2 * MINUTE);
-        let anew = ages(&ages_of.steady(looked_again, later, 4 * MINUTE), later);
+        let anew = ages(&ages_of.steady(looked_again, later, 4 * MINUTE, Duration::ZERO), later);
         assert_eq!(anew, (DAY + MINUTE, DAY + MINUTE));
     }
 
@@ -154,14 +164,15 @@ mod tests {
     fn an_attempt_under_way_was_meant_no_later_than_its_state_began() {
         let (ages, began) = (Ages::default(), Timestamp(1_000_000_000));
         let met = began.after(MINUTE);
-        let steady = ages.steady(job(JobState::Exporting, began, met), met, MINUTE);
-        let steady_later = ages.steady(job(JobState::Exporting, began, met), met.after(DAY), 2 * MINUTE);
+        let steady = ages.steady(job(JobState::Exporting, began, met), met, MINUTE, Duration::ZERO);
+        let steady_later =
+            ages.steady(job(JobState::Exporting, began, met), met.after(DAY), 2 * MINUTE, Duration::ZERO);
         assert_eq!(steady.attempts.first().map(|attempt| attempt.intended_at), Some(began));
         assert_eq!(steady_later.since, met.after(DAY).before(2 * MINUTE));
         assert_eq!(steady_later.attempts.first().map(|attempt| attempt.intended_at), Some(steady_later.since));
         // Whatever is neither out nor open keeps its times.
         let queued = job(JobState::Queued, began, met);
-        assert_eq!(ages.steady(queued.clone(), met.after(DAY), 3 * MINUTE).since, queued.since);
+        assert_eq!(ages.steady(queued.clone(), met.after(DAY), 3 * MINUTE, Duration::ZERO).since, queued.since);
     }
 
     #[test]
@@ -175,11 +186,11 @@ mod tests {
             job
         };
         let at = began.after(MINUTE);
-        ages_of.steady(looked(began, 1), began, Duration::ZERO);
+        ages_of.steady(looked(began, 1), began, Duration::ZERO, Duration::ZERO);
         let mut anew = looked(at, 1);
         for attempt in &mut anew.attempts {
             attempt.first_look_at = Some(began);
         }
-        assert_eq!(ages(&ages_of.steady(anew, at, MINUTE), at).1, Duration::ZERO);
+        assert_eq!(ages(&ages_of.steady(anew, at, MINUTE, Duration::ZERO), at).1, Duration::ZERO);
     }
 }

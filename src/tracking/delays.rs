@@ -1,13 +1,12 @@
-//! How long Lightsail's lists lag behind its answers: the longest delay that was ever seen stretches the settle window of
-//! the lane. Measured by a clock that nobody sets, within a run, and only where a reading did miss what was accepted:
+//! How long Lightsail's lists lag behind its answers: a delay that was seen stretches the reconciliation window of the
+//! lane, for a while. Measured by a clock that nobody sets, within a run, and only where a reading did miss what was accepted:
 //! that nobody looked is no delay.
 
 use super::reading::{Reading, Unread, Wanted};
 use super::tracker::{Rounds, Tracker};
-use crate::domain::{JobId, settle_window};
+use crate::domain::{JobId, ListDelay, settle_window};
 use crate::queue::FollowedAttempt;
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,26 +22,6 @@ pub(super) struct Awaited {
     answered: Duration,
     /// When the last reading began that did not show it.
     missed: Option<Duration>,
-}
-
-/// The longest delay of a lane, in milliseconds.
-#[derive(Debug)]
-pub(super) struct LongestDelay(AtomicU64);
-
-impl LongestDelay {
-    pub(super) fn of(delay: Duration) -> Self {
-        Self(AtomicU64::new(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)))
-    }
-
-    fn get(&self) -> Duration {
-        Duration::from_millis(self.0.load(Ordering::Relaxed))
-    }
-
-    /// Whether it is a longer one.
-    fn stretch(&self, delay: Duration) -> bool {
-        let delay = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        self.0.fetch_max(delay, Ordering::Relaxed) < delay
-    }
 }
 
 /// Unknown attempts beside which something was in sight that could not be told to be theirs yet. After a restart the first
@@ -62,9 +41,19 @@ impl InSight {
 }
 
 impl Tracker {
-    /// How long looks are spread before an attempt is taken for absent.
+    /// How late the lists were seen to be.
+    fn delay(&self) -> ListDelay {
+        *self.delay.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The reconciliation window of an attempt that is intended now.
     pub(super) fn settle_window(&self) -> Duration {
-        settle_window(self.settings.settle, self.longest_delay.get())
+        settle_window(self.settings.settle, self.delay(), self.clock.now())
+    }
+
+    /// That of an attempt: what it was when the attempt was intended, though it has faded or was reset since.
+    pub(super) fn window_of(&self, attempt: &FollowedAttempt) -> Duration {
+        settle_window(self.settings.settle, self.delay(), attempt.intended_at).max(attempt.kept_window)
     }
 
     /// Reads the records for what is wanted, and measures what it brings into sight that an earlier reading missed.
@@ -124,14 +113,21 @@ impl Tracker {
     }
 
     async fn learn_delay(&self, delay: Duration) -> Result<(), Unread> {
-        if self.longest_delay.stretch(delay) {
-            self.queue.learn_delay(self.lane.id, delay).await?;
-            if self.settle_window() > self.settings.settle {
-                tracing::info!(
-                    lane = %self.lane.lane, delay = ?delay, settle = ?self.settle_window(),
-                    "the lists lag behind; unknown attempts are looked for the longer"
-                );
+        let seen = ListDelay { longest: delay, seen_at: Some(self.clock.now()) };
+        {
+            let mut known = self.delay.lock().unwrap_or_else(PoisonError::into_inner);
+            // What is hardly longer than what fades anyway is not worth a write.
+            if delay <= known.at(self.clock.now()).mul_f64(1.05) {
+                return Ok(());
             }
+            *known = seen;
+        }
+        self.queue.learn_delay(self.lane.id, seen).await?;
+        if self.settle_window() > self.settings.settle {
+            tracing::info!(
+                lane = %self.lane.lane, delay = ?delay, window = ?self.settle_window(),
+                "Lightsail's lists lag behind: the reconciliation window is longer for a while"
+            );
         }
         Ok(())
     }
@@ -139,18 +135,4 @@ impl Tracker {
 
 fn watched(rounds: &Rounds) -> Vec<JobId> {
     rounds.awaited.keys().map(|(job, _)| *job).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_longer_delay_stretches() {
-        let longest = LongestDelay::of(Duration::from_secs(5));
-        assert!(!longest.stretch(Duration::from_secs(4)) && !longest.stretch(Duration::from_secs(5)));
-        assert_eq!(longest.get(), Duration::from_secs(5));
-        assert!(longest.stretch(Duration::from_secs(6)));
-        assert_eq!(longest.get(), Duration::from_secs(6));
-    }
 }

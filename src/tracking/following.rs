@@ -5,7 +5,7 @@ use super::pacing::ask_each;
 use super::plan::record_in_sight;
 use super::reading::{Reading, Unread, Wanted};
 use super::tracker::{Begun, Met, Rounds, Tracker};
-use crate::domain::{JobId, JobState, OperationId, RecordArn, SnapshotName};
+use crate::domain::{AbsenceRule, JobId, JobState, OperationId, RecordArn, SnapshotName};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Entry, EntryKey, EntryStatus, Followed, QueueError};
 use std::collections::{HashMap, HashSet};
@@ -46,17 +46,16 @@ impl Tracker {
         for job in jobs.iter().filter(|job| !moved.jobs.contains(&job.job)) {
             let meant = job.attempts.last().map_or(job.since, |attempt| attempt.intended_at);
             let opens = meant.after(self.settings.attempt_timeout);
-            let met = Met { at: self.clock.elapsed(), looked_at: None };
+            let met = Met { at: self.clock.elapsed(), looked_at: None, rest: Duration::ZERO };
             let met = rounds.met.entry((job.job, job.attempt)).or_insert(met);
             // A look is as old as the begin of its reading: what came after that, it may have passed by.
             let passed = |since: Duration, span: Duration| reading.elapsed.saturating_sub(since) >= span;
             // Meant by a clock that was ahead, and is set right: then the time since it was met counts.
             let open = began >= opens || passed(met.at, self.settings.attempt_timeout);
-            let rested = met.looked_at.is_none_or(|at| passed(at, self.rest()));
+            let rested = met.looked_at.is_none_or(|at| passed(at, met.rest));
             if open && rested && !unread.contains(&job.job) {
                 looked.push((job.job, job.attempt));
                 met.looked_at = Some(reading.elapsed);
-                later.push((job.job, began.after(self.between_looks())));
             } else {
                 let soon = began.after(if unread.contains(&job.job) { again } else { self.settings.poll_min });
                 later.push((job.job, if began < opens { opens.min(soon) } else { soon }));
@@ -71,7 +70,17 @@ impl Tracker {
         self.queue.count_looks(&looked, began).await?;
         let looked: Vec<JobId> = looked.into_iter().map(|(job, _)| job).collect();
         let absent = self.settle(&looked).await?;
-        later.retain(|(job, _)| !absent.jobs.contains(job));
+        for job in self.steadied(&looked, self.clock.now(), self.clock.elapsed()).await? {
+            let Some(attempt) = job.attempts.last().filter(|_| !absent.jobs.contains(&job.job)) else { continue };
+            let spread = attempt.last_look_at.zip(attempt.first_look_at).map(|(last, first)| last.since(first));
+            let rule = AbsenceRule { window: self.window_of(attempt), ..self.absence_rule() };
+            let wait = rule.until_next(attempt.looks, spread.unwrap_or_default()).min(self.between_looks());
+            if let Some(met) = rounds.met.get_mut(&(job.job, job.attempt)) {
+                // A tenth less, for clocks that are slewed.
+                met.rest = wait.mul_f64(0.9);
+            }
+            later.push((job.job, began.after(wait)));
+        }
         self.queue.poll_later(&later).await?;
         Ok(())
     }
@@ -82,16 +91,13 @@ impl Tracker {
         settings.poll_max.max(self.settle_window()).max(settings.attempt_timeout).saturating_mul(2)
     }
 
-    /// The distance of looks that spreads the least number of them over the settle window.
+    /// The usual distance of looks, which spreads the least number of them over the reconciliation window.
     pub(super) fn between_looks(&self) -> Duration {
-        let gaps = self.settings.looks.saturating_sub(1).max(1);
-        (self.settle_window() / gaps).max(Duration::from_millis(1))
+        self.absence_rule().until_next(1, Duration::ZERO)
     }
 
-    /// The least that passes between two looks that count, by a clock that nobody sets: setting the clock on shortens no
-    /// settle window. A tenth less than their distance, for clocks that are slewed.
-    fn rest(&self) -> Duration {
-        self.between_looks().mul_f64(0.9)
+    fn absence_rule(&self) -> AbsenceRule {
+        AbsenceRule { checks: self.settings.looks, window: self.settle_window() }
     }
 
     /// Looks at exports whose time has come: by a reading of the records, that ends when all of them were seen, or by
@@ -101,8 +107,7 @@ impl Tracker {
         let soonest = self.habits.soonest(self.bounds());
         let mut later = Vec::new();
         let mut ripe = Vec::new();
-        for job in self.queue.followed(due).await? {
-            let job = self.ages.steady(job, now, elapsed);
+        for job in self.steadied(due, now, elapsed).await? {
             match soonest.checked_sub(now.since(job.since)).filter(|wait| !wait.is_zero()) {
                 Some(wait) => later.push((job.job, now.after(wait))),
                 None => ripe.push(job),

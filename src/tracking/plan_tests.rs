@@ -72,6 +72,7 @@ fn attempt(number: u32, baseline: i64) -> FollowedAttempt {
         looks: 0,
         first_look_at: None,
         last_look_at: None,
+        kept_window: Duration::ZERO,
     }
 }
 

@@ -73,6 +73,9 @@ impl Wanted {
 /// How often in a row a page that was throttled is asked for again.
 const AGAIN: u32 = 4;
 
+/// "Up to a maximum of 200" operations, says the API reference of `GetOperations`, on a page or in all.
+const MOST_LISTED: usize = 200;
+
 /// The kind of operation that an export is; in no enum of the SDK.
 const EXPORT: &str = "ExportSnapshot";
 
@@ -104,22 +107,29 @@ impl Tracker {
         self.queue.see(self.lane.id, &sightings, self.clock.now()).await.map(drop)
     }
 
-    /// Reads every page of the lane's operations.
-    pub(super) async fn read_operations(&self) -> Result<(), Unread> {
+    /// Reads every page of the lane's operations; how many there were.
+    pub(super) async fn read_operations(&self) -> Result<usize, Unread> {
         let mut pages = Pages::operations(&self.api);
         let mut written = Behind::default();
+        let mut count = 0;
         while let Some(page) = written.beside(self.next_of(&mut pages)).await? {
+            count += page.len();
             let sightings = sightings_of_operations(page, None);
             written.write(sightings.len(), self.see(sightings)).await?;
         }
-        Ok(written.finish().await?)
+        written.finish().await?;
+        Ok(count)
     }
 
     /// Reads every page of the lane's operations for what could not be asked for by its name. Where that does not do well
     /// either, it does not keep the lane from the rest.
     pub(super) async fn read_operations_instead(&self) -> Result<Option<Failed>, Unread> {
         match self.read_operations().await {
-            Ok(()) => Ok(None),
+            // It may be all that the service lists, and what was sought beyond: such a list proves nothing absent.
+            Ok(count @ MOST_LISTED..) => {
+                Ok(Some(Failed { text: format!("GetOperations: it ends after {count} operations"), lasts: false }))
+            }
+            Ok(_) => Ok(None),
             Err(Unread::Passing(failed)) => Ok(Some(failed)),
             Err(unread) => Err(unread),
         }

@@ -2,15 +2,15 @@
 //! around it only waits.
 
 use super::ages::Ages;
-use super::delays::{Awaited, InSight, LongestDelay};
+use super::delays::{Awaited, InSight};
 use super::failing::{Failing, Purpose};
 use super::pacing::{self, Bounds, Habits};
 use super::plan::{Asked, Decision, Policy, decide, several_records};
 use super::reading::{Unread, Wanted};
 use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
 use crate::domain::{
-    ErrorCode, Event, Failure, JobId, JobState, LaneTrouble, LoweredCap, OverLimit, RetryPolicy, RunId, SnapshotName,
-    Timestamp, backoff,
+    ErrorCode, Event, Failure, JobId, JobState, LaneTrouble, ListDelay, LoweredCap, OverLimit, RetryPolicy, RunId,
+    SnapshotName, Timestamp, backoff,
 };
 use crate::lightsail::{EXPORT_ACTION, Lightsail, failed_operation};
 use crate::points::{Between, Point, reached};
@@ -63,7 +63,8 @@ pub struct Tracker {
     pub(super) lane: LaneRecord,
     pub(super) settings: TrackerSettings,
     pub(super) ages: Ages,
-    pub(super) longest_delay: LongestDelay,
+    /// How late the lists were seen to be, as it stands in the store.
+    pub(super) delay: Mutex<ListDelay>,
     in_sight: InSight,
     pub(super) habits: Habits,
     /// The cap on the copies under way, as it stands in the store.
@@ -99,6 +100,8 @@ pub struct Rounds {
 pub(super) struct Met {
     pub(super) at: Duration,
     pub(super) looked_at: Option<Duration>,
+    /// How long the next look that counts keeps from the last.
+    pub(super) rest: Duration,
 }
 
 /// The jobs that decisions have moved.
@@ -127,10 +130,10 @@ impl Tracker {
         settings: TrackerSettings,
     ) -> Self {
         let wakes = queue.wakes(lane.id);
-        let longest_delay = LongestDelay::of(lane.longest_delay);
+        let delay = Mutex::new(lane.delay);
         let (ages, habits, lowered) = (Ages::default(), Habits::default(), Mutex::new(lane.lowered.clone()));
         let in_sight = InSight::default();
-        Self { queue, api, clock, run, lane, settings, ages, longest_delay, in_sight, habits, lowered, wakes }
+        Self { queue, api, clock, run, lane, settings, ages, delay, in_sight, habits, lowered, wakes }
     }
 
     /// Follows until `stop` says so.
@@ -177,6 +180,7 @@ impl Tracker {
         let passed = |at: Option<Duration>, span: Duration| left(at, span, elapsed).is_zero();
         let Some(lane) = self.queue.lane_record(self.lane.id).await? else { return Ok(NEVER) };
         self.lowered.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&lane.lowered);
+        *self.delay.lock().unwrap_or_else(PoisonError::into_inner) = lane.delay;
         if let Some(block) = lane.block.as_ref().filter(|block| block.trouble.ends_with_a_reading()) {
             let rest = left(rounds.probed_at, self.settings.probe, elapsed);
             if !rest.is_zero() {
@@ -359,8 +363,7 @@ impl Tracker {
         let mut moved = Moved::default();
         for chunk in jobs.chunks(usize::try_from(CHUNK).unwrap_or(1)) {
             let (now, elapsed) = (self.clock.now(), self.clock.elapsed());
-            let followed: Vec<Followed> = self.queue.followed(chunk).await?;
-            let followed: Vec<Followed> = followed.into_iter().map(|job| self.ages.steady(job, now, elapsed)).collect();
+            let followed = self.steadied(chunk, now, elapsed).await?;
             let names: Vec<SnapshotName> = followed.iter().map(|job| job.snapshot.clone()).collect();
             let mut by_name = HashMap::<SnapshotName, Vec<Entry>>::new();
             for entry in self.queue.entries(self.lane.id, &names).await? {
@@ -387,6 +390,17 @@ impl Tracker {
         Ok(moved)
     }
 
+    /// Jobs with their times as a clock that nobody sets has them.
+    pub(super) async fn steadied(
+        &self,
+        jobs: &[JobId],
+        now: Timestamp,
+        elapsed: Duration,
+    ) -> Result<Vec<Followed>, QueueError> {
+        let (followed, gap) = (self.queue.followed(jobs).await?, self.between_looks());
+        Ok(followed.into_iter().map(|job| self.ages.steady(job, now, elapsed, gap)).collect())
+    }
+
     async fn settle_one(&self, job: &Followed, entries: &[Entry]) -> Result<Option<Transition>, Unread> {
         let now = self.clock.now();
         let wait = backoff(&self.settings.retry, job.used, fastrand::f64());
@@ -394,7 +408,7 @@ impl Tracker {
             now,
             again_at: now.after(wait),
             give_up: self.settings.give_up,
-            settle: self.settle_window(),
+            settle: job.attempts.last().map_or_else(|| self.settle_window(), |attempt| self.window_of(attempt)),
             looks: self.settings.looks,
             asked: Asked::NotYet,
         };

@@ -2,10 +2,11 @@
 //! over by itself. The real daemon against the simulator.
 
 use super::acting::beside;
-use super::world::{World, eventually};
+use super::world::{REGION, World, eventually};
 use snapferry::domain::{JobState, LaneTrouble};
 use snapferry::queue::Block;
-use snapferry::simulator::{FaultRule, Faults, Fleet, FleetEntry, SimulatorConfig, Spread};
+use snapferry::simulator::{ByHand, FaultRule, Faults, Fleet, FleetEntry, ListOrder, SimulatorConfig, Spread};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 async fn world(names: &[&str], takes: Duration) -> World {
@@ -123,4 +124,42 @@ async fn absence_checks_that_cannot_be_made_are_told() {
     eventually("nothing is told any more", async || block(&world).await.is_none()).await;
     daemon.stop().await;
     assert_eq!((world.sent("web-1").len(), world.exports("web-1")), (2, 1));
+}
+
+/// A list that is cut off at its 200th operation does not show ours: where its own operations cannot be had, that is no proof
+/// that there are none, in whatever order the list comes.
+#[tokio::test]
+async fn a_capped_list_of_operations_proves_nothing_absent() {
+    for order in [ListOrder::OldestFirst, ListOrder::NewestFirst] {
+        let listed = NonZeroUsize::new(200);
+        let world = World::new(SimulatorConfig {
+            fleet: Fleet::Listed(vec![FleetEntry::named("web-1"), FleetEntry::named("other")]),
+            operation_time: Spread::exactly(Duration::from_millis(50)),
+            operations_listed: listed,
+            order,
+            ..SimulatorConfig::default()
+        })
+        .await;
+        for _ in 0..230 {
+            let export = ByHand { account: None, region: REGION.to_owned(), name: "other".to_owned() };
+            world.simulator.export_by_hand(&export).expect("an export");
+        }
+        world.enqueue(&["web-1"]).await;
+        let script = FaultRule::script("web-1", ["lost-before".parse().expect("a fault")]);
+        let denied = FaultRule {
+            operation: Some("GetOperationsForResource".to_owned()),
+            fault: Some("InternalFailure:500".parse().expect("a fault")),
+            ..FaultRule::default()
+        };
+        world.simulator.set_faults(Faults { rules: vec![script, denied], ..Faults::default() });
+        let daemon = world.start();
+        eventually("it is told", async || cannot_be_read(&world).await).await;
+        let message = block(&world).await.expect("a block").message;
+        assert_eq!(message, "GetOperations: it ends after 200 operations");
+        let job = world.queue.job(world.job("web-1").await.id).await.expect("read").expect("a job");
+        assert_eq!((job.job.state, job.attempts[0].looks), (JobState::Unknown, 0), "{order:?}");
+        world.simulator.set_faults(Faults::default());
+        eventually("its own operations tell", async || world.state("web-1").await == JobState::Succeeded).await;
+        daemon.stop().await;
+    }
 }

@@ -345,10 +345,14 @@ async fn a_forecast_waits_for_the_settle_window_of_calls_without_an_answer() {
         serde_json::from_str(&stored.run(&["status", "--json"]).await.done()).expect("an object");
     crate::json_schema::holds("status", &json);
     assert_eq!(json["finish"]["rests_on"], "settling");
-    // An attempt that nobody knows anything of is waited for likewise.
+    // An attempt that nobody knows anything of is waited for from its first check on, and until its next one.
     stored.sql("UPDATE jobs SET state = 'unknown' WHERE id = 21; UPDATE attempts SET outcome = 'ambiguous' WHERE job_id = 21").await;
+    stored.sql("UPDATE attempts SET looks = 2, first_look_at = 1795457460000, last_look_at = 1795457460000 WHERE job_id = 21").await;
     let said = stored.run(&["status"]).await.done();
-    assert!(said.contains(when), "{said}");
+    assert!(said.contains("done at about 19:11 UTC, when the settle window"), "{said}");
+    stored.sql("UPDATE jobs SET next_poll_at = 1795461240000 WHERE id = 21").await;
+    let said = stored.run(&["status"]).await.done();
+    assert!(said.contains("done at about 19:14 UTC, when the settle window"), "{said}");
 }
 
 /// A refusal ends a job and no export; when a person decides, nobody can reckon.
@@ -418,4 +422,26 @@ async fn a_status_at_many_jobs_reads_windows_of_indexes() {
 /// SQL without the lines that explain it.
 fn without_comments(sql: &str) -> String {
     sql.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn a_long_reconciliation_window_says_why_and_is_reset_on_demand() {
+    let stored = half_done().await;
+    stored.sql("UPDATE lanes SET longest_delay = 7200000, delay_seen_at = 1795457400000 - 7 * 86400000").await;
+    let said = stored.run(&["status"]).await.done();
+    let line = "reconciliation window 3 h instead of 10 min: Lightsail's lists were 2 h late on 2026-11-16 18:10:00 UTC; it halves \
+                each week, or: snapferry resume --account default --region eu-west-1 --reset-window";
+    assert!(said.contains(line), "{said}");
+    let json: serde_json::Value =
+        serde_json::from_str(&stored.run(&["status", "--json"]).await.done()).expect("an object");
+    crate::json_schema::holds("status", &json);
+    assert_eq!(json["lanes"][0]["reconciliation_window_ms"], 10_800_000);
+    let reset = ["resume", "--account", "default", "--region", "eu-west-1", "--reset-window", "--yes"];
+    let path = stored.queue.path().to_owned();
+    let said = crate::acting::beside(&path, &reset).await.done();
+    assert!(said.contains("attempts that are open keep the reconciliation window"), "{said}");
+    assert!(!stored.run(&["status"]).await.done().contains("reconciliation window"));
+    assert_eq!(crate::acting::beside(&path, &reset).await.done(), "No lists were late there.\n");
+    let jobs = crate::acting::beside(&path, &["resume", "1", "--reset-window", "--yes"]).await;
+    assert_eq!(jobs.code, 2);
 }

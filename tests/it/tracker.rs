@@ -5,8 +5,8 @@ mod rounds;
 use async_trait::async_trait;
 use snapferry::clock::{Clock, ManualClock};
 use snapferry::domain::{
-    AccountNumber, JobId, JobState, LaneId, OperationId, RecordArn, RetryPolicy, RunId, SnapshotArn, SnapshotName,
-    Timestamp,
+    AccountNumber, JobId, JobState, LaneId, ListDelay, OperationId, RecordArn, RetryPolicy, RunId, SnapshotArn,
+    SnapshotName, Timestamp,
 };
 use snapferry::lightsail::{
     Accepted, CallError, Destination, ErrorClass, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken,
@@ -764,7 +764,7 @@ async fn the_settle_window_is_three_times_the_longest_delay_that_was_seen() {
     scene.clock.jump(scene.clock.now().after(60 * MINUTE));
     scene.fake.told(|told| told.records = vec![record("record-1", "web-1", None)]);
     scene.live(MINUTE).await;
-    let delay = scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
+    let delay = scene.queue.lane_records().await.expect("lanes").remove(0).delay.longest;
     assert!(delay >= 5 * MINUTE && delay <= 8 * MINUTE, "{delay:?}");
     scene.live(9 * MINUTE).await;
     assert_eq!(scene.state(3).await, "unknown", "the setting alone would have taken it for absent");
@@ -775,8 +775,8 @@ async fn the_settle_window_is_three_times_the_longest_delay_that_was_seen() {
 #[tokio::test]
 async fn a_restart_does_not_forget_the_longest_delay() {
     let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
-    scene.queue.learn_delay(LaneId(1), 6 * MINUTE).await.expect("learned");
-    scene.queue.learn_delay(LaneId(1), MINUTE).await.expect("a lesser one");
+    let seen = ListDelay { longest: 6 * MINUTE, seen_at: Some(Timestamp(NOW)) };
+    scene.queue.learn_delay(LaneId(1), seen).await.expect("learned");
     scene.restart().await;
     scene.live(15 * MINUTE).await;
     assert_eq!(scene.state(1).await, "unknown");
@@ -789,7 +789,7 @@ async fn an_export_that_shows_after_its_attempt_was_taken_for_absent_stretches_t
     let mut scene = Scene::new(TWO_NOT_TAKEN, both()).await;
     scene.fake.told(|told| told.records = vec![record("record-1", "web-1", Some("ami-1"))]);
     scene.live(MINUTE).await;
-    let delay = scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
+    let delay = scene.queue.lane_records().await.expect("lanes").remove(0).delay.longest;
     assert_eq!(delay, 10 * MINUTE, "as far as its looks go");
 }
 
@@ -809,7 +809,7 @@ async fn an_unknown_export_that_its_looks_did_not_show_tells_of_a_delay() {
     scene.fake.told(|told| told.records = vec![record("record-1", "web-1", Some("ami-1"))]);
     scene.live(5 * MINUTE).await;
     assert_eq!(scene.state(1).await, "succeeded");
-    let delay = scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
+    let delay = scene.queue.lane_records().await.expect("lanes").remove(0).delay.longest;
     assert!(delay >= 4 * MINUTE && delay <= 8 * MINUTE, "{delay:?}");
 }
 
@@ -829,7 +829,7 @@ async fn what_was_in_sight_all_along_is_no_delay() {
     another.live(MINUTE).await;
     assert_eq!(another.state(1).await, "succeeded");
     for scene in [scene, another] {
-        let delay = scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
+        let delay = scene.queue.lane_records().await.expect("lanes").remove(0).delay.longest;
         assert_eq!(delay, Duration::ZERO);
     }
 }
@@ -841,13 +841,13 @@ async fn that_nobody_looked_is_no_delay() {
     scene.clock.advance(30 * MINUTE);
     scene.fake.told(|told| told.records = vec![record("record-1", "web-1", None)]);
     scene.round().await;
-    let delay = async || scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
+    let delay = async || scene.queue.lane_records().await.expect("lanes").remove(0).delay.longest;
     assert_eq!(delay().await, Duration::ZERO, "the first reading showed it");
     // Missed by one reading, then nobody reads for long.
     scene.clock.advance(30 * MINUTE);
     scene.fake.told(|told| told.records.push(record("record-2", "web-2", None)));
     scene.round().await;
-    let delay = scene.queue.lane_records().await.expect("lanes").remove(0).longest_delay;
+    let delay = scene.queue.lane_records().await.expect("lanes").remove(0).delay.longest;
     assert_eq!(delay, 31 * MINUTE, "as long as a reading missed it, and one poll");
 }
 
@@ -903,4 +903,33 @@ async fn a_reading_ends_once_every_export_that_is_due_was_seen() {
     // Whose record it is, the settle window tells.
     assert_eq!((scene.state(1).await.as_str(), scene.state(2).await.as_str()), ("exporting", "exporting"));
     assert_eq!((pages, operations), (1, 0));
+}
+
+/// The window of attempts that were intended under it stays, whatever a person forgets; without that it fades by itself.
+#[tokio::test]
+async fn a_long_window_fades_and_an_open_attempt_keeps_the_one_that_it_was_promised() {
+    let late = |seen: i64| -> &'static str {
+        Box::leak(format!("UPDATE lanes SET longest_delay = 1200000, delay_seen_at = {seen}").into_boxed_str())
+    };
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    write(&scene.path, late(NOW)).await;
+    scene.round().await;
+    scene.queue.forget_delays(vec![LaneId(1)]).await.expect("forgotten");
+    scene.live(58 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "unknown");
+    // Never less; a little more, as what a run has counted is remembered by the shorter window.
+    scene.live(20 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "queued");
+    // Five weeks later nothing is left of it.
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    write(&scene.path, late(NOW - 35 * 86_400_000)).await;
+    scene.live(12 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "queued");
+    // A shorter delay takes the place of one that has faded, and no window that was promised gets shorter by that.
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    write(&scene.path, late(NOW - 70_000)).await;
+    let seen = Some(Timestamp(NOW));
+    scene.queue.learn_delay(LaneId(1), ListDelay { longest: MINUTE, seen_at: seen }).await.expect("kept");
+    scene.live(58 * MINUTE).await;
+    assert_eq!(scene.state(1).await, "unknown");
 }

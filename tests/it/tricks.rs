@@ -80,7 +80,7 @@ async fn lists_later_than_the_settle_window_may_make_a_duplicate_and_the_report_
     assert!(told(&job).1.contains(&made[0]), "{job:?}");
     // What was seen once is known from then on.
     let lane = world.queue.lane_records().await.expect("lanes").remove(0);
-    assert!(lane.longest_delay >= Duration::from_millis(300), "{lane:?}");
+    assert!(lane.delay.longest >= Duration::from_millis(300), "{lane:?}");
 }
 
 #[tokio::test]

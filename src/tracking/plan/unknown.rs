@@ -5,7 +5,7 @@ use super::{
     Decision, Policy, again, contradiction, disagreement, has_failed, is_done, is_of_a_limit, key, keys, no_end_seen,
     reason, trace,
 };
-use crate::domain::{ErrorCode, Event, Failure, Trace};
+use crate::domain::{AbsenceRule, ErrorCode, Event, Failure, Trace};
 use crate::queue::{AttemptOutcome, Entry, EntryStatus, FollowedAttempt};
 use std::time::Duration;
 
@@ -177,5 +177,6 @@ fn not_found(case: &Case<'_>, policy: &Policy, open: bool, mut decision: Decisio
 fn looked_through(case: &Case<'_>, policy: &Policy) -> Option<(u32, Duration)> {
     let attempt = case.last()?;
     let spread = attempt.last_look_at?.since(attempt.first_look_at?);
-    (attempt.looks >= policy.looks && spread >= policy.settle).then_some((attempt.looks, spread))
+    let rule = AbsenceRule { checks: policy.looks, window: policy.settle };
+    rule.is_met(attempt.looks, spread).then_some((attempt.looks, spread))
 }

@@ -439,3 +439,36 @@ async fn reads_that_fail_take_no_other_troubles_place() {
     let block = scene.queue.lane_records().await.expect("lanes").remove(0).block.expect("still blocked");
     assert_eq!((block.trouble.to_string().as_str(), block.since), ("outage", Timestamp(1)));
 }
+
+/// Forty seconds without a daemon cost no second window, and no look more than the one at its end: what the runs before have
+/// seen counts, and the last check comes when the rest of the time has passed.
+#[tokio::test]
+async fn a_restart_costs_no_absence_check_and_no_time() {
+    for restarts in [1, 3] {
+        let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+        for _ in 0..restarts {
+            scene.live(8 * MINUTE / restarts).await;
+            scene.clock.advance(Duration::from_secs(40));
+            scene.restart().await;
+        }
+        scene.live((10 * MINUTE + Duration::from_secs(30)).saturating_sub(scene.clock.elapsed())).await;
+        assert_eq!((scene.state(1).await.as_str(), scene.state(2).await.as_str()), ("queued", "queued"), "{restarts}");
+    }
+}
+
+/// A check that came early, after a restart, moves the last one to the end of the window and not one gap beyond.
+#[tokio::test]
+async fn after_an_early_check_the_next_one_comes_when_the_rest_has_passed() {
+    let mut scene = Scene::new(TWO_UNKNOWN, both()).await;
+    scene.live(6 * MINUTE).await;
+    write(&scene.path, "UPDATE jobs SET next_poll_at = 0").await;
+    scene.restart().await;
+    scene.round().await;
+    let looks = scene.queue.job(JobId(1)).await.expect("read").expect("a job").attempts[0].looks;
+    assert_eq!(looks, 3);
+    let next = scene.queue.next_poll(LaneId(1), JobState::Unknown).await.expect("read").expect("a look");
+    let window_over = Timestamp(NOW).after(10 * MINUTE);
+    assert!(next <= window_over.after(Duration::from_secs(1)), "{next:?}");
+    scene.live(4 * MINUTE + Duration::from_secs(20)).await;
+    assert_eq!(scene.state(1).await, "queued");
+}
