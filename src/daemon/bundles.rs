@@ -1,6 +1,7 @@
 //! The completion reports that come by themselves: once for each ending of a batch. What is written is noted in the
 //! database behind it, so a daemon that was killed in between writes it at its next start.
 
+use super::service::{Service, in_one_line, longer};
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{BatchId, BatchName};
 use crate::queue::{Ending, Queue, QueueError};
@@ -15,8 +16,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A look that takes long leaves the database alone for that many times as long.
 const REST: u32 = 20;
 
-/// How long a report that could not be written waits for its next try.
-const AGAIN: Duration = Duration::from_mins(1);
+/// The longest rest between two looks.
+const LONGEST_REST: Duration = Duration::from_mins(1);
 
 /// So many reports of a batch that somebody has worked on are left beside the newest.
 const BESIDE: u32 = 9;
@@ -27,11 +28,12 @@ pub(super) struct Bundles {
     pub(super) queue: Queue,
     pub(super) clock: SharedClock,
     pub(super) folder: PathBuf,
+    pub(super) troubles: Troubles,
 }
 
-/// What could not be written, and when it is tried again.
-#[derive(Debug, Default)]
-struct Troubles(HashMap<BatchId, (Duration, String)>);
+/// What could not be written, when it is tried again, after which wait, and why.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Troubles(HashMap<BatchId, (Duration, Duration, String)>);
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -44,45 +46,37 @@ enum Trouble {
     Part(#[source] tokio::task::JoinError),
 }
 
+impl Service for Bundles {
+    const WHAT: &'static str = "the writing of completion reports";
+
+    async fn once(&mut self, stop: &Stop) -> Result<Duration, QueueError> {
+        let began = self.clock.elapsed();
+        self.write_due(stop).await?;
+        Ok(LOOK.max(self.clock.elapsed().saturating_sub(began) * REST).min(LONGEST_REST))
+    }
+}
+
 impl Bundles {
-    /// Writes what is due, again and again, until `stop`.
-    pub(super) async fn keep(self, mut stop: Stop) -> Result<(), QueueError> {
-        let mut troubles = Troubles::default();
-        loop {
-            let began = self.clock.elapsed();
-            self.write_due(&mut troubles, &stop).await?;
-            let rest = LOOK.max(self.clock.elapsed().saturating_sub(began) * REST).min(AGAIN);
-            tokio::select! {
-                () = self.clock.sleep(rest) => {}
-                () = stopped(&mut stop) => return Ok(()),
-            }
-        }
-    }
-
-    /// Writes what is due, once: before a drain ends.
-    pub(super) async fn write_last(&self, stop: &Stop) -> Result<(), QueueError> {
-        self.write_due(&mut Troubles::default(), stop).await
-    }
-
-    async fn write_due(&self, troubles: &mut Troubles, stop: &Stop) -> Result<(), QueueError> {
+    /// Writes what is due, once.
+    pub(super) async fn write_due(&mut self, stop: &Stop) -> Result<(), QueueError> {
         let mut after = None;
         while let Some(ending) = self.queue.next_ending(after).await? {
             after = Some(ending.batch);
             if *stop.borrow() {
                 return Ok(());
             }
-            if troubles.has_to_wait(ending.batch, self.clock.elapsed()) {
+            if self.troubles.has_to_wait(ending.batch, self.clock.elapsed()) {
                 continue;
             }
             match self.write(&ending, stop).await {
                 Ok(Some(path)) => {
-                    troubles.0.remove(&ending.batch);
+                    self.troubles.0.remove(&ending.batch);
                     self.queue.note_bundled(&ending, self.clock.now()).await?;
                     tracing::info!(batch = %ending.name, folder = %path.display(), "the completion report is written");
                 }
                 // Stopped, or the batch was taken up again: another ending is to come.
                 Ok(None) => {}
-                Err(trouble) => troubles.note(&ending, &trouble, self.clock.elapsed()),
+                Err(trouble) => self.troubles.note(&ending, &trouble, self.clock.elapsed()),
             }
         }
         Ok(())
@@ -144,16 +138,18 @@ fn make(folder: &Path) -> Result<(), Trouble> {
 
 impl Troubles {
     fn has_to_wait(&self, batch: BatchId, now: Duration) -> bool {
-        self.0.get(&batch).is_some_and(|(until, _)| now < *until)
+        self.0.get(&batch).is_some_and(|(until, ..)| now < *until)
     }
 
     /// Says it, once for as long as it stays the same.
     fn note(&mut self, ending: &Ending, trouble: &Trouble, now: Duration) {
         let said = in_one_line(trouble);
-        let before = self.0.insert(ending.batch, (now + AGAIN, said.clone()));
-        if before.is_none_or(|(_, before)| before != said) {
+        let before = self.0.remove(&ending.batch);
+        let wait = longer(before.as_ref().map(|(_, wait, _)| *wait));
+        if before.is_none_or(|(.., before)| before != said) {
             warn(&ending.name, &said);
         }
+        self.0.insert(ending.batch, (now + wait, wait, said));
     }
 }
 
@@ -163,14 +159,4 @@ fn warn(batch: &BatchName, said: &str) {
         "its completion report is not written: {said}; it is tried again, and `snapferry report --bundle DIR --batch` \
          writes it anywhere else"
     );
-}
-
-fn in_one_line(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        said = format!("{said}: {error}");
-        cause = error.source();
-    }
-    said
 }

@@ -5,6 +5,7 @@ mod bundles;
 mod lane;
 mod pruning;
 mod pulse;
+mod service;
 
 pub use lane::{Connect, LaneParts, compose};
 pub use pulse::{Daemon, DaemonError, Ended, Until};

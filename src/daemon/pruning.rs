@@ -1,7 +1,8 @@
 //! Taking batches away that are over for long: now and then, in small steps with rests between them, so that no commit of a
 //! lane waits for it.
 
-use crate::clock::{SharedClock, Stop, stopped};
+use super::service::Service;
+use crate::clock::{SharedClock, Stop};
 use crate::queue::{Pruner, Queue, QueueError};
 use std::time::Duration;
 
@@ -20,6 +21,15 @@ pub(super) struct Pruning {
     pub(super) after: Duration,
 }
 
+impl Service for Pruning {
+    const WHAT: &'static str = "pruning";
+
+    async fn once(&mut self, stop: &Stop) -> Result<Duration, QueueError> {
+        self.prune(REST, stop).await?;
+        Ok(LOOK)
+    }
+}
+
 impl Pruning {
     /// Has the file give back what is pruned: one that was made before that could be is written anew, once, while nothing
     /// waits for it yet.
@@ -34,17 +44,6 @@ impl Pruning {
             Ok(false) => {}
             Ok(true) => tracing::info!("the database was written anew, so that it gives back what is pruned"),
             Err(error) => tracing::warn!(%error, "the database keeps the space of what is pruned, and uses it again"),
-        }
-    }
-
-    /// Prunes what is due, again and again, until `stop`.
-    pub(super) async fn keep(self, mut stop: Stop) -> Result<(), QueueError> {
-        loop {
-            self.prune(REST, &stop).await?;
-            tokio::select! {
-                () = self.clock.sleep(LOOK) => {}
-                () = stopped(&mut stop) => return Ok(()),
-            }
         }
     }
 

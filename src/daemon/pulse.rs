@@ -1,8 +1,9 @@
 //! The daemon's life: begin a run, take up what an earlier one left, keep the lanes going, stop in order.
 
-use super::bundles::Bundles;
+use super::bundles::{Bundles, Troubles};
 use super::lane::{Connect, Shared, start};
 use super::pruning::Pruning;
+use super::service;
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{BatchId, LaneId};
 use crate::points::{Between, Point, reached};
@@ -150,10 +151,10 @@ impl Daemon {
         };
         let mut tasks = JoinSet::new();
         if let Some(bundles) = self.bundles() {
-            tasks.spawn(bundles.keep(shared.stop.clone()));
+            tasks.spawn(service::keep(bundles, self.clock.clone(), shared.stop.clone()));
         }
         if let Some(pruning) = self.pruning() {
-            tasks.spawn(pruning.keep(shared.stop.clone()));
+            tasks.spawn(service::keep(pruning, self.clock.clone(), shared.stop.clone()));
         }
         let mut lanes = BTreeMap::<LaneId, Wakes>::new();
         for record in self.queue.lane_records().await? {
@@ -181,8 +182,8 @@ impl Daemon {
         };
         let _ = halt.send(true);
         let mut late = self.wind_up(&mut tasks).await;
-        if let (Ok(Ended::Drained), None, Some(bundles)) = (&outcome, &late, self.bundles()) {
-            late = bundles.write_last(&stop).await.err().map(DaemonError::from);
+        if let (Ok(Ended::Drained), None, Some(mut bundles)) = (&outcome, &late, self.bundles()) {
+            late = bundles.write_due(&stop).await.err().map(DaemonError::from);
         }
         if let (Ok(Ended::Drained), None, Some(pruning)) = (&outcome, &late, self.pruning()) {
             late = pruning.prune_last(&stop).await.err().map(DaemonError::from);
@@ -267,7 +268,7 @@ impl Daemon {
 
     fn bundles(&self) -> Option<Bundles> {
         let folder = self.settings.bundle.clone()?;
-        Some(Bundles { queue: self.queue.clone(), clock: self.clock.clone(), folder })
+        Some(Bundles { queue: self.queue.clone(), clock: self.clock.clone(), folder, troubles: Troubles::default() })
     }
 
     fn pruning(&self) -> Option<Pruning> {

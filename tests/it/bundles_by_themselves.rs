@@ -9,6 +9,7 @@ use snapferry::queue::Transition;
 use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
 use sqlx::Connection;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 async fn world(names: &[&str]) -> (World, PathBuf) {
     let config = SimulatorConfig {
@@ -104,6 +105,39 @@ async fn a_place_that_takes_no_folder_ends_nothing_and_is_tried_again() {
     std::fs::remove_file(&reports).expect("removed");
     world.drain().await;
     assert_eq!(whole(&reports.join("batch"))["states"]["succeeded"], 1);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_stops_no_export_and_the_report_is_written_once_it_can() {
+    let (world, reports) = world(&["web-1", "web-2"]).await;
+    std::fs::write(&reports, "in the way").expect("a file");
+    let daemon = world.start();
+    for name in ["web-1", "web-2"] {
+        world.enqueue(&[name]).await;
+        eventually("an export", || async { world.state(name).await == JobState::Succeeded }).await;
+    }
+    // Later than the first try.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    std::fs::remove_file(&reports).expect("removed");
+    eventually("both reports", || async { beside(&reports).iter().filter(|name| !name.starts_with('.')).count() == 2 })
+        .await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_store_that_refuses_what_a_report_notes_stops_no_export_and_is_tried_again() {
+    let (world, reports) = world(&["web-1", "web-2"]).await;
+    let refuses =
+        "CREATE TRIGGER refuses BEFORE UPDATE OF bundled ON batches BEGIN SELECT RAISE(ABORT, 'not now'); END";
+    sql(world.queue.path(), refuses).await;
+    let daemon = world.start();
+    world.enqueue(&["web-1"]).await;
+    eventually("a report", || async { reports.join("batch/manifest.json").exists() }).await;
+    world.enqueue(&["web-2"]).await;
+    eventually("an export", || async { world.state("web-2").await == JobState::Succeeded }).await;
+    sql(world.queue.path(), "DROP TRIGGER refuses").await;
+    eventually("all is noted", || async { world.queue.next_ending(None).await.expect("looked").is_none() }).await;
+    daemon.stop().await;
 }
 
 #[tokio::test]

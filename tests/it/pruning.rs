@@ -1,7 +1,7 @@
 //! What is over for long is taken away, and is not exported again for it.
 
 use super::stored::Stored;
-use super::world::{REGION, World};
+use super::world::{REGION, World, eventually};
 use snapferry::domain::{JobState, Timestamp};
 use snapferry::queue::Queue;
 use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
@@ -66,6 +66,24 @@ async fn what_was_exported_and_pruned_is_adopted_when_it_is_enqueued_again() {
     assert_eq!(again.destination_id, first.destination_id);
     assert!(again.id > first.id, "a number is given once");
     assert_eq!(world.state("gone").await, JobState::Failed);
+}
+
+#[tokio::test]
+async fn pruning_that_fails_stops_no_export_and_is_tried_again() {
+    let world = world(&["one", "two"]).await;
+    world.enqueue_in(&[(REGION, "one")]).await;
+    world.drain().await;
+    sql(&world.queue, LONG_AGO).await;
+    let refuses =
+        "CREATE TRIGGER refuses BEFORE UPDATE OF pruned_at ON batches BEGIN SELECT RAISE(ABORT, 'not now'); END";
+    sql(&world.queue, refuses).await;
+    let daemon = world.start();
+    world.enqueue_in(&[(REGION, "two")]).await;
+    eventually("an export", || async { world.state("two").await == JobState::Succeeded }).await;
+    sql(&world.queue, "DROP TRIGGER refuses").await;
+    let old = "SELECT count(*) FROM jobs WHERE snapshot_name = 'one'";
+    eventually("the old batch is pruned", || async { count(&world.queue, old).await == 0 }).await;
+    daemon.stop().await;
 }
 
 /// Batch 1 with three jobs that have ended, reported at 1000; batch 2 with a row that points to one of them, and one of its
