@@ -29,6 +29,12 @@ const SET: u64 = 1000;
 /// How long the calls under way may take to end after a stop; what has not ended then is settled at the next start.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long a write may still wait for another process after a stop.
+const LAST_TURN: Duration = Duration::from_secs(2);
+
+/// Other processes may write for so long before that is told.
+const TOLD: Duration = Duration::from_secs(5);
+
 /// When a daemon ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
@@ -128,7 +134,60 @@ impl Daemon {
     ///
     /// # Errors
     /// [`DaemonError`] when it cannot go on; nothing is lost.
-    pub async fn run(self, until: Until, max_wait: Option<Duration>, mut stop: Stop) -> Result<Ended, DaemonError> {
+    pub async fn run(self, until: Until, max_wait: Option<Duration>, stop: Stop) -> Result<Ended, DaemonError> {
+        self.queue.wait_for_turns(None);
+        let latest = max_wait.map(|most| self.clock.elapsed().saturating_add(most));
+        let told = tokio::select! {
+            told = self.work(until, max_wait, stop.clone()) => told,
+            // Of itself it never ends.
+            () = self.watch_turns(max_wait, stop.clone()) => Ok(Ended::Stopped),
+        };
+        self.queue.wait_for_turns(Some(LAST_TURN));
+        match told {
+            // Nothing is lost: what could not be written down is settled by the next start.
+            Err(DaemonError::Store(QueueError::Busy)) if *stop.borrow() => Ok(Ended::Stopped),
+            Err(DaemonError::Store(QueueError::Busy))
+                if latest.is_some_and(|latest| latest <= self.clock.elapsed()) =>
+            {
+                Ok(Ended::OutOfTime)
+            }
+            told => told,
+        }
+    }
+
+    /// Tells where another process keeps this one from writing, and has no write wait long for it once the daemon is to end.
+    async fn watch_turns(&self, max_wait: Option<Duration>, mut stop: Stop) {
+        let mut waiting = self.queue.kept_waiting();
+        let told = async {
+            while waiting.wait_for(|waiting| *waiting).await.is_ok() {
+                let since = self.clock.now();
+                tokio::select! {
+                    () = self.clock.sleep(TOLD) => {}
+                    _ = waiting.wait_for(|waiting| !*waiting) => continue,
+                }
+                tracing::warn!(
+                    "another program holds the database's write lock since {since}; nothing is sent meanwhile, and it goes on by \
+                     itself once that program lets go (fuser tells which it is)"
+                );
+                let _ = waiting.wait_for(|waiting| !*waiting).await;
+                tracing::info!("the database's write lock is free again; it goes on");
+            }
+        };
+        let end = async {
+            match max_wait {
+                Some(most) => tokio::select! {
+                    () = stopped(&mut stop) => {}
+                    () = self.clock.sleep(most) => {}
+                },
+                None => stopped(&mut stop).await,
+            }
+            self.queue.wait_for_turns(Some(LAST_TURN));
+            std::future::pending::<()>().await;
+        };
+        tokio::join!(told, end);
+    }
+
+    async fn work(&self, until: Until, max_wait: Option<Duration>, mut stop: Stop) -> Result<Ended, DaemonError> {
         let began = self.clock.elapsed();
         reached(Point::Between(Between::DaemonLocked));
         if let Some(pruning) = self.pruning() {
@@ -199,6 +258,7 @@ impl Daemon {
             Ok(Ended::Drained) => "all that was to be done is done",
             Ok(Ended::OutOfTime) => "the time that it was given is over",
             Ok(Ended::Stopped) => "it was told to",
+            Err(DaemonError::Store(QueueError::Busy)) => "another program holds the database's write lock",
             Err(_) => "it could not go on",
         };
         tracing::info!(run = run.0, why, "the daemon has stopped");

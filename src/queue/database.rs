@@ -7,11 +7,12 @@ use super::door::Door;
 use super::error::{OpenError, QueueError, primary_code};
 use super::inode::Inode;
 use super::lock::{DatabaseLock, Held};
+use super::patience::Turns;
 use super::place::Place;
 use super::readers::Readers;
 use super::vitals;
 use super::wakers::Wakers;
-use super::writer::Writer;
+use super::writer::{Beside, Writer};
 use crate::points::Step;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
@@ -56,9 +57,11 @@ pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
     let place = Arc::new(Place::of(path).map_err(|error| explain(path, error.into()))?);
     let checkpoints = Checkpoints::start(path);
     let wakers = Wakers::default();
-    let writer = Writer::start(writing.staying_at(&place), checkpoints.due(), Counter::of(path), wakers.clone());
+    let turns = Arc::<Turns>::default();
+    let beside = Beside { counter: Counter::of(path), wakers: wakers.clone(), turns: Arc::clone(&turns) };
+    let writer = Writer::start(writing.staying_at(&place), checkpoints.due(), beside);
     let takeover_age = Arc::default();
-    Ok(Queue { path: owned, readers, writer, checkpoints, place, takeover_age, wakers })
+    Ok(Queue { path: owned, readers, writer, checkpoints, place, takeover_age, wakers, turns })
 }
 
 /// Readers for a database that is only looked at, and its schema; nothing where there is none yet.
@@ -89,6 +92,7 @@ fn readers_alone(path: &Path, readers: Readers) -> Queue {
         place,
         takeover_age: Arc::default(),
         wakers: Wakers::default(),
+        turns: Arc::default(),
     }
 }
 

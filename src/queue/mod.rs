@@ -82,11 +82,14 @@ pub use waiting::{Ahead, SnapshotSeen, Waiting};
 pub use wakers::Wakes;
 
 use checkpoints::Checkpoints;
+use patience::Turns;
 use place::Place;
 use readers::Readers;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use takeover::TakeoverAge;
+use tokio::sync::watch;
 use wakers::Wakers;
 use writer::Writer;
 
@@ -100,6 +103,7 @@ pub struct Queue {
     checkpoints: Checkpoints,
     takeover_age: Arc<Mutex<Option<TakeoverAge>>>,
     wakers: Wakers,
+    turns: Arc<Turns>,
 }
 
 impl Queue {
@@ -149,6 +153,18 @@ impl Queue {
     /// [`QueueError::Replaced`] when they are not.
     pub fn in_place(&self) -> Result<(), QueueError> {
         self.place.check()
+    }
+
+    /// How long a write waits for its turn while another process writes; without end where there is none. A minute unless this
+    /// says otherwise.
+    pub fn wait_for_turns(&self, most: Option<Duration>) {
+        self.turns.wait(most);
+    }
+
+    /// Whether writes wait for another process.
+    #[must_use]
+    pub fn kept_waiting(&self) -> watch::Receiver<bool> {
+        self.turns.waiting()
     }
 
     /// Writes what is waiting, then closes every connection.

@@ -3,7 +3,7 @@
 use super::counter::Counter;
 use super::door::Door;
 use super::error::QueueError;
-use super::patience::Patience;
+use super::patience::Turns;
 use super::takeover::count_intents;
 use super::transition::{self, Transition};
 use super::wakers::{self, Done, Wakers};
@@ -44,6 +44,16 @@ impl Request {
     }
 }
 
+/// What the writer has to do with beside the database.
+pub(super) struct Beside {
+    /// Intents are counted there.
+    pub(super) counter: Counter,
+    /// Told of each commit.
+    pub(super) wakers: Wakers,
+    /// How long it waits for its turn.
+    pub(super) turns: Arc<Turns>,
+}
+
 /// A handle to the writer.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
@@ -51,11 +61,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// `checkpoint` is told when enough was written for a look at the log; intents are counted in `counter`; `wakers` are told
-    /// of each commit.
-    pub(super) fn start(door: Door, checkpoint: Arc<Notify>, counter: Counter, wakers: Wakers) -> Self {
+    /// `checkpoint` is told when enough was written for a look at the log.
+    pub(super) fn start(door: Door, checkpoint: Arc<Notify>, beside: Beside) -> Self {
         let (requests, waiting) = mpsc::channel(GROUP * 2);
-        tokio::spawn(serve(door, waiting, checkpoint, (counter, wakers)));
+        tokio::spawn(serve(door, waiting, checkpoint, beside));
         Self { requests }
     }
 
@@ -109,12 +118,7 @@ impl Writer {
     }
 }
 
-async fn serve(
-    mut door: Door,
-    mut waiting: mpsc::Receiver<Request>,
-    checkpoint: Arc<Notify>,
-    mut told: (Counter, Wakers),
-) {
+async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>, checkpoint: Arc<Notify>, mut beside: Beside) {
     let mut written = 0;
     let mut closing = None;
     let mut broken = None;
@@ -123,7 +127,7 @@ async fn serve(
         let mut group = vec![first];
         gather(&mut waiting, &mut group).await;
         written += group.iter().map(Request::size).sum::<usize>();
-        closing = serve_group(&mut door, &mut told, &mut broken, group).await;
+        closing = serve_group(&mut door, &mut beside, &mut broken, group).await;
         if written >= CHECKPOINT {
             written = 0;
             checkpoint.notify_one();
@@ -158,7 +162,7 @@ async fn gather(waiting: &mut mpsc::Receiver<Request>, group: &mut Vec<Request>)
 /// why, and whoever asks from then on is told that.
 async fn serve_group(
     door: &mut Door,
-    told: &mut (Counter, Wakers),
+    beside: &mut Beside,
     broken: &mut Option<QueueError>,
     group: Vec<Request>,
 ) -> Option<oneshot::Sender<()>> {
@@ -181,7 +185,7 @@ async fn serve_group(
         }
     }
     if !transitions.is_empty() || !tasks.is_empty() {
-        *broken = commit(door, told, transitions, tasks).await.filter(|error| !matches!(error, QueueError::Busy));
+        *broken = commit(door, beside, transitions, tasks).await.filter(|error| !matches!(error, QueueError::Busy));
     }
     closing
 }
@@ -191,7 +195,7 @@ type Waiting = (Transition, oneshot::Sender<Result<(), QueueError>>);
 /// Writes a group in one transaction; why it could not, where it could not.
 async fn commit(
     door: &mut Door,
-    (counter, wakers): &mut (Counter, Wakers),
+    Beside { counter, wakers, turns }: &mut Beside,
     transitions: Vec<Waiting>,
     tasks: Vec<(Done, Task, oneshot::Sender<QueueError>)>,
 ) -> Option<QueueError> {
@@ -203,13 +207,14 @@ async fn commit(
     let outcome = async {
         let mut together = true;
         let (mut transaction, verdicts) = loop {
-            let mut patience = Patience::new();
+            let mut looked = 0;
             let mut transaction = loop {
                 match door.begin().await {
                     Ok(transaction) => break transaction,
-                    Err(error) => patience.wait(error).await?,
+                    Err(error) => turns.look_again(&mut looked, error).await?,
                 }
             };
+            turns.come();
             // Without a savepoint, that would copy each page which the group touches.
             let written = if together {
                 transition::write(&mut transaction, &transitions).await

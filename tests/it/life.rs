@@ -3,10 +3,13 @@
 
 use super::crash::{command, start, start_with};
 use super::world::{World, eventually};
-use snapferry::simulator::SimulatorConfig;
+use snapferry::domain::JobState;
+use snapferry::queue::{Queue, QueueError};
+use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 fn snapferry(home: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_snapferry"))
@@ -395,4 +398,78 @@ async fn what_others_set_in_the_environment_stops_nothing_and_a_slip_of_the_pen_
     for part in ["sa-east-1", "--region"] {
         assert!(says(&needed).contains(part), "{part}: {}", says(&needed));
     }
+}
+
+/// Another program that writes for as long as it is there.
+async fn holder(world: &World) -> sqlx::SqliteConnection {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(world.queue.path());
+    let mut holder = <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.expect("a connection");
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut holder).await.expect("begun");
+    holder
+}
+
+fn of(names: &[&str]) -> SimulatorConfig {
+    let fleet = names.iter().map(|name| FleetEntry::named(name)).collect();
+    let operation_time = "20ms".parse().expect("a spread");
+    SimulatorConfig { fleet: Fleet::Listed(fleet), operation_time, ..SimulatorConfig::default() }
+}
+
+#[tokio::test]
+async fn a_daemon_waits_for_whoever_writes_for_as_long_as_it_takes_and_people_do_not() {
+    let world = World::new(of(&["web-1"])).await;
+    let by_people = Queue::open(world.queue.path()).await.expect("a database");
+    let short = Some(Duration::from_millis(50));
+    world.queue.wait_for_turns(short);
+    by_people.wait_for_turns(short);
+    world.enqueue(&["web-1"]).await;
+    let mut holder = holder(&world).await;
+    let daemon = world.start();
+    let mut waiting = world.queue.kept_waiting();
+    let waits = tokio::time::timeout(Duration::from_mins(1), waiting.wait_for(|waiting| *waiting)).await;
+    assert!(waits.is_ok(), "it never came to wait");
+    drop(waits);
+    // It began to wait before these did, and waits longer than each of them.
+    for _ in 0..5 {
+        let said = by_people.begin_run(world.clock.now(), "a test").await.expect_err("it is busy");
+        assert!(matches!(said, QueueError::Busy), "{said}");
+    }
+    assert_eq!(world.state("web-1").await, JobState::Queued);
+    sqlx::query("ROLLBACK").execute(&mut holder).await.expect("let go");
+    eventually("an export", || async { world.state("web-1").await == JobState::Succeeded }).await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_daemon_says_that_another_program_keeps_it_waiting_and_ends_in_order_meanwhile() {
+    use std::io::BufRead as _;
+    let world = World::new(of(&["web-1"])).await;
+    world.enqueue(&["web-1"]).await;
+    let mut holding = holder(&world).await;
+    let mut child = start(&world, &["daemon"]);
+    let lines = std::io::BufReader::new(child.stderr.take().expect("stderr")).lines();
+    let (tell, told) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        lines.map_while(Result::ok).for_each(|line| drop(tell.send(line)));
+    });
+    let next = async |part: &str| loop {
+        match told.try_recv() {
+            Ok(line) if line.contains(part) => return line,
+            Ok(_) => {}
+            Err(std::sync::mpsc::TryRecvError::Empty) => tokio::time::sleep(Duration::from_millis(10)).await,
+            Err(error) => panic!("{part}: {error}"),
+        }
+    };
+    let said = next("another program holds the database's write lock since 20").await;
+    assert!(said.contains("WARN") && said.contains("nothing is sent meanwhile"), "{said}");
+    sqlx::query("ROLLBACK").execute(&mut holding).await.expect("let go");
+    let said = next("write lock is free again").await;
+    assert!(said.contains("INFO"), "{said}");
+    eventually("an export", || async { world.state("web-1").await == JobState::Succeeded }).await;
+
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut holding).await.expect("begun");
+    let killed = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status().expect("kill");
+    assert!(killed.success());
+    next("the daemon has stopped").await;
+    assert_eq!(child.wait().expect("an end").code(), Some(0));
+    reader.join().expect("read");
 }
