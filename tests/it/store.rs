@@ -326,6 +326,27 @@ async fn a_wait_is_over_at_its_moment_and_not_before() {
 }
 
 #[tokio::test]
+async fn many_whose_wait_is_over_are_let_go_in_steps_that_follow_at_once() {
+    let desk = Desk::new(
+        "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2500)
+         INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at, due_at)
+         SELECT n, 1, 1, n, 'web-' || n, 0, 'adopt', 'queued', 0, iif(n < 2500, 2500 - n, 9000) FROM n;",
+    )
+    .await;
+    let (lane, now, never) = (LaneId(1), Timestamp(5000), Timestamp(1_000_000));
+    let mut connection = desk.connection().await;
+    for (left, longest) in [(1500, 1001), (500, 2001), (1, 9000)] {
+        assert_eq!(desk.queue.release_due(lane, now, never).await.expect("released"), Some(now), "at once");
+        let waiting: (u32, i64) = sqlx::query_as("SELECT count(*), min(due_at) FROM jobs WHERE due_at IS NOT NULL")
+            .fetch_one(&mut connection)
+            .await
+            .expect("read");
+        assert_eq!(waiting, (left, longest), "those that waited longest first");
+    }
+    assert_eq!(desk.queue.release_due(lane, now, never).await.expect("released"), Some(Timestamp(9000)));
+}
+
+#[tokio::test]
 async fn a_block_is_new_where_it_says_something_new() {
     let desk = Desk::new(ONE_QUEUED).await;
     let blocks = async |trouble, message: &str, at| {
