@@ -13,7 +13,7 @@ use crate::queue::{Block, Claimable, LaneRecord, Queue, QueueError, Wakes};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 /// Jobs read ahead at most: enough for half a second at the highest rate that the settings allow.
 const READ_AHEAD: u32 = 512;
@@ -158,7 +158,7 @@ impl Worker {
         let mut under_way = JoinSet::new();
         while !*stop.borrow() {
             while let Some(sent) = under_way.try_join_next() {
-                self.take_up(came_back(sent)?, &mut turns).await?;
+                self.take_up(came_back(sent), &mut turns).await?;
             }
             match self.run_once(&mut turns, under_way.len()).await? {
                 Turn::Wait(span) => {
@@ -166,14 +166,14 @@ impl Worker {
                         () = self.wakes.worker.notified() => {}
                         () = self.clock.sleep(if turns.queued { span.min(BACKSTOP) } else { span }) => {}
                         Some(sent) = under_way.join_next(), if !under_way.is_empty() => {
-                            self.take_up(came_back(sent)?, &mut turns).await?;
+                            self.take_up(came_back(sent), &mut turns).await?;
                         }
                         () = stopped(&mut stop) => {}
                     }
                 }
                 Turn::Answers => {
                     if let Some(sent) = under_way.join_next().await {
-                        self.take_up(came_back(sent)?, &mut turns).await?;
+                        self.take_up(came_back(sent), &mut turns).await?;
                     }
                 }
                 Turn::Send(departure) => {
@@ -187,7 +187,7 @@ impl Worker {
             }
         }
         while let Some(sent) = under_way.join_next().await {
-            self.take_up(came_back(sent)?, &mut turns).await?;
+            self.take_up(came_back(sent), &mut turns).await?;
         }
         Ok(())
     }
@@ -486,8 +486,10 @@ impl Worker {
     }
 }
 
-fn came_back(sent: Result<Sent, tokio::task::JoinError>) -> Result<Sent, QueueError> {
-    sent.map_err(|error| QueueError::Database(Arc::new(error)))
+/// What a call's task came to. A panic of it goes on in the lane's own task, for the daemon to report as what it is: no task is
+/// ended from outside while this loop waits for it.
+fn came_back(sent: Result<Sent, JoinError>) -> Sent {
+    sent.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// What is newly learned. A change of less than a twentieth is not worth a write.

@@ -13,6 +13,7 @@ use snapferry::queue::{Block, Queue};
 use snapferry::worker::{Departure, Gates, Turn, Turns, Worker, WorkerSettings};
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,11 +25,14 @@ const PROBE: Duration = Duration::from_secs(30);
 struct Scripted {
     answers: Mutex<VecDeque<ErrorClass>>,
     sent: Mutex<Vec<String>>,
+    /// Whether it fails as no call does.
+    panics: AtomicBool,
 }
 
 #[async_trait]
 impl Lightsail for Scripted {
     async fn export_snapshot(&self, name: &SnapshotName) -> Result<Accepted, CallError> {
+        assert!(!self.panics.load(Ordering::Relaxed), "a mistake in the program");
         self.sent.lock().expect("not poisoned").push(name.as_str().to_owned());
         match self.answers.lock().expect("not poisoned").pop_front() {
             Some(class) => Err(CallError::new(class, "Code", "words")),
@@ -415,4 +419,18 @@ async fn what_was_taken_before_the_lane_was_blocked_does_not_go() {
     scene.block(LaneTrouble::Outage).await;
     scene.clock.advance(PROBE);
     assert_eq!(scene.send(1).await, ["web-0"]);
+}
+
+#[tokio::test]
+async fn a_panic_of_a_call_is_the_senders_own_end_and_no_failure_of_the_database() {
+    let scene = Scene::new(PROVEN, 3, 20.0).await;
+    scene.api.panics.store(true, Ordering::Relaxed);
+    let (_go_on, stop) = tokio::sync::watch::channel(false);
+    let working = tokio::spawn(Arc::new(scene.worker).work(stop));
+    while !working.is_finished() {
+        tokio::task::yield_now().await;
+        scene.clock.advance(Duration::from_millis(10));
+    }
+    let panic = working.await.expect_err("no error of the store").into_panic();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"a mistake in the program"));
 }
