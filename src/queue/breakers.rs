@@ -210,27 +210,22 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn probe_jobs(
-        &self,
-        lane: LaneId,
-        run: RunId,
-        due: &[TripId],
-    ) -> Result<Vec<(Claimable, BatchId)>, QueueError> {
+    pub async fn probe_jobs(&self, lane: LaneId, run: RunId, due: &[TripId]) -> Result<Vec<Claimable>, QueueError> {
         let due = super::reading::json(due)?;
         let rows =
             sqlx::query_file!("src/queue/sql/probe_jobs.sql", lane.0, run.0, due).fetch_all(&self.readers).await?;
         rows.into_iter()
             .map(|row| {
-                let job = Claimable {
+                Ok(Claimable {
                     job: JobId(row.id),
+                    batch: BatchId(row.batch),
                     snapshot: snapshot_name(&row.snapshot_name)?,
                     attempt: row.attempt,
                     used: row.used,
                     weight: row.weight,
                     source_arn: row.arn.map(SnapshotArn::new),
                     denials: row.denials,
-                };
-                Ok((job, BatchId(row.batch)))
+                })
             })
             .collect()
     }

@@ -12,6 +12,8 @@ use std::time::Duration;
 pub struct Claimable {
     /// The job.
     pub job: JobId,
+    /// The batch that it came in with.
+    pub batch: BatchId,
     /// Its snapshot.
     pub snapshot: SnapshotName,
     /// The number of its last attempt, and those that count.
@@ -56,31 +58,60 @@ pub struct Load {
 const RELEASED: u32 = 1000;
 
 impl Queue {
-    /// Up to `limit` jobs that may be sent now, the highest priority first, then the oldest: of sealed batches that are
-    /// not paused and were listed in this run.
+    /// Up to `limit` jobs that may be sent now, of sealed batches that are not paused and were listed in this run: the highest
+    /// priority first; at each priority batches take turns, a job at a time, in the order of their rows.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn claimable(&self, lane: LaneId, run: RunId, limit: u32) -> Result<Vec<Claimable>, QueueError> {
-        self.claim(lane, run, limit, u32::MAX).await
+        self.claimable_after(lane, run, limit, None).await
+    }
+
+    /// The same, where the batch `last` had the last turn: the next turn is that of the one after it.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn claimable_after(
+        &self,
+        lane: LaneId,
+        run: RunId,
+        limit: u32,
+        last: Option<BatchId>,
+    ) -> Result<Vec<Claimable>, QueueError> {
+        self.claim(lane, run, limit, u32::MAX, last).await
     }
 
     /// The same, without those that were denied.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn never_denied(&self, lane: LaneId, run: RunId, limit: u32) -> Result<Vec<Claimable>, QueueError> {
-        self.claim(lane, run, limit, 0).await
+    pub async fn never_denied(
+        &self,
+        lane: LaneId,
+        run: RunId,
+        limit: u32,
+        last: Option<BatchId>,
+    ) -> Result<Vec<Claimable>, QueueError> {
+        self.claim(lane, run, limit, 0, last).await
     }
 
-    async fn claim(&self, lane: LaneId, run: RunId, limit: u32, denials: u32) -> Result<Vec<Claimable>, QueueError> {
-        let rows = sqlx::query_file!("src/queue/sql/claimable.sql", lane.0, run.0, limit, denials)
+    async fn claim(
+        &self,
+        lane: LaneId,
+        run: RunId,
+        limit: u32,
+        denials: u32,
+        last: Option<BatchId>,
+    ) -> Result<Vec<Claimable>, QueueError> {
+        let last = last.map_or(0, |batch| batch.0);
+        let rows = sqlx::query_file!("src/queue/sql/claimable.sql", lane.0, run.0, limit, denials, last)
             .fetch_all(&self.readers)
             .await?;
         rows.into_iter()
             .map(|row| {
                 Ok(Claimable {
                     job: JobId(row.id),
+                    batch: BatchId(row.batch),
                     snapshot: snapshot_name(&row.snapshot_name)?,
                     attempt: row.attempt,
                     used: row.used,

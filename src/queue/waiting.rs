@@ -130,7 +130,7 @@ impl Queue {
         Ok(entries.into_iter().find(own))
     }
 
-    /// The jobs of a lane that may be sent before one of that priority and number.
+    /// The jobs of a lane that have their turn before one of that priority and number, whichever batch is the next.
     async fn ahead(&self, lane: LaneId, priority: i64, job: JobId) -> Result<Ahead, QueueError> {
         let most = COUNTED + 1;
         let count = sqlx::query_file_scalar!("src/queue/sql/ahead.sql", lane.0, priority, job.0, most)

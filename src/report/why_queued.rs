@@ -232,7 +232,7 @@ fn the_pace(facts: &Facts, chain: &mut Chain) {
         chain.way("the rate climbs by itself while no throttle comes", None);
     }
     if waiting.ahead.jobs == 0 {
-        chain.cause("next", format!("it is the next one of its lane {}", lane.lane));
+        chain.cause("next", format!("it is the next one of its batch in its lane {}", lane.lane));
         return;
     }
     let more = if waiting.ahead.and_more { "more than " } else { "" };

@@ -114,8 +114,8 @@ impl Worker {
         }
         let due: Vec<TripId> = open.iter().filter(|one| one.due).map(|one| one.trip.id).collect();
         let found = self.queue.probe_jobs(self.lane.id, self.run, &due).await?;
-        let Some((job, batch)) = found.into_iter().find(|(job, _)| !self.is_in_hand(job.job)) else { return Ok(()) };
-        let covering = || open.iter().map(|one| &one.trip).filter(|trip| trip.covers(batch));
+        let Some(job) = found.into_iter().find(|job| !self.is_in_hand(job.job)) else { return Ok(()) };
+        let covering = || open.iter().map(|one| &one.trip).filter(|trip| trip.covers(job.batch));
         if covering().any(|trip| trip.probe != Some(job.job)) {
             let trips: Vec<TripId> = covering().map(|trip| trip.id).collect();
             self.queue.choose_probe(&trips, job.job).await?;

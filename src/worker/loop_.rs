@@ -6,7 +6,7 @@ use super::slowing::{Room, Slowing, Word};
 use super::temper::{Answered, Effect, Temper};
 use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
 use crate::domain::{
-    BreakerPolicy, ErrorCode, JobId, LaneTrouble, LoweredCap, OverLimit, RetryPolicy, RunId, Timestamp,
+    BatchId, BreakerPolicy, ErrorCode, JobId, LaneTrouble, LoweredCap, OverLimit, RetryPolicy, RunId, Timestamp,
 };
 use crate::lightsail::{ErrorClass, Gate, Lightsail, Permit};
 use crate::queue::{Block, Claimable, LaneRecord, Queue, QueueError, Wakes};
@@ -102,6 +102,8 @@ pub struct Turns {
     temper: Temper,
     slowing: Slowing,
     pub(super) ahead: VecDeque<Claimable>,
+    /// The batch that had the last turn.
+    last: Option<BatchId>,
     pub(super) room: u64,
     /// How long the open breakers have been open.
     pub(super) ages: Ages,
@@ -203,6 +205,7 @@ impl Worker {
         let turn = self.turn(turns, under_way).await?;
         if let Turn::Send(departure) = &turn {
             self.take_in_hand(&departure.job);
+            turns.last = Some(departure.job.batch);
             let in_doubt = departure.job.denials > 0 && self.denied(turns) != Denied::WithOthers;
             turns.alone = !turns.proven || turns.temper.one_at_a_time() || in_doubt;
         }
@@ -298,12 +301,13 @@ impl Worker {
             found.into_iter().filter(|job| !held.contains_key(&job.job)).collect()
         };
         let denied = self.denied(turns);
+        let (lane, run, last) = (self.lane.id, self.run, turns.last);
         turns.ahead = match denied {
-            Denied::WithOthers => free(self.queue.claimable(self.lane.id, self.run, limit).await?),
-            Denied::In(_) | Denied::Last => free(self.queue.never_denied(self.lane.id, self.run, limit).await?),
+            Denied::WithOthers => free(self.queue.claimable_after(lane, run, limit, last).await?),
+            Denied::In(_) | Denied::Last => free(self.queue.never_denied(lane, run, limit, last).await?),
         };
         if denied == Denied::Last && turns.ahead.is_empty() {
-            turns.ahead = free(self.queue.claimable(self.lane.id, self.run, limit).await?);
+            turns.ahead = free(self.queue.claimable_after(lane, run, limit, last).await?);
         }
         // One that is heavier than the whole cap goes when nothing else is under way.
         if taken == 0 {

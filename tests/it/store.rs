@@ -197,6 +197,22 @@ async fn jobs_ahead_are_counted_up_to_a_bound_that_is_said() {
 }
 
 #[tokio::test]
+async fn of_another_batch_so_many_are_ahead_as_have_had_a_turn_before() {
+    let desk = Desk::new(
+        "INSERT INTO batches (id, name, source, state, created_at, sealed_at)
+         VALUES (2, 'five', '-', 'sealed', 0, 0), (3, 'two', '-', 'sealed', 0, 0);
+         WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 507)
+         INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
+         SELECT n, 1, 1 + (n > 500) + (n > 505), n, 'web-' || n, n = 500, 'adopt', 'queued', 0 FROM n;",
+    )
+    .await;
+    let ahead = async |job| desk.queue.waiting(JobId(job)).await.expect("read").expect("it waits").ahead.jobs;
+    // One of a higher priority, its own batch's, and of each other one as many as that has.
+    assert_eq!([ahead(501).await, ahead(502).await, ahead(505).await], [1, 1 + 3, 1 + 4 + 4 + 2]);
+    assert_eq!([ahead(500).await, ahead(1).await, ahead(499).await], [0, 1, 1 + 498 + 5 + 2]);
+}
+
+#[tokio::test]
 async fn a_label_that_exports_nothing_keeps_no_other_from_its_account() {
     let stored = crate::stored::Stored::many(1).await;
     stored.sql("INSERT INTO lanes (id, account, region) VALUES (2, 'wrong', 'eu-west-1')").await;

@@ -421,6 +421,41 @@ async fn what_was_taken_before_the_lane_was_blocked_does_not_go() {
     assert_eq!(scene.send(1).await, ["web-0"]);
 }
 
+/// 4,990 more jobs of the first batch, and two more batches of the same priority: of five and of three.
+const THREE_BATCHES: &str = "UPDATE lanes SET proven = 1;
+    INSERT INTO batches (id, name, source, state, created_at, sealed_at)
+    VALUES (2, 'five', '-', 'sealed', 0, 0), (3, 'three', '-', 'sealed', 0, 0);
+    INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (1, 2, 1), (1, 3, 1);
+    WITH RECURSIVE n(n) AS (SELECT 10 UNION ALL SELECT n + 1 FROM n WHERE n < 5007)
+    INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
+    SELECT n + 1, 1, 1 + (n >= 5000) + (n >= 5005), n,
+           iif(n < 5000, 'web-', iif(n < 5005, 'five-', 'three-')) || n, 0, 'adopt', 'queued', 0 FROM n;
+    INSERT INTO snapshots (lane_id, name, kind, state, weight, listing)
+    SELECT 1, snapshot_name, 'instance', 'available', 1, 1 FROM jobs WHERE id > 10;";
+
+#[tokio::test]
+async fn batches_of_one_priority_share_a_lane_however_much_is_read_ahead() {
+    // So many are read ahead: one, two, ten.
+    for rate in [1.0, 4.0, 20.0] {
+        let mut scene = Scene::new(THREE_BATCHES, 50, rate).await;
+        // The big one has had the lane for itself for a while.
+        write(&scene.path, "UPDATE batches SET paused_at = 1 WHERE id > 1").await;
+        assert_eq!(scene.send(3).await, ["web-0", "web-1", "web-2"]);
+        write(&scene.path, "UPDATE batches SET paused_at = NULL; UPDATE jobs SET priority = 1 WHERE id = 5000").await;
+        scene.turns = Turns::default();
+        let sent = scene.send(14).await;
+        assert_eq!(sent[0], "web-4999", "the priority comes first: {sent:?}");
+        let of = |batch: &str| sent.iter().filter(|name| name.starts_with(batch)).cloned().collect::<Vec<_>>();
+        assert_eq!(of("five"), ["five-5000", "five-5001", "five-5002", "five-5003", "five-5004"], "{sent:?}");
+        assert_eq!(of("three"), ["three-5005", "three-5006", "three-5007"], "{sent:?}");
+        assert_eq!(
+            of("web-")[1..],
+            ["web-3", "web-4", "web-5", "web-6", "web-7"],
+            "in the order of its rows: {sent:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_panic_of_a_call_is_the_senders_own_end_and_no_failure_of_the_database() {
     let scene = Scene::new(PROVEN, 3, 20.0).await;

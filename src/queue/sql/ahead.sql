@@ -1,4 +1,5 @@
--- Walks the claim index of each batch that may be sent for, as far as the job's place and no further than the limit.
+-- Walks the claim index of each batch that may be sent for, as far as the limit at most: what has a higher priority, and
+-- of the same one, by turns, so many of each batch as are before the job in its own.
 SELECT count(*) AS "count!: i64" FROM (
     SELECT 1
     FROM tallies
@@ -14,9 +15,18 @@ SELECT count(*) AS "count!: i64" FROM (
     SELECT 1
     FROM tallies
     CROSS JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed' AND batches.paused_at IS NULL
-    CROSS JOIN jobs ON jobs.lane_id = tallies.lane_id AND jobs.batch_id = tallies.batch_id
-        AND jobs.state = 'queued' AND jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
-        AND jobs.priority = ?2 AND jobs.id < ?3
+    CROSS JOIN jobs ON jobs.id IN (
+        SELECT equal.id FROM jobs AS equal
+        WHERE equal.lane_id = ?1 AND equal.batch_id = tallies.batch_id
+          AND equal.state = 'queued' AND equal.hold IS NULL AND equal.due_at IS NULL AND equal.paused_at IS NULL
+          AND equal.priority = ?2
+        ORDER BY equal.id
+        LIMIT (SELECT count(*) FROM (
+            SELECT 1 FROM jobs AS own
+            WHERE own.lane_id = ?1 AND own.batch_id = (SELECT batch_id FROM jobs WHERE id = ?3)
+              AND own.state = 'queued' AND own.hold IS NULL AND own.due_at IS NULL AND own.paused_at IS NULL
+              AND own.priority = ?2 AND own.id < ?3
+            LIMIT ?4)))
     WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0
       AND NOT EXISTS (SELECT 1 FROM trips
                       WHERE trips.lane_id = ?1 AND trips.closed_at IS NULL

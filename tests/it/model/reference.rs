@@ -380,6 +380,14 @@ impl Model {
     pub(super) fn claimable(&self, lane: usize) -> Vec<usize> {
         let mut all = self.ready(lane);
         all.retain(|number| self.over(&self.jobs[*number]).next().is_none());
+        // Batches of one priority take turns.
+        let mut turns = BTreeMap::<_, usize>::new();
+        all.sort_by_cached_key(|number| {
+            let job = &self.jobs[*number];
+            let turn = turns.entry((job.priority, job.batch)).or_default();
+            *turn += 1;
+            (-job.priority, *turn, job.batch)
+        });
         all
     }
 

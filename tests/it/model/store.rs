@@ -298,7 +298,7 @@ impl Store {
                 let all: Vec<TripId> =
                     self.queue.trips(Some(id)).await.expect("trips").iter().map(|trip| trip.id).collect();
                 let found = self.queue.probe_jobs(id, self.run, &all).await.expect("jobs");
-                let found: Vec<JobId> = found.into_iter().map(|(job, _)| job.job).collect();
+                let found: Vec<JobId> = found.into_iter().map(|job| job.job).collect();
                 assert_eq!(found, may.iter().map(|job| self.jobs[*job]).collect::<Vec<_>>(), "what may be tried");
                 if let Some(first) = found.first() {
                     self.queue.choose_probe(&trips, *first).await.expect("chosen");
