@@ -13,7 +13,7 @@ const ASKS: u32 = 200;
 /// What a lock is for; each has a file of its own beside the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
-    /// Sending and tracking: one daemon per database. The lock is on the database itself, where that can be (see [`Inode::lock`]);
+    /// Sending and tracking: one daemon per database. The lock is on the database itself, where that can be (see `Inode::lock`);
     /// its file shows others that there is one, and whose.
     Daemon,
     /// Making or migrating the database: one process at a time.
