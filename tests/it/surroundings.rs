@@ -61,6 +61,18 @@ fn kill(signal: &str, child: &Child) {
     assert!(killed.success());
 }
 
+/// The same program, wherever the tests were started from: under nohup they would hand on that SIGHUP is ignored.
+fn hearing_hup(program: &Command) -> Command {
+    through(program, Command::new("env"), &["--default-signal=HUP"])
+}
+
+/// A program started by another one.
+fn through(program: &Command, mut first: Command, arguments: &[&str]) -> Command {
+    first.args(arguments).arg(program.get_program()).args(program.get_args());
+    first.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    first
+}
+
 /// How many runs there were, and how many of them have not ended in order.
 async fn runs(world: &World) -> (i64, i64) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(world.queue.path());
@@ -113,7 +125,8 @@ async fn run_exports_all_and_prints_its_report_though_its_progress_cannot_be_wri
 #[tokio::test]
 async fn a_terminal_that_goes_away_ends_daemon_and_run_in_order_unless_nohup_was_said() {
     let world = world().await;
-    let mut daemon = command(&world, &["daemon", "-q"]).stdin(Stdio::null()).spawn().expect("the program");
+    let mut program = hearing_hup(&command(&world, &["daemon", "-q"]));
+    let mut daemon = program.stdin(Stdio::null()).spawn().expect("the program");
     eventually("it runs", async || runs(&world).await.0 == 1).await;
     kill("-HUP", &daemon);
     // Shell and system both send one; the second does not cut off the calls under way.
@@ -123,9 +136,7 @@ async fn a_terminal_that_goes_away_ends_daemon_and_run_in_order_unless_nohup_was
 
     // What nohup does.
     let program = command(&world, &["daemon", "-q"]);
-    let mut ignoring = Command::new("sh");
-    ignoring.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(program.get_program()).args(program.get_args());
-    ignoring.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut ignoring = through(&program, Command::new("sh"), &["-c", "trap '' HUP; exec \"$@\"", "sh"]);
     let mut daemon = ignoring.stdin(Stdio::null()).spawn().expect("the program");
     eventually("it runs", async || runs(&world).await.0 == 2).await;
     kill("-HUP", &daemon);
@@ -140,7 +151,7 @@ async fn run_says_what_remains_when_its_terminal_goes_away() {
     let world = world_where_an_export_takes("1h").await;
     let file = world.folder.path().join("fleet.csv");
     std::fs::write(&file, "name,region\nweb-1,eu-west-1\n").expect("a file");
-    let mut command = command(&world, &["run", file.to_str().expect("a name")]);
+    let mut command = hearing_hup(&command(&world, &["run", file.to_str().expect("a name")]));
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
     let mut child = child.expect("the program");
     eventually("it runs", async || runs(&world).await.0 == 1).await;
