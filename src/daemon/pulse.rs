@@ -170,7 +170,7 @@ impl Daemon {
                      itself once that program lets go (fuser tells which it is)"
                 );
                 let _ = waiting.wait_for(|waiting| !*waiting).await;
-                tracing::info!("the database's write lock is free again; it goes on");
+                tracing::info!("the database's write lock is free again; writing resumes");
             }
         };
         let end = async {
@@ -286,7 +286,7 @@ impl Daemon {
                 "no lane sends before its reconciliation window is over, so that Lightsail's records show what was exported \
                  since; this is the time to look, and to cancel and pause again"
             }
-            TakeoverWait::Waived => "it is not waited, as --no-takeover-wait says",
+            TakeoverWait::Waived => "the wait is skipped (--no-takeover-wait)",
         };
         tracing::warn!(
             cause = cause.map_or("", TakeoverCause::as_str),
