@@ -70,8 +70,9 @@ impl Wanted {
     }
 }
 
-/// How often in a row a page that was throttled is asked for again.
-const AGAIN: u32 = 4;
+/// How often a page that failed is requested again before the whole reading fails. A long list would never be read to its end
+/// through a network that loses one response in ten.
+const PAGE_RETRIES: u32 = 3;
 
 /// "Up to a maximum of 200" operations, says the API reference of `GetOperations`, on a page or in all.
 const MOST_LISTED: usize = 200;
@@ -140,7 +141,7 @@ impl Tracker {
     pub(super) async fn read_operations_of(&self, name: &SnapshotName) -> Result<Reading, Unread> {
         let mut pages = Pages::operations_for_resource(&self.api, name);
         loop {
-            match next_but_throttled(&mut pages).await {
+            match next_page(&mut pages).await {
                 Ok(Some(mut page)) => {
                     // It need not say again what it was asked for by.
                     for operation in &mut page {
@@ -293,7 +294,7 @@ impl Tracker {
 
     /// The next page, or what its error means for the lane.
     async fn next_of<'a, T: 'a>(&self, pages: &mut Pages<'a, T>) -> Result<Option<Vec<T>>, Unread> {
-        match next_but_throttled(pages).await {
+        match next_page(pages).await {
             Ok(page) => {
                 reached(Point::Between(Between::PageRead));
                 Ok(page)
@@ -322,14 +323,15 @@ impl Tracker {
     }
 }
 
-/// The next page. One that was throttled is asked for again, at the pace that this leaves: a long list would never come to
-/// its end otherwise.
-async fn next_but_throttled<'a, T: 'a>(pages: &mut Pages<'a, T>) -> Result<Option<Vec<T>>, ReadingError> {
-    let mut again = AGAIN;
+/// The next page, requested again where the failure may pass at once. The rate limiter spaces the retries.
+async fn next_page<'a, T: 'a>(pages: &mut Pages<'a, T>) -> Result<Option<Vec<T>>, ReadingError> {
+    let mut retries = PAGE_RETRIES;
     loop {
         match pages.next().await {
-            Err(ReadingError::Call(error)) if error.class == ErrorClass::Throttled && again > 0 => {
-                again -= 1;
+            Err(ReadingError::Call(error))
+                if retries > 0 && matches!(error.class, ErrorClass::Throttled | ErrorClass::Ambiguous) =>
+            {
+                retries -= 1;
                 pages.try_again();
             }
             page => return page,
