@@ -402,7 +402,7 @@ async fn a_reading_of_a_name_that_is_throttled_is_tried_again_and_ends_no_round(
     // A few times: what is throttled on and on waits for another round.
     let mut scene = Scene::new(TWO_UNKNOWN, Told { throttled: 9, ..both() }).await;
     scene.round().await;
-    assert_eq!((looks(&scene).await, scene.fake.told(|told| told.read.len())), (0, 5));
+    assert_eq!((looks(&scene).await, scene.fake.told(|told| told.read.len())), (0, 4));
 }
 
 #[tokio::test]
