@@ -75,7 +75,6 @@ impl Tracker {
         }
         let (pages, reading) = self.read_records_for(&mut wanted).await?;
         rounds.pages = pages;
-        self.habits.looked(rounds.read_at.unwrap_or(began), self.bounds());
         if reading == Reading::Complete {
             rounds.read_through_at = Some(began);
         }

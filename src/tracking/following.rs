@@ -1,11 +1,10 @@
 //! Looking at what is open: the ledger for attempts that nobody could answer for, operations for exports under way.
 
 use super::failing::Purpose;
-use super::pacing::ask_each;
 use super::plan::record_in_sight;
 use super::reading::{Reading, Unread, Wanted};
 use super::tracker::{Begun, Met, Rounds, Tracker};
-use crate::domain::{AbsenceRule, JobId, JobState, OperationId, RecordArn, SnapshotName};
+use crate::domain::{AbsenceRule, JobId, JobState, OperationId, RecordArn, SnapshotName, Timestamp};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Entry, EntryKey, EntryStatus, Followed, QueueError};
 use std::collections::{HashMap, HashSet};
@@ -100,41 +99,28 @@ impl Tracker {
         AbsenceRule { checks: self.settings.looks, window: self.settle_window() }
     }
 
-    /// Looks at exports whose time has come: by a reading of the records, that ends when all of them were seen, or by
-    /// asking for each operation, whichever takes fewer calls.
-    pub(super) async fn follow(&self, due: &[JobId], rounds: &mut Rounds) -> Result<(), Unread> {
-        let (now, elapsed) = (self.clock.now(), self.clock.elapsed());
-        let soonest = self.habits.soonest(self.bounds());
-        let mut later = Vec::new();
-        let mut ripe = Vec::new();
-        for job in self.steadied(due, now, elapsed).await? {
-            match soonest.checked_sub(now.since(job.since)).filter(|wait| !wait.is_zero()) {
-                Some(wait) => later.push((job.job, now.after(wait))),
-                None => ripe.push(job),
+    /// Follows exports that are due: by a reading of the records, which ends when all of them were seen, or by asking for each
+    /// operation, whichever takes fewer calls. They are due again at `next`.
+    pub(super) async fn follow(&self, due: &[JobId], next: Timestamp, rounds: &mut Rounds) -> Result<(), Unread> {
+        rounds.read_at = Some(self.clock.elapsed());
+        let mut jobs = self.queue.followed(due).await?;
+        // One that has ended needs a page of the records besides.
+        let fewer_calls = jobs.len().saturating_mul(2) <= usize::try_from(rounds.pages).unwrap_or(usize::MAX);
+        if fewer_calls && jobs.iter().all(|job| job.operation.is_some()) {
+            for (operation, snapshot) in jobs.iter().filter_map(|job| Some((job.operation.as_ref()?, &job.snapshot))) {
+                self.ask(operation, snapshot).await?;
             }
-        }
-        self.queue.poll_later(&later).await?;
-        if ripe.is_empty() {
-            return self.take_up_news().await;
-        }
-        rounds.read_at = Some(elapsed);
-        if ask_each(ripe.len(), rounds.pages) && ripe.iter().all(|job| job.operation.is_some()) {
-            for operation in ripe.iter().filter_map(|job| job.operation.as_ref().map(|id| (id, &job.snapshot))) {
-                self.ask(operation.0, operation.1).await?;
-            }
-            self.habits.looked(elapsed, self.bounds());
             self.take_up_news().await?;
-            // What the time decides is no news: that an export has no end for too long.
-            self.put_off(&ripe).await?;
-            self.settle(&ripe.iter().map(|job| job.job).collect::<Vec<_>>()).await?;
-            // What an operation that has ended became, its record tells.
-            ripe = self.ended_without_a_record(&ripe).await?;
+            self.put_off(&jobs, next).await?;
+            // What time decides is no news: an export without an end for too long.
+            self.settle(due).await?;
+            jobs = self.ended_without_a_record(&jobs).await?;
         }
-        if !ripe.is_empty() {
-            let wanted = self.wanted(&ripe).await?;
+        if !jobs.is_empty() {
+            let wanted = self.wanted(&jobs).await?;
             self.read_records_measured(rounds, wanted).await?;
             self.take_up_news().await?;
-            self.poll(&ripe.iter().map(|job| job.job).collect::<Vec<_>>()).await?;
+            self.poll(&jobs.iter().map(|job| job.job).collect::<Vec<_>>(), next).await?;
         }
         Ok(())
     }
@@ -174,15 +160,13 @@ impl Tracker {
         Ok(jobs.into_iter().filter(|job| is_open(job) && has_ended(job)).collect())
     }
 
-    /// When these are looked at next; what is decided for one may put it off further.
-    async fn put_off(&self, jobs: &[Followed]) -> Result<(), QueueError> {
-        let now = self.clock.now();
-        let later = jobs.iter().map(|job| (job.job, now.after(self.bounds().next_look(now.since(job.since)))));
-        self.queue.poll_later(&later.collect::<Vec<_>>()).await
+    /// When these are due again; what is decided for one may put it off further.
+    async fn put_off(&self, jobs: &[Followed], next: Timestamp) -> Result<(), QueueError> {
+        self.queue.poll_later(&jobs.iter().map(|job| (job.job, next)).collect::<Vec<_>>()).await
     }
 
     /// Takes up what the records told of exports that are due; what they did not tell is asked of each operation.
-    pub(super) async fn poll(&self, due: &[JobId]) -> Result<(), Unread> {
+    pub(super) async fn poll(&self, due: &[JobId], next: Timestamp) -> Result<(), Unread> {
         let jobs = self.queue.followed(due).await?;
         let jobs: Vec<Followed> = jobs.into_iter().filter(|job| job.state == JobState::Exporting).collect();
         let mut entries = HashMap::<SnapshotName, Vec<Entry>>::new();
@@ -200,7 +184,7 @@ impl Tracker {
             }
         }
         self.take_up_news().await?;
-        self.put_off(&jobs).await?;
+        self.put_off(&jobs, next).await?;
         self.settle(due).await?;
         self.ages.forget(self.clock.elapsed(), self.longest_wait());
         Ok(())

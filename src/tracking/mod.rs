@@ -2,13 +2,12 @@
 //! from Lightsail's own ledger. Decides (pure, in `plan`) apart from doing.
 
 mod ages;
-mod behind;
 mod delays;
 mod failing;
 mod following;
 mod listing;
-mod pacing;
 mod plan;
+mod poll_interval;
 mod reading;
 mod tracker;
 

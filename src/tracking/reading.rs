@@ -1,6 +1,5 @@
 //! Reading Lightsail's lists into the store: every page, and whose account it is.
 
-use super::behind::Behind;
 use super::tracker::Tracker;
 use crate::domain::{AccountNumber, Destination};
 use crate::domain::{ErrorCode, Failure, LaneTrouble, RecordArn, SnapshotName};
@@ -89,18 +88,16 @@ impl Tracker {
     /// Reads the records until all that is wanted was seen, or to their end; how many pages that took.
     pub(super) async fn read_records_for(&self, wanted: &mut Wanted) -> Result<(u32, Reading), Unread> {
         let mut pages = Pages::export_records(&self.api);
-        let mut written = Behind::default();
         let reading = loop {
-            let Some(page) = written.beside(self.next_of(&mut pages)).await? else { break Reading::Complete };
+            let Some(page) = self.next_of(&mut pages).await? else { break Reading::Complete };
             self.identify(page.iter().find_map(|record| record.account.clone())).await?;
             let sightings: Vec<Sighting> = page.into_iter().filter_map(sighting_of_record).collect();
             let all = wanted.are_all_among(&sightings);
-            written.write(sightings.len(), self.see(sightings)).await?;
+            self.see(sightings).await?;
             if all {
                 break Reading::Incomplete;
             }
         };
-        written.finish().await?;
         Ok((pages.pages(), reading))
     }
 
@@ -111,14 +108,11 @@ impl Tracker {
     /// Reads every page of the lane's operations; how many there were.
     pub(super) async fn read_operations(&self) -> Result<usize, Unread> {
         let mut pages = Pages::operations(&self.api);
-        let mut written = Behind::default();
         let mut count = 0;
-        while let Some(page) = written.beside(self.next_of(&mut pages)).await? {
+        while let Some(page) = self.next_of(&mut pages).await? {
             count += page.len();
-            let sightings = sightings_of_operations(page, None);
-            written.write(sightings.len(), self.see(sightings)).await?;
+            self.see(sightings_of_operations(page, None)).await?;
         }
-        written.finish().await?;
         Ok(count)
     }
 
@@ -219,16 +213,13 @@ impl Tracker {
 
     async fn list_pages(&self, listing: i64, mut pages: Pages<'_, Snapshot>) -> Result<bool, Unread> {
         let mut seen_account = false;
-        let mut written = Behind::default();
-        while let Some(page) = written.beside(self.next_of(&mut pages)).await? {
+        while let Some(page) = self.next_of(&mut pages).await? {
             let account = page.iter().find_map(|snapshot| snapshot.account.clone());
             seen_account |= account.is_some();
             self.identify(account).await?;
             let rows: Vec<ListedSnapshot> = page.into_iter().filter_map(listed).collect();
-            let listed = rows.len();
-            written.write(listed, async move { self.queue.list_snapshots(self.lane.id, listing, &rows).await }).await?;
+            self.queue.list_snapshots(self.lane.id, listing, &rows).await?;
         }
-        written.finish().await?;
         Ok(seen_account)
     }
 

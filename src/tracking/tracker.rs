@@ -4,8 +4,8 @@
 use super::ages::Ages;
 use super::delays::{Awaited, InSight};
 use super::failing::{Failing, Purpose};
-use super::pacing::{self, Bounds, Habits};
 use super::plan::{Asked, Decision, Policy, decide, several_records};
+use super::poll_interval::{ExportTime, Urgency};
 use super::reading::{Unread, Wanted};
 use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
 use crate::domain::{
@@ -66,7 +66,7 @@ pub struct Tracker {
     /// How late the lists were seen to be, as it stands in the store.
     pub(super) delay: Mutex<ListDelay>,
     in_sight: InSight,
-    pub(super) habits: Habits,
+    export_time: ExportTime,
     /// The cap on the copies under way, as it stands in the store.
     lowered: Mutex<Option<LoweredCap>>,
     wakes: Wakes,
@@ -131,9 +131,9 @@ impl Tracker {
     ) -> Self {
         let wakes = queue.wakes(lane.id);
         let delay = Mutex::new(lane.delay);
-        let (ages, habits, lowered) = (Ages::default(), Habits::default(), Mutex::new(lane.lowered.clone()));
+        let (ages, export_time, lowered) = (Ages::default(), ExportTime::default(), Mutex::new(lane.lowered.clone()));
         let in_sight = InSight::default();
-        Self { queue, api, clock, run, lane, settings, ages, delay, in_sight, habits, lowered, wakes }
+        Self { queue, api, clock, run, lane, settings, ages, delay, in_sight, export_time, lowered, wakes }
     }
 
     /// Follows until `stop` says so.
@@ -222,10 +222,12 @@ impl Tracker {
             if !failing.is_zero() || (rounds.read_at.is_some() && !rested(rest)) {
                 return Ok(Vec::new());
             }
-            self.queue.due(self.lane.id, state, now, latest, CHUNK).await
+            // What falls due soon after this reading would be read for twice.
+            let soon = if state == JobState::Exporting { now.after(rest / 4) } else { now };
+            self.queue.due(self.lane.id, state, soon, latest, CHUNK).await
         };
-        let awaited = self.awaited(&load).await?;
-        let between = self.habits.between_readings(self.bounds(), rounds.pages, awaited);
+        let (least, most) = (self.settings.poll_min, self.settings.poll_max);
+        let between = self.export_time.poll_interval(least, most, self.urgency(&load).await?);
         let exporting = due(JobState::Exporting, between).await?;
         let between_for_unknown = self.settings.poll_min.min(self.between_looks());
         let unknown = due(JobState::Unknown, between_for_unknown).await?;
@@ -238,10 +240,10 @@ impl Tracker {
             self.read_records_measured(rounds, Wanted::All).await?;
             self.look_at(&unknown, begun, rounds).await?;
             self.take_up_news().await?;
-            self.poll(&exporting).await?;
+            self.poll(&exporting, now.after(between)).await?;
             rounds.reads_again(Purpose::Following);
         } else if !exporting.is_empty() {
-            self.follow(&exporting, rounds).await?;
+            self.follow(&exporting, now.after(between), rounds).await?;
             rounds.reads_again(Purpose::Following);
         } else {
             self.take_up_news().await?;
@@ -271,19 +273,10 @@ impl Tracker {
         Ok(until.max(LEAST))
     }
 
-    pub(super) fn bounds(&self) -> Bounds {
-        Bounds { least: self.settings.poll_min, most: self.settings.poll_max }
-    }
-
-    async fn awaited(&self, load: &Load) -> Result<pacing::Awaited, QueueError> {
+    async fn urgency(&self, load: &Load) -> Result<Urgency, QueueError> {
         let room = self.cap(self.clock.now()).saturating_sub(load.in_flight);
-        Ok(if load.queued == 0 {
-            pacing::Awaited::AsTheLast
-        } else if load.in_flight > 0 && (room == 0 || self.weight_of_next().await? > room) {
-            pacing::Awaited::ForRoom
-        } else {
-            pacing::Awaited::ByNobody
-        })
+        let held_by_cap = load.in_flight > 0 && (room == 0 || self.weight_of_next().await? > room);
+        Ok(if load.queued == 0 || held_by_cap { Urgency::Awaited } else { Urgency::Background })
     }
 
     /// The EBS copies of the job that is sent next; none where no queued job may be sent.
@@ -374,7 +367,7 @@ impl Tracker {
                 let entries = by_name.get(&job.snapshot).map_or(&[][..], Vec::as_slice);
                 if let Some(transition) = self.settle_one(job, entries).await? {
                     if (job.state, transition.to()) == (JobState::Exporting, JobState::Succeeded) && !job.adopted {
-                        self.habits.learn(elapsed, now.since(job.since));
+                        self.export_time.learn(now.since(job.since));
                     }
                     let again = transition.to() != JobState::Succeeded || several_records(entries);
                     transitions.push(((job.job, again), transition));

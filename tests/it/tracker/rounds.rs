@@ -79,46 +79,26 @@ async fn see_the_end_of(scene: &mut Scene, nth: usize, seconds: u64) {
     assert_eq!(scene.state(i64::try_from(nth).expect("small")).await, "succeeded");
 }
 
-/// What takes fifty seconds has not ended after ten.
-#[tokio::test]
-async fn exports_younger_than_the_shortest_of_late_are_not_asked_about() {
-    let mut scene = five("", &[]).await;
-    // It was looked at before, and had not ended.
-    scene.clock.advance(Duration::from_secs(40));
-    scene.round().await;
-    see_the_end_of(&mut scene, 1, 50).await;
-    write(&scene.path, "UPDATE jobs SET queued_at = 1800000050000, next_poll_at = 0 WHERE id > 1").await;
-    let before = read(&scene, &OPERATIONS);
-    scene.clock.advance(Duration::from_secs(10));
-    scene.round().await;
-    assert_eq!(read(&scene, &OPERATIONS), before);
-    let next = scene.queue.next_poll(LaneId(1), JobState::Exporting).await.expect("read");
-    assert_eq!(next, Some(Timestamp(NOW).after(Duration::from_secs(90))), "at four fifths of what it took");
-    scene.clock.advance(Duration::from_secs(31));
-    scene.round().await;
-    assert_eq!(read(&scene, &OPERATIONS), before + 4);
-}
-
 /// Where the cap holds the next ones back, an end is worth a reading of its own; where they are sent anyway, it is not.
 #[tokio::test]
 async fn ends_that_make_room_for_others_are_looked_for_sooner() {
     const ONE_MORE: &str =
         "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
         VALUES (6, 1, 1, 6, 'web-6', 0, 'adopt', 'queued', 0);";
-    const FULL: &str = "UPDATE lanes SET lowered_cap = 3, lowered_at = 1800000090000, lowered_code = 'Limit';
+    const FULL: &str = "UPDATE lanes SET lowered_cap = 3, lowered_at = 1800000400000, lowered_code = 'Limit';
         UPDATE jobs SET next_poll_at = 0 WHERE state = 'exporting';";
-    const ROOM: &str = "UPDATE lanes SET lowered_cap = 4, lowered_at = 1800000090000, lowered_code = 'Limit';
+    const ROOM: &str = "UPDATE lanes SET lowered_cap = 4, lowered_at = 1800000400000, lowered_code = 'Limit';
         UPDATE jobs SET next_poll_at = 0 WHERE state = 'exporting';";
     // One copy would fit, and the next export takes two.
-    const TOO_LITTLE: &str = "UPDATE lanes SET lowered_cap = 4, lowered_at = 1800000090000, lowered_code = 'Limit';
+    const TOO_LITTLE: &str = "UPDATE lanes SET lowered_cap = 4, lowered_at = 1800000400000, lowered_code = 'Limit';
         UPDATE snapshots SET weight = 2 WHERE name = 'web-6';
         UPDATE jobs SET next_poll_at = 0 WHERE state = 'exporting';";
     for (cap, expected) in [(FULL, 1), (ROOM, 0), (TOO_LITTLE, 1)] {
         let mut scene = five("", &[]).await;
         scene.fake.told(|told| told.snapshots.push("web-6"));
         write(&scene.path, ONE_MORE).await;
-        see_the_end_of(&mut scene, 1, 50).await;
-        see_the_end_of(&mut scene, 2, 80).await;
+        see_the_end_of(&mut scene, 1, 300).await;
+        see_the_end_of(&mut scene, 2, 400).await;
         write(&scene.path, cap).await;
         readings(&scene);
         scene.clock.advance(Duration::from_secs(10));
