@@ -31,5 +31,3 @@ pub mod domain;
 pub mod clock;
 
 pub mod points;
-
-pub mod simulator;

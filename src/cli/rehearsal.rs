@@ -9,10 +9,10 @@ use crate::domain::{AccountLabel, Lane, Region};
 use crate::intake::{Entry, Intake, IntakeOptions, UsualRegion};
 use crate::lightsail::{AccountAccess, AwsLightsail, CredentialSource, Lightsail, SharedHttp};
 use crate::settings::{DatabaseUrl, LaneSettings, Settings};
-use crate::simulator::{
-    Fleet, FleetEntry, Handle, Limits, RateLimit, Simulator, SimulatorConfig, SnapshotKind, Spread,
-};
 use anyhow::Context as _;
+use lightsail_simulator::{
+    Fleet, FleetEntry, Handle, Limits, RateLimit, Simulator, SimulatorConfig, SourceKind, Spread, SystemClock,
+};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
@@ -76,7 +76,7 @@ impl Rehearsal {
             ..SimulatorConfig::default()
         };
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("cannot listen on 127.0.0.1")?;
-        let simulator = Simulator::start(config, listener, context.clock.clone()).context("cannot start")?;
+        let simulator = Simulator::start(config, listener, Arc::new(SystemClock::new())).context("cannot start")?;
         Ok((Self { simulator, settings, accounts, _folder: folder }, file))
     }
 
@@ -150,12 +150,12 @@ fn fleet(input: impl Read, options: IntakeOptions, accounts: &[AccountLabel]) ->
             continue;
         }
         let place = fleet.len();
-        let kind = if place % 5 == 4 { SnapshotKind::Disk } else { SnapshotKind::Instance };
+        let kind = if place % 5 == 4 { SourceKind::Disk } else { SourceKind::Instance };
         fleet.push(FleetEntry {
             account: Some(number(&row.account, accounts)),
             region: Some(row.region.as_str().to_owned()),
             kind,
-            disks: u32::from(kind == SnapshotKind::Instance && place % 7 == 3),
+            disks: u32::from(kind == SourceKind::Instance && place % 7 == 3),
             ..FleetEntry::named(&name)
         });
     }

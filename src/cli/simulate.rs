@@ -2,14 +2,14 @@
 
 use super::exit::UsageError;
 use super::input::Input;
-use crate::clock::SystemClock;
 use crate::domain::{AccountNumber, Region};
 use crate::report::Look;
-use crate::simulator::{
-    AppliesTo, CopyCap, ErrorAnswer, ExportAnswer, FAULT_NAMES, Fault, FaultRule, Faults, FaultyAnswer, Fleet,
-    LaneAddress, Limits, Probability, RateLimit, Simulator, SimulatorConfig, Spread, SuccessWord, Unexportable,
-};
 use anyhow::{Context, anyhow};
+use lightsail_simulator::{
+    AppliesTo, CopyCap, ErrorAnswer, ExportAnswer, FAULT_NAMES, Fault, FaultRule, Faults, FaultyAnswer, Fleet,
+    LaneAddress, Limits, Probability, RateLimit, Simulator, SimulatorConfig, Spread, SuccessWord, SystemClock,
+    Unexportable,
+};
 use std::fmt::Write as _;
 use std::io::Write;
 use std::net::SocketAddr;

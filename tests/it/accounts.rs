@@ -4,8 +4,8 @@
 use super::home::{Home, SETTINGS};
 use super::raw_server::{Act, RawServer};
 use super::world::eventually;
+use lightsail_simulator::{FaultRule, Faults, Fleet, FleetEntry};
 use serde_json::Value;
-use snapferry::simulator::{FaultRule, Faults, Fleet, FleetEntry};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 

@@ -3,10 +3,10 @@
 
 use super::stored::Stored;
 use super::world::{World, eventually};
+use lightsail_simulator::{Fleet, FleetEntry, SimulatorConfig};
 use snapferry::clock::{Clock as _, ManualClock, SystemClock};
 use snapferry::domain::{Act, BatchId, ErrorCode, Hold, JobId, JobState, LaneId, RunId, Timestamp};
 use snapferry::queue::{DatabaseLock, Held, Queue, QueueError, Selector, Transition};
-use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
@@ -378,7 +378,7 @@ async fn nobody_holds_up_a_daemon_of_the_same_process_by_waiting_for_a_command()
 #[tokio::test]
 async fn a_paused_job_whose_snapshot_is_pending_is_not_sent_too_early_after_its_resumption() {
     let mut pending = FleetEntry::named("slow");
-    pending.state = snapferry::simulator::SnapshotState::Pending;
+    pending.state = lightsail_simulator::StartState::Pending;
     let config = SimulatorConfig {
         fleet: Fleet::Listed(vec![pending]),
         pending_time: Duration::from_hours(1),
@@ -654,16 +654,16 @@ async fn a_review_ends_in_failed_or_in_the_queue() {
 
 /// A world whose one job waits for a person: its call was lost without effect, and somebody else began two exports.
 async fn rejected_by_a_person() -> World {
-    let lost = snapferry::simulator::Fault {
-        effect: snapferry::simulator::Effect::Withheld,
-        answer: snapferry::simulator::FaultyAnswer::Closed,
-        ..snapferry::simulator::Fault::default()
+    let lost = lightsail_simulator::Fault {
+        effect: lightsail_simulator::Effect::Withheld,
+        answer: lightsail_simulator::FaultyAnswer::Closed,
+        ..lightsail_simulator::Fault::default()
     };
-    let rule = snapferry::simulator::FaultRule::script("web-1", [lost]);
+    let rule = lightsail_simulator::FaultRule::script("web-1", [lost]);
     let config = SimulatorConfig {
         fleet: Fleet::Listed(vec![FleetEntry::named("web-1")]),
         operation_time: "10ms..30ms".parse().expect("a spread"),
-        faults: snapferry::simulator::Faults { rules: vec![rule], ..snapferry::simulator::Faults::default() },
+        faults: lightsail_simulator::Faults { rules: vec![rule], ..lightsail_simulator::Faults::default() },
         ..SimulatorConfig::default()
     };
     let mut world = World::new(config).await;
@@ -681,7 +681,7 @@ async fn rejected_by_a_person() -> World {
 }
 
 fn by_somebody_else(world: &World) {
-    let export = snapferry::simulator::ByHand {
+    let export = lightsail_simulator::ByHand {
         account: None,
         region: super::world::REGION.to_owned(),
         name: "web-1".to_owned(),
@@ -737,14 +737,14 @@ async fn a_lost_answer_after_send_again_is_settled_without_what_was_rejected() {
     // Where its record was seen before its operation, it may be another hand's until this is over.
     world.settings.every_lane.reconcile.settle = std::time::Duration::from_secs(1);
     // Taken, and the answer lost: the one new entry is its own, the two rejected ones are no candidates.
-    let lost = snapferry::simulator::Fault {
-        answer: snapferry::simulator::FaultyAnswer::Closed,
-        ..snapferry::simulator::Fault::default()
+    let lost = lightsail_simulator::Fault {
+        answer: lightsail_simulator::FaultyAnswer::Closed,
+        ..lightsail_simulator::Fault::default()
     };
-    let rule = snapferry::simulator::FaultRule::script("web-1", [lost]);
+    let rule = lightsail_simulator::FaultRule::script("web-1", [lost]);
     world
         .simulator
-        .set_faults(snapferry::simulator::Faults { rules: vec![rule], ..snapferry::simulator::Faults::default() });
+        .set_faults(lightsail_simulator::Faults { rules: vec![rule], ..lightsail_simulator::Faults::default() });
     snapferry(world.queue.path(), &["resolve", "1", "--send-again"]).done();
     world.drain().await;
     let job = world.job("web-1").await;

@@ -2,10 +2,10 @@
 //! and whose account it is.
 
 use super::world::{REGION, World, eventually};
-use snapferry::domain::{JobState, LaneTrouble};
-use snapferry::simulator::{
-    ByHand, FaultRule, Faults, Fleet, FleetEntry, SimulatorConfig, SnapshotChange, SnapshotState, Spread,
+use lightsail_simulator::{
+    ByHand, FaultRule, Faults, Fleet, FleetEntry, SimulatorConfig, SnapshotChange, Spread, StartState,
 };
+use snapferry::domain::{JobState, LaneTrouble};
 use std::time::Duration;
 
 fn fleet(entries: Vec<FleetEntry>) -> SimulatorConfig {
@@ -73,8 +73,8 @@ async fn a_near_miss_is_found_among_thousands_of_names() {
 #[tokio::test]
 async fn a_broken_snapshot_fails_and_a_pending_one_waits() {
     let mut entries = named(&["good", "broken", "slow"]);
-    entries[1].state = SnapshotState::Error;
-    entries[2].state = SnapshotState::Pending;
+    entries[1].state = StartState::Error;
+    entries[2].state = StartState::Pending;
     let config = SimulatorConfig { pending_time: Duration::from_millis(300), ..fleet(entries) };
     let world = World::new(config).await;
     world.enqueue(&["good", "broken", "slow"]).await;
@@ -183,10 +183,10 @@ async fn expired_credentials_block_one_lane_until_they_work_again() {
     let names = ["web-1", "web-2", "web-3"];
     let world = World::new(fleet(named(&names))).await;
     let expired = FaultRule {
-        applies_to: snapferry::simulator::AppliesTo::All,
+        applies_to: lightsail_simulator::AppliesTo::All,
         ..FaultRule::sometimes(
             "ExpiredTokenException".parse().expect("a fault"),
-            snapferry::simulator::Probability::ALWAYS,
+            lightsail_simulator::Probability::ALWAYS,
         )
     };
     world.simulator.set_faults(Faults { rules: vec![expired], ..Faults::default() });
@@ -215,7 +215,7 @@ async fn one_denied_snapshot_fails_alone_and_many_in_a_row_block_the_lane() {
         name: name.map(str::to_owned),
         ..FaultRule::sometimes(
             "AccessDeniedException".parse().expect("a fault"),
-            snapferry::simulator::Probability::ALWAYS,
+            lightsail_simulator::Probability::ALWAYS,
         )
     };
     // One snapshot's tags forbid it.
@@ -246,7 +246,7 @@ async fn an_outage_uses_up_no_attempts() {
     let names: Vec<String> = (0..30).map(|n| format!("web-{n:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let world = World::new(fleet(named(&names))).await;
-    let outage = FaultRule::sometimes("outage".parse().expect("a fault"), snapferry::simulator::Probability::ALWAYS);
+    let outage = FaultRule::sometimes("outage".parse().expect("a fault"), lightsail_simulator::Probability::ALWAYS);
     world.simulator.set_faults(Faults { rules: vec![outage], ..Faults::default() });
     world.enqueue(&names).await;
     let daemon = world.start();

@@ -3,10 +3,10 @@
 
 use super::crash::command;
 use super::world::{World, eventually};
-use snapferry::domain::{JobState, LaneTrouble};
-use snapferry::simulator::{
+use lightsail_simulator::{
     CopyCap, ErrorAnswer, Fault, FaultRule, Faults, Fleet, FleetEntry, OperationFailure, SimulatorConfig,
 };
+use snapferry::domain::{JobState, LaneTrouble};
 use std::time::Duration;
 
 /// What EC2 says where an account may make five copies at a time; the code is Lightsail's for anything.

@@ -4,10 +4,10 @@
 use super::acting::{Said, beside};
 use super::stored::Stored;
 use super::world::{World, eventually};
+use lightsail_simulator::{Fault, FaultRule, Faults, Fleet, FleetEntry, SimulatorConfig};
 use snapferry::domain::{BatchName, JobState, ProbeStanding};
 use snapferry::queue::{BatchView, Trip};
 use snapferry::settings::LaneSettings;
-use snapferry::simulator::{Fault, FaultRule, Faults, Fleet, FleetEntry, SimulatorConfig};
 use std::time::Duration;
 
 const HERE: &str = "eu-west-1";

@@ -4,9 +4,9 @@
 use crate::bundle::whole;
 use crate::crash;
 use crate::world::{World, eventually};
+use lightsail_simulator::{Fleet, FleetEntry, SimulatorConfig};
 use snapferry::domain::{Event, JobState, Standing};
 use snapferry::queue::Transition;
-use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
 use sqlx::Connection;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

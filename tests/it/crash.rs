@@ -1,9 +1,9 @@
 //! Kill -9, again and again, while Lightsail misbehaves: every job is accounted for, and each snapshot is exported once.
 
 use super::world::World;
+use lightsail_simulator::{AppliesTo, FaultRule, Faults, Fleet, FleetEntry, Probability, SimulatorConfig};
 use snapferry::domain::JobState;
 use snapferry::queue::Selector;
-use snapferry::simulator::{AppliesTo, FaultRule, Faults, Fleet, FleetEntry, Probability, SimulatorConfig};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 

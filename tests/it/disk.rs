@@ -3,11 +3,11 @@
 
 use super::world::{REGION, World, hurried};
 use futures_util::StreamExt as _;
+use lightsail_simulator::{AppliesTo, FaultRule, Faults, Fleet, FleetEntry, SimulatorConfig};
 use snapferry::clock::{Clock, SharedClock, Sleep, SystemClock};
 use snapferry::daemon::{Daemon, DaemonError, Ended, Until};
 use snapferry::domain::{AccountLabel, BatchName, Existing, JobState, Lane, Region, SnapshotName, Timestamp};
 use snapferry::queue::{LoadName, NewRow, Queue, QueueError, Selector};
-use snapferry::simulator::{AppliesTo, FaultRule, Faults, Fleet, FleetEntry, SimulatorConfig};
 use snapferry_test_disk::{Counts, Disk, Op, Strike, What};
 use sqlx::{Connection, SqliteConnection};
 use std::path::Path;

@@ -4,8 +4,8 @@ use super::documented;
 use super::home::{Home, SETTINGS};
 use super::json_schema::holds;
 use super::world::eventually;
+use lightsail_simulator::{FaultRule, Faults, SimulatorConfig};
 use serde_json::Value;
-use snapferry::simulator::{FaultRule, Faults, SimulatorConfig};
 use std::process::Stdio;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 

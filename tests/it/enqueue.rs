@@ -1,11 +1,11 @@
 //! Bringing rows in: what is counted, what is refused, and that a batch is there whole or not at all.
 
 use super::world::World;
+use lightsail_simulator::SimulatorConfig;
 use snapferry::domain::{
     AccountLabel, Act, BatchName, Event, Existing, JobId, JobState, Lane, Region, SnapshotName, Standing, Timestamp,
 };
 use snapferry::queue::{LoadName, NewRow, Queue, Selector, Transition};
-use snapferry::simulator::SimulatorConfig;
 use sqlx::Connection;
 use std::path::Path;
 use std::process::{Command, Output};

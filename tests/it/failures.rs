@@ -128,7 +128,7 @@ async fn a_blueprint_that_cannot_be_exported_fails_with_the_services_words() {
     const FLEET: &str = "name,kind,blueprint\npanel,,cpanel_whm_linux\nweb-1,,ubuntu_24_04\ndata,disk,cpanel_whm\n";
     let words = "The blueprint of this snapshot cannot be exported.";
     let home = crate::home::Home::new(|config| {
-        config.fleet = snapferry::simulator::Fleet::read_csv(FLEET.as_bytes()).expect("a fleet");
+        config.fleet = lightsail_simulator::Fleet::read_csv(FLEET.as_bytes()).expect("a fleet");
         config.not_exported.error.message = words.to_owned();
     })
     .await;

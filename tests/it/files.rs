@@ -3,9 +3,9 @@
 
 use super::crash::{command, start};
 use super::world::{World, eventually};
+use lightsail_simulator::{Fleet, FleetEntry, SimulatorConfig};
 use snapferry::domain::JobState;
 use snapferry::queue::{Queue, Selector};
-use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
 use sqlx::{Connection, SqliteConnection};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,6 @@
 //! A user's home with settings and profiles for three accounts, and a simulator that has something in each.
 
-use snapferry::clock::SystemClock;
-use snapferry::simulator::{Fleet, Handle, Simulator, SimulatorConfig, Spread};
+use lightsail_simulator::{Fleet, Handle, Simulator, SimulatorConfig, Spread, SystemClock};
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::Path;

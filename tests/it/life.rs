@@ -3,9 +3,9 @@
 
 use super::crash::{command, start, start_with};
 use super::world::{World, eventually};
+use lightsail_simulator::{Fleet, FleetEntry, SimulatorConfig};
 use snapferry::domain::JobState;
 use snapferry::queue::{Queue, QueueError};
-use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -3,8 +3,8 @@
 
 use super::crash::start;
 use super::world::{World, eventually};
+use lightsail_simulator::{Call, Fleet, FleetEntry, SimulatorConfig};
 use snapferry::settings::LaneSettings;
-use snapferry::simulator::{Call, Fleet, FleetEntry, SimulatorConfig};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -4,10 +4,10 @@
 use super::proxy::{Proxy, Way};
 use super::raw_server::{Act, RawServer};
 use super::world::{World, eventually};
+use lightsail_simulator::{Fleet, FleetEntry, SimulatorConfig};
 use snapferry::domain::{JobState, LaneTrouble, Region, SnapshotName};
 use snapferry::lightsail::{AccountAccess, AwsLightsail, CredentialSource, ErrorClass, Lightsail, SharedHttp};
 use snapferry::queue::AttemptOutcome;
-use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -2,10 +2,10 @@
 //! that used, and what reached the wire.
 
 use super::world::World;
-use snapferry::domain::JobState;
-use snapferry::simulator::{
+use lightsail_simulator::{
     CopyCap, Effect, ErrorAnswer, Fault, FaultRule, Faults, FaultyAnswer, Fleet, FleetEntry, SimulatorConfig,
 };
+use snapferry::domain::JobState;
 
 const NAME: &str = "web-1";
 

@@ -2,9 +2,9 @@
 
 use super::stored::Stored;
 use super::world::{REGION, World, eventually};
+use lightsail_simulator::{Fleet, FleetEntry, SimulatorConfig};
 use snapferry::domain::{JobState, Timestamp};
 use snapferry::queue::Queue;
-use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
 use sqlx::Connection;
 use std::time::Duration;
 

@@ -3,9 +3,9 @@
 
 use super::acting::beside;
 use super::world::{REGION, World, eventually};
+use lightsail_simulator::{ByHand, FaultRule, Faults, Fleet, FleetEntry, ListOrder, SimulatorConfig, Spread};
 use snapferry::domain::{JobState, LaneTrouble};
 use snapferry::queue::Block;
-use snapferry::simulator::{ByHand, FaultRule, Faults, Fleet, FleetEntry, ListOrder, SimulatorConfig, Spread};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 

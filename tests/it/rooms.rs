@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room with those that it may use. ARCHITECTURE.md has the picture.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     (
         "cli",
         &[
@@ -15,7 +15,6 @@ const ARROWS: [(&str, &[&str]); 16] = [
             "doctor",
             "intake",
             "settings",
-            "simulator",
             "lightsail",
             "queue",
             "domain",
@@ -33,7 +32,6 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("queue", &["domain", "clock", "points"]),
     ("intake", &["domain"]),
     ("settings", &["domain"]),
-    ("simulator", &["domain", "clock"]),
     ("clock", &["domain"]),
     ("domain", &[]),
     ("points", &[]),

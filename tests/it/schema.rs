@@ -4,10 +4,10 @@
 use super::disk::told;
 use super::stored::Stored;
 use super::world::{World, eventually};
+use lightsail_simulator::{Fleet, FleetEntry, SimulatorConfig};
 use snapferry::domain::JobState;
 use snapferry::queue::{Queue, Selector};
 use snapferry::settings::DatabaseUrl;
-use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
 use snapferry_test_disk::{Disk, Op, Strike, What};
 use sqlx::{Connection, SqliteConnection};
 use std::collections::{BTreeMap, BTreeSet};

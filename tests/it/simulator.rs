@@ -1,4 +1,5 @@
 //! The simulator, as AWS's own clients see it: the Rust SDK here, botocore in `tests/python/check_simulator.py`.
+use crate::world::SimulatorTime;
 use aws_credential_types::Credentials;
 use aws_sdk_lightsail::config::retry::RetryConfig;
 use aws_sdk_lightsail::config::{BehaviorVersion, Region, SharedCredentialsProvider};
@@ -6,13 +7,13 @@ use aws_sdk_lightsail::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lightsail::types::{ExportSnapshotRecord, Operation, OperationStatus, RecordState};
 use aws_sdk_lightsail::{Client, Config};
 use aws_smithy_http_client::tls;
-use snapferry::clock::{ManualClock, SharedClock, SystemClock};
-use snapferry::domain::Timestamp;
-use snapferry::simulator::{
+use lightsail_simulator::{
     AppliesTo, ByHand, ChangeError, CopyCap, ErrorAnswer, ExportAnswer, Fault, FaultRule, Faults, Fleet, FleetEntry,
     Handle, Ledger, Limits, ListOrder, Probability, RateLimit, Simulator, SimulatorConfig, SnapshotChange,
-    SnapshotKind, SnapshotLedger, SnapshotState, Spread, SuccessWord,
+    SnapshotLedger, SourceKind, Spread, StartState, SuccessWord, SystemClock,
 };
+use snapferry::clock::ManualClock;
+use snapferry::domain::Timestamp;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,7 @@ const REGION: &str = "eu-west-1";
 async fn start(config: SimulatorConfig) -> (Handle, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::new(Timestamp::parse("2026-11-23T18:00:00.250Z").expect("a time")));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let shared: SharedClock = Arc::<ManualClock>::clone(&clock);
+    let shared = Arc::new(SimulatorTime(Arc::<ManualClock>::clone(&clock)));
     (Simulator::start(config, listener, shared).expect("a simulator"), clock)
 }
 
@@ -231,7 +232,7 @@ async fn errors_without_effect_have_none() {
 
 #[tokio::test]
 async fn an_operation_goes_its_way_by_the_clock() {
-    let data = FleetEntry { kind: SnapshotKind::Disk, ..FleetEntry::named("data-1") };
+    let data = FleetEntry { kind: SourceKind::Disk, ..FleetEntry::named("data-1") };
     let two_disks = FleetEntry { disks: 2, ..FleetEntry::named("web-1") };
     let config = SimulatorConfig { record_lag: Duration::from_secs(5), ..fleet([two_disks, data]) };
     let (handle, clock) = start(config).await;
@@ -384,8 +385,8 @@ async fn a_fault_in_reads_leaves_exports_alone_and_begins_when_told() {
 
 #[tokio::test]
 async fn a_snapshot_must_be_there_and_ready() {
-    let pending = FleetEntry { state: SnapshotState::Pending, ..FleetEntry::named("young") };
-    let broken = FleetEntry { state: SnapshotState::Error, ..FleetEntry::named("broken") };
+    let pending = FleetEntry { state: StartState::Pending, ..FleetEntry::named("young") };
+    let broken = FleetEntry { state: StartState::Error, ..FleetEntry::named("broken") };
     let config = SimulatorConfig { pending_time: Duration::from_mins(1), ..fleet([pending, broken]) };
     let (handle, clock) = start(config).await;
     let client = client(&handle);

@@ -2,7 +2,7 @@
 
 use super::crash::command;
 use super::world::{World, eventually};
-use snapferry::simulator::{Fleet, FleetEntry, SimulatorConfig};
+use lightsail_simulator::{Fleet, FleetEntry, SimulatorConfig};
 use sqlx::Connection as _;
 use std::fs::File;
 use std::io::{PipeReader, Write as _};

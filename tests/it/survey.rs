@@ -3,10 +3,10 @@
 use super::documented;
 use super::home::{Home, SETTINGS};
 use super::stored::Stored;
+use lightsail_simulator::{FaultRule, Faults, FleetEntry, Limits, RateLimit};
 use snapferry::domain::{AccountLabel, Lane, Region, SnapshotName};
 use snapferry::queue::Peek;
 use snapferry::report::{Colour, Look, PlanView, Price, plan_text};
-use snapferry::simulator::{FaultRule, Faults, FleetEntry, Limits, RateLimit};
 use snapferry::survey::{Basis, FailingRow, LanePlan, Outlook, Plan, Reason, RowOutlooks, Span};
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -128,7 +128,7 @@ async fn a_snapshot_replaced_under_its_name_is_not_exported_yet() {
         region: Some("us-east-1".to_owned()),
         ..FleetEntry::named("mail-1")
     };
-    home.simulator.change_snapshot(snapferry::simulator::SnapshotChange::Replace(entry)).expect("replaced");
+    home.simulator.change_snapshot(lightsail_simulator::SnapshotChange::Replace(entry)).expect("replaced");
     let ran = home.run(&["discover", "--name", "mail-1", "--not-exported"]).await.exits(0);
     assert_eq!(ran.names(), ["mail-1"]);
     let plan = home.run(&["plan", "one.csv"]).await.exits(0);

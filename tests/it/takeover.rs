@@ -5,12 +5,12 @@ mod litestream;
 
 use super::crash::{command, start_with};
 use super::world::{World, eventually};
+use lightsail_simulator::{Faults, Fleet, FleetEntry, SimulatorConfig};
 use snapferry::domain::{JobState, Standing, Timestamp};
 use snapferry::queue::{
     Overwrite, Queue, QueueError, Selector, Takeover, TakeoverCause, TakeoverOptions, TakeoverWait, Transition,
 };
 use snapferry::settings::DatabaseUrl;
-use snapferry::simulator::{Faults, Fleet, FleetEntry, SimulatorConfig};
 use sqlx::Connection as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -304,7 +304,7 @@ async fn an_ordinary_restart_never_waits_also_after_a_kill_at_the_worst_moment()
 async fn while_it_waits_every_command_says_so_and_what_shows_is_adopted() {
     let mut world = world(2, Duration::ZERO).await;
     std::fs::remove_file(counter(world.queue.path())).expect("removed");
-    let by_hand = snapferry::simulator::ByHand {
+    let by_hand = lightsail_simulator::ByHand {
         account: None,
         region: super::world::REGION.to_owned(),
         name: "web-001".to_owned(),
@@ -354,14 +354,14 @@ async fn export_again() -> World {
     let mut world = world(0, Duration::ZERO).await;
     for name in ["again", "other"] {
         let entry = FleetEntry { region: Some(super::world::REGION.to_owned()), ..FleetEntry::named(name) };
-        world.simulator.change_snapshot(snapferry::simulator::SnapshotChange::Add(entry)).expect("added");
+        world.simulator.change_snapshot(lightsail_simulator::SnapshotChange::Add(entry)).expect("added");
     }
     let file = world.folder.path().join("fleet.csv");
     std::fs::write(&file, "snapshot_name,region\nagain,eu-west-1\nother,eu-west-1\n").expect("a file");
     let file = file.display().to_string();
     let (code, _, err) = run(&world, &["enqueue", "--export-again", &file]).await;
     assert_eq!(code, Some(0), "{err}");
-    let by_hand = |name: &str| snapferry::simulator::ByHand {
+    let by_hand = |name: &str| lightsail_simulator::ByHand {
         account: None,
         region: super::world::REGION.to_owned(),
         name: name.to_owned(),

@@ -2,15 +2,15 @@
 //! exported is counted in the simulator's own ledger. What needs hours of time stands in `tracker`.
 
 use super::world::{REGION, World, eventually};
+use lightsail_simulator::{
+    ByHand, FaultRule, Faults, Fleet, FleetEntry, ListOrder, Probability, SimulatorConfig, SnapshotChange, Spread,
+};
 use snapferry::clock::{Clock, Sleep, SystemClock};
 use snapferry::domain::{
     AccountLabel, BatchName, Existing, JobState, Lane, LaneTrouble, Region, SnapshotName, Timestamp,
 };
 use snapferry::queue::{JobView, LoadName, NewRow, Queue};
 use snapferry::settings::DatabaseUrl;
-use snapferry::simulator::{
-    ByHand, FaultRule, Faults, Fleet, FleetEntry, ListOrder, Probability, SimulatorConfig, SnapshotChange, Spread,
-};
 use sqlx::{Connection, SqliteConnection};
 use std::num::NonZeroUsize;
 use std::sync::Arc;

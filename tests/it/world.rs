@@ -1,12 +1,12 @@
 //! A world to test in: the simulator on a socket, a database in a folder of its own, the daemon with the real client.
 
+use lightsail_simulator::{Call, Handle, Simulator, SimulatorConfig};
 use snapferry::clock::{SharedClock, SystemClock};
 use snapferry::daemon::{Connect, Daemon, Ended, Until};
 use snapferry::domain::{AccountLabel, BatchName, Existing, JobState, Lane, Region, SnapshotName};
 use snapferry::lightsail::{AccountAccess, AwsLightsail, CredentialSource, Lightsail, SharedHttp};
 use snapferry::queue::{JobView, LoadName, NewRow, Queue, Selector};
 use snapferry::settings::{DatabaseUrl, LaneSettings, Settings};
-use snapferry::simulator::{Call, Handle, Simulator, SimulatorConfig};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +32,23 @@ pub(crate) struct World {
     pub(crate) folder: TempDir,
 }
 
+/// The simulator's time, by the clock of a test.
+pub(crate) struct SimulatorTime(pub(crate) SharedClock);
+
+impl lightsail_simulator::Clock for SimulatorTime {
+    fn since_1970(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.now().0).expect("a time after 1970"))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn sleep(&self, span: Duration) -> snapferry::clock::Sleep {
+        self.0.sleep(span)
+    }
+}
+
 /// A daemon that runs in the background.
 pub(crate) struct Running {
     stop: watch::Sender<bool>,
@@ -48,7 +65,8 @@ impl World {
     pub(crate) async fn by_clock(config: SimulatorConfig, clock: SharedClock) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let simulator = Simulator::start(config, listener, Arc::clone(&clock)).expect("a simulator");
+        let simulator =
+            Simulator::start(config, listener, Arc::new(SimulatorTime(Arc::clone(&clock)))).expect("a simulator");
         let path = folder.path().join("test.db");
         let queue = Queue::open(&path).await.expect("a database");
         let mut settings = Settings::built_in(DatabaseUrl::at(path));

@@ -1,7 +1,6 @@
 //! The simulator as the service that a daemon of another process calls.
 
-use snapferry::clock::SystemClock;
-use snapferry::simulator::{Call, Fleet, Handle, Ledger, Limits, RateLimit, Simulator, SimulatorConfig};
+use lightsail_simulator::{Call, Fleet, Handle, Ledger, Limits, RateLimit, Simulator, SimulatorConfig, SystemClock};
 use std::error::Error;
 use std::sync::Arc;
 use tokio::net::TcpListener;

@@ -1,9 +1,9 @@
 //! Lightsail at its worst, as far as its promises allow, and the daemon's settings to meet it: every wait shortened, and
 //! the proportions kept.
 
-use crate::simulator::{AppliesTo, FaultRule, Faults, Probability};
 use crate::verdict::{Limits, Settling, Troubles};
 use anyhow::Context as _;
+use lightsail_simulator::{AppliesTo, FaultRule, Faults, Probability};
 use std::time::Duration;
 
 /// The lanes: enough of them that a start, which sends slowly at first, meets work that is worth a kill.

@@ -3,7 +3,6 @@
 use super::round::Round;
 use crate::domain::{AccountLabel, JobId, JobState, Lane, Region, SnapshotName};
 use crate::queue::{JobDetail, JobView, Selector};
-use crate::simulator;
 use crate::verdict::{Batch, Call, CallKind, Evidence, Life, Line, Made, Mark, Sent, Subject};
 use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,12 +118,12 @@ fn lane_of(region: &str) -> anyhow::Result<Lane> {
 }
 
 /// The snapshot that a call wanted exported.
-fn exported(call: &simulator::Call) -> Option<Subject> {
+fn exported(call: &lightsail_simulator::Call) -> Option<Subject> {
     let name = call.name.as_ref().filter(|_| call.operation == "ExportSnapshot")?;
     Some(Subject { lane: lane_of(&call.region).ok()?, name: SnapshotName::parse(name).ok()? })
 }
 
-fn call(call: &simulator::Call) -> anyhow::Result<Call> {
+fn call(call: &lightsail_simulator::Call) -> anyhow::Result<Call> {
     let kind = match (exported(call), call.operation.as_str()) {
         (Some(subject), _) => CallKind::Export(subject.name),
         (None, list) if CallKind::LISTS.contains(&list) => CallKind::List(list.to_owned()),

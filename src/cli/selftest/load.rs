@@ -4,9 +4,9 @@ use super::faults::REGIONS;
 use super::round::Round;
 use crate::domain::{AccountLabel, BatchName, Lane, Region, SnapshotName};
 use crate::queue::BatchStage;
-use crate::simulator::{FleetEntry, SnapshotChange, SnapshotKind};
 use crate::verdict::Subject;
 use anyhow::Context as _;
+use lightsail_simulator::{FleetEntry, SnapshotChange, SourceKind};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
@@ -112,12 +112,12 @@ impl Round {
         let region = REGIONS.get(number % REGIONS.len()).copied().unwrap_or_default();
         let region = Region::parse(region).context("a Region of the self-test")?;
         let name = SnapshotName::parse(&format!("snap-{number:05}")).context("a name of the self-test")?;
-        let kind = if number % 5 == 4 { SnapshotKind::Disk } else { SnapshotKind::Instance };
+        let kind = if number % 5 == 4 { SourceKind::Disk } else { SourceKind::Instance };
         self.simulator
             .change_snapshot(SnapshotChange::Add(FleetEntry {
                 region: Some(region.as_str().to_owned()),
                 kind,
-                disks: u32::from(kind == SnapshotKind::Instance && number % 7 == 3),
+                disks: u32::from(kind == SourceKind::Instance && number % 7 == 3),
                 ..FleetEntry::named(name.as_str())
             }))
             .context("a snapshot of the self-test")?;

@@ -123,7 +123,7 @@ async fn rounds(
         let place = folder.join(format!("round-{}", outcome.rounds + 1));
         std::fs::create_dir(&place).with_context(|| format!("cannot make the folder {}", place.display()))?;
         let wanted = (crashes - outcome.crashes()).min(CRASHES_A_ROUND);
-        let mut round = Round::begin(place.clone(), seeds.u64(..), context.clock.clone()).await?;
+        let mut round = Round::begin(place.clone(), seeds.u64(..)).await?;
         let lived = round.live(wanted, progress).await;
         let evidence = round.end(lived).await?;
         outcome.take(&evidence, round.enqueues_killed());

@@ -5,13 +5,13 @@ use super::faults::{self, EXPORT_TAKES, LIMITS, SETTLING};
 use super::load::{HESITATION_MS, Loaded};
 use super::program::Program;
 use super::progress::Progress;
-use crate::clock::SharedClock;
 use crate::queue::Queue;
-use crate::simulator::{Fleet, Handle, Simulator, SimulatorConfig, Spread};
 use crate::verdict::{Evidence, Life, Subject};
 use anyhow::Context as _;
+use lightsail_simulator::{Fleet, Handle, Simulator, SimulatorConfig, Spread, SystemClock};
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::Child;
 
@@ -44,7 +44,7 @@ pub(super) struct Round {
 }
 
 impl Round {
-    pub(super) async fn begin(folder: PathBuf, seed: u64, clock: SharedClock) -> anyhow::Result<Self> {
+    pub(super) async fn begin(folder: PathBuf, seed: u64) -> anyhow::Result<Self> {
         let mut rng = fastrand::Rng::with_seed(seed);
         let config = SimulatorConfig {
             seed: rng.u64(..),
@@ -54,7 +54,8 @@ impl Round {
             ..SimulatorConfig::default()
         };
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("cannot listen on 127.0.0.1")?;
-        let simulator = Simulator::start(config, listener, clock).context("cannot start the simulator")?;
+        let simulator =
+            Simulator::start(config, listener, Arc::new(SystemClock::new())).context("cannot start the simulator")?;
         let database = folder.join("selftest.db");
         let program = Program::new(&folder, &database, simulator.endpoint())?;
         let queue = Queue::open(&database).await?;

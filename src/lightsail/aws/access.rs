@@ -237,7 +237,7 @@ async fn base_config(access: &AccountAccess, region: Region, attempt: Duration, 
 }
 
 fn is_this_machine(url: &str) -> bool {
-    let Ok(url) = url.parse::<hyper::Uri>() else { return false };
+    let Ok(url) = url.parse::<http::Uri>() else { return false };
     let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, S
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::date_time::{DateTime, Format};
-use hyper::Uri;
+use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -3,9 +3,9 @@
 
 use super::recipes::{End, OVER};
 use super::scene::{Enqueued, Scene};
+use lightsail_simulator::SnapshotLedger;
 use snapferry::domain::JobState;
 use snapferry::queue::{JobView, Queue, Selector};
-use snapferry::simulator::SnapshotLedger;
 use sqlx::Connection;
 use std::collections::HashMap;
 use std::fmt::Debug;

@@ -1,8 +1,8 @@
 //! For each point the snapshots that lead there, and what must have become of them at the end.
 
 use super::people::Deed;
+use lightsail_simulator::{Effect, ErrorAnswer, Fault, FaultyAnswer, OperationFailure};
 use snapferry::points::{Between, Point, Step};
-use snapferry::simulator::{Effect, ErrorAnswer, Fault, FaultyAnswer, OperationFailure};
 use std::time::Duration;
 
 /// How long an export takes where nothing else is said.

@@ -3,15 +3,14 @@
 use super::people::deed_at;
 use super::recipes::{Before, By, EXPORT_TIME, End, Leaving, OVER, Place, SORTS, Sort};
 use crate::world::eventually;
-use snapferry::clock::{SharedClock, SystemClock};
+use lightsail_simulator::{
+    ByHand, FaultRule, Faults, Fleet, FleetEntry, Handle, Simulator, SimulatorConfig, SnapshotChange, Spread,
+    StartState, SystemClock,
+};
 use snapferry::domain::{JobState, Region, SnapshotName};
 use snapferry::lightsail::{AccountAccess, AwsLightsail, CredentialSource, Lightsail, Pages, SharedHttp};
 use snapferry::points::{Between, Point};
 use snapferry::queue::Queue;
-use snapferry::simulator::{
-    ByHand, FaultRule, Faults, Fleet, FleetEntry, Handle, Simulator, SimulatorConfig, SnapshotChange, SnapshotState,
-    Spread,
-};
 use sqlx::Connection;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -130,10 +129,9 @@ impl Scene {
             faults: Faults { rules: rules.collect(), late_lists: LATE, ..Faults::default() },
             ..SimulatorConfig::default()
         };
-        let clock: SharedClock = Arc::new(SystemClock::new());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         Self {
-            simulator: Simulator::start(config, listener, clock).expect("a simulator"),
+            simulator: Simulator::start(config, listener, Arc::new(SystemClock::new())).expect("a simulator"),
             folder: tempfile::tempdir().expect("a folder"),
             enqueued: Vec::new(),
             batches: BTreeMap::new(),
@@ -295,7 +293,7 @@ impl Scene {
     async fn wait_for_call(&self) {
         let name = self.enqueued.iter().rfind(|one| one.sort.name == "held-call").map(|one| one.name.clone());
         eventually("the call that is held arrives", async || {
-            let arrived = |call: &snapferry::simulator::Call| call.operation == "ExportSnapshot" && call.name == name;
+            let arrived = |call: &lightsail_simulator::Call| call.operation == "ExportSnapshot" && call.name == name;
             self.simulator.calls().iter().any(arrived)
         })
         .await;
@@ -408,7 +406,7 @@ impl Scene {
         let name = name_of(sort, *number);
         *number += 1;
         assert!(*number <= OF_A_SORT, "the scripts of {} are used up", sort.name);
-        let state = if sort.before == Before::Pending { SnapshotState::Pending } else { SnapshotState::Available };
+        let state = if sort.before == Before::Pending { StartState::Pending } else { StartState::Available };
         let entry = FleetEntry { region: Some(region.to_owned()), state, ..FleetEntry::named(&name) };
         if sort.before != Before::Missing {
             self.simulator.change_snapshot(SnapshotChange::Add(entry)).expect("added");
@@ -454,7 +452,7 @@ impl Scene {
     }
 
     /// What the simulator has of a snapshot.
-    pub(super) fn ledger(&self, name: &str) -> snapferry::simulator::SnapshotLedger {
+    pub(super) fn ledger(&self, name: &str) -> lightsail_simulator::SnapshotLedger {
         let ledger = self.simulator.ledger();
         ledger.lanes.into_values().find_map(|mut lane| lane.snapshots.remove(name)).unwrap_or_default()
     }

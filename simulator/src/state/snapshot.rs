@@ -1,12 +1,12 @@
 //! One snapshot and how it looks on the wire.
 
-use super::chance::{drawn_for, uuid};
-use super::config::LaneAddress;
-use super::fleet::{FleetEntry, SnapshotKind, SnapshotState};
-use super::shapes::{
+use crate::api::shapes::{
     AttachedDiskShape, DiskInfoShape, Epoch, FromDiskShape, InstanceInfoShape, Location, SnapshotShape, SourceShape,
     TagShape,
 };
+use crate::setup::chance::{drawn_for, uuid};
+use crate::setup::config::LaneAddress;
+use crate::setup::fleet::{FleetEntry, SourceKind, StartState};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ const AGE_MS: i64 = 3_600_000;
 
 /// A snapshot. It stays in its lane after a delete, because records keep telling of it.
 #[derive(Debug)]
-pub(super) struct Snapshot {
-    pub(super) name: String,
-    pub(super) arn: String,
-    pub(super) kind: SnapshotKind,
-    pub(super) disks: u32,
-    pub(super) gone: bool,
-    state: SnapshotState,
+pub(crate) struct SnapshotEntry {
+    pub(crate) name: String,
+    pub(crate) arn: String,
+    pub(crate) kind: SourceKind,
+    pub(crate) disks: u32,
+    pub(crate) gone: bool,
+    state: StartState,
     size_gb: u32,
     disk_gb: u32,
     tags: BTreeMap<String, String>,
@@ -38,15 +38,15 @@ pub(super) struct Snapshot {
 
 /// What decides about an export of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Readiness {
+pub(crate) enum Readiness {
     Ready,
     Pending,
     Broken,
 }
 
-impl Snapshot {
+impl SnapshotEntry {
     /// The snapshot `entry`, the lane's `nth` (from 0), made before `wall_ms`.
-    pub(super) fn new(
+    pub(crate) fn new(
         seed: u64,
         lane: &LaneAddress,
         entry: FleetEntry,
@@ -56,13 +56,13 @@ impl Snapshot {
     ) -> Self {
         let mut rng = drawn_for(seed, ("snapshot", lane, &entry.name, nth));
         let (resource, source) = match entry.kind {
-            SnapshotKind::Instance => ("InstanceSnapshot", "instance"),
-            SnapshotKind::Disk => ("DiskSnapshot", "disk"),
+            SourceKind::Instance => ("InstanceSnapshot", "instance"),
+            SourceKind::Disk => ("DiskSnapshot", "disk"),
         };
         Self {
             arn: format!("arn:aws:lightsail:{}:{}:{resource}/{}", lane.region, lane.account, uuid(&mut rng)),
             kind: entry.kind,
-            disks: if entry.kind == SnapshotKind::Disk { 0 } else { entry.disks },
+            disks: if entry.kind == SourceKind::Disk { 0 } else { entry.disks },
             gone: false,
             state: entry.state,
             size_gb: entry.size_gb,
@@ -86,39 +86,39 @@ impl Snapshot {
     }
 
     /// The same, made only now.
-    pub(super) fn made_at(mut self, wall_ms: i64) -> Self {
+    pub(crate) fn made_at(mut self, wall_ms: i64) -> Self {
         self.created_ms = wall_ms;
         self
     }
 
-    pub(super) fn readiness(&self, now: Duration) -> Readiness {
+    pub(crate) fn readiness(&self, now: Duration) -> Readiness {
         match self.state {
-            SnapshotState::Available => Readiness::Ready,
-            SnapshotState::Pending if now >= self.pending_until => Readiness::Ready,
-            SnapshotState::Pending => Readiness::Pending,
-            SnapshotState::Error => Readiness::Broken,
+            StartState::Available => Readiness::Ready,
+            StartState::Pending if now >= self.pending_until => Readiness::Ready,
+            StartState::Pending => Readiness::Pending,
+            StartState::Error => Readiness::Broken,
         }
     }
 
     /// The blueprint of the instance that it was made of.
-    pub(super) fn blueprint(&self) -> Option<&str> {
-        (self.kind == SnapshotKind::Instance).then_some(&self.blueprint)
+    pub(crate) fn blueprint(&self) -> Option<&str> {
+        (self.kind == SourceKind::Instance).then_some(&self.blueprint)
     }
 
     /// How many EBS copies an export of it makes.
-    pub(super) fn copies(&self) -> u32 {
+    pub(crate) fn copies(&self) -> u32 {
         self.disks.saturating_add(1)
     }
 
-    pub(super) fn resource_type(&self) -> &'static str {
+    pub(crate) fn resource_type(&self) -> &'static str {
         match self.kind {
-            SnapshotKind::Instance => "InstanceSnapshot",
-            SnapshotKind::Disk => "DiskSnapshot",
+            SourceKind::Instance => "InstanceSnapshot",
+            SourceKind::Disk => "DiskSnapshot",
         }
     }
 
-    pub(super) fn shape<'a>(&'a self, lane: &'a LaneAddress, now: Duration) -> SnapshotShape<'a> {
-        let instance = self.kind == SnapshotKind::Instance;
+    pub(crate) fn shape<'a>(&'a self, lane: &'a LaneAddress, now: Duration) -> SnapshotShape<'a> {
+        let instance = self.kind == SourceKind::Instance;
         let (state, progress) = match (self.readiness(now), instance) {
             (Readiness::Ready, true) => ("available", "100%"),
             (Readiness::Ready, false) => ("completed", "100%"),
@@ -148,8 +148,8 @@ impl Snapshot {
     }
 
     /// What a record says of it.
-    pub(super) fn source(&self, lane: &LaneAddress) -> SourceShape<'_> {
-        let instance = self.kind == SnapshotKind::Instance;
+    pub(crate) fn source(&self, lane: &LaneAddress) -> SourceShape<'_> {
+        let instance = self.kind == SourceKind::Instance;
         SourceShape {
             resource_type: self.resource_type(),
             created_at: Epoch(self.created_ms),
@@ -167,7 +167,7 @@ impl Snapshot {
     }
 
     fn origin_arn(&self, lane: &LaneAddress) -> String {
-        let resource = if self.kind == SnapshotKind::Instance { "Instance" } else { "Disk" };
+        let resource = if self.kind == SourceKind::Instance { "Instance" } else { "Disk" };
         format!("arn:aws:lightsail:{}:{}:{resource}/{}", lane.region, lane.account, self.from_name)
     }
 

@@ -28,7 +28,7 @@ impl Probability {
     }
 
     /// Whether `draw` (from 0 up to, not including, 1) hits.
-    pub(super) fn hits(self, draw: f64) -> bool {
+    pub(crate) fn hits(self, draw: f64) -> bool {
         draw < self.0
     }
 }
@@ -57,7 +57,7 @@ impl FromStr for Probability {
 }
 
 /// The generator for one purpose, named by whatever is hashed into it.
-pub(super) fn drawn_for(seed: u64, purpose: impl Hash) -> fastrand::Rng {
+pub(crate) fn drawn_for(seed: u64, purpose: impl Hash) -> fastrand::Rng {
     let mut hasher = DefaultHasher::new();
     seed.hash(&mut hasher);
     purpose.hash(&mut hasher);
@@ -65,7 +65,7 @@ pub(super) fn drawn_for(seed: u64, purpose: impl Hash) -> fastrand::Rng {
 }
 
 /// A UUID's form, version 4.
-pub(super) fn uuid(rng: &mut fastrand::Rng) -> String {
+pub(crate) fn uuid(rng: &mut fastrand::Rng) -> String {
     let bits = rng.u128(..);
     let (first, second, third) = (bits >> 96, (bits >> 80) & 0xffff, (bits >> 64) & 0xfff);
     let (fourth, last) = (((bits >> 48) & 0x3fff) | 0x8000, bits & 0xffff_ffff_ffff);
@@ -73,7 +73,7 @@ pub(super) fn uuid(rng: &mut fastrand::Rng) -> String {
 }
 
 /// A resource id as EC2 makes them: a prefix and 17 hexadecimal digits.
-pub(super) fn ec2_id(rng: &mut fastrand::Rng, prefix: &str) -> String {
+pub(crate) fn ec2_id(rng: &mut fastrand::Rng, prefix: &str) -> String {
     let mut id = format!("{prefix}-0");
     let _ = write!(id, "{:016x}", rng.u64(..));
     id

@@ -1,7 +1,7 @@
 //! The names of faults: on the command line, in scripts and over the control endpoints.
 
-use super::errors::ErrorAnswer;
-use super::faults::{Effect, Fault, FaultyAnswer, OperationFailure};
+use crate::api::errors::ErrorAnswer;
+use crate::setup::faults::{Effect, Fault, FaultyAnswer, OperationFailure};
 use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::str::FromStr;
@@ -43,7 +43,7 @@ pub struct UnknownFault(String);
 struct FaultObject {
     effect: Effect,
     answer: FaultyAnswer,
-    #[serde(with = "super::config::span")]
+    #[serde(with = "crate::setup::config::span")]
     delay: Duration,
     operation_failure: Option<OperationFailure>,
     #[serde(with = "optional_span")]
@@ -55,14 +55,14 @@ mod optional_span {
     use std::time::Duration;
 
     #[expect(clippy::ref_option, reason = "so serde wants it")]
-    pub(super) fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         match span {
             Some(span) => serializer.collect_str(&humantime::format_duration(*span)),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?;
         text.map(|text| humantime::parse_duration(&text).map_err(serde::de::Error::custom)).transpose()
     }

@@ -1,16 +1,16 @@
 //! The simulator behind a socket, and the handle to it.
 
-use super::calls::Call;
-use super::change::{ByHand, ChangeError, SnapshotChange};
-use super::config::{Limits, SimulatorConfig};
-use super::control;
-use super::engine::Incoming;
-use super::export::Now;
-use super::faults::Faults;
-use super::ledger::Ledger;
-use super::wire::{self, AnswerBody, Lost};
-use super::world::World;
+use crate::api::engine::Incoming;
 use crate::clock::SharedClock;
+use crate::http::control;
+use crate::http::wire::{self, AnswerBody, Lost};
+use crate::setup::config::{Limits, SimulatorConfig};
+use crate::setup::faults::Faults;
+use crate::state::calls::Call;
+use crate::state::change::{ByHand, ChangeError, SnapshotChange};
+use crate::state::export::Now;
+use crate::state::ledger::Ledger;
+use crate::state::world::World;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming as RequestBody;
 use hyper::service::service_fn;
@@ -37,13 +37,13 @@ pub struct Simulator;
 /// A running simulator. It ends with [`Handle::stop`], or when the handle is dropped.
 #[derive(Debug)]
 pub struct Handle {
-    shared: Arc<Shared>,
+    shared: Arc<Service>,
     address: SocketAddr,
     running: watch::Sender<()>,
     accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
-struct Shared {
+struct Service {
     world: Mutex<World>,
     /// How many calls have arrived, for whoever waits for one.
     arrived: watch::Sender<usize>,
@@ -53,7 +53,7 @@ struct Shared {
     began: Duration,
 }
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").field("began", &self.began).finish_non_exhaustive()
     }
@@ -69,7 +69,7 @@ impl Simulator {
         let began = clock.elapsed();
         let world = Mutex::new(World::new(config));
         let (arrived, open) = (watch::Sender::new(0), watch::Sender::new(0));
-        let shared = Arc::new(Shared { world, arrived, open, clock, began });
+        let shared = Arc::new(Service { world, arrived, open, clock, began });
         let (running, stopped) = watch::channel(());
         let accepting = Mutex::new(Some(tokio::spawn(accept(listener, Arc::clone(&shared), stopped))));
         Ok(Handle { shared, address, running, accepting })
@@ -165,18 +165,21 @@ impl Handle {
     }
 }
 
-impl Shared {
+impl Service {
     fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> Now {
-        Now { wall_ms: self.clock.now().0, elapsed: self.clock.elapsed().saturating_sub(self.began) }
+        Now {
+            wall_ms: i64::try_from(self.clock.since_1970().as_millis()).unwrap_or(i64::MAX),
+            elapsed: self.clock.elapsed().saturating_sub(self.began),
+        }
     }
 }
 
 /// A connection that is open; it counts until it goes.
-struct Closing(Arc<Shared>);
+struct Closing(Arc<Service>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
@@ -184,7 +187,7 @@ impl Drop for Closing {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<()>) {
+async fn accept(listener: TcpListener, shared: Arc<Service>, mut stopped: watch::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -210,7 +213,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::
     }
 }
 
-async fn serve(shared: &Shared, request: Request<RequestBody>) -> Result<Response<AnswerBody>, Lost> {
+async fn serve(shared: &Service, request: Request<RequestBody>) -> Result<Response<AnswerBody>, Lost> {
     let (head, body) = request.into_parts();
     // A request that breaks off is none: it has no effect, and nobody waits for its answer.
     let body = Limited::new(body, MAX_REQUEST).collect().await.map_err(|_| Lost)?.to_bytes();

@@ -1,50 +1,50 @@
 //! Everything the simulator knows, behind one lock: its lanes, the faults to come, and what has been asked.
 
-use super::calls::Call;
-use super::change::{ByHand, ChangeError, SnapshotChange};
-use super::config::{LaneAddress, Limits, SimulatorConfig};
-use super::export::Now;
-use super::faults::Faults;
-use super::lane::{Beginning, Lane};
-use super::ledger::Ledger;
+use crate::setup::config::{LaneAddress, Limits, SimulatorConfig};
+use crate::setup::faults::Faults;
+use crate::state::calls::Call;
+use crate::state::change::{ByHand, ChangeError, SnapshotChange};
+use crate::state::export::Now;
+use crate::state::lane::{Beginning, LaneState};
+use crate::state::ledger::Ledger;
 use std::collections::HashMap;
 
 /// The simulator's state.
 #[derive(Debug)]
-pub(super) struct World {
-    pub(super) config: SimulatorConfig,
-    pub(super) calls: Vec<Call>,
-    lanes: HashMap<LaneAddress, Lane>,
+pub(crate) struct World {
+    pub(crate) config: SimulatorConfig,
+    pub(crate) calls: Vec<Call>,
+    lanes: HashMap<LaneAddress, LaneState>,
 }
 
 impl World {
-    pub(super) fn new(config: SimulatorConfig) -> Self {
+    pub(crate) fn new(config: SimulatorConfig) -> Self {
         Self { config, calls: Vec::new(), lanes: HashMap::new() }
     }
 
     /// The lane, made at its first call, beside the configuration.
-    pub(super) fn lane(&mut self, address: &LaneAddress, now: Now) -> (&mut Lane, &mut SimulatorConfig) {
+    pub(crate) fn lane(&mut self, address: &LaneAddress, now: Now) -> (&mut LaneState, &mut SimulatorConfig) {
         let config = &mut self.config;
-        let lane = self.lanes.entry(address.clone()).or_insert_with(|| Lane::new(config, address.clone(), now));
+        let lane = self.lanes.entry(address.clone()).or_insert_with(|| LaneState::new(config, address.clone(), now));
         (lane, config)
     }
 
-    pub(super) fn set_faults(&mut self, faults: Faults) {
+    pub(crate) fn set_faults(&mut self, faults: Faults) {
         self.config.faults = faults;
     }
 
-    pub(super) fn set_limits(&mut self, limits: Limits) {
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
         self.config.limits = limits;
     }
 
-    pub(super) fn export_by_hand(&mut self, export: &ByHand, now: Now) -> Result<(), ChangeError> {
+    pub(crate) fn export_by_hand(&mut self, export: &ByHand, now: Now) -> Result<(), ChangeError> {
         let address = self.address(export.account.as_deref(), Some(&export.region))?;
         let (lane, config) = self.lane(&address, now);
         let begun = lane.export(config, &export.name, Beginning::ByHand, now);
         begun.map(|_| ()).map_err(|error| ChangeError::Refused(error.message))
     }
 
-    pub(super) fn change(&mut self, change: SnapshotChange, now: Now) -> Result<(), ChangeError> {
+    pub(crate) fn change(&mut self, change: SnapshotChange, now: Now) -> Result<(), ChangeError> {
         let (entry, replaces) = match change {
             SnapshotChange::Delete { account, region, name } => {
                 let address = self.address(account.as_deref(), Some(&region))?;
@@ -63,7 +63,7 @@ impl World {
         if lane.add(config, entry, now) { Ok(()) } else { Err(ChangeError::Taken(name)) }
     }
 
-    pub(super) fn ledger(&self, now: Now) -> Ledger {
+    pub(crate) fn ledger(&self, now: Now) -> Ledger {
         let lanes = self.lanes.iter().map(|(address, lane)| (address.to_string(), lane.ledger(now.elapsed)));
         let throttled = self.calls.iter().filter(|call| call.answer == "ThrottlingException").count();
         let mut ledger =

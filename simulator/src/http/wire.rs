@@ -1,9 +1,8 @@
 //! HTTP on either side of the engine: whose a request is, and the form of an answer, broken ones too.
 
-use super::config::LaneAddress;
-use super::engine::{Outcome, Reply};
-use super::errors::ErrorAnswer;
-use aws_smithy_types::date_time::{DateTime, Format};
+use crate::api::engine::{CallReply, Reply};
+use crate::api::errors::ErrorAnswer;
+use crate::setup::config::LaneAddress;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap};
@@ -20,11 +19,11 @@ const HTML: &str = "<html><head><title>Sorry</title></head><body><h1>Something w
 /// Why a connection ends without an answer, or in the middle of one.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is lost, as a fault wants it")]
-pub(super) struct Lost;
+pub(crate) struct Lost;
 
 /// A body that may break off before its end.
 #[derive(Debug)]
-pub(super) struct AnswerBody {
+pub(crate) struct AnswerBody {
     data: Option<Bytes>,
     end: End,
 }
@@ -39,7 +38,7 @@ enum End {
 }
 
 /// The operation that a request asks for; empty where the header is of another service, or not there.
-pub(super) fn operation(headers: &HeaderMap) -> String {
+pub(crate) fn operation(headers: &HeaderMap) -> String {
     let target = headers.get(TARGET).and_then(|value| value.to_str().ok()).unwrap_or_default();
     target.strip_prefix(TARGET_PREFIX).unwrap_or_default().to_owned()
 }
@@ -48,7 +47,7 @@ pub(super) fn operation(headers: &HeaderMap) -> String {
 ///
 /// # Errors
 /// `MissingAuthenticationTokenException` without the header, `IncompleteSignatureException` where it has another form.
-pub(super) fn address(headers: &HeaderMap, default_account: &str) -> Result<LaneAddress, ErrorAnswer> {
+pub(crate) fn address(headers: &HeaderMap, default_account: &str) -> Result<LaneAddress, ErrorAnswer> {
     let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let header = header.ok_or_else(|| ErrorAnswer::named("MissingAuthenticationTokenException"))?;
     let incomplete = || ErrorAnswer::named("IncompleteSignatureException");
@@ -68,7 +67,7 @@ pub(super) fn address(headers: &HeaderMap, default_account: &str) -> Result<Lane
 ///
 /// # Errors
 /// `InvalidSignatureException` in AWS's words where the two are more than 5 minutes apart.
-pub(super) fn signed_in_time(headers: &HeaderMap, service_time: Option<i64>) -> Result<(), ErrorAnswer> {
+pub(crate) fn signed_in_time(headers: &HeaderMap, service_time: Option<i64>) -> Result<(), ErrorAnswer> {
     let form = format_description!("[year][month][day]T[hour][minute][second]Z");
     let signed = headers.get("x-amz-date").and_then(|value| PrimitiveDateTime::parse(value.to_str().ok()?, form).ok());
     let (Some(signed), Some(now)) = (signed, service_time) else { return Ok(()) };
@@ -93,17 +92,24 @@ pub(super) fn signed_in_time(headers: &HeaderMap, service_time: Option<i64>) -> 
     Err(ErrorAnswer { message, ..ErrorAnswer::named("InvalidSignatureException") })
 }
 
+/// As RFC 9110 writes a date.
+fn http_date(seconds: i64) -> Option<String> {
+    let form =
+        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(form).ok()
+}
+
 /// An answer on the wire.
 ///
 /// # Errors
 /// [`Lost`] where there is none, so that the connection is closed.
-pub(super) fn response(
-    outcome: Outcome,
+pub(crate) fn response(
+    outcome: CallReply,
     error_header: bool,
     service_time: Option<i64>,
 ) -> Result<Response<AnswerBody>, Lost> {
     let answer = Response::builder().header("x-amzn-requestid", outcome.request_id);
-    let date = service_time.and_then(|seconds| DateTime::from_secs(seconds).fmt(Format::HttpDate).ok());
+    let date = service_time.and_then(http_date);
     let answer = match date {
         Some(date) => answer.header(DATE, date),
         None => answer,
@@ -139,7 +145,7 @@ pub(super) fn response(
 
 impl AnswerBody {
     /// A body in order.
-    pub(super) fn whole(data: impl Into<Bytes>) -> Self {
+    pub(crate) fn whole(data: impl Into<Bytes>) -> Self {
         Self { data: Some(data.into()), end: End::Whole }
     }
 }

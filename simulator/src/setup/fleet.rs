@@ -1,6 +1,6 @@
 //! The snapshots there are at the start: generated, listed, or read from a CSV.
 
-use super::config::LaneAddress;
+use crate::setup::config::LaneAddress;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,10 +36,10 @@ pub struct FleetEntry {
     pub name: String,
     /// What it is a snapshot of.
     #[serde(default)]
-    pub kind: SnapshotKind,
+    pub kind: SourceKind,
     /// Its state.
     #[serde(default)]
-    pub state: SnapshotState,
+    pub state: StartState,
     /// How many disks are attached; only an instance has any.
     #[serde(default)]
     pub disks: u32,
@@ -66,7 +66,7 @@ pub struct FleetEntry {
 /// What a snapshot is a snapshot of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum SnapshotKind {
+pub enum SourceKind {
     /// An instance.
     #[default]
     Instance,
@@ -77,7 +77,7 @@ pub enum SnapshotKind {
 /// A snapshot's state at the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum SnapshotState {
+pub enum StartState {
     /// Ready; `completed` for a disk.
     #[default]
     Available,
@@ -97,16 +97,16 @@ pub struct BadFleet(#[from] csv::Error);
 /// A row of the CSV: each cell but the name may be empty.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Row {
+struct FleetRow {
     #[serde(default)]
     account: Option<String>,
     #[serde(default)]
     region: Option<String>,
     name: String,
     #[serde(default)]
-    kind: Option<SnapshotKind>,
+    kind: Option<SourceKind>,
     #[serde(default)]
-    state: Option<SnapshotState>,
+    state: Option<StartState>,
     #[serde(default)]
     disks: Option<u32>,
     #[serde(default)]
@@ -146,14 +146,14 @@ mod age {
     use std::time::Duration;
 
     #[expect(clippy::ref_option, reason = "the form that serde calls")]
-    pub(super) fn serialize<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         match age {
             Some(age) => serializer.collect_str(&humantime::format_duration(*age)),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty());
         text.map(|text| humantime::parse_duration(&text).map_err(serde::de::Error::custom)).transpose()
     }
@@ -173,8 +173,8 @@ impl FleetEntry {
             account: None,
             region: None,
             name: name.to_owned(),
-            kind: SnapshotKind::Instance,
-            state: SnapshotState::Available,
+            kind: SourceKind::Instance,
+            state: StartState::Available,
             disks: 0,
             size_gb: default_size(),
             disk_gb: default_disk_size(),
@@ -199,7 +199,7 @@ impl Fleet {
     /// [`BadFleet`] with the line, for an unknown column, a missing name or a cell of another form.
     pub fn read_csv(input: impl std::io::Read) -> Result<Self, BadFleet> {
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
-        let entry = |row: Row| FleetEntry {
+        let entry = |row: FleetRow| FleetEntry {
             account: row.account,
             region: row.region,
             name: row.name,
@@ -218,7 +218,7 @@ impl Fleet {
     }
 
     /// The snapshots of one lane.
-    pub(super) fn in_lane(&self, lane: &LaneAddress) -> Vec<FleetEntry> {
+    pub(crate) fn in_lane(&self, lane: &LaneAddress) -> Vec<FleetEntry> {
         match self {
             Self::Generated { size, lanes } if lanes.is_empty() || lanes.contains(lane) => {
                 (1..=*size).map(generated).collect()
@@ -237,10 +237,10 @@ fn generated(number: usize) -> FleetEntry {
         _ => 80,
     };
     let (kind, disks) = match number {
-        n if n % 5 == 0 => (SnapshotKind::Disk, 0),
-        n if n % 11 == 0 => (SnapshotKind::Instance, 2),
-        n if n % 7 == 0 => (SnapshotKind::Instance, 1),
-        _ => (SnapshotKind::Instance, 0),
+        n if n % 5 == 0 => (SourceKind::Disk, 0),
+        n if n % 11 == 0 => (SourceKind::Instance, 2),
+        n if n % 7 == 0 => (SourceKind::Instance, 1),
+        _ => (SourceKind::Instance, 0),
     };
     let tags = BTreeMap::from([("fleet".to_owned(), "generated".to_owned())]);
     FleetEntry { kind, disks, size_gb, tags, ..FleetEntry::named(&format!("snap-{number:05}")) }
@@ -257,7 +257,7 @@ mod tests {
             let lane = LaneAddress { account: "123456789012".to_owned(), region: region.to_owned() };
             fleet.in_lane(&lane).into_iter().map(|entry| (entry.name, entry.kind)).collect::<Vec<_>>()
         };
-        let both = [("web-1".to_owned(), SnapshotKind::Instance), ("data".to_owned(), SnapshotKind::Disk)];
+        let both = [("web-1".to_owned(), SourceKind::Instance), ("data".to_owned(), SourceKind::Disk)];
         assert_eq!(names("us-east-1"), both[..1]);
         assert_eq!(names("eu-west-1"), both);
     }

@@ -1,8 +1,8 @@
 //! What goes wrong, when, and for whom. Pure: the engine does what is decided here.
 
-use super::chance::{Probability, drawn_for};
-use super::config::LaneAddress;
-use super::errors::ErrorAnswer;
+use crate::api::errors::ErrorAnswer;
+use crate::setup::chance::{Probability, drawn_for};
+use crate::setup::config::LaneAddress;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub struct Faults {
     /// Tried in order.
     pub rules: Vec<FaultRule>,
     /// How long after its begin an export, and its operation, is in no list. `GetOperation` knows it at once.
-    #[serde(with = "super::config::span")]
+    #[serde(with = "crate::setup::config::span")]
     pub late_lists: Duration,
     /// EBS copies that other clients have in progress in each lane, begun outside Lightsail: they count, and are in no list.
     pub other_copies: u32,
@@ -41,7 +41,7 @@ pub struct FaultRule {
     /// Which calls.
     pub applies_to: AppliesTo,
     /// Only from this time of the simulator's clock on.
-    #[serde(with = "super::config::span")]
+    #[serde(with = "crate::setup::config::span")]
     pub after: Duration,
     /// A script: each call that the rule meets takes the next one, `ok` too. Used up, it meets no call any more.
     pub answers: VecDeque<Fault>,
@@ -64,7 +64,7 @@ pub enum AppliesTo {
     All,
 }
 
-/// What happens to one call. In JSON a name of [`super::FAULT_NAMES`], or an object with these fields.
+/// What happens to one call. In JSON a name of [`crate::FAULT_NAMES`], or an object with these fields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Fault {
     /// Whether the call does what it asked for.
@@ -140,7 +140,7 @@ impl FaultRule {
         Self { name: Some(name.to_owned()), answers: answers.into_iter().collect(), ..Self::default() }
     }
 
-    fn meets(&self, call: &Met<'_>) -> bool {
+    fn meets(&self, call: &CallContext<'_>) -> bool {
         let fits = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
         let side = match (&self.operation, self.applies_to) {
             (Some(operation), _) => operation == call.operation,
@@ -157,18 +157,18 @@ impl FaultRule {
 
 /// A call, as far as rules look at it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Met<'a> {
-    pub(super) address: &'a LaneAddress,
-    pub(super) operation: &'a str,
-    pub(super) name: Option<&'a str>,
-    pub(super) at: Duration,
+pub(crate) struct CallContext<'a> {
+    pub(crate) address: &'a LaneAddress,
+    pub(crate) operation: &'a str,
+    pub(crate) name: Option<&'a str>,
+    pub(crate) at: Duration,
     /// How many calls of this kind for this name there were before.
-    pub(super) nth: u64,
+    pub(crate) nth: u64,
 }
 
 impl Faults {
     /// What happens to this call; takes it off its script.
-    pub(super) fn decide(&mut self, seed: u64, call: &Met<'_>) -> Fault {
+    pub(crate) fn decide(&mut self, seed: u64, call: &CallContext<'_>) -> Fault {
         for (number, rule) in self.rules.iter_mut().enumerate().filter(|(_, rule)| rule.meets(call)) {
             if let Some(fault) = rule.answers.pop_front() {
                 return fault;

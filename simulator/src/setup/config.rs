@@ -1,9 +1,9 @@
 //! How a simulator is set up.
 
-use super::bucket::RateLimit;
-use super::errors::ErrorAnswer;
-use super::faults::{Faults, OperationFailure};
-use super::fleet::Fleet;
+use crate::api::errors::ErrorAnswer;
+use crate::setup::faults::{Faults, OperationFailure};
+use crate::setup::fleet::Fleet;
+use crate::setup::rate_limit::RateLimit;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -30,10 +30,10 @@ pub struct SimulatorConfig {
     /// How long an export's operation takes.
     pub operation_time: Spread,
     /// How long after its operation a record shows its end.
-    #[serde(with = "super::config::span")]
+    #[serde(with = "crate::setup::config::span")]
     pub record_lag: Duration,
     /// How long a pending snapshot stays so, from the first call to its lane on.
-    #[serde(with = "super::config::span")]
+    #[serde(with = "crate::setup::config::span")]
     pub pending_time: Duration,
     /// The rates that are allowed.
     pub limits: Limits,
@@ -188,7 +188,7 @@ impl Spread {
         Self { min: span, max: span }
     }
 
-    pub(super) fn draw(self, rng: &mut fastrand::Rng) -> Duration {
+    pub(crate) fn draw(self, rng: &mut fastrand::Rng) -> Duration {
         self.min + self.max.saturating_sub(self.min).mul_f64(rng.f64())
     }
 }
@@ -221,15 +221,15 @@ impl From<Spread> for String {
 }
 
 /// Durations as people write them: `3s`, `250ms`.
-pub(super) mod span {
+pub(crate) mod span {
     use serde::{Deserialize, Deserializer, Serializer};
     use std::time::Duration;
 
-    pub(in crate::simulator) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&humantime::format_duration(*span))
     }
 
-    pub(in crate::simulator) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let text = String::deserialize(deserializer)?;
         humantime::parse_duration(&text).map_err(serde::de::Error::custom)
     }

@@ -1,16 +1,16 @@
-//! The control endpoints: what [`super::Handle`] can do, for other processes.
+//! The control endpoints: what [`crate::Handle`] can do, for other processes.
 //!
 //! `GET /_ledger` (a JSON object), `GET /_calls` (a JSON object a line), and with a JSON body `POST /_faults`,
 //! `/_limits`, `/_export`, `/_snapshots`: 204 where it is done, 400 with the reason as text where not.
 
-use super::export::Now;
-use super::wire::AnswerBody;
-use super::world::World;
+use crate::http::wire::AnswerBody;
+use crate::state::export::Now;
+use crate::state::world::World;
 use hyper::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
 
 /// Answers a request to a control endpoint.
-pub(super) fn answer(world: &mut World, method: &Method, path: &str, body: &[u8], now: Now) -> Response<AnswerBody> {
+pub(crate) fn answer(world: &mut World, method: &Method, path: &str, body: &[u8], now: Now) -> Response<AnswerBody> {
     match (method, path) {
         (&Method::GET, "/_ledger") => text(serde_json::to_string_pretty(&world.ledger(now))),
         (&Method::GET, "/_calls") => {

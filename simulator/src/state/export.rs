@@ -1,49 +1,49 @@
 //! One export and the operations that tell of it: how both look at a given time. Nothing here moves by itself; a state
 //! is computed when somebody asks.
 
-use super::chance::{drawn_for, ec2_id, uuid};
-use super::config::{LaneAddress, SimulatorConfig, SuccessWord};
-use super::faults::OperationFailure;
-use super::fleet::SnapshotKind;
-use super::shapes::{DestinationShape, Epoch, Location, OperationShape, RecordShape};
-use super::snapshot::Snapshot;
+use crate::api::shapes::{DestinationShape, Epoch, Location, OperationShape, RecordShape};
+use crate::setup::chance::{drawn_for, ec2_id, uuid};
+use crate::setup::config::{LaneAddress, SimulatorConfig, SuccessWord};
+use crate::setup::faults::OperationFailure;
+use crate::setup::fleet::SourceKind;
+use crate::state::snapshot::SnapshotEntry;
 use std::time::Duration;
 
 /// A point in time on both clocks: the time of day in milliseconds since 1970, and time since the simulator began.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Now {
-    pub(super) wall_ms: i64,
-    pub(super) elapsed: Duration,
+pub(crate) struct Now {
+    pub(crate) wall_ms: i64,
+    pub(crate) elapsed: Duration,
 }
 
 /// An export that has begun.
 #[derive(Debug)]
-pub(super) struct Export {
+pub(crate) struct Export {
     /// The snapshot's place in its lane.
-    pub(super) snapshot: usize,
-    pub(super) arn: String,
-    pub(super) begun: Now,
-    pub(super) failure: Option<OperationFailure>,
-    pub(super) destination_id: String,
+    pub(crate) snapshot: usize,
+    pub(crate) arn: String,
+    pub(crate) begun: Now,
+    pub(crate) failure: Option<OperationFailure>,
+    pub(crate) destination_id: String,
     /// The operations' places in the lane.
-    pub(super) operations: Vec<usize>,
-    pub(super) by_hand: bool,
+    pub(crate) operations: Vec<usize>,
+    pub(crate) by_hand: bool,
     record_name: String,
-    pub(super) takes: Duration,
+    pub(crate) takes: Duration,
     record_lag: Duration,
 }
 
 /// An operation of an export.
 #[derive(Debug)]
-pub(super) struct Operation {
-    pub(super) id: String,
-    pub(super) export: usize,
-    pub(super) about: About,
+pub(crate) struct ExportOperation {
+    pub(crate) id: String,
+    pub(crate) export: usize,
+    pub(crate) about: About,
 }
 
 /// What an operation is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum About {
+pub(crate) enum About {
     Snapshot,
     Record,
 }
@@ -59,17 +59,17 @@ enum Stage {
 
 impl Export {
     /// The lane's `nth` export, begun now.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         config: &SimulatorConfig,
         lane: &LaneAddress,
-        (place, snapshot): (usize, &Snapshot),
+        (place, snapshot): (usize, &SnapshotEntry),
         nth: usize,
         (failure, by_hand): (Option<OperationFailure>, bool),
         now: Now,
     ) -> Self {
         let mut rng = drawn_for(config.seed, ("export", lane, &snapshot.arn, nth));
         let record_name = uuid(&mut rng);
-        let prefix = if snapshot.kind == SnapshotKind::Instance { "ami" } else { "snap" };
+        let prefix = if snapshot.kind == SourceKind::Instance { "ami" } else { "snap" };
         Self {
             snapshot: place,
             arn: format!("arn:aws:lightsail:{}:{}:ExportSnapshotRecord/{record_name}", lane.region, lane.account),
@@ -85,12 +85,12 @@ impl Export {
     }
 
     /// When its copies are done, in the simulator's time.
-    pub(super) fn ends(&self) -> Duration {
+    pub(crate) fn ends(&self) -> Duration {
         self.begun.elapsed.saturating_add(self.takes)
     }
 
     /// What an operation's `resourceName` is.
-    pub(super) fn subject<'a>(&'a self, about: About, snapshot: &'a Snapshot) -> &'a str {
+    pub(crate) fn subject<'a>(&'a self, about: About, snapshot: &'a SnapshotEntry) -> &'a str {
         match about {
             About::Snapshot => &snapshot.name,
             About::Record => &self.record_name,
@@ -108,19 +108,19 @@ impl Export {
     }
 
     /// The destination, once the record has succeeded.
-    pub(super) fn destination(&self, now: Duration) -> Option<&str> {
+    pub(crate) fn destination(&self, now: Duration) -> Option<&str> {
         (self.stage(self.record_lag, now) == Stage::Succeeded).then_some(self.destination_id.as_str())
     }
 
-    pub(super) fn record<'a>(
+    pub(crate) fn record<'a>(
         &'a self,
         lane: &'a LaneAddress,
-        snapshot: &'a Snapshot,
+        snapshot: &'a SnapshotEntry,
         now: Duration,
     ) -> RecordShape<'a> {
         let service = match snapshot.kind {
-            SnapshotKind::Instance => "Aws::EC2::Image",
-            SnapshotKind::Disk => "Aws::EC2::Snapshot",
+            SourceKind::Instance => "Aws::EC2::Image",
+            SourceKind::Disk => "Aws::EC2::Snapshot",
         };
         RecordShape {
             name: &self.record_name,
@@ -138,11 +138,11 @@ impl Export {
         }
     }
 
-    pub(super) fn operation<'a>(
+    pub(crate) fn operation<'a>(
         &'a self,
-        operation: &'a Operation,
+        operation: &'a ExportOperation,
         lane: &'a LaneAddress,
-        snapshot: &'a Snapshot,
+        snapshot: &'a SnapshotEntry,
         word: SuccessWord,
         now: Duration,
     ) -> OperationShape<'a> {

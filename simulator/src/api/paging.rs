@@ -1,24 +1,24 @@
 //! Pages and their tokens. A token is opaque to clients: it belongs to one list of one lane, and no other.
 
-use super::config::{LaneAddress, ListOrder};
-use super::errors::ErrorAnswer;
+use crate::api::errors::ErrorAnswer;
+use crate::setup::config::{LaneAddress, ListOrder};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
 
 /// A list that is read in pages.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Listing<'a> {
-    pub(super) lane: &'a LaneAddress,
+pub(crate) struct Listing<'a> {
+    pub(crate) lane: &'a LaneAddress,
     /// The operation, and the resource that it asks about.
-    pub(super) about: (&'a str, &'a str),
-    pub(super) order: ListOrder,
-    pub(super) page_size: NonZeroUsize,
+    pub(crate) about: (&'a str, &'a str),
+    pub(crate) order: ListOrder,
+    pub(crate) page_size: NonZeroUsize,
 }
 
 /// The places of one page's entries, and the token of the next page.
-pub(super) struct Page {
-    pub(super) places: Vec<usize>,
-    pub(super) next: Option<String>,
+pub(crate) struct PageRange {
+    pub(crate) places: Vec<usize>,
+    pub(crate) next: Option<String>,
 }
 
 impl Listing<'_> {
@@ -26,12 +26,12 @@ impl Listing<'_> {
     ///
     /// # Errors
     /// `InvalidInputException` for a token that this list never gave out.
-    pub(super) fn page(
+    pub(crate) fn page(
         &self,
         token: Option<&str>,
         length: usize,
         is_there: impl Fn(usize) -> bool,
-    ) -> Result<Page, ErrorAnswer> {
+    ) -> Result<PageRange, ErrorAnswer> {
         let start = token.map(|token| self.place_of(token)).transpose()?;
         let left = |place: usize| length.saturating_sub(place);
         let candidates: Box<dyn Iterator<Item = usize>> = match self.order {
@@ -42,7 +42,7 @@ impl Listing<'_> {
         let mut entries = candidates.filter(|place| is_there(*place));
         let places = entries.by_ref().take(self.page_size.get()).collect();
         let told = |place| if self.order == ListOrder::Slipping { left(place) } else { place };
-        Ok(Page { places, next: entries.next().map(|place| self.token(told(place))) })
+        Ok(PageRange { places, next: entries.next().map(|place| self.token(told(place))) })
     }
 
     fn token(&self, place: usize) -> String {

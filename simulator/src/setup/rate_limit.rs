@@ -53,14 +53,14 @@ impl From<RateLimit> for RawRate {
 
 /// What one lane has left of a limit.
 #[derive(Debug, Default)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     /// Tokens left, and when; nothing before the first call under a limit: a full bucket.
     left: Option<(f64, Duration)>,
 }
 
 impl Bucket {
     /// Takes a token, if there is one. Without a limit there always is.
-    pub(super) fn take(&mut self, limit: Option<RateLimit>, now: Duration) -> bool {
+    pub(crate) fn take(&mut self, limit: Option<RateLimit>, now: Duration) -> bool {
         let Some(limit) = limit else {
             self.left = None;
             return true;

@@ -1,13 +1,13 @@
 //! From a call to its answer: limit, fault, effect, answer, in this order.
 
-use super::calls::Call;
-use super::config::{ExportAnswer, LaneAddress};
-use super::errors::ErrorAnswer;
-use super::export::Now;
-use super::faults::{Effect, FaultyAnswer, Met};
-use super::lane::Beginning;
-use super::reads::{Input, Reader, required};
-use super::world::World;
+use crate::api::errors::ErrorAnswer;
+use crate::api::reads::{CallInput, ListReader, required};
+use crate::setup::config::{ExportAnswer, LaneAddress};
+use crate::setup::faults::{CallContext, Effect, FaultyAnswer};
+use crate::state::calls::Call;
+use crate::state::export::Now;
+use crate::state::lane::Beginning;
+use crate::state::world::World;
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -26,23 +26,23 @@ const READS: [&str; 9] = [
 
 /// A call as it arrived, with whose it is, or why nobody's.
 #[derive(Debug)]
-pub(super) struct Incoming {
-    pub(super) operation: String,
-    pub(super) address: Result<LaneAddress, ErrorAnswer>,
-    pub(super) body: Bytes,
+pub(crate) struct Incoming {
+    pub(crate) operation: String,
+    pub(crate) address: Result<LaneAddress, ErrorAnswer>,
+    pub(crate) body: Bytes,
 }
 
 /// What goes back, and when.
 #[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) reply: Reply,
-    pub(super) delay: Duration,
-    pub(super) request_id: String,
+pub(crate) struct CallReply {
+    pub(crate) reply: Reply,
+    pub(crate) delay: Duration,
+    pub(crate) request_id: String,
 }
 
 /// What goes back.
 #[derive(Debug)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     Json(String),
     Error(ErrorAnswer),
     Html(u16),
@@ -71,7 +71,7 @@ impl Served {
 
 impl World {
     /// Does what a call asks for, notes it, and says what goes back.
-    pub(super) fn serve(&mut self, incoming: Incoming, now: Now) -> Outcome {
+    pub(crate) fn serve(&mut self, incoming: Incoming, now: Now) -> CallReply {
         let input = parse(&incoming.body);
         let name = input.as_ref().ok().and_then(subject).map(str::to_owned);
         let served = match (&incoming.address, input) {
@@ -94,14 +94,14 @@ impl World {
             effect: served.effect,
             request_id: request_id.clone(),
         });
-        Outcome { reply: served.reply, delay: served.delay, request_id }
+        CallReply { reply: served.reply, delay: served.delay, request_id }
     }
 
     fn answer(
         &mut self,
         address: &LaneAddress,
         operation: &str,
-        (input, name): (&Input, Option<&str>),
+        (input, name): (&CallInput, Option<&str>),
         now: Now,
     ) -> Served {
         let (lane, config) = self.lane(address, now);
@@ -115,7 +115,7 @@ impl World {
             return Served::plain(Err(ErrorAnswer::throttled()), false);
         }
         let nth = lane.count(operation, name);
-        let met = Met { address, operation, name, at: now.elapsed, nth };
+        let met = CallContext { address, operation, name, at: now.elapsed, nth };
         let fault = config.faults.decide(config.seed, &met);
         let mut served = match fault.effect {
             Effect::Withheld => Served::plain(Ok("{}".to_owned()), false),
@@ -130,7 +130,7 @@ impl World {
                         }
                     })
                     .map(|place| lane.exports.get(place).map(|e| e.operations.as_slice()).unwrap_or_default());
-                let reader = Reader { lane, config, now: now.elapsed };
+                let reader = ListReader { lane, config, now: now.elapsed };
                 let effect = begun.is_ok();
                 let begun = begun.map(|operations| match config.export_answer {
                     ExportAnswer::None => "{}".to_owned(),
@@ -139,7 +139,7 @@ impl World {
                 Served::plain(begun, effect)
             }
             Effect::Happens | Effect::Twice => {
-                Served::plain(Reader { lane, config, now: now.elapsed }.answer(operation, input), false)
+                Served::plain(ListReader { lane, config, now: now.elapsed }.answer(operation, input), false)
             }
         };
         served.delay = fault.delay;
@@ -169,12 +169,12 @@ impl Served {
     }
 }
 
-fn parse(body: &[u8]) -> Result<Input, ErrorAnswer> {
+fn parse(body: &[u8]) -> Result<CallInput, ErrorAnswer> {
     serde_json::from_slice(body).map_err(|error| ErrorAnswer::serialization(format!("not a JSON object: {error}")))
 }
 
 /// What the call names, whatever its member is called.
-fn subject(input: &Input) -> Option<&str> {
+fn subject(input: &CallInput) -> Option<&str> {
     ["sourceSnapshotName", "resourceName", "operationId", "instanceSnapshotName", "diskSnapshotName"]
         .iter()
         .find_map(|key| input.get(*key)?.as_str())

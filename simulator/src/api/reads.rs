@@ -1,33 +1,33 @@
 //! What the reading operations answer.
 
-use super::config::{ListOrder, SimulatorConfig};
-use super::errors::ErrorAnswer;
-use super::export::{Export, Operation};
-use super::fleet::SnapshotKind;
-use super::lane::Lane;
-use super::paging::Listing;
-use super::shapes::{OperationShape, RegionShape, ZoneShape};
-use crate::domain::Region;
+use crate::api::errors::ErrorAnswer;
+use crate::api::paging::Listing;
+use crate::api::regions::REGIONS;
+use crate::api::shapes::{OperationShape, RegionShape, ZoneShape};
+use crate::setup::config::{ListOrder, SimulatorConfig};
+use crate::setup::fleet::SourceKind;
+use crate::state::export::{Export, ExportOperation};
+use crate::state::lane::LaneState;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// A call's input: a JSON object.
-pub(super) type Input = Map<String, Value>;
+pub(crate) type CallInput = Map<String, Value>;
 
 /// A reader of one lane at one time.
-pub(super) struct Reader<'a> {
-    pub(super) lane: &'a Lane,
-    pub(super) config: &'a SimulatorConfig,
-    pub(super) now: Duration,
+pub(crate) struct ListReader<'a> {
+    pub(crate) lane: &'a LaneState,
+    pub(crate) config: &'a SimulatorConfig,
+    pub(crate) now: Duration,
 }
 
 /// The text member `key` of a call's input, if it is there and not null.
 ///
 /// # Errors
 /// `SerializationException` where it is no text.
-pub(super) fn text<'a>(input: &'a Input, key: &str) -> Result<Option<&'a str>, ErrorAnswer> {
+pub(crate) fn text<'a>(input: &'a CallInput, key: &str) -> Result<Option<&'a str>, ErrorAnswer> {
     match input.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -41,18 +41,18 @@ pub(super) fn text<'a>(input: &'a Input, key: &str) -> Result<Option<&'a str>, E
 ///
 /// # Errors
 /// `InvalidInputException` where it is missing or empty, `SerializationException` where it is no text.
-pub(super) fn required<'a>(input: &'a Input, key: &str) -> Result<&'a str, ErrorAnswer> {
+pub(crate) fn required<'a>(input: &'a CallInput, key: &str) -> Result<&'a str, ErrorAnswer> {
     text(input, key)?
         .filter(|text| !text.is_empty())
         .ok_or_else(|| ErrorAnswer::invalid(format!("{key} must not be empty.")))
 }
 
-impl Reader<'_> {
+impl ListReader<'_> {
     /// The JSON answer to a reading operation.
     ///
     /// # Errors
     /// The error that Lightsail would answer with; `UnknownOperationException` for an operation not played here.
-    pub(super) fn answer(&self, operation: &str, input: &Input) -> Result<String, ErrorAnswer> {
+    pub(crate) fn answer(&self, operation: &str, input: &CallInput) -> Result<String, ErrorAnswer> {
         match operation {
             "GetOperation" => {
                 let id = required(input, "operationId")?;
@@ -71,23 +71,23 @@ impl Reader<'_> {
                 self.operations("GetOperationsForResource", name, (places.len(), &place), input)
             }
             "GetExportSnapshotRecords" => self.records(input),
-            "GetInstanceSnapshots" => self.snapshots("instanceSnapshots", SnapshotKind::Instance, input),
-            "GetDiskSnapshots" => self.snapshots("diskSnapshots", SnapshotKind::Disk, input),
-            "GetInstanceSnapshot" => self.snapshot("instanceSnapshot", SnapshotKind::Instance, input),
-            "GetDiskSnapshot" => self.snapshot("diskSnapshot", SnapshotKind::Disk, input),
-            "GetRegions" => Ok(json("regions", &Region::all().map(region).collect::<Vec<_>>(), None)),
+            "GetInstanceSnapshots" => self.snapshots("instanceSnapshots", SourceKind::Instance, input),
+            "GetDiskSnapshots" => self.snapshots("diskSnapshots", SourceKind::Disk, input),
+            "GetInstanceSnapshot" => self.snapshot("instanceSnapshot", SourceKind::Instance, input),
+            "GetDiskSnapshot" => self.snapshot("diskSnapshot", SourceKind::Disk, input),
+            "GetRegions" => Ok(json("regions", &REGIONS.map(region), None)),
             _ => Err(ErrorAnswer::unknown_operation()),
         }
     }
 
     /// The operations that `ExportSnapshot` answers with.
-    pub(super) fn begun(&self, operations: &[usize]) -> String {
+    pub(crate) fn begun(&self, operations: &[usize]) -> String {
         let operations = operations.iter().filter_map(|place| self.lane.operations.get(*place));
         let shapes: Vec<_> = operations.filter_map(|operation| self.operation(operation)).collect();
         json("operations", &shapes, None)
     }
 
-    fn operation<'a>(&'a self, operation: &'a Operation) -> Option<OperationShape<'a>> {
+    fn operation<'a>(&'a self, operation: &'a ExportOperation) -> Option<OperationShape<'a>> {
         let export = self.lane.exports.get(operation.export)?;
         let snapshot = self.lane.source_of(export)?;
         Some(export.operation(operation, &self.lane.address, snapshot, self.config.success_word, self.now))
@@ -109,7 +109,7 @@ impl Reader<'_> {
         call: &str,
         about: &str,
         (length, place): (usize, &dyn Fn(usize) -> usize),
-        input: &Input,
+        input: &CallInput,
     ) -> Result<String, ErrorAnswer> {
         let at = |nth: usize| self.lane.operations.get(place(nth));
         let is_listed = |nth: usize| {
@@ -127,7 +127,7 @@ impl Reader<'_> {
         Ok(json("operations", &shapes, page.next))
     }
 
-    fn records(&self, input: &Input) -> Result<String, ErrorAnswer> {
+    fn records(&self, input: &CallInput) -> Result<String, ErrorAnswer> {
         let exports = &self.lane.exports;
         let listed = first_part(exports.len(), |nth| exports.get(nth).is_some_and(|export| self.is_listed(export)));
         let listing = self.listing("GetExportSnapshotRecords", "");
@@ -139,7 +139,7 @@ impl Reader<'_> {
         Ok(json("exportSnapshotRecords", &shapes, page.next))
     }
 
-    fn snapshots(&self, key: &str, kind: SnapshotKind, input: &Input) -> Result<String, ErrorAnswer> {
+    fn snapshots(&self, key: &str, kind: SourceKind, input: &CallInput) -> Result<String, ErrorAnswer> {
         let places = self.lane.of_kind(kind);
         let at = |place: usize| places.get(place).and_then(|place| self.lane.snapshots.get(*place));
         let is_there = |place| at(place).is_some_and(|snapshot| !snapshot.gone);
@@ -149,7 +149,7 @@ impl Reader<'_> {
         Ok(json(key, &shapes, page.next))
     }
 
-    fn snapshot(&self, key: &str, kind: SnapshotKind, input: &Input) -> Result<String, ErrorAnswer> {
+    fn snapshot(&self, key: &str, kind: SourceKind, input: &CallInput) -> Result<String, ErrorAnswer> {
         let name = required(input, &format!("{key}Name"))?;
         let found = self.lane.snapshot(name).filter(|snapshot| snapshot.kind == kind);
         let found = found.ok_or_else(|| ErrorAnswer::not_found("Snapshot", name))?;
@@ -175,8 +175,7 @@ fn json(key: &str, value: &impl Serialize, next: Option<String>) -> String {
     format!("{{\"{key}\":{value}{next}}}")
 }
 
-fn region(region: Region) -> RegionShape {
-    let name = region.as_str();
+fn region(name: &'static str) -> RegionShape {
     // As `eu-central-1`: where, which part of it, which of these.
     let (continent_code, display_name) = match name.split('-').next() {
         Some("ap") => ("AS", "Asia Pacific"),

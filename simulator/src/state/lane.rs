@@ -1,13 +1,13 @@
 //! What one account has in one Region, with an index for each way it is asked.
 
-use super::bucket::Bucket;
-use super::chance::{drawn_for, uuid};
-use super::config::{CopyCap, ExportAnswer, LaneAddress, SimulatorConfig};
-use super::errors::ErrorAnswer;
-use super::export::{About, Export, Now, Operation};
-use super::faults::OperationFailure;
-use super::fleet::{FleetEntry, SnapshotKind};
-use super::snapshot::{Readiness, Snapshot};
+use crate::api::errors::ErrorAnswer;
+use crate::setup::chance::{drawn_for, uuid};
+use crate::setup::config::{CopyCap, ExportAnswer, LaneAddress, SimulatorConfig};
+use crate::setup::faults::OperationFailure;
+use crate::setup::fleet::{FleetEntry, SourceKind};
+use crate::setup::rate_limit::Bucket;
+use crate::state::export::{About, Export, ExportOperation, Now};
+use crate::state::snapshot::{Readiness, SnapshotEntry};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
@@ -17,15 +17,15 @@ const ENDLESS: Duration = Duration::from_hours(24 * 365);
 
 /// The state of a lane. Places in its lists never change: what is deleted is only marked.
 #[derive(Debug)]
-pub(super) struct Lane {
-    pub(super) address: LaneAddress,
-    pub(super) snapshots: Vec<Snapshot>,
-    pub(super) exports: Vec<Export>,
-    pub(super) operations: Vec<Operation>,
-    pub(super) export_limit: Bucket,
-    pub(super) read_limit: Bucket,
+pub(crate) struct LaneState {
+    pub(crate) address: LaneAddress,
+    pub(crate) snapshots: Vec<SnapshotEntry>,
+    pub(crate) exports: Vec<Export>,
+    pub(crate) operations: Vec<ExportOperation>,
+    pub(crate) export_limit: Bucket,
+    pub(crate) read_limit: Bucket,
     by_name: HashMap<String, usize>,
-    by_kind: HashMap<SnapshotKind, Vec<usize>>,
+    by_kind: HashMap<SourceKind, Vec<usize>>,
     operation_by_id: HashMap<String, usize>,
     operations_of: HashMap<String, Vec<usize>>,
     /// The copies under way: when they end, and how many.
@@ -38,16 +38,16 @@ pub(super) struct Lane {
 
 /// Who begins an export, and how its operation ends.
 #[derive(Debug, Clone)]
-pub(super) enum Beginning {
+pub(crate) enum Beginning {
     /// A call, whose operation fails if so decided, and takes as long as is decided.
     Called(Option<OperationFailure>, Option<Duration>),
     /// Somebody in the console.
     ByHand,
 }
 
-impl Lane {
+impl LaneState {
     /// A lane with the snapshots that the configuration gives it.
-    pub(super) fn new(config: &SimulatorConfig, address: LaneAddress, now: Now) -> Self {
+    pub(crate) fn new(config: &SimulatorConfig, address: LaneAddress, now: Now) -> Self {
         let fleet = config.fleet.in_lane(&address);
         let mut lane = Self {
             address,
@@ -71,7 +71,7 @@ impl Lane {
     }
 
     /// Adds a snapshot that is made now; false where one of that name is there.
-    pub(super) fn add(&mut self, config: &SimulatorConfig, entry: FleetEntry, now: Now) -> bool {
+    pub(crate) fn add(&mut self, config: &SimulatorConfig, entry: FleetEntry, now: Now) -> bool {
         self.put(config, entry, now, true)
     }
 
@@ -81,7 +81,7 @@ impl Lane {
         }
         let place = self.snapshots.len();
         let pending_until = now.elapsed.saturating_add(config.pending_time);
-        let snapshot = Snapshot::new(config.seed, &self.address, entry, place, now.wall_ms, pending_until);
+        let snapshot = SnapshotEntry::new(config.seed, &self.address, entry, place, now.wall_ms, pending_until);
         let snapshot = if new { snapshot.made_at(now.wall_ms) } else { snapshot };
         self.by_name.insert(snapshot.name.clone(), place);
         self.by_kind.entry(snapshot.kind).or_default().push(place);
@@ -90,7 +90,7 @@ impl Lane {
     }
 
     /// Deletes a snapshot; false where there is none of that name.
-    pub(super) fn delete(&mut self, name: &str) -> bool {
+    pub(crate) fn delete(&mut self, name: &str) -> bool {
         let snapshot = self.by_name.remove(name).and_then(|place| self.snapshots.get_mut(place));
         if let Some(snapshot) = snapshot {
             snapshot.gone = true;
@@ -103,7 +103,7 @@ impl Lane {
     ///
     /// # Errors
     /// What Lightsail would answer: there is no such snapshot, its blueprint cannot be exported, it is not ready, or too many copies are under way.
-    pub(super) fn export(
+    pub(crate) fn export(
         &mut self,
         config: &SimulatorConfig,
         name: &str,
@@ -150,7 +150,7 @@ impl Lane {
     }
 
     /// Begins and ends exports of other clients, until they have as many in progress as they should.
-    pub(super) fn keep_others(&mut self, config: &SimulatorConfig, now: Now) {
+    pub(crate) fn keep_others(&mut self, config: &SimulatorConfig, now: Now) {
         let wanted = config.faults.other_exports as usize;
         while self.others.len() > wanted {
             let export = self.others.pop().and_then(|place| self.exports.get_mut(place));
@@ -189,31 +189,31 @@ impl Lane {
             let subject = export.subject(*about, snapshot).to_owned();
             self.operation_by_id.insert(id.clone(), operation);
             self.operations_of.entry(subject).or_default().push(operation);
-            self.operations.push(Operation { id, export: nth, about: *about });
+            self.operations.push(ExportOperation { id, export: nth, about: *about });
             export.operations.push(operation);
         }
         self.exports.push(export);
         nth
     }
 
-    pub(super) fn snapshot(&self, name: &str) -> Option<&Snapshot> {
+    pub(crate) fn snapshot(&self, name: &str) -> Option<&SnapshotEntry> {
         self.by_name.get(name).and_then(|place| self.snapshots.get(*place))
     }
 
-    pub(super) fn source_of(&self, export: &Export) -> Option<&Snapshot> {
+    pub(crate) fn source_of(&self, export: &Export) -> Option<&SnapshotEntry> {
         self.snapshots.get(export.snapshot)
     }
 
-    pub(super) fn of_kind(&self, kind: SnapshotKind) -> &[usize] {
+    pub(crate) fn of_kind(&self, kind: SourceKind) -> &[usize] {
         self.by_kind.get(&kind).map_or(&[], Vec::as_slice)
     }
 
-    pub(super) fn operation(&self, id: &str) -> Option<&Operation> {
+    pub(crate) fn operation(&self, id: &str) -> Option<&ExportOperation> {
         self.operation_by_id.get(id).and_then(|place| self.operations.get(*place))
     }
 
     /// The operations of a resource; nothing where it never had any and is no snapshot.
-    pub(super) fn operations_of(&self, name: &str) -> Option<&[usize]> {
+    pub(crate) fn operations_of(&self, name: &str) -> Option<&[usize]> {
         match self.operations_of.get(name) {
             Some(places) => Some(places),
             None => self.by_name.contains_key(name).then_some(&[]),
@@ -221,7 +221,7 @@ impl Lane {
     }
 
     /// Counts a call; how many of its kind and name there were before.
-    pub(super) fn count(&mut self, operation: &str, name: Option<&str>) -> u64 {
+    pub(crate) fn count(&mut self, operation: &str, name: Option<&str>) -> u64 {
         let count = self.seen.entry((operation.to_owned(), name.map(str::to_owned))).or_default();
         *count += 1;
         *count - 1

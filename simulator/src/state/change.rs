@@ -1,6 +1,6 @@
 //! What can be changed from outside while the simulator runs, as somebody in the console would.
 
-use super::fleet::FleetEntry;
+use crate::setup::fleet::FleetEntry;
 use serde::{Deserialize, Serialize};
 
 /// An export begun by hand.

@@ -1,6 +1,6 @@
 //! What has been exported, how often: the simulator's own account of it, against which a client's report is held.
 
-use super::lane::Lane;
+use crate::state::lane::LaneState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -53,8 +53,8 @@ pub struct SnapshotLedger {
     pub ends_ms: Vec<u64>,
 }
 
-impl Lane {
-    pub(super) fn ledger(&self, now: Duration) -> LaneLedger {
+impl LaneState {
+    pub(crate) fn ledger(&self, now: Duration) -> LaneLedger {
         let mut snapshots: BTreeMap<String, SnapshotLedger> = BTreeMap::new();
         let mut kept: HashMap<usize, usize> = HashMap::new();
         for (export, snapshot) in self.exports.iter().filter_map(|export| Some((export, self.source_of(export)?))) {

@@ -50,28 +50,28 @@ impl ErrorAnswer {
         Self { status, kind: kind.to_owned(), code: None, message: message.to_owned(), header: None }
     }
 
-    pub(super) fn throttled() -> Self {
+    pub(crate) fn throttled() -> Self {
         Self::named("ThrottlingException")
     }
 
-    pub(super) fn invalid(message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self { message: message.into(), ..Self::named("InvalidInputException") }
     }
 
-    pub(super) fn serialization(message: impl Into<String>) -> Self {
+    pub(crate) fn serialization(message: impl Into<String>) -> Self {
         Self { message: message.into(), ..Self::named("SerializationException") }
     }
 
-    pub(super) fn unknown_operation() -> Self {
+    pub(crate) fn unknown_operation() -> Self {
         Self { message: String::new(), ..Self::named("UnknownOperationException") }
     }
 
-    pub(super) fn not_found(resource: &str, name: &str) -> Self {
+    pub(crate) fn not_found(resource: &str, name: &str) -> Self {
         let message = format!("The {resource} does not exist: {name}");
         Self { code: Some("DoesNotExist".to_owned()), message, ..Self::named("NotFoundException") }
     }
 
-    pub(super) fn body(&self) -> String {
+    pub(crate) fn body(&self) -> String {
         let code = self.code.as_deref().map(|code| serde_json::json!({ "code": code }));
         let mut body = serde_json::json!({
             "__type": self.kind,

@@ -1,0 +1,8 @@
+//! What Lightsail's API answers.
+
+pub(crate) mod engine;
+pub(crate) mod errors;
+pub(crate) mod paging;
+pub(crate) mod reads;
+pub(crate) mod regions;
+pub(crate) mod shapes;

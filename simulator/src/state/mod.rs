@@ -1,0 +1,9 @@
+//! What the simulator remembers: lanes, snapshots, exports and calls.
+
+pub(crate) mod calls;
+pub(crate) mod change;
+pub(crate) mod export;
+pub(crate) mod lane;
+pub(crate) mod ledger;
+pub(crate) mod snapshot;
+pub(crate) mod world;
