@@ -140,7 +140,7 @@ impl Failure {
 }
 
 /// What is known of an export once it is seen in the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Trace {
     /// Its operation.
     pub operation: Option<OperationId>,
@@ -250,7 +250,8 @@ impl Event {
 }
 
 /// What a change means for the job besides its state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Besides {
     /// Nothing; a pause, where there was one, is over.
     Nothing,
@@ -262,22 +263,9 @@ pub enum Besides {
     Denies,
 }
 
-impl Besides {
-    /// Its name in SQL.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Nothing => "nothing",
-            Self::Pauses => "pauses",
-            Self::Forgoes => "forgoes",
-            Self::Denies => "denies",
-        }
-    }
-}
-
 /// What is to be written for an event. A change within a state touches the pause alone, and adds a hold where there is
 /// none: what the job waits for and the trouble that it shows stay as they were.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// The state after it.
     pub to: JobState,

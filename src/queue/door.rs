@@ -82,13 +82,6 @@ impl Write<'_> {
     }
 }
 
-impl Write<'_> {
-    /// Takes back what it did.
-    pub(super) async fn undo(self) -> Result<(), sqlx::Error> {
-        self.transaction.rollback().await
-    }
-}
-
 impl Deref for Write<'_> {
     type Target = SqliteConnection;
 

@@ -38,7 +38,6 @@ mod readers;
 mod reading;
 mod recovery;
 mod resolving;
-mod rows;
 mod selection;
 mod takeover;
 mod transition;
@@ -46,6 +45,7 @@ mod views;
 mod vitals;
 mod waiting;
 mod wakers;
+mod write_transitions;
 mod writer;
 
 pub use acting::{ActError, Acted, LeftOnes, Plan};
@@ -165,6 +165,19 @@ impl Queue {
     #[must_use]
     pub fn kept_waiting(&self) -> watch::Receiver<bool> {
         self.turns.waiting()
+    }
+
+    /// Moves a job; durable when this returns.
+    ///
+    /// # Errors
+    /// [`QueueError::Stale`] when the job is no longer where the change expects it; then nothing was written.
+    pub async fn transition(&self, transition: Transition) -> Result<(), QueueError> {
+        self.writer.transition(transition).await
+    }
+
+    /// Moves several jobs; the answers stand in the order of the changes.
+    pub async fn transition_all(&self, transitions: Vec<Transition>) -> Vec<Result<(), QueueError>> {
+        futures_util::future::join_all(transitions.into_iter().map(|one| self.writer.transition(one))).await
     }
 
     /// Writes what is waiting, then closes every connection.

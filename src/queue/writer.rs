@@ -5,8 +5,9 @@ use super::door::Door;
 use super::error::QueueError;
 use super::patience::Turns;
 use super::takeover::count_intents;
-use super::transition::{self, Transition};
+use super::transition::Transition;
 use super::wakers::{self, Done, Wakers};
+use super::write_transitions;
 use crate::points::{Between, Point, Step, reached};
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
@@ -205,27 +206,18 @@ async fn commit(
     let mut failures = failures.into_iter();
     let mut told_tasks = Vec::new();
     let outcome = async {
-        let mut together = true;
-        let (mut transaction, verdicts) = loop {
-            let mut looked = 0;
-            let mut transaction = loop {
-                match door.begin().await {
-                    Ok(transaction) => break transaction,
-                    Err(error) => turns.look_again(&mut looked, error).await?,
-                }
-            };
-            turns.come();
-            // Without a savepoint, that would copy each page which the group touches.
-            let written = if together {
-                transition::write(&mut transaction, &transitions).await
-            } else {
-                transition::write_each(&mut transaction, &transitions).await
-            };
-            match written {
-                Err(error) if together && transition::forbids_one(&error) => transaction.undo().await?,
-                written => break (transaction, written?),
+        let mut looked = 0;
+        let mut transaction = loop {
+            match door.begin().await {
+                Ok(transaction) => break transaction,
+                Err(error) => turns.look_again(&mut looked, error).await?,
             }
-            together = false;
+        };
+        turns.come();
+        let verdicts = if transitions.is_empty() {
+            Vec::new()
+        } else {
+            write_transitions::write(&mut transaction, &transitions).await?
         };
         let intents = transitions.iter().zip(&verdicts).filter(|(one, done)| done.is_ok() && one.is_intent());
         let intents = intents.map(|(one, _)| one);

@@ -274,6 +274,31 @@ async fn a_job_that_may_not_become_live_takes_nobody_down_with_it() {
 }
 
 #[tokio::test]
+async fn a_change_whose_history_is_forbidden_is_undone_alone() {
+    let stored = Stored::empty().await;
+    stored
+        .sql(
+            "INSERT INTO lanes (id, account, region) VALUES (1, 'default', 'eu-west-1');
+             INSERT INTO batches (id, name, source, state, created_at) VALUES (1, 'a', '-', 'sealed', 0);
+             INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, error_code,
+                               queued_at, finished_at)
+             VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'failed', 'E', 0, 1),
+                    (2, 1, 1, 2, 'web-2', 0, 'adopt', 'failed', 'E', 0, 1);
+             INSERT INTO tallies VALUES (1, 1, 'failed', 2, 2);
+             INSERT INTO transitions VALUES (1, 1, 0, 'queued', 'failed', 'impossible', 0, 'E', NULL, 'daemon');",
+        )
+        .await;
+    let retry = |id: i64| {
+        let standing = snapferry::domain::Standing { state: JobState::Failed, attempt: 0, used: 0, max_attempts: 5 };
+        Transition::new(JobId(id), &standing, Act::Retry.event(), Timestamp(5), "carol").expect("a change")
+    };
+    let verdicts = stored.queue.transition_all(vec![retry(1), retry(2)]).await;
+    assert!(matches!(verdicts.as_slice(), [Err(QueueError::Forbidden(_)), Ok(())]), "{verdicts:?}");
+    let states = [stored.stands(1).await.0, stored.stands(2).await.0];
+    assert_eq!(states, [JobState::Failed, JobState::Queued]);
+}
+
+#[tokio::test]
 async fn what_has_moved_on_since_the_plan_is_left_alone_and_counted() {
     let stored = three().await;
     let plan = stored.queue.plan_act(Act::Cancel, &Selector::default()).await.expect("a plan");

@@ -1,9 +1,9 @@
--- Of jobs that have ended: what the ledger has of their names and is nobody's may be an earlier job's that was taken for
+-- Of jobs that have ended: what the ledger has of their names and is unowned may be an earlier job's that was taken for
 -- absent, or that failed by what was found.
 UPDATE ledger SET news = 1
 FROM (SELECT jobs.lane_id, jobs.snapshot_name
-      FROM json_each(?1) AS given
-      CROSS JOIN jobs ON jobs.id = given.value
+      FROM jsonb_each(?1) AS given
+      CROSS JOIN jobs ON jobs.id = given.value ->> '$.job'
       WHERE EXISTS (SELECT 1 FROM jobs AS earlier CROSS JOIN attempts ON attempts.job_id = earlier.id
                     WHERE earlier.lane_id = jobs.lane_id AND earlier.snapshot_name = jobs.snapshot_name
                       AND earlier.state IN ('failed', 'cancelled')
