@@ -4,7 +4,7 @@ use super::context::Context;
 use super::exit::UsageError;
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, Lane, Region};
-use crate::lightsail::{Gate, Limited, endpoints};
+use crate::lightsail::{Limited, RateLimiter, endpoints};
 use crate::queue::{DatabaseLock, Held, Peek};
 use crate::survey::{LaneReader, Unread};
 use std::collections::BTreeSet;
@@ -33,9 +33,9 @@ impl<'a> Readers<'a> {
         let settings = context.settings.for_lane(&lane);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a burst, 1 to 1000")]
         let burst = (f64::from(settings.read.burst) * share).max(1.0) as u32;
-        let gate = Gate::new(settings.read.rate * share, burst, None, Arc::clone(&context.clock));
+        let reads = RateLimiter::new(settings.read.rate * share, burst, None, Arc::clone(&context.clock));
         LaneReader {
-            api: Arc::new(Limited::new(connect(&lane, &settings), gate)),
+            api: Arc::new(Limited::new(connect(&lane, &settings), reads)),
             lane,
             clock: Arc::clone(&context.clock),
             retry: settings.export.retry,

@@ -2,11 +2,11 @@
 
 use crate::clock::{SharedClock, Stop};
 use crate::domain::{Lane, RunId};
-use crate::lightsail::{Gate, Lightsail, Limited};
+use crate::lightsail::{Lightsail, Limited, RateLimiter};
 use crate::queue::{LaneRecord, Queue, QueueError, Wakes};
 use crate::settings::LaneSettings;
 use crate::tracking::{Tracker, TrackerSettings};
-use crate::worker::{Gates, Worker, WorkerSettings};
+use crate::worker::{RateLimiters, Worker, WorkerSettings};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -44,15 +44,16 @@ pub fn compose(
     settings: &LaneSettings,
 ) -> LaneParts {
     let wakes = queue.wakes(record.id);
-    let exports = Gate::new(settings.export.rate, settings.export.burst, record.learned_rate, Arc::clone(&clock));
+    let exports =
+        RateLimiter::new(settings.export.rate, settings.export.burst, record.learned_rate, Arc::clone(&clock));
     // Without memory at its ceiling: reads have no effect, and a page that is throttled is asked for again.
     let read_rate = record.learned_read_rate.or(Some(settings.read.rate));
-    let reads = Gate::new(settings.read.rate, settings.read.burst, read_rate, Arc::clone(&clock));
+    let reads = RateLimiter::new(settings.read.rate, settings.read.burst, read_rate, Arc::clone(&clock));
     let client: Arc<dyn Lightsail> = Arc::new(Limited::new(connect(&record.lane, settings), reads.clone()));
     let worker = Worker::new(
         queue.clone(),
         Arc::clone(&client),
-        Gates { exports, reads },
+        RateLimiters { exports, reads },
         Arc::clone(&clock),
         run,
         record.clone(),

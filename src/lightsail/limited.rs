@@ -2,35 +2,35 @@
 //! before the intent is written: waiting comes before the promise to send, never after.
 
 use super::{
-    Accepted, CallError, ExportRecord, Gate, Lightsail, Operation, Outcome, Page, PageToken, Snapshot, SnapshotKind,
+    Accepted, CallError, ExportRecord, Lightsail, Operation, Page, PageToken, RateLimiter, Snapshot, SnapshotKind,
     codes,
 };
 use crate::domain::{AccountNumber, OperationId, SnapshotName};
 use async_trait::async_trait;
 
-/// A Lightsail whose reads pass through a gate of their own. Exports pass as they are: their gate is the sender's. One that did
+/// A Lightsail whose reads pass through a rate limiter of their own. Exports pass as they are: the sender limits them. One that did
 /// not leave, because other credentials are in use, is made once these have shown whose they are.
 #[derive(Debug, Clone)]
 pub struct Limited<L> {
     inner: L,
-    reads: Gate,
+    reads: RateLimiter,
 }
 
 impl<L: Lightsail> Limited<L> {
     /// Puts the reads of `inner` behind `reads`.
-    pub fn new(inner: L, reads: Gate) -> Self {
+    pub fn new(inner: L, reads: RateLimiter) -> Self {
         Self { inner, reads }
     }
 
-    /// The gate of the reads.
-    pub fn reads(&self) -> &Gate {
+    /// The rate limiter of the reads.
+    pub fn reads(&self) -> &RateLimiter {
         &self.reads
     }
 
     async fn read<T>(&self, call: impl Future<Output = Result<T, CallError>> + Send) -> Result<T, CallError> {
         let permit = self.reads.acquire().await;
         let result = call.await;
-        permit.answered(Outcome::of(&result));
+        permit.answered(&result);
         result
     }
 }

@@ -1,218 +1,180 @@
-//! Where a lane's calls wait for their turn: `pace` decides, a [`Gate`] waits. A lane has one for its exports and one
-//! for its reads, so that neither starves the other.
+//! Where a lane's calls wait for their turn. A lane has one [`RateLimiter`] for its exports and one for its reads, so that
+//! neither starves the other.
+//!
+//! The limit is meant to hold where calls **arrive**. A call arrives somewhere between its departure and its answer,
+//! so pacing departures is not enough: held up on the way, a stretch of them can arrive together. So two things are
+//! kept, with `rate` the ceiling and `burst` the quota's:
+//! 1. departures take from a bucket of `1 + slack` calls that is filled at `rate` (governor's): at most
+//!    `1 + slack + rate * W` of them leave in any window of length `W`;
+//! 2. at most `most_out` calls are out, departed and unanswered, at any time (a semaphore's).
+//!
+//! *Proof.* What arrives in a window left before it or in it. What left before it and arrives in it was out when
+//! it opened: at most `most_out` calls. What left in it: at most `1 + slack + rate * W`. With
+//! `most_out + 1 + slack = burst` no window of length `W` sees more than `burst + rate * W` arrivals, however long each
+//! was on the way. With a burst of 1 there is no room for a call that is out: the next one leaves `1/rate` after the
+//! answer, so arrivals are at least `1/rate` apart. ∎
+//!
+//! The slack of one call lets a timer that fired late be made up for, so that the rate is reached and not just
+//! approached. A start finds the bucket empty, so that a restart is worth no call: the next one leaves `1/rate` after it.
+//!
+//! Below the ceiling an [`AdaptiveRate`] spaces the calls. It is asked first, because governor takes nothing back; and it
+//! is not governor's, because a quota cannot change, and a new one would come with a full bucket.
 
-use super::{CallError, Decision, ErrorClass, Pace, Ticket};
+use super::adaptive_rate::{AdaptiveRate, interval};
+use super::{CallError, ErrorClass};
 use crate::clock::SharedClock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, clock::Clock as GovernorClock};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How a call came back, as far as its pace is concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Throttled.
-    Throttled,
-    /// Anything else.
-    Other,
-}
+/// Our clock as governor's: its own would be real time.
+#[derive(Clone)]
+struct LaneClock(SharedClock);
 
-impl Outcome {
-    /// What a call's result means for the pace.
-    pub fn of<T>(result: &Result<T, CallError>) -> Self {
-        match result {
-            Err(error) if error.class == ErrorClass::Throttled => Self::Throttled,
-            Ok(_) | Err(_) => Self::Other,
-        }
+impl GovernorClock for LaneClock {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.elapsed()
     }
 }
 
-/// Where calls of one kind wait for their turn, first come first served. A clone is the same gate.
+type Ceiling = governor::RateLimiter<NotKeyed, InMemoryState, LaneClock, NoOpMiddleware<Duration>>;
+
+/// Lets calls of one kind leave, first come first served. A clone is the same limiter.
 #[derive(Clone)]
-pub struct Gate {
-    shared: Arc<Shared>,
+pub struct RateLimiter {
+    parts: Arc<Parts>,
 }
 
-struct Shared {
+struct Parts {
     clock: SharedClock,
-    pace: Mutex<Pace>,
-    /// Held by the one who waits for the pace; the others wait for it, in their order.
+    ceiling: Ceiling,
+    adaptive: Mutex<AdaptiveRate>,
+    most_out: Arc<Semaphore>,
+    /// Held by the one who waits for time to pass; the others wait for it, in their order.
     turn: tokio::sync::Mutex<()>,
-    /// Wakes that one when an answer may have changed the decision.
-    answered: Notify,
+    no_burst: bool,
 }
 
-/// The permission for one call. It counts as out until it is answered or dropped.
-#[must_use = "a permission dropped is a permission spent"]
+/// The permission for one call. The call counts as out until this is answered or dropped.
+#[derive(Debug)]
+#[must_use = "a permit that is dropped is spent"]
 pub struct Permit {
-    shared: Arc<Shared>,
-    ticket: Option<Ticket>,
+    limiter: RateLimiter,
+    sent_at: Duration,
+    _out: Option<OwnedSemaphorePermit>,
 }
 
-impl Gate {
-    /// A gate of `ceiling` calls a second and `burst`; `learned` is the rate that an earlier run found.
+impl RateLimiter {
+    /// Limits calls to `ceiling` a second and `burst`; `learned` is the rate that an earlier run found. A ceiling beyond
+    /// what makes sense counts as the nearest that does.
     #[must_use]
+    #[expect(clippy::manual_clamp, reason = "a ceiling that is no number becomes the lowest")]
     pub fn new(ceiling: f64, burst: u32, learned: Option<f64>, clock: SharedClock) -> Self {
-        let pace = Mutex::new(Pace::new(ceiling, burst, learned, clock.elapsed()));
-        Self { shared: Arc::new(Shared { clock, pace, turn: tokio::sync::Mutex::new(()), answered: Notify::new() }) }
+        let rate = ceiling.max(0.001).min(1_000_000.0);
+        let bucket = NonZeroU32::MIN.saturating_add(u32::from(burst >= 3));
+        // An interval is never zero.
+        let quota = Quota::with_period(interval(rate)).unwrap_or(Quota::per_second(bucket)).allow_burst(bucket);
+        let ceiling = Ceiling::direct_with_clock(quota, LaneClock(Arc::clone(&clock)));
+        let _ = ceiling.check_n(bucket);
+        let most_out = burst.saturating_sub(bucket.get()).max(1);
+        let parts = Parts {
+            adaptive: Mutex::new(AdaptiveRate::new(rate, learned, clock.elapsed())),
+            clock,
+            ceiling,
+            most_out: Arc::new(Semaphore::new(most_out as usize)),
+            turn: tokio::sync::Mutex::default(),
+            no_burst: burst <= 1,
+        };
+        Self { parts: Arc::new(parts) }
     }
 
     /// Waits for permission. Dropped while it waits, it has taken none.
     pub async fn acquire(&self) -> Permit {
-        let _turn = self.shared.turn.lock().await;
+        let parts = &self.parts;
+        let _turn = parts.turn.lock().await;
+        // Nobody closes the semaphore, so there is always a permit.
+        let out = Arc::clone(&parts.most_out).acquire_owned().await.ok();
         loop {
-            let now = self.shared.clock.elapsed();
-            let decision = self.shared.pace().poll(now);
-            match decision {
-                Decision::Go(ticket) => return self.permit(ticket),
-                Decision::At(at) => tokio::select! {
-                    () = self.shared.clock.sleep(at.saturating_sub(now)) => {}
-                    () = self.shared.answered.notified() => {}
-                },
-                Decision::Full => self.shared.answered.notified().await,
+            let now = parts.clock.elapsed();
+            match parts.depart(now) {
+                Ok(()) => return Permit { limiter: self.clone(), sent_at: now, _out: out },
+                Err(wait) => parts.clock.sleep(wait).await,
             }
-        }
-    }
-
-    /// Permission if there is one at once and nobody waits for it.
-    #[must_use]
-    pub fn try_acquire(&self) -> Option<Permit> {
-        let _turn = self.shared.turn.try_lock().ok()?;
-        let decision = self.shared.pace().poll(self.shared.clock.elapsed());
-        match decision {
-            Decision::Go(ticket) => Some(self.permit(ticket)),
-            Decision::At(_) | Decision::Full => None,
         }
     }
 
     /// The present rate, calls a second.
     #[must_use]
     pub fn rate(&self) -> f64 {
-        self.shared.pace().rate()
+        self.parts.adaptive().rate()
     }
 
     /// The rate worth remembering for the next start.
     #[must_use]
     pub fn learned(&self) -> Option<f64> {
-        self.shared.pace().learned()
+        self.parts.adaptive().learned()
     }
 
     /// Throttled calls so far.
     #[must_use]
     pub fn throttles(&self) -> u64 {
-        self.shared.pace().throttles()
-    }
-
-    fn permit(&self, ticket: Ticket) -> Permit {
-        Permit { shared: Arc::clone(&self.shared), ticket: Some(ticket) }
+        self.parts.adaptive().throttles()
     }
 }
 
-impl fmt::Debug for Gate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("rate", &self.rate()).finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+impl Parts {
+    fn adaptive(&self) -> MutexGuard<'_, AdaptiveRate> {
+        self.adaptive.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn back(&self, tell: impl FnOnce(&mut Pace)) {
-        tell(&mut self.pace());
-        self.answered.notify_one();
+    /// Lets a call leave, or says how long it has to wait.
+    fn depart(&self, now: Duration) -> Result<(), Duration> {
+        let mut adaptive = self.adaptive();
+        let wait = adaptive.wait(now);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        self.ceiling.check().map_err(|until| until.wait_time_from(now))?;
+        adaptive.depart(now);
+        Ok(())
     }
 }
 
 impl Permit {
     /// The call came back.
-    pub fn answered(mut self, outcome: Outcome) {
-        let Some(ticket) = self.ticket.take() else { return };
-        let now = self.shared.clock.elapsed();
-        self.shared.back(|pace| match outcome {
-            Outcome::Throttled => pace.throttled(ticket, now),
-            Outcome::Other => pace.answered(ticket, now),
-        });
+    pub fn answered<T>(self, result: &Result<T, CallError>) {
+        let mut adaptive = self.limiter.parts.adaptive();
+        match result {
+            Err(error) if error.class == ErrorClass::Throttled => {
+                adaptive.throttle(self.sent_at, self.limiter.parts.clock.elapsed());
+            }
+            Ok(_) | Err(_) => adaptive.succeed(self.sent_at),
+        }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            let now = self.shared.clock.elapsed();
-            self.shared.back(|pace| pace.given_up(ticket, now));
+        let parts = &self.limiter.parts;
+        if parts.no_burst {
+            parts.adaptive().pause(parts.clock.elapsed());
         }
     }
 }
 
-impl fmt::Debug for Permit {
+impl fmt::Debug for RateLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("ticket", &self.ticket).finish_non_exhaustive()
+        f.debug_struct("RateLimiter").field("rate", &self.rate()).finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::ManualClock;
-    use crate::domain::Timestamp;
-    use futures_util::FutureExt as _;
-    use std::time::Duration;
-
-    fn gate(rate: f64, burst: u32) -> (Gate, Arc<ManualClock>) {
-        let clock = Arc::new(ManualClock::new(Timestamp(0)));
-        (Gate::new(rate, burst, Some(rate), clock.clone()), clock)
-    }
-
-    #[tokio::test]
-    async fn a_call_waits_for_the_clock_and_no_longer() {
-        let (gate, clock) = gate(10.0, 10);
-        let mut first = Box::pin(gate.acquire());
-        assert!(first.as_mut().now_or_never().is_none());
-        clock.advance(Duration::from_millis(100));
-        first.await.answered(Outcome::Other);
-        assert!(gate.try_acquire().is_none());
-    }
-
-    #[tokio::test]
-    async fn who_stops_waiting_takes_nothing_and_blocks_nobody() {
-        let (gate, clock) = gate(10.0, 10);
-        let mut gone = Box::pin(gate.acquire());
-        assert!(gone.as_mut().now_or_never().is_none());
-        assert!(gate.try_acquire().is_none(), "somebody is waiting");
-        drop(gone);
-        clock.advance(Duration::from_millis(100));
-        assert!(gate.try_acquire().is_some());
-    }
-
-    #[tokio::test]
-    async fn calls_that_are_out_hold_back_the_next_until_one_is_back() {
-        let (gate, clock) = gate(10.0, 3);
-        clock.advance(Duration::from_secs(1));
-        let out = gate.acquire().await;
-        clock.advance(Duration::from_secs(1));
-        let mut next = Box::pin(gate.acquire());
-        assert!(next.as_mut().now_or_never().is_none());
-        drop(out);
-        assert!(next.now_or_never().is_some(), "a permission dropped is back as well");
-    }
-
-    #[tokio::test]
-    async fn a_throttle_slows_whoever_is_waiting() {
-        let (gate, clock) = gate(10.0, 10);
-        clock.advance(Duration::from_millis(100));
-        let out = gate.acquire().await;
-        let mut next = Box::pin(gate.acquire());
-        assert!(next.as_mut().now_or_never().is_none());
-        out.answered(Outcome::Throttled);
-        let slower = gate.rate();
-        assert!((7.0..9.0).contains(&slower), "{slower}");
-        // A call and a half of quiet, and one of pace.
-        let pause = Duration::from_secs_f64(2.5 / slower);
-        clock.advance(pause.saturating_sub(Duration::from_millis(1)));
-        assert!(next.as_mut().now_or_never().is_none());
-        clock.advance(Duration::from_millis(1));
-        next.await.answered(Outcome::Other);
-        assert_eq!(gate.throttles(), 1);
-    }
-}
+#[path = "limiter_tests.rs"]
+mod tests;

@@ -1,6 +1,7 @@
 //! Lightsail in our words: one trait, its client over the AWS SDK, what its errors mean, and the limits around every
 //! call. Nothing here retries on its own, and nothing here knows the queue.
 
+mod adaptive_rate;
 mod advice;
 mod api;
 mod aws;
@@ -8,10 +9,8 @@ mod classify;
 mod error;
 mod limited;
 mod limiter;
-mod pace;
 mod pages;
 mod refusing;
-mod search;
 
 pub use advice::{EXPORT_ACTION, READ_ACTIONS, named_actions};
 pub use api::{
@@ -25,7 +24,6 @@ pub use aws::{
 pub use classify::{failed_operation, is_throttle};
 pub use error::{CallError, ErrorClass, codes};
 pub use limited::Limited;
-pub use limiter::{Gate, Outcome, Permit};
-pub use pace::{Decision, Pace, Ticket};
+pub use limiter::{Permit, RateLimiter};
 pub use pages::{Pages, ReadingError};
 pub use refusing::Refusing;

@@ -8,7 +8,7 @@ use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
 use crate::domain::{
     BatchId, BreakerPolicy, ErrorCode, JobId, LaneTrouble, LoweredCap, OverLimit, RetryPolicy, RunId, Timestamp,
 };
-use crate::lightsail::{ErrorClass, Gate, Lightsail, Permit};
+use crate::lightsail::{ErrorClass, Lightsail, Permit, RateLimiter};
 use crate::queue::{Block, Claimable, LaneRecord, Queue, QueueError, Wakes};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,11 +40,11 @@ pub struct WorkerSettings {
 
 /// Where a lane's calls wait for their turn.
 #[derive(Debug, Clone)]
-pub struct Gates {
+pub struct RateLimiters {
     /// Its exports.
-    pub exports: Gate,
+    pub exports: RateLimiter,
     /// Its reads: they pass by themselves, and what they learn is kept.
-    pub reads: Gate,
+    pub reads: RateLimiter,
 }
 
 /// A lane's sender.
@@ -55,7 +55,7 @@ pub struct Worker {
     pub(super) run: RunId,
     pub(super) lane: LaneRecord,
     pub(super) settings: WorkerSettings,
-    gates: Gates,
+    limiters: RateLimiters,
     wakes: Wakes,
     /// Jobs taken up whose intent is not on disk yet, with their weight.
     hand: Mutex<HashMap<JobId, u32>>,
@@ -140,7 +140,7 @@ impl Worker {
     pub fn new(
         queue: Queue,
         api: Arc<dyn Lightsail>,
-        gates: Gates,
+        limiters: RateLimiters,
         clock: SharedClock,
         run: RunId,
         lane: LaneRecord,
@@ -148,7 +148,7 @@ impl Worker {
     ) -> Self {
         let wakes = queue.wakes(lane.id);
         let (hand, waits) = (Mutex::default(), Mutex::default());
-        Self { queue, api, clock, run, lane, settings, gates, wakes, hand, waits }
+        Self { queue, api, clock, run, lane, settings, limiters, wakes, hand, waits }
     }
 
     /// Sends until `stop` says so; then waits for the calls under way.
@@ -214,7 +214,7 @@ impl Worker {
 
     /// Waits for the pace to let a call go. Dropped while it waits, it has taken nothing.
     pub async fn permit(&self) -> Permit {
-        self.gates.exports.acquire().await
+        self.limiters.exports.acquire().await
     }
 
     async fn turn(&self, turns: &mut Turns, under_way: usize) -> Result<Turn, QueueError> {
@@ -294,7 +294,7 @@ impl Worker {
         }
         // Half a second's worth, so that a pause, a cancellation or a higher priority is not long in coming.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the read-ahead")]
-        let half_a_second = (self.gates.exports.rate() / 2.0).clamp(1.0, f64::from(READ_AHEAD)) as u32;
+        let half_a_second = (self.limiters.exports.rate() / 2.0).clamp(1.0, f64::from(READ_AHEAD)) as u32;
         let wanted = if probing { 1 } else { half_a_second };
         let limit = wanted.saturating_add(u32::try_from(held.len()).unwrap_or(u32::MAX));
         let free = |found: Vec<Claimable>| -> VecDeque<Claimable> {
@@ -318,10 +318,10 @@ impl Worker {
     }
 
     async fn keep_learned(&self, turns: &mut Turns) -> Result<(), QueueError> {
-        if let Some(rate) = news(self.gates.exports.learned(), &mut turns.learned) {
+        if let Some(rate) = news(self.limiters.exports.learned(), &mut turns.learned) {
             self.queue.learn_rate(self.lane.id, rate).await?;
         }
-        if let Some(rate) = news(self.gates.reads.learned(), &mut turns.learned_of_reads) {
+        if let Some(rate) = news(self.limiters.reads.learned(), &mut turns.learned_of_reads) {
             self.queue.learn_read_rate(self.lane.id, rate).await?;
         }
         Ok(())
@@ -423,7 +423,7 @@ impl Worker {
 
     /// Says once that the lane slows down, and once that it has recovered.
     fn tell_of_throttles(&self, throttled: bool, turns: &mut Turns) {
-        let (lane, rate) = (&self.lane.lane, format!("{:.2}", self.gates.exports.rate()));
+        let (lane, rate) = (&self.lane.lane, format!("{:.2}", self.limiters.exports.rate()));
         match turns.slowing.hear(throttled, self.clock.elapsed()) {
             Some(Word::Slows) => {
                 tracing::warn!(%lane, rate, "Lightsail throttles: the lane slows down, and no attempt is used");

@@ -8,5 +8,5 @@ mod send;
 mod slowing;
 mod temper;
 
-pub use loop_::{Departure, Gates, Turn, Turns, Worker, WorkerSettings};
+pub use loop_::{Departure, RateLimiters, Turn, Turns, Worker, WorkerSettings};
 pub use send::Sent;

@@ -4,7 +4,7 @@ use super::loop_::{Departure, Worker};
 use super::ruling::{Ruling, rule};
 use super::temper::Answered;
 use crate::domain::{Event, JobId, Timestamp, backoff};
-use crate::lightsail::{ErrorClass, Outcome, Permit};
+use crate::lightsail::{ErrorClass, Permit};
 use crate::points::{Between, Point, reached};
 use crate::queue::{QueueError, Transition};
 use std::sync::PoisonError;
@@ -72,7 +72,7 @@ impl Worker {
         reached(Point::Between(Between::BeforeCall));
         let result = self.api.export_snapshot(&job.snapshot).await;
         reached(Point::Between(Between::AnswerHeard));
-        permit.answered(Outcome::of(&result));
+        permit.answered(&result);
         self.record(&departure, sent_at, result).await
     }
 

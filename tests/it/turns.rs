@@ -7,10 +7,11 @@ use snapferry::domain::{
     BreakerPolicy, ErrorCode, JobId, LaneId, LaneTrouble, OperationId, RetryPolicy, SnapshotName, Timestamp,
 };
 use snapferry::lightsail::{
-    Accepted, CallError, ErrorClass, ExportRecord, Gate, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,
+    Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, RateLimiter, Snapshot,
+    SnapshotKind,
 };
 use snapferry::queue::{Block, Queue};
-use snapferry::worker::{Departure, Gates, Turn, Turns, Worker, WorkerSettings};
+use snapferry::worker::{Departure, RateLimiters, Turn, Turns, Worker, WorkerSettings};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -113,9 +114,9 @@ impl Scene {
             first_poll: 5 * SECOND,
             breaker: BreakerPolicy::default(),
         };
-        let gate = || Gate::new(rate, 10, Some(rate), clock.clone());
-        let gates = Gates { exports: gate(), reads: gate() };
-        let worker = Worker::new(queue.clone(), api.clone(), gates, clock.clone(), run, lane, settings);
+        let limiter = || RateLimiter::new(rate, 10, Some(rate), clock.clone());
+        let limiters = RateLimiters { exports: limiter(), reads: limiter() };
+        let worker = Worker::new(queue.clone(), api.clone(), limiters, clock.clone(), run, lane, settings);
         Self { _folder: folder, path, queue, clock, api, worker, turns: Turns::default() }
     }
 

@@ -5,8 +5,8 @@ use crate::raw_server::{Act, RawServer};
 use snapferry::clock::SystemClock;
 use snapferry::domain::{OperationId, Region, SnapshotName};
 use snapferry::lightsail::{
-    AccountAccess, AwsLightsail, CallError, CredentialSource, ErrorClass, Gate, Lightsail, Limited, OperationStatus,
-    PageToken, Pages, RecordState, SharedHttp, SnapshotKind, SnapshotState, Verdict,
+    AccountAccess, AwsLightsail, CallError, CredentialSource, ErrorClass, Lightsail, Limited, OperationStatus,
+    PageToken, Pages, RateLimiter, RecordState, SharedHttp, SnapshotKind, SnapshotState, Verdict,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -257,8 +257,8 @@ async fn what_is_not_found_is_an_answer_of_a_read() {
 #[tokio::test]
 async fn a_throttled_read_slows_the_reads_and_exports_take_no_turn_of_theirs() {
     let server = RawServer::start([fault(400, "ThrottlingException", "Rate exceeded")]).await;
-    let gate = Gate::new(1000.0, 5, Some(1000.0), Arc::new(SystemClock::new()));
-    let api = Limited::new(lightsail(&server.url(), PATIENT), gate);
+    let reads = RateLimiter::new(1000.0, 5, Some(1000.0), Arc::new(SystemClock::new()));
+    let api = Limited::new(lightsail(&server.url(), PATIENT), reads);
     api.export_snapshot(&name()).await.expect_err("throttled");
     assert_eq!(api.reads().throttles(), 0);
     api.operations(None).await.expect_err("throttled");

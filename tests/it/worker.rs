@@ -5,10 +5,11 @@ use async_trait::async_trait;
 use snapferry::clock::ManualClock;
 use snapferry::domain::{BreakerPolicy, JobId, JobState, OperationId, RetryPolicy, SnapshotName, Timestamp};
 use snapferry::lightsail::{
-    Accepted, CallError, ErrorClass, ExportRecord, Gate, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,
+    Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, RateLimiter, Snapshot,
+    SnapshotKind,
 };
 use snapferry::queue::{Followed, Queue};
-use snapferry::worker::{Gates, Worker, WorkerSettings};
+use snapferry::worker::{RateLimiters, Worker, WorkerSettings};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -117,9 +118,9 @@ async fn send_under(api: Denying, more: &'static str) -> (Vec<Followed>, usize) 
         first_poll: Duration::from_secs(5),
         breaker: BreakerPolicy::default(),
     };
-    let gate = || Gate::new(20.0, 10, Some(20.0), clock.clone());
-    let gates = Gates { exports: gate(), reads: gate() };
-    let worker = Arc::new(Worker::new(queue.clone(), api.clone(), gates, clock.clone(), run, lane, settings));
+    let limiter = || RateLimiter::new(20.0, 10, Some(20.0), clock.clone());
+    let limiters = RateLimiters { exports: limiter(), reads: limiter() };
+    let worker = Arc::new(Worker::new(queue.clone(), api.clone(), limiters, clock.clone(), run, lane, settings));
     let (stop, stopped) = watch::channel(false);
     let living = async {
         for _ in 0..450 {
