@@ -144,7 +144,8 @@ impl Tracker {
         let mut rounds = Rounds::default();
         while !*stop.borrow() {
             let pause = tokio::select! {
-                pause = self.run_once(&mut rounds) => pause?,
+                // In a box: a lane that sleeps has no room for it.
+                pause = Box::pin(self.run_once(&mut rounds)) => pause?,
                 () = stopped(&mut stop) => break,
             };
             tokio::select! {

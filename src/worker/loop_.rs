@@ -162,7 +162,8 @@ impl Worker {
             while let Some(sent) = under_way.try_join_next() {
                 self.take_up(came_back(sent), &mut turns).await?;
             }
-            match self.run_once(&mut turns, under_way.len()).await? {
+            // In a box, like a round of tracking: a lane that sleeps has no room for it.
+            match Box::pin(self.run_once(&mut turns, under_way.len())).await? {
                 Turn::Wait(span) => {
                     tokio::select! {
                         () = self.wakes.worker.notified() => {}

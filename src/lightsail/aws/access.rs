@@ -21,20 +21,27 @@ use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_runtime_api::client::http::HttpConnectorSettings;
+use aws_smithy_runtime_api::client::http::{HttpClient as _, HttpConnectorSettings, http_client_fn};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// The most that a connection may take to stand, TLS included; a shorter time for attempts leaves half of it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle connections go early: one that the service closes while we use it makes an answer lost, and an answer lost
 /// costs a lane more than a handshake.
 const IDLE: Duration = Duration::from_secs(5);
+/// Reads in progress at once in a Region, of all its lanes together: so that a start with thousands of lanes does not open as
+/// many connections. A lane waits for a page of each of the others at most, as the turns are fair.
+pub(super) const READS: usize = 32;
 
 /// How to reach an account; what is not set is left to the usual chain.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct AccountAccess {
     /// A profile of the AWS configuration. Named here, it goes before credentials in the environment.
     pub profile: Option<String>,
@@ -56,7 +63,7 @@ impl AccountAccess {
 }
 
 /// Where credentials come from.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub enum CredentialSource {
     /// The chain: environment, profile, SSO, process, container, instance.
     #[default]
@@ -79,18 +86,26 @@ impl fmt::Debug for CredentialSource {
     }
 }
 
-/// The connections that all lanes share: one pool for each way out.
+/// What lanes share: connections, one pool for each way out; the configuration of their account; and the turns of reads in their
+/// Region, so that one that cannot be reached holds back no other.
 #[derive(Debug, Clone)]
 pub struct SharedHttp {
     by_proxy: SharedHttpClient,
     direct: SharedHttpClient,
+    accounts: ByKey<(AccountAccess, Duration), SharedConfig>,
+    reads: ByKey<Region, Arc<Semaphore>>,
 }
+
+type ByKey<K, V> = Arc<Mutex<HashMap<K, V>>>;
+
+/// An account's configuration with its credentials, made when it is needed, and how often it was made anew.
+pub(super) type SharedConfig = Arc<tokio::sync::Mutex<(Option<SdkConfig>, u64)>>;
 
 impl SharedHttp {
     /// A pool with nothing in it. `HTTPS_PROXY` and its like are honoured, except towards this machine.
     #[must_use]
     pub fn new() -> Self {
-        Self { by_proxy: pool(ProxyConfig::from_env()), direct: pool(ProxyConfig::disabled()) }
+        Self { direct: pool(ProxyConfig::disabled()), ..Self::through(pool(ProxyConfig::from_env())) }
     }
 
     /// The same, whatever the environment says of proxies.
@@ -107,7 +122,17 @@ impl SharedHttp {
 
     /// The one client, whatever the way.
     pub(super) fn through(client: SharedHttpClient) -> Self {
-        Self { by_proxy: client.clone(), direct: client }
+        Self { by_proxy: client.clone(), direct: client, accounts: Arc::default(), reads: Arc::default() }
+    }
+
+    /// The configuration that the lanes of an account share.
+    pub(super) fn account(&self, access: &AccountAccess, attempt: Duration) -> SharedConfig {
+        by_key(&self.accounts, (access.clone(), attempt), SharedConfig::default)
+    }
+
+    /// The turns of reads that the lanes of a Region share.
+    pub(super) fn reads(&self, region: Region) -> Arc<Semaphore> {
+        by_key(&self.reads, region, || Arc::new(Semaphore::new(READS)))
     }
 }
 
@@ -117,11 +142,18 @@ impl Default for SharedHttp {
     }
 }
 
+fn by_key<K: Eq + Hash, V: Clone>(map: &ByKey<K, V>, key: K, new: impl FnOnce() -> V) -> V {
+    map.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert_with(new).clone()
+}
+
 fn pool(proxy: ProxyConfig) -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
+    let client = aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
         let sleep = components.and_then(RuntimeComponents::sleep_impl);
         connector(proxy.clone(), settings.cloned(), sleep)
-    })
+    });
+    // Without this, each lane's client would make a connector of its own, only to see whether it can, and parse every
+    // certificate of the machine for it.
+    http_client_fn(move |settings, components| client.http_connector(settings, components))
 }
 
 pub(super) fn connector(
@@ -156,8 +188,19 @@ pub async fn usual_region(profile: Option<&str>) -> Result<Option<Region>, BadRe
 
 /// A Lightsail client that never retries and gives up on time.
 pub(super) async fn client(access: &AccountAccess, region: Region, attempt: Duration, http: &SharedHttp) -> Client {
-    let base = base_config(access, region, attempt, http).await;
-    let mut config = Builder::from(&base)
+    client_of(&base_config(access, region, attempt, http).await, access, region, attempt, http)
+}
+
+/// The same, of an account's configuration.
+pub(super) fn client_of(
+    account: &SdkConfig,
+    access: &AccountAccess,
+    region: Region,
+    attempt: Duration,
+    http: &SharedHttp,
+) -> Client {
+    let mut config = Builder::from(account)
+        .region(aws_config::Region::from_static(region.as_str()))
         // In code, because AWS_MAX_ATTEMPTS and AWS_RETRY_MODE would apply otherwise.
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(attempt))
@@ -170,9 +213,6 @@ pub(super) async fn client(access: &AccountAccess, region: Region, attempt: Dura
             config = config.http_client(http.direct.clone());
         }
     }
-    if let Some(provider) = role(access, &base).await {
-        config = config.credentials_provider(provider);
-    }
     Client::from_conf(config.build())
 }
 
@@ -183,15 +223,11 @@ pub(super) async fn sts(
     attempt: Duration,
     http: &SharedHttp,
 ) -> aws_sdk_sts::Client {
-    let base = base_config(access, region, attempt, http).await;
-    let mut config = aws_sdk_sts::config::Builder::from(&base)
+    let config = aws_sdk_sts::config::Builder::from(&base_config(access, region, attempt, http).await)
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(attempt))
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .interceptor(Watch);
-    if let Some(provider) = role(access, &base).await {
-        config = config.credentials_provider(provider);
-    }
     aws_sdk_sts::Client::from_conf(config.build())
 }
 
@@ -212,7 +248,13 @@ async fn role(access: &AccountAccess, base: &SdkConfig) -> Option<AssumeRoleProv
     Some(provider.build().await)
 }
 
-async fn base_config(access: &AccountAccess, region: Region, attempt: Duration, http: &SharedHttp) -> SdkConfig {
+/// An account's configuration, with the credentials of its role where it has one. STS is asked in `region`.
+pub(super) async fn base_config(
+    access: &AccountAccess,
+    region: Region,
+    attempt: Duration,
+    http: &SharedHttp,
+) -> SdkConfig {
     let region = aws_config::Region::from_static(region.as_str());
     // A helper process or an SSO service may be slow; the attempt's time-out ends the wait all the same.
     let identities = IdentityCache::lazy().load_timeout(attempt).build();
@@ -233,7 +275,11 @@ async fn base_config(access: &AccountAccess, region: Region, attempt: Duration, 
         let fixed = Credentials::new(access_key, secret_key, None, None, "fixed");
         loader = loader.credentials_provider(SharedCredentialsProvider::new(fixed));
     }
-    loader.load().await
+    let base = loader.load().await;
+    match role(access, &base).await {
+        Some(role) => base.into_builder().credentials_provider(SharedCredentialsProvider::new(role)).build(),
+        None => base,
+    }
 }
 
 fn is_this_machine(url: &str) -> bool {

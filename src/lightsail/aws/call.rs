@@ -48,10 +48,15 @@ impl Probe {
         Self(Arc::new(Seen { only_of: Some(account), ..Seen::default() }))
     }
 
+    /// Whether it is an export's.
+    pub(super) fn is_export(&self) -> bool {
+        self.0.only_of.is_some()
+    }
+
     /// Makes a call, and watches it.
-    pub(super) async fn watch<T>(&self, call: impl Future<Output = T>) -> T {
+    pub(super) fn watch<T>(&self, call: impl Future<Output = T>) -> impl Future<Output = T> {
         // In a box: the SDK's futures are large, and would be moved with each one around them.
-        WATCHED.scope(self.clone(), Box::pin(call)).await
+        WATCHED.scope(self.clone(), Box::pin(call))
     }
 
     /// Whether the request was handed to a connection. Before that, nothing can have left.

@@ -11,6 +11,8 @@ mod canned;
 mod convert;
 mod endpoint;
 mod identity;
+#[cfg(test)]
+mod shared_tests;
 
 pub use access::{AccountAccess, CredentialSource, SharedHttp, usual_region};
 pub use canned::RawAnswer;
@@ -21,6 +23,7 @@ use super::{
     Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,
 };
 use crate::domain::{AccountNumber, OperationId, Region, SnapshotName};
+use access::SharedConfig;
 use account::KeyAccount;
 use async_trait::async_trait;
 use aws_sdk_lightsail::Client;
@@ -28,9 +31,11 @@ use aws_sdk_lightsail::error::SdkError;
 use aws_sdk_lightsail::operation::RequestId as _;
 use call::Probe;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::timeout;
 
 /// One lane's Lightsail at AWS, or at an endpoint that speaks like it.
 pub struct AwsLightsail {
@@ -38,41 +43,51 @@ pub struct AwsLightsail {
     region: Region,
     attempt_timeout: Duration,
     http: SharedHttp,
-    connected: Mutex<Connected>,
+    config: SharedConfig,
+    reads: Arc<Semaphore>,
+    /// The client in use, and of which making of the account's configuration it is.
+    client: Mutex<Option<(Client, u64)>>,
     account: Arc<KeyAccount>,
 }
 
-/// The client in use. It is made anew after each refusal of its credentials, or when they are another account's: the SDK reads profile files once in a
-/// client's life, and a lane must go on by itself once the user has renewed them.
-#[derive(Default)]
-struct Connected {
-    client: Option<Client>,
-    generation: u64,
-}
+/// A read that takes longer lets another one go beside it: lanes that get no answer hold back no others.
+const LONG_READ: Duration = Duration::from_secs(3);
 
 impl AwsLightsail {
     /// A client for one lane. Reads and connects nothing before the first call; the account behind it is whatever the
     /// ARNs of its listings say. It exports nothing before [`Lightsail::expect_account`].
     #[must_use]
     pub fn new(access: AccountAccess, region: Region, attempt_timeout: Duration, http: SharedHttp) -> Self {
-        Self { access, region, attempt_timeout, http, connected: Mutex::default(), account: Arc::default() }
+        let (config, reads) = (http.account(&access, attempt_timeout), http.reads(region));
+        let (client, account) = (Mutex::default(), Arc::default());
+        Self { access, region, attempt_timeout, http, config, reads, client, account }
     }
 
+    /// The client in use. The account's configuration is made anew after each refusal of its credentials, or when they are
+    /// another account's: the SDK reads profile files once in its life, and a lane must go on by itself once the user has renewed
+    /// them.
     async fn client(&self) -> (Client, u64) {
-        let mut connected = self.connected.lock().await;
-        let client = match connected.client.take() {
-            Some(client) => client,
-            None => access::client(&self.access, self.region, self.attempt_timeout, &self.http).await,
+        let Self { access, region, attempt_timeout, http, .. } = self;
+        let mut config = self.config.lock().await;
+        let mut client = self.client.lock().await;
+        if let Some((client, _)) = client.as_ref().filter(|(_, made)| *made == config.1) {
+            return (client.clone(), config.1);
+        }
+        let base = match config.0.take() {
+            Some(base) => base,
+            None => Box::pin(access::base_config(access, *region, *attempt_timeout, http)).await,
         };
-        connected.client = Some(client.clone());
-        (client, connected.generation)
+        let made = access::client_of(&base, access, *region, *attempt_timeout, http);
+        config.0 = Some(base);
+        *client = Some((made.clone(), config.1));
+        (made, config.1)
     }
 
-    /// Drops the client whose credentials were refused, unless another call has already done so.
-    async fn forget(&self, generation: u64) {
-        let mut connected = self.connected.lock().await;
-        if connected.generation == generation {
-            *connected = Connected { client: None, generation: generation.wrapping_add(1) };
+    /// Drops the configuration whose credentials were refused, unless another call has already done so.
+    async fn forget(&self, made: u64) {
+        let mut config = self.config.lock().await;
+        if config.1 == made {
+            *config = (None, made.wrapping_add(1));
         }
     }
 
@@ -93,15 +108,24 @@ impl AwsLightsail {
         E: std::error::Error + Send + Sync + 'static,
         F: Future<Output = Result<O, SdkError<E>>> + Send,
     {
-        let (client, generation) = self.client().await;
-        let error = match probe.watch(send(client)).await {
+        // An export has its intent on disk, and does not wait.
+        let turn = if probe.is_export() { None } else { self.reads.acquire().await.ok() };
+        let (client, made) = self.client().await;
+        let mut call = pin!(probe.watch(send(client)));
+        let answer = if let Ok(answer) = timeout(LONG_READ, call.as_mut()).await {
+            answer
+        } else {
+            drop(turn);
+            call.await
+        };
+        let error = match answer {
             Ok(output) if probe.saw_an_object() => return Ok(output),
             Ok(_) => call::not_an_object(),
             Err(_) if probe.was_held() => return Err(account::not_shown()),
             Err(error) => call::explain(&error, probe),
         };
         if error.class == ErrorClass::Credentials {
-            self.forget(generation).await;
+            self.forget(made).await;
         }
         Err(error)
     }
@@ -111,8 +135,8 @@ impl AwsLightsail {
         if let Some(account) = account
             && self.account.shows(probe.key(), account.clone())
         {
-            let generation = self.connected.lock().await.generation;
-            self.forget(generation).await;
+            let made = self.client.lock().await.as_ref().map_or(0, |(_, made)| *made);
+            self.forget(made).await;
         }
     }
 }
