@@ -140,11 +140,7 @@ pub async fn enqueue(
     };
     let progress = progress_of(&input);
     let reading = args.reading(input, settings, usual_region, progress.clone());
-    let preview = args.dry_run;
-    let messages = reading.start(move |rows| {
-        let chunk = Chunk::of(rows, now)?;
-        Ok(if preview { chunk } else { chunk.without_rows() })
-    })?;
+    let messages = reading.start(|rows| Chunk::of(&rows))?;
     let read = tokio::select! {
         read = drain(messages, sink, queue) => read.map(Some),
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| None).context("Ctrl-C cannot be caught"),
@@ -213,11 +209,11 @@ async fn drain(
             (Some(Message::End(read)), _) => return Ok((sink, read?)),
             (Some(Message::Carried(names)), Sink::Batch { carried, .. }) => *carried = names,
             (Some(Message::Carried(_)), Sink::Preview(_)) => {}
-            (Some(Message::Rows(rows)), Sink::Preview(preview)) => preview.add(rows?.rows()).await?,
-            (Some(Message::Rows(rows)), Sink::Batch { load: Some(load), .. }) => load.add_chunk(rows?).await?,
+            (Some(Message::Rows(rows)), Sink::Preview(preview)) => preview.add(&rows?).await?,
+            (Some(Message::Rows(rows)), Sink::Batch { load: Some(load), .. }) => load.add_chunk(&rows?).await?,
             (Some(Message::Rows(rows)), Sink::Batch { name, source, who, now, carried, load }) => {
                 let begun = queue.begin_load(name.clone(), source, carried, who, *now).await?;
-                load.insert(begun).add_chunk(rows?).await?;
+                load.insert(begun).add_chunk(&rows?).await?;
             }
         }
     }

@@ -1,13 +1,13 @@
 //! Opening the file: what is wrong with it is said before anything is done with it.
 
 use super::Queue;
+use super::busy_retry::BusyRetry;
 use super::checkpoints::Checkpoints;
 use super::counter::{Counter, Intents};
 use super::door::Door;
 use super::error::{OpenError, QueueError, primary_code};
 use super::inode::Inode;
 use super::lock::{DatabaseLock, Held};
-use super::patience::Turns;
 use super::place::Place;
 use super::readers::Readers;
 use super::vitals;
@@ -57,11 +57,12 @@ pub(super) async fn open(path: &Path) -> Result<Queue, OpenError> {
     let place = Arc::new(Place::of(path).map_err(|error| explain(path, error.into()))?);
     let checkpoints = Checkpoints::start(path);
     let wakers = Wakers::default();
-    let turns = Arc::<Turns>::default();
-    let beside = Beside { counter: Counter::of(path), wakers: wakers.clone(), turns: Arc::clone(&turns) };
-    let writer = Writer::start(writing.staying_at(&place), checkpoints.due(), beside);
+    let busy = Arc::<BusyRetry>::default();
+    let beside = Beside { counter: Counter::of(path), wakers: wakers.clone() };
+    let writing = writing.staying_at(&place).retrying(Arc::clone(&busy));
+    let writer = Writer::start(writing, checkpoints.due(), beside);
     let takeover_age = Arc::default();
-    Ok(Queue { path: owned, readers, writer, checkpoints, place, takeover_age, wakers, turns })
+    Ok(Queue { path: owned, readers, writer, checkpoints, place, takeover_age, wakers, busy })
 }
 
 /// Readers for a database that is only looked at, and its schema; nothing where there is none yet.
@@ -92,7 +93,7 @@ fn readers_alone(path: &Path, readers: Readers) -> Queue {
         place,
         takeover_age: Arc::default(),
         wakers: Wakers::default(),
-        turns: Arc::default(),
+        busy: Arc::default(),
     }
 }
 
@@ -225,7 +226,7 @@ fn reading(options: SqliteConnectOptions) -> SqliteConnectOptions {
     options.create_if_missing(false).read_only(true).pragma("cache_size", "-256")
 }
 
-/// From here on it is [`super::patience`] that waits for other processes.
+/// From here on it is [`BusyRetry`] that waits for other processes.
 async fn wait_no_longer(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     sqlx::query("PRAGMA busy_timeout = 0").execute(connection).await.map(drop)
 }

@@ -1,10 +1,13 @@
 //! The one door to the disk: what is committed on a connection that writes has a name, a [`Step`]. In a build with debug
 //! assertions the database refuses to commit what has none, so that no write can be added past the crash points.
 
+use super::busy_retry::BusyRetry;
 use super::error::QueueError;
 use super::place::Place;
 use crate::points::{Point, Step, reached};
-use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
+use sqlx::sqlite::SqliteTransactionManager;
+use sqlx::{Connection, SqlSafeStr as _, SqliteConnection};
+use sqlx_core::transaction::TransactionManager as _;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -14,12 +17,15 @@ pub(super) struct Door {
     connection: SqliteConnection,
     steps: Steps,
     place: Option<Arc<Place>>,
+    busy: Arc<BusyRetry>,
 }
 
-/// A transaction that is open. Dropped, it is undone.
+/// A transaction that is open. Dropped, it is undone. It is what [`sqlx::Transaction`] is, which lends the connection out while
+/// it begins, so that beginning could not be tried again.
 #[derive(Debug)]
 pub(super) struct Write<'c> {
-    transaction: Transaction<'c, Sqlite>,
+    connection: &'c mut SqliteConnection,
+    open: bool,
     steps: &'c Steps,
     place: Option<&'c Place>,
 }
@@ -28,7 +34,12 @@ impl Door {
     /// Puts the door before a connection.
     pub(super) async fn new(mut connection: SqliteConnection) -> Result<Self, sqlx::Error> {
         let steps = Steps::guarding(&mut connection).await?;
-        Ok(Self { connection, steps, place: None })
+        Ok(Self { connection, steps, place: None, busy: Arc::default() })
+    }
+
+    /// Waits for other processes as `busy` says, and tells it.
+    pub(super) fn retrying(self, busy: Arc<BusyRetry>) -> Self {
+        Self { busy, ..self }
     }
 
     /// Lets nothing be committed once these files are gone: nobody is told of what is written where nobody can read it, and
@@ -42,10 +53,16 @@ impl Door {
         self.place.as_deref().map_or(Ok(()), Place::check)
     }
 
-    /// Begins a transaction, or says that another process has one.
-    pub(super) async fn begin(&mut self) -> Result<Write<'_>, sqlx::Error> {
-        let transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Write { transaction, steps: &self.steps, place: self.place.as_deref() })
+    /// Begins a transaction, once no other process has one.
+    pub(super) async fn begin(&mut self) -> Result<Write<'_>, QueueError> {
+        let mut retries = 0;
+        let begin = || Some("BEGIN IMMEDIATE".into_sql_str());
+        while let Err(error) = SqliteTransactionManager::begin(&mut self.connection, begin()).await {
+            self.busy.wait(&mut retries, error).await?;
+        }
+        self.busy.over();
+        let (connection, place) = (&mut self.connection, self.place.as_deref());
+        Ok(Write { connection, open: true, steps: &self.steps, place })
     }
 
     /// For what has transactions of its own: whatever `work` commits is of `step`.
@@ -66,15 +83,18 @@ impl Door {
 
 impl Write<'_> {
     /// Makes it durable, as these steps. Without any there is nothing to be made durable.
-    pub(super) async fn commit(self, steps: &[Step]) -> Result<(), QueueError> {
+    pub(super) async fn commit(mut self, steps: &[Step]) -> Result<(), QueueError> {
         if steps.is_empty() {
-            return Ok(self.transaction.rollback().await?);
+            SqliteTransactionManager::rollback(self.connection).await?;
+            self.open = false;
+            return Ok(());
         }
         self.place.map_or(Ok(()), Place::check)?;
         self.steps.open(steps);
-        let committed = self.transaction.commit().await;
+        let committed = SqliteTransactionManager::commit(self.connection).await;
         self.steps.close();
         committed?;
+        self.open = false;
         for step in steps {
             reached(Point::After(*step));
         }
@@ -82,17 +102,25 @@ impl Write<'_> {
     }
 }
 
+impl Drop for Write<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            SqliteTransactionManager::start_rollback(self.connection);
+        }
+    }
+}
+
 impl Deref for Write<'_> {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
-        &self.transaction
+        self.connection
     }
 }
 
 impl DerefMut for Write<'_> {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.transaction
+        self.connection
     }
 }
 
@@ -106,6 +134,11 @@ pub(super) struct Named<'d> {
 impl Named<'_> {
     pub(super) fn connection(&mut self) -> &mut SqliteConnection {
         &mut self.door.connection
+    }
+
+    /// Waits a little where `error` says that another process writes; see [`BusyRetry::wait`].
+    pub(super) async fn wait(&self, retries: &mut u32, error: sqlx::Error) -> Result<(), QueueError> {
+        self.door.busy.wait(retries, error).await
     }
 
     /// It is done, and durable.

@@ -4,7 +4,6 @@
 use super::door::Door;
 use super::error::QueueError;
 use super::load::pause;
-use super::patience::Patience;
 use crate::domain::BatchId;
 use crate::points::Step;
 use sqlx::SqliteConnection;
@@ -30,13 +29,7 @@ pub(super) async fn drop_all(door: &mut Door) -> Result<usize, QueueError> {
 /// Takes a batch away in steps, so that a kill in the middle leaves it known.
 pub(super) async fn drop_batch(door: &mut Door, batch: BatchId) -> Result<(), QueueError> {
     loop {
-        let mut patience = Patience::new();
-        let mut transaction = loop {
-            match door.begin().await {
-                Ok(transaction) => break transaction,
-                Err(error) => patience.wait(error).await?,
-            }
-        };
+        let mut transaction = door.begin().await?;
         let more = take_some(&mut transaction, batch).await?;
         transaction.commit(&[Step::LoadDropped]).await?;
         if !more {

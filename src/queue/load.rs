@@ -6,15 +6,14 @@
 
 use super::Queue;
 use super::checkpoints;
-use super::chunk::{Chunk, Range, in_order};
+use super::chunk::{Chunk, NewRow, out_of_order};
 use super::database;
 use super::door::Door;
 use super::error::QueueError;
 use super::leftovers;
 use super::lock::{DatabaseLock, Held, LockError};
-use super::patience::Patience;
 use super::reading::json;
-use crate::domain::{BatchId, BatchName, Existing, Lane, SnapshotName, Timestamp};
+use crate::domain::{BatchId, BatchName, Lane, Timestamp};
 use crate::points::{Between, Point, Step, reached};
 use sqlx::SqliteConnection;
 use std::collections::HashMap;
@@ -29,25 +28,6 @@ const PAUSE_AFTER: u32 = 12;
 
 /// How often a load that waits for another looks whether that has ended.
 const LOCK_LOOK: Duration = Duration::from_millis(50);
-
-/// A row to be loaded.
-#[derive(Debug, Clone)]
-pub struct NewRow {
-    /// Its line in the file; each is above the one before.
-    pub line: u64,
-    /// The lane of the snapshot.
-    pub lane: Lane,
-    /// The snapshot.
-    pub snapshot: SnapshotName,
-    /// The higher goes first.
-    pub priority: i64,
-    /// Not to be sent earlier.
-    pub not_before: Option<Timestamp>,
-    /// What to do about an export that is there already.
-    pub existing: Existing,
-    /// The cells of the carried columns, in their order.
-    pub carried: Vec<String>,
-}
 
 /// What a new batch is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,12 +66,7 @@ pub struct BatchLoad {
     now: Timestamp,
     lanes: HashMap<Lane, i64>,
     last_line: u64,
-    new: u64,
-    live: u64,
-    repeated: u64,
     chunks: u32,
-    /// Whether the last rows made no job, as those of a file that is brought in again: then jobs are looked for first.
-    known: bool,
     _lock: DatabaseLock,
 }
 
@@ -116,22 +91,8 @@ impl Queue {
         if left > 0 {
             tracing::info!(batches = left, "took away what a killed load had left");
         }
-        let carried = json(carried)?;
-        let (batch, name) = begin_batch(&mut door, name, source, &carried, now).await?;
-        Ok(BatchLoad {
-            door,
-            batch,
-            name,
-            now,
-            lanes: HashMap::new(),
-            last_line: 0,
-            new: 0,
-            live: 0,
-            repeated: 0,
-            chunks: 0,
-            known: false,
-            _lock: lock,
-        })
+        let (batch, name) = begin_batch(&mut door, name, source, &json(carried)?, now).await?;
+        Ok(BatchLoad { door, batch, name, now, lanes: HashMap::new(), last_line: 0, chunks: 0, _lock: lock })
     }
 
     /// Takes away what killed loads have left, unless a load is under way; how many batches they were.
@@ -180,69 +141,45 @@ impl BatchLoad {
     /// # Errors
     /// [`QueueError`] when the database fails; the load is good for nothing then.
     pub async fn add(&mut self, rows: Vec<NewRow>) -> Result<(), QueueError> {
-        self.add_chunk(Chunk::of(rows, self.now)?.without_rows()).await
+        self.add_chunk(&Chunk::of(&rows)?).await
     }
 
     /// Loads rows that were written down before, as [`BatchLoad::add`] does.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails; the load is good for nothing then.
-    pub async fn add_chunk(&mut self, chunk: Chunk) -> Result<(), QueueError> {
-        let Some(Range { first, last }) = chunk.lines else { return Ok(()) };
-        in_order(self.last_line, first)?;
-        self.last_line = last;
-        let mut patience = Patience::new();
-        let mut transaction = loop {
-            match self.door.begin().await {
-                Ok(transaction) => break transaction,
-                Err(error) => patience.wait(error).await?,
-            }
-        };
-        let count = chunk.count;
-        let (mut new, mut live, mut repeated) = (0, 0, 0);
-        let mut lanes = Vec::with_capacity(chunk.groups.len());
-        for (lane, existing, given) in &chunk.groups {
-            lanes.push((lane_id(&mut transaction, &mut self.lanes, lane).await?, *existing, given.as_str()));
+    pub async fn add_chunk(&mut self, chunk: &Chunk) -> Result<(), QueueError> {
+        if chunk.count == 0 {
+            return Ok(());
         }
-        let mut found = 0;
-        if self.known {
-            found = add_rows(&mut transaction, self.batch, &lanes).await?;
+        if chunk.first_line <= self.last_line {
+            return Err(out_of_order(chunk.first_line));
         }
-        if found < count {
-            for (lane, existing, given) in &lanes {
-                new += add_jobs(&mut transaction, self.batch, (*lane, *existing, chunk.usual), given, self.now).await?;
-            }
-        }
-        let (first, last) = (number(first)?, number(last)?);
+        self.last_line = chunk.last_line;
         let batch = self.batch.0;
-        let written = if found == count && self.new == 0 {
-            // The batch has made no job yet, so each of these is an earlier batch's.
-            live = found;
-            found
-        } else if new == count && !chunk.carries {
-            sqlx::query_file!("src/queue/sql/add_rows_of_new_jobs.sql", batch, first, last)
-                .execute(&mut *transaction)
-                .await?
-                .rows_affected()
-        } else {
-            if found < count {
-                add_rows(&mut transaction, self.batch, &lanes).await?;
-            }
-            let counted = sqlx::query_file!("src/queue/sql/count_rows.sql", batch, first, last)
-                .fetch_one(&mut *transaction)
-                .await?;
-            (live, repeated) = (counted.live.unsigned_abs(), counted.repeated.unsigned_abs());
-            counted.rows.unsigned_abs()
-        };
-        if written != count || new + live + repeated != count {
-            let value = format!("{written} of {count}, {new} new, {live} live, {repeated} repeated");
+        let mut transaction = self.door.begin().await?;
+        let mut written = 0;
+        for (lane, rows) in &chunk.lanes {
+            let lane = lane_id(&mut transaction, &mut self.lanes, lane).await?;
+            let jobs = sqlx::query_file!("src/queue/sql/add_jobs.sql", rows, lane, batch, self.now.0);
+            let new = number(jobs.execute(&mut *transaction).await?.rows_affected())?;
+            sqlx::query!(
+                "INSERT INTO tallies (lane_id, batch_id, state, jobs, weight) SELECT ?1, ?2, 'queued', ?3, ?3 WHERE ?3 > 0
+                 ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs, weight = weight + excluded.weight",
+                lane,
+                batch,
+                new
+            )
+            .execute(&mut *transaction)
+            .await?;
+            let added = sqlx::query_file!("src/queue/sql/add_rows.sql", rows, lane, batch);
+            written += added.execute(&mut *transaction).await?.rows_affected();
+        }
+        if written != chunk.count {
+            let value = format!("{written} of {}", chunk.count);
             return Err(QueueError::Corrupt { what: "rows just loaded", value });
         }
         transaction.commit(&[Step::LoadAdded]).await?;
-        self.known = new == 0;
-        self.new += new;
-        self.live += live;
-        self.repeated += repeated;
         checkpoints::begin_anew(&mut self.door).await?;
         self.chunks += 1;
         if self.chunks.is_multiple_of(PAUSE_AFTER) {
@@ -256,33 +193,26 @@ impl BatchLoad {
     /// # Errors
     /// [`QueueError`] when the database fails; then there is no batch.
     pub async fn seal(mut self, rejected: u64, now: Timestamp) -> Result<BatchSummary, QueueError> {
-        let (new, live, repeated) = (self.new, self.live, self.repeated);
-        let read = new + live + repeated + rejected;
-        let numbers = [read, new, live, repeated, rejected].map(number);
-        let [read_rows, new_rows, live_rows, repeated_rows, rejected_rows] = numbers;
-        let (read_rows, new_rows, live_rows) = (read_rows?, new_rows?, live_rows?);
-        let (repeated_rows, rejected_rows) = (repeated_rows?, rejected_rows?);
+        // Before the write that seals it, which is small: nobody else writes rows of this batch.
+        let rows =
+            sqlx::query_file!("src/queue/sql/count_rows.sql", self.batch.0).fetch_one(self.door.connection()).await?;
+        let passed_over = number(rejected)?;
+        let read = rows.read + passed_over;
         reached(Point::Between(Between::LoadComplete));
         // Flushes what came before it too.
         sqlx::query("PRAGMA synchronous = FULL").execute(self.door.connection()).await?;
-        let mut patience = Patience::new();
-        let mut transaction = loop {
-            match self.door.begin().await {
-                Ok(transaction) => break transaction,
-                Err(error) => patience.wait(error).await?,
-            }
-        };
+        let mut transaction = self.door.begin().await?;
         let sealed = sqlx::query!(
             "UPDATE batches SET state = 'sealed', sealed_at = ?2, rows_read = ?3, rows_new = ?4, rows_live = ?5,
                     rows_repeated = ?6, rows_rejected = ?7
              WHERE id = ?1 AND state = 'loading'",
             self.batch.0,
             now.0,
-            read_rows,
-            new_rows,
-            live_rows,
-            repeated_rows,
-            rejected_rows
+            read,
+            rows.new,
+            rows.live,
+            rows.repeated,
+            passed_over
         )
         .execute(&mut *transaction)
         .await?;
@@ -292,11 +222,11 @@ impl BatchLoad {
         let lanes: Vec<i64> = self.lanes.into_values().collect();
         super::wakers::leave_word(&mut transaction, &json(&lanes)?, "[]").await?;
         transaction.commit(&[Step::LoadSealed]).await?;
-        let summary = BatchSummary { id: self.batch, name: self.name, read, new, live, repeated, rejected };
         if let Err(error) = self.door.close().await {
             tracing::debug!(%error, "the load's connection was not closed cleanly; the batch is safe");
         }
-        Ok(summary)
+        let [read, new, live, repeated] = [read, rows.new, rows.live, rows.repeated].map(i64::unsigned_abs);
+        Ok(BatchSummary { id: self.batch, name: self.name, read, new, live, repeated, rejected })
     }
 
     /// Takes away what was loaded. A load that is dropped instead is taken away by the next one.
@@ -328,13 +258,7 @@ async fn begin_batch(
     };
     let mut number = 1;
     // In a transaction of its own: a row comes back before it is committed, and an error of that commit would go unheard.
-    let mut patience = Patience::new();
-    let mut transaction = loop {
-        match door.begin().await {
-            Ok(transaction) => break transaction,
-            Err(error) => patience.wait(error).await?,
-        }
-    };
+    let mut transaction = door.begin().await?;
     loop {
         let name = if number == 1 { given.clone() } else { numbered(&given, number) };
         let text = name.as_str();
@@ -377,11 +301,9 @@ async fn lane_id(
         return Ok(*id);
     }
     let (account, region) = (lane.account.as_str(), lane.region.as_str());
-    sqlx::query!("INSERT INTO lanes (account, region) VALUES (?1, ?2) ON CONFLICT DO NOTHING", account, region)
-        .execute(&mut *connection)
-        .await?;
     let id = sqlx::query_scalar!(
-        r#"SELECT id AS "id!: i64" FROM lanes WHERE account = ?1 AND region = ?2"#,
+        r#"INSERT INTO lanes (account, region) VALUES (?1, ?2)
+           ON CONFLICT DO UPDATE SET region = region RETURNING id AS "id!: i64""#,
         account,
         region
     )
@@ -389,48 +311,6 @@ async fn lane_id(
     .await?;
     known.insert(lane.clone(), id);
     Ok(id)
-}
-
-/// Writes the rows that have no line yet and whose snapshot has a live job; how many.
-async fn add_rows(
-    connection: &mut SqliteConnection,
-    batch: BatchId,
-    groups: &[(i64, Existing, &str)],
-) -> Result<u64, QueueError> {
-    let mut written = 0;
-    for (lane, _, given) in groups {
-        let added = sqlx::query_file!("src/queue/sql/add_rows.sql", given, lane, batch.0).execute(&mut *connection);
-        written += added.await?.rows_affected();
-    }
-    Ok(written)
-}
-
-/// Makes the jobs that are missing, and counts them.
-async fn add_jobs(
-    connection: &mut SqliteConnection,
-    batch: BatchId,
-    (lane, existing, usual): (i64, Existing, i64),
-    given: &str,
-    now: Timestamp,
-) -> Result<u64, QueueError> {
-    let existing = existing.as_str();
-    let made = sqlx::query_file!("src/queue/sql/add_jobs.sql", given, lane, batch.0, existing, now.0, usual)
-        .execute(&mut *connection)
-        .await?
-        .rows_affected();
-    let jobs = number(made)?;
-    if jobs > 0 {
-        sqlx::query!(
-            "INSERT INTO tallies (lane_id, batch_id, state, jobs, weight) VALUES (?1, ?2, 'queued', ?3, ?3)
-             ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs, weight = weight + excluded.weight",
-            lane,
-            batch.0,
-            jobs
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    Ok(made)
 }
 
 fn number(count: u64) -> Result<i64, QueueError> {

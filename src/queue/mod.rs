@@ -4,6 +4,7 @@
 mod acting;
 mod backup;
 mod breakers;
+mod busy_retry;
 mod checkpoints;
 mod checkup;
 mod chunk;
@@ -28,7 +29,6 @@ mod load;
 mod lock;
 mod measures;
 mod own_files;
-mod patience;
 mod pausing;
 mod peek;
 mod place;
@@ -52,7 +52,7 @@ pub use acting::{ActError, Acted, LeftOnes, Plan};
 pub use backup::{BackedUp, BackupError, Overwrite};
 pub use breakers::{PastTrip, Trip};
 pub use checkup::{Checkup, Content, LaneFound};
-pub use chunk::Chunk;
+pub use chunk::{Chunk, NewRow};
 pub use claims::{Claimable, Load};
 pub use counts::StateCounts;
 pub use disk::shared as shared_disk;
@@ -64,7 +64,7 @@ pub use lane_views::{Blocked, LaneView};
 pub use lanes::{Block, Identity, LaneRecord};
 pub use ledger::{Entry, EntryKey, EntryStatus, ListedSnapshot, Sighting};
 pub use listing::Listed;
-pub use load::{BatchLoad, BatchSummary, LoadName, NewRow};
+pub use load::{BatchLoad, BatchSummary, LoadName};
 pub use lock::{DatabaseLock, Held, LockError};
 pub use measures::{Ended, LaneMeasures, Left, Measures, REFUSED_WITHIN, Refused, Unconfirmed};
 pub use own_files::is_own_file;
@@ -81,8 +81,8 @@ pub use vitals::Vitals;
 pub use waiting::{Ahead, SnapshotSeen, Waiting};
 pub use wakers::Wakes;
 
+use busy_retry::BusyRetry;
 use checkpoints::Checkpoints;
-use patience::Turns;
 use place::Place;
 use readers::Readers;
 use std::path::{Path, PathBuf};
@@ -103,7 +103,7 @@ pub struct Queue {
     checkpoints: Checkpoints,
     takeover_age: Arc<Mutex<Option<TakeoverAge>>>,
     wakers: Wakers,
-    turns: Arc<Turns>,
+    busy: Arc<BusyRetry>,
 }
 
 impl Queue {
@@ -158,13 +158,13 @@ impl Queue {
     /// How long a write waits for its turn while another process writes; without end where there is none. A minute unless this
     /// says otherwise.
     pub fn wait_for_turns(&self, most: Option<Duration>) {
-        self.turns.wait(most);
+        self.busy.limit(most);
     }
 
     /// Whether writes wait for another process.
     #[must_use]
     pub fn kept_waiting(&self) -> watch::Receiver<bool> {
-        self.turns.waiting()
+        self.busy.waiting()
     }
 
     /// Moves a job; durable when this returns.

@@ -1,20 +1,19 @@
-//! What a load would do, without writing anything.
+//! What a load would do, without writing anything: it would keep a daemon from writing for seconds, were it a load that is
+//! undone, and could not look at a database that may only be read.
 
 use super::Queue;
+use super::chunk::Chunk;
 use super::error::QueueError;
-use super::load::NewRow;
-use super::reading::json;
-use crate::domain::Lane;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-/// Counts what would become of rows. It keeps 16 bytes for each snapshot that would make a job: two keyed hashes, so
-/// that two names of a million are taken for one with a chance of less than one in 10^26.
+/// Counts what would become of rows. It keeps 8 bytes for each snapshot that would make a job: a keyed hash, so that two of
+/// a million names are taken for one with a chance of one in 10^7.
 #[derive(Debug)]
 pub struct Preview {
     queue: Queue,
-    hashers: [RandomState; 2],
-    seen: HashSet<[u64; 2]>,
+    hasher: RandomState,
+    seen: HashSet<u64>,
     counts: Previewed,
 }
 
@@ -33,12 +32,8 @@ impl Queue {
     /// Begins to count what a load would do.
     #[must_use]
     pub fn preview(&self) -> Preview {
-        Preview {
-            queue: self.clone(),
-            hashers: [RandomState::new(), RandomState::new()],
-            seen: HashSet::new(),
-            counts: Previewed::default(),
-        }
+        let (hasher, seen, counts) = (RandomState::new(), HashSet::new(), Previewed::default());
+        Preview { queue: self.clone(), hasher, seen, counts }
     }
 }
 
@@ -47,26 +42,17 @@ impl Preview {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn add(&mut self, rows: &[NewRow]) -> Result<(), QueueError> {
-        let mut by_lane: HashMap<&Lane, Vec<&str>> = HashMap::new();
-        for row in rows {
-            by_lane.entry(&row.lane).or_default().push(row.snapshot.as_str());
-        }
-        for (lane, names) in by_lane {
-            let (account, region, given) = (lane.account.as_str(), lane.region.as_str(), json(&names)?);
-            let places = sqlx::query_file_scalar!("src/queue/sql/live_jobs.sql", given, account, region)
+    pub async fn add(&mut self, chunk: &Chunk) -> Result<(), QueueError> {
+        self.counts.live += chunk.count;
+        for (lane, rows) in &chunk.lanes {
+            let (account, region) = (lane.account.as_str(), lane.region.as_str());
+            let names = sqlx::query_file_scalar!("src/queue/sql/names_without_job.sql", rows, account, region)
                 .fetch_all(&self.queue.readers)
                 .await?;
-            let live: HashSet<usize> = places.into_iter().filter_map(|place| usize::try_from(place).ok()).collect();
-            for (place, name) in names.into_iter().enumerate() {
-                let count = if live.contains(&place) {
-                    &mut self.counts.live
-                } else if self.seen.insert(self.hashers.each_ref().map(|hasher| hasher.hash_one((lane, name)))) {
-                    &mut self.counts.new
-                } else {
-                    &mut self.counts.repeated
-                };
-                *count += 1;
+            for name in names {
+                let first = self.seen.insert(self.hasher.hash_one((lane, name)));
+                *if first { &mut self.counts.new } else { &mut self.counts.repeated } += 1;
+                self.counts.live -= 1;
             }
         }
         Ok(())

@@ -7,7 +7,6 @@ use super::database;
 use super::door::Door;
 use super::error::QueueError;
 use super::leftovers::take_some;
-use super::patience::Patience;
 use crate::domain::{BatchId, BatchName, Timestamp};
 use crate::points::Step;
 
@@ -50,11 +49,11 @@ impl Pruner {
             return Ok(false);
         }
         self.door.in_place()?;
-        let mut patience = Patience::new();
         let mut anew = self.door.named(Step::Migrated);
         sqlx::query("PRAGMA auto_vacuum = INCREMENTAL").execute(anew.connection()).await?;
+        let mut retries = 0;
         while let Err(error) = sqlx::query("VACUUM").execute(anew.connection()).await {
-            patience.wait(error).await?;
+            anew.wait(&mut retries, error).await?;
         }
         anew.done();
         Ok(true)
@@ -78,13 +77,7 @@ impl Pruner {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn begin(&mut self, batch: BatchId, now: Timestamp) -> Result<bool, QueueError> {
-        let mut patience = Patience::new();
-        let mut transaction = loop {
-            match self.door.begin().await {
-                Ok(transaction) => break transaction,
-                Err(error) => patience.wait(error).await?,
-            }
-        };
+        let mut transaction = self.door.begin().await?;
         let hidden = sqlx::query!(
             "UPDATE batches SET state = 'loading', pruned_at = ?2, name = name || ' #' || id, paused_at = NULL, paused_by = NULL
              WHERE id = ?1 AND state = 'sealed' AND bundled = amended",
@@ -110,13 +103,7 @@ impl Pruner {
         .fetch_optional(self.door.connection())
         .await?;
         let Some(batch) = begun else { return Ok(false) };
-        let mut patience = Patience::new();
-        let mut transaction = loop {
-            match self.door.begin().await {
-                Ok(transaction) => break transaction,
-                Err(error) => patience.wait(error).await?,
-            }
-        };
+        let mut transaction = self.door.begin().await?;
         take_some(&mut transaction, BatchId(batch)).await?;
         transaction.commit(&[Step::Pruned]).await?;
         Ok(true)
@@ -127,13 +114,7 @@ impl Pruner {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn give_back(&mut self) -> Result<bool, QueueError> {
-        let mut patience = Patience::new();
-        let mut transaction = loop {
-            match self.door.begin().await {
-                Ok(transaction) => break transaction,
-                Err(error) => patience.wait(error).await?,
-            }
-        };
+        let mut transaction = self.door.begin().await?;
         let free: i64 = sqlx::query_scalar("PRAGMA freelist_count").fetch_one(&mut *transaction).await?;
         let mode: i64 = sqlx::query_scalar("PRAGMA auto_vacuum").fetch_one(&mut *transaction).await?;
         if free == 0 || mode != INCREMENTAL {

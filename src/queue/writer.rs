@@ -3,7 +3,6 @@
 use super::counter::Counter;
 use super::door::Door;
 use super::error::QueueError;
-use super::patience::Turns;
 use super::takeover::count_intents;
 use super::transition::Transition;
 use super::wakers::{self, Done, Wakers};
@@ -51,8 +50,6 @@ pub(super) struct Beside {
     pub(super) counter: Counter,
     /// Told of each commit.
     pub(super) wakers: Wakers,
-    /// How long it waits for its turn.
-    pub(super) turns: Arc<Turns>,
 }
 
 /// A handle to the writer.
@@ -196,7 +193,7 @@ type Waiting = (Transition, oneshot::Sender<Result<(), QueueError>>);
 /// Writes a group in one transaction; why it could not, where it could not.
 async fn commit(
     door: &mut Door,
-    Beside { counter, wakers, turns }: &mut Beside,
+    Beside { counter, wakers }: &mut Beside,
     transitions: Vec<Waiting>,
     tasks: Vec<(Done, Task, oneshot::Sender<QueueError>)>,
 ) -> Option<QueueError> {
@@ -206,14 +203,7 @@ async fn commit(
     let mut failures = failures.into_iter();
     let mut told_tasks = Vec::new();
     let outcome = async {
-        let mut looked = 0;
-        let mut transaction = loop {
-            match door.begin().await {
-                Ok(transaction) => break transaction,
-                Err(error) => turns.look_again(&mut looked, error).await?,
-            }
-        };
-        turns.come();
+        let mut transaction = door.begin().await?;
         let verdicts = if transitions.is_empty() {
             Vec::new()
         } else {

@@ -1,13 +1,10 @@
 -- Each row points to the live job of its snapshot, which by now there is: the row's own, that of another line of the
--- batch, or that of an earlier batch. A line that is there already stays.
+-- batch, or that of an earlier batch.
 INSERT INTO batch_rows (batch_id, line, job_id, disposition, carried)
 SELECT ?3, given.line, jobs.id,
        CASE WHEN jobs.batch_id <> ?3 THEN 'live' WHEN jobs.line = given.line THEN 'new' ELSE 'repeated' END,
-       given.cells
-FROM (SELECT iif(type = 'integer', value, value ->> 0) AS line, "key" AS name,
-             iif(type = 'integer', NULL, value ->> 3) AS cells
-      FROM (SELECT "key", type, value FROM jsonb_each(?1) LIMIT -1)) AS given
+       nullif(given.carried, '[]')
+FROM (SELECT value ->> 0 AS line, value ->> 1 AS name, value -> 5 AS carried
+      FROM (SELECT value FROM jsonb_each(?1) LIMIT -1)) AS given
 CROSS JOIN jobs ON jobs.lane_id = ?2 AND jobs.snapshot_name = given.name
     AND jobs.finished_at IS NULL
-WHERE true
-ON CONFLICT (batch_id, line) DO NOTHING

@@ -1,7 +1,0 @@
--- Which of the names have a live job; the jobs of a load that goes on, or that was killed, are not there yet.
-SELECT CAST(given.key AS INTEGER) AS "place!: i64"
-FROM json_each(?1) AS given
-CROSS JOIN lanes ON lanes.account = ?2 AND lanes.region = ?3
-CROSS JOIN jobs ON jobs.lane_id = lanes.id AND jobs.snapshot_name = given.value
-    AND jobs.finished_at IS NULL
-CROSS JOIN batches ON batches.id = jobs.batch_id AND batches.state = 'sealed'

@@ -1,0 +1,9 @@
+-- The names of rows that have no live job. Jobs of a load that goes on, or that was killed, are not there yet.
+SELECT value ->> 1 AS "name!: String"
+FROM json_each(?1)
+WHERE NOT EXISTS (
+    SELECT 1 FROM lanes
+    CROSS JOIN jobs ON jobs.lane_id = lanes.id AND jobs.snapshot_name = value ->> 1
+        AND jobs.finished_at IS NULL
+    CROSS JOIN batches ON batches.id = jobs.batch_id AND batches.state = 'sealed'
+    WHERE lanes.account = ?2 AND lanes.region = ?3)
