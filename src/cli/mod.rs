@@ -248,7 +248,8 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         }
         Command::Report(args) => {
             let context = context()?;
-            reading!(context, |queue, screen| args.run(&queue, context.clock.as_ref(), screen))
+            let settings = |lane: &Lane| context.settings.for_lane(lane);
+            reading!(context, |queue, screen| args.run(&queue, settings, context.clock.as_ref(), screen))
         }
         Command::Jobs(args) => {
             let context = context()?;

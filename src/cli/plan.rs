@@ -156,6 +156,7 @@ impl PlanArgs {
                     lane: row.lane,
                     snapshot: row.snapshot,
                     existing: row.existing,
+                    priority: row.priority,
                 })),
             }
         };

@@ -3,12 +3,15 @@
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
 use super::selector::{SelectorArgs, find_batch};
+use super::status::read_status;
 use crate::clock::Clock;
-use crate::domain::BatchName;
+use crate::domain::{BatchName, Lane};
 use crate::queue::{BatchStage, BatchView, Queue};
 use crate::report::{
-    BundleRequest, Format, Look, Output, PartFacts, ReportRequest, Reported, adopted_note, prepare_bundle, write_report,
+    BundleRequest, Format, Look, Output, PartFacts, Place, ReportRequest, Reported, StatusView, adopted_note,
+    prepare_bundle, write_report,
 };
+use crate::settings::LaneSettings;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -68,11 +71,19 @@ impl ReportArgs {
     ///
     /// # Errors
     /// A batch or a job that is not there, a database that cannot be read, a file that cannot be written.
-    pub async fn run(&self, queue: &Queue, clock: &dyn Clock, screen: Screen<'_>) -> anyhow::Result<Exit> {
+    pub async fn run(
+        &self,
+        queue: &Queue,
+        settings: impl Fn(&Lane) -> LaneSettings,
+        clock: &dyn Clock,
+        screen: Screen<'_>,
+    ) -> anyhow::Result<Exit> {
         if let Some(folder) = &self.bundle {
             let batch = self.only_batch(queue).await?;
+            let now = clock.now();
+            let status = read_status(queue, Some(batch.clone()), Place::default(), settings, now).await?;
             return tokio::select! {
-                written = bundle(queue, clock, &batch, folder, screen.out) => written,
+                written = bundle(queue, &status, &batch, folder, screen.out) => written,
                 // What is left half-written has no name yet, and goes.
                 interrupted = tokio::signal::ctrl_c() => {
                     interrupted?;
@@ -135,12 +146,13 @@ impl ReportArgs {
 
 async fn bundle(
     queue: &Queue,
-    clock: &dyn Clock,
+    status: &StatusView,
     batch: &BatchView,
     folder: &Path,
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<Exit> {
-    let request = BundleRequest { batch, folder, now: clock.now(), version: env!("CARGO_PKG_VERSION") };
+    let forecast = status.when_and_why(batch);
+    let request = BundleRequest { batch, folder, now: status.now, version: env!("CARGO_PKG_VERSION"), forecast };
     let manifest = prepare_bundle(queue, &request).await?.publish()?;
     let rows = |part: &PartFacts| format!("{} {}", part.rows, part.file.file.trim_end_matches(".csv"));
     let rows: Vec<String> = manifest.parts.iter().map(rows).collect();

@@ -163,6 +163,7 @@ async fn work(
     let display = tokio::spawn(progress::show(
         queue.clone(),
         batch.name.clone(),
+        context.settings.clone(),
         context.clock.clone(),
         context.progress.clone(),
         halted,
@@ -225,6 +226,7 @@ async fn drain(
 async fn print_report(args: &RunArgs, context: &Context, queue: &Queue, name: &BatchName) -> anyhow::Result<()> {
     let (mut out, mut notes) = (std::io::stdout(), notes());
     let report = ReportArgs::of_batch(name, args.format, args.output.clone());
-    report.run(queue, context.clock.as_ref(), context.screen(&mut out, &mut notes)).await?;
+    let settings = |lane: &_| context.settings.for_lane(lane);
+    report.run(queue, settings, context.clock.as_ref(), context.screen(&mut out, &mut notes)).await?;
     Ok(())
 }

@@ -5,8 +5,8 @@ use super::pausing::no_such_lane;
 use super::screen::{Flow, Screen, forgive_closed_pipe};
 use super::selector::find_batch;
 use crate::clock::Clock;
-use crate::domain::{AccountLabel, Lane, Region};
-use crate::queue::{DatabaseLock, Held, Queue};
+use crate::domain::{AccountLabel, Lane, Region, Timestamp};
+use crate::queue::{BatchView, DatabaseLock, Held, Queue};
 use crate::report::{Limits, NEEDS_YOU, Place, StatusView, status_json, status_text};
 use crate::settings::LaneSettings;
 use anyhow::Context;
@@ -143,18 +143,7 @@ impl StatusArgs {
         if place.is_narrow() {
             self.known(queue, &place).await?;
         }
-        let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("the daemon's lock cannot be read")?;
-        let limits = |lane: &Lane| {
-            let LaneSettings { export, reconcile, .. } = settings(lane);
-            Limits {
-                ceiling: export.rate,
-                cap: export.max_in_flight,
-                settle: reconcile.settle,
-                looks: reconcile.looks,
-                attempt_timeout: export.attempt_timeout,
-            }
-        };
-        Ok(StatusView::read(queue, only, place, clock.now(), daemon, limits).await?)
+        read_status(queue, only, place, settings, clock.now()).await
     }
 
     /// Whether there is such a lane, which a word that is mistyped does not name.
@@ -165,6 +154,28 @@ impl StatusArgs {
         }
         Err(no_such_lane(&lanes.into_iter().map(|lane| lane.lane).collect::<Vec<_>>(), self.account.as_ref()).into())
     }
+}
+
+/// Reads how it stands at `now`, by the settings of this process.
+pub(super) async fn read_status(
+    queue: &Queue,
+    only: Option<BatchView>,
+    place: Place,
+    settings: impl Fn(&Lane) -> LaneSettings,
+    now: Timestamp,
+) -> anyhow::Result<StatusView> {
+    let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("the daemon's lock cannot be read")?;
+    let limits = |lane: &Lane| {
+        let LaneSettings { export, reconcile, .. } = settings(lane);
+        Limits {
+            ceiling: export.rate,
+            cap: export.max_in_flight,
+            settle: reconcile.settle,
+            looks: reconcile.looks,
+            attempt_timeout: export.attempt_timeout,
+        }
+    };
+    Ok(StatusView::read(queue, only, place, now, daemon, limits).await?)
 }
 
 #[cfg(test)]

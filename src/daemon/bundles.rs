@@ -107,7 +107,9 @@ impl Bundles {
         for name in names {
             let folder = self.folder.join(name);
             let now = self.clock.now();
-            let request = BundleRequest { batch: &batch, folder: &folder, now, version: env!("CARGO_PKG_VERSION") };
+            // It has ended: there is nothing to forecast.
+            let version = env!("CARGO_PKG_VERSION");
+            let request = BundleRequest { batch: &batch, folder: &folder, now, version, forecast: None };
             match prepare_bundle(&self.queue, &request).await {
                 Ok(prepared) => {
                     if !self.queue.still_ended(ending).await? {

@@ -7,6 +7,7 @@ use super::job_views::{JobView, jobs_by_id};
 use super::reading;
 use super::views::shared_jobs;
 use crate::domain::{BatchId, ErrorCode, JobState, LaneId, RunId, Timestamp};
+use sqlx::SqliteExecutor;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -102,6 +103,27 @@ pub struct Left {
     pub queued_copies: u64,
     /// The EBS copies of those in flight.
     pub copies_in_flight: u64,
+    /// The highest priority of the queued ones that wait for nothing of their own.
+    pub highest: Option<i64>,
+    /// The lowest one.
+    pub lowest: Option<i64>,
+}
+
+impl Left {
+    fn none(lane: LaneId, batch: BatchId, own: bool) -> Self {
+        let (queued, in_flight, queued_copies, copies_in_flight) = (0, 0, 0, 0);
+        Self { lane, batch, own, queued, in_flight, queued_copies, copies_in_flight, highest: None, lowest: None }
+    }
+
+    fn add(&mut self, state: JobState, jobs: u64, copies: u64) {
+        if state == JobState::Queued {
+            self.queued += jobs;
+            self.queued_copies += copies;
+        } else if state.is_live() && state != JobState::NeedsReview {
+            self.in_flight += jobs;
+            self.copies_in_flight += copies;
+        }
+    }
 }
 
 /// All of it.
@@ -152,8 +174,6 @@ impl Queue {
     }
 
     async fn lane_measures(&self, lane: LaneId, now: Timestamp) -> Result<LaneMeasures, QueueError> {
-        let ends =
-            sqlx::query_file!("src/queue/sql/last_ends.sql", lane.0, now.0, ENDS).fetch_all(&self.readers).await?;
         let run = sqlx::query_scalar!(r#"SELECT coalesce(max(id), 0) AS "run!: i64" FROM runs"#)
             .fetch_one(&self.readers)
             .await?;
@@ -204,13 +224,7 @@ impl Queue {
         let listed = listed.fetch_one(&self.readers).await?;
         let next = self.claimable(lane, RunId(run), 1).await?;
         Ok(LaneMeasures {
-            ends: ends
-                .into_iter()
-                .map(|end| Ended {
-                    at: Timestamp(end.at),
-                    took: Duration::from_millis(u64::try_from(end.took).unwrap_or(0)),
-                })
-                .collect(),
+            ends: last_ends(&self.readers, lane, now).await?,
             refused: Vec::new(),
             any_ready: listed == Some(true) || first_due.is_some_and(|due| due <= now),
             unlisted: listed == Some(false),
@@ -231,39 +245,16 @@ impl Queue {
     async fn left(&self) -> Result<Vec<Left>, QueueError> {
         let mut reader = self.readers.take().await?;
         let mut transaction = reader.begin().await?;
-        let rows = sqlx::query!(
-            r#"SELECT tallies.lane_id, tallies.batch_id, tallies.state, tallies.jobs, tallies.weight
-               FROM tallies JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed'
-               WHERE tallies.jobs > 0 AND tallies.state IN ('queued', 'submitting', 'exporting', 'unknown')"#
-        )
-        .fetch_all(&mut *transaction)
-        .await?;
-        let shared = shared_jobs(&mut transaction, None).await?;
+        let mut left = own_left(&mut *transaction, None).await?;
+        let mut shared = BTreeMap::new();
+        for one in shared_jobs(&mut transaction, None).await? {
+            let (lane, batch) = (LaneId(one.lane), BatchId(one.batch));
+            let of_batch = shared.entry((one.batch, one.lane)).or_insert_with(|| Left::none(lane, batch, false));
+            of_batch.add(one.state, one.jobs, one.jobs);
+        }
         transaction.commit().await?;
-        let mut left = BTreeMap::new();
-        let mut add = |lane: i64, batch: i64, own: bool, state: JobState, jobs: u64, copies: u64| {
-            if !state.is_live() || state == JobState::NeedsReview {
-                return;
-            }
-            let (lane, batch) = (LaneId(lane), BatchId(batch));
-            let fresh = Left { lane, batch, own, queued: 0, in_flight: 0, queued_copies: 0, copies_in_flight: 0 };
-            let one = left.entry((batch.0, lane.0, own)).or_insert(fresh);
-            if state == JobState::Queued {
-                one.queued += jobs;
-                one.queued_copies += copies;
-            } else {
-                one.in_flight += jobs;
-                one.copies_in_flight += copies;
-            }
-        };
-        for row in rows {
-            let count = |value| reading::count("a tally", value);
-            add(row.lane_id, row.batch_id, true, reading::state(&row.state)?, count(row.jobs)?, count(row.weight)?);
-        }
-        for one in shared {
-            add(one.lane, one.batch, false, one.state, one.jobs, one.jobs);
-        }
-        Ok(left.into_values().collect())
+        left.extend(shared.into_values());
+        Ok(left)
     }
 
     /// Of the `most` failed jobs with the highest numbers those of the batch, or all of them.
@@ -281,4 +272,32 @@ impl Queue {
         transaction.commit().await?;
         Ok(jobs)
     }
+}
+
+/// The last ends of a lane, the newest first.
+pub(super) async fn last_ends<'c, E>(reader: E, lane: LaneId, now: Timestamp) -> Result<Vec<Ended>, QueueError>
+where
+    E: SqliteExecutor<'c>,
+{
+    let ends = sqlx::query_file!("src/queue/sql/last_ends.sql", lane.0, now.0, ENDS).fetch_all(reader).await?;
+    let ended = |at, took| Ended { at: Timestamp(at), took: Duration::from_millis(u64::try_from(took).unwrap_or(0)) };
+    Ok(ends.into_iter().map(|end| ended(end.at, end.took)).collect())
+}
+
+/// What the sealed batches have left of their own, in that lane or in all.
+pub(super) async fn own_left<'c, E>(reader: E, lane: Option<LaneId>) -> Result<Vec<Left>, QueueError>
+where
+    E: SqliteExecutor<'c>,
+{
+    let lane = lane.map(|lane| lane.0);
+    let rows = sqlx::query_file!("src/queue/sql/left.sql", lane).fetch_all(reader).await?;
+    let mut left = BTreeMap::new();
+    for row in rows {
+        let (lane, batch) = (LaneId(row.lane_id), BatchId(row.batch_id));
+        let one = left.entry((row.batch_id, row.lane_id)).or_insert_with(|| Left::none(lane, batch, true));
+        let count = |value| reading::count("a tally", value);
+        one.add(reading::state(&row.state)?, count(row.jobs)?, count(row.weight)?);
+        (one.highest, one.lowest) = (one.highest.or(row.highest), one.lowest.or(row.lowest));
+    }
+    Ok(left.into_values().collect())
 }

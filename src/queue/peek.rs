@@ -3,14 +3,11 @@
 
 use super::database;
 use super::error::{OpenError, QueueError};
+use super::measures::{Ended, Left, last_ends, own_left};
 use super::readers::Readers;
 use super::reading::{self, json};
-use crate::domain::{AccountNumber, JobId, JobState, Lane, SnapshotArn};
+use crate::domain::{AccountNumber, JobId, JobState, Lane, LaneId, SnapshotArn, Timestamp};
 use std::path::Path;
-use std::time::Duration;
-
-/// Exports whose durations are looked at: the last ones of a lane.
-const EXPORTS: i64 = 1000;
 
 /// A database that is only looked at.
 #[derive(Debug, Clone)]
@@ -46,12 +43,10 @@ pub struct LaneMemory {
     pub learned_rate: Option<f64>,
     /// Whose it is, as its first listing showed.
     pub account_number: Option<AccountNumber>,
-    /// Its jobs that are to be sent or under way; what waits for a person's decision holds nobody up.
-    pub live_jobs: u64,
-    /// The EBS copies that these take.
-    pub live_copies: u64,
-    /// How long its last exports took, from the call to the end that was seen; in no order.
-    pub took: Vec<Duration>,
+    /// What its batches have left; what waits for a person's decision holds nobody up.
+    pub left: Vec<Left>,
+    /// Its last exports that ended, the newest first.
+    pub ends: Vec<Ended>,
 }
 
 impl Peek {
@@ -85,11 +80,11 @@ impl Peek {
         Ok(known)
     }
 
-    /// What is known of a lane's pace.
+    /// What is known of a lane, up to `now`.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn memory(&self, lane: &Lane) -> Result<LaneMemory, QueueError> {
+    pub async fn memory(&self, lane: &Lane, now: Timestamp) -> Result<LaneMemory, QueueError> {
         let (account, region) = (lane.account.as_str(), lane.region.as_str());
         let found = sqlx::query!(
             r#"SELECT id AS "id!: i64", learned_rate AS "learned_rate: f64", account_number FROM lanes
@@ -98,30 +93,11 @@ impl Peek {
             region
         );
         let Some(found) = found.fetch_optional(&self.readers).await? else { return Ok(LaneMemory::default()) };
-        let live = sqlx::query!(
-            r#"SELECT coalesce(sum(tallies.jobs), 0) AS "jobs!: i64", coalesce(sum(tallies.weight), 0) AS "copies!: i64"
-               FROM tallies JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed'
-               WHERE tallies.lane_id = ?1
-                 AND tallies.state IN ('queued', 'submitting', 'exporting', 'unknown')"#,
-            found.id
-        );
-        let live = live.fetch_one(&self.readers).await?;
-        let took = sqlx::query_scalar!(
-            r#"SELECT finished_at - submitted_at AS "took!: i64"
-               FROM (SELECT state, adopted, submitted_at, finished_at FROM jobs
-                     WHERE lane_id = ?1 AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 10 * ?2)
-               WHERE state = 'succeeded' AND adopted = 0 AND submitted_at < finished_at
-               LIMIT ?2"#,
-            found.id,
-            EXPORTS
-        );
-        let took = took.fetch_all(&self.readers).await?;
         Ok(LaneMemory {
             learned_rate: found.learned_rate,
             account_number: reading::account_number(found.account_number)?,
-            live_jobs: reading::count("a tally", live.jobs)?,
-            live_copies: reading::count("a tally", live.copies)?,
-            took: took.into_iter().filter_map(|ms| u64::try_from(ms).ok()).map(Duration::from_millis).collect(),
+            left: own_left(&self.readers, Some(LaneId(found.id))).await?,
+            ends: last_ends(&self.readers, LaneId(found.id), now).await?,
         })
     }
 

@@ -48,6 +48,7 @@ fn calls(exports: u64, (least, most): (u64, u64)) -> Value {
 
 fn lane(lane: &LanePlan) -> Value {
     let (basis, past) = match lane.basis {
+        Basis::Ends(count, _) => ("ends", count),
         Basis::Lane(count) => ("lane", count),
         Basis::OtherLanes(count) => ("all_lanes", count),
         Basis::Documented => ("documented", 0),

@@ -138,6 +138,9 @@ fn range(takes: Span) -> String {
 fn basis(lane: &LanePlan) -> String {
     let each = range(lane.each);
     match lane.basis {
+        Basis::Ends(count, within) => {
+            format!("by {} of {} that ended in the last {}", several(count as u64, "export"), lane.lane, span(within))
+        }
         Basis::Lane(count) => format!("each {each}, as {} of {} took", several(count as u64, "past export"), lane.lane),
         Basis::OtherLanes(count) => {
             format!("each {each}, as {} of all lanes took", several(count as u64, "past export"))

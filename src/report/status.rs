@@ -473,14 +473,15 @@ pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
 const NEARLY: f64 = 0.95;
 
 /// How many of a batch's jobs have ended, and how many there are; those that it shares are among them.
-pub(super) fn progress(batch: &BatchView) -> (u64, u64) {
+#[must_use]
+pub fn progress_of(batch: &BatchView) -> (u64, u64) {
     let jobs = batch.jobs.plus(&batch.shared);
     (jobs.total() - jobs.live(), jobs.total())
 }
 
 /// Whether nothing of a batch is left to do.
 pub(super) fn has_ended(batch: &BatchView) -> bool {
-    let (done, all) = progress(batch);
+    let (done, all) = progress_of(batch);
     done == all && batch.stage == BatchStage::Sealed
 }
 

@@ -2,12 +2,11 @@
 //! in UTC; what is not known is null. docs/json.md describes them.
 
 use super::breakers::BreakerEntry;
-use super::estimate::Forecast;
 use super::failures::Failures;
+use super::forecast::{Forecast, when_and_why};
 use super::look::Colour;
 use super::members::time;
-use super::status::{Binding, StatusView, bindings, progress};
-use super::status_forecast::when_and_why;
+use super::status::{Binding, StatusView, bindings, progress_of};
 use super::status_text::sentence;
 use super::takeover::TakeoverEntry;
 use crate::domain::{JobState, Lane, Timestamp};
@@ -137,7 +136,7 @@ impl Finish {
             Forecast::Between { earliest, latest, rests_on } => Self {
                 earliest: Some(earliest.to_string()),
                 latest: Some(latest.to_string()),
-                rests_on: Some(rests_on.as_str()),
+                rests_on: Some(rests_on.kind),
                 ..of_kind("range")
             },
         }
@@ -184,7 +183,7 @@ impl Serialize for States {
 }
 
 fn batch<'a>(view: &'a StatusView, batch: &'a BatchView) -> Batch<'a> {
-    let (done, total) = progress(batch);
+    let (done, total) = progress_of(batch);
     let rows = &batch.rows;
     Batch {
         name: batch.name.as_str(),

@@ -2,11 +2,10 @@
 
 use super::bar::bar;
 use super::breakers::stopped_since;
-use super::estimate::Forecast;
 use super::failures::group_lines;
+use super::forecast::{Forecast, when};
 use super::look::{Colour, Look, Paint};
-use super::status::{Binding, FAILED_LOOKED_AT, Health, StatusView, bindings, has_ended, progress, waits_for_a_job};
-use super::status_forecast::{when, when_and_why};
+use super::status::{Binding, FAILED_LOOKED_AT, Health, StatusView, bindings, has_ended, progress_of, waits_for_a_job};
 use super::words::{ago, by_state, grouped, moment, of_others, one_line, percent, several, span, what_blocks};
 use crate::domain::{JobState, Lane, Timestamp};
 use crate::queue::{BatchStage, BatchView, LaneView, Pause};
@@ -120,7 +119,7 @@ fn title(lines: &mut Vec<String>, colour: Colour, text: &str) {
 
 fn batch(lines: &mut Vec<String>, view: &StatusView, batch: &BatchView, width: u16, colour: Colour) {
     let now = view.now;
-    let (done, all) = progress(batch);
+    let (done, all) = progress_of(batch);
     let source = if batch.source == "-" { "standard input" } else { &batch.source };
     let origin = format!("{} from {}", ago(now, batch.created_at), one_line(source));
     if batch.stage == BatchStage::Loading {
@@ -137,7 +136,7 @@ fn batch(lines: &mut Vec<String>, view: &StatusView, batch: &BatchView, width: u
     let jobs = batch.jobs.plus(&batch.shared);
     lines.push(format!("  {}", bar(&jobs, width.saturating_sub(4).min(LONGEST_BAR), colour)));
     lines.push(format!("  {}", by_state(&jobs)));
-    if let Some(when) = when_and_why(&view.batch_forecast(batch), jobs.of(JobState::NeedsReview), now) {
+    if let Some(when) = view.when_and_why(batch) {
         lines.push(format!("  {when}"));
     }
     let rows = &batch.rows;

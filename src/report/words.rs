@@ -85,7 +85,8 @@ fn date_and_time(at: Timestamp) -> String {
 }
 
 /// A share in whole percent; 100 only where it is all.
-pub(super) fn percent(part: u64, whole: u64) -> u64 {
+#[must_use]
+pub fn percent(part: u64, whole: u64) -> u64 {
     let exact = u128::from(part) * 100 / u128::from(whole.max(1));
     u64::try_from(exact).unwrap_or(100)
 }

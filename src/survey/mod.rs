@@ -11,14 +11,14 @@ mod choice;
 
 mod rows;
 
-mod reckon;
+mod estimate;
 
 mod plan;
 
 pub use choice::{Choice, Chosen, TagWanted};
+pub use estimate::{Basis, Estimate, Load, Span, Speed, Work, ahead, estimate};
 pub use exports::Exports;
 pub use found::{Export, Found, NotFound, discover};
 pub use plan::{FailingRow, LanePlan, Plan, PlannedLane, Reason, plan};
 pub use reading::{LaneReader, LaneReading, Scope, Unread};
-pub use reckon::{Basis, Load, Pace, Span, duration};
 pub use rows::{Outlook, PlannedRow, RowOutlooks};

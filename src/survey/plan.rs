@@ -1,10 +1,10 @@
-//! What would become of a file: its lanes are read, its rows are judged, and what comes of it is reckoned.
+//! What would become of a file: its lanes are read, its rows are judged, and how long it takes is estimated.
 
+use super::estimate::{Basis, Estimate, Load, Span, Speed, Work, ahead, estimate};
 use super::found::Memory;
-use super::reckon::{Basis, Load, Pace, Span, duration};
 use super::rows::{Outlook, PlannedRow, RowOutlooks};
 use super::{LaneReader, LaneReading, Scope, Unread};
-use crate::domain::{AccountNumber, Lane, NearNames, SnapshotName};
+use crate::domain::{AccountNumber, Lane, NearNames, SnapshotName, Timestamp};
 use crate::lightsail::Snapshot;
 use crate::queue::{LaneMemory, Peek, QueueError};
 use futures_util::StreamExt as _;
@@ -70,7 +70,7 @@ pub struct LanePlan {
     pub learned: bool,
     /// EBS copies that may be under way.
     pub cap: u32,
-    /// Jobs that are to be sent or under way in it already.
+    /// Jobs of other batches that may go first, or are in flight.
     pub jobs_ahead: u64,
     /// The reads of a run, least and most, about.
     pub reads: (u64, u64),
@@ -113,7 +113,8 @@ struct Seen {
     settings: PlannedLane,
     reading: Result<LaneReading, Unread>,
     memory: Memory,
-    pace: LaneMemory,
+    now: Timestamp,
+    known: LaneMemory,
 }
 
 /// A lane's part of the plan in the making.
@@ -121,6 +122,7 @@ struct Seen {
 struct Part {
     rows: RowOutlooks,
     load: Load,
+    lowest: Option<i64>,
     gb: u64,
     of_unknown_size: u64,
 }
@@ -148,16 +150,17 @@ pub async fn plan(
         let lane = settings.reader.lane.clone();
         let of_lane = names.get(&lane).into_iter().flatten().copied();
         let memory = Memory::read(peek, &lane, of_lane).await?;
-        let pace = match peek {
-            Some(peek) => peek.memory(&lane).await?,
+        let now = settings.reader.clock.now();
+        let known = match peek {
+            Some(peek) => peek.memory(&lane, now).await?,
             None => LaneMemory::default(),
         };
-        seen.insert(lane, Seen { settings, reading, memory, pace });
+        seen.insert(lane, Seen { settings, reading, memory, now, known });
     }
     drop(reading);
     let (parts, failing) = judge(rows, &seen);
     let failing = explain(failing, &seen, others).await;
-    let all_took: Vec<Duration> = seen.values().flat_map(|lane| lane.pace.took.iter().copied()).collect();
+    let all_took: Vec<Duration> = seen.values().flat_map(|lane| lane.known.ends.iter().map(|end| end.took)).collect();
     let lanes = seen.into_iter().zip(parts).map(|((lane, seen), part)| lane_plan(lane, seen, &part, &all_took));
     Ok(Plan { rejected: 0, lanes: lanes.collect(), failing })
 }
@@ -183,7 +186,7 @@ fn judge<'r>(rows: &'r [PlannedRow], lanes: &BTreeMap<Lane, Seen>) -> (Vec<Part>
             let export = found.map(|snapshot| seen.memory.export_of(snapshot, &reading.exports).0);
             let outlook = Outlook::of_snapshot(found.map(|it| &it.state).zip(export.as_ref()), row.existing);
             if let Some(snapshot) = found.filter(|_| outlook.is_export()) {
-                part.export(snapshot);
+                part.export(snapshot, row.priority);
             }
             outlook
         } else {
@@ -198,7 +201,8 @@ fn judge<'r>(rows: &'r [PlannedRow], lanes: &BTreeMap<Lane, Seen>) -> (Vec<Part>
 }
 
 impl Part {
-    fn export(&mut self, snapshot: &Snapshot) {
+    fn export(&mut self, snapshot: &Snapshot, priority: i64) {
+        self.lowest = Some(self.lowest.map_or(priority, |lowest| lowest.min(priority)));
         self.load.add(snapshot.attached_disks.saturating_add(1));
         self.gb += u64::from(snapshot.size_gb.unwrap_or_default()) + u64::from(snapshot.attached_gb);
         self.of_unknown_size += u64::from(snapshot.size_gb.is_none());
@@ -276,20 +280,17 @@ fn made_of<'a>(source: &str, snapshots: &'a [Snapshot]) -> Vec<&'a str> {
 }
 
 fn lane_plan(lane: Lane, seen: Seen, part: &Part, all_took: &[Duration]) -> LanePlan {
-    let Seen { settings, reading, pace: known, .. } = seen;
-    let (each, basis) = Span::of_exports(&known.took, all_took);
+    let Seen { settings, reading, now, known, .. } = seen;
     let rate = known.learned_rate.map_or(settings.rate, |learned| learned.min(settings.rate));
     let cap = settings.max_in_flight;
-    let mut ahead = Load::default();
-    if let Some(copies) = known.live_copies.checked_div(known.live_jobs) {
-        let copies = u32::try_from(copies).unwrap_or(u32::MAX);
-        let wider = known.live_copies % known.live_jobs;
-        ahead.add_many(copies, known.live_jobs - wider);
-        if wider > 0 {
-            ahead.add_many(copies.saturating_add(1), wider);
-        }
-    }
-    let takes = duration(&part.load, &ahead, &Pace { ceiling: settings.rate, rate, cap, each });
+    let ahead = ahead(part.load.exports(), part.lowest, &known.left);
+    let work = Work { queued: part.load.clone(), ahead, ..Work::default() };
+    let learned = known.learned_rate;
+    let took: Vec<Duration> = known.ends.iter().map(|end| end.took).collect();
+    // The rate of a lane that has nothing to do is that of what little it had to do.
+    let ends = if work.ahead.exports() == 0 { &[] } else { known.ends.as_slice() };
+    let speed = Speed { ends, took: &took, others: all_took, ceiling: settings.rate, learned, cap };
+    let Estimate { takes, each, basis } = estimate(now, &work, &speed);
     let (account_number, unread, pages) = match reading {
         Ok(reading) => (reading.account, None, (u64::from(reading.snapshot_pages), u64::from(reading.record_pages))),
         Err(unread) => (None, Some(unread), (0, 0)),
@@ -307,9 +308,9 @@ fn lane_plan(lane: Lane, seen: Seen, part: &Part, all_took: &[Duration]) -> Lane
         each,
         basis,
         rate,
-        learned: known.learned_rate.is_some(),
+        learned: learned.is_some(),
         cap,
-        jobs_ahead: known.live_jobs,
+        jobs_ahead: work.ahead.exports(),
         reads,
         unread,
     }

@@ -16,6 +16,8 @@ pub struct PlannedRow {
     pub snapshot: SnapshotName,
     /// What is done about an export that there is.
     pub existing: Existing,
+    /// Its priority.
+    pub priority: i64,
 }
 
 /// What would become of a row.

@@ -189,6 +189,15 @@ async fn a_page_of_many_rows_shows_the_first_and_says_so() {
 }
 
 #[tokio::test]
+async fn the_page_of_a_batch_that_has_not_ended_has_its_forecast() {
+    let stored = Stored::many(3).await;
+    stored.bundle("bundle", "many").await;
+    let page = stored.text("bundle/index.html");
+    assert!(page.contains("3 rows had not ended"), "{page}");
+    assert!(page.contains(" UTC: not done before a daemon runs."), "{page}");
+}
+
+#[tokio::test]
 async fn a_batch_without_rows_has_a_report_too() {
     let stored = Stored::many(0).await;
     stored.bundle("out", "many").await;

@@ -6,6 +6,7 @@ use snapferry::clock::ManualClock;
 use snapferry::domain::{Timestamp, spreadsheet};
 use snapferry::queue::{Queue, Selector};
 use snapferry::report::{COLUMNS, Format, Look, ReportRequest, write_report};
+use snapferry::settings::LaneSettings;
 use std::io::Write;
 
 #[tokio::test]
@@ -253,7 +254,11 @@ async fn a_reader_that_goes_away_is_no_error() {
         let (mut out, mut notes) = (Head { left: 5000 }, Vec::new());
         let screen = Screen { out: &mut out, notes: &mut notes, look: Look::default(), terminal: false };
         let clock = ManualClock::new(Timestamp::parse(NOW).expect("a time"));
-        assert_eq!(args.run(&stored.queue, &clock, screen).await.expect("quiet"), Exit::Done, "{format}");
+        assert_eq!(
+            args.run(&stored.queue, |_| LaneSettings::default(), &clock, screen).await.expect("quiet"),
+            Exit::Done,
+            "{format}"
+        );
     }
 }
 

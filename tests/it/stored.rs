@@ -112,7 +112,7 @@ impl Stored {
         let (mut out, mut notes) = (Vec::new(), Vec::new());
         let screen = Screen { out: &mut out, notes: &mut notes, look, terminal: false };
         let result = match command {
-            Command::Report(args) => args.run(&self.queue, &clock, screen).await,
+            Command::Report(args) => args.run(&self.queue, settings, &clock, screen).await,
             Command::Status(args) => args.run(&self.queue, settings, &clock, screen).await,
             Command::Failures(args) => args.run(&self.queue, screen).await,
             Command::Jobs(args) => args.run(&self.queue, screen).await,

@@ -4,7 +4,7 @@ use super::documented;
 use super::home::{Home, SETTINGS};
 use super::stored::Stored;
 use lightsail_simulator::{FaultRule, Faults, FleetEntry, Limits, RateLimit};
-use snapferry::domain::{AccountLabel, Lane, Region, SnapshotName};
+use snapferry::domain::{AccountLabel, Lane, Region, SnapshotName, Timestamp};
 use snapferry::queue::Peek;
 use snapferry::report::{Colour, Look, PlanView, Price, plan_text};
 use snapferry::survey::{Basis, FailingRow, LanePlan, Outlook, Plan, Reason, RowOutlooks, Span};
@@ -375,6 +375,7 @@ async fn a_database_is_looked_at_as_it_is() {
     stored
         .sql(
             "UPDATE jobs SET submitted_at = 1795456810000, finished_at = 1795456810000 + 900000 WHERE id = 1;
+             UPDATE jobs SET priority = 7, due_at = NULL, hold = NULL, paused_at = NULL WHERE state = 'queued';
              INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, destination_id, seen_at, job_id,
                                  attempt, news)
              VALUES (1, 'record', 'rec-1', 'web-1', 'arn:1', 'succeeded', 'ami-1', 1, 1, 1, 0),
@@ -394,11 +395,14 @@ async fn a_database_is_looked_at_as_it_is() {
     (3, Live { job: JobId(5), state: Exporting })
     (0, Done { job: Some(JobId(1)), arn: SnapshotArn("arn:1"), destination: "ami-1" })
     "#);
-    let memory = peek.memory(&lane).await.expect("memory");
-    assert_eq!((memory.learned_rate, memory.live_jobs, memory.live_copies), (Some(0.8), 2, 4));
-    assert_eq!(memory.took, [Duration::from_mins(15)]);
+    let memory = peek.memory(&lane, Timestamp(i64::MAX)).await.expect("memory");
+    assert_eq!((memory.learned_rate, memory.left.len()), (Some(0.8), 1));
+    let left = memory.left[0];
+    assert_eq!((left.queued, left.in_flight, left.queued_copies + left.copies_in_flight), (1, 1, 4));
+    assert_eq!((left.highest, left.lowest), (Some(7), Some(7)));
+    assert_eq!(memory.ends.iter().map(|end| end.took).collect::<Vec<_>>(), [Duration::from_mins(15)]);
     let nowhere = Lane { account: AccountLabel::parse("nobody").expect("a label"), region };
-    assert_eq!(peek.memory(&nowhere).await.expect("memory").live_jobs, 0);
+    assert_eq!(peek.memory(&nowhere, Timestamp(i64::MAX)).await.expect("memory").left, []);
     peek.close().await;
     assert_eq!(std::fs::read(&path).expect("the file"), before);
 

@@ -33,6 +33,8 @@ pub(super) struct Page<'a> {
     pub(super) parts: &'a [PartFacts],
     pub(super) now: Timestamp,
     pub(super) version: &'a str,
+    /// When the rows that have not ended will be done, in words.
+    pub(super) forecast: Option<&'a str>,
 }
 
 /// Writes the page; how many rows its table has. The table goes out line by line, as it may be long.
@@ -90,7 +92,7 @@ fn head(title: &str) -> Markup {
 }
 
 fn heading(page: &Page<'_>) -> Markup {
-    let Page { batch, digest, now, .. } = page;
+    let Page { batch, digest, now, forecast, .. } = page;
     let BatchFacts { source, .. } = BatchFacts::of(batch);
     html! {
         header {
@@ -112,7 +114,9 @@ fn heading(page: &Page<'_>) -> Markup {
             @if digest.live() > 0 {
                 p.notice {
                     strong { (several(digest.live(), "row")) " had not ended" }
-                    " when this report was written, at " (moment(*now)) " UTC."
+                    " when this report was written, at " (moment(*now)) " UTC"
+                    @if let Some(forecast) = forecast { ": " (forecast) }
+                    "."
                 }
             }
         }

@@ -16,7 +16,7 @@ use std::path::Path;
 const PAGE: u32 = 500;
 
 /// What is to be written, and where.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct BundleRequest<'a> {
     /// The batch.
     pub batch: &'a BatchView,
@@ -26,6 +26,8 @@ pub struct BundleRequest<'a> {
     pub now: Timestamp,
     /// The program's version.
     pub version: &'a str,
+    /// When the rows that have not ended will be done, in words.
+    pub forecast: Option<String>,
 }
 
 /// Why a completion report was not written. What was in its place before is untouched.
@@ -68,7 +70,7 @@ impl Prepared {
 /// # Errors
 /// [`BundleError`], and then nothing is left of it.
 pub async fn prepare_bundle(queue: &Queue, request: &BundleRequest<'_>) -> Result<Prepared, BundleError> {
-    let BundleRequest { batch, folder, .. } = *request;
+    let BundleRequest { batch, folder, .. } = request;
     let workplace = Workplace::begin(folder, BatchFacts::of(batch))?;
     let failed = |source| FolderError::Failed { path: workplace.target().to_owned(), source };
     let mut digest = Digest::new(batch);
@@ -107,11 +109,14 @@ fn finish(
     rows: &Rows,
     parts: Vec<super::manifest::PartFacts>,
 ) -> io::Result<Manifest> {
-    let BundleRequest { batch, now, version, .. } = *request;
+    let BundleRequest { batch, now, version, forecast, .. } = request;
     // Jobs go on while their rows are read.
-    let now = digest.last.map_or(now, |last| last.max(now));
+    let now = digest.last.map_or(*now, |last| last.max(*now));
     let mut file = HashedFile::create(workplace.path(), PAGE_FILE)?;
-    let shown = write_page(&mut file, &Page { batch, digest, rows, parts: &parts, now, version })?;
+    let shown = write_page(
+        &mut file,
+        &Page { batch, digest, rows, parts: &parts, now, version, forecast: forecast.as_deref() },
+    )?;
     let page = PageFacts { rows: shown, file: file.finish()? };
     let mut manifest = Manifest::new(batch, version, now.to_string(), page);
     manifest.ended = digest.live() == 0;

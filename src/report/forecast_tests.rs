@@ -1,4 +1,6 @@
 use super::*;
+use crate::queue::Ended;
+use crate::survey::Load;
 use proptest::prelude::*;
 
 const NOW: Timestamp = Timestamp(1_795_456_800_000);
@@ -7,12 +9,30 @@ fn ends(count: u64, every: Duration, took: Duration) -> Vec<Ended> {
     (0..count).map(|n| Ended { at: NOW.before(every * u32::try_from(n).expect("few")), took }).collect()
 }
 
-fn going(ends: &[Ended]) -> Going<'_> {
-    Going { ends, ceiling: 2.0, learned: None, cap: 20, due: None, settled: None }
+struct Lane {
+    ends: Vec<Ended>,
+    learned: Option<f64>,
+    cap: u32,
+    ceiling: f64,
+    waits: Waits,
+}
+
+fn lane(ends: Vec<Ended>) -> Lane {
+    Lane { ends, learned: None, cap: 20, ceiling: 2.0, waits: Waits::default() }
+}
+
+impl Lane {
+    fn forecast(&self, work: &Work) -> Forecast {
+        let Self { ends, learned, cap, ceiling, waits } = self;
+        let took: Vec<Duration> = ends.iter().map(|end| end.took).collect();
+        let speed = Speed { ends, took: &took, others: &[], ceiling: *ceiling, learned: *learned, cap: *cap };
+        forecast(NOW, "a/b", work, &speed, *waits)
+    }
 }
 
 fn work(queued: u64, in_flight: u64) -> Work {
-    Work { queued, queued_copies: queued, in_flight, copies_in_flight: in_flight, ..Work::default() }
+    let alike = |exports| Load::alike(exports, exports);
+    Work { queued: alike(queued), in_flight: alike(in_flight), ..Work::default() }
 }
 
 fn range(forecast: &Forecast) -> (Duration, Duration) {
@@ -21,15 +41,10 @@ fn range(forecast: &Forecast) -> (Duration, Duration) {
 }
 
 #[test]
-fn ends_of_late_make_a_rate() {
-    let ends = ends(91, Duration::from_secs(10), Duration::from_mins(3));
-    let forecast = forecast(NOW, "a/b", work(340, 20), &going(&ends));
-    let (least, most) = range(&forecast);
-    // 360 at one in ten seconds are an hour.
-    assert!(least > Duration::from_mins(45) && least < Duration::from_hours(1), "{least:?}");
-    assert!(most > Duration::from_mins(63) && most < Duration::from_mins(85), "{most:?}");
+fn a_range_names_the_ends_that_it_rests_on() {
+    let forecast = lane(ends(91, Duration::from_secs(10), Duration::from_mins(3))).forecast(&work(340, 20));
     let Forecast::Between { rests_on, .. } = forecast else { panic!("a range") };
-    assert_eq!(rests_on.text(), "going by 91 exports of lane a/b that ended in the last 15 min");
+    assert_eq!(rests_on.text, "going by 91 exports of lane a/b that ended in the last 15 min");
 }
 
 #[test]
@@ -37,57 +52,56 @@ fn where_nothing_ended_of_late_what_exports_took_and_the_cap_tell() {
     let old: Vec<Ended> = (0..6)
         .map(|hours| Ended { at: NOW.before(Duration::from_hours(2 + hours)), took: Duration::from_mins(10) })
         .collect();
-    let forecast = forecast(NOW, "a/b", work(100, 0), &going(&old));
+    let forecast = lane(old).forecast(&work(100, 0));
     let (least, most) = range(&forecast);
     assert!(least >= Duration::from_mins(50) && most >= Duration::from_hours(1), "{least:?} {most:?}");
     let Forecast::Between { rests_on, .. } = forecast else { panic!("a range") };
-    assert_eq!(
-        rests_on.text(),
-        "going by the rate, the cap of 20 copies, and 6 exports that took 10 min to 10 min each"
-    );
+    assert_eq!(rests_on.text, "going by the rate, the cap of 20 copies, and 6 exports that took 10 min to 10 min each");
 }
 
 #[test]
 fn a_lane_that_has_just_been_slowed_is_not_taken_for_as_quick_as_it_was() {
     let ends = ends(91, Duration::from_secs(1), Duration::from_mins(3));
-    let slowed = Going { learned: Some(0.1), ..going(&ends) };
-    let (_, most) = range(&forecast(NOW, "a/b", work(360, 0), &slowed));
+    let slowed = Lane { learned: Some(0.1), ..lane(ends) };
+    let (_, most) = range(&slowed.forecast(&work(360, 0)));
     assert_eq!(most, Duration::from_mins(63));
 }
 
 #[test]
 fn an_attempt_without_an_answer_is_waited_for() {
     let ends = ends(91, Duration::from_secs(1), Duration::from_mins(3));
-    let settled = Some(NOW.after(Duration::from_mins(9)));
-    let open = Going { settled, ..going(&ends) };
     let nine = Duration::from_mins(9);
-    let alone = forecast(NOW, "a/b", work(0, 1), &open);
+    let waits = Waits { settled: Some(NOW.after(nine)), ..Waits::default() };
+    let open = Lane { waits, ..lane(ends) };
+    let alone = open.forecast(&work(0, 1));
     assert_eq!(range(&alone), (nine, nine));
-    assert!(matches!(alone, Forecast::Between { rests_on: RestsOn::Settling, .. }), "{alone:?}");
+    let Forecast::Between { rests_on, .. } = alone else { panic!("a range") };
+    assert_eq!(rests_on.kind, "settling");
     // Of another batch it may be, and then nobody waits for it.
-    let beside = Work { others: 1, others_copies: 1, ..work(0, 1) };
-    let (least, most) = range(&forecast(NOW, "a/b", beside, &open));
+    let beside = Work { ahead: Load::alike(1, 1), ..work(0, 1) };
+    let (least, most) = range(&open.forecast(&beside));
     assert!(least < nine && most == nine, "{least:?} {most:?}");
-    let past = Going { settled: Some(NOW.before(nine)), ..open };
-    assert!(range(&forecast(NOW, "a/b", work(0, 1), &past)).1 < nine);
+    let past = Lane { waits: Waits { settled: Some(NOW.before(nine)), ..Waits::default() }, ..open };
+    assert!(range(&past.forecast(&work(0, 1))).1 < nine);
 }
 
 #[test]
 fn nothing_is_said_where_nothing_was_measured() {
-    let none = forecast(NOW, "a/b", work(100, 20), &going(&[]));
+    let none = lane(Vec::new()).forecast(&work(100, 20));
     assert_eq!(none, Forecast::Unmeasured("no export of lane a/b has ended yet".to_owned()));
-    let few = ends(4, Duration::from_secs(1), Duration::from_secs(9));
-    let few = forecast(NOW, "a/b", work(100, 20), &going(&few));
+    let few = lane(ends(4, Duration::from_secs(1), Duration::from_secs(9))).forecast(&work(100, 20));
     assert_eq!(few, Forecast::Unmeasured("only 4 exports of lane a/b ended so far".to_owned()));
-    assert_eq!(forecast(NOW, "a/b", work(0, 0), &going(&[])), Forecast::Done);
+    assert_eq!(lane(Vec::new()).forecast(&work(0, 0)), Forecast::Done);
 }
 
 #[test]
 fn what_is_not_to_be_sent_before_a_time_is_not_done_before_it() {
     let ends = ends(50, Duration::from_secs(1), Duration::from_secs(9));
     let due = NOW.after(Duration::from_hours(5));
-    let going = Going { due: Some(due), ..going(&ends) };
-    let Forecast::Between { earliest, .. } = forecast(NOW, "a/b", work(1, 0), &going) else { panic!("a range") };
+    let waits = Waits { due: Some(due), ..Waits::default() };
+    let Forecast::Between { earliest, .. } = (Lane { waits, ..lane(ends) }).forecast(&work(1, 0)) else {
+        panic!("a range")
+    };
     assert_eq!(earliest, due.after(Duration::from_secs(9)));
 }
 
@@ -96,7 +110,7 @@ fn a_whole_is_as_late_as_its_latest_part_and_a_held_part_holds_it() {
     let between = |from, to| Forecast::Between {
         earliest: NOW.after(Duration::from_mins(from)),
         latest: NOW.after(Duration::from_mins(to)),
-        rests_on: RestsOn::Ends { lane: String::new(), exports: to, within: Duration::from_mins(1) },
+        rests_on: RestsOn { kind: "ends", text: String::new() },
     };
     assert_eq!(
         range(&all_of(vec![between(5, 9), Forecast::Done, between(3, 20)])),
@@ -135,16 +149,18 @@ proptest! {
         settled in proptest::option::of(0..1_000_000_i64),
     ) {
         let [due, settled] = [due, settled].map(|ms| ms.map(|ms| Timestamp(NOW.0 + ms)));
-        let going = Going { ends: &ends, ceiling: rate, learned: None, cap, due, settled };
-        let all = Work { others, others_copies: others, ..work(queued, in_flight) };
-        let less = Work { others, others_copies: others, ..work(part(queued, fewer), part(in_flight, fewer)) };
-        match (forecast(NOW, "a/b", all, &going), forecast(NOW, "a/b", less, &going)) {
+        let lane = Lane { ends, ceiling: rate, learned: None, cap, waits: Waits { due, settled } };
+        let ahead = Load::alike(others, others);
+        let all = Work { ahead: ahead.clone(), ..work(queued, in_flight) };
+        let (less_queued, less_in_flight) = (part(queued, fewer), part(in_flight, fewer));
+        let less = Work { ahead, ..work(less_queued, less_in_flight) };
+        match (lane.forecast(&all), lane.forecast(&less)) {
             (Forecast::Between { earliest, latest, .. }, after) => {
                 prop_assert!(NOW <= earliest && earliest <= latest);
                 if let Forecast::Between { earliest: sooner, latest: last, .. } = after {
                     prop_assert!(sooner <= earliest && last <= latest, "{sooner} {earliest} {last} {latest}");
                 } else {
-                    prop_assert_eq!((after, less.queued + less.in_flight), (Forecast::Done, 0));
+                    prop_assert_eq!((after, less_queued + less_in_flight), (Forecast::Done, 0));
                 }
             }
             (Forecast::Done, after) => prop_assert_eq!((queued + in_flight, after), (0, Forecast::Done)),
@@ -162,4 +178,18 @@ proptest! {
 )]
 fn part(number: u64, share: f64) -> u64 {
     (number as f64 * share) as u64
+}
+
+#[test]
+fn a_range_names_the_day_where_it_is_another() {
+    let at = |text: &str| Timestamp::parse(text).expect("a time");
+    let now = at("2026-11-24T03:10:20Z");
+    for (from, to, wanted) in [
+        ("2026-11-24T03:40:00Z", "2026-11-24T04:10:59Z", "between 03:40 and 04:10 UTC"),
+        ("2026-11-24T03:40:00Z", "2026-11-24T03:40:30Z", "at about 03:40 UTC"),
+        ("2026-11-24T23:40:00Z", "2026-11-25T04:10:00.500Z", "between 23:40 and 2026-11-25 04:10 UTC"),
+        ("2026-11-26T01:00:00Z", "2026-11-26T02:00:00Z", "between 2026-11-26 01:00 and 02:00 UTC"),
+    ] {
+        assert_eq!(super::range(now, at(from), at(to)), wanted);
+    }
 }
