@@ -3,7 +3,7 @@
 use super::meaning::{Sureness, looks_like, of_name};
 use super::reason::{IntakeError, Reason};
 use super::records::{Fault, Record};
-use crate::domain::spreadsheet;
+use crate::domain::{REPORT_COLUMNS, spreadsheet};
 use std::collections::{BTreeMap, HashMap};
 
 /// What a column is to us.
@@ -43,23 +43,6 @@ pub(super) struct Columns {
     pub(super) reasons: usize,
 }
 
-/// The report's own columns, apart from those that are read.
-const OWN: [&str; 13] = [
-    "batch",
-    "state",
-    "adopted",
-    "attempts",
-    "operation_id",
-    "record_name",
-    "destination_service",
-    "destination_id",
-    "error_code",
-    "error_message",
-    "queued_at",
-    "submitted_at",
-    "finished_at",
-];
-
 /// The columns before a rejected row.
 pub(super) const REASONS: [&str; 3] = ["line", "column", "reason"];
 
@@ -77,7 +60,7 @@ impl Columns {
         {
             return Err(IntakeError::Delimiter(other));
         }
-        if texts.len() > 2 && texts.iter().flatten().all(|text| OWN.contains(&clean(text))) {
+        if texts.len() > 2 && texts.iter().flatten().all(|text| is_ignored(clean(text))) {
             return Err(IntakeError::NoNameColumn { found: found() });
         }
         if let Some(name) = copied.first() {
@@ -95,7 +78,7 @@ impl Columns {
         let mut meant: BTreeMap<Role, Vec<(Sureness, usize)>> = BTreeMap::new();
         for (at, name) in names.iter().enumerate() {
             let lower = name.to_lowercase();
-            let ignored = at < reasons || OWN.contains(&lower.as_str());
+            let ignored = at < reasons || is_ignored(&lower);
             let declared = copied.contains(&lower);
             if let Some((role, sureness)) = of_name(&lower).filter(|_| !ignored && !declared) {
                 meant.entry(role).or_default().push((sureness, at));
@@ -180,7 +163,12 @@ fn is_known(text: &str) -> bool {
 
 /// Whether the report has a column of this name.
 fn is_of_reports(lower: &str) -> bool {
-    OWN.contains(&lower) || matches!(of_name(lower), Some((Role::Name | Role::Region | Role::Account, Sureness::Exact)))
+    REPORT_COLUMNS.contains(&lower)
+}
+
+/// Whether it is a column of our own report that says nothing about what to export.
+fn is_ignored(lower: &str) -> bool {
+    is_of_reports(lower) && !matches!(of_name(lower), Some((_, Sureness::Exact)))
 }
 
 /// The cells of a header.

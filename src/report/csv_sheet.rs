@@ -1,7 +1,7 @@
 //! A report as CSV: the columns of ours, then the carried ones; cells that a spreadsheet would run are escaped.
 
-use super::members::{COLUMNS, Members};
-use crate::domain::{BatchName, spreadsheet};
+use super::members::Members;
+use crate::domain::{BatchName, REPORT_COLUMNS, spreadsheet};
 use crate::queue::JobView;
 use std::io::Write;
 
@@ -19,7 +19,7 @@ impl<W: Write> CsvSheet<W> {
     /// Writes the header, once, before any line.
     pub(super) fn header(&mut self, carried: &[String]) -> std::io::Result<()> {
         self.carried = carried.len();
-        for name in COLUMNS.into_iter().chain(carried.iter().map(String::as_str)) {
+        for name in REPORT_COLUMNS.into_iter().chain(carried.iter().map(String::as_str)) {
             self.cell(name)?;
         }
         self.end_line()

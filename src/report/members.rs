@@ -1,31 +1,11 @@
 //! The columns of a report: the same names and the same order in CSV, in JSON and in the lists of jobs.
 
 use super::words::one_line;
-use crate::domain::{BatchName, JobState, Timestamp};
+use crate::domain::{BatchName, JobState, REPORT_COLUMNS, Timestamp};
 use crate::queue::{JobView, ReportRow};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
-
-/// The columns of a report, before the carried ones. Scripts depend on them.
-pub const COLUMNS: [&str; 16] = [
-    "batch",
-    "snapshot_name",
-    "account",
-    "region",
-    "state",
-    "adopted",
-    "attempts",
-    "operation_id",
-    "record_name",
-    "destination_service",
-    "destination_id",
-    "error_code",
-    "error_message",
-    "queued_at",
-    "submitted_at",
-    "finished_at",
-];
 
 /// A job in these columns. `attempts` is a number, or the attempts themselves where one job is told in full.
 #[derive(Debug, Serialize)]
@@ -72,8 +52,8 @@ impl<'a, A> Members<'a, A> {
 }
 
 impl<'a> Members<'a, u32> {
-    /// The cells of a line of CSV, in the order of [`COLUMNS`].
-    pub(super) fn cells(&self) -> [Cow<'_, str>; COLUMNS.len()] {
+    /// The cells of a line of CSV, in the order of [`REPORT_COLUMNS`].
+    pub(super) fn cells(&self) -> [Cow<'_, str>; REPORT_COLUMNS.len()] {
         let text = |value: Option<&'a str>| Cow::Borrowed(value.unwrap_or_default());
         [
             Cow::Borrowed(self.batch),

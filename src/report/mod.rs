@@ -42,7 +42,7 @@ pub use breakers::{resume_command, stopped_place, what_next};
 pub use bundle::{
     BundleError, BundleRequest, FolderError, Manifest, PartFacts, Prepared, folder_names, prepare_bundle,
 };
-pub use completion::{COLUMNS, Format, ReportError, ReportRequest, Reported, write_report};
+pub use completion::{Format, ReportError, ReportRequest, Reported, write_report};
 pub use discovered::{DISCOVERED, DiscoveredForm, DiscoveredSheet};
 pub use doctor_json::doctor_json;
 pub use doctor_text::doctor_text;

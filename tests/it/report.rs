@@ -3,9 +3,9 @@
 use crate::stored::{NOW, Stored};
 use snapferry::cli::{Exit, Screen};
 use snapferry::clock::ManualClock;
-use snapferry::domain::{Timestamp, spreadsheet};
+use snapferry::domain::{REPORT_COLUMNS, Timestamp, spreadsheet};
 use snapferry::queue::{Queue, Selector};
-use snapferry::report::{COLUMNS, Format, Look, ReportRequest, write_report};
+use snapferry::report::{Format, Look, ReportRequest, write_report};
 use snapferry::settings::LaneSettings;
 use std::io::Write;
 
@@ -33,7 +33,7 @@ async fn a_cell_of_the_report_reads_back_as_it_came_in() {
     let csv = stored.run(&["report", "--batch", "fleet", "--format", "csv"]).await.done();
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     let header: Vec<String> = reader.headers().expect("a header").iter().map(str::to_owned).collect();
-    assert_eq!(header[..16], COLUMNS);
+    assert_eq!(header[..16], REPORT_COLUMNS);
     assert_eq!(header[16..], ["owner", "note"]);
     let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.expect("a row")).collect();
     assert_eq!(rows.len(), 8);
@@ -154,7 +154,7 @@ async fn an_empty_report_is_still_well_formed() {
     assert_eq!(stored.run(&["report"]).await.done(), "Nothing to report.\n");
     assert_eq!(stored.run(&["report", "--format", "json"]).await.done(), "[]\n");
     assert_eq!(stored.run(&["report", "--format", "jsonl"]).await.done(), "");
-    let header = format!("{},number\n", COLUMNS.join(","));
+    let header = format!("{},number\n", REPORT_COLUMNS.join(","));
     assert_eq!(stored.run(&["report", "--format", "csv", "--batch", "many"]).await.done(), header);
 }
 
