@@ -10,7 +10,6 @@ use crate::domain::BatchName;
 use crate::queue::{BatchView, Queue, QueueError, ReportRow, Selector, StateCounts};
 use std::io::{BufWriter, Write};
 
-
 /// Lines that are held at once.
 const PAGE: u32 = 1000;
 

@@ -4,7 +4,6 @@
 mod acts;
 mod advice;
 mod backup;
-mod bar;
 mod breakers;
 mod bundle;
 mod causes;
@@ -15,7 +14,6 @@ mod doctor_json;
 mod doctor_text;
 mod evidence;
 mod failures;
-mod forecast;
 mod jobs;
 mod look;
 mod members;
@@ -25,9 +23,6 @@ mod plan_json;
 mod plan_text;
 mod show;
 mod status;
-mod status_forecast;
-mod status_json;
-mod status_text;
 mod table;
 mod takeover;
 mod why;
@@ -48,7 +43,6 @@ pub use doctor_json::doctor_json;
 pub use doctor_text::doctor_text;
 pub use evidence::{evidence_text, resolved_text};
 pub use failures::{FailureGroup, Failures, Gathered, failures_text};
-pub use forecast::Forecast;
 pub use jobs::{JobsFormat, JobsRequest, Listed, write_jobs};
 pub use look::{Colour, Look};
 pub use output::{Output, OutputError};
@@ -56,9 +50,10 @@ pub use pauses::{pause_question, pauses_text, resume_question, resumes_text};
 pub use plan_json::plan_json;
 pub use plan_text::{PlanView, Price, plan_text};
 pub use show::{show_json, show_text};
-pub use status::{Binding, Health, Limits, Need, Place, StatusView, bindings, held_lanes, progress_of};
-pub use status_json::status_json;
-pub use status_text::{NEEDS_YOU, status_text};
+pub use status::{
+    Binding, Forecast, Health, Limits, NEEDS_YOU, Need, Place, StatusView, bindings, held_lanes, progress_of,
+    status_json, status_text,
+};
 pub use why::{Cause, Facts, Pace, THROTTLED_WITHIN, Way, Why, explain};
 pub use why_text::{why_json, why_text};
 pub use words::{adopted_note, capital, grouped, moment, percent, quoted, several};

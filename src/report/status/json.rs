@@ -1,16 +1,17 @@
 //! The status for programs. The names are stable: members are added, never renamed or taken away. Times are RFC 3339
 //! in UTC; what is not known is null. docs/json.md describes them.
 
-use super::breakers::BreakerEntry;
-use super::failures::Failures;
+use super::binding::{Binding, bindings};
 use super::forecast::{Forecast, when_and_why};
-use super::look::Colour;
-use super::members::time;
-use super::status::{Binding, StatusView, bindings, progress_of};
-use super::status_text::sentence;
-use super::takeover::TakeoverEntry;
+use super::text::sentence;
+use super::view::{StatusView, progress_of};
 use crate::domain::{JobState, Lane, Timestamp};
 use crate::queue::{BatchStage, BatchView, LaneView, Pause, StateCounts};
+use crate::report::breakers::BreakerEntry;
+use crate::report::failures::Failures;
+use crate::report::look::Colour;
+use crate::report::members::time;
+use crate::report::takeover::TakeoverEntry;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 

@@ -1,8 +1,8 @@
 //! A bar by state.
 
-use super::look::{Colour, Paint};
 use crate::domain::JobState;
 use crate::queue::StateCounts;
+use crate::report::look::{Colour, Paint};
 
 /// What the bar draws, in its order: how, in which colour, and the states.
 const SEGMENTS: [(char, Paint, &[JobState]); 5] = [

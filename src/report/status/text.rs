@@ -1,14 +1,15 @@
 //! The status for people: a sentence, then the batches, the lanes, and what waits for a person.
 
 use super::bar::bar;
-use super::breakers::stopped_since;
-use super::failures::group_lines;
+use super::binding::{Binding, bindings, waits_for_a_job};
 use super::forecast::{Forecast, when};
-use super::look::{Colour, Look, Paint};
-use super::status::{Binding, FAILED_LOOKED_AT, Health, StatusView, bindings, has_ended, progress_of, waits_for_a_job};
-use super::words::{ago, by_state, grouped, moment, of_others, one_line, percent, several, span, what_blocks};
+use super::view::{FAILED_LOOKED_AT, Health, StatusView, has_ended, progress_of};
 use crate::domain::{JobState, Lane, Timestamp};
 use crate::queue::{BatchStage, BatchView, LaneView, Pause};
+use crate::report::breakers::stopped_since;
+use crate::report::failures::group_lines;
+use crate::report::look::{Colour, Look, Paint};
+use crate::report::words::{ago, by_state, grouped, moment, of_others, one_line, percent, several, span, what_blocks};
 
 /// Batches that have ended are named only as far back as this; `--json` and `--batch` have them all.
 const ENDED_SHOWN: usize = 3;

@@ -1,12 +1,13 @@
 //! The forecasts of a status: of the whole, of each batch and of each lane. What holds a lane or a batch back comes
 //! before any reckoning. Pure.
 
-use super::breakers::stopped_place;
+use super::binding::waits_for_a_job;
 use super::forecast::{Forecast, Waits, all_of, forecast, when, when_and_why};
-use super::status::{Limits, StatusView, waits_for_a_job};
-use super::words::{moment, several};
+use super::view::{Limits, StatusView};
 use crate::domain::{AbsenceRule, BatchId, JobState, LaneId, Timestamp};
 use crate::queue::{BatchStage, BatchView, LaneView, Left, Trip, Unconfirmed};
+use crate::report::breakers::stopped_place;
+use crate::report::words::{moment, several};
 use crate::survey::{Load, Speed, Work, ahead};
 use std::time::Duration;
 

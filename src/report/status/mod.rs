@@ -1,0 +1,17 @@
+//! The status: how it stands, what binds each lane, when it will be done, and what waits for a person.
+
+mod bar;
+mod binding;
+mod forecast;
+mod forecasts;
+mod json;
+mod needs;
+mod text;
+mod view;
+
+pub use binding::{Binding, bindings};
+pub use forecast::Forecast;
+pub use json::status_json;
+pub use needs::{Need, held_lanes};
+pub use text::{NEEDS_YOU, status_text};
+pub use view::{Health, Limits, Place, StatusView, progress_of};
