@@ -1,14 +1,16 @@
 //! A lane's sending: what may go, as many at once as the lane bears, one at a time when it is in trouble.
 
 use super::breaking::Ages;
+use super::copy_limit::CopyLimitBackoff;
+use super::lane_health::{HealthChange, LaneHealth};
+use super::outcome::LaneEvent;
 use super::send::{Came, Heard, LONGEST_DOUBT, Sent};
-use super::slowing::{Room, Slowing, Word};
-use super::temper::{Answered, Effect, Temper};
+use super::throttle_episode::{EpisodeEdge, ThrottleEpisode};
 use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
 use crate::domain::{
     BatchId, BreakerPolicy, ErrorCode, JobId, LaneTrouble, LoweredCap, OverLimit, RetryPolicy, RunId, Timestamp,
 };
-use crate::lightsail::{ErrorClass, Lightsail, Permit, RateLimiter};
+use crate::lightsail::{Lightsail, Permit, RateLimiter};
 use crate::queue::{Block, Claimable, LaneRecord, Queue, QueueError, Wakes};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -99,8 +101,8 @@ enum Denied {
 /// What the loop remembers between two turns; all of it may be lost.
 #[derive(Debug, Default)]
 pub struct Turns {
-    temper: Temper,
-    slowing: Slowing,
+    health: LaneHealth,
+    throttles: ThrottleEpisode,
     pub(super) ahead: VecDeque<Claimable>,
     /// The batch that had the last turn.
     last: Option<BatchId>,
@@ -117,15 +119,12 @@ pub struct Turns {
     learned_of_reads: Option<f64>,
     /// The cap on the copies under way, where EC2 had too many of them.
     lowered: Option<LoweredCap>,
-    /// The waits for room in EC2, and the last time that it had none.
-    room_in_ec2: Room,
-    full_at: Option<Timestamp>,
+    /// The waits for room in EC2.
+    copy_limit: CopyLimitBackoff,
     /// Whether the call that went last has to come back before another one goes.
     alone: bool,
     /// Since when the lane is seen to export: since the first acceptance after the start or after its last trouble.
     exports_since: Option<Duration>,
-    /// The attempts whose open outcomes stand in a row and were counted: five are an outage, and then none counts.
-    open: Vec<(JobId, u32)>,
 }
 
 impl Turns {
@@ -208,7 +207,7 @@ impl Worker {
             self.take_in_hand(&departure.job);
             turns.last = Some(departure.job.batch);
             let in_doubt = departure.job.denials > 0 && self.denied(turns) != Denied::WithOthers;
-            turns.alone = !turns.proven || turns.temper.one_at_a_time() || in_doubt;
+            turns.alone = !turns.proven || turns.health.one_at_a_time() || in_doubt;
         }
         Ok(turn)
     }
@@ -226,13 +225,13 @@ impl Worker {
         let Some(lane) = self.queue.lane_record(self.lane.id).await? else { return Ok(Turn::Wait(NEVER)) };
         turns.proven = lane.proven;
         let trouble = lane.block.as_ref().map(|block| block.trouble).filter(|trouble| trouble.stops_sending());
-        if trouble == Some(LaneTrouble::CopyLimit) && turns.temper.trouble() != trouble {
+        if trouble == Some(LaneTrouble::CopyLimit) && turns.health.trouble() != trouble {
             // Tracking has seen an export fail for it.
-            turns.room_in_ec2.refused(self.settings.probe, self.clock.elapsed());
-            (turns.probed_at, turns.full_at) = (Some(self.clock.elapsed()), None);
+            turns.copy_limit.failed(self.settings.probe, self.clock.elapsed());
+            turns.probed_at = Some(self.clock.elapsed());
             turns.ahead.clear();
         }
-        turns.temper.set_trouble(trouble);
+        turns.health.set_trouble(trouble);
         turns.exports_since = turns.exports_since.filter(|_| trouble.is_none());
         turns.lowered = lane.lowered;
         self.keep_learned(turns).await?;
@@ -266,8 +265,8 @@ impl Worker {
 
     /// How long until a lane in trouble may be probed; nothing when it may now.
     fn until_probe(&self, turns: &Turns) -> Option<Duration> {
-        let wait = match turns.temper.trouble() {
-            Some(LaneTrouble::CopyLimit) => turns.room_in_ec2.wait().max(self.settings.probe),
+        let wait = match turns.health.trouble() {
+            Some(LaneTrouble::CopyLimit) => turns.copy_limit.wait().max(self.settings.probe),
             Some(_) | None => self.settings.probe,
         };
         let next = turns.probed_at?.saturating_add(wait);
@@ -333,58 +332,30 @@ impl Worker {
     /// # Errors
     /// [`QueueError`] when the store fails.
     pub async fn take_up(&self, sent: Sent, turns: &mut Turns) -> Result<(), QueueError> {
-        let Heard { job, attempt, sent_at, answered: heard, charged, denied_again } = match sent.0 {
+        let Heard { sent_at, event } = match sent.0 {
             Came::Heard(heard) => heard,
             Came::Skipped => return Ok(()),
             Came::Broken(error) => return Err(error),
         };
-        let class = match &heard {
-            Answered::Accepted => None,
-            Answered::Refused(error) => Some(error.class),
-        };
-        self.tell_of_throttles(class == Some(ErrorClass::Throttled), turns);
-        if class.is_none() && !turns.proven {
-            self.queue.prove(self.lane.id).await?;
-            turns.proven = true;
-        }
-        // What was sent before EC2 had no room was not sent to see whether there is some.
-        let before_full = turns.full_at.is_some_and(|full_at| sent_at <= full_at);
-        if let Answered::Refused(error) = &heard
-            && error.trouble() == Some(LaneTrouble::CopyLimit)
-        {
+        self.tell_of_throttles(event == LaneEvent::Throttled, turns);
+        if let LaneEvent::Trouble(LaneTrouble::CopyLimit, error) = &event {
             self.lower_cap(sent_at, error.code.clone(), turns).await?;
-            if !before_full {
-                turns.room_in_ec2.refused(self.settings.probe, self.clock.elapsed());
-                turns.full_at = Some(self.clock.now());
-            }
+            turns.copy_limit.refused(sent_at, self.clock.now(), self.settings.probe, self.clock.elapsed());
         }
-        if class.is_none() && turns.temper.trouble() == Some(LaneTrouble::CopyLimit) {
-            if before_full {
+        if event == LaneEvent::Accepted {
+            if !turns.proven {
+                self.queue.prove(self.lane.id).await?;
+                turns.proven = true;
+            }
+            if turns.health.trouble() == Some(LaneTrouble::CopyLimit) && !turns.copy_limit.accepted(sent_at) {
                 return Ok(());
             }
-            if turns.full_at.take().is_some() {
-                turns.room_in_ec2.found();
-            }
-        }
-        if class != Some(ErrorClass::Ambiguous) {
-            turns.open.clear();
-        } else if charged {
-            turns.open.push((job, attempt));
-        }
-        // Only a first denial says something of the lane, unless that is in trouble.
-        if denied_again && turns.temper.trouble().is_none() {
-            return Ok(());
-        }
-        if matches!(heard, Answered::Accepted) {
             turns.exports_since.get_or_insert(self.clock.elapsed());
         }
-        match turns.temper.hear(&heard) {
-            Effect::None => {}
-            Effect::Block(trouble, message) => {
-                if trouble == LaneTrouble::Outage {
-                    // Calls that were under way together could not know of one another.
-                    self.queue.forgive(std::mem::take(&mut turns.open)).await?;
-                }
+        match turns.health.on_response(event) {
+            HealthChange::None => {}
+            HealthChange::Block { trouble, message, refund } => {
+                self.queue.forgive(refund).await?;
                 turns.ahead.clear();
                 turns.probed_at = Some(self.clock.elapsed());
                 let block = Block { trouble, message: message.clone(), since: self.clock.now() };
@@ -396,7 +367,7 @@ impl Worker {
                     self.queue.pause(&[], &[self.lane.id], self.clock.now(), "daemon").await?;
                 }
             }
-            Effect::Unblock => {
+            HealthChange::Unblock => {
                 tracing::info!(lane = %self.lane.lane, "the lane goes on");
                 self.queue.unblock(self.lane.id).await?;
             }
@@ -425,11 +396,11 @@ impl Worker {
     /// Says once that the lane slows down, and once that it has recovered.
     fn tell_of_throttles(&self, throttled: bool, turns: &mut Turns) {
         let (lane, rate) = (&self.lane.lane, format!("{:.2}", self.limiters.exports.rate()));
-        match turns.slowing.hear(throttled, self.clock.elapsed()) {
-            Some(Word::Slows) => {
+        match turns.throttles.on_response(throttled, self.clock.elapsed()) {
+            Some(EpisodeEdge::Began) => {
                 tracing::warn!(%lane, rate, "Lightsail throttles: the lane slows down, and no attempt is used");
             }
-            Some(Word::Recovered { throttles, lasted }) => {
+            Some(EpisodeEdge::Ended { throttles, lasted }) => {
                 tracing::info!(%lane, rate, throttles, seconds = lasted.as_secs(), "no throttle for a minute");
             }
             None => {}
@@ -441,7 +412,7 @@ impl Worker {
         let left = since.saturating_add(self.settings.probe).saturating_sub(self.clock.elapsed());
         if !left.is_zero() {
             Denied::In(left)
-        } else if turns.temper.doubts() {
+        } else if turns.health.doubts() {
             Denied::Last
         } else {
             Denied::WithOthers
@@ -452,13 +423,13 @@ impl Worker {
     /// nobody else is left who could tell.
     async fn departs(&self, job: Claimable, turns: &Turns) -> Result<Turn, QueueError> {
         let last = job.denials > 0
-            && turns.temper.trouble().is_none()
+            && turns.health.trouble().is_none()
             && match self.denied(turns) {
                 Denied::WithOthers => true,
                 Denied::In(_) => false,
                 Denied::Last => self.queue.nobody_will_tell(self.lane.id).await?,
             };
-        Ok(Turn::Send(Departure { job, probes: turns.temper.trouble(), outage: turns.temper.in_outage(), last }))
+        Ok(Turn::Send(Departure { job, probes: turns.health.trouble(), outage: turns.health.in_outage(), last }))
     }
 
     /// The next job read ahead that the cap has room for: the order is kept, a heavy one is not overtaken. One that was denied

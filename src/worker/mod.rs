@@ -2,11 +2,12 @@
 //! open across a call, and no error's text is read. Tracking does the rest; the two meet in the table.
 
 mod breaking;
+mod copy_limit;
+mod lane_health;
 mod loop_;
-mod ruling;
+mod outcome;
 mod send;
-mod slowing;
-mod temper;
+mod throttle_episode;
 
 pub use loop_::{Departure, RateLimiters, Turn, Turns, Worker, WorkerSettings};
 pub use send::Sent;

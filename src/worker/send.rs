@@ -1,9 +1,8 @@
 //! One job: the durable intent, one call, what came of it.
 
 use super::loop_::{Departure, Worker};
-use super::ruling::{Ruling, rule};
-use super::temper::Answered;
-use crate::domain::{Event, JobId, Timestamp, backoff};
+use super::outcome::{CallContext, CallOutcome, LaneEvent, interpret};
+use crate::domain::{Event, JobId, JobState, Timestamp, backoff};
 use crate::lightsail::{ErrorClass, Permit};
 use crate::points::{Between, Point, reached};
 use crate::queue::{QueueError, Transition};
@@ -34,15 +33,8 @@ pub(super) enum Came {
 /// An answer, as the lane hears it.
 #[derive(Debug)]
 pub(super) struct Heard {
-    pub(super) job: JobId,
-    /// The number of the attempt.
-    pub(super) attempt: u32,
     pub(super) sent_at: Timestamp,
-    pub(super) answered: Answered,
-    /// Whether the outcome is open and the attempt was counted.
-    pub(super) charged: bool,
-    /// Whether it was denied, and not for the first time.
-    pub(super) denied_again: bool,
+    pub(super) event: LaneEvent,
 }
 
 impl Worker {
@@ -131,13 +123,19 @@ impl Worker {
         // while nothing tells whose trouble it is. A lane that is blocked calls one in a probe's time anyway.
         let doublings = if probes.is_some() { 0 } else { job.denials.min(LONGEST_DOUBT) };
         let denied_until = (!last).then(|| now.after(self.settings.probe.saturating_mul(1 << doublings)));
-        let Ruling { event, answer, operations, heard } = rule(result, *outage, again_at, denied_until);
         let mut standing = job.standing(self.settings.retry.max_attempts);
-        standing.state = crate::domain::JobState::Submitting;
+        standing.state = JobState::Submitting;
         standing.attempt = standing.attempt.saturating_add(1);
         standing.used = standing.used.saturating_add(1);
-        let charged = matches!(event, Event::OutcomeUnknown(_));
-        let denied_again = job.denials > 0 && matches!(event, Event::Denied(..));
+        let call = CallContext {
+            job: job.job,
+            attempt: standing.attempt,
+            in_outage: *outage,
+            denied_before: job.denials > 0,
+            retry_at: again_at,
+            denied_until,
+        };
+        let CallOutcome { event, answer, operations, lane } = interpret(result, &call);
         let recorded = match Transition::new(job.job, &standing, event, now, ACTOR) {
             Ok(change) => {
                 let change = change.answered(answer, operations).poll_at(now.after(self.settings.first_poll));
@@ -146,14 +144,7 @@ impl Worker {
             Err(error) => Err(error),
         };
         match recorded {
-            Ok(()) => Came::Heard(Heard {
-                job: job.job,
-                attempt: standing.attempt,
-                sent_at,
-                answered: heard,
-                charged,
-                denied_again,
-            }),
+            Ok(()) => Came::Heard(Heard { sent_at, event: lane }),
             Err(error) => Came::Broken(error),
         }
     }
