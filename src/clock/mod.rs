@@ -2,9 +2,11 @@
 //! in seconds under test.
 
 mod manual;
+mod monotonic_ages;
 mod system;
 
 pub use manual::ManualClock;
+pub use monotonic_ages::MonotonicAges;
 pub use system::SystemClock;
 
 use crate::domain::Timestamp;

@@ -6,7 +6,7 @@ use crate::lightsail::{Lightsail, Limited, RateLimiter};
 use crate::queue::{LaneRecord, Queue, QueueError, Wakes};
 use crate::settings::LaneSettings;
 use crate::tracking::{Tracker, TrackerSettings};
-use crate::worker::{RateLimiters, Worker, WorkerSettings};
+use crate::worker::{Dispatcher, RateLimiters, WorkerSettings};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -16,7 +16,7 @@ pub type Connect = Arc<dyn Fn(&Lane, &LaneSettings) -> Arc<dyn Lightsail> + Send
 /// A lane's parts, that do nothing until they are driven.
 pub struct LaneParts {
     /// It sends.
-    pub worker: Worker,
+    pub dispatcher: Dispatcher,
     /// It follows.
     pub tracker: Tracker,
     /// What wakes the two.
@@ -50,7 +50,7 @@ pub fn compose(
     let read_rate = record.learned_read_rate.or(Some(settings.read.rate));
     let reads = RateLimiter::new(settings.read.rate, settings.read.burst, read_rate, Arc::clone(&clock));
     let client: Arc<dyn Lightsail> = Arc::new(Limited::new(connect(&record.lane, settings), reads.clone()));
-    let worker = Worker::new(
+    let dispatcher = Dispatcher::new(
         queue.clone(),
         Arc::clone(&client),
         RateLimiters { exports, reads },
@@ -84,7 +84,7 @@ pub fn compose(
             max_in_flight: u64::from(settings.export.max_in_flight),
         },
     );
-    LaneParts { worker, tracker, wakes }
+    LaneParts { dispatcher, tracker, wakes }
 }
 
 /// Starts a lane's worker and tracker as tasks of `tasks`.
@@ -95,8 +95,8 @@ pub(super) fn start(
     tasks: &mut JoinSet<Result<(), QueueError>>,
 ) -> Wakes {
     let Shared { queue, clock, connect, run, stop } = shared.clone();
-    let LaneParts { worker, tracker, wakes } = compose(queue, clock, &connect, run, record, settings);
-    tasks.spawn(Arc::new(worker).work(stop.clone()));
+    let LaneParts { dispatcher, tracker, wakes } = compose(queue, clock, &connect, run, record, settings);
+    tasks.spawn(dispatcher.run(stop.clone()));
     tasks.spawn(tracker.track(stop));
     wakes
 }

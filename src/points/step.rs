@@ -131,7 +131,7 @@ named! {
         OutcomeUnknownInOutage = "outcome-unknown-in-outage",
 
         /// Attempts of an outage are not counted.
-        Forgiven = "forgiven",
+        AttemptsRefunded = "attempts_refunded",
 
         /// The snapshot cannot be exported.
         Impossible = "impossible",

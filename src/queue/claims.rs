@@ -279,14 +279,14 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn forgive(&self, attempts: Vec<(JobId, u32)>) -> Result<(), QueueError> {
+    pub async fn refund_attempts(&self, attempts: Vec<(JobId, u32)>) -> Result<(), QueueError> {
         if attempts.is_empty() {
             return Ok(());
         }
         let rows = attempts.into_iter().map(|(job, attempt)| (job.0, attempt)).collect::<Vec<_>>();
         let rows = super::reading::json(&rows)?;
         self.writer
-            .write(Step::Forgiven, move |connection| {
+            .write(Step::AttemptsRefunded, move |connection| {
                 Box::pin(async move {
                     sqlx::query!(
                         "UPDATE jobs SET used = used - 1

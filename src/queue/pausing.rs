@@ -187,7 +187,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn nobody_will_tell(&self, lane: LaneId) -> Result<bool, QueueError> {
+    pub async fn no_probe_left(&self, lane: LaneId) -> Result<bool, QueueError> {
         let found = sqlx::query!(
             r#"SELECT (SELECT count(*) FROM jobs JOIN batches ON batches.id = jobs.batch_id
                        WHERE jobs.lane_id = ?1 AND jobs.state = 'queued' AND jobs.denials > 0

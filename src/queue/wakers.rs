@@ -214,6 +214,6 @@ fn concerned(step: Step) -> Rooms {
         | Step::Denied
         | Step::AdoptedUnderWay
         | Step::FoundUnderWay
-        | Step::Forgiven => Rooms::None,
+        | Step::AttemptsRefunded => Rooms::None,
     }
 }

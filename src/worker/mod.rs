@@ -1,13 +1,20 @@
-//! Sends: for each job a token of the lane's rate, the durable intent, one call, and what came of it. No transaction is
-//! open across a call, and no error's text is read. Tracking does the rest; the two meet in the table.
+//! Sends a lane's jobs: for each one a permit, the durable intent, one call, and what came of it. No transaction is open
+//! across a call, and no error's text is read. Tracking does the rest; the two meet in the database.
 
-mod breaking;
+mod breakers;
+mod context;
 mod copy_limit;
+mod dispatcher;
 mod lane_health;
-mod loop_;
+mod lane_state;
+mod learned_rates;
 mod outcome;
-mod send;
+mod read_ahead;
+mod reservations;
+mod responses;
+mod sender;
 mod throttle_episode;
 
-pub use loop_::{Departure, RateLimiters, Turn, Turns, Worker, WorkerSettings};
-pub use send::Sent;
+pub use context::{RateLimiters, WorkerSettings};
+pub use dispatcher::{Dispatcher, DispatcherState, NextAction};
+pub use sender::{Dispatch, DispatchResult, Response};

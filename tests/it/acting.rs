@@ -368,7 +368,7 @@ async fn a_pause_takes_no_other_hold_away() {
 #[tokio::test]
 async fn whoever_is_paused_tells_nothing_of_a_denial() {
     let stored = three().await;
-    let told = async || !stored.queue.nobody_will_tell(LaneId(1)).await.expect("a read");
+    let told = async || !stored.queue.no_probe_left(LaneId(1)).await.expect("a read");
     assert!(told().await);
     stored.sql("UPDATE jobs SET denials = 1, error_code = 'AccessDeniedException', attempt = 1 WHERE id = 1").await;
     assert!(told().await);

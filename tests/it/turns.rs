@@ -11,7 +11,7 @@ use snapferry::lightsail::{
     SnapshotKind,
 };
 use snapferry::queue::{Block, Queue};
-use snapferry::worker::{Departure, RateLimiters, Turn, Turns, Worker, WorkerSettings};
+use snapferry::worker::{Dispatch, Dispatcher, DispatcherState, NextAction, RateLimiters, WorkerSettings};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -90,8 +90,8 @@ struct Scene {
     queue: Queue,
     clock: Arc<ManualClock>,
     api: Arc<Scripted>,
-    worker: Worker,
-    turns: Turns,
+    dispatcher: Dispatcher,
+    state: DispatcherState,
 }
 
 impl Scene {
@@ -116,37 +116,37 @@ impl Scene {
         };
         let limiter = || RateLimiter::new(rate, 10, Some(rate), clock.clone());
         let limiters = RateLimiters { exports: limiter(), reads: limiter() };
-        let worker = Worker::new(queue.clone(), api.clone(), limiters, clock.clone(), run, lane, settings);
-        Self { _folder: folder, path, queue, clock, api, worker, turns: Turns::default() }
+        let dispatcher = Dispatcher::new(queue.clone(), api.clone(), limiters, clock.clone(), run, lane, settings);
+        Self { _folder: folder, path, queue, clock, api, dispatcher, state: DispatcherState::default() }
     }
 
     fn answers(&self, answers: impl IntoIterator<Item = ErrorClass>) {
         self.api.answers.lock().expect("not poisoned").extend(answers);
     }
 
-    async fn turn(&mut self, under_way: usize) -> Turn {
-        self.worker.run_once(&mut self.turns, under_way).await.expect("a turn")
+    async fn turn(&mut self, under_way: usize) -> NextAction {
+        self.dispatcher.run_once(&mut self.state, under_way).await.expect("a turn")
     }
 
     /// A job that is to go now.
-    async fn departs(&mut self, under_way: usize) -> Departure {
+    async fn dispatches(&mut self, under_way: usize) -> Dispatch {
         match self.turn(under_way).await {
-            Turn::Send(departure) => departure,
-            turn @ (Turn::Answers | Turn::Wait(_)) => panic!("{turn:?}"),
+            NextAction::Send(dispatch) => dispatch,
+            action @ (NextAction::AwaitResponse | NextAction::Wait(_)) => panic!("{action:?}"),
         }
     }
 
     async fn waits(&mut self, under_way: usize) -> Duration {
         match self.turn(under_way).await {
-            Turn::Wait(span) => span,
-            turn @ (Turn::Answers | Turn::Send(_)) => panic!("{turn:?}"),
+            NextAction::Wait(span) => span,
+            action @ (NextAction::AwaitResponse | NextAction::Send(_)) => panic!("{action:?}"),
         }
     }
 
     /// Sends it, and takes up the answer.
-    async fn sends(&mut self, departure: Departure) {
+    async fn sends(&mut self, dispatch: Dispatch) {
         let permit = {
-            let permit = self.worker.permit();
+            let permit = self.dispatcher.permit();
             tokio::pin!(permit);
             loop {
                 tokio::select! {
@@ -156,16 +156,16 @@ impl Scene {
                 }
             }
         };
-        let sent = self.worker.send(departure, permit).await;
-        self.worker.take_up(sent, &mut self.turns).await.expect("taken up");
+        let result = self.dispatcher.send(dispatch, permit).await;
+        self.dispatcher.on_response(result, &mut self.state).await.expect("handled");
     }
 
     /// Sends one job after the other; the names of those that went.
     async fn send(&mut self, count: usize) -> Vec<String> {
         let before = self.api.sent.lock().expect("not poisoned").len();
         for _ in 0..count {
-            let departure = self.departs(0).await;
-            self.sends(departure).await;
+            let dispatch = self.dispatches(0).await;
+            self.sends(dispatch).await;
         }
         self.api.sent.lock().expect("not poisoned")[before..].to_vec()
     }
@@ -190,24 +190,24 @@ async fn until_a_lane_has_exported_once_one_call_is_out_at_a_time() {
     let mut scene = Scene::new("", 20, 20.0).await;
     scene.answers([ErrorClass::Permanent]);
     for proven in [false, true] {
-        let one = scene.departs(0).await;
-        assert!(matches!(scene.turn(1).await, Turn::Answers));
+        let one = scene.dispatches(0).await;
+        assert!(matches!(scene.turn(1).await, NextAction::AwaitResponse));
         scene.sends(one).await;
         assert_eq!(scene.queue.lane_records().await.expect("lanes")[0].proven, proven);
     }
-    let _ = scene.departs(0).await;
-    let _ = scene.departs(1).await;
-    let _ = scene.departs(2).await;
+    let _ = scene.dispatches(0).await;
+    let _ = scene.dispatches(1).await;
+    let _ = scene.dispatches(2).await;
 }
 
 #[tokio::test]
 async fn no_more_goes_than_the_cap_has_room_for() {
     let mut scene = Scene::new(PROVEN, 3, 20.0).await;
-    let _three = [scene.departs(0).await, scene.departs(1).await, scene.departs(2).await];
+    let _three = [scene.dispatches(0).await, scene.dispatches(1).await, scene.dispatches(2).await];
     assert!(!scene.waits(3).await.is_zero());
     // Those that are read ahead count from the moment that they are in hand.
     let mut scene = Scene::new(PROVEN, 3, 2.0).await;
-    let _three = [scene.departs(0).await, scene.departs(1).await, scene.departs(2).await];
+    let _three = [scene.dispatches(0).await, scene.dispatches(1).await, scene.dispatches(2).await];
     assert!(!scene.waits(3).await.is_zero());
 }
 
@@ -242,15 +242,15 @@ async fn a_lane_in_trouble_tries_one_job_in_a_probes_time() {
     let rest = scene.waits(0).await;
     assert!(rest > 29 * SECOND && rest <= PROBE, "until the next probe: {rest:?}");
     scene.clock.advance(rest);
-    let second = scene.departs(0).await;
-    assert!(matches!(scene.turn(1).await, Turn::Answers), "one at a time");
+    let second = scene.dispatches(0).await;
+    assert!(matches!(scene.turn(1).await, NextAction::AwaitResponse), "one at a time");
     scene.sends(second).await;
     scene.waits(0).await;
     assert_eq!((scene.job(1).await, scene.job(2).await), (("unknown".to_owned(), 0), ("unknown".to_owned(), 0)));
     scene.clock.advance(PROBE);
     scene.send(1).await;
     assert_eq!(scene.trouble().await, None);
-    scene.departs(0).await;
+    scene.dispatches(0).await;
 }
 
 #[tokio::test]
@@ -262,7 +262,7 @@ async fn a_lane_whose_trouble_ends_with_a_reading_or_that_is_paused_sends_nothin
     scene.queue.pause(&[], &[LaneId(1)], Timestamp(0), "somebody").await.expect("paused");
     scene.waits(0).await;
     scene.queue.resume(&[], &[LaneId(1)], Timestamp(0), "somebody").await.expect("resumed");
-    scene.departs(0).await;
+    scene.dispatches(0).await;
 }
 
 #[tokio::test]
@@ -329,10 +329,10 @@ async fn a_second_denial_is_the_jobs_own_where_nobody_else_could_tell() {
         // After a restart nothing is remembered of the lane; the jobs remember that they were denied.
         scene.answers([ErrorClass::Denied; 3]);
         assert_eq!(scene.send(2).await, ["web-0", "web-1"]);
-        scene.turns = Turns::default();
+        scene.state = DispatcherState::default();
         scene.clock.advance(PROBE);
-        let one = scene.departs(0).await;
-        assert!(matches!(scene.turn(1).await, Turn::Answers), "in doubt one goes at a time");
+        let one = scene.dispatches(0).await;
+        assert!(matches!(scene.turn(1).await, NextAction::AwaitResponse), "in doubt one goes at a time");
         scene.sends(one).await;
         let (ended, waits) = (("failed".to_owned(), 0), ("queued".to_owned(), 0));
         assert_eq!(scene.job(1).await, if others { waits } else { ended }, "others: {others}");
@@ -368,13 +368,13 @@ async fn a_rate_is_kept_where_it_has_changed_by_more_than_a_twentieth() {
     scene.answers([ErrorClass::Throttled]);
     let mut kept: Vec<f64> = Vec::new();
     for _ in 0..11 {
-        let departure = scene.departs(0).await;
+        let dispatch = scene.dispatches(0).await;
         let now = scene.queue.lane_records().await.expect("lanes").remove(0).learned_rate.expect("a rate");
         if kept.last() != Some(&now) {
             kept.push(now);
         }
         scene.clock.advance(SECOND);
-        scene.sends(departure).await;
+        scene.sends(dispatch).await;
     }
     assert!(kept[0] > 1.99 && kept[1] < 1.9, "{kept:?}");
     assert!(kept.len() < 11, "not every step is worth a write: {kept:?}");
@@ -398,7 +398,7 @@ async fn what_is_to_be_tried_later_waits_at_least_half_of_the_longest_wait() {
 async fn what_was_taken_before_the_lane_was_blocked_does_not_go() {
     for trouble in [LaneTrouble::Identity, LaneTrouble::Credentials, LaneTrouble::Unreachable, LaneTrouble::Outage] {
         let mut scene = Scene::new(PROVEN, 20, 20.0).await;
-        let taken = scene.departs(0).await;
+        let taken = scene.dispatches(0).await;
         scene.block(trouble).await;
         scene.sends(taken).await;
         assert_eq!(*scene.api.sent.lock().expect("not poisoned"), Vec::<String>::new(), "{trouble}");
@@ -406,14 +406,14 @@ async fn what_was_taken_before_the_lane_was_blocked_does_not_go() {
     }
     // Reads that fail keep nothing back.
     let mut scene = Scene::new(PROVEN, 20, 20.0).await;
-    let taken = scene.departs(0).await;
+    let taken = scene.dispatches(0).await;
     scene.block(LaneTrouble::Reads).await;
     scene.sends(taken).await;
     assert_eq!(scene.job(1).await.0, "exporting");
     // A probe goes for the trouble that it was taken for, and for no other.
     let mut scene = Scene::new(PROVEN, 20, 20.0).await;
     scene.block(LaneTrouble::Outage).await;
-    let probe = scene.departs(0).await;
+    let probe = scene.dispatches(0).await;
     scene.block(LaneTrouble::Identity).await;
     scene.sends(probe).await;
     assert_eq!(scene.job(1).await, ("queued".to_owned(), 0));
@@ -443,7 +443,7 @@ async fn batches_of_one_priority_share_a_lane_however_much_is_read_ahead() {
         write(&scene.path, "UPDATE batches SET paused_at = 1 WHERE id > 1").await;
         assert_eq!(scene.send(3).await, ["web-0", "web-1", "web-2"]);
         write(&scene.path, "UPDATE batches SET paused_at = NULL; UPDATE jobs SET priority = 1 WHERE id = 5000").await;
-        scene.turns = Turns::default();
+        scene.state = DispatcherState::default();
         let sent = scene.send(14).await;
         assert_eq!(sent[0], "web-4999", "the priority comes first: {sent:?}");
         let of = |batch: &str| sent.iter().filter(|name| name.starts_with(batch)).cloned().collect::<Vec<_>>();
@@ -462,7 +462,7 @@ async fn a_panic_of_a_call_is_the_senders_own_end_and_no_failure_of_the_database
     let scene = Scene::new(PROVEN, 3, 20.0).await;
     scene.api.panics.store(true, Ordering::Relaxed);
     let (_go_on, stop) = tokio::sync::watch::channel(false);
-    let working = tokio::spawn(Arc::new(scene.worker).work(stop));
+    let working = tokio::spawn(scene.dispatcher.run(stop));
     while !working.is_finished() {
         tokio::task::yield_now().await;
         scene.clock.advance(Duration::from_millis(10));

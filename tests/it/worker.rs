@@ -9,7 +9,7 @@ use snapferry::lightsail::{
     SnapshotKind,
 };
 use snapferry::queue::{Followed, Queue};
-use snapferry::worker::{RateLimiters, Worker, WorkerSettings};
+use snapferry::worker::{Dispatcher, RateLimiters, WorkerSettings};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -120,7 +120,7 @@ async fn send_under(api: Denying, more: &'static str) -> (Vec<Followed>, usize) 
     };
     let limiter = || RateLimiter::new(20.0, 10, Some(20.0), clock.clone());
     let limiters = RateLimiters { exports: limiter(), reads: limiter() };
-    let worker = Arc::new(Worker::new(queue.clone(), api.clone(), limiters, clock.clone(), run, lane, settings));
+    let dispatcher = Dispatcher::new(queue.clone(), api.clone(), limiters, clock.clone(), run, lane, settings);
     let (stop, stopped) = watch::channel(false);
     let living = async {
         for _ in 0..450 {
@@ -131,7 +131,7 @@ async fn send_under(api: Denying, more: &'static str) -> (Vec<Followed>, usize) 
         }
         stop.send(true).expect("it is there");
     };
-    let (outcome, ()) = tokio::join!(worker.work(stopped), living);
+    let (outcome, ()) = tokio::join!(dispatcher.run(stopped), living);
     outcome.expect("no error");
     let jobs: Vec<JobId> = (1..=10).map(JobId).collect();
     let followed = queue.followed(&jobs).await.expect("read");

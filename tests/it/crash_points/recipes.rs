@@ -231,7 +231,7 @@ impl By {
             Step::Denied => Self::Daemon("denied"),
             Step::RefusedForGood => Self::Daemon("for-good"),
             Step::OutcomeUnknown => Self::Daemon("ambiguous"),
-            Step::OutcomeUnknownInOutage | Step::Forgiven => Self::Daemon("outage"),
+            Step::OutcomeUnknownInOutage | Step::AttemptsRefunded => Self::Daemon("outage"),
             Step::Tripped | Step::ProbeChosen | Step::TripClosed => Self::Daemon("breaking"),
             Step::TripRenewed => Self::Daemon("breaking-longer"),
             Step::Impossible => Self::Daemon("missing"),

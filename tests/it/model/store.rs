@@ -264,7 +264,7 @@ impl Store {
                 assert_eq!(again.is_some_and(|again| again <= now), *released > 0, "whose wait is over");
             }
             Asked::Forgive { job, attempt } => {
-                self.queue.forgive(vec![(self.jobs[*job], *attempt)]).await.expect("forgiven");
+                self.queue.refund_attempts(vec![(self.jobs[*job], *attempt)]).await.expect("refunded");
             }
             Asked::Person { act, meant, takes, leaves } => {
                 if *act == Act::Retry {

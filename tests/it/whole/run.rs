@@ -14,7 +14,7 @@ use snapferry::lightsail::{Lightsail, Permit};
 use snapferry::queue::{JobDetail, JobView, LoadName, NewRow, Overwrite, Queue, Selector, TakeoverOptions, Wakes};
 use snapferry::settings::LaneSettings;
 use snapferry::tracking::{Rounds, Tracker};
-use snapferry::worker::{Departure, Sent, Turn, Turns, Worker};
+use snapferry::worker::{Dispatch, DispatchResult, Dispatcher, DispatcherState, NextAction};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::future::{Future, poll_fn};
@@ -151,17 +151,17 @@ impl<T> Waiting<T> {
 
 enum Sender {
     Asks(Duration),
-    WaitsForPermit(Departure, Waiting<Permit>),
+    WaitsForPermit(Dispatch, Waiting<Permit>),
     WaitsForAnswers,
 }
 
 struct Rooms {
-    worker: Arc<Worker>,
+    dispatcher: Arc<Dispatcher>,
     tracker: Arc<Tracker>,
     wakes: Wakes,
-    turns: Turns,
+    state: DispatcherState,
     sender: Sender,
-    calls: Vec<Waiting<Sent>>,
+    calls: Vec<Waiting<DispatchResult>>,
     rounds: Option<Rounds>,
     round: Option<Waiting<(Rounds, Result<Duration, snapferry::queue::QueueError>)>>,
     look_at: Duration,
@@ -503,10 +503,10 @@ impl Run {
 impl Rooms {
     fn new(parts: LaneParts) -> Self {
         Self {
-            worker: Arc::new(parts.worker),
+            dispatcher: Arc::new(parts.dispatcher),
             tracker: Arc::new(parts.tracker),
             wakes: parts.wakes,
-            turns: Turns::default(),
+            state: DispatcherState::default(),
             sender: Sender::Asks(Duration::ZERO),
             calls: Vec::new(),
             rounds: Some(Rounds::default()),
@@ -542,7 +542,7 @@ impl Rooms {
                 None => at += 1,
                 Some(sent) => {
                     drop(self.calls.remove(at));
-                    self.worker.take_up(sent, &mut self.turns).await?;
+                    self.dispatcher.on_response(sent, &mut self.state).await?;
                     if matches!(self.sender, Sender::Asks(_) | Sender::WaitsForAnswers) {
                         self.sender = Sender::Asks(now);
                     }
@@ -562,13 +562,13 @@ impl Rooms {
                 if *at > now && !is_woken(&self.wakes.worker) {
                     return Ok(false);
                 }
-                self.sender = match self.worker.run_once(&mut self.turns, self.calls.len()).await? {
-                    Turn::Wait(pause) => Sender::Asks(now + Self::sleep(pause, drowsy)),
-                    Turn::Answers => Sender::WaitsForAnswers,
-                    Turn::Send(departure) => {
-                        let worker = Arc::clone(&self.worker);
-                        let permit = Waiting::new(Box::pin(async move { worker.permit().await }));
-                        Sender::WaitsForPermit(departure, permit)
+                self.sender = match self.dispatcher.run_once(&mut self.state, self.calls.len()).await? {
+                    NextAction::Wait(pause) => Sender::Asks(now + Self::sleep(pause, drowsy)),
+                    NextAction::AwaitResponse => Sender::WaitsForAnswers,
+                    NextAction::Send(dispatch) => {
+                        let dispatcher = Arc::clone(&self.dispatcher);
+                        let permit = Waiting::new(Box::pin(async move { dispatcher.permit().await }));
+                        Sender::WaitsForPermit(dispatch, permit)
                     }
                 };
                 Ok(true)
@@ -576,13 +576,13 @@ impl Rooms {
             Sender::WaitsForPermit(_, permit) => {
                 let Some(permit) = permit.try_step(hours) else { return Ok(false) };
                 let asks = Sender::Asks(now);
-                let Sender::WaitsForPermit(departure, _) = std::mem::replace(&mut self.sender, asks) else {
+                let Sender::WaitsForPermit(dispatch, _) = std::mem::replace(&mut self.sender, asks) else {
                     return Ok(false);
                 };
-                let worker = Arc::clone(&self.worker);
-                let mut call = Waiting::new(Box::pin(async move { worker.send(departure, permit).await }));
+                let dispatcher = Arc::clone(&self.dispatcher);
+                let mut call = Waiting::new(Box::pin(async move { dispatcher.send(dispatch, permit).await }));
                 match call.step(hours).await {
-                    Some(sent) => self.worker.take_up(sent, &mut self.turns).await?,
+                    Some(sent) => self.dispatcher.on_response(sent, &mut self.state).await?,
                     None => self.calls.push(call),
                 }
                 Ok(true)
