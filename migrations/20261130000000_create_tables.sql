@@ -319,3 +319,16 @@ CREATE TABLE trips (
     CHECK ((closed_at IS NULL) = (closed_by IS NULL)),
     CHECK ((failed_run IS NULL) = (probes = 0))
 ) STRICT;
+
+-- Queued jobs that nothing of their own holds back. Whether their batch and lane may send is asked beside it.
+CREATE VIEW sendable_jobs AS
+SELECT jobs.id, jobs.lane_id, jobs.batch_id, jobs.snapshot_name, jobs.priority, jobs.attempt, jobs.used, jobs.denials,
+       snapshots.weight, snapshots.arn
+FROM jobs
+-- An inventory may have seen that the snapshot is not ready while something else held the job.
+CROSS JOIN snapshots ON snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name
+    AND snapshots.state NOT IN ('pending', 'error')
+WHERE jobs.state = 'queued' AND jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
+  -- What Lightsail's records say of it is acted upon first.
+  AND NOT EXISTS (SELECT 1 FROM ledger
+                  WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name AND ledger.news = 1);

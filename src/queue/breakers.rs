@@ -2,12 +2,12 @@
 //! about it is decided elsewhere; each write here takes effect with its commit, as a pause does.
 
 use super::Queue;
-use super::claims::Claimable;
+use super::claims::{Claimable, ClaimableRow};
 use super::error::QueueError;
-use super::reading::{self, snapshot_name};
+use super::reading;
 use crate::domain::{
-    BatchId, BatchName, BatchOutcomes, ErrorCode, JobId, JobState, LaneId, Outcomes, ProbeStanding, RunId, SnapshotArn,
-    Timestamp, TripCause, TripId,
+    BatchId, BatchName, BatchOutcomes, ErrorCode, JobId, JobState, LaneId, Outcomes, ProbeStanding, RunId, Timestamp,
+    TripCause, TripId,
 };
 use crate::points::Step;
 use sqlx::SqliteConnection;
@@ -212,22 +212,8 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn probe_jobs(&self, lane: LaneId, run: RunId, due: &[TripId]) -> Result<Vec<Claimable>, QueueError> {
         let due = super::reading::json(due)?;
-        let rows =
-            sqlx::query_file!("src/queue/sql/probe_jobs.sql", lane.0, run.0, due).fetch_all(&self.readers).await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(Claimable {
-                    job: JobId(row.id),
-                    batch: BatchId(row.batch),
-                    snapshot: snapshot_name(&row.snapshot_name)?,
-                    attempt: row.attempt,
-                    used: row.used,
-                    weight: row.weight,
-                    source_arn: row.arn.map(SnapshotArn::new),
-                    denials: row.denials,
-                })
-            })
-            .collect()
+        let rows = sqlx::query_file_as!(ClaimableRow, "src/queue/sql/probe_jobs.sql", lane.0, run.0, due);
+        rows.fetch_all(&self.readers).await?.into_iter().map(Claimable::try_from).collect()
     }
 
     /// Stops a batch in a lane, or the lane as a whole, until its breaker is closed; whether it was not stopped before.

@@ -16,7 +16,7 @@ pub struct Claimable {
     pub batch: BatchId,
     /// Its snapshot.
     pub snapshot: SnapshotName,
-    /// The number of its last attempt, and those that count.
+    /// The number of its last attempt.
     pub attempt: u32,
     /// The attempts that count.
     pub used: u32,
@@ -26,6 +26,28 @@ pub struct Claimable {
     pub source_arn: Option<SnapshotArn>,
     /// How often its export was denied.
     pub denials: u32,
+}
+
+/// One as the database has it.
+pub(super) struct ClaimableRow {
+    pub(super) id: i64,
+    pub(super) batch_id: i64,
+    pub(super) snapshot_name: String,
+    pub(super) attempt: u32,
+    pub(super) used: u32,
+    pub(super) denials: u32,
+    pub(super) weight: u32,
+    pub(super) arn: Option<String>,
+}
+
+impl TryFrom<ClaimableRow> for Claimable {
+    type Error = QueueError;
+
+    fn try_from(row: ClaimableRow) -> Result<Self, QueueError> {
+        let ClaimableRow { id, batch_id, snapshot_name: name, attempt, used, denials, weight, arn } = row;
+        let (job, batch, source_arn) = (JobId(id), BatchId(batch_id), arn.map(SnapshotArn::new));
+        Ok(Self { job, batch, snapshot: snapshot_name(&name)?, attempt, used, weight, source_arn, denials })
+    }
 }
 
 impl Claimable {
@@ -64,10 +86,11 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn claimable(&self, lane: LaneId, run: RunId, limit: u32) -> Result<Vec<Claimable>, QueueError> {
-        self.claimable_after(lane, run, limit, None).await
+        self.claimable_after(lane, run, limit, None, u32::MAX).await
     }
 
-    /// The same, where the batch `last` had the last turn: the next turn is that of the one after it.
+    /// The same, where the batch `last` had the last turn: the next turn is that of the one after it. Of those that were
+    /// denied at most so often.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -77,50 +100,11 @@ impl Queue {
         run: RunId,
         limit: u32,
         last: Option<BatchId>,
-    ) -> Result<Vec<Claimable>, QueueError> {
-        self.claim(lane, run, limit, u32::MAX, last).await
-    }
-
-    /// The same, without those that were denied.
-    ///
-    /// # Errors
-    /// [`QueueError`] when the database cannot be read.
-    pub async fn never_denied(
-        &self,
-        lane: LaneId,
-        run: RunId,
-        limit: u32,
-        last: Option<BatchId>,
-    ) -> Result<Vec<Claimable>, QueueError> {
-        self.claim(lane, run, limit, 0, last).await
-    }
-
-    async fn claim(
-        &self,
-        lane: LaneId,
-        run: RunId,
-        limit: u32,
         denials: u32,
-        last: Option<BatchId>,
     ) -> Result<Vec<Claimable>, QueueError> {
-        let last = last.map_or(0, |batch| batch.0);
-        let rows = sqlx::query_file!("src/queue/sql/claimable.sql", lane.0, run.0, limit, denials, last)
-            .fetch_all(&self.readers)
-            .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(Claimable {
-                    job: JobId(row.id),
-                    batch: BatchId(row.batch),
-                    snapshot: snapshot_name(&row.snapshot_name)?,
-                    attempt: row.attempt,
-                    used: row.used,
-                    weight: row.weight,
-                    source_arn: row.arn.map(SnapshotArn::new),
-                    denials: row.denials,
-                })
-            })
-            .collect()
+        let (run, last) = (run.0, last.map_or(0, |batch| batch.0));
+        let rows = sqlx::query_file_as!(ClaimableRow, "src/queue/sql/claimable.sql", lane.0, run, limit, denials, last);
+        rows.fetch_all(&self.readers).await?.into_iter().map(Claimable::try_from).collect()
     }
 
     /// What the lane has to do, from the counters.

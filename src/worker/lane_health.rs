@@ -64,21 +64,12 @@ impl LaneHealth {
 
     /// Records a response.
     pub(super) fn on_response(&mut self, event: LaneEvent) -> HealthChange {
-        match &event {
-            LaneEvent::Unconfirmed(_, attempt) => {
-                self.unconfirmed = self.unconfirmed.saturating_add(1);
-                self.counted.extend(*attempt);
-            }
-            LaneEvent::Trouble(_, error) if error.class == ErrorClass::Ambiguous => {}
-            LaneEvent::Accepted
-            | LaneEvent::Throttled
-            | LaneEvent::Trouble(..)
-            | LaneEvent::Denied(_)
-            | LaneEvent::DeniedAgain(_)
-            | LaneEvent::Responded => {
-                self.unconfirmed = 0;
-                self.counted.clear();
-            }
+        if let LaneEvent::Unconfirmed(_, attempt) = &event {
+            self.unconfirmed = self.unconfirmed.saturating_add(1);
+            self.counted.extend(*attempt);
+        } else if !matches!(&event, LaneEvent::Trouble(_, error) if error.class == ErrorClass::Ambiguous) {
+            self.unconfirmed = 0;
+            self.counted.clear();
         }
         match event {
             LaneEvent::Accepted => {

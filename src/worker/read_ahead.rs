@@ -80,13 +80,11 @@ impl ReadAhead {
         let wanted = if state.health.trouble().is_some() { 1 } else { half_a_second(context.limiters.exports.rate()) };
         let limit = wanted.saturating_add(u32::try_from(reserved.len()).unwrap_or(u32::MAX));
         let denied = state.denied_jobs(settings.probe, elapsed);
-        let mut found = match denied {
-            DeniedJobs::WithOthers => queue.claimable_after(*id, *run, limit, self.last_batch).await?,
-            DeniedJobs::In(_) | DeniedJobs::Last => queue.never_denied(*id, *run, limit, self.last_batch).await?,
-        };
+        let most_denials = if denied == DeniedJobs::WithOthers { u32::MAX } else { 0 };
+        let mut found = queue.claimable_after(*id, *run, limit, self.last_batch, most_denials).await?;
         let is_free = |job: &Claimable| !reserved.contains_key(&job.job);
         if denied == DeniedJobs::Last && !found.iter().any(is_free) {
-            found = queue.claimable_after(*id, *run, limit, self.last_batch).await?;
+            found = queue.claimable_after(*id, *run, limit, self.last_batch, u32::MAX).await?;
         }
         self.jobs.extend(found.into_iter().filter(is_free));
         if taken == 0

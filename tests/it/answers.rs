@@ -7,6 +7,7 @@ use lightsail_simulator::{
     CopyCap, ErrorAnswer, Fault, FaultRule, Faults, Fleet, FleetEntry, OperationFailure, SimulatorConfig,
 };
 use snapferry::domain::{JobState, LaneTrouble};
+use sqlx::{Connection, SqliteConnection};
 use std::time::Duration;
 
 /// What EC2 says where an account may make five copies at a time; the code is Lightsail's for anything.
@@ -145,6 +146,15 @@ async fn while_others_hold_ec2s_copies_one_job_tries_ever_less_often_and_then_al
     let text = said(&world, &["status"]).await;
     assert!(text.contains("waiting for room in EC2") && text.contains(NO_ROOM), "{text}");
     assert!(text.contains("nothing needs you"), "{text}");
+    // What is in the way takes up to an hour; the probes go on meanwhile, and the hour counts from the first refusal.
+    let url = format!("sqlite://{}", world.queue.path().display());
+    let mut connection = SqliteConnection::connect(&url).await.expect("a connection");
+    let earlier = sqlx::query("UPDATE lanes SET blocked_at = blocked_at - 3600000").execute(&mut connection).await;
+    assert_eq!(earlier.expect("written").rows_affected(), 1);
+    let tries = refused(&world).len();
+    eventually("another try", async || refused(&world).len() > tries).await;
+    let text = said(&world, &["status"]).await;
+    assert!(text.contains("is blocked (copy_limit)") && !text.contains("nothing needs you"), "{text}");
     world.simulator.set_faults(Faults::default());
     all_succeed(&world).await;
     daemon.stop().await;
@@ -155,6 +165,17 @@ async fn while_others_hold_ec2s_copies_one_job_tries_ever_less_often_and_then_al
         assert!(Duration::from_millis(pair[1] - pair[0]) >= least, "{tries:?}");
     }
     assert_eq!(world.simulator.ledger().duplicates, 0);
+}
+
+#[tokio::test]
+async fn a_lane_without_room_in_ec2_is_warned_of_once_however_often_it_is_probed() {
+    let world = full(Faults { other_copies: 5, ..Faults::default() }, None).await;
+    let mut command = command(&world, &["daemon", "--drain", "--max-wait", "3s"]);
+    let ended = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("the program");
+    let log = String::from_utf8(ended.stderr).expect("UTF-8");
+    assert!(refused(&world).len() >= 3, "{log}");
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN") && line.contains("copies")).collect();
+    assert_eq!(warnings.len(), 1, "{log}");
 }
 
 #[tokio::test]
