@@ -40,9 +40,6 @@ pub enum BadName {
 
 impl SnapshotName {
     /// Checks a name.
-    ///
-    /// # Errors
-    /// [`BadName`], with what is wrong.
     pub fn parse(text: &str) -> Result<Self, BadName> {
         let length = text.chars().count();
         match length {
@@ -76,9 +73,6 @@ impl fmt::Display for SnapshotName {
 
 impl BatchName {
     /// Checks a batch's name.
-    ///
-    /// # Errors
-    /// [`BadName`], with what is wrong.
     pub fn parse(text: &str) -> Result<Self, BadName> {
         let length = text.chars().count();
         match length {

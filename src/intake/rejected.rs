@@ -36,9 +36,6 @@ pub struct Writer<W: Write> {
 
 impl<W: Write> Writer<W> {
     /// Begins the file with its header; `header` is [`Intake::header`](super::Intake::header).
-    ///
-    /// # Errors
-    /// Where `out` cannot be written.
     pub fn new(out: W, header: &[String]) -> io::Result<Self> {
         let mut out = csv::WriterBuilder::new().flexible(true).from_writer(out);
         for name in REASONS {
@@ -52,9 +49,6 @@ impl<W: Write> Writer<W> {
     }
 
     /// Adds a row.
-    ///
-    /// # Errors
-    /// Where it cannot be written.
     pub fn write(&mut self, rejected: &Rejected) -> io::Result<()> {
         self.out.write_field(rejected.line.to_string())?;
         self.out.write_field(spreadsheet::neutralise(rejected.column.as_deref().unwrap_or_default()).as_bytes())?;
@@ -73,9 +67,6 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes out what is held back and gives the destination back.
-    ///
-    /// # Errors
-    /// Where it cannot be written.
     pub fn finish(self) -> io::Result<W> {
         self.out.into_inner().map_err(csv::IntoInnerError::into_error)
     }

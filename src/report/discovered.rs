@@ -131,9 +131,6 @@ fn as_object<S: Serializer>(tags: &&[(String, String)], serializer: S) -> Result
 
 impl<'a> DiscoveredSheet<'a> {
     /// Begins the list; ages are told as of `now`.
-    ///
-    /// # Errors
-    /// Where `out` cannot be written.
     pub fn begin(out: &'a mut (dyn Write + Send), form: DiscoveredForm, now: Timestamp) -> std::io::Result<Self> {
         match form {
             DiscoveredForm::Csv => writeln!(out, "{}", DISCOVERED.join(","))?,
@@ -143,9 +140,6 @@ impl<'a> DiscoveredSheet<'a> {
     }
 
     /// Adds a lane's snapshots, and hands them on.
-    ///
-    /// # Errors
-    /// As [`Self::begin`].
     pub fn add(&mut self, found: &[Found]) -> std::io::Result<()> {
         let lines = found.iter().map(|one| Line::of(one, self.now));
         match self.form {
@@ -171,9 +165,6 @@ impl<'a> DiscoveredSheet<'a> {
     }
 
     /// Ends the list.
-    ///
-    /// # Errors
-    /// As [`Self::begin`].
     pub fn end(self) -> std::io::Result<()> {
         match self.form {
             DiscoveredForm::Csv => {}

@@ -75,9 +75,6 @@ impl Gathered {
     }
 
     /// Every job that is meant, page by page.
-    ///
-    /// # Errors
-    /// [`QueueError`] when the database cannot be read.
     pub async fn all(queue: &Queue, selector: &Selector) -> Result<Self, QueueError> {
         let (mut gathered, mut after) = (Self::default(), None);
         loop {

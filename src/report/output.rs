@@ -45,9 +45,6 @@ pub enum OutputError {
 
 impl Output {
     /// Begins the file `path`, which is none of the database's.
-    ///
-    /// # Errors
-    /// [`OutputError`].
     pub fn create(path: &Path, database: &Path) -> Result<Self, OutputError> {
         let failed = |source| OutputError::Failed { path: path.to_owned(), source };
         // What a link names is replaced, not the link.

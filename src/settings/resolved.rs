@@ -34,9 +34,6 @@ pub struct Settings {
 
 impl Settings {
     /// Reads and checks the settings.
-    ///
-    /// # Errors
-    /// [`SettingsError`], for the first thing that is wrong.
     pub fn load(sources: &Sources) -> Result<Self, SettingsError> {
         let layers = Layers::read(sources)?;
         let raw = layers.extract()?;

@@ -113,9 +113,6 @@ impl Health {
 
 impl StatusView {
     /// Reads how it stands at `now`; with a batch, that one alone, and of its lanes those of `place`.
-    ///
-    /// # Errors
-    /// [`QueueError`] when the database cannot be read.
     pub async fn read(
         queue: &Queue,
         only: Option<BatchView>,
