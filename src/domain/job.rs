@@ -175,7 +175,7 @@ pub enum Event {
     /// Refused without effect, or failed, for a limit of EC2's on copies: no attempt is used; another one not before the time
     /// given.
     OverLimit(Failure, Timestamp),
-    /// Refused without effect, because something else is under way: no attempt is used; another one not before the time given.
+    /// Refused without effect, or failed, because Lightsail asks to wait: no attempt is used; another one not before the time given.
     RefusedForNow(Failure, Timestamp),
     /// Refused for good.
     RefusedForGood(Failure),
@@ -352,8 +352,7 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
             failure: Some(failure),
             ..to(if again.is_some() { S::Queued } else { S::Failed })
         },
-        (S::Submitting | S::Exporting | S::Unknown, E::OverLimit(failure, due))
-        | (S::Submitting, E::RefusedForNow(failure, due)) => {
+        (S::Submitting | S::Exporting | S::Unknown, E::OverLimit(failure, due) | E::RefusedForNow(failure, due)) => {
             Change { used: uncharged, due_at: Some(due), failure: Some(failure), ..to(S::Queued) }
         }
         (S::Submitting, E::RefusedForGood(failure)) => again_or_failed(failure, None),

@@ -176,7 +176,8 @@ impl Queue {
             r#"SELECT count(*) AS "times!: u32", min(at) AS "first: i64" FROM transitions
                WHERE job_id = ?1 AND event = 'refused_for_now'
                  AND step > (SELECT coalesce(max(step), -1) FROM transitions
-                             WHERE job_id = ?1 AND (to_state = 'exporting' OR event = 'retry' OR event = 'send_again'))"#,
+                             WHERE job_id = ?1 AND (event = 'retry' OR event = 'send_again'
+                                    OR (from_state = 'exporting' AND event <> 'refused_for_now')))"#,
             job.0
         )
         .fetch_one(&self.readers)

@@ -162,7 +162,8 @@ fn concerned(step: Step) -> Rooms {
         | Step::FoundFailed
         | Step::ProvenAbsent
         | Step::Contradicted
-        | Step::OverLimit => Rooms::Worker,
+        | Step::OverLimit
+        | Step::RefusedForNow => Rooms::Worker,
         // The tracker has something to follow, or a block to probe.
         Step::Accepted | Step::OutcomeUnknown | Step::OutcomeUnknownInOutage | Step::Blocked => Rooms::Tracker,
         // A person has acted: other processes are told as well.
@@ -209,7 +210,6 @@ fn concerned(step: Step) -> Rooms {
         | Step::SpaceGivenBack
         | Step::Intended
         | Step::RefusedByLane
-        | Step::RefusedForNow
         | Step::RefusedForGood
         | Step::Denied
         | Step::AdoptedUnderWay

@@ -231,6 +231,13 @@ impl Job {
             _ => Effect { code: Some(code), ..to(S::Failed) },
         };
         let free = self.used.saturating_sub(1);
+        let refused_for_now = |delay| Effect {
+            used: free,
+            due: Some(now + delay),
+            code: Some("Busy"),
+            outcome: Some("refused"),
+            ..to(S::Queued)
+        };
         Some(match self.state {
             S::Queued => match what {
                 What::Impossible => Effect { code: Some("NotFound"), ..to(S::Failed) },
@@ -254,13 +261,7 @@ impl Job {
                     outcome: Some("refused"),
                     ..to(if delay.is_some() { S::Queued } else { S::Failed })
                 },
-                What::RefusedForNow(delay) => Effect {
-                    used: free,
-                    due: Some(now + delay),
-                    code: Some("Busy"),
-                    outcome: Some("refused"),
-                    ..to(S::Queued)
-                },
+                What::RefusedForNow(delay) => refused_for_now(delay),
                 What::RefusedForGood => Effect { outcome: Some("refused"), ..again(None, "Invalid") },
                 What::OutcomeUnknown => Effect { code: Some("Lost"), outcome: Some("ambiguous"), ..to(S::Unknown) },
                 What::OutcomeUnknownInOutage => {
@@ -269,6 +270,7 @@ impl Job {
                 _ => return None,
             },
             S::Unknown => match what {
+                What::RefusedForNow(delay) => refused_for_now(delay),
                 What::FoundUnderWay => Effect { outcome: Some("found"), ..to(S::Exporting) },
                 What::FoundDone => Effect { destination: true, outcome: Some("found"), ..to(S::Succeeded) },
                 What::FoundFailed(delay) => Effect { outcome: Some("found"), ..again(delay, "Broken") },
@@ -277,6 +279,7 @@ impl Job {
                 _ => return None,
             },
             S::Exporting => match what {
+                What::RefusedForNow(delay) => refused_for_now(delay),
                 What::Finished => Effect { destination: true, ..to(S::Succeeded) },
                 What::OperationFailed(delay) => again(delay, "Broken"),
                 What::Contradiction => Effect { code: Some("Odd"), ..to(S::NeedsReview) },
