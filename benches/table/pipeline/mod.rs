@@ -30,7 +30,7 @@ pub(crate) fn figures() -> Vec<Figure> {
             name: "lane-calls",
             what: "calls of all kinds in that run, throttled ones too",
             against: "its exports",
-            goal: Goal::AtMost(1.25),
+            goal: Goal::AtMost(1.50),
             pair: paced::calls_per_export,
         },
         Figure {
