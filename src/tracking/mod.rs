@@ -1,14 +1,26 @@
-//! Follows: lists lanes and adopts what is exported already, follows operations to their end, settles what is unknown
-//! from Lightsail's own ledger. Decides (pure, in `plan`) apart from doing.
+//! Follows each lane: takes its inventory and adopts what is exported already, follows exports to their end, and reconciles
+//! unconfirmed attempts with Lightsail's records. Decides (pure, in `plan`) apart from doing.
 
-mod ages;
-mod delays;
-mod failing;
-mod following;
-mod listing;
+mod changes;
+mod inventory;
+mod job_ages;
+mod lane_cap;
+mod lane_context;
+mod lane_identity;
+mod list_lag;
+mod list_reader;
+mod observations;
 mod plan;
 mod poll_interval;
-mod reading;
+mod polling;
+mod read_error;
+mod read_failures;
+mod reconciliation;
+mod record_reader;
+mod retry_waits;
+mod snapshot_search;
+mod state;
 mod tracker;
 
-pub use tracker::{Rounds, Tracker, TrackerSettings};
+pub use state::TrackerState;
+pub use tracker::{Tracker, TrackerSettings};

@@ -260,6 +260,25 @@ async fn a_job_that_has_to_wait_for_something_else_waits_for_as_long_as_an_expor
     assert!(world.sent("never").len() > 12, "{}", world.sent("never").len());
 }
 
+/// What an operation says when it fails is bounded by time too, and uses no attempt.
+#[tokio::test]
+async fn an_operation_that_fails_because_something_else_has_to_end_first_is_retried_for_as_long() {
+    let busy = "operation-fails:InvalidInputException(Please wait for it to complete before trying again.)";
+    let later = "operation-fails:InvalidInputException(Please try again later.)";
+    let script = FaultRule::script("busy", vec![fault(busy); 8]);
+    let never = FaultRule::script("never", vec![fault(later); 10_000]);
+    let config = SimulatorConfig { faults: rules([script, never]), ..fleet(&["busy", "never"]) };
+    let mut world = World::new(config).await;
+    world.settings.every_lane.poll.give_up = Duration::from_secs(5);
+    world.enqueue(&["busy", "never"]).await;
+    world.drain().await;
+    let job = world.job("busy").await;
+    assert_eq!((job.state, job.used, job.attempts), (JobState::Succeeded, 1, 9), "{:?}", job.error_message);
+    let job = world.job("never").await;
+    assert_eq!((job.state, world.exports("never")), (JobState::Failed, 0));
+    assert!(job.attempts > 8, "{}", job.attempts);
+}
+
 #[tokio::test]
 async fn a_wrong_clock_is_called_that() {
     let faults = Faults { clock_ahead_seconds: Some(600), ..Faults::default() };

@@ -163,3 +163,39 @@ async fn a_capped_list_of_operations_proves_nothing_absent() {
         daemon.stop().await;
     }
 }
+
+/// Neither its own operations nor a list that ends before them tell of an attempt whose response was lost: a record of its export
+/// does, and where none comes, a person is asked in the end.
+#[tokio::test]
+async fn what_a_capped_list_cannot_tell_ends_by_a_record_or_with_a_person() {
+    let mut world = World::new(SimulatorConfig {
+        fleet: Fleet::Listed(["web-1", "web-2", "other"].iter().map(|name| FleetEntry::named(name)).collect()),
+        operation_time: Spread::exactly(Duration::from_millis(50)),
+        operations_listed: NonZeroUsize::new(200),
+        ..SimulatorConfig::default()
+    })
+    .await;
+    world.settings.every_lane.poll.give_up = Duration::from_secs(4);
+    for _ in 0..230 {
+        let export = ByHand { account: None, region: REGION.to_owned(), name: "other".to_owned() };
+        world.simulator.export_by_hand(&export).expect("an export");
+    }
+    world.enqueue(&["web-1", "web-2"]).await;
+    let denied = FaultRule {
+        operation: Some("GetOperationsForResource".to_owned()),
+        fault: Some("InternalFailure:500".parse().expect("a fault")),
+        ..FaultRule::default()
+    };
+    let lost = |name, fault: &str| FaultRule::script(name, [fault.parse().expect("a fault")]);
+    let rules = vec![lost("web-1", "lost-before"), lost("web-2", "lost-after"), denied];
+    world.simulator.set_faults(Faults { rules, ..Faults::default() });
+    let daemon = world.start();
+    eventually("its record tells", async || world.state("web-2").await == JobState::Succeeded).await;
+    eventually("it is told", async || cannot_be_read(&world).await).await;
+    assert_eq!(world.state("web-1").await, JobState::Unknown);
+    eventually("a person is asked", async || world.state("web-1").await == JobState::NeedsReview).await;
+    daemon.stop().await;
+    let message = world.job("web-1").await.error_message.expect("a message");
+    assert!(message.contains("Lightsail lists too few operations to rule it out"), "{message}");
+    assert_eq!((world.sent("web-1").len(), world.exports("web-2")), (1, 1));
+}

@@ -13,7 +13,7 @@ use snapferry::lightsail::{
     RecordState, Snapshot, SnapshotKind, SnapshotState,
 };
 use snapferry::queue::Queue;
-use snapferry::tracking::{Rounds, Tracker, TrackerSettings};
+use snapferry::tracking::{Tracker, TrackerSettings, TrackerState};
 use sqlx::{Connection, SqliteConnection};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -253,7 +253,7 @@ struct Scene {
     clock: Arc<ManualClock>,
     fake: Arc<Fake>,
     tracker: Tracker,
-    rounds: Rounds,
+    state_of_tracker: TrackerState,
     run: RunId,
 }
 
@@ -290,7 +290,7 @@ impl Scene {
         let fake = Arc::new(Fake { told: Mutex::new(told), clock: clock.clone(), path: path.clone() });
         let lane = queue.lane_records().await.expect("lanes").remove(0);
         let tracker = tracker(&queue, &fake, &clock, run, lane);
-        Self { _folder: folder, path, queue, clock, fake, tracker, rounds: Rounds::default(), run }
+        Self { _folder: folder, path, queue, clock, fake, tracker, state_of_tracker: TrackerState::default(), run }
     }
 
     /// Another run on the same database.
@@ -298,11 +298,11 @@ impl Scene {
         self.run = self.queue.begin_run(self.clock.now(), "test").await.expect("a run");
         let lane = self.queue.lane_records().await.expect("lanes").remove(0);
         self.tracker = tracker(&self.queue, &self.fake, &self.clock, self.run, lane);
-        self.rounds = Rounds::default();
+        self.state_of_tracker = TrackerState::default();
     }
 
     async fn round(&mut self) {
-        self.tracker.run_once(&mut self.rounds).await.expect("a round");
+        self.tracker.run_once(&mut self.state_of_tracker).await.expect("a round");
     }
 
     /// Rounds for that long, one every ten seconds.

@@ -60,11 +60,11 @@ async fn what_is_due_before_the_lane_may_be_read_again_is_waited_for_once() {
     let mut scene = five("", &[]).await;
     scene.round().await;
     write(&scene.path, "UPDATE jobs SET next_poll_at = 0").await;
-    let pause = scene.tracker.run_once(&mut scene.rounds).await.expect("a round");
+    let pause = scene.tracker.run_once(&mut scene.state_of_tracker).await.expect("a round");
     assert_eq!((pause, read(&scene, &OPERATIONS)), (Duration::from_secs(5), 5));
     // Shortly before its time, no longer than until then.
     scene.clock.advance(Duration::from_millis(4_900));
-    let pause = scene.tracker.run_once(&mut scene.rounds).await.expect("a round");
+    let pause = scene.tracker.run_once(&mut scene.state_of_tracker).await.expect("a round");
     assert_eq!(pause, Duration::from_millis(100));
 }
 
@@ -333,7 +333,7 @@ async fn a_lane_that_has_anything_to_do_is_read_once_in_the_longest_poll() {
         scene.round().await;
         readings(&scene);
         scene.clock.advance(Duration::from_secs(50));
-        let pause = scene.tracker.run_once(&mut scene.rounds).await.expect("a round");
+        let pause = scene.tracker.run_once(&mut scene.state_of_tracker).await.expect("a round");
         assert!(readings(&scene) == 0 && pause <= Duration::from_secs(10), "{state}: {pause:?}");
         scene.clock.advance(Duration::from_secs(10));
         scene.round().await;
@@ -347,7 +347,7 @@ async fn a_lane_that_has_nothing_to_do_is_read_only_where_somebody_waits_for_it(
     write(&scene.path, "UPDATE jobs SET state = 'cancelled', finished_at = 0, next_poll_at = NULL").await;
     scene.live(30 * MINUTE).await;
     assert_eq!(readings(&scene), 0);
-    let pause = scene.tracker.run_once(&mut scene.rounds).await.expect("a round");
+    let pause = scene.tracker.run_once(&mut scene.state_of_tracker).await.expect("a round");
     assert!(pause > Duration::from_secs(1), "{pause:?}");
     write(&scene.path, "UPDATE jobs SET state = 'needs_review', finished_at = NULL WHERE id = 1").await;
     scene.live(10 * MINUTE).await;

@@ -13,7 +13,7 @@ use snapferry::domain::{
 use snapferry::lightsail::{Lightsail, Permit};
 use snapferry::queue::{JobDetail, JobView, LoadName, NewRow, Overwrite, Queue, Selector, TakeoverOptions, Wakes};
 use snapferry::settings::LaneSettings;
-use snapferry::tracking::{Rounds, Tracker};
+use snapferry::tracking::{Tracker, TrackerState};
 use snapferry::worker::{Dispatch, DispatchResult, Dispatcher, DispatcherState, NextAction};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -162,8 +162,8 @@ struct Rooms {
     state: DispatcherState,
     sender: Sender,
     calls: Vec<Waiting<DispatchResult>>,
-    rounds: Option<Rounds>,
-    round: Option<Waiting<(Rounds, Result<Duration, snapferry::queue::QueueError>)>>,
+    rounds: Option<TrackerState>,
+    round: Option<Waiting<(TrackerState, Result<Duration, snapferry::queue::QueueError>)>>,
     look_at: Duration,
 }
 
@@ -509,7 +509,7 @@ impl Rooms {
             state: DispatcherState::default(),
             sender: Sender::Asks(Duration::ZERO),
             calls: Vec::new(),
-            rounds: Some(Rounds::default()),
+            rounds: Some(TrackerState::default()),
             round: None,
             look_at: Duration::ZERO,
         }

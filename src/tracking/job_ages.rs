@@ -1,5 +1,5 @@
-//! How long jobs have been in their states, by a clock that nobody sets. What is stored is times of day: they are trusted
-//! once, when a job is met, and only as far as they are not in the future; from there on this run counts by itself.
+//! How long jobs have been in their states, by the monotonic clock. The store has times of day: they are trusted once, when a
+//! job is first seen, and only as far as they are not in the future; from then on this run counts for itself.
 
 use crate::domain::{JobId, JobState, Timestamp};
 use crate::queue::{Followed, FollowedAttempt};
@@ -7,42 +7,42 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// The jobs that were met in this run; all of it may be lost.
+/// The jobs that were seen in this run; all of it may be lost.
 #[derive(Debug, Default)]
-pub(super) struct Ages {
+pub(super) struct JobAges {
     /// By job and by the stored time at which its state began, which tells one stay from another.
-    met: Mutex<HashMap<(JobId, Timestamp), Met>>,
-    /// The looks at an attempt: setting the clock spreads them no further.
-    looked: Mutex<HashMap<(JobId, u32), Looked>>,
+    met: Mutex<HashMap<(JobId, Timestamp), SeenInState>>,
+    /// The absence checks of an attempt: setting the clock spreads them no further.
+    looked: Mutex<HashMap<(JobId, u32), CheckSpread>>,
 }
 
 #[derive(Debug)]
-struct Looked {
+struct CheckSpread {
     last: Timestamp,
     at: Duration,
-    /// What had passed by then since the look, in an earlier run.
+    /// What had passed by then since the check, in an earlier run.
     before: Duration,
     spread: Duration,
 }
 
 #[derive(Debug)]
-struct Met {
+struct SeenInState {
     at: Duration,
     age: Duration,
     asked: Duration,
 }
 
-impl Ages {
-    /// Of the time between a run's last look and this run the time of day is believed up to `gap`, the usual distance of two
-    /// looks: a clock that was set on meanwhile is worth one look at most.
+impl JobAges {
+    /// Corrects the job's times so that by `now` as much has passed as the monotonic clock has counted.
     ///
-    /// Puts the job's times so that by `now` as much has passed as a clock that nobody sets has counted.
-    pub(super) fn steady(&self, mut job: Followed, now: Timestamp, elapsed: Duration, gap: Duration) -> Followed {
+    /// Of the time between an earlier run's last absence check and this run, the time of day is believed up to `gap`, the usual
+    /// time between two checks: a clock that was set forward meanwhile is worth one check at most.
+    pub(super) fn correct(&self, mut job: Followed, now: Timestamp, elapsed: Duration, gap: Duration) -> Followed {
         if !matches!(job.state, JobState::Exporting | JobState::Unknown) {
             return job;
         }
         let mut ages = self.met.lock().unwrap_or_else(PoisonError::into_inner);
-        let met = ages.entry((job.job, job.since)).or_insert_with(|| Met {
+        let met = ages.entry((job.job, job.since)).or_insert_with(|| SeenInState {
             at: elapsed,
             age: now.since(job.since),
             asked: elapsed,
@@ -52,7 +52,7 @@ impl Ages {
         if job.state == JobState::Exporting
             && let Some(last) = job.attempts.last_mut()
         {
-            // It was meant before that; how long before, no clock needs to say.
+            // The intent was before that; how long before does not matter.
             last.intended_at = job.since;
         }
         if job.state == JobState::Unknown
@@ -63,25 +63,25 @@ impl Ages {
         job
     }
 
-    /// Puts an attempt's first look as long before the last as this run has counted.
+    /// Puts an attempt's first check as long before the last as this run has counted.
     fn spread(&self, job: JobId, attempt: &mut FollowedAttempt, now: Timestamp, elapsed: Duration, gap: Duration) {
         let (Some(first), Some(last)) = (attempt.first_look_at, attempt.last_look_at) else { return };
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         let before = now.since(last).min(gap);
-        let met = Looked { last, at: elapsed, before, spread: last.since(first) };
+        let met = CheckSpread { last, at: elapsed, before, spread: last.since(first) };
         let looked = looked.entry((job, attempt.number)).or_insert(met);
         if looked.last != last {
             let passed = elapsed.saturating_sub(looked.at).saturating_add(looked.before);
             let spread = if attempt.looks > 1 { looked.spread.saturating_add(passed) } else { Duration::ZERO };
-            *looked = Looked { last, at: elapsed, before: Duration::ZERO, spread };
+            *looked = CheckSpread { last, at: elapsed, before: Duration::ZERO, spread };
         }
-        // A tenth more is borne, as of the distance between two looks: for clocks that are slewed, and for what is read
-        // between the look and here.
+        // A tenth more is tolerated, as between two checks: for clocks that are slewed, and for the time between the check
+        // and here.
         let most = looked.spread.mul_f64(10.0 / 9.0);
         attempt.first_look_at = Some(last.before(last.since(first).min(most)));
     }
 
-    /// Forgets the jobs that nobody has asked for in `span`.
+    /// Forgets the jobs that were not asked for in `span`.
     pub(super) fn forget(&self, elapsed: Duration, span: Duration) {
         let mut ages = self.met.lock().unwrap_or_else(PoisonError::into_inner);
         ages.retain(|_, met| elapsed.saturating_sub(met.asked) < span);
@@ -139,45 +139,45 @@ mod tests {
 
     #[test]
     fn a_clock_set_on_ages_nothing_until_it_is_forgotten() {
-        let (ages_of, began) = (Ages::default(), Timestamp(1_000_000_000));
+        let (ages_of, began) = (JobAges::default(), Timestamp(1_000_000_000));
         let met = began.after(MINUTE);
-        let steady = ages_of.steady(job(JobState::Unknown, began, met), met, MINUTE, Duration::ZERO);
+        let steady = ages_of.correct(job(JobState::Unknown, began, met), met, MINUTE, Duration::ZERO);
         assert_eq!(ages(&steady, met), (MINUTE, MINUTE));
         // A day on by the clock, a minute by the one that nobody sets; looked at again meanwhile.
         let later = met.after(DAY);
         let looked_again = job(JobState::Unknown, began, later);
-        let (age, spread) = ages(&ages_of.steady(looked_again.clone(), later, 2 * MINUTE, Duration::ZERO), later);
+        let (age, spread) = ages(&ages_of.correct(looked_again.clone(), later, 2 * MINUTE, Duration::ZERO), later);
         assert_eq!(age, 2 * MINUTE);
         assert!(spread > 2 * MINUTE && spread < 3 * MINUTE, "{spread:?}");
         // What was asked for within the span is kept, and what was not is met anew, by what is stored.
         ages_of.forget(3 * MINUTE, 2 * MINUTE);
         assert_eq!(
-            ages(&ages_of.steady(looked_again.clone(), later, 2 * MINUTE, Duration::ZERO), later),
+            ages(&ages_of.correct(looked_again.clone(), later, 2 * MINUTE, Duration::ZERO), later),
             (age, spread)
         );
         ages_of.forget(4 * MINUTE, 2 * MINUTE);
-        let anew = ages(&ages_of.steady(looked_again, later, 4 * MINUTE, Duration::ZERO), later);
+        let anew = ages(&ages_of.correct(looked_again, later, 4 * MINUTE, Duration::ZERO), later);
         assert_eq!(anew, (DAY + MINUTE, DAY + MINUTE));
     }
 
     #[test]
     fn an_attempt_under_way_was_meant_no_later_than_its_state_began() {
-        let (ages, began) = (Ages::default(), Timestamp(1_000_000_000));
+        let (ages, began) = (JobAges::default(), Timestamp(1_000_000_000));
         let met = began.after(MINUTE);
-        let steady = ages.steady(job(JobState::Exporting, began, met), met, MINUTE, Duration::ZERO);
+        let steady = ages.correct(job(JobState::Exporting, began, met), met, MINUTE, Duration::ZERO);
         let steady_later =
-            ages.steady(job(JobState::Exporting, began, met), met.after(DAY), 2 * MINUTE, Duration::ZERO);
+            ages.correct(job(JobState::Exporting, began, met), met.after(DAY), 2 * MINUTE, Duration::ZERO);
         assert_eq!(steady.attempts.first().map(|attempt| attempt.intended_at), Some(began));
         assert_eq!(steady_later.since, met.after(DAY).before(2 * MINUTE));
         assert_eq!(steady_later.attempts.first().map(|attempt| attempt.intended_at), Some(steady_later.since));
         // Whatever is neither out nor open keeps its times.
         let queued = job(JobState::Queued, began, met);
-        assert_eq!(ages.steady(queued.clone(), met.after(DAY), 3 * MINUTE, Duration::ZERO).since, queued.since);
+        assert_eq!(ages.correct(queued.clone(), met.after(DAY), 3 * MINUTE, Duration::ZERO).since, queued.since);
     }
 
     #[test]
     fn a_first_look_has_no_spread() {
-        let (ages_of, began) = (Ages::default(), Timestamp(1_000_000_000));
+        let (ages_of, began) = (JobAges::default(), Timestamp(1_000_000_000));
         let looked = |at: Timestamp, looks| {
             let mut job = job(JobState::Unknown, began, at);
             for attempt in &mut job.attempts {
@@ -186,11 +186,11 @@ mod tests {
             job
         };
         let at = began.after(MINUTE);
-        ages_of.steady(looked(began, 1), began, Duration::ZERO, Duration::ZERO);
+        ages_of.correct(looked(began, 1), began, Duration::ZERO, Duration::ZERO);
         let mut anew = looked(at, 1);
         for attempt in &mut anew.attempts {
             attempt.first_look_at = Some(began);
         }
-        assert_eq!(ages(&ages_of.steady(anew, at, MINUTE, Duration::ZERO), at).1, Duration::ZERO);
+        assert_eq!(ages(&ages_of.correct(anew, at, MINUTE, Duration::ZERO), at).1, Duration::ZERO);
     }
 }

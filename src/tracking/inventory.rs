@@ -1,0 +1,179 @@
+//! The inventory of a lane before anything is sent: which of the queued snapshots exist, which have to wait, and which have
+//! been exported already.
+
+use super::changes::{CHUNK, Changes};
+use super::lane_context::{ACTOR, LaneContext};
+use super::list_lag::ListLag;
+use super::list_reader::{ListReader, RecordsWanted};
+use super::read_error::ReadError;
+use super::read_failures::Purpose;
+use super::record_reader::RecordReader;
+use super::snapshot_search::{SearchResult, SnapshotSearch};
+use super::state::{TrackerState, left};
+use crate::domain::{BatchId, ErrorCode, Event, Failure, JobId, JobState, Standing};
+use crate::points::{Between, Point, reached};
+use crate::queue::{Listed, QueueError, Transition};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a lane with queued jobs gets a new inventory: snapshots are deleted, break and are made again meanwhile.
+const REPEAT: Duration = Duration::from_hours(1);
+
+/// When the next inventory is due.
+#[derive(Debug, Default)]
+pub(super) struct InventorySchedule {
+    /// When the last complete one began.
+    taken_at: Option<Duration>,
+    /// How long jobs that wait for one keep from the last; it doubles while they wait.
+    pause: Duration,
+}
+
+impl InventorySchedule {
+    /// The next one is due at once.
+    pub(super) fn reset(&mut self) {
+        self.taken_at = None;
+    }
+}
+
+/// Takes a lane's inventories.
+pub(super) struct Inventory {
+    pub(super) context: Arc<LaneContext>,
+    pub(super) reader: Arc<ListReader>,
+    pub(super) records: Arc<RecordReader>,
+    pub(super) changes: Arc<Changes>,
+    pub(super) lag: Arc<ListLag>,
+}
+
+impl Inventory {
+    /// Takes an inventory where jobs wait for one, and from time to time anyway; tells how long until the next.
+    pub(super) async fn take_if_due(&self, state: &mut TrackerState) -> Result<Duration, ReadError> {
+        let (context, settings) = (&self.context, &self.context.settings);
+        let uncleared = !context.queue.uncleared(context.lane.id, context.run).await?.is_empty();
+        let schedule = &mut state.inventory;
+        // After a takeover one inventory adopts what shows already, and one at the end of the wait clears the rest.
+        let fresh = uncleared && (schedule.taken_at.is_none() || self.takeover_wait().is_zero());
+        let elapsed = context.clock.elapsed();
+        if !fresh {
+            let awaited = context.queue.awaits_listing(context.lane.id).await?;
+            schedule.pause = if awaited { schedule.pause } else { Duration::ZERO };
+            let rest = left(schedule.taken_at, if awaited { schedule.pause } else { REPEAT }, elapsed);
+            if !rest.is_zero() {
+                return Ok(rest);
+            }
+        }
+        schedule.pause = schedule.pause.saturating_mul(2).clamp(settings.poll_min, settings.poll_max);
+        // One that does not complete is no inventory.
+        schedule.taken_at = None;
+        self.take(state).await?;
+        state.failures.clear(Purpose::Inventory);
+        state.inventory.taken_at = Some(elapsed);
+        state.read_at = Some(context.clock.elapsed());
+        let awaited = context.queue.awaits_listing(context.lane.id).await?;
+        Ok(if awaited { state.inventory.pause } else { REPEAT })
+    }
+
+    /// Reads all lists, acts on what they show, and clears the batches that were there before it began.
+    async fn take(&self, state: &mut TrackerState) -> Result<(), ReadError> {
+        let (queue, lane, run) = (&self.context.queue, self.context.lane.id, self.context.run);
+        // What is queued from here on waits for the next inventory.
+        let batches = queue.uncleared(lane, run).await?;
+        let held = self.held().await?;
+        let takeover_wait = self.takeover_wait();
+        self.reader.read_snapshots().await?;
+        self.records.read(state, RecordsWanted::All).await?;
+        self.reader.read_operations().await?;
+        reached(Point::Between(Between::ListingRead));
+        // A job that was held only since belongs to the next inventory: this one began before it was queued.
+        let concerns = |job: &Listed| !job.held || held.contains(&job.job);
+        let mut search = SnapshotSearch::new(Arc::clone(&self.context), Arc::clone(&self.reader));
+        for batch in batches.iter().copied().map(Some).chain([None]) {
+            self.act(batch, &mut search, concerns).await?;
+        }
+        reached(Point::Between(Between::ListingActedUpon));
+        if takeover_wait.is_zero() {
+            queue.clear(lane, run, batches).await?;
+        } else {
+            tracing::warn!(
+                lane = %self.context.lane.lane,
+                wait = %humantime::format_duration(Duration::from_secs(takeover_wait.as_secs() + 1)),
+                "this database is a copy; nothing is sent until Lightsail's records must show what was exported since it was made"
+            );
+        }
+        Ok(())
+    }
+
+    /// How long no inventory clears a batch: a database that is a copy does not know every export, and until the
+    /// reconciliation window after the takeover is over, Lightsail's lists need not show them either.
+    pub(super) fn takeover_wait(&self) -> Duration {
+        let age = self.context.queue.takeover_age(self.context.clock.elapsed());
+        age.map_or(Duration::ZERO, |age| self.lag.window().saturating_sub(age))
+    }
+
+    async fn held(&self) -> Result<HashSet<JobId>, QueueError> {
+        let mut held = HashSet::new();
+        let mut after = JobId(0);
+        loop {
+            let page = self.context.queue.listed(self.context.lane.id, self.context.run, None, after, CHUNK).await?;
+            let Some(last) = page.last() else { return Ok(held) };
+            after = last.job;
+            held.extend(page.iter().filter(|job| job.held).map(|job| job.job));
+        }
+    }
+
+    async fn act(
+        &self,
+        batch: Option<BatchId>,
+        search: &mut SnapshotSearch,
+        concerns: impl Fn(&Listed) -> bool,
+    ) -> Result<(), ReadError> {
+        let mut after = JobId(0);
+        loop {
+            let page = self.context.queue.listed(self.context.lane.id, self.context.run, batch, after, CHUNK).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.job;
+            self.act_on(page.into_iter().filter(&concerns).collect(), search).await?;
+        }
+    }
+
+    async fn act_on(&self, page: Vec<Listed>, search: &mut SnapshotSearch) -> Result<(), ReadError> {
+        // An export that is done stands for its job even where the snapshot is gone or broken by now: but only where
+        // the snapshot's ARN is known to be the same.
+        let in_ledger: Vec<JobId> = page.iter().filter(|job| job.in_ledger).map(|job| job.job).collect();
+        let adopted = self.changes.decide_for(&in_ledger).await?;
+        let open: Vec<&Listed> = page.iter().filter(|job| !adopted.jobs.contains(&job.job)).collect();
+        search.expect_missing(open.iter().filter(|job| job.snapshot_state.is_none()).count()).await?;
+        let (mut hold, mut release, mut failing) = (Vec::new(), Vec::new(), Vec::new());
+        for job in open {
+            let found = match &job.snapshot_state {
+                Some(state) => SearchResult::There(state.clone()),
+                None => search.find(&job.snapshot).await?,
+            };
+            match found {
+                SearchResult::Gone => failing.push(self.fail(job, search.missing(&job.snapshot).await?)?),
+                SearchResult::There(state) if state == "error" => failing.push(self.fail(job, broken())?),
+                SearchResult::There(state) if state == "pending" => hold.push(job.job),
+                SearchResult::Unclear => hold.push(job.job),
+                SearchResult::There(_) if job.held => release.push(job.job),
+                SearchResult::There(_) => {}
+            }
+        }
+        self.context.apply(failing).await?;
+        self.context.queue.hold_for_listing(self.context.lane.id, &hold, &release).await?;
+        Ok(())
+    }
+
+    fn fail(&self, job: &Listed, failure: Failure) -> Result<Transition, QueueError> {
+        let version = Standing {
+            state: JobState::Queued,
+            attempt: job.attempt,
+            used: job.used,
+            max_attempts: self.context.settings.retry.max_attempts,
+        };
+        Transition::new(job.job, &version, Event::Impossible(failure), self.context.clock.now(), ACTOR)
+    }
+}
+
+fn broken() -> Failure {
+    Failure::new(ErrorCode::SNAPSHOT_IN_ERROR, "the snapshot itself is in state error; make a new one and enqueue that")
+}
