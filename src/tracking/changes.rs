@@ -9,7 +9,7 @@ use super::plan::{Asked, Decision, Policy, decide, several_records};
 use super::poll_interval::ExportTime;
 use super::read_error::ReadError;
 use super::retry_waits::RetryWaits;
-use crate::domain::{Event, Failure, JobId, JobState, SnapshotName, backoff};
+use crate::domain::{Event, JobId, JobState, SnapshotName, backoff};
 use crate::lightsail::{ErrorClass, failed_operation};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Answer, AttemptOutcome, Entry, Followed, FollowedAttempt, QueueError, Transition};
@@ -150,22 +150,18 @@ impl Changes {
 
     /// An operation that failed because Lightsail asks to wait uses no attempt; it fails the job once `poll.give_up` is over.
     async fn within_give_up(&self, job: &Followed, event: Event) -> Result<Event, QueueError> {
-        let asked_to_wait = |failure: &Failure| failed_operation(failure).class == ErrorClass::RetryLater;
-        match event {
-            Event::OperationFailed(failure, Some(_)) if asked_to_wait(&failure) => {
-                Ok(match self.waits.next_try(&self.context, job.job).await? {
-                    Some(next) => Event::RefusedForNow(failure, next),
-                    None => Event::OperationFailed(failure, None),
-                })
-            }
-            Event::FoundFailed(export, failure, Some(_)) if asked_to_wait(&failure) => {
-                Ok(match self.waits.next_try(&self.context, job.job).await? {
-                    Some(next) => Event::RefusedForNow(failure, next),
-                    None => Event::FoundFailed(export, failure, None),
-                })
-            }
-            event => Ok(event),
+        let (Event::OperationFailed(failure, Some(_)) | Event::FoundFailed(_, failure, Some(_))) = &event else {
+            return Ok(event);
+        };
+        if failed_operation(failure).class != ErrorClass::RetryLater {
+            return Ok(event);
         }
+        let failure = failure.clone();
+        Ok(match (self.waits.next_try(&self.context, job.job).await?, event) {
+            (Some(next), _) => Event::RefusedForNow(failure, next),
+            (None, Event::FoundFailed(export, ..)) => Event::FoundFailed(export, failure, None),
+            (None, _) => Event::OperationFailed(failure, None),
+        })
     }
 
     /// Writes what a decision says besides its event: the owners of observations, late exports, limits and delays of the lists.

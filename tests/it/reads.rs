@@ -187,7 +187,7 @@ async fn what_a_capped_list_cannot_tell_ends_by_a_record_or_with_a_person() {
         ..FaultRule::default()
     };
     let lost = |name, fault: &str| FaultRule::script(name, [fault.parse().expect("a fault")]);
-    let rules = vec![lost("web-1", "lost-before"), lost("web-2", "lost-after"), denied];
+    let rules = vec![lost("web-1", "lost-before"), lost("web-2", "lost"), denied];
     world.simulator.set_faults(Faults { rules, ..Faults::default() });
     let daemon = world.start();
     eventually("its record tells", async || world.state("web-2").await == JobState::Succeeded).await;

@@ -477,8 +477,9 @@ impl Model {
         if what == What::Retry {
             self.outcomes.retain(|(lane, batch), _| *lane != job.lane || batch.is_some_and(|one| one != job.batch));
         }
-        if let Some(outcome) = effect.outcome {
-            *job.attempts.last_mut().expect("an attempt") = Some(outcome);
+        // A job that stands for an export of another client may have none.
+        if let (Some(outcome), Some(last)) = (effect.outcome, job.attempts.last_mut()) {
+            *last = Some(outcome);
         }
         job.state = effect.to;
         job.used = effect.used;
