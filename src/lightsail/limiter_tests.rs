@@ -150,6 +150,7 @@ fn limiter(rate: f64, burst: u32) -> (RateLimiter, Arc<WatchedClock>) {
 fn a_start_is_worth_no_call() {
     for burst in [1, 2, 10] {
         let (limiter, clock) = limiter(4.0, burst);
+        assert!(limiter.parts.ceiling.check().is_err(), "governor's bucket starts empty");
         let mut first = Box::pin(limiter.acquire());
         for wait in [0, 249] {
             clock.hands.advance(MS * wait);
