@@ -20,7 +20,7 @@ pub(crate) fn figures() -> Vec<Figure> {
             name: "load-import",
             what: "enqueue of 1,000,000 rows in the order of their names",
             against: "sqlite3 .import of the same file into a table with the same unique index, WAL, synchronous=FULL",
-            goal: Goal::AtMost(2.0),
+            goal: Goal::AtMost(2.5),
             pair: |folder, run| beside_import(folder, run, Order::Names),
         },
         Figure {
@@ -34,7 +34,7 @@ pub(crate) fn figures() -> Vec<Figure> {
             name: "load-again",
             what: "enqueue of the same file once more: 1,000,000 duplicates",
             against: "its first enqueue",
-            goal: Goal::AtMost(0.6),
+            goal: Goal::AtMost(1.0),
             pair: again,
         },
         Figure {
