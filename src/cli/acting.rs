@@ -1,23 +1,14 @@
 //! `snapferry retry`, `cancel`, `pause` and `resume`: what people do to many jobs at once. Each shows what it would
 //! touch, asks, and writes who did it into the history.
 
-use super::consent::{Asking, Consent, ConsentArgs};
+use super::consent::{CALLED_OFF, ConsentArgs};
 use super::exit::{Exit, UsageError};
 use super::pausing::{self, Places};
-use super::screen::Screen;
 use super::selector::SelectorArgs;
-use crate::domain::{Act, JobId, Timestamp};
-use crate::queue::{Plan, Queue, Selector};
-use crate::report::{acted_text, touched_text};
-
-/// Who acts, and when.
-#[derive(Debug, Clone)]
-pub struct Actor {
-    /// The name for the history.
-    pub name: String,
-    /// The time for the history.
-    pub now: Timestamp,
-}
+use super::session::Session;
+use crate::domain::{Act, JobId};
+use crate::queue::{Plan, Selector};
+use crate::report::touched_text;
 
 /// Try failed or cancelled jobs again, with all their attempts
 ///
@@ -103,43 +94,31 @@ pub struct ResumeArgs {
 }
 
 impl RetryArgs {
-    /// Tries them again.
+    /// Retries them.
     ///
     /// # Errors
     /// No selection, one that is not there, nobody to ask, a database that fails.
-    pub async fn run(
-        &self,
-        queue: &Queue,
-        actor: &Actor,
-        screen: Screen<'_>,
-        asking: Asking<'_>,
-    ) -> anyhow::Result<Exit> {
+    pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         if self.selection.is_empty() {
             return Err(no_selection("retry", "--state failed takes all that failed").into());
         }
-        // The jobs of a killed load stand in nobody's way.
-        queue.drop_killed_loads(&format!("snapferry retry, pid {}", std::process::id())).await?;
-        let held = if self.resume { Held::GoesOn } else { Held::StaysSo };
-        act_on_jobs(Act::Retry, held, &self.selection, self.consent, queue, actor, screen, asking).await
+        // The jobs of a killed load must not count as live.
+        session.queue.drop_killed_loads(&format!("snapferry retry, pid {}", std::process::id())).await?;
+        let held = if self.resume { HeldPlaces::Resume } else { HeldPlaces::Report };
+        act_on_jobs(Act::Retry, held, &self.selection, self.consent, session).await
     }
 }
 
 impl CancelArgs {
-    /// Calls them off.
+    /// Cancels them.
     ///
     /// # Errors
     /// No selection, one that is not there, nobody to ask, a database that fails.
-    pub async fn run(
-        &self,
-        queue: &Queue,
-        actor: &Actor,
-        screen: Screen<'_>,
-        asking: Asking<'_>,
-    ) -> anyhow::Result<Exit> {
+    pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         if self.selection.is_empty() {
             return Err(no_selection("cancel", "--state queued takes all that is queued").into());
         }
-        act_on_jobs(Act::Cancel, Held::NotAsked, &self.selection, self.consent, queue, actor, screen, asking).await
+        act_on_jobs(Act::Cancel, HeldPlaces::Ignore, &self.selection, self.consent, session).await
     }
 }
 
@@ -148,63 +127,42 @@ impl PauseArgs {
     ///
     /// # Errors
     /// No selection, one that is not there, nobody to ask, a database that fails.
-    pub async fn run(
-        &self,
-        queue: &Queue,
-        actor: &Actor,
-        screen: Screen<'_>,
-        asking: Asking<'_>,
-    ) -> anyhow::Result<Exit> {
+    pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         match reach(&self.selection, self.all, "pause")? {
-            Reach::Jobs => {
-                act_on_jobs(Act::Pause, Held::NotAsked, &self.selection, self.consent, queue, actor, screen, asking)
-                    .await
-            }
+            Reach::Jobs => act_on_jobs(Act::Pause, HeldPlaces::Ignore, &self.selection, self.consent, session).await,
             Reach::Places => {
-                let places = Places::of(&self.selection, queue).await?;
-                pausing::pause(&places, self.consent, queue, actor, screen, asking).await
+                let places = Places::of(&self.selection, session.queue).await?;
+                pausing::pause(&places, self.consent, session).await
             }
         }
     }
 }
 
 impl ResumeArgs {
-    /// Lets them go on.
+    /// Resumes them.
     ///
     /// # Errors
     /// No selection, one that is not there, nobody to ask, a database that fails.
-    pub async fn run(
-        &self,
-        queue: &Queue,
-        actor: &Actor,
-        screen: Screen<'_>,
-        asking: Asking<'_>,
-    ) -> anyhow::Result<Exit> {
+    pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         let reach = reach(&self.selection, self.all, "resume")?;
+        if reach == Reach::Jobs && !self.reset_window {
+            return act_on_jobs(Act::Resume, HeldPlaces::Ignore, &self.selection, self.consent, session).await;
+        }
+        let queue = session.queue;
+        let places = match reach {
+            Reach::Jobs => Places::default(),
+            Reach::Places if self.all && !self.reset_window => Places::every(queue).await?,
+            Reach::Places => Places::of(&self.selection, queue).await?,
+        };
         if self.reset_window {
-            let places =
-                if reach == Reach::Jobs { Places::default() } else { Places::of(&self.selection, queue).await? };
-            return pausing::reset_window(&places, self.consent, queue, actor, screen, asking).await;
+            return pausing::reset_window(&places, self.consent, session).await;
         }
-        match reach {
-            Reach::Jobs => {
-                act_on_jobs(Act::Resume, Held::NotAsked, &self.selection, self.consent, queue, actor, screen, asking)
-                    .await
-            }
-            Reach::Places if self.all => {
-                let plan = queue.plan_act(Act::Resume, &Selector::paused()).await?;
-                pausing::resume(&Places::every(queue).await?, Some(&plan), self.consent, queue, actor, screen, asking)
-                    .await
-            }
-            Reach::Places => {
-                let places = Places::of(&self.selection, queue).await?;
-                pausing::resume(&places, None, self.consent, queue, actor, screen, asking).await
-            }
-        }
+        let paused_jobs = if self.all { Some(queue.plan_act(Act::Resume, &Selector::paused()).await?) } else { None };
+        pausing::resume(&places, paused_jobs.as_ref(), self.consent, session).await
     }
 }
 
-/// What a pause is of.
+/// What is paused or resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
     /// A batch, or lanes.
@@ -229,58 +187,49 @@ fn no_selection(command: &str, way_out: &str) -> UsageError {
     ))
 }
 
-/// What becomes of batches and lanes that hold back what is taken up.
+/// What to do about paused or stopped batches and lanes that hold back the jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Held {
-    /// Nobody asks.
-    NotAsked,
-    /// They stay held back, and are named.
-    StaysSo,
-    /// They go on.
-    GoesOn,
+enum HeldPlaces {
+    Ignore,
+    Report,
+    Resume,
 }
 
-#[expect(clippy::too_many_arguments, reason = "what is asked for, by whom, and where it is said")]
 async fn act_on_jobs(
     act: Act,
-    held: Held,
+    held: HeldPlaces,
     selection: &SelectorArgs,
     consent: ConsentArgs,
-    queue: &Queue,
-    actor: &Actor,
-    mut screen: Screen<'_>,
-    asking: Asking<'_>,
+    mut session: Session<'_>,
 ) -> anyhow::Result<Exit> {
+    let (queue, look) = (session.queue, session.screen.look);
     let selector = selection.resolve(queue).await?.selector;
     let plan = queue.plan_act(act, &selector).await?;
-    screen.say(&touched_text(&plan, screen.look))?;
-    let mut places = if held == Held::NotAsked { Places::default() } else { Places::holding(&plan, queue).await? };
-    if held == Held::StaysSo {
+    session.screen.say(&touched_text(&plan, look))?;
+    let mut places = if held == HeldPlaces::Ignore { Places::default() } else { Places::holding(&plan, queue).await? };
+    if held == HeldPlaces::Report {
         let mut staying = std::mem::take(&mut places).staying();
         if !staying.is_empty() {
             staying.push("Add --resume to let that go on as well.".to_owned());
-            screen.say(&screen.look.lay_out(staying))?;
         }
+        session.say_lines(staying)?;
     }
-    screen.say(&places.going_on(screen.look))?;
+    session.screen.say(&places.going_on(look))?;
     if plan.is_empty() && places.is_empty() {
-        for miss in selection.near_misses(queue).await? {
-            screen.say(&screen.look.lay_out(vec![miss]))?;
-        }
+        session.say_lines(selection.near_misses(queue).await?)?;
         return Ok(all_done(&plan, &selection.jobs));
     }
-    if consent.ask(&places.question(&plan), asking, &mut screen)? == Consent::Refused {
-        return Ok(Consent::CALLED_OFF);
+    if !session.agrees(consent, &places.question(&plan))? {
+        return Ok(CALLED_OFF);
     }
     if !plan.is_empty() {
-        let acted = queue.act(&plan, actor.now, &actor.name).await?;
-        screen.say(&acted_text(&plan, acted, screen.look))?;
+        session.act(&plan).await?;
     }
-    places.go_on(queue, actor, &mut screen).await?;
+    places.go_on(&mut session).await?;
     Ok(all_done(&plan, &selection.jobs))
 }
 
-/// Who names jobs by their numbers wants each of them done; any other selection takes what it finds.
+/// Jobs that are named by their numbers must each be done; any other selection takes what it finds.
 fn all_done(plan: &Plan, named: &[JobId]) -> Exit {
     let undone = plan.left.keys().any(|reason| !plan.act().is_done_already(*reason));
     if undone && !named.is_empty() { Exit::Failed } else { Exit::Done }

@@ -1,8 +1,8 @@
 //! `snapferry backup`: a copy of the database.
 
 use super::exit::{Exit, UsageError};
-use super::screen::Screen;
-use crate::queue::{BackupError, Overwrite, Queue};
+use super::session::Session;
+use crate::queue::{BackupError, Overwrite};
 use crate::report::backup_text;
 use std::path::PathBuf;
 
@@ -30,7 +30,8 @@ impl BackupArgs {
     ///
     /// # Errors
     /// A file that is there, a folder that is not, a disk that is full.
-    pub async fn run(&self, queue: &Queue, mut screen: Screen<'_>) -> anyhow::Result<Exit> {
+    pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
+        let Session { queue, mut screen, .. } = session;
         if self.file.as_os_str() == "-" {
             return Err(UsageError("a backup does not go to standard output: name a file".to_owned()).into());
         }

@@ -12,15 +12,6 @@ pub enum Asking<'a> {
     Nobody,
 }
 
-impl std::fmt::Debug for Asking<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Person(_) => "Person",
-            Self::Nobody => "Nobody",
-        })
-    }
-}
-
 /// Whether a command asks at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
 pub(super) struct ConsentArgs {
@@ -29,26 +20,17 @@ pub(super) struct ConsentArgs {
     yes: bool,
 }
 
-/// What came of asking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Consent {
-    Given,
-    Refused,
-}
-
-impl Consent {
-    /// The exit status of a command that was called off.
-    pub(super) const CALLED_OFF: Exit = Exit::Failed;
-}
+/// The exit status of a command that the person did not agree to.
+pub(super) const CALLED_OFF: Exit = Exit::Failed;
 
 impl ConsentArgs {
-    /// Asks `what`, such as `Cancel 3 jobs`, unless that was said to be needless.
+    /// Whether the person agrees to `what`, such as `Cancel 3 jobs`. With --yes nobody is asked.
     ///
     /// # Errors
     /// [`UsageError`] where nobody can be asked; a terminal that cannot be read.
-    pub(super) fn ask(self, what: &str, asking: Asking<'_>, screen: &mut Screen<'_>) -> anyhow::Result<Consent> {
+    pub(super) fn ask(self, what: &str, asking: &mut Asking<'_>, screen: &mut Screen<'_>) -> anyhow::Result<bool> {
         if self.yes {
-            return Ok(Consent::Given);
+            return Ok(true);
         }
         let Asking::Person(answers) = asking else {
             let message =
@@ -64,10 +46,10 @@ impl ConsentArgs {
             writeln!(notes)?;
         }
         if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
-            return Ok(Consent::Given);
+            return Ok(true);
         }
         writeln!(notes, "Nothing was changed.")?;
-        Ok(Consent::Refused)
+        Ok(false)
     }
 }
 
@@ -76,13 +58,13 @@ mod tests {
     use super::*;
     use crate::report::Look;
 
-    fn ask(yes: bool, asking: Asking<'_>, notes: &mut Vec<u8>) -> anyhow::Result<Consent> {
+    fn ask(yes: bool, mut asking: Asking<'_>, notes: &mut Vec<u8>) -> anyhow::Result<bool> {
         let mut out = Vec::new();
         let mut screen = Screen { out: &mut out, notes, look: Look::default(), terminal: false };
-        ConsentArgs { yes }.ask("Cancel 3 jobs", asking, &mut screen)
+        ConsentArgs { yes }.ask("Cancel 3 jobs", &mut asking, &mut screen)
     }
 
-    fn asked(answer: &str) -> (Consent, String) {
+    fn asked(answer: &str) -> (bool, String) {
         let (mut answers, mut notes) = (answer.as_bytes(), Vec::new());
         let consent = ask(false, Asking::Person(&mut answers), &mut notes);
         (consent.expect("an answer"), String::from_utf8(notes).expect("UTF-8"))
@@ -91,10 +73,10 @@ mod tests {
     #[test]
     fn only_a_yes_is_a_yes() {
         for yes in ["y\n", "YES\n", " yes "] {
-            assert_eq!(asked(yes), (Consent::Given, "Cancel 3 jobs? [y/N] ".to_owned()));
+            assert_eq!(asked(yes), (true, "Cancel 3 jobs? [y/N] ".to_owned()));
         }
         for no in ["\n", "n\n", "yesterday\n"] {
-            assert_eq!(asked(no), (Consent::Refused, "Cancel 3 jobs? [y/N] Nothing was changed.\n".to_owned()));
+            assert_eq!(asked(no), (false, "Cancel 3 jobs? [y/N] Nothing was changed.\n".to_owned()));
         }
         assert_eq!(asked("").1, "Cancel 3 jobs? [y/N] \nNothing was changed.\n");
     }
@@ -105,6 +87,6 @@ mod tests {
         let error = ask(false, Asking::Nobody, &mut notes).expect_err("refused");
         assert!(error.is::<UsageError>() && error.to_string().contains("--yes"), "{error}");
         let given = ask(true, Asking::Nobody, &mut notes).expect("given");
-        assert_eq!((given, notes), (Consent::Given, Vec::new()));
+        assert_eq!((given, notes), (true, Vec::new()));
     }
 }

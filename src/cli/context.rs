@@ -1,8 +1,9 @@
 //! What every command needs: the settings, the clock, the way to Lightsail, and the signals.
 
-use super::acting::Actor;
 use super::consent::Asking;
-use super::screen::{Screen, note};
+use super::exit::Exit;
+use super::screen::{Screen, note, notes};
+use super::session::Session;
 use crate::clock::{SharedClock, Stop, SystemClock};
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, Lane, Timestamp};
@@ -38,6 +39,17 @@ pub(super) struct Context {
     pub(super) person: String,
     /// The folder of the database, where it is ours to make: one that somebody named has to be there.
     pub(super) own_folder: Option<PathBuf>,
+}
+
+/// What a command does with the database.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Access {
+    /// It reads: the database is not created, and may be read-only.
+    Read,
+    /// It changes jobs that are there: a note says so where there are none, as another database may be meant.
+    Act,
+    /// It writes, or copies.
+    Write,
 }
 
 /// The settings file that these options and the environment mean, where there is one.
@@ -89,9 +101,42 @@ impl Context {
         screen(self.coloured, out, notes)
     }
 
-    /// Who acts, and when.
-    pub(super) fn actor(&self) -> Actor {
-        Actor { name: self.person.clone(), now: self.clock.now() }
+    /// Opens the database, runs a command on it, and closes it.
+    pub(super) async fn with_queue(
+        &self,
+        access: Access,
+        run: impl AsyncFnOnce(Session<'_>) -> anyhow::Result<Exit>,
+    ) -> anyhow::Result<Exit> {
+        let queue = match access {
+            Access::Read => self.read_queue().await?,
+            Access::Act => asked(self.queue().await?).await?,
+            Access::Write => self.queue().await?,
+        };
+        let ended = self.on(&queue, run).await;
+        // A database file at rest that was written meanwhile can look like anything.
+        let sound = queue.sound();
+        queue.close().await;
+        sound?;
+        ended
+    }
+
+    /// Runs a command on an open database.
+    pub(super) async fn on(
+        &self,
+        queue: &Queue,
+        run: impl AsyncFnOnce(Session<'_>) -> anyhow::Result<Exit>,
+    ) -> anyhow::Result<Exit> {
+        let (mut out, mut notes) = (std::io::stdout(), notes());
+        let mut answers = std::io::BufReader::new(std::io::stdin());
+        run(Session {
+            queue,
+            settings: &self.settings,
+            clock: self.clock.as_ref(),
+            person: &self.person,
+            screen: self.screen(&mut out, &mut notes),
+            asking: asking(&mut answers),
+        })
+        .await
     }
 
     /// Whether there cannot be a database yet, because its folder is still to be made.
@@ -115,19 +160,11 @@ impl Context {
         Ok(Queue::open(self.settings.database.path()).await?)
     }
 
-    /// The same, for a command that changes what is in it: of one without jobs it says which it is, as another may be meant.
-    ///
-    /// # Errors
-    /// What is wrong with it, and the way out.
-    pub(super) async fn asked_queue(&self) -> anyhow::Result<Queue> {
-        asked(self.queue().await?).await
-    }
-
     /// The database to be read only: it may be another user's, or lie on a disk that takes no writes.
     ///
     /// # Errors
     /// What is wrong with it, and the way out.
-    pub(super) async fn read_queue(&self) -> anyhow::Result<Queue> {
+    async fn read_queue(&self) -> anyhow::Result<Queue> {
         let path = self.settings.database.path();
         asked(if self.has_no_folder_yet() { Queue::empty(path).await? } else { Queue::look(path).await? }).await
     }
@@ -244,7 +281,7 @@ pub(super) fn screen<'a>(
 }
 
 /// Who can be asked: a person, where both the question and the answer go through a terminal.
-pub(super) fn asking(answers: &mut (dyn BufRead + Send)) -> Asking<'_> {
+fn asking(answers: &mut (dyn BufRead + Send)) -> Asking<'_> {
     let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     if terminal { Asking::Person(answers) } else { Asking::Nobody }
 }

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::exit::{Exit, UsageError};
 use super::reading::Readers;
-use super::screen::{Flow, Screen, forgive_closed_pipe};
+use super::screen::{Flow, forgive_closed_pipe, notes};
 use super::selector::pattern;
 use crate::domain::{AccountLabel, Lane, Region};
 use crate::lightsail::SnapshotKind;
@@ -101,17 +101,17 @@ struct Sum {
 }
 
 /// Lists what there is.
-pub(super) async fn discover(args: &DiscoverArgs, context: &Context, screen: Screen<'_>) -> anyhow::Result<Exit> {
-    let Screen { out, notes, .. } = screen;
+pub(super) async fn discover(args: &DiscoverArgs, context: &Context) -> anyhow::Result<Exit> {
+    let (mut out, mut notes) = (std::io::stdout(), notes());
     args.check_ages()?;
-    let lanes = args.lanes(context, notes).await?;
+    let lanes = args.lanes(context, &mut notes).await?;
     let peek = context.peek().await?;
     let listed = async {
         match args.output.as_deref().filter(|path| *path != Path::new("-")) {
-            None => args.list(context, lanes, peek.as_ref(), out, notes).await,
+            None => args.list(context, lanes, peek.as_ref(), &mut out, &mut notes).await,
             Some(path) => {
                 let mut output = Output::create(path, context.settings.database.path())?;
-                let exit = args.list(context, lanes, peek.as_ref(), output.writer(), notes).await?;
+                let exit = args.list(context, lanes, peek.as_ref(), output.writer(), &mut notes).await?;
                 if matches!(exit, Exit::Done) {
                     output.finish()?;
                 } else {

@@ -3,7 +3,6 @@
 use super::context::{Context, screen};
 use super::exit::{Exit, UsageError};
 use super::reading::Readers;
-use super::screen::forgive_closed_pipe;
 use crate::clock::{Clock as _, SystemClock};
 use crate::doctor::{
     AccountFacts, Asked, Facts, LanePatient, POLICY, SettingsFacts, diagnose, examine, folder, identify,
@@ -63,8 +62,10 @@ pub(super) async fn doctor(
     file: Option<PathBuf>,
     coloured: bool,
 ) -> anyhow::Result<Exit> {
+    let (mut out, mut notes) = (std::io::stdout(), super::screen::notes());
+    let mut screen = screen(coloured, &mut out, &mut notes);
     if args.policy {
-        say(POLICY)?;
+        screen.say(POLICY)?;
         return Ok(Exit::Done);
     }
     let looked = async {
@@ -85,23 +86,13 @@ pub(super) async fn doctor(
         }
     };
     let diagnosis = diagnose(&facts);
-    let (mut out, mut notes) = (std::io::stdout(), super::screen::notes());
-    let look = screen(coloured, &mut out, &mut notes).look;
     let text = if args.json {
         serde_json::to_string_pretty(&doctor_json(&diagnosis, SystemClock::new().now()))? + "\n"
     } else {
-        doctor_text(&diagnosis, look)
+        doctor_text(&diagnosis, screen.look)
     };
-    say(&text)?;
+    screen.say(&text)?;
     Ok(if diagnosis.is_healthy() { Exit::Done } else { Exit::Incomplete })
-}
-
-fn say(text: &str) -> anyhow::Result<()> {
-    use std::io::Write as _;
-    let mut out = std::io::stdout().lock();
-    forgive_closed_pipe(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
-        .context("standard output cannot be written")?;
-    Ok(())
 }
 
 impl DoctorArgs {

@@ -1,10 +1,9 @@
 //! `snapferry failures`: what failed, by cause.
 
 use super::exit::{Exit, UsageError};
-use super::screen::Screen;
 use super::selector::SelectorArgs;
+use super::session::Session;
 use crate::domain::JobState;
-use crate::queue::Queue;
 use crate::report::{Gathered, failures_text};
 
 /// Show what failed by cause, whether a retry can help, and the command for it
@@ -33,7 +32,8 @@ impl FailuresArgs {
     ///
     /// # Errors
     /// Another state than failed, a batch or a job that is not there, a database that cannot be read.
-    pub async fn run(&self, queue: &Queue, mut screen: Screen<'_>) -> anyhow::Result<Exit> {
+    pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
+        let Session { queue, mut screen, .. } = session;
         if let Some(other) = self.selection.states.iter().find(|state| **state != JobState::Failed) {
             let message = format!("failures are of failed jobs alone; snapferry jobs --state {other} lists the others");
             return Err(UsageError(message).into());

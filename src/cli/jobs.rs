@@ -1,10 +1,9 @@
 //! `snapferry jobs`: a list of jobs.
 
 use super::exit::Exit;
-use super::screen::Screen;
 use super::selector::SelectorArgs;
+use super::session::Session;
 use crate::domain::JobId;
-use crate::queue::Queue;
 use crate::report::{JobsFormat, JobsRequest, write_jobs};
 
 const EXAMPLES: &str = "\
@@ -36,7 +35,8 @@ impl JobsArgs {
     ///
     /// # Errors
     /// A batch or a job that is not there, a database that cannot be read.
-    pub async fn run(&self, queue: &Queue, mut screen: Screen<'_>) -> anyhow::Result<Exit> {
+    pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
+        let Session { queue, mut screen, .. } = session;
         let request = JobsRequest {
             selector: self.selection.resolve(queue).await?.selector,
             after: self.after,

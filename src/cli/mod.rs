@@ -27,6 +27,7 @@ mod run;
 mod screen;
 mod selector;
 mod selftest;
+mod session;
 mod show;
 mod simulate;
 mod status;
@@ -35,7 +36,7 @@ mod takeover;
 mod why;
 mod words;
 
-pub use acting::{Actor, CancelArgs, PauseArgs, ResumeArgs, RetryArgs};
+pub use acting::{CancelArgs, PauseArgs, ResumeArgs, RetryArgs};
 pub use backup::BackupArgs;
 pub use consent::Asking;
 pub use discover::DiscoverArgs;
@@ -48,14 +49,14 @@ pub use report::ReportArgs;
 pub use resolve::ResolveArgs;
 pub use screen::Screen;
 pub use selector::{Selected, SelectorArgs};
+pub use session::Session;
 pub use show::ShowArgs;
 pub use simulate::{SimulateArgs, simulate};
 pub use status::StatusArgs;
 pub use why::WhyArgs;
 
-use crate::domain::Lane;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use context::Context;
+use context::{Access, Context};
 use indicatif::MultiProgress;
 use logging::{Colour, LogFormat};
 use std::io::Write as _;
@@ -187,35 +188,6 @@ fn parse(words: Vec<std::ffi::OsString>, colour: Colour) -> Result<Cli, clap::Er
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
-/// Runs a command that asks before it acts.
-macro_rules! acting {
-    ($args:expr, $context:expr) => {{
-        let context = $context;
-        let queue = context.asked_queue().await?;
-        let (actor, mut out, mut notes) = (context.actor(), std::io::stdout(), screen::notes());
-        let mut answers = std::io::BufReader::new(std::io::stdin());
-        let asking = context::asking(&mut answers);
-        let ended = $args.run(&queue, &actor, context.screen(&mut out, &mut notes), asking).await;
-        queue.close().await;
-        ended
-    }};
-}
-
-/// Runs a command that only reads.
-macro_rules! reading {
-    ($context:expr, |$queue:ident, $screen:ident| $run:expr) => {{
-        let $queue = $context.read_queue().await?;
-        let (mut out, mut notes) = (std::io::stdout(), screen::notes());
-        let $screen = $context.screen(&mut out, &mut notes);
-        let ended = $run.await;
-        // What was written meanwhile can look like anything.
-        let sound = $queue.sound();
-        $queue.close().await;
-        sound?;
-        ended
-    }};
-}
-
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let Cli { global, command } = cli;
     let progress = MultiProgress::with_draw_target(stderr::display());
@@ -232,62 +204,22 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
     match command {
         Command::Run(args) => run::run(&args, &context()?).await,
         Command::Enqueue(args) => run::only_enqueue(&args, &context()?).await,
-        Command::Discover(args) => {
-            let context = context()?;
-            discover::discover(&args, &context, context.screen(&mut std::io::stdout(), &mut screen::notes())).await
-        }
-        Command::Plan(args) => {
-            let context = context()?;
-            plan::plan(&args, &context, context.screen(&mut std::io::stdout(), &mut screen::notes())).await
-        }
+        Command::Discover(args) => discover::discover(&args, &context()?).await,
+        Command::Plan(args) => plan::plan(&args, &context()?).await,
         Command::Daemon(args) => daemon::daemon(&args, &context()?).await,
-        Command::Status(args) => {
-            let context = context()?;
-            let settings = |lane: &Lane| context.settings.for_lane(lane);
-            reading!(context, |queue, screen| args.run(&queue, settings, context.clock.as_ref(), screen))
-        }
-        Command::Report(args) => {
-            let context = context()?;
-            let settings = |lane: &Lane| context.settings.for_lane(lane);
-            reading!(context, |queue, screen| args.run(&queue, settings, context.clock.as_ref(), screen))
-        }
-        Command::Jobs(args) => {
-            let context = context()?;
-            reading!(context, |queue, screen| args.run(&queue, screen))
-        }
-        Command::Failures(args) => {
-            let context = context()?;
-            reading!(context, |queue, screen| args.run(&queue, screen))
-        }
-        Command::Show(args) => {
-            let context = context()?;
-            reading!(context, |queue, screen| args.run(&queue, context.clock.now(), screen))
-        }
-        Command::Why(args) => {
-            let context = context()?;
-            let settings = |lane: &Lane| context.settings.for_lane(lane);
-            reading!(context, |queue, screen| args.run(&queue, settings, context.clock.now(), screen))
-        }
-        Command::Retry(args) => acting!(args, context()?),
-        Command::Cancel(args) => acting!(args, context()?),
-        Command::Pause(args) => acting!(args, context()?),
-        Command::Resume(args) => acting!(args, context()?),
-        Command::Resolve(args) => {
-            let context = context()?;
-            let queue = context.asked_queue().await?;
-            let actor = context.actor();
-            let ended = args.run(&queue, &actor, context.screen(&mut std::io::stdout(), &mut screen::notes())).await;
-            queue.close().await;
-            ended
-        }
+        Command::Status(args) => context()?.with_queue(Access::Read, async |it| args.run(it).await).await,
+        Command::Report(args) => context()?.with_queue(Access::Read, async |it| args.run(it).await).await,
+        Command::Jobs(args) => context()?.with_queue(Access::Read, async |it| args.run(it).await).await,
+        Command::Failures(args) => context()?.with_queue(Access::Read, async |it| args.run(it).await).await,
+        Command::Show(args) => context()?.with_queue(Access::Read, async |it| args.run(it).await).await,
+        Command::Why(args) => context()?.with_queue(Access::Read, async |it| args.run(it).await).await,
+        Command::Retry(args) => context()?.with_queue(Access::Act, async |it| args.run(it).await).await,
+        Command::Cancel(args) => context()?.with_queue(Access::Act, async |it| args.run(it).await).await,
+        Command::Pause(args) => context()?.with_queue(Access::Act, async |it| args.run(it).await).await,
+        Command::Resume(args) => context()?.with_queue(Access::Act, async |it| args.run(it).await).await,
+        Command::Resolve(args) => context()?.with_queue(Access::Act, async |it| args.run(it).await).await,
+        Command::Backup(args) => context()?.with_queue(Access::Write, async |it| args.run(it).await).await,
         Command::Doctor(args) => doctor::doctor(&args, context, context::settings_file(config_file), coloured).await,
-        Command::Backup(args) => {
-            let context = context()?;
-            let queue = context.queue().await?;
-            let ended = args.run(&queue, context.screen(&mut std::io::stdout(), &mut screen::notes())).await;
-            queue.close().await;
-            ended
-        }
         Command::Simulate(args) => simulate(*args).await.map(|()| Exit::Done),
         Command::Selftest(args) => selftest::selftest(&args, &context()?).await,
         Command::Completions(args) => completions::completions(&args),

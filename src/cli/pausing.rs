@@ -1,16 +1,15 @@
 //! Pausing and resuming whole batches and lanes.
 
-use super::acting::Actor;
-use super::consent::{Asking, Consent, ConsentArgs};
+use super::consent::{CALLED_OFF, ConsentArgs};
 use super::exit::{Exit, UsageError};
 use super::near::{hint, near};
-use super::screen::Screen;
 use super::selector::SelectorArgs;
+use super::session::Session;
 use crate::domain::{AccountLabel, BatchId, BatchName, Lane, LaneId, Timestamp, settle_window};
 use crate::queue::{BatchView, LaneView, Plan, Queue, Trip};
 use crate::report::{
-    Look, acted_text, capital, held_lanes, pause_question, pauses_text, plan_question, quoted, resume_command,
-    resume_question, resumes_text, stopped_place, touched_text,
+    Look, capital, held_lanes, pause_question, pauses_text, plan_question, quoted, resume_command, resume_question,
+    resumes_text, stopped_place, touched_text,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -73,7 +72,7 @@ impl Places {
             trips: trips.into_iter().filter(|(trip, lane)| covered(trip, lane)).collect(),
             ..Self::default()
         };
-        Ok(places.only(Wanted::Held))
+        Ok(places.only(PauseFilter::Held))
     }
 
     /// What stays held back, each with the command that lets it go on.
@@ -107,13 +106,14 @@ impl Places {
         }
     }
 
-    /// Lets them go on.
-    pub(super) async fn go_on(&self, queue: &Queue, actor: &Actor, screen: &mut Screen<'_>) -> anyhow::Result<()> {
-        if !self.is_empty() {
-            let resumed = queue.resume(&self.batch_ids(), &self.lane_ids(), actor.now, &actor.name).await?;
-            screen.say(if resumed == 0 { "Somebody else has resumed it meanwhile.\n" } else { "Resumed.\n" })?;
+    /// Resumes them.
+    pub(super) async fn go_on(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
+        if self.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let (batches, lanes) = (self.batch_ids(), self.lane_ids());
+        let resumed = session.queue.resume(&batches, &lanes, session.now(), session.person).await?;
+        session.screen.say(if resumed == 0 { "Somebody else has resumed it meanwhile.\n" } else { "Resumed.\n" })
     }
 
     /// All of them.
@@ -123,18 +123,18 @@ impl Places {
         Ok(Self { batches: queue.batches().await?, lanes, trips, ..Self::default() })
     }
 
-    fn only(&self, wanted: Wanted) -> Self {
+    fn only(&self, wanted: PauseFilter) -> Self {
         let fits = |paused: bool, stopped: bool| match wanted {
-            Wanted::Held => paused || stopped,
-            Wanted::Paused => paused,
-            Wanted::Unpaused => !paused,
-            Wanted::Going => !paused && !stopped,
+            PauseFilter::Held => paused || stopped,
+            PauseFilter::Paused => paused,
+            PauseFilter::Unpaused => !paused,
+            PauseFilter::Going => !paused && !stopped,
         };
         let stopped = |batch: BatchId| self.trips.iter().any(|(trip, _)| trip.batch == Some(batch));
         let batches = self.batches.iter().filter(|batch| fits(batch.paused.is_some(), stopped(batch.id)));
         let stopped = |lane: LaneId| self.trips.iter().any(|(trip, _)| trip.batch.is_none() && trip.lane == lane);
         let lanes = self.lanes.iter().filter(|lane| fits(lane.paused.is_some(), stopped(lane.id)));
-        let trips = if wanted == Wanted::Held { self.trips.clone() } else { Vec::new() };
+        let trips = if wanted == PauseFilter::Held { self.trips.clone() } else { Vec::new() };
         Self { batches: batches.cloned().collect(), lanes: lanes.cloned().collect(), trips, ..Self::default() }
     }
 
@@ -152,7 +152,7 @@ impl Places {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+enum PauseFilter {
     /// By a person, or by itself.
     Held,
     Paused,
@@ -176,78 +176,62 @@ async fn trips(queue: &Queue, lanes: &[LaneView], meant: impl Fn(&Trip) -> bool)
     Ok(trips.filter_map(|trip| of(&trip).map(|lane| (trip, lane))).collect())
 }
 
-/// Pauses those of `places` that go.
-pub(super) async fn pause(
-    places: &Places,
-    consent: ConsentArgs,
-    queue: &Queue,
-    actor: &Actor,
-    mut screen: Screen<'_>,
-    asking: Asking<'_>,
-) -> anyhow::Result<Exit> {
-    let (going, already) = (places.only(Wanted::Unpaused), places.only(Wanted::Paused));
-    let text = pauses_text(&going.batches, &going.lanes, &already.batches, &already.lanes, screen.look);
-    screen.say(&text)?;
+/// Pauses those of `places` that are not paused yet.
+pub(super) async fn pause(places: &Places, consent: ConsentArgs, mut session: Session<'_>) -> anyhow::Result<Exit> {
+    let (going, already) = (places.only(PauseFilter::Unpaused), places.only(PauseFilter::Paused));
+    let look = session.screen.look;
+    session.screen.say(&pauses_text(&going.batches, &going.lanes, &already.batches, &already.lanes, look))?;
     if going.is_empty() {
         return Ok(Exit::Done);
     }
-    let question = pause_question(&going.batches, &going.lanes);
-    if consent.ask(&question, asking, &mut screen)? == Consent::Refused {
-        return Ok(Consent::CALLED_OFF);
+    if !session.agrees(consent, &pause_question(&going.batches, &going.lanes))? {
+        return Ok(CALLED_OFF);
     }
-    let paused = queue.pause(&going.batch_ids(), &going.lane_ids(), actor.now, &actor.name).await?;
-    screen.say(if paused == 0 { "Somebody else has paused it meanwhile.\n" } else { "Paused.\n" })?;
+    let (batches, lanes) = (going.batch_ids(), going.lane_ids());
+    let paused = session.queue.pause(&batches, &lanes, session.now(), session.person).await?;
+    session.screen.say(if paused == 0 { "Somebody else has paused it meanwhile.\n" } else { "Paused.\n" })?;
     Ok(Exit::Done)
 }
 
-/// Lets those of `places` go on that are paused, and the jobs of `plan`.
+/// Resumes those of `places` that are held back, and the jobs of `plan`.
 pub(super) async fn resume(
     places: &Places,
     plan: Option<&Plan>,
     consent: ConsentArgs,
-    queue: &Queue,
-    actor: &Actor,
-    mut screen: Screen<'_>,
-    asking: Asking<'_>,
+    mut session: Session<'_>,
 ) -> anyhow::Result<Exit> {
-    let paused = places.only(Wanted::Held);
-    // With a plan everything is meant; without one, what is paused one by one stays so.
+    let paused = places.only(PauseFilter::Held);
+    // A plan means everything; without one, jobs that were paused one by one stay paused.
     let (going, staying) = if plan.is_some() {
         (Places::default(), 0)
     } else {
         let batch = places.batches.first().map(|batch| batch.id);
-        (places.only(Wanted::Going), queue.paused_jobs(batch, &places.lane_ids()).await?)
+        (places.only(PauseFilter::Going), session.queue.paused_jobs(batch, &places.lane_ids()).await?)
     };
-    let nothing_is_paused = paused.is_empty() && plan.is_some_and(Plan::is_empty);
+    if paused.is_empty() && plan.is_some_and(Plan::is_empty) {
+        session.screen.say("Nothing is paused.\n")?;
+    }
     let plan = plan.filter(|plan| !plan.is_empty());
-    let text =
-        resumes_text(&paused.batches, &paused.lanes, &going.batches, &going.lanes, &paused.trips, staying, screen.look);
-    if nothing_is_paused {
-        screen.say("Nothing is paused.\n")?;
-    }
-    screen.say(&text)?;
-    for (trip, lane) in &places.besides {
+    let Places { batches, lanes, trips, .. } = &paused;
+    let look = session.screen.look;
+    session.screen.say(&resumes_text(batches, lanes, &going.batches, &going.lanes, trips, staying, look))?;
+    let stopped = places.besides.iter().map(|(trip, lane)| {
         let (place, way) = (stopped_place(trip, lane), resume_command(trip, lane));
-        let line = format!("{} stays stopped by itself; `{way}` lets it go on.", capital(&place));
-        screen.say(&screen.look.lay_out(vec![line]))?;
-    }
-    for lane in &places.paused_besides {
-        screen.say(&screen.look.lay_out(vec![stays_paused(lane)]))?;
-    }
+        format!("{} stays stopped by itself; `{way}` lets it go on.", capital(&place))
+    });
+    session.say_lines(stopped.chain(places.paused_besides.iter().map(stays_paused)).collect())?;
     if let Some(plan) = plan {
-        screen.say(&touched_text(plan, screen.look))?;
+        session.screen.say(&touched_text(plan, look))?;
     }
     if paused.is_empty() && plan.is_none() {
         return Ok(Exit::Done);
     }
-    let question = resume_question(&paused.batches, &paused.lanes, plan);
-    if consent.ask(&question, asking, &mut screen)? == Consent::Refused {
-        return Ok(Consent::CALLED_OFF);
+    if !session.agrees(consent, &resume_question(batches, lanes, plan))? {
+        return Ok(CALLED_OFF);
     }
-    paused.go_on(queue, actor, &mut screen).await?;
+    paused.go_on(&mut session).await?;
     if let Some(plan) = plan {
-        let acted = queue.act(plan, actor.now, &actor.name).await?;
-        screen.say(&acted_text(plan, acted, screen.look))?;
+        session.act(plan).await?;
     }
     Ok(Exit::Done)
 }
@@ -261,34 +245,29 @@ fn stays_paused(lane: &Lane) -> String {
 pub(super) async fn reset_window(
     places: &Places,
     consent: ConsentArgs,
-    queue: &Queue,
-    actor: &Actor,
-    mut screen: Screen<'_>,
-    asking: Asking<'_>,
+    mut session: Session<'_>,
 ) -> anyhow::Result<Exit> {
     if places.lanes.is_empty() {
         return Err(UsageError("--reset-window takes lanes: --account, --region or --all".to_owned()).into());
     }
+    let (queue, now) = (session.queue, session.now());
     let takeover = queue.takeover().await?.filter(|takeover| !takeover.waived);
-    let waits = |lane: &LaneView, found_at: Timestamp| {
-        found_at.after(settle_window(Duration::ZERO, lane.delay, actor.now)) > actor.now
-    };
+    let waits =
+        |lane: &LaneView, found_at: Timestamp| found_at.after(settle_window(Duration::ZERO, lane.delay, now)) > now;
     if takeover.is_some_and(|takeover| places.lanes.iter().any(|lane| waits(lane, takeover.found_at))) {
         anyhow::bail!("the wait after the takeover relies on the reconciliation window; reset it once that is over");
     }
     let late = places.lanes.iter().filter(|lane| !lane.delay.longest.is_zero());
-    let late: Vec<(LaneId, String)> = late.map(|lane| (lane.id, lane.lane.to_string())).collect();
-    if late.is_empty() {
-        screen.say("No lists were late there.\n")?;
+    let (ids, names): (Vec<LaneId>, Vec<String>) = late.map(|lane| (lane.id, lane.lane.to_string())).unzip();
+    if ids.is_empty() {
+        session.screen.say("No lists were late there.\n")?;
         return Ok(Exit::Done);
     }
-    let (ids, names): (Vec<LaneId>, Vec<String>) = late.into_iter().unzip();
-    let question = format!("Forget how late Lightsail's lists were in {}?", names.join(", "));
-    if consent.ask(&question, asking, &mut screen)? == Consent::Refused {
-        return Ok(Consent::CALLED_OFF);
+    if !session.agrees(consent, &format!("Forget how late Lightsail's lists were in {}", names.join(", ")))? {
+        return Ok(CALLED_OFF);
     }
     queue.forget_delays(ids).await?;
-    screen.say("Forgotten; attempts that are open keep the reconciliation window that they have.\n")?;
+    session.screen.say("Forgotten; attempts that are open keep the reconciliation window that they have.\n")?;
     Ok(Exit::Done)
 }
 

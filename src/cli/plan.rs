@@ -5,7 +5,7 @@ use super::enqueue::{progress_of, say_bad};
 use super::exit::Exit;
 use super::input::{BadRowPolicy, BadRows, Input, Message, Reading};
 use super::reading::Readers;
-use super::screen::{Screen, forgive_closed_pipe};
+use super::screen::notes;
 use crate::domain::{AccountLabel, Existing, Lane, Region};
 use crate::intake::IntakeOptions;
 use crate::report::{PlanView, Price, plan_json, plan_text};
@@ -57,9 +57,9 @@ pub struct PlanArgs {
 }
 
 /// Plans the file.
-pub(super) async fn plan(args: &PlanArgs, context: &Context, screen: Screen<'_>) -> anyhow::Result<Exit> {
+pub(super) async fn plan(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit> {
     tokio::select! {
-        exit = args.run(context, screen) => exit,
+        exit = args.run(context) => exit,
         interrupted = tokio::signal::ctrl_c() => {
             interrupted.context("Ctrl-C cannot be caught")?;
             Ok(Exit::Interrupted)
@@ -68,15 +68,16 @@ pub(super) async fn plan(args: &PlanArgs, context: &Context, screen: Screen<'_>)
 }
 
 impl PlanArgs {
-    async fn run(&self, context: &Context, screen: Screen<'_>) -> anyhow::Result<Exit> {
-        let Screen { out, notes, look, .. } = screen;
+    async fn run(&self, context: &Context) -> anyhow::Result<Exit> {
+        let (mut out, mut notes) = (std::io::stdout(), notes());
+        let mut screen = context.screen(&mut out, &mut notes);
         let input = Input::new(&self.file);
         let label = input.label();
         let (rows, bad) = self.rows(context, input).await?;
-        say_bad(&label, &bad.slips, &bad.told(), notes)?;
+        say_bad(&label, &bad.slips, &bad.told(), screen.notes)?;
         if bad.count > 0 && !self.skip_invalid {
             writeln!(
-                notes,
+                screen.notes,
                 "{label}: nothing was planned: put right what is bad, or give --skip-invalid to pass it over"
             )?;
             return Ok(Exit::Usage);
@@ -112,10 +113,12 @@ impl PlanArgs {
         let currency = settings.currency.as_deref().unwrap_or_default();
         let price = settings.price_per_gb_month.map(|per_gb_month| Price { per_gb_month, currency });
         let view = PlanView { plan: &plan, input: &label, price };
-        let text =
-            if self.json { serde_json::to_string_pretty(&plan_json(view))? + "\n" } else { plan_text(view, look) };
-        forgive_closed_pipe(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
-            .context("the plan could not be written")?;
+        let text = if self.json {
+            serde_json::to_string_pretty(&plan_json(view))? + "\n"
+        } else {
+            plan_text(view, screen.look)
+        };
+        screen.say(&text)?;
         Ok(match (plan.is_partial(), plan.rows().failing()) {
             (true, _) => Exit::Failed,
             (false, 0) => Exit::Done,

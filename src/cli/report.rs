@@ -3,15 +3,14 @@
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
 use super::selector::{SelectorArgs, find_batch};
+use super::session::Session;
 use super::status::read_status;
-use crate::clock::Clock;
-use crate::domain::{BatchName, Lane};
+use crate::domain::BatchName;
 use crate::queue::{BatchStage, BatchView, Queue};
 use crate::report::{
     BundleRequest, Format, Look, Output, PartFacts, Place, ReportRequest, Reported, StatusView, adopted_note,
     prepare_bundle, write_report,
 };
-use crate::settings::LaneSettings;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -71,13 +70,8 @@ impl ReportArgs {
     ///
     /// # Errors
     /// A batch or a job that is not there, a database that cannot be read, a file that cannot be written.
-    pub async fn run(
-        &self,
-        queue: &Queue,
-        settings: impl Fn(&Lane) -> LaneSettings,
-        clock: &dyn Clock,
-        screen: Screen<'_>,
-    ) -> anyhow::Result<Exit> {
+    pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
+        let Session { queue, settings, clock, screen, .. } = session;
         if let Some(folder) = &self.bundle {
             let batch = self.only_batch(queue).await?;
             let now = clock.now();

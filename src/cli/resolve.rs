@@ -1,11 +1,10 @@
 //! `snapferry resolve`: a person's decision on a job that needs review.
 
-use super::acting::Actor;
 use super::exit::{Exit, UsageError};
-use super::screen::Screen;
 use super::selector::no_job;
+use super::session::Session;
 use crate::domain::JobId;
-use crate::queue::{Queue, ResolveError, Verdict};
+use crate::queue::{ResolveError, Verdict};
 use crate::report::{evidence_text, resolved_text};
 
 /// Decide on a job that needs review; without a decision, show the evidence
@@ -54,7 +53,8 @@ impl ResolveArgs {
     ///
     /// # Errors
     /// A job that is not there or not in review, a record that is not in the ledger, a database that fails.
-    pub async fn run(&self, queue: &Queue, actor: &Actor, mut screen: Screen<'_>) -> anyhow::Result<Exit> {
+    pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
+        let Session { queue, clock, person, mut screen, .. } = session;
         let Some(evidence) = queue.evidence(self.job).await? else {
             return Err(no_job(queue, self.job).await?.into());
         };
@@ -62,7 +62,7 @@ impl ResolveArgs {
             screen.say(&evidence_text(&evidence, screen.look))?;
             return Ok(Exit::Done);
         };
-        queue.resolve(&evidence, &verdict, actor.now, &actor.name).await.map_err(|error: ResolveError| {
+        queue.resolve(&evidence, &verdict, clock.now(), person).await.map_err(|error: ResolveError| {
             if error.is_usage() { anyhow::Error::new(UsageError(error.to_string())) } else { error.into() }
         })?;
         screen.say(&resolved_text(&evidence, &verdict))?;

@@ -224,9 +224,7 @@ async fn drain(
 }
 
 async fn print_report(args: &RunArgs, context: &Context, queue: &Queue, name: &BatchName) -> anyhow::Result<()> {
-    let (mut out, mut notes) = (std::io::stdout(), notes());
     let report = ReportArgs::of_batch(name, args.format, args.output.clone());
-    let settings = |lane: &_| context.settings.for_lane(lane);
-    report.run(queue, settings, context.clock.as_ref(), context.screen(&mut out, &mut notes)).await?;
+    context.on(queue, async |session| report.run(session).await).await?;
     Ok(())
 }

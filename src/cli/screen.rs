@@ -17,12 +17,6 @@ pub struct Screen<'a> {
     pub terminal: bool,
 }
 
-impl std::fmt::Debug for Screen<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Screen").field("look", &self.look).field("terminal", &self.terminal).finish_non_exhaustive()
-    }
-}
-
 impl Screen<'_> {
     /// Says something on the way to doing it: a reader that has gone away does not keep it from being done.
     ///

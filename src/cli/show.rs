@@ -1,12 +1,10 @@
 //! `snapferry show`: the story of one job.
 
 use super::exit::Exit;
-use super::screen::{Screen, forgive_closed_pipe};
 use super::selector::no_job;
-use crate::domain::{JobId, Timestamp};
-use crate::queue::Queue;
+use super::session::Session;
+use crate::domain::JobId;
 use crate::report::{show_json, show_text};
-use anyhow::Context;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,17 +28,17 @@ impl ShowArgs {
     ///
     /// # Errors
     /// A job that is not there, a database that cannot be read.
-    pub async fn run(&self, queue: &Queue, now: Timestamp, screen: Screen<'_>) -> anyhow::Result<Exit> {
+    pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
+        let Session { queue, clock, mut screen, .. } = session;
         let Some(detail) = queue.job(self.job).await? else {
             return Err(no_job(queue, self.job).await?.into());
         };
         let text = if self.json {
             serde_json::to_string_pretty(&show_json(&detail))? + "\n"
         } else {
-            show_text(&detail, now, screen.look)
+            show_text(&detail, clock.now(), screen.look)
         };
-        let written = screen.out.write_all(text.as_bytes()).and_then(|()| screen.out.flush());
-        forgive_closed_pipe(written).context("the job could not be written")?;
+        screen.say(&text)?;
         Ok(Exit::Done)
     }
 }

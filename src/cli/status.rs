@@ -4,11 +4,11 @@ use super::exit::Exit;
 use super::pausing::no_such_lane;
 use super::screen::{Flow, Screen, forgive_closed_pipe};
 use super::selector::find_batch;
-use crate::clock::Clock;
+use super::session::Session;
 use crate::domain::{AccountLabel, Lane, Region, Timestamp};
 use crate::queue::{BatchView, DatabaseLock, Held, Queue};
 use crate::report::{Limits, NEEDS_YOU, Place, StatusView, status_json, status_text};
-use crate::settings::LaneSettings;
+use crate::settings::{LaneSettings, Settings};
 use anyhow::Context;
 use std::time::Duration;
 
@@ -76,22 +76,17 @@ fn fitting(text: &str, height: usize) -> String {
 }
 
 impl StatusArgs {
-    /// Shows it, once or until nobody looks any more. The settings are this command's.
+    /// Shows it, once or until nobody reads on.
     ///
     /// # Errors
     /// A batch that is not there, a database that cannot be read.
-    pub async fn run(
-        &self,
-        queue: &Queue,
-        settings: impl Fn(&Lane) -> LaneSettings,
-        clock: &dyn Clock,
-        screen: Screen<'_>,
-    ) -> anyhow::Result<Exit> {
+    pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
+        let Session { queue, settings, clock, screen, .. } = session;
         let Screen { out, mut look, terminal, .. } = screen;
         let redraw = self.watch && terminal && !self.json;
         let mut first = true;
         loop {
-            let view = self.read(queue, &settings, clock).await?;
+            let view = self.read(queue, settings, clock.now()).await?;
             // A window can be made narrower or lower while somebody looks.
             let size = terminal_size::terminal_size().filter(|_| redraw && look.width.is_some());
             if let Some((terminal_size::Width(width), _)) = size {
@@ -129,12 +124,7 @@ impl StatusArgs {
         }
     }
 
-    async fn read(
-        &self,
-        queue: &Queue,
-        settings: impl Fn(&Lane) -> LaneSettings,
-        clock: &dyn Clock,
-    ) -> anyhow::Result<StatusView> {
+    async fn read(&self, queue: &Queue, settings: &Settings, now: Timestamp) -> anyhow::Result<StatusView> {
         let only = match &self.batch {
             Some(name) => Some(find_batch(queue, name).await?),
             None => None,
@@ -143,7 +133,7 @@ impl StatusArgs {
         if place.is_narrow() {
             self.known(queue, &place).await?;
         }
-        read_status(queue, only, place, settings, clock.now()).await
+        read_status(queue, only, place, settings, now).await
     }
 
     /// Whether there is such a lane, which a word that is mistyped does not name.
@@ -161,12 +151,12 @@ pub(super) async fn read_status(
     queue: &Queue,
     only: Option<BatchView>,
     place: Place,
-    settings: impl Fn(&Lane) -> LaneSettings,
+    settings: &Settings,
     now: Timestamp,
 ) -> anyhow::Result<StatusView> {
     let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("the daemon's lock cannot be read")?;
     let limits = |lane: &Lane| {
-        let LaneSettings { export, reconcile, .. } = settings(lane);
+        let LaneSettings { export, reconcile, .. } = settings.for_lane(lane);
         Limits {
             ceiling: export.rate,
             cap: export.max_in_flight,

@@ -1,10 +1,10 @@
 //! `snapferry why`: why a job stands where it stands.
 
 use super::exit::Exit;
-use super::screen::Screen;
 use super::selector::no_job;
-use crate::domain::{JobId, Lane, Timestamp};
-use crate::queue::{DatabaseLock, Held, Queue};
+use super::session::Session;
+use crate::domain::JobId;
+use crate::queue::{DatabaseLock, Held};
 use crate::report::{Facts, Pace, THROTTLED_WITHIN, explain, why_json, why_text};
 use crate::settings::LaneSettings;
 use anyhow::Context;
@@ -24,22 +24,18 @@ pub struct WhyArgs {
 }
 
 impl WhyArgs {
-    /// Says it. The settings are this command's: a daemon that was started with others goes by those.
+    /// Explains it.
     ///
     /// # Errors
     /// A job that is not there, a database that cannot be read.
-    pub async fn run(
-        &self,
-        queue: &Queue,
-        settings: impl FnOnce(&Lane) -> LaneSettings,
-        now: Timestamp,
-        mut screen: Screen<'_>,
-    ) -> anyhow::Result<Exit> {
+    pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
+        let Session { queue, settings, clock, mut screen, .. } = session;
+        let now = clock.now();
         let Some(waiting) = queue.waiting(self.job).await? else {
             return Err(no_job(queue, self.job).await?.into());
         };
         let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("the daemon's lock cannot be read")?;
-        let pace = pace(&settings(&waiting.detail.job.lane));
+        let pace = pace(&settings.for_lane(&waiting.detail.job.lane));
         let mut refused = queue.refused(now.before(THROTTLED_WITHIN), now).await?;
         refused.retain(|(lane, _)| *lane == waiting.lane.id);
         let refused = refused.into_iter().map(|(_, refused)| refused).collect();

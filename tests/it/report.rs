@@ -1,12 +1,11 @@
 //! Completion reports.
 
 use crate::stored::{NOW, Stored};
-use snapferry::cli::{Exit, Screen};
+use snapferry::cli::{Asking, Exit, Screen, Session};
 use snapferry::clock::ManualClock;
 use snapferry::domain::{REPORT_COLUMNS, Timestamp, spreadsheet};
 use snapferry::queue::{Queue, Selector};
 use snapferry::report::{Format, Look, ReportRequest, write_report};
-use snapferry::settings::LaneSettings;
 use std::io::Write;
 
 #[tokio::test]
@@ -250,15 +249,12 @@ async fn a_reader_that_goes_away_is_no_error() {
     let stored = Stored::many(2001).await;
     for format in ["table", "csv", "json", "jsonl"] {
         let line = crate::stored::Line::parse_from(["snapferry", "report", "--format", format]);
-        let crate::stored::Command::Report(args) = line.command else { panic!("a report") };
         let (mut out, mut notes) = (Head { left: 5000 }, Vec::new());
         let screen = Screen { out: &mut out, notes: &mut notes, look: Look::default(), terminal: false };
         let clock = ManualClock::new(Timestamp::parse(NOW).expect("a time"));
-        assert_eq!(
-            args.run(&stored.queue, |_| LaneSettings::default(), &clock, screen).await.expect("quiet"),
-            Exit::Done,
-            "{format}"
-        );
+        let (queue, settings, clock) = (&stored.queue, &stored.settings(), &clock);
+        let session = Session { queue, settings, clock, person: "ada", screen, asking: Asking::Nobody };
+        assert_eq!(line.command.run(session).await.expect("quiet"), Exit::Done, "{format}");
     }
 }
 

@@ -1,13 +1,12 @@
 //! How it stands.
 
-use crate::stored::{Command, Line, NOW, Stored};
+use crate::stored::{Line, NOW, Stored};
 use clap::Parser;
-use snapferry::cli::{Exit, Screen};
+use snapferry::cli::{Asking, Exit, Screen, Session};
 use snapferry::clock::ManualClock;
 use snapferry::domain::Timestamp;
 use snapferry::queue::{DatabaseLock, Held};
 use snapferry::report::{Colour, Look};
-use snapferry::settings::LaneSettings;
 use std::time::Duration;
 
 #[tokio::test]
@@ -187,10 +186,11 @@ impl std::io::Write for Viewer {
 async fn watched(line: &[&str], terminal: bool) -> String {
     let stored = Stored::empty().await;
     let command = Line::parse_from(std::iter::once("snapferry").chain(line.iter().copied())).command;
-    let Command::Status(args) = command else { panic!("a status") };
     let clock = ManualClock::new(Timestamp::parse(NOW).expect("a time"));
     let (mut out, mut notes) = (Viewer { drawings: 3, seen: Vec::new() }, Vec::new());
     let screen = Screen { out: &mut out, notes: &mut notes, look: Look::default(), terminal };
+    let (queue, settings, clock) = (&stored.queue, &stored.settings(), &clock);
+    let session = Session { queue, settings, clock, person: "ada", screen, asking: Asking::Nobody };
     let passing = async {
         loop {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -198,7 +198,7 @@ async fn watched(line: &[&str], terminal: bool) -> String {
         }
     };
     tokio::select! {
-        exit = args.run(&stored.queue, |_| LaneSettings::default(), &clock, screen) => assert_eq!(exit.expect("quiet"), Exit::Done),
+        exit = command.run(session) => assert_eq!(exit.expect("quiet"), Exit::Done),
         () = passing => {}
     }
     String::from_utf8(out.seen).expect("UTF-8")

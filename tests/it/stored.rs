@@ -2,14 +2,14 @@
 
 use clap::Parser;
 use snapferry::cli::{
-    Actor, Asking, BackupArgs, CancelArgs, Exit, FailuresArgs, JobsArgs, PauseArgs, ReportArgs, ResolveArgs,
-    ResumeArgs, RetryArgs, Screen, ShowArgs, StatusArgs, WhyArgs,
+    Asking, BackupArgs, CancelArgs, Exit, FailuresArgs, JobsArgs, PauseArgs, ReportArgs, ResolveArgs, ResumeArgs,
+    RetryArgs, Screen, Session, ShowArgs, StatusArgs, WhyArgs,
 };
 use snapferry::clock::ManualClock;
-use snapferry::domain::{Lane, Timestamp};
+use snapferry::domain::Timestamp;
 use snapferry::queue::Queue;
 use snapferry::report::{Colour, Look};
-use snapferry::settings::LaneSettings;
+use snapferry::settings::{Settings, Sources};
 use sqlx::Connection;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -81,6 +81,12 @@ impl Stored {
         connection.close().await.expect("closed");
     }
 
+    /// The defaults.
+    pub(crate) fn settings(&self) -> Settings {
+        let database = Some(format!("sqlite://{}", self.queue.path().display()));
+        Settings::load(&Sources { database, ..Sources::default() }).expect("settings")
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -103,28 +109,13 @@ impl Stored {
     pub(crate) async fn run_asked(&self, line: &[&str], look: Look, answer: Option<&str>) -> Ran {
         let words = std::iter::once("snapferry").chain(line.iter().copied());
         let command = Line::try_parse_from(words).expect("a command line").command;
-        let now = Timestamp::parse(NOW).expect("a time");
-        let clock = ManualClock::new(now);
-        let actor = Actor { name: "ada".to_owned(), now };
+        let (settings, clock) = (self.settings(), ManualClock::new(Timestamp::parse(NOW).expect("a time")));
         let mut answers = answer.unwrap_or_default().as_bytes();
         let asking = if answer.is_some() { Asking::Person(&mut answers) } else { Asking::Nobody };
-        let settings = |_: &Lane| LaneSettings::default();
         let (mut out, mut notes) = (Vec::new(), Vec::new());
         let screen = Screen { out: &mut out, notes: &mut notes, look, terminal: false };
-        let result = match command {
-            Command::Report(args) => args.run(&self.queue, settings, &clock, screen).await,
-            Command::Status(args) => args.run(&self.queue, settings, &clock, screen).await,
-            Command::Failures(args) => args.run(&self.queue, screen).await,
-            Command::Jobs(args) => args.run(&self.queue, screen).await,
-            Command::Show(args) => args.run(&self.queue, now, screen).await,
-            Command::Why(args) => args.run(&self.queue, settings, now, screen).await,
-            Command::Retry(args) => args.run(&self.queue, &actor, screen, asking).await,
-            Command::Cancel(args) => args.run(&self.queue, &actor, screen, asking).await,
-            Command::Pause(args) => args.run(&self.queue, &actor, screen, asking).await,
-            Command::Resume(args) => args.run(&self.queue, &actor, screen, asking).await,
-            Command::Resolve(args) => args.run(&self.queue, &actor, screen).await,
-            Command::Backup(args) => args.run(&self.queue, screen).await,
-        };
+        let session = Session { queue: &self.queue, settings: &settings, clock: &clock, person: "ada", screen, asking };
+        let result = command.run(session).await;
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         Ran { result, out: text(out), notes: text(notes) }
     }
@@ -150,4 +141,23 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     Resolve(ResolveArgs),
     Backup(BackupArgs),
+}
+
+impl Command {
+    pub(crate) async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
+        match self {
+            Self::Report(args) => args.run(session).await,
+            Self::Status(args) => args.run(session).await,
+            Self::Jobs(args) => args.run(session).await,
+            Self::Failures(args) => args.run(session).await,
+            Self::Show(args) => args.run(session).await,
+            Self::Why(args) => args.run(session).await,
+            Self::Retry(args) => args.run(session).await,
+            Self::Cancel(args) => args.run(session).await,
+            Self::Pause(args) => args.run(session).await,
+            Self::Resume(args) => args.run(session).await,
+            Self::Resolve(args) => args.run(session).await,
+            Self::Backup(args) => args.run(session).await,
+        }
+    }
 }
