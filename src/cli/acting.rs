@@ -1,5 +1,5 @@
-//! `snapferry retry`, `cancel`, `pause` and `resume`: what people do to many jobs at once. Each shows what it would
-//! touch, asks, and writes who did it into the history.
+//! `snapferry retry`, `cancel`, `pause` and `resume`: acts on many jobs at once. Each shows the jobs, asks, and records
+//! in the history who did it.
 
 use super::consent::{CALLED_OFF, ConsentArgs};
 use super::exit::{Exit, UsageError};
@@ -10,38 +10,37 @@ use crate::domain::{Act, JobId};
 use crate::queue::{Plan, Selector};
 use crate::report::touched_text;
 
-/// Try failed or cancelled jobs again, with all their attempts
+/// Retry failed or cancelled jobs
 ///
-/// A job goes back to the queue; the lane's ledger is read before anything is sent for it. What the ledger
-/// shows as exported meanwhile is adopted, not exported again; a job that was sent again by `resolve --send-again` adopts
-/// nothing that the ledger showed by then. A job of a snapshot that has another live job is left alone. Batches and lanes that
-/// are paused, or whose circuit breaker is open, stay so, and the command says which; with --resume they go on.
+/// A job goes back to the queue with all its attempts. Before it is sent, Snapferry reads Lightsail's records: an export
+/// that they show is adopted, not repeated. A job that `resolve --send-again` queued ignores the records from before that
+/// decision. A job is left alone if its snapshot has another live job. Batches and lanes that are paused, or whose
+/// circuit breaker is open, stay so and are listed; --resume resumes them.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
-  snapferry retry --state failed           what failed, after a question
+  snapferry retry --state failed           everything that failed, asks first
   snapferry retry --batch fleet --error ServiceException --yes
   snapferry retry --batch fleet --state failed --resume
-  snapferry failures                       causes, each with its command
-  snapferry retry 12 17                    these two")]
+  snapferry failures                       causes, each with its retry command
+  snapferry retry 12 17                    these two jobs")]
 pub struct RetryArgs {
     #[command(flatten)]
     selection: SelectorArgs,
-    /// Resume their batches and lanes where these are paused or stopped
+    /// Also resume their batches and lanes if these are paused or stopped
     #[arg(long)]
     resume: bool,
     #[command(flatten)]
     consent: ConsentArgs,
 }
 
-/// Call off jobs that have not been sent
+/// Cancel jobs that have not been sent yet
 ///
-/// Jobs in flight are left alone: an export cannot be cancelled at Lightsail, it goes on there and is followed to its
-/// end.
+/// Jobs in flight are left alone: Lightsail cannot cancel an export, and Snapferry tracks it to the end.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
-  snapferry cancel --batch fleet           what is queued of a batch, asks first
+  snapferry cancel --batch fleet           the queued jobs of a batch, asks first
   snapferry cancel --name 'test-*' --state queued --yes
-  snapferry cancel 12 17                   these two")]
+  snapferry cancel 12 17                   these two jobs")]
 pub struct CancelArgs {
     #[command(flatten)]
     selection: SelectorArgs,
@@ -49,11 +48,11 @@ pub struct CancelArgs {
     consent: ConsentArgs,
 }
 
-/// Leave jobs unsent until they are resumed
+/// Pause jobs, batches or lanes
 ///
-/// With --batch alone the whole batch is paused, with --account or --region alone whole lanes are, rows that come later
-/// too; any other selection pauses the queued jobs that fit, one by one. A pause stops sending, not following: what
-/// Lightsail has goes on and is settled.
+/// --batch alone pauses the whole batch, --account or --region alone pause whole lanes, including rows enqueued later.
+/// Any other selection pauses the matching queued jobs individually. Pausing holds back new exports only; exports
+/// already started continue and are tracked to the end.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
   snapferry pause --batch fleet                         a whole batch
@@ -63,30 +62,31 @@ pub struct CancelArgs {
 pub struct PauseArgs {
     #[command(flatten)]
     selection: SelectorArgs,
-    /// Every lane
+    /// All lanes
     #[arg(long, help_heading = "Selection")]
     all: bool,
     #[command(flatten)]
     consent: ConsentArgs,
 }
 
-/// Let paused jobs, batches and lanes go on
+/// Resume paused jobs, batches or lanes
 ///
-/// It lifts what the same selection paused: a batch with --batch alone, lanes with --account or --region alone,
-/// otherwise the jobs that fit. A batch or a lane that has stopped by itself goes on in the same way. Before jobs that were paused one by one are sent, the lane's ledger is read anew.
+/// Takes the same selections as pause: --batch alone resumes a batch, --account or --region alone resume lanes, and any
+/// other selection resumes the matching jobs. It also closes the open circuit breaker of a batch or lane. Before jobs
+/// that were paused individually are sent, Snapferry reads Lightsail's records again.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
   snapferry resume --batch fleet                        a whole batch
   snapferry resume --account prod --region us-east-1    a whole lane
   snapferry resume --name 'db-*' --yes                  jobs by name
-  snapferry resume --all                                every pause there is")]
+  snapferry resume --all                                every pause")]
 pub struct ResumeArgs {
     #[command(flatten)]
     selection: SelectorArgs,
-    /// Every pause, of lanes, batches and jobs
+    /// Everything that is paused: lanes, batches and jobs
     #[arg(long, help_heading = "Selection")]
     all: bool,
-    /// Resume nothing, but forget how late Lightsail's lists were in these lanes; attempts that are open keep their window
+    /// Resume nothing, but forget how late Lightsail's lists were in these lanes; unconfirmed attempts keep their window
     #[arg(long)]
     reset_window: bool,
     #[command(flatten)]
@@ -100,7 +100,7 @@ impl RetryArgs {
     /// No selection, one that is not there, nobody to ask, a database that fails.
     pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         if self.selection.is_empty() {
-            return Err(no_selection("retry", "--state failed takes all that failed").into());
+            return Err(no_selection("retry", "--state failed selects everything that failed").into());
         }
         // The jobs of a killed load must not count as live.
         session.queue.drop_killed_loads(&format!("snapferry retry, pid {}", std::process::id())).await?;
@@ -116,7 +116,7 @@ impl CancelArgs {
     /// No selection, one that is not there, nobody to ask, a database that fails.
     pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         if self.selection.is_empty() {
-            return Err(no_selection("cancel", "--state queued takes all that is queued").into());
+            return Err(no_selection("cancel", "--state queued selects everything that is queued").into());
         }
         act_on_jobs(Act::Cancel, HeldPlaces::Ignore, &self.selection, self.consent, session).await
     }
@@ -174,8 +174,8 @@ enum Reach {
 fn reach(selection: &SelectorArgs, all: bool, command: &str) -> Result<Reach, UsageError> {
     match (selection.is_empty(), all) {
         (true, true) => Ok(Reach::Places),
-        (true, false) => Err(no_selection(command, "--all takes everything")),
-        (false, true) => Err(UsageError("--all stands alone; leave out the other selection, or --all".to_owned())),
+        (true, false) => Err(no_selection(command, "--all selects everything")),
+        (false, true) => Err(UsageError("--all cannot be combined with another selection".to_owned())),
         (false, false) if selection.names_one_place() => Ok(Reach::Places),
         (false, false) => Ok(Reach::Jobs),
     }
@@ -183,7 +183,7 @@ fn reach(selection: &SelectorArgs, all: bool, command: &str) -> Result<Reach, Us
 
 fn no_selection(command: &str, way_out: &str) -> UsageError {
     UsageError(format!(
-        "say what to {command}: the numbers of jobs, --batch, --account, --region, --state, --error or --name; {way_out}"
+        "nothing selected to {command}: give job numbers, --batch, --account, --region, --state, --error or --name; {way_out}"
     ))
 }
 
@@ -210,7 +210,7 @@ async fn act_on_jobs(
     if held == HeldPlaces::Report {
         let mut staying = std::mem::take(&mut places).staying();
         if !staying.is_empty() {
-            staying.push("Add --resume to let that go on as well.".to_owned());
+            staying.push("Add --resume to resume them as well.".to_owned());
         }
         session.say_lines(staying)?;
     }

@@ -1,11 +1,11 @@
-//! `snapferry completions`.
+//! `snapferry completions`: completion scripts for shells.
 
 use super::exit::Exit;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 use std::io::Write;
 
-/// Prints a shell's completion script
+/// Print a shell completion script
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   snapferry completions bash > /etc/bash_completion.d/snapferry
@@ -13,7 +13,7 @@ use std::io::Write;
   snapferry completions fish > ~/.config/fish/completions/snapferry.fish
   snapferry completions powershell >> $PROFILE")]
 pub(super) struct CompletionsArgs {
-    /// The shell
+    /// Shell to complete for
     shell: Shell,
 }
 

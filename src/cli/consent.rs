@@ -1,4 +1,4 @@
-//! Asking before something is done to many: on a terminal a person, in a pipe nobody.
+//! Asking before an act on many jobs: only on a terminal is there a person to ask.
 
 use super::exit::{Exit, UsageError};
 use super::screen::Screen;
@@ -6,7 +6,7 @@ use std::io::BufRead;
 
 /// Who can be asked.
 pub enum Asking<'a> {
-    /// A person; the answers come from here.
+    /// A person, who answers here.
     Person(&'a mut (dyn BufRead + Send)),
     /// Nobody: there is no terminal.
     Nobody,
@@ -15,7 +15,7 @@ pub enum Asking<'a> {
 /// Whether a command asks at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
 pub(super) struct ConsentArgs {
-    /// Ask nothing
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
@@ -33,8 +33,7 @@ impl ConsentArgs {
             return Ok(true);
         }
         let Asking::Person(answers) = asking else {
-            let message =
-                format!("nothing was changed: there is no terminal to ask \"{what}?\" on; add --yes to do it");
+            let message = format!("nothing was changed: no terminal to ask \"{what}?\"; add --yes to confirm");
             return Err(UsageError(message).into());
         };
         let (notes, look) = (&mut *screen.notes, screen.look);
@@ -42,7 +41,7 @@ impl ConsentArgs {
         notes.flush()?;
         let mut answer = String::new();
         if answers.read_line(&mut answer)? == 0 {
-            // The end of the input leaves the question's line open.
+            // At the end of the input the line of the question is still open.
             writeln!(notes)?;
         }
         if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {

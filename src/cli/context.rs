@@ -1,4 +1,4 @@
-//! What every command needs: the settings, the clock, the way to Lightsail, and the signals.
+//! What every command needs: the settings, the clock, the connection to Lightsail, and the signals.
 
 use super::consent::Asking;
 use super::exit::Exit;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// What the arguments before the command say, turned into what the commands use.
+/// The global options, turned into what the commands use.
 pub(super) struct Context {
     /// The settings.
     pub(super) settings: Settings,
@@ -31,13 +31,13 @@ pub(super) struct Context {
     pub(super) settings_file: Option<PathBuf>,
     /// The machine's clock.
     pub(super) clock: SharedClock,
-    /// Where progress is shown.
+    /// The progress display.
     pub(super) progress: MultiProgress,
-    /// Whether stdout is to be coloured.
+    /// Whether stdout has colours.
     pub(super) coloured: bool,
-    /// Who stands in the history for what this process is asked to do.
+    /// The name in the history for what this process is asked to do.
     pub(super) person: String,
-    /// The folder of the database, where it is ours to make: one that somebody named has to be there.
+    /// The folder of the database, if Snapferry may create it: one that a person named has to exist.
     pub(super) own_folder: Option<PathBuf>,
 }
 
@@ -52,7 +52,7 @@ pub(super) enum Access {
     Write,
 }
 
-/// The settings file that these options and the environment mean, where there is one.
+/// The settings file that these options and the environment select, if it exists.
 pub(super) fn settings_file(config_file: Option<PathBuf>) -> Option<PathBuf> {
     sources(config_file, None, etcetera::choose_base_strategy().ok().as_ref()).file().filter(|file| file.exists())
 }
@@ -139,19 +139,19 @@ impl Context {
         .await
     }
 
-    /// Whether there cannot be a database yet, because its folder is still to be made.
+    /// Whether there cannot be a database yet, because its folder does not exist.
     pub(super) fn has_no_folder_yet(&self) -> bool {
         self.own_folder.as_ref().is_some_and(|folder| !folder.exists())
     }
 
-    /// Makes the database's folder, where it is ours to make.
+    /// Creates the database's folder, if Snapferry may.
     pub(super) fn make_own_folder(&self) -> anyhow::Result<()> {
         self.own_folder.as_ref().map_or(Ok(()), |folder| {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))
         })
     }
 
-    /// Opens the database, and makes it where there is none.
+    /// Opens the database, and creates it if there is none.
     ///
     /// # Errors
     /// What is wrong with it, and the way out.
@@ -160,7 +160,7 @@ impl Context {
         Ok(Queue::open(self.settings.database.path()).await?)
     }
 
-    /// The database to be read only: it may be another user's, or lie on a disk that takes no writes.
+    /// Opens the database to read it: it may belong to another user, or be on a read-only disk.
     ///
     /// # Errors
     /// What is wrong with it, and the way out.
@@ -169,7 +169,7 @@ impl Context {
         asked(if self.has_no_folder_yet() { Queue::empty(path).await? } else { Queue::look(path).await? }).await
     }
 
-    /// The Region that the usual AWS chain names for an account, by environment and files alone.
+    /// The Region of an account by the AWS configuration: environment and files only.
     pub(super) async fn usual_region(&self, account: Option<&AccountLabel>) -> UsualRegion {
         let unnamed = AccountLabel::unnamed();
         let label = account.unwrap_or(&unnamed);
@@ -181,7 +181,7 @@ impl Context {
         access(&self.settings, label)
     }
 
-    /// The way to Lightsail through the AWS SDK, one HTTP client for all lanes.
+    /// The connection to Lightsail through the AWS SDK, with one HTTP client for all lanes.
     #[must_use]
     pub(super) fn connect(&self) -> Connect {
         let http = SharedHttp::new();
@@ -197,7 +197,7 @@ impl Context {
     }
 }
 
-/// What a lock tells of this process: inside a container each is number 1.
+/// How a lock describes this process. The host is part of it, as in every container the pid is 1.
 pub(super) fn signature(command: &str, now: Timestamp) -> String {
     let read = |file: &str| std::fs::read_to_string(file).ok().filter(|name| !name.trim().is_empty());
     let host = read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname"));
@@ -205,31 +205,29 @@ pub(super) fn signature(command: &str, now: Timestamp) -> String {
     format!("snapferry {command}, pid {} on {host}, since {}", std::process::id(), moment(now))
 }
 
-/// Where a database may be that exports are sent from.
+/// Which disks the database of a sending process may be on.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct DiskArgs {
-    /// The database is on a network disk, and no other host has it open
+    /// Allow a database on a network disk; no other host may use it
     #[arg(long, env = "SNAPFERRY_NETWORK_DISK", value_parser = clap::builder::FalseyValueParser::new())]
     network_disk: bool,
 }
 
 impl DiskArgs {
-    /// Says what the environment has beside settings, and refuses disks that other hosts may use at the same time, as neither locks nor `SQLite`'s WAL hold between hosts.
+    /// Warns of unknown variables, and refuses disks that other hosts may use at the same time: neither locks nor `SQLite`'s
+    /// WAL work between hosts.
     pub(super) fn check(self, context: &Context) -> anyhow::Result<()> {
         let ignored = context.settings.ignored.join(", ");
         if !ignored.is_empty() {
-            tracing::warn!(
-                variables = ignored,
-                "they begin as Snapferry's do, are none of its settings, and are ignored"
-            );
+            tracing::warn!(variables = ignored, "ignored: these variables begin with SNAPFERRY_ but are not settings");
         }
         context.make_own_folder()?;
         let path = context.settings.database.path();
         match shared_disk(path) {
             Some(kind) if !self.network_disk => anyhow::bail!(
-                "the database {} is on a network disk ({kind}), where a daemon on another host would export the same \
-                 snapshots again; put it on a local disk or a block volume (Litestream makes copies), or say --network-disk if \
-                 no other host uses it",
+                "the database {} is on a network disk ({kind}), where a daemon on another host could export the same \
+                 snapshots again; move it to a local disk or a block volume (Litestream makes copies), or add \
+                 --network-disk if no other host uses it",
                 path.display()
             ),
             Some(_) | None => Ok(()),
@@ -240,11 +238,11 @@ impl DiskArgs {
 async fn asked(queue: Queue) -> anyhow::Result<Queue> {
     if queue.job_range().await?.is_none() {
         let path = queue.path();
-        let (shown, names) = (path.display(), "--database or SNAPFERRY_DATABASE names another");
+        let (shown, other) = (path.display(), "choose another with --database");
         note(&if path.exists() {
-            format!("note: the database {shown} has no jobs; {names}")
+            format!("note: the database {shown} has no jobs ({other})")
         } else {
-            format!("note: there is no database {shown} yet; {names}")
+            format!("note: there is no database {shown} yet ({other})")
         });
     }
     Ok(queue)
@@ -261,14 +259,14 @@ fn access(settings: &Settings, label: &AccountLabel) -> AccountAccess {
     }
 }
 
-/// Jobs may be of an account that the settings had once. The usual credentials may be of any other one, which has
-/// snapshots of the same names.
+/// A job may belong to an account that is no longer in the settings. The default credentials may belong to another one,
+/// with snapshots of the same names.
 fn stranger(label: &AccountLabel) -> Refusing {
-    let message = format!("the settings have no account {label}: add [accounts.{label}] and start again");
+    let message = format!("the settings have no account {label}: add [accounts.{label}] and restart");
     Refusing::with(CallError::new(ErrorClass::Credentials, codes::NO_ACCOUNT, message))
 }
 
-/// Where words go where there are no settings to go by.
+/// The screen of a command that runs without settings.
 pub(super) fn screen<'a>(
     coloured: bool,
     out: &'a mut (dyn Write + Send),
@@ -280,13 +278,13 @@ pub(super) fn screen<'a>(
     Screen { out, notes, look: Look { width, colour }, terminal }
 }
 
-/// Who can be asked: a person, where both the question and the answer go through a terminal.
+/// A person can be asked if both the question and the answer go through a terminal.
 fn asking(answers: &mut (dyn BufRead + Send)) -> Asking<'_> {
     let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     if terminal { Asking::Person(answers) } else { Asking::Nobody }
 }
 
-/// The user's name by the environment, else the number, as it stands in the history; never the daemon's own.
+/// The user's name from the environment, or else the user id, for the history; never `daemon`, the daemon's own name there.
 fn person(env: &[(String, String)]) -> String {
     let named = |wanted: &str| env.iter().find(|(name, text)| name == wanted && !text.trim().is_empty());
     let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(named).map(|(_, text)| text.trim());
@@ -297,11 +295,11 @@ fn person(env: &[(String, String)]) -> String {
     }
 }
 
-/// Hears SIGTERM, Ctrl-C and SIGHUP. The first asks for an orderly end; a second SIGTERM or Ctrl-C ends the process at once, which
-/// is safe too. SIGHUP comes in pairs or before a SIGTERM where a terminal goes away, and stays ignored where it was (nohup).
+/// Listens for SIGTERM, Ctrl-C and SIGHUP. The first one starts an orderly stop; a second SIGTERM or Ctrl-C exits at once,
+/// which is safe too. When a terminal closes, SIGHUP may come twice or before a SIGTERM; under nohup it stays ignored.
 ///
 /// # Errors
-/// When the system gives no signals.
+/// When signals cannot be received.
 pub(super) fn hear_signals() -> anyhow::Result<Stop> {
     let (tell, stop) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
@@ -329,14 +327,14 @@ pub(super) fn hear_signals() -> anyhow::Result<Stop> {
                 std::process::exit(130);
             }
             if !tell.send_replace(true) {
-                tracing::info!("stopping: calls under way may end, a second signal ends them at once");
+                tracing::info!("stopping: waiting for calls in progress; a second signal stops at once");
             }
         }
     });
     Ok(stop)
 }
 
-/// Whether the process was started so that it lives on without its terminal, as the system tells it.
+/// Whether SIGHUP was ignored when the process started, as nohup does.
 fn hangup_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,4 +1,4 @@
-//! `snapferry daemon`.
+//! `snapferry daemon`: sends and tracks exports until it is stopped.
 
 use super::context::{Context, DiskArgs, hear_signals, signature};
 use super::exit::Exit;
@@ -8,27 +8,27 @@ use crate::daemon::{Daemon, Ended, Until};
 use clap::Args;
 use std::time::Duration;
 
-/// Sends and follows, for as long as it is left running.
+/// Run the export daemon
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   snapferry daemon                         run until SIGTERM or Ctrl-C
-  snapferry daemon --drain                 end when every job has ended or waits
+  snapferry daemon --drain                 stop when no job is left to do
   snapferry daemon --drain --max-wait 8h   ... or after eight hours
 
-Exit status: 0 ended as asked; 1 it could not run, as when another daemon has the database; 3 drained, but some jobs \
-failed or wait for a person, or --max-wait was over first; 130 a drain was interrupted, nothing is lost.")]
+Exit status: 0 stopped as asked; 1 could not run, e.g. because another daemon uses the database; 3 drained, but some \
+jobs failed or wait for a person, or --max-wait was over first; 130 drain interrupted, nothing is lost.")]
 pub(super) struct DaemonArgs {
-    /// End when every job has ended or waits for a person (in review, paused, or stopped by a breaker that tried one in vain)
+    /// Stop when every job has ended or waits for a person (in review, paused, or behind a circuit breaker whose probe failed)
     #[arg(long)]
     drain: bool,
-    /// With --drain: end after this time all the same, such as 90m or 8h
+    /// Longest time that --drain may take, e.g. 90m or 8h
     #[arg(long, value_name = "D", requires = "drain", value_parser = super::words::span)]
     max_wait: Option<Duration>,
     #[command(flatten)]
     takeover: TakeoverArgs,
     #[command(flatten)]
     disk: DiskArgs,
-    /// End at once when standard input ends: for a program that must not leave it behind, however it ends itself.
+    /// Exit at once when standard input ends, for a parent process that must not leave a daemon behind.
     #[arg(long, hide = true)]
     end_with_stdin: bool,
 }
@@ -39,7 +39,7 @@ pub(super) struct DaemonArgs {
 /// When it cannot run, or go on.
 pub(super) async fn daemon(args: &DaemonArgs, context: &Context) -> anyhow::Result<Exit> {
     if args.end_with_stdin {
-        // A thread of its own: the runtime would wait for one of its own that reads.
+        // Not a thread of the runtime, which would wait for it.
         std::thread::spawn(|| {
             let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
             std::process::exit(130);

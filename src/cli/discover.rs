@@ -1,8 +1,8 @@
-//! `snapferry discover`: what there is to export, as a CSV that `enqueue` takes.
+//! `snapferry discover`: the snapshots that can be exported, as a CSV file for `enqueue`.
 
 use super::context::Context;
-use super::exit::{Exit, UsageError};
-use super::reading::Readers;
+use super::exit::{Exit, UsageError, or_interrupted};
+use super::reading::{LaneReaders, no_such_regions};
 use super::screen::{Flow, forgive_closed_pipe, notes};
 use super::selector::pattern;
 use crate::domain::{AccountLabel, Lane, Region};
@@ -27,54 +27,54 @@ Examples:
 
 Exit status: 0 listed, 1 a lane could not be read (the others are listed), 2 wrong usage";
 
-/// Lanes that are read side by side; each keeps a limit of its own.
+/// Lanes that are read at the same time; each has its own limit.
 const SIDE_BY_SIDE: usize = 8;
 
-/// List what can be exported, as a CSV that enqueue takes
+/// List the snapshots that can be exported, as a CSV for enqueue
 ///
-/// Reads the instance and disk snapshots and the export records of every account and Region of the settings, and prints
-/// them lane by lane with size, source, age, tags, attached disks, and whether they have been exported. Snapshots in
-/// state error are left out. It only reads, within the read limit of each lane; nothing is exported and nothing written.
+/// Reads the instance and disk snapshots and the export records of every account and Region in the settings, and prints
+/// the snapshots with size, source, age, tags, attached disks, and whether they have been exported. Snapshots in state
+/// error are left out. It only reads, within the read limit of each lane: nothing is exported or changed.
 ///
-/// A filter that is given several times fits if one of them does; --tag if all of them do.
+/// A filter given several times matches if one of its values does; --tag only if all of them do.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct DiscoverArgs {
-    /// Only this account, as the settings call it; can be repeated
+pub(super) struct DiscoverArgs {
+    /// Only this account, as named in the settings; can be repeated
     #[arg(long = "account", value_name = "ACCOUNT", value_parser = AccountLabel::parse)]
     accounts: Vec<AccountLabel>,
-    /// Only this Region; can be repeated [default: `regions` of each account, or that of the AWS configuration]
+    /// Only this Region; can be repeated [default: `regions` of each account, or the Region of the AWS configuration]
     #[arg(long = "region", value_name = "REGION", value_parser = Region::parse)]
     regions: Vec<Region>,
-    /// At least so old, such as 30d or 12h
+    /// Minimum age, e.g. 30d or 12h
     #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration, help_heading = "Filters")]
     older_than: Option<Duration>,
-    /// Younger than this
+    /// Maximum age
     #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration, help_heading = "Filters")]
     newer_than: Option<Duration>,
-    /// With this tag, with any value or with this one; can be repeated
+    /// Required tag, with any value or this one; can be repeated
     #[arg(long = "tag", value_name = "KEY[=VALUE]", value_parser = tag, help_heading = "Filters")]
     tags: Vec<TagWanted>,
-    /// With a name that fits, such as 'web-*'; can be repeated
+    /// Pattern for the snapshot's name, e.g. 'web-*'; can be repeated
     #[arg(long = "name", value_name = "GLOB", value_parser = pattern, help_heading = "Filters")]
     names: Vec<Pattern>,
-    /// Made of an instance or disk whose name fits; can be repeated
+    /// Pattern for the name of the source instance or disk; can be repeated
     #[arg(long = "source", value_name = "GLOB", value_parser = pattern, help_heading = "Filters")]
     sources: Vec<Pattern>,
     /// Only snapshots of instances, or only of disks
     #[arg(long, value_name = "KIND", value_enum, help_heading = "Filters")]
     kind: Option<KindArg>,
-    /// The newest N of each source, of those that the filters above leave
+    /// Only the newest N of each source, after the filters above
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Filters")]
     newest: Option<u32>,
-    /// Only what is neither exported nor under way nor in the queue; it comes last, so a newest one that is exported
-    /// is not made up for by an older one
+    /// Only snapshots that are neither exported nor in progress nor queued. This filter comes last: if the newest snapshot
+    /// is exported, no older one replaces it
     #[arg(long, help_heading = "Filters")]
     not_exported: bool,
-    /// Write it to this file, which is there whole or not at all
+    /// Output file, written whole or not at all
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// As a JSON array
+    /// JSON array instead of CSV
     #[arg(long)]
     json: bool,
 }
@@ -86,10 +86,10 @@ enum KindArg {
 }
 
 fn tag(text: &str) -> Result<TagWanted, &'static str> {
-    TagWanted::parse(text).ok_or("a tag has a key: write KEY or KEY=VALUE")
+    TagWanted::parse(text).ok_or("a tag needs a key: write KEY or KEY=VALUE")
 }
 
-/// What was listed, to be said at the end.
+/// The totals that are printed at the end.
 #[derive(Debug, Default)]
 struct Sum {
     lanes: u64,
@@ -106,7 +106,7 @@ pub(super) async fn discover(args: &DiscoverArgs, context: &Context) -> anyhow::
     args.check_ages()?;
     let lanes = args.lanes(context, &mut notes).await?;
     let peek = context.peek().await?;
-    let listed = async {
+    let listed = Box::pin(async {
         match args.output.as_deref().filter(|path| *path != Path::new("-")) {
             None => args.list(context, lanes, peek.as_ref(), &mut out, &mut notes).await,
             Some(path) => {
@@ -115,21 +115,14 @@ pub(super) async fn discover(args: &DiscoverArgs, context: &Context) -> anyhow::
                 if matches!(exit, Exit::Done) {
                     output.finish()?;
                 } else {
-                    // A note that nobody can read any more is no failure.
-                    let _ = writeln!(notes, "{} was not written, as not every lane could be read", path.display());
+                    // A note that cannot be written is no failure.
+                    let _ = writeln!(notes, "{} was not written because not every lane could be read", path.display());
                 }
                 Ok(exit)
             }
         }
-    };
-    let exit = tokio::select! {
-        exit = listed => exit,
-        // What is left half-written has no name yet, and goes.
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted?;
-            Ok(Exit::Interrupted)
-        }
-    };
+    });
+    let exit = or_interrupted(listed).await;
     if let Some(peek) = peek {
         peek.close().await;
     }
@@ -143,7 +136,7 @@ impl DiscoverArgs {
         ages.map_or(Ok(()), |(older, newer)| {
             let (older, newer) = (said(older), said(newer));
             Err(UsageError(format!(
-                "nothing is older than {older} and newer than {newer}: swap --older-than and --newer-than"
+                "no snapshot is both older than {older} and newer than {newer}; swap --older-than and --newer-than"
             )))
         })
     }
@@ -164,20 +157,14 @@ impl DiscoverArgs {
         }
     }
 
-    /// The lanes to be read, in the order of account and Region.
+    /// The lanes to read, ordered by account and Region.
     async fn lanes(&self, context: &Context, notes: &mut (dyn Write + Send)) -> anyhow::Result<Vec<Lane>> {
-        let known = context.settings.accounts();
-        let accounts = if self.accounts.is_empty() { known.clone() } else { self.accounts.iter().cloned().collect() };
-        if let Some(stranger) = accounts.iter().find(|account| !known.contains(account)) {
-            let known: Vec<&str> = known.iter().map(AccountLabel::as_str).collect();
-            let message = format!("{:?} is no account of the settings; it has {}", stranger.as_str(), known.join(", "));
-            return Err(UsageError(message).into());
-        }
+        let accounts = context.accounts_of(&self.accounts)?;
         let wanted: BTreeSet<Region> = self.regions.iter().copied().collect();
         let mut lanes = Vec::new();
         for account in accounts {
             let set = context.settings.account(&account).is_some_and(|account| !account.regions.is_empty());
-            // Where the settings name none, whatever is asked for is looked at.
+            // Without Regions in the settings, every Region asked for is read.
             let regions = match (set, wanted.is_empty()) {
                 (false, false) => wanted.clone(),
                 (true, false) => context.regions_of(&account).await?.intersection(&wanted).copied().collect(),
@@ -185,30 +172,25 @@ impl DiscoverArgs {
             };
             if regions.is_empty() && wanted.is_empty() {
                 return Err(UsageError(format!(
-                    "account {account} has no Region: give --region, set AWS_REGION or the profile's region, or name \
-                     some in the settings ([accounts.{account}] regions = [\"eu-west-1\", \"us-east-1\"])"
+                    "account {account} has no Region: add --region, set AWS_REGION or the profile's region, or list \
+                     Regions in the settings ([accounts.{account}] regions = [\"eu-west-1\", \"us-east-1\"])"
                 ))
                 .into());
             }
             if !set && wanted.is_empty() {
                 let regions: Vec<&str> = regions.iter().map(|region| region.as_str()).collect();
-                // A note that nobody can read any more is no failure.
+                // A note that cannot be written is no failure.
                 let _ = writeln!(
                     notes,
-                    "note: account {account}: only {}, as the settings name no Regions; [accounts.{account}] regions = \
-                     [...] names more",
+                    "note: account {account}: reading only {}; to read more Regions, list them in the settings: \
+                     [accounts.{account}] regions = [...]",
                     regions.join(", ")
                 );
             }
             lanes.extend(regions.into_iter().map(|region| Lane { account: account.clone(), region }));
         }
         if lanes.is_empty() {
-            let wanted: Vec<&str> = wanted.iter().map(|region| region.as_str()).collect();
-            let message = format!(
-                "{}: not among the `regions` of these accounts in the settings; add it there to have it looked at",
-                wanted.join(", ")
-            );
-            return Err(UsageError(message).into());
+            return Err(no_such_regions(&self.regions).into());
         }
         Ok(lanes)
     }
@@ -221,7 +203,7 @@ impl DiscoverArgs {
         out: &mut (dyn Write + Send),
         notes: &mut (dyn Write + Send),
     ) -> anyhow::Result<Exit> {
-        let (choice, now, readers) = (self.choice(), context.clock.now(), Readers::new(context));
+        let (choice, now, readers) = (self.choice(), context.clock.now(), LaneReaders::new(context));
         let mut sum = Sum { lanes: lanes.len() as u64, ..Sum::default() };
         let readers: Vec<_> = lanes.into_iter().map(|lane| readers.of(lane)).collect();
         let mut readings = futures_util::stream::iter(&readers)
@@ -245,12 +227,10 @@ impl DiscoverArgs {
                     {
                         let _ = writeln!(
                             notes,
-                            "note: {other} and {lane} are the same AWS account ({account}); what they have is listed twice"
+                            "note: {other} and {lane} are the same AWS account ({account}); their snapshots are listed twice"
                         );
                     }
-                    if forgive_closed_pipe(sheet.add(&chosen.found)).context("the list could not be written")?
-                        == Flow::Closed
-                    {
+                    if forgive_closed_pipe(sheet.add(&chosen.found)).context("cannot write the list")? == Flow::Closed {
                         return Ok(Exit::Done);
                     }
                 }
@@ -262,7 +242,7 @@ impl DiscoverArgs {
                 Err(error @ NotFound::Database(_)) => return Err(error.into()),
             }
         }
-        if forgive_closed_pipe(sheet.end()).context("the list could not be written")? == Flow::Closed {
+        if forgive_closed_pipe(sheet.end()).context("cannot write the list")? == Flow::Closed {
             return Ok(Exit::Done);
         }
         let _ = sum.write(notes);
@@ -271,7 +251,7 @@ impl DiscoverArgs {
 }
 
 fn closed(written: std::io::Result<Flow>) -> anyhow::Result<Exit> {
-    written.context("the list could not be written").map(|_| Exit::Done)
+    written.context("cannot write the list").map(|_| Exit::Done)
 }
 
 impl Sum {

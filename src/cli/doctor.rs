@@ -1,8 +1,8 @@
-//! `snapferry doctor`: what may keep it from working, and what to do about it.
+//! `snapferry doctor`: checks what Snapferry needs, and says what to fix.
 
 use super::context::{Context, screen};
-use super::exit::{Exit, UsageError};
-use super::reading::Readers;
+use super::exit::{Exit, UsageError, or_interrupted};
+use super::reading::{LaneReaders, no_such_regions};
 use crate::clock::{Clock as _, SystemClock};
 use crate::doctor::{
     AccountFacts, Asked, Facts, LanePatient, POLICY, SettingsFacts, diagnose, examine, folder, identify,
@@ -11,7 +11,6 @@ use crate::domain::{AccountLabel, Lane, Region};
 use crate::queue::{Checkup, LaneFound};
 use crate::report::{doctor_json, doctor_text};
 use crate::settings::SettingsError;
-use anyhow::Context as _;
 use futures_util::StreamExt as _;
 use indicatif::{MultiProgress, ProgressBar};
 use std::collections::BTreeSet;
@@ -24,38 +23,37 @@ Examples:
   snapferry doctor                             everything
   snapferry doctor --account prod --region eu-west-1
   snapferry doctor --json | jq '.sections[].checks[] | select(.way)'
-  snapferry doctor --policy > policy.json      the least IAM policy
+  snapferry doctor --policy > policy.json      the minimal IAM policy
 
-Exit status: 0 nothing is to be done, 3 something is, 1 it could not be looked \
-at, 2 wrong usage";
+Exit status: 0 everything is fine, 3 something needs attention, 1 the checks failed, 2 wrong usage";
 
-/// Lanes that are examined side by side; each keeps a limit of its own.
+/// Lanes that are checked at the same time; each has its own limit.
 const SIDE_BY_SIDE: usize = 8;
 
-/// Find out what may keep it from working, and what to do about it
+/// Check configuration, database, credentials and permissions
 ///
-/// Looks at the settings, at the database and its disk, and at each account and Region: whether the endpoint answers,
-/// the clock, whose the credentials are, and each read that Snapferry makes, once. It exports nothing and changes
-/// nothing, and may be run beside a daemon.
+/// Checks the settings, the database and its disk, and for each account and Region the endpoint, the clock, whose the
+/// credentials are, and every read call that Snapferry makes. It exports and changes nothing, and may run beside a
+/// daemon.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct DoctorArgs {
-    /// Only this account, as the settings call it; can be repeated
+    /// Only this account, as named in the settings; can be repeated
     #[arg(long = "account", value_name = "ACCOUNT", value_parser = AccountLabel::parse)]
     accounts: Vec<AccountLabel>,
-    /// Only this Region; can be repeated [default: `regions` of each account, or that of the AWS configuration, and
-    /// those where jobs wait]
+    /// Only this Region; can be repeated [default: `regions` of each account, or the Region of the AWS configuration, and
+    /// those with waiting jobs]
     #[arg(long = "region", value_name = "REGION", value_parser = Region::parse)]
     regions: Vec<Region>,
-    /// Print the least IAM policy that Snapferry needs, and do nothing else
+    /// Print the minimal IAM policy for Snapferry, and do nothing else
     #[arg(long, conflicts_with_all = ["accounts", "regions", "json"])]
     policy: bool,
-    /// As JSON; its names are stable
+    /// JSON output; names are stable
     #[arg(long)]
     json: bool,
 }
 
-/// Looks, and prints what was found.
+/// Checks, and prints the diagnosis.
 pub(super) async fn doctor(
     args: &DoctorArgs,
     context: impl FnOnce() -> anyhow::Result<Context>,
@@ -78,28 +76,23 @@ pub(super) async fn doctor(
             Err(error) => Err(error),
         }
     };
-    let facts = tokio::select! {
-        facts = looked => facts?,
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted.context("Ctrl-C cannot be caught")?;
-            return Ok(Exit::Interrupted);
+    or_interrupted(async {
+        let diagnosis = diagnose(&looked.await?);
+        if args.json {
+            screen.say_json(&doctor_json(&diagnosis, SystemClock::new().now()))?;
+        } else {
+            screen.say(&doctor_text(&diagnosis, screen.look))?;
         }
-    };
-    let diagnosis = diagnose(&facts);
-    let text = if args.json {
-        serde_json::to_string_pretty(&doctor_json(&diagnosis, SystemClock::new().now()))? + "\n"
-    } else {
-        doctor_text(&diagnosis, screen.look)
-    };
-    screen.say(&text)?;
-    Ok(if diagnosis.is_healthy() { Exit::Done } else { Exit::Incomplete })
+        Ok(if diagnosis.is_healthy() { Exit::Done } else { Exit::Incomplete })
+    })
+    .await
 }
 
 impl DoctorArgs {
     async fn look(&self, context: &Context) -> anyhow::Result<Facts> {
         let accounts = self.accounts(context)?;
         let spinner = spinner(&context.progress);
-        spinner.set_message("looking at the database");
+        spinner.set_message("checking the database");
         let path = context.settings.database.path().to_owned();
         let checkup = if context.has_no_folder_yet() {
             Checkup { vitals: None, content: Ok(None) }
@@ -110,8 +103,8 @@ impl DoctorArgs {
             Ok(Some(found)) => found.lanes.clone(),
             Ok(None) | Err(_) => Vec::new(),
         };
-        spinner.set_message("looking at the accounts");
-        let readers = Readers::new(context);
+        spinner.set_message("checking the accounts");
+        let readers = LaneReaders::new(context);
         let each = futures_util::stream::iter(accounts)
             .map(|account| self.examine(context, &readers, account, &known))
             .buffered(SIDE_BY_SIDE)
@@ -127,35 +120,20 @@ impl DoctorArgs {
     }
 
     fn accounts(&self, context: &Context) -> Result<BTreeSet<AccountLabel>, UsageError> {
-        let known = context.settings.accounts();
-        let wanted: BTreeSet<AccountLabel> =
-            if self.accounts.is_empty() { known.clone() } else { self.accounts.iter().cloned().collect() };
-        if let Some(stranger) = wanted.iter().find(|account| !known.contains(account)) {
-            let known: Vec<&str> = known.iter().map(AccountLabel::as_str).collect();
-            let known = known.join(", ");
-            return Err(UsageError(format!("{:?} is no account of the settings; it has {known}", stranger.as_str())));
-        }
-        // Those whose settings name other Regions only are not meant.
+        let wanted = context.accounts_of(&self.accounts)?;
+        // Accounts whose settings name only other Regions are left out.
         let meant = |label: &AccountLabel| {
             let set = context.settings.account(label).map(|account| account.regions.as_slice()).unwrap_or_default();
             self.regions.is_empty() || set.is_empty() || set.iter().any(|region| self.regions.contains(region))
         };
         let meant: BTreeSet<AccountLabel> = wanted.into_iter().filter(meant).collect();
-        if meant.is_empty() {
-            let regions: Vec<&str> = self.regions.iter().map(|region| region.as_str()).collect();
-            let regions = regions.join(", ");
-            let message = format!(
-                "{regions}: not among the `regions` of these accounts in the settings; add it there to have it looked at"
-            );
-            return Err(UsageError(message));
-        }
-        Ok(meant)
+        if meant.is_empty() { Err(no_such_regions(&self.regions)) } else { Ok(meant) }
     }
 
     async fn examine(
         &self,
         context: &Context,
-        readers: &Readers<'_>,
+        readers: &LaneReaders<'_>,
         label: AccountLabel,
         known: &[LaneFound],
     ) -> AccountFacts {
@@ -177,7 +155,7 @@ impl DoctorArgs {
         AccountFacts { label, access, region_trouble, identity, lanes }
     }
 
-    /// The Regions of an account to be looked at, and what is wrong with that of the AWS configuration.
+    /// The Regions of an account to check, and what is wrong with the Region of the AWS configuration.
     async fn regions(
         &self,
         context: &Context,

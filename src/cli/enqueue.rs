@@ -1,68 +1,102 @@
-//! `snapferry enqueue`: a CSV becomes a batch, whole or not at all. It never calls AWS.
+//! `snapferry enqueue`: a CSV file becomes a batch, whole or not at all. It never calls AWS.
 
 use super::exit::Exit;
-use super::input::{BadRowPolicy, BadRows, Input, Message, Reading};
+use super::input::{BadRowPolicy, BadRows, CsvReading, CsvSource, Message};
 use crate::clock::SharedClock;
 use crate::domain::{AccountLabel, BatchName, Existing, Region, Timestamp};
 use crate::intake::{IntakeOptions, PRIORITIES, UsualRegion};
 use crate::queue::{BatchLoad, BatchSummary, Chunk, LoadName, Preview, Previewed, Queue, QueueError};
-use crate::report::quoted;
+use crate::report::{grouped, quoted, several};
 use crate::settings::Settings;
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-/// Inputs smaller than this are read before a bar could be looked at.
+/// Smaller inputs are read before a progress bar could be seen.
 const WORTH_A_BAR: u64 = 4 << 20;
 
-/// Put the snapshots of a CSV into the queue, as a batch
+/// Enqueue the snapshots of a CSV file as a batch
 ///
-/// Each row names a snapshot: in the column snapshot_name, and if wanted region, account, priority (-1000 to 1000, the
-/// higher goes first) and not_before (RFC 3339). Usual names of the first three are taken too (Snapshot Name, name,
-/// aws_region, Account ID). Other columns are copied to the report only. A file is refused whole where such a column
-/// names another Region or account than its row would be exported in: rename it, or give --copy-column. Without a
-/// header it is a plain list of names.
+/// Each row names one snapshot in the column snapshot_name. The columns region, account, priority (-1000 to 1000, higher
+/// goes first) and not_before (RFC 3339) are optional. Common names of the first three work too (Snapshot Name, name,
+/// aws_region, Account ID). All other columns are copied to the report only. If such a column names a Region or account
+/// that differs from where its row would be exported, the whole file is refused: rename the column, or use
+/// --copy-column. A file without a header is a plain list of names.
 ///
-/// A snapshot that is queued or under way already gets no second job: its row points to the one there is, so the same
-/// file can be enqueued again. With a bad row nothing is enqueued, unless --skip-invalid. A running daemon starts on
-/// the rows within a second. A file without rows makes no batch.
+/// A snapshot that already has a live job gets no second one: its row points to that job, so the same file can be
+/// enqueued again. One bad row stops the whole file, unless --skip-invalid is given. A running daemon starts on the
+/// rows within a second. A file without rows creates no batch.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::doc_markdown, reason = "this is what --help prints")]
-pub struct EnqueueArgs {
-    /// The CSV; - is standard input
-    #[arg(value_name = "FILE|-")]
-    pub file: PathBuf,
-    /// What the batch is called [default: the file's name and the time, as in fleet-20261123T180000Z]
+pub(super) struct EnqueueArgs {
+    #[command(flatten)]
+    pub(super) rows: RowArgs,
+    /// Name of the batch [default: file name and time, e.g. fleet-20261123T180000Z]
     #[arg(long, value_name = "NAME", value_parser = BatchName::parse)]
-    pub batch: Option<BatchName>,
-    /// The account of rows that name none, as the settings call it
-    #[arg(long, value_name = "ACCOUNT", value_parser = AccountLabel::parse)]
-    pub account: Option<AccountLabel>,
-    /// The Region of rows that name none [default: that of the AWS configuration]
-    #[arg(long, value_name = "REGION", value_parser = Region::parse)]
-    pub region: Option<Region>,
-    /// The priority of rows that have none, -1000 to 1000; the higher goes first
+    pub(super) batch: Option<BatchName>,
+    /// Priority of rows that have none, -1000 to 1000; higher goes first
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true,
           value_parser = clap::value_parser!(i64).range(PRIORITIES))]
-    pub priority: i64,
-    /// Export what has been exported before once more, whatever the settings say
+    pub(super) priority: i64,
+    /// Show what would happen without writing anything
     #[arg(long)]
-    pub export_again: bool,
-    /// Only copy this column to the report, although it looks like a Region or an account; can be repeated
-    #[arg(long = "copy-column", value_name = "COLUMN")]
-    pub copy_columns: Vec<String>,
-    /// Say what would happen, and write nothing
+    pub(super) dry_run: bool,
+    /// Enqueue the good rows, and write the bad ones with their reasons to FILE.rejected.csv (FILE.rejected-2.csv and so on
+    /// if that file exists)
     #[arg(long)]
-    pub dry_run: bool,
-    /// Enqueue the good rows and write the bad ones, with their reasons, to FILE.rejected.csv; to FILE.rejected-2.csv and
-    /// so on where there is one already
-    #[arg(long)]
-    pub skip_invalid: bool,
-    /// Take so many rows and no more: for `run --limit`.
+    pub(super) skip_invalid: bool,
+    /// For `run --limit`.
     #[arg(skip)]
-    pub limit: Option<u64>,
+    pub(super) limit: Option<u64>,
+}
+
+/// The file, and what its rows mean where they do not say it themselves.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct RowArgs {
+    /// CSV file; - reads standard input
+    #[arg(value_name = "FILE|-")]
+    pub(super) file: PathBuf,
+    /// Account of rows that name none, as in the settings
+    #[arg(long, value_name = "ACCOUNT", value_parser = AccountLabel::parse)]
+    pub(super) account: Option<AccountLabel>,
+    /// Region of rows that name none [default: from the AWS configuration]
+    #[arg(long, value_name = "REGION", value_parser = Region::parse)]
+    region: Option<Region>,
+    /// Export again what has been exported before, whatever the settings say
+    #[arg(long)]
+    export_again: bool,
+    /// Column to copy to the report only, although it looks like a Region or an account; can be repeated
+    #[arg(long = "copy-column", value_name = "COLUMN")]
+    copy_columns: Vec<String>,
+}
+
+impl RowArgs {
+    pub(super) fn options(&self, settings: &Settings, usual_region: UsualRegion) -> IntakeOptions {
+        IntakeOptions {
+            account: self.account.clone(),
+            region: self.region,
+            usual_region,
+            regions: settings.regions(),
+            accounts: settings.accounts(),
+            priority: 0,
+            copied: self.copy_columns.clone(),
+            limit: None,
+        }
+    }
+
+    pub(super) fn reading(&self, options: IntakeOptions, policy: BadRowPolicy, settings: &Settings) -> CsvReading {
+        let input = CsvSource::new(&self.file);
+        CsvReading {
+            progress: progress_of(&input),
+            input,
+            options,
+            policy,
+            settings: settings.clone(),
+            existing: self.export_again.then_some(Existing::ExportAgain),
+        }
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -72,38 +106,38 @@ Examples:
   snapferry enqueue fleet.csv --skip-invalid --batch spring-move
   snapferry discover --newest 1 | snapferry enqueue -
 
-Exit status: 0 enqueued (or nothing to enqueue), 1 it could not be done, 2 bad input (nothing was enqueued), \
+Exit status: 0 enqueued (or nothing to enqueue), 1 failed, 2 bad input (nothing was enqueued), \
 130 interrupted (nothing was enqueued)";
 
 /// What came of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Enqueued {
+pub(super) struct Enqueued {
     /// What messages call the input.
-    pub input: String,
+    pub(super) input: String,
     /// What came of it.
-    pub outcome: Outcome,
+    pub(super) outcome: EnqueueOutcome,
     /// How many rows are bad.
-    pub bad: u64,
-    /// The first of the bad rows, each with its line, column and reason, and how many there are besides.
-    pub shown: Vec<String>,
-    /// Columns that may be meant for others, in words.
-    pub slips: Vec<String>,
+    pub(super) bad: u64,
+    /// The first bad rows, each with its line, column and reason, and how many more there are.
+    pub(super) shown: Vec<String>,
+    /// Columns that may be misspelt, in words.
+    pub(super) slips: Vec<String>,
     /// Where the bad rows were written to.
-    pub rejected_file: Option<PathBuf>,
+    pub(super) rejected_file: Option<PathBuf>,
 }
 
 /// What came of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub(super) enum EnqueueOutcome {
     /// There is a batch.
     Sealed(BatchSummary),
     /// It has no good row: there is no batch.
     NoRows,
     /// It has a bad row: there is no batch.
     Refused,
-    /// It was only a question.
+    /// It was a dry run.
     Previewed(Previewed),
-    /// A person called it off: there is no batch.
+    /// A person interrupted it: there is no batch.
     Interrupted,
 }
 
@@ -112,19 +146,24 @@ pub enum Outcome {
 /// # Errors
 /// An input that cannot be read, a batch's name that is taken, a database that fails; nothing is enqueued then.
 /// [`Exit::of_error`] tells the exit status.
-pub async fn enqueue(
+pub(super) async fn enqueue(
     args: &EnqueueArgs,
     settings: &Settings,
     queue: &Queue,
     clock: &SharedClock,
     usual_region: UsualRegion,
 ) -> anyhow::Result<Enqueued> {
-    let input = Input::new(&args.file);
-    let label = input.label();
+    let policy = match (args.skip_invalid, args.dry_run) {
+        (_, true) => BadRowPolicy::Count,
+        (true, false) => BadRowPolicy::PassOver,
+        (false, false) => BadRowPolicy::Refuse,
+    };
+    let reading = args.rows.reading(args.options(settings, usual_region), policy, settings);
+    let (label, progress) = (reading.input.label(), reading.progress.clone());
     let now = clock.now();
     let name = match &args.batch {
         Some(name) => LoadName::Given(name.clone()),
-        None => LoadName::Derived(derived_name(&input.stem(), now)?),
+        None => LoadName::Derived(derived_name(&reading.input.stem(), now)?),
     };
     let who = super::context::signature("enqueue", clock.now());
     if args.dry_run
@@ -138,8 +177,6 @@ pub async fn enqueue(
     } else {
         Sink::Batch { name, source: label.clone(), who: who.clone(), now, carried: Vec::new(), load: None }
     };
-    let progress = progress_of(&input);
-    let reading = args.reading(input, settings, usual_region, progress.clone());
     let messages = reading.start(|rows| Chunk::of(&rows))?;
     let read = tokio::select! {
         read = drain(messages, sink, queue) => read.map(Some),
@@ -158,7 +195,7 @@ pub async fn enqueue(
         Ok(Some(read)) => read,
         Ok(None) => {
             take_away(queue, &who).await;
-            return Ok(done(Outcome::Interrupted, BadRows::default(), None));
+            return Ok(done(EnqueueOutcome::Interrupted, BadRows::default(), None));
         }
         Err(error) => {
             take_away(queue, &who).await;
@@ -166,20 +203,20 @@ pub async fn enqueue(
         }
     };
     let load = match sink {
-        Sink::Preview(preview) => return Ok(done(Outcome::Previewed(preview.counts()), bad, None)),
+        Sink::Preview(preview) => return Ok(done(EnqueueOutcome::Previewed(preview.counts()), bad, None)),
         Sink::Batch { load, .. } => load,
     };
     if bad.count > 0 && !args.skip_invalid {
         if let Some(load) = load {
             load.abandon().await?;
         }
-        return Ok(done(Outcome::Refused, bad, None));
+        return Ok(done(EnqueueOutcome::Refused, bad, None));
     }
     // Before the batch is sealed: should this fail, nothing is enqueued.
     let rejected_file = bad.file.take().map(super::input::RejectedFile::persist).transpose()?;
     let outcome = match load {
-        Some(load) => Outcome::Sealed(load.seal(bad.count, clock.now()).await?),
-        None => Outcome::NoRows,
+        Some(load) => EnqueueOutcome::Sealed(load.seal(bad.count, clock.now()).await?),
+        None => EnqueueOutcome::NoRows,
     };
     Ok(done(outcome, bad, rejected_file))
 }
@@ -205,7 +242,7 @@ async fn drain(
 ) -> anyhow::Result<(Sink, BadRows)> {
     loop {
         match (messages.recv().await, &mut sink) {
-            (None, _) => return Err(anyhow!("the input's reader ended before the input did; this is a bug")),
+            (None, _) => return Err(anyhow!("the reader ended before its input; this is a bug")),
             (Some(Message::End(read)), _) => return Ok((sink, read?)),
             (Some(Message::Carried(names)), Sink::Batch { carried, .. }) => *carried = names,
             (Some(Message::Carried(_)), Sink::Preview(_)) => {}
@@ -219,12 +256,12 @@ async fn drain(
     }
 }
 
-/// Takes away a load that came to nothing. Where this fails too, or is interrupted, the next load will do it.
+/// Removes an unfinished load. If this fails or is interrupted, the next load does it.
 async fn take_away(queue: &Queue, who: &str) {
     tokio::select! {
         taken = queue.drop_killed_loads(who) => {
             if let Err(error) = taken {
-                tracing::debug!(%error, "the load's rows are left for the next load to take away");
+                tracing::debug!(%error, "the next load will remove the rows of this one");
             }
         }
         _ = tokio::signal::ctrl_c() => {}
@@ -234,111 +271,80 @@ async fn take_away(queue: &Queue, who: &str) {
 impl EnqueueArgs {
     /// What the intake is told.
     pub(super) fn options(&self, settings: &Settings, usual_region: UsualRegion) -> IntakeOptions {
-        IntakeOptions {
-            account: self.account.clone(),
-            region: self.region,
-            usual_region,
-            regions: settings.regions(),
-            accounts: settings.accounts(),
-            priority: self.priority,
-            copied: self.copy_columns.clone(),
-            limit: self.limit,
-        }
-    }
-
-    fn reading(&self, input: Input, settings: &Settings, usual_region: UsualRegion, progress: ProgressBar) -> Reading {
-        Reading {
-            input,
-            options: self.options(settings, usual_region),
-            policy: match (self.skip_invalid, self.dry_run) {
-                (_, true) => BadRowPolicy::Count,
-                (true, false) => BadRowPolicy::PassOver,
-                (false, false) => BadRowPolicy::Refuse,
-            },
-            settings: settings.clone(),
-            existing: self.export_again.then_some(Existing::ExportAgain),
-            progress,
-        }
+        let options = self.rows.options(settings, usual_region);
+        IntakeOptions { priority: self.priority, limit: self.limit, ..options }
     }
 }
 
 impl Enqueued {
     /// The exit status.
-    #[must_use]
-    pub fn exit(&self, args: &EnqueueArgs) -> Exit {
+    pub(super) fn exit(&self, args: &EnqueueArgs) -> Exit {
         match self.outcome {
-            Outcome::Sealed(_) => Exit::Done,
-            Outcome::Previewed(_) if self.bad == 0 || args.skip_invalid => Exit::Done,
-            Outcome::NoRows if self.bad == 0 => Exit::Done,
-            Outcome::NoRows | Outcome::Previewed(_) | Outcome::Refused => Exit::Usage,
-            Outcome::Interrupted => Exit::Interrupted,
+            EnqueueOutcome::Sealed(_) => Exit::Done,
+            EnqueueOutcome::Previewed(_) if self.bad == 0 || args.skip_invalid => Exit::Done,
+            EnqueueOutcome::NoRows if self.bad == 0 => Exit::Done,
+            EnqueueOutcome::NoRows | EnqueueOutcome::Previewed(_) | EnqueueOutcome::Refused => Exit::Usage,
+            EnqueueOutcome::Interrupted => Exit::Interrupted,
         }
     }
 
-    /// Tells a person what came of it: the result to `out`, the bad rows to `err`.
+    /// Prints the result to `out` and the bad rows to `err`.
     ///
     /// # Errors
     /// Where `out` or `err` cannot be written.
-    pub fn write(&self, args: &EnqueueArgs, out: &mut impl Write, err: &mut impl Write) -> io::Result<()> {
+    pub(super) fn write(&self, args: &EnqueueArgs, out: &mut impl Write, err: &mut impl Write) -> io::Result<()> {
         let input = &self.input;
         say_bad(input, &self.slips, &self.shown, err)?;
         if let Some(path) = &self.rejected_file {
             let path = path.display();
-            writeln!(
-                err,
-                "the rejected rows are in {path}, each with its reason: put them right and enqueue that file"
-            )?;
+            writeln!(err, "the rejected rows are in {path}, each with its reason: correct them and enqueue that file")?;
         }
-        let bad = self.bad;
+        let bad = several(self.bad, "bad row");
         match &self.outcome {
-            Outcome::Sealed(it) => {
-                let (rows, name) = (plural(it.read), &it.name);
-                let (new, live, repeated, rejected) = (it.new, it.live, it.repeated, it.rejected);
+            EnqueueOutcome::Sealed(it) => {
+                let counts = counts(it.new, it.live, it.repeated);
+                let (rows, rejected) = (several(it.read, "row"), grouped(it.rejected));
+                writeln!(out, "batch {}: {rows}: {counts}, {rejected} rejected", it.name)
+            }
+            EnqueueOutcome::NoRows if self.bad == 0 => writeln!(out, "{input} has no rows: nothing was enqueued"),
+            EnqueueOutcome::NoRows => writeln!(err, "{input}: nothing was enqueued: it has no good row"),
+            EnqueueOutcome::Refused => {
                 writeln!(
-                    out,
-                    "batch {name}: {} {rows}: {new} new, {live} already live, {repeated} repeated, {rejected} rejected",
-                    it.read
+                    err,
+                    "{input}: nothing was enqueued: {bad}. Correct the file, or add --skip-invalid to enqueue the rest"
                 )
             }
-            Outcome::NoRows if bad == 0 => writeln!(out, "{input} has no rows: nothing was enqueued"),
-            Outcome::NoRows => writeln!(err, "{input}: nothing was enqueued: it has no good row"),
-            Outcome::Refused => writeln!(
-                err,
-                "{input}: nothing was enqueued: {bad} bad {}. Put right what is bad, or give --skip-invalid to enqueue \
-                 the rest",
-                plural(bad)
-            ),
-            Outcome::Previewed(it) => {
-                let (new, live, repeated) = (it.new, it.live, it.repeated);
-                let read = new + live + repeated + bad;
-                writeln!(
-                    out,
-                    "dry run, nothing was written: {read} {}: {new} new, {live} already live, {repeated} repeated, \
-                     {bad} bad",
-                    plural(read)
-                )?;
-                match (bad, args.skip_invalid) {
-                    (0, _) => Ok(()),
-                    (_, true) => writeln!(out, "the bad ones would be passed over"),
-                    (_, false) => writeln!(out, "nothing would be enqueued, as some are bad; --skip-invalid would"),
+            EnqueueOutcome::Previewed(it) => {
+                let counts = counts(it.new, it.live, it.repeated);
+                let rows = several(it.new + it.live + it.repeated, "row");
+                match (self.bad, args.skip_invalid) {
+                    (0, _) => writeln!(out, "dry run: would enqueue {rows}: {counts}"),
+                    (_, true) => writeln!(out, "dry run: would enqueue {rows}: {counts}; would skip {bad}"),
+                    (_, false) => {
+                        writeln!(out, "dry run: would enqueue nothing: {bad}. With --skip-invalid {rows}: {counts}")
+                    }
                 }
             }
-            Outcome::Interrupted => writeln!(err, "{input}: interrupted; nothing was enqueued"),
+            EnqueueOutcome::Interrupted => writeln!(err, "{input}: interrupted; nothing was enqueued"),
         }
     }
 
-    /// What to do next, for a person who has enqueued and no more.
+    /// What to do next, for a person who has only enqueued.
     ///
     /// # Errors
     /// Where `out` cannot be written.
-    pub fn write_next(&self, out: &mut impl Write) -> io::Result<()> {
-        let Outcome::Sealed(batch) = &self.outcome else { return Ok(()) };
+    pub(super) fn write_next(&self, out: &mut impl Write) -> io::Result<()> {
+        let EnqueueOutcome::Sealed(batch) = &self.outcome else { return Ok(()) };
         let name = quoted(batch.name.as_str());
         writeln!(
             out,
-            "next: `snapferry daemon` exports what is queued,\n      `snapferry report --batch {name}` tells how it went"
+            "next: `snapferry daemon` exports what is queued,\n      `snapferry report --batch {name}` shows the results"
         )
     }
+}
+
+fn counts(new: u64, live: u64, repeated: u64) -> String {
+    format!("{} new, {} already live, {} repeated", grouped(new), grouped(live), grouped(repeated))
 }
 
 /// Names the bad rows.
@@ -351,10 +357,6 @@ pub(super) fn say_bad(
     slips.iter().chain(shown).try_for_each(|shown| writeln!(err, "{input}: {shown}"))
 }
 
-fn plural(rows: u64) -> &'static str {
-    if rows == 1 { "row" } else { "rows" }
-}
-
 /// `fleet-20261123T180000Z`.
 fn derived_name(stem: &str, now: Timestamp) -> anyhow::Result<BatchName> {
     let moment = now.to_string();
@@ -363,8 +365,8 @@ fn derived_name(stem: &str, now: Timestamp) -> anyhow::Result<BatchName> {
     Ok(BatchName::parse(&format!("{stem}-{compact}Z"))?)
 }
 
-/// A bar on standard error where that is a terminal and the input is big, or has no size that is known.
-pub(super) fn progress_of(input: &Input) -> ProgressBar {
+/// A bar on standard error, if that is a terminal and the input is big or of unknown size.
+fn progress_of(input: &CsvSource) -> ProgressBar {
     let (size, template) = match input.size() {
         Some(size) if size < WORTH_A_BAR => return ProgressBar::hidden(),
         Some(size) => (Some(size), "{bar:30} {percent}% of {total_bytes}, {msg}, {eta} left"),
@@ -388,7 +390,7 @@ mod tests {
         for (path, stem) in
             [("-", "stdin"), ("/a/fleet.csv", "fleet"), ("my fleet.v2.csv", "my fleet.v2"), ("/", "batch")]
         {
-            assert_eq!(Input::new(path.as_ref()).stem(), stem);
+            assert_eq!(CsvSource::new(path.as_ref()).stem(), stem);
         }
     }
 }

@@ -5,12 +5,13 @@ use crate::intake::IntakeError;
 use crate::queue::{OpenError, QueueError};
 use crate::report::OutputError;
 use crate::settings::SettingsError;
+use anyhow::Context as _;
 use std::process::ExitCode;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// All that was asked is done.
+    /// Done.
     Done = 0,
     /// It could not be done.
     Failed = 1,
@@ -23,7 +24,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The status for an error that ended a command: whether what was given is at fault, or what happened.
+    /// The status for an error that ended a command: wrong usage, or a failure.
     #[must_use]
     pub fn of_error(error: &anyhow::Error) -> Self {
         let given = error.chain().any(|cause| {
@@ -47,7 +48,18 @@ impl Exit {
     }
 }
 
-/// Something that was given and cannot be used, where no type of its own says so.
+/// Runs to the end, or until Ctrl-C: then what is half-written has no name yet, and is removed.
+pub(super) async fn or_interrupted(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    tokio::select! {
+        ended = work => ended,
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted.context("Ctrl-C cannot be caught")?;
+            Ok(Exit::Interrupted)
+        }
+    }
+}
+
+/// An argument or input that cannot be used, if no other type says so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
@@ -65,7 +77,6 @@ impl From<Exit> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anyhow::Context;
 
     #[test]
     fn what_was_given_is_told_from_what_happened() {

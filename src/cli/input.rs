@@ -1,11 +1,11 @@
-//! The input of `enqueue`, read on a thread of its own: a read of standard input cannot be called off, and must not
+//! The CSV file of `enqueue` and `plan`, read on its own thread: a read of standard input cannot be cancelled and must not
 //! keep the process from ending.
 
 use super::exit::UsageError;
 use crate::domain::{Existing, Lane};
 use crate::intake::{Entry, Intake, IntakeOptions, Reason, Rejected, RejectedWriter, Row};
 use crate::queue::NewRow;
-use crate::report::grouped;
+use crate::report::{folder_of, several};
 use crate::settings::Settings;
 use anyhow::Context;
 use std::collections::HashMap;
@@ -14,40 +14,40 @@ use std::io::{self, BufRead as _, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
-/// Rows that go to the database at once: one transaction of some 10 ms.
+/// Rows in one transaction, which takes about 10 ms.
 const CHUNK_ROWS: usize = 2000;
 
-/// The most bytes of cells in a chunk, so that rows of 64 KiB are not held by the thousand.
+/// Bytes of cells in a chunk, at most: a row may have 64 KiB.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// Chunks that wait for the database.
+/// Chunks that may wait for the database.
 const CHUNKS: usize = 1;
 
 /// Bad rows that are printed in full.
 const SHOWN: usize = 20;
 
-/// So many of one kind are shown: a file whose every row has the same fault is put right at one place.
+/// Rows shown for one reason: a fault that every row has is corrected in one place.
 const ALIKE: usize = 3;
 
-/// Where rows come from.
+/// Where the rows come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Input {
+pub(super) enum CsvSource {
     Stdin,
     File(PathBuf),
 }
 
-/// What happens to the good rows once there is a bad one.
+/// What a bad row means for the good ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BadRowPolicy {
-    /// They are no longer given out: none of them will be enqueued.
+    /// None of them is enqueued.
     Refuse,
-    /// They go on, and the bad ones are written to a file.
+    /// They are enqueued, and the bad ones are written to a file.
     PassOver,
-    /// They go on: it is only a question.
+    /// They are only counted.
     Count,
 }
 
-/// What the thread tells, in this order: the carried columns, rows, the end.
+/// What the thread sends, in this order: the copied columns, rows, the end.
 pub(super) enum Message<T> {
     Carried(Vec<String>),
     Rows(T),
@@ -58,25 +58,25 @@ pub(super) enum Message<T> {
 #[derive(Debug, Default)]
 pub(super) struct BadRows {
     pub(super) count: u64,
-    /// Columns that may be meant for others, in words.
+    /// Columns that may be misspelt, in words.
     pub(super) slips: Vec<String>,
-    /// The first rows of each kind: those with one reason in one column.
-    kinds: Vec<Kind>,
-    /// All of them, to be put beside the input.
+    /// The first rows for each reason and column.
+    kinds: Vec<BadRowKind>,
+    /// All of them, to be placed beside the input.
     pub(super) file: Option<RejectedFile>,
 }
 
 #[derive(Debug)]
-struct Kind {
+struct BadRowKind {
     column: Option<String>,
     reason: Reason,
-    /// The first of them, by their lines.
+    /// The first of them, by line.
     shown: Vec<(u64, String)>,
-    /// How many there are besides.
+    /// How many more there are.
     more: u64,
 }
 
-/// The rejected rows in a file that has no name yet, so that nothing of it is left should the process end.
+/// The rejected rows in a file without a name yet, so that nothing is left of it if the process ends.
 #[derive(Debug)]
 pub(super) struct RejectedFile {
     written: File,
@@ -84,23 +84,23 @@ pub(super) struct RejectedFile {
 }
 
 /// What is read, and how.
-pub(super) struct Reading {
-    pub(super) input: Input,
+pub(super) struct CsvReading {
+    pub(super) input: CsvSource,
     pub(super) options: IntakeOptions,
     pub(super) policy: BadRowPolicy,
     pub(super) settings: Settings,
-    /// For every lane, where the settings are not asked.
+    /// For every lane, in place of the settings.
     pub(super) existing: Option<Existing>,
-    /// Told how far the file is read.
+    /// Shows how far the file was read.
     pub(super) progress: indicatif::ProgressBar,
 }
 
-impl Input {
+impl CsvSource {
     pub(super) fn new(path: &Path) -> Self {
         if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path.to_owned()) }
     }
 
-    /// What messages call it.
+    /// Its name in messages.
     pub(super) fn label(&self) -> String {
         match self {
             Self::Stdin => "stdin".to_owned(),
@@ -108,7 +108,7 @@ impl Input {
         }
     }
 
-    /// The beginning of a batch's name.
+    /// The beginning of the batch's name.
     pub(super) fn stem(&self) -> String {
         let stem = match self {
             Self::Stdin => return "stdin".to_owned(),
@@ -118,7 +118,7 @@ impl Input {
         if plain.is_empty() { "batch".to_owned() } else { plain }
     }
 
-    /// Its size, where it has one.
+    /// Its size, if that is known.
     pub(super) fn size(&self) -> Option<u64> {
         match self {
             Self::Stdin => None,
@@ -134,16 +134,17 @@ impl Input {
             }
             Self::File(path) => match File::open(path) {
                 Ok(file) => Ok(Box::new(file)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    Err(UsageError(format!("there is no file {}; give the path of a CSV file, or -", path.display()))
-                        .into())
-                }
-                Err(error) => Err(error).with_context(|| format!("{} cannot be opened", path.display())),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Err(UsageError(format!(
+                    "there is no file {}; give the path of a CSV file, or - for standard input",
+                    path.display()
+                ))
+                .into()),
+                Err(error) => Err(error).with_context(|| format!("cannot open {}", path.display())),
             },
         }
     }
 
-    /// Beside the input, or in the working folder where that is no file (a pipe).
+    /// Beside the input, or in the working folder if the input is a pipe.
     fn rejected_path(&self) -> PathBuf {
         let mut path = match self {
             Self::Stdin => Path::new("stdin").as_os_str().to_owned(),
@@ -155,8 +156,8 @@ impl Input {
     }
 }
 
-impl Reading {
-    /// Reads on a thread of its own, where `take` is done with rows too; what it finds comes out of the channel.
+impl CsvReading {
+    /// Reads on its own thread, which also applies `take` to the rows, and sends what it finds.
     pub(super) fn start<T: Send + 'static>(
         self,
         take: impl Fn(Vec<NewRow>) -> T + Send + 'static,
@@ -166,10 +167,10 @@ impl Reading {
             .name("intake".to_owned())
             .spawn(move || {
                 let ended = self.read(&sender, take);
-                // Whoever has stopped listening has given up.
+                // The receiver may be gone: then nobody waits for the rows.
                 let _ = sender.blocking_send(Message::End(ended));
             })
-            .context("no thread for reading the input")?;
+            .context("cannot start a thread to read the input")?;
         Ok(receiver)
     }
 
@@ -178,7 +179,7 @@ impl Reading {
         let source = self.progress.wrap_read(self.input.open()?);
         let mut intake = Intake::new(source, self.options.clone()).with_context(label)?;
         let slip = |(given, meant)| {
-            format!("the column {given:?} is only copied to the report; if {meant} is meant, name it so")
+            format!("unrecognized column {given:?} (copied to the report only); did you mean {meant:?}?")
         };
         let mut bad = BadRows { slips: intake.likely_slips().map(slip).collect(), ..BadRows::default() };
         let mut rejects = None;
@@ -222,7 +223,7 @@ impl Reading {
         Ok(bad)
     }
 
-    /// Whether none of the good rows is of use any more.
+    /// Whether the good rows will not be enqueued.
     fn refuses(&self, bad: &BadRows) -> bool {
         self.policy == BadRowPolicy::Refuse && bad.count > 0
     }
@@ -270,7 +271,7 @@ impl BadRows {
             Some(kind) if kind.shown.len() >= ALIKE => kind.more += 1,
             _ if shown >= SHOWN => {}
             Some(kind) => kind.shown.push((rejected.line, rejected.to_string())),
-            None => self.kinds.push(Kind {
+            None => self.kinds.push(BadRowKind {
                 column: rejected.column.clone(),
                 reason: rejected.reason.clone(),
                 shown: vec![(rejected.line, rejected.to_string())],
@@ -279,7 +280,7 @@ impl BadRows {
         }
     }
 
-    /// What a person is told: the first rows, each with its line, column and reason, and how many there are besides.
+    /// What a person is told: the first rows, each with its line, column and reason, and how many more there are.
     pub(super) fn told(&self) -> Vec<String> {
         let mut shown: Vec<&(u64, String)> = self.kinds.iter().flat_map(|kind| &kind.shown).collect();
         shown.sort();
@@ -287,23 +288,19 @@ impl BadRows {
         let mut told: Vec<String> = shown.into_iter().map(|(_, row)| row.clone()).collect();
         for kind in self.kinds.iter().filter(|kind| kind.more > 0) {
             let first = kind.shown.first().map_or(0, |(line, _)| *line);
-            told.push(format!("and {} for the reason of line {first}", more_rows(kind.more)));
+            told.push(format!("and {} for the same reason as line {first}", several(kind.more, "more bad row")));
             left -= kind.more;
         }
         if left > 0 {
-            told.push(format!("and {}", more_rows(left)));
+            told.push(format!("and {}", several(left, "more bad row")));
         }
         told
     }
 }
 
-fn more_rows(count: u64) -> String {
-    format!("{} more bad row{}", grouped(count), if count == 1 { "" } else { "s" })
-}
-
 impl RejectedFile {
-    /// Puts the file in its place, whole; where that is. What stands there already may have been corrected by a person: it
-    /// stays, and the next free name is taken, unless it is the very same.
+    /// Puts the whole file in its place, and returns the path. A file that is there already may have been corrected by a
+    /// person: it stays, and this one takes the next free name, unless both are the same.
     pub(super) fn persist(mut self) -> anyhow::Result<PathBuf> {
         let placed = self.place();
         placed.with_context(|| cannot_write(&self.path))
@@ -311,7 +308,7 @@ impl RejectedFile {
 
     fn place(&mut self) -> io::Result<PathBuf> {
         use std::os::unix::fs::PermissionsExt;
-        // As readable as any other file: the umask takes away from it.
+        // The permissions of any new file: the umask applies.
         let usual = std::fs::Permissions::from_mode(0o666);
         let folder = folder_of(&self.path);
         let mut named = tempfile::Builder::new().prefix(".snapferry-").permissions(usual).tempfile_in(folder)?;
@@ -358,10 +355,6 @@ fn is_same(file: &mut File, path: &Path) -> io::Result<bool> {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 fn cannot_write(path: &Path) -> String {
-    format!("nothing was enqueued: the rejected rows cannot be written to {}", path.display())
+    format!("nothing was enqueued: cannot write the rejected rows to {}", path.display())
 }

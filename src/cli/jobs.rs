@@ -11,7 +11,7 @@ Examples:
   snapferry jobs --state failed                  what went wrong
   snapferry jobs --batch fleet --name 'web-*'    by batch and name
   snapferry jobs --state failed --json --limit 9999 | jq '.[].id'
-  snapferry jobs --after 50                      what comes after job 50";
+  snapferry jobs --after 50                      the jobs after job 50";
 
 /// List jobs
 #[derive(Debug, Clone, clap::Args)]
@@ -19,19 +19,19 @@ Examples:
 pub struct JobsArgs {
     #[command(flatten)]
     selection: SelectorArgs,
-    /// How many at most
+    /// Maximum number of jobs
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Only those after this job
+    /// Only jobs after this one
     #[arg(long, value_name = "JOB", value_parser = super::words::job)]
     after: Option<JobId>,
-    /// As a JSON array, each with its id
+    /// JSON array, with the id of each job
     #[arg(long)]
     json: bool,
 }
 
 impl JobsArgs {
-    /// Lists them; where there are more, a note says how to get them.
+    /// Lists them; if there are more, a note says how to get them.
     ///
     /// # Errors
     /// A batch or a job that is not there, a database that cannot be read.
@@ -47,10 +47,10 @@ impl JobsArgs {
         match write_jobs(queue, &request, screen.out).await {
             Ok(listed) => {
                 if let Some(last) = listed.more_after {
-                    // A note that nobody can read any more is no failure.
+                    // A note that cannot be written is no failure.
                     let _ = writeln!(
                         screen.notes,
-                        "There are more: add --after {last} for those that follow, or a higher --limit than {}.",
+                        "There are more jobs: add --after {last} for the next ones, or a --limit above {}.",
                         self.limit
                     );
                 }

@@ -8,13 +8,13 @@ use std::io::{self, IsTerminal, Write};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How log lines are written.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(super) enum LogFormat {
-    /// One line for a person.
+    /// Lines for people.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -41,7 +41,7 @@ impl From<Colour> for clap::ColorChoice {
 }
 
 impl Colour {
-    /// What a command line asks for, before it is known to be one.
+    /// What the command line asks for, read before it is parsed.
     #[must_use]
     pub(super) fn asked(words: &[OsString]) -> Self {
         let mut asked = None;
@@ -68,7 +68,7 @@ impl Colour {
     }
 }
 
-/// Writes to stderr above whatever progress is shown there.
+/// Writes to stderr, above the progress display.
 #[derive(Clone)]
 struct AboveProgress(MultiProgress);
 
@@ -90,7 +90,7 @@ impl<'a> MakeWriter<'a> for AboveProgress {
     }
 }
 
-/// Sets the log up, once. `level` is the least that is told of Snapferry; of its libraries only warnings are.
+/// Sets up the log, once. `level` is the lowest level for Snapferry; its libraries log warnings.
 pub(super) fn set_up(level: &str, format: LogFormat, coloured: bool, progress: &MultiProgress) {
     let filter = EnvFilter::try_new(format!("warn,snapferry={level},sqlx=error,aws=error"))
         .unwrap_or_else(|_| EnvFilter::new("warn"));
@@ -98,13 +98,13 @@ pub(super) fn set_up(level: &str, format: LogFormat, coloured: bool, progress: &
         .with_env_filter(filter)
         .with_target(false)
         .with_writer(AboveProgress(progress.clone()));
-    // The one of the standard library waits for whoever reads standard error.
+    // The standard library's hook waits until standard error is read.
     std::panic::set_hook(Box::new(|panic| {
         let trace = std::backtrace::Backtrace::capture();
         let captured = trace.status() == std::backtrace::BacktraceStatus::Captured;
         tracing::error!("{panic}{}", if captured { format!("\n{trace}") } else { String::new() });
     }));
-    // A second set-up, in a test that runs a command in its own process, is no trouble.
+    // A test may run a second command in its own process.
     let _ = match format {
         LogFormat::Text => builder.with_ansi(coloured).try_init(),
         LogFormat::Json => builder.with_ansi(false).json().flatten_event(true).try_init(),

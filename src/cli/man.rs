@@ -10,13 +10,13 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Write a manual page for each command into a folder
+/// Write a man page for each command
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   snapferry man ~/.local/share/man/man1      then: man snapferry-retry
   snapferry man /usr/local/share/man/man1")]
 pub(super) struct ManArgs {
-    /// The folder; it is made where it is not there
+    /// Output directory (created if missing)
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }
@@ -28,9 +28,9 @@ pub(super) struct ManArgs {
 pub(super) fn man(args: &ManArgs) -> anyhow::Result<Exit> {
     let folder = &args.folder;
     std::fs::create_dir_all(folder).map_err(|_| {
-        UsageError(format!("the folder {} cannot be made; name a folder that you may write to", folder.display()))
+        UsageError(format!("cannot create the folder {}; name a folder that you may write to", folder.display()))
     })?;
-    pages(folder).with_context(|| format!("the manual pages cannot be written to {}", folder.display()))?;
+    pages(folder).with_context(|| format!("cannot write the man pages to {}", folder.display()))?;
     Ok(Exit::Done)
 }
 
@@ -50,7 +50,7 @@ fn page(mut command: Command, folder: &Path) -> io::Result<()> {
     sections(&after.unwrap_or_default()).to_writer(&mut file)
 }
 
-/// What stands after the options in --help: a list under its name, line by line, and the rest as text.
+/// What follows the options in --help: a list under its name, line by line, and the rest as text.
 fn sections(after: &str) -> Roff {
     let mut roff = Roff::default();
     for part in after.split("\n\n") {

@@ -39,19 +39,14 @@ mod words;
 pub use acting::{CancelArgs, PauseArgs, ResumeArgs, RetryArgs};
 pub use backup::BackupArgs;
 pub use consent::Asking;
-pub use discover::DiscoverArgs;
-pub use enqueue::{EnqueueArgs, Enqueued, Outcome, enqueue};
 pub use exit::{Exit, UsageError};
 pub use failures::FailuresArgs;
 pub use jobs::JobsArgs;
-pub use plan::PlanArgs;
 pub use report::ReportArgs;
 pub use resolve::ResolveArgs;
 pub use screen::Screen;
-pub use selector::{Selected, SelectorArgs};
 pub use session::Session;
 pub use show::ShowArgs;
-pub use simulate::{SimulateArgs, simulate};
 pub use status::StatusArgs;
 pub use why::WhyArgs;
 
@@ -69,12 +64,12 @@ use std::path::PathBuf;
     version,
     max_term_width = 80,
     after_help = "Examples:
-  snapferry run --rehearse fleet.csv     rehearse against a built-in simulator
-  snapferry doctor                       whether all is ready, and what to do
-  snapferry discover > fleet.csv         what there is to export
-  snapferry plan fleet.csv               what would become of it, time and costs
-  snapferry run fleet.csv                export all of it, then print the report
-  snapferry status                       what is going on
+  snapferry run --rehearse fleet.csv     rehearse with a built-in simulator
+  snapferry doctor                       check that everything is ready
+  snapferry discover > fleet.csv         list what can be exported
+  snapferry plan fleet.csv               preview results, duration and cost
+  snapferry run fleet.csv                export everything, print the report
+  snapferry status                       show progress
 
 Results go to stdout, everything else to stderr. Exit status: 0 done, 1 could not be done, 2 wrong usage or bad input, \
 3 finished but some jobs failed or wait for a person, 130 interrupted with nothing lost."
@@ -86,26 +81,26 @@ struct Cli {
     command: Command,
 }
 
-/// What stands before or after any command.
+/// Options that may stand before or after any command.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::doc_markdown, reason = "this is what --help prints")]
 struct Global {
-    /// The settings file [env: SNAPFERRY_CONFIG]
+    /// Settings file [env: SNAPFERRY_CONFIG]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     config: Option<PathBuf>,
-    /// The database, as `sqlite://PATH` [env: SNAPFERRY_DATABASE]
+    /// Database, as `sqlite://PATH` [env: SNAPFERRY_DATABASE]
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     database: Option<String>,
-    /// How log lines are written
+    /// Format of the log
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Global options")]
     log_format: LogFormat,
-    /// Only errors on stderr
+    /// Log errors only
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
     quiet: bool,
-    /// More on stderr; twice for everything
+    /// Increase log verbosity (-v info, -vv debug)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     verbose: u8,
-    /// Colours
+    /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, help_heading = "Global options")]
     color: Colour,
 }
@@ -113,9 +108,9 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
-    Discover(DiscoverArgs),
-    Plan(PlanArgs),
-    Enqueue(EnqueueArgs),
+    Discover(discover::DiscoverArgs),
+    Plan(plan::PlanArgs),
+    Enqueue(enqueue::EnqueueArgs),
     Daemon(daemon::DaemonArgs),
     Status(StatusArgs),
     Report(ReportArgs),
@@ -130,13 +125,13 @@ enum Command {
     Resolve(ResolveArgs),
     Doctor(doctor::DoctorArgs),
     Backup(BackupArgs),
-    Simulate(Box<SimulateArgs>),
+    Simulate(Box<simulate::SimulateArgs>),
     Selftest(selftest::SelftestArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
 
-/// Runs the command that the process was given.
+/// Runs the command of this process.
 #[must_use]
 pub fn main() -> Exit {
     let exit = run_command();
@@ -154,7 +149,7 @@ fn run_command() -> Exit {
     let cli = match parse(words, colour) {
         Ok(cli) => cli,
         Err(error) => {
-            // --help and --version come this way too, and are no errors.
+            // --help and --version arrive here too, and are no errors.
             if !error.use_stderr() {
                 let _ = error.print();
                 return Exit::Done;
@@ -168,7 +163,7 @@ fn run_command() -> Exit {
     let format = cli.global.log_format;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if !matches!(cli.command, Command::Simulate(_)) {
-        // What takes long has threads of its own, SQLite and files; each worker keeps memory for the longest page it has read.
+        // SQLite and files have their own threads, and each worker keeps memory for the longest page that it has read.
         builder.worker_threads(1);
     }
     let runtime = match builder.enable_all().build() {
@@ -181,7 +176,7 @@ fn run_command() -> Exit {
     }
 }
 
-/// Reads the command line; what is said of it, help too, has the colours that it asks for itself.
+/// Reads the command line. Help and errors have the colours that it asks for.
 fn parse(words: Vec<std::ffi::OsString>, colour: Colour) -> Result<Cli, clap::Error> {
     let mut command = Cli::command().color(colour.into());
     let matches = command.try_get_matches_from_mut(words)?;
@@ -220,19 +215,19 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Resolve(args) => context()?.with_queue(Access::Act, async |it| args.run(it).await).await,
         Command::Backup(args) => context()?.with_queue(Access::Write, async |it| args.run(it).await).await,
         Command::Doctor(args) => doctor::doctor(&args, context, context::settings_file(config_file), coloured).await,
-        Command::Simulate(args) => simulate(*args).await.map(|()| Exit::Done),
+        Command::Simulate(args) => simulate::simulate(*args).await.map(|()| Exit::Done),
         Command::Selftest(args) => selftest::selftest(&args, &context()?).await,
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args),
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "NO_COLOR is a word of the terminal, not a setting")]
+#[expect(clippy::disallowed_methods, reason = "NO_COLOR belongs to the terminal and is no setting")]
 fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-/// The least that is logged.
+/// The lowest level that is logged.
 fn level(global: &Global, command: &Command) -> &'static str {
     match (global.quiet, global.verbose, command) {
         (true, ..) => "error",
@@ -250,7 +245,7 @@ fn complain(error: &anyhow::Error, format: LogFormat) -> Exit {
     let mut said = String::new();
     for cause in error.chain() {
         let text = cause.to_string();
-        // A cause whose words are in the sentence already adds nothing.
+        // A cause that the sentence already contains adds nothing.
         if !said.contains(&text) {
             said = if said.is_empty() { text } else { format!("{said}: {text}") };
         }
@@ -262,7 +257,7 @@ fn complain(error: &anyhow::Error, format: LogFormat) -> Exit {
     Exit::of_error(error)
 }
 
-/// Whoever reads our output has seen enough, as `head` does.
+/// The reader of our output has seen enough, as `head` does.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)

@@ -1,9 +1,9 @@
-//! What somebody may have meant.
+//! "Did you mean": names similar to a mistyped one.
 
-/// How many are offered.
+/// How many are suggested.
 const OFFERED: usize = 3;
 
-/// The names nearest to `wanted`: a slip of the pen away, or with one beginning like the other; the nearest first.
+/// The names most similar to `wanted`, the nearest first: a few letters away, or one is the beginning of the other.
 pub(super) fn near<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let lower = wanted.to_lowercase();
     let allowed = (wanted.chars().count() / 3).clamp(1, 4);

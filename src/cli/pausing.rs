@@ -14,21 +14,21 @@ use crate::report::{
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Batches and lanes that are meant as a whole.
+/// Batches and lanes that are selected as a whole.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places {
     batches: Vec<BatchView>,
     lanes: Vec<LaneView>,
-    /// Those of them that have stopped by themselves.
+    /// Their open circuit breakers.
     trips: Vec<(Trip, Lane)>,
-    /// What has stopped by itself and is not meant: batches in these lanes, or lanes of these batches.
+    /// Open circuit breakers that are not selected: of batches in these lanes, or of lanes of these batches.
     besides: Vec<(Trip, Lane)>,
-    /// Lanes of these batches that are paused and not meant.
+    /// Paused lanes of these batches that are not selected.
     paused_besides: Vec<Lane>,
 }
 
 impl Places {
-    /// The batch, or the lanes, that a selection names; without any all lanes.
+    /// The batch or the lanes of a selection; an empty one means all lanes.
     pub(super) async fn of(selection: &SelectorArgs, queue: &Queue) -> anyhow::Result<Self> {
         let batch = selection.resolve(queue).await?.batch;
         let all = queue.lanes(None).await?;
@@ -46,7 +46,7 @@ impl Places {
             });
         }
         let known: Vec<Lane> = all.iter().map(|lane| lane.lane.clone()).collect();
-        // With --all before the first enqueue there is nothing, and nothing wrong.
+        // With --all there may be no lanes yet, which is no error.
         let lanes: Vec<LaneView> = all.into_iter().filter(|lane| selection.fits(&lane.lane)).collect();
         if lanes.is_empty() && !selection.is_empty() {
             return Err(no_such_lane(&known, selection.account.as_ref()).into());
@@ -56,7 +56,7 @@ impl Places {
         Ok(Self { lanes, trips, besides, ..Self::default() })
     }
 
-    /// Those that hold back jobs of a plan.
+    /// The places that hold back jobs of a plan.
     pub(super) async fn holding(plan: &Plan, queue: &Queue) -> anyhow::Result<Self> {
         let all = queue.lanes(None).await?;
         let of_batch = |name: &BatchName| plan.places.iter().any(|(batch, _)| batch == name);
@@ -75,26 +75,26 @@ impl Places {
         Ok(places.only(PauseFilter::Held))
     }
 
-    /// What stays held back, each with the command that lets it go on.
+    /// What stays held back, each with the command that resumes it.
     pub(super) fn staying(&self) -> Vec<String> {
         let stopped = self.trips.iter().map(|(trip, lane)| {
             let (place, way) = (capital(&stopped_place(trip, lane)), resume_command(trip, lane));
-            format!("{place} stays stopped, its circuit breaker is open: {}; `{way}` lets it go on.", trip.cause)
+            format!("{place} stays stopped, its circuit breaker is open: {}; `{way}` resumes it.", trip.cause)
         });
         let batches = self.batches.iter().filter(|batch| batch.paused.is_some()).map(|batch| {
             let name = quoted(batch.name.as_str());
-            format!("Batch {} stays paused; `snapferry resume --batch {name}` lets it go on.", batch.name)
+            format!("Batch {} stays paused; `snapferry resume --batch {name}` resumes it.", batch.name)
         });
         let lanes = self.lanes.iter().filter(|lane| lane.paused.is_some()).map(|lane| stays_paused(&lane.lane));
         stopped.chain(batches).chain(lanes).collect()
     }
 
-    /// What is let go on.
+    /// What will be resumed.
     pub(super) fn going_on(&self, look: Look) -> String {
         resumes_text(&self.batches, &self.lanes, &[], &[], &self.trips, 0, look)
     }
 
-    /// The question before that and what is planned, without its question mark.
+    /// The question before resuming these and acting on a plan, without its question mark.
     pub(super) fn question(&self, plan: &Plan) -> String {
         match (self.is_empty(), plan.is_empty()) {
             (true, _) => plan_question(plan),
@@ -113,7 +113,7 @@ impl Places {
         }
         let (batches, lanes) = (self.batch_ids(), self.lane_ids());
         let resumed = session.queue.resume(&batches, &lanes, session.now(), session.person).await?;
-        session.screen.say(if resumed == 0 { "Somebody else has resumed it meanwhile.\n" } else { "Resumed.\n" })
+        session.screen.say(if resumed == 0 { "Already resumed by somebody else.\n" } else { "Resumed.\n" })
     }
 
     /// All of them.
@@ -153,14 +153,14 @@ impl Places {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PauseFilter {
-    /// By a person, or by itself.
+    /// Paused, or with an open circuit breaker.
     Held,
     Paused,
     Unpaused,
     Going,
 }
 
-/// The error for lanes that are not there; `account` is what was given.
+/// The error for unknown lanes; `account` is what was given.
 pub(super) fn no_such_lane(known: &[Lane], account: Option<&AccountLabel>) -> UsageError {
     let account = account.map(AccountLabel::as_str).unwrap_or_default();
     let accounts: BTreeSet<&str> = known.iter().map(|lane| lane.account.as_str()).collect();
@@ -189,7 +189,7 @@ pub(super) async fn pause(places: &Places, consent: ConsentArgs, mut session: Se
     }
     let (batches, lanes) = (going.batch_ids(), going.lane_ids());
     let paused = session.queue.pause(&batches, &lanes, session.now(), session.person).await?;
-    session.screen.say(if paused == 0 { "Somebody else has paused it meanwhile.\n" } else { "Paused.\n" })?;
+    session.screen.say(if paused == 0 { "Already paused by somebody else.\n" } else { "Paused.\n" })?;
     Ok(Exit::Done)
 }
 
@@ -217,7 +217,7 @@ pub(super) async fn resume(
     session.screen.say(&resumes_text(batches, lanes, &going.batches, &going.lanes, trips, staying, look))?;
     let stopped = places.besides.iter().map(|(trip, lane)| {
         let (place, way) = (stopped_place(trip, lane), resume_command(trip, lane));
-        format!("{} stays stopped by itself; `{way}` lets it go on.", capital(&place))
+        format!("{} stays stopped, its circuit breaker is open; `{way}` resumes it.", capital(&place))
     });
     session.say_lines(stopped.chain(places.paused_besides.iter().map(stays_paused)).collect())?;
     if let Some(plan) = plan {
@@ -238,7 +238,7 @@ pub(super) async fn resume(
 
 fn stays_paused(lane: &Lane) -> String {
     let way = format!("snapferry resume --account {} --region {}", lane.account, lane.region);
-    format!("Lane {lane} stays paused; `{way}` lets it go on.")
+    format!("Lane {lane} stays paused; `{way}` resumes it.")
 }
 
 /// Shortens the reconciliation window of lanes to what the settings say.
@@ -255,29 +255,31 @@ pub(super) async fn reset_window(
     let waits =
         |lane: &LaneView, found_at: Timestamp| found_at.after(settle_window(Duration::ZERO, lane.delay, now)) > now;
     if takeover.is_some_and(|takeover| places.lanes.iter().any(|lane| waits(lane, takeover.found_at))) {
-        anyhow::bail!("the wait after the takeover relies on the reconciliation window; reset it once that is over");
+        anyhow::bail!(
+            "the wait after the takeover depends on the reconciliation window; reset the window when the wait is over"
+        );
     }
     let late = places.lanes.iter().filter(|lane| !lane.delay.longest.is_zero());
     let (ids, names): (Vec<LaneId>, Vec<String>) = late.map(|lane| (lane.id, lane.lane.to_string())).unzip();
     if ids.is_empty() {
-        session.screen.say("No lists were late there.\n")?;
+        session.screen.say("Lightsail's lists were not late in these lanes.\n")?;
         return Ok(Exit::Done);
     }
     if !session.agrees(consent, &format!("Forget how late Lightsail's lists were in {}", names.join(", ")))? {
         return Ok(CALLED_OFF);
     }
     queue.forget_delays(ids).await?;
-    session.screen.say("Forgotten; attempts that are open keep the reconciliation window that they have.\n")?;
+    session.screen.say("Forgotten. Unconfirmed attempts keep their reconciliation window.\n")?;
     Ok(Exit::Done)
 }
 
-/// What is left behind breakers or for want of a quota once a drain has ended, each with the command that lets it go on.
+/// What a drain left behind open circuit breakers or exhausted quotas, each with the command that resumes it.
 pub(super) async fn left_stopped(queue: &Queue, batch: Option<BatchId>) -> anyhow::Result<Vec<String>> {
     let lanes = queue.lanes(None).await?;
     let of_batch = |trip: &Trip| batch.is_none_or(|batch| trip.covers(batch));
     let line = |(trip, lane): &(Trip, Lane)| {
         format!(
-            "{} has stopped by itself: {}; once the cause is gone, `{}` lets it go on, and then a daemon or a run",
+            "{} has stopped, its circuit breaker is open: {}; once the cause is fixed, resume it with `{}` and start a daemon or a run",
             stopped_place(trip, lane),
             trip.cause,
             resume_command(trip, lane)

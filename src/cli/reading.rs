@@ -1,4 +1,4 @@
-//! What `discover` and `plan` share: the way to a lane that is only read, and the database that is only looked at.
+//! What `discover`, `plan` and `doctor` share: reading lanes and the database without changing them.
 
 use super::context::Context;
 use super::exit::UsageError;
@@ -10,20 +10,20 @@ use crate::survey::{LaneReader, Unread};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What is left of a lane's read limit while a daemon is at work: its readings go first, and it polls for days.
+/// The share of a lane's read limit to use beside a daemon, which polls for days and goes first.
 const BESIDE_A_DAEMON: f64 = 0.5;
 
-/// The ways to lanes, each behind its read limit.
-pub(super) struct Readers<'a> {
+/// Connections to lanes, each behind its read limit.
+pub(super) struct LaneReaders<'a> {
     context: &'a Context,
     connect: Connect,
     share: f64,
 }
 
-impl<'a> Readers<'a> {
+impl<'a> LaneReaders<'a> {
     pub(super) fn new(context: &'a Context) -> Self {
         let path = context.settings.database.path();
-        // Whether there is a daemon is only a matter of pace: where it cannot be told, there may be one.
+        // This only decides the rate: if the lock cannot be read, assume a daemon.
         let alone = matches!(DatabaseLock::holder(path, Held::Daemon), Ok(None));
         Self { context, connect: context.connect(), share: if alone { 1.0 } else { BESIDE_A_DAEMON } }
     }
@@ -44,7 +44,7 @@ impl<'a> Readers<'a> {
 }
 
 impl Context {
-    /// The database, to be looked at: it is neither made nor changed.
+    /// The database, which is neither created nor changed.
     pub(super) async fn peek(&self) -> anyhow::Result<Option<Peek>> {
         if self.has_no_folder_yet() {
             return Ok(None);
@@ -52,7 +52,7 @@ impl Context {
         Ok(Peek::open(self.settings.database.path()).await?)
     }
 
-    /// The same trouble, with the way by which the lane was to be reached.
+    /// Adds how the lane was reached.
     pub(super) async fn say_way(&self, lane: &Lane, unread: Unread) -> Unread {
         let access = self.access(&lane.account);
         let endpoint = endpoints(&access, lane.region).await.lightsail;
@@ -62,7 +62,21 @@ impl Context {
         Unread { reached_by: (!way.is_empty()).then(|| way.join(", ")), ..unread }
     }
 
-    /// The Regions of an account: those of the settings, or else that of the AWS configuration, if it names one.
+    /// The accounts that are named, or all of the settings.
+    pub(super) fn accounts_of(&self, named: &[AccountLabel]) -> Result<BTreeSet<AccountLabel>, UsageError> {
+        let known = self.settings.accounts();
+        match named.iter().find(|account| !known.contains(account)) {
+            None if named.is_empty() => Ok(known),
+            None => Ok(named.iter().cloned().collect()),
+            Some(stranger) => {
+                let known: Vec<&str> = known.iter().map(AccountLabel::as_str).collect();
+                let (stranger, known) = (stranger.as_str(), known.join(", "));
+                Err(UsageError(format!("unknown account {stranger:?}; the settings have {known}")))
+            }
+        }
+    }
+
+    /// The Regions of an account: from the settings, or else from the AWS configuration.
     pub(super) async fn regions_of(&self, account: &AccountLabel) -> anyhow::Result<BTreeSet<Region>> {
         let set: BTreeSet<Region> =
             self.settings.account(account).map(|account| account.regions.iter().copied().collect()).unwrap_or_default();
@@ -73,10 +87,15 @@ impl Context {
             .usual_region(Some(account))
             .await
             .transpose()
-            .map_err(|error| {
-                UsageError(format!("the Region of the AWS configuration: {error}; name one with --region"))
-            })?
+            .map_err(|error| UsageError(format!("the Region of the AWS configuration: {error}; add --region")))?
             .into_iter()
             .collect())
     }
+}
+
+/// The error for Regions that the settings leave out.
+pub(super) fn no_such_regions(wanted: &[Region]) -> UsageError {
+    let wanted: Vec<&str> = wanted.iter().map(|region| region.as_str()).collect();
+    let wanted = wanted.join(", ");
+    UsageError(format!("{wanted}: not among the `regions` of these accounts in the settings; add it there"))
 }

@@ -1,9 +1,9 @@
-//! A rehearsal: the same program against the simulator, in this process, in a database of its own that goes with it.
+//! A rehearsal: the same program with the simulator, in this process, on a temporary database.
 
 use super::context::Context;
 use super::enqueue::EnqueueArgs;
 use super::exit::UsageError;
-use super::input::Input;
+use super::input::CsvSource;
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, Lane, Region};
 use crate::intake::{Entry, Intake, IntakeOptions, UsualRegion};
@@ -21,16 +21,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How much faster time runs than in earnest: 15 to 60 minutes for an export become 1.5 to 6 seconds.
+/// How much faster time runs: an export of 15 to 60 minutes takes 1.5 to 6 seconds.
 pub(super) const SPEED: u32 = 600;
 
-/// What an export takes here; 15 to 60 minutes in earnest, by public accounts.
+/// The duration of an export; in reality 15 to 60 minutes, according to public reports.
 const EXPORT_TAKES: &str = "1500ms..6s";
 
-/// Exports a second that the simulator takes, with a burst of as many: the ceiling of the default settings.
+/// Exports per second that the simulator allows, and its burst: the ceiling of the default settings.
 const LIMIT: u32 = 20;
 
-/// A rehearsal under way.
+/// A running rehearsal.
 pub(super) struct Rehearsal {
     simulator: Handle,
     settings: Settings,
@@ -39,7 +39,7 @@ pub(super) struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// Starts a simulator whose fleet is what the file names; the file to enqueue is the same, or what stdin held.
+    /// Starts a simulator with the snapshots of the file. Returns the file to enqueue, which may be a copy of stdin.
     pub(super) async fn start(
         rows: &EnqueueArgs,
         context: &Context,
@@ -50,19 +50,19 @@ impl Rehearsal {
         let folder = tempfile::Builder::new()
             .prefix("snapferry-rehearsal-")
             .tempdir()
-            .context("cannot make a folder for the rehearsal's database")?;
-        let mut file = rows.file.clone();
+            .context("cannot create a folder for the rehearsal")?;
+        let mut file = rows.rows.file.clone();
         if file.as_os_str() == "-" {
-            // It is read twice: for the fleet, and for the rows.
+            // It is read twice: for the simulator, and for the queue.
             file = folder.path().join("stdin.csv");
-            let mut copy = File::create(&file).context("cannot keep what stdin holds")?;
+            let mut copy = File::create(&file).context("cannot copy stdin")?;
             std::io::copy(&mut std::io::stdin().lock(), &mut copy).context("cannot read stdin")?;
         }
-        let input = Input::new(&file).open()?;
+        let input = CsvSource::new(&file).open()?;
         let fleet = fleet(input, options, &accounts).with_context(|| file.display().to_string())?;
         let mut settings = context.settings.clone();
         settings.database = DatabaseUrl::at(folder.path().join("rehearsal.db"));
-        // Its ids are made up: they stand in no report that is handed on.
+        // The ids are made up and must not reach a report that is passed on.
         settings.bundle = None;
         settings.prune_after = None;
         settings.every_lane = hurried(&settings.every_lane);
@@ -80,12 +80,12 @@ impl Rehearsal {
         Ok((Self { simulator, settings, accounts, _folder: folder }, file))
     }
 
-    /// The settings of the rehearsal: the user's, hurried, with a database of its own.
+    /// The settings of the user with shorter waits and a temporary database.
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// The way to the simulator, an account for each label.
+    /// Connections to the simulator, with an account for each label.
     pub(super) fn connect(&self) -> Connect {
         let http = SharedHttp::without_proxy();
         let endpoint = self.simulator.endpoint();
@@ -104,7 +104,7 @@ impl Rehearsal {
         })
     }
 
-    /// Ends the simulator; how often it exported, and how often more than once.
+    /// Stops the simulator. Returns how many exports it made, and how many of them were duplicates.
     pub(super) async fn end(self) -> (usize, usize) {
         self.simulator.stop().await;
         let ledger = self.simulator.ledger();
@@ -112,9 +112,9 @@ impl Rehearsal {
     }
 }
 
-/// Waits that last minutes in earnest, shortened with the exports.
-fn hurried(earnest: &LaneSettings) -> LaneSettings {
-    let mut settings = earnest.clone();
+/// Waits of minutes, shortened like the exports.
+fn hurried(real: &LaneSettings) -> LaneSettings {
+    let mut settings = real.clone();
     settings.poll.min = Duration::from_millis(250);
     settings.poll.max = Duration::from_secs(1);
     settings.reconcile.settle = Duration::from_secs(2);
@@ -132,7 +132,7 @@ fn number(label: &AccountLabel, accounts: &[AccountLabel]) -> String {
     format!("{:012}", 100_000_000_001_u64.saturating_add(u64::try_from(place).unwrap_or_default()))
 }
 
-/// A snapshot for each good row: every fifth of a disk, every seventh of an instance with a disk attached.
+/// A snapshot for each good row: every fifth is a disk, every seventh an instance with an attached disk.
 fn fleet(input: impl Read, options: IntakeOptions, accounts: &[AccountLabel]) -> anyhow::Result<Vec<FleetEntry>> {
     let mut seen = BTreeSet::<(AccountLabel, Region, String)>::new();
     let mut fleet = Vec::new();
@@ -161,9 +161,7 @@ fn fleet(input: impl Read, options: IntakeOptions, accounts: &[AccountLabel]) ->
     }
     if fleet.is_empty() {
         let first = first.map(|first| format!("; {first}")).unwrap_or_default();
-        return Err(
-            UsageError(format!("no row of the file can be exported, so there is nothing to rehearse{first}")).into()
-        );
+        return Err(UsageError(format!("nothing to rehearse: the file has no good row{first}")).into());
     }
     Ok(fleet)
 }

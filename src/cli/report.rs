@@ -1,6 +1,6 @@
-//! `snapferry report`: which snapshot became what.
+//! `snapferry report`: which snapshot became which image.
 
-use super::exit::{Exit, UsageError};
+use super::exit::{Exit, UsageError, or_interrupted};
 use super::screen::Screen;
 use super::selector::{SelectorArgs, find_batch};
 use super::session::Session;
@@ -8,7 +8,7 @@ use super::status::read_status;
 use crate::domain::BatchName;
 use crate::queue::{BatchStage, BatchView, Queue};
 use crate::report::{
-    BundleRequest, Format, Look, Output, PartFacts, Place, ReportRequest, Reported, StatusView, adopted_note,
+    BundleRequest, Format, Look, Output, PartFacts, Place, ReportRequest, Reported, StatusView, adopted_note, grouped,
     prepare_bundle, write_report,
 };
 use std::io::Write;
@@ -19,24 +19,24 @@ Examples:
   snapferry report --batch fleet                          the rows of a batch
   snapferry report --batch fleet --format csv -o out.csv  all columns
   snapferry report --state failed --format csv | snapferry enqueue -
-  snapferry report --batch fleet --bundle fleet-report    a folder to hand on";
+  snapferry report --batch fleet --bundle fleet-report    a folder to pass on";
 
 /// Report which snapshot became which AMI or EBS snapshot
 ///
-/// With --batch a line for each row of the CSV, in its order and with its own columns; otherwise a line for each job.
+/// With --batch, one line per row of the CSV, in the same order and with its own columns; otherwise one line per job.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ReportArgs {
     #[command(flatten)]
     selection: SelectorArgs,
-    /// In what form
+    /// Format of the report
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
     format: FormatArg,
-    /// Write it to this file, which is there whole or not at all
+    /// Output file, written whole or not at all
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Write the whole batch into this folder: succeeded.csv, failed.csv, manifest.json with their hashes, and index.html,
-    /// a page for people. An older report of the same batch is replaced, anything else in its place is left alone
+    /// Folder for the completion report of a batch: succeeded.csv, failed.csv, manifest.json with their hashes, and
+    /// index.html, a page for people. Replaces an older report of the same batch, and nothing else
     #[arg(long, value_name = "DIR", conflicts_with_all = ["format", "output", "jobs", "account", "region", "states", "errors", "names"])]
     bundle: Option<PathBuf>,
 }
@@ -75,15 +75,9 @@ impl ReportArgs {
         if let Some(folder) = &self.bundle {
             let batch = self.only_batch(queue).await?;
             let now = clock.now();
-            let status = read_status(queue, Some(batch.clone()), Place::default(), settings, now).await?;
-            return tokio::select! {
-                written = bundle(queue, &status, &batch, folder, screen.out) => written,
-                // What is left half-written has no name yet, and goes.
-                interrupted = tokio::signal::ctrl_c() => {
-                    interrupted?;
-                    Ok(Exit::Interrupted)
-                }
-            };
+            let status =
+                read_status(queue, Some(batch.clone()), Place::default(), |lane| settings.for_lane(lane), now).await?;
+            return or_interrupted(bundle(queue, &status, &batch, folder, screen.out)).await;
         }
         let selected = self.selection.resolve(queue).await?;
         let mut request = ReportRequest {
@@ -96,32 +90,27 @@ impl ReportArgs {
             None => print(queue, &request, screen).await,
             Some(path) => {
                 request.look = Look::default();
-                tokio::select! {
-                    saved = save(queue, &request, path, screen.notes, screen.look) => saved,
-                    // What is left half-written has no name yet, and goes.
-                    interrupted = tokio::signal::ctrl_c() => {
-                        interrupted?;
-                        Ok(Exit::Interrupted)
-                    }
-                }
+                or_interrupted(save(queue, &request, path, screen.notes, screen.look)).await
             }
         }
     }
 }
 
 impl ReportArgs {
-    /// The batch that is named, or the only one that there is.
+    /// The named batch, or the only one.
     async fn only_batch(&self, queue: &Queue) -> anyhow::Result<BatchView> {
         let names = queue.batch_names().await?;
         let name = match (&self.selection.batch, names.as_slice()) {
             (Some(name), _) => name.clone(),
             (None, [only]) => only.to_string(),
             (None, []) => {
-                return Err(UsageError("there are no batches yet, snapferry enqueue FILE makes one".to_owned()).into());
+                return Err(
+                    UsageError("there are no batches yet; create one with snapferry enqueue FILE".to_owned()).into()
+                );
             }
             (None, [newest, ..]) => {
                 let message = format!(
-                    "--bundle is of one batch: name it with --batch; the newest of {} is {:?}",
+                    "--bundle reports one batch: name it with --batch; the newest of {} is {:?}",
                     names.len(),
                     newest.as_str()
                 );
@@ -132,7 +121,7 @@ impl ReportArgs {
         match batch.stage {
             BatchStage::Sealed => Ok(batch),
             BatchStage::Loading => {
-                Err(UsageError(format!("the batch {name:?} is still being loaded; try again when it is whole")).into())
+                Err(UsageError(format!("batch {name:?} is still being loaded; try again later")).into())
             }
         }
     }
@@ -148,7 +137,7 @@ async fn bundle(
     let forecast = status.when_and_why(batch);
     let request = BundleRequest { batch, folder, now: status.now, version: env!("CARGO_PKG_VERSION"), forecast };
     let manifest = prepare_bundle(queue, &request).await?.publish()?;
-    let rows = |part: &PartFacts| format!("{} {}", part.rows, part.file.file.trim_end_matches(".csv"));
+    let rows = |part: &PartFacts| format!("{} {}", grouped(part.rows), part.file.file.trim_end_matches(".csv"));
     let rows: Vec<String> = manifest.parts.iter().map(rows).collect();
     writeln!(out, "report of batch {} in {}: {}", batch.name, folder.display(), rows.join(", "))?;
     Ok(Exit::Done)
@@ -179,7 +168,7 @@ async fn save(
     Ok(Exit::Done)
 }
 
-/// Once, beside the report: its columns are fixed. A note that nobody can read any more is no failure.
+/// A note, as the columns of the report are fixed. If it cannot be written, that is no failure.
 fn warn_of_adopted(reported: &Reported, notes: &mut (dyn Write + Send), look: Look) {
     if let Some(note) = adopted_note(reported.adopted) {
         let _ = write!(notes, "{}", look.lay_out(vec![note]));

@@ -10,34 +10,34 @@ use crate::report::{evidence_text, resolved_text};
 /// Decide on a job that needs review; without a decision, show the evidence
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
-  snapferry jobs --state needs_review            those that wait for a decision
-  snapferry resolve 12                           the evidence, and the decisions
-  snapferry resolve 12 --adopt my-record-name    it became that
+  snapferry jobs --state needs_review            jobs that need a decision
+  snapferry resolve 12                           show evidence and options
+  snapferry resolve 12 --adopt my-record-name    adopt this record
   snapferry resolve 12 --send-again              queue it again
-  snapferry resolve 12 --fail                    it has failed")]
+  snapferry resolve 12 --fail                    mark it as failed")]
 pub struct ResolveArgs {
-    /// The job's number, as `snapferry jobs` lists it
+    /// Job number, as listed by `snapferry jobs`
     #[arg(value_name = "JOB", value_parser = super::words::job)]
     job: JobId,
     #[command(flatten)]
-    decision: Decision,
+    decision: DecisionArgs,
 }
 
 #[derive(Debug, Clone, clap::Args)]
 #[group(multiple = false)]
-struct Decision {
-    /// Queue it again
+struct DecisionArgs {
+    /// Queue the job again
     #[arg(long)]
     send_again: bool,
-    /// It became this export snapshot record, by its name or ARN
+    /// Export snapshot record that the job made, by name or ARN
     #[arg(long, value_name = "RECORD")]
     adopt: Option<String>,
-    /// It has failed
+    /// Mark the job as failed
     #[arg(long)]
     fail: bool,
 }
 
-impl Decision {
+impl DecisionArgs {
     fn verdict(&self) -> Option<Verdict> {
         match &self.adopt {
             Some(record) => Some(Verdict::Adopt(record.clone())),
@@ -49,7 +49,7 @@ impl Decision {
 }
 
 impl ResolveArgs {
-    /// Shows the evidence, or takes the decision.
+    /// Shows the evidence, or carries out the decision.
     ///
     /// # Errors
     /// A job that is not there or not in review, a record that is not in the ledger, a database that fails.

@@ -1,7 +1,7 @@
 //! `snapferry run`: enqueue, drain with live progress, print the report.
 
 use super::context::{Context, DiskArgs, hear_signals, signature};
-use super::enqueue::{EnqueueArgs, Outcome, enqueue};
+use super::enqueue::{EnqueueArgs, EnqueueOutcome, enqueue};
 use super::exit::Exit;
 use super::pausing::left_stopped;
 use super::progress;
@@ -14,28 +14,28 @@ use crate::daemon::{Connect, Daemon, DaemonError, Ended, Until};
 use crate::domain::{BatchId, BatchName};
 use crate::intake::UsualRegion;
 use crate::queue::{LockError, Queue, TakeoverOptions};
-use crate::report::Output;
+use crate::report::{Output, quoted};
 use anyhow::Context as _;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How often a running daemon's work is looked at.
+/// How often the progress of a running daemon is read.
 const FOLLOW: Duration = Duration::from_millis(500);
 
-/// Export every snapshot of a CSV file, show the progress, print the report
+/// Export every snapshot in a CSV file, show progress and print the report
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  snapferry run --rehearse fleet.csv         against a simulator, time sped up
-  snapferry run fleet.csv                    the same in earnest
+  snapferry run --rehearse fleet.csv         with a simulator, time sped up
+  snapferry run fleet.csv                    the real export
   snapferry run --limit 3 fleet.csv          the first three rows only
   snapferry run fleet.csv --format csv -o report.csv
 
-Interrupted, nothing is lost: run the same command again and it goes on, or leave the rest to `snapferry daemon`. \
-Beside a running daemon the batch is left to that, and followed.
+If interrupted, nothing is lost: run the same command again without --batch, or let `snapferry daemon` do the rest. If a daemon is \
+already running, it exports the batch, and this command follows its progress.
 
-Exit status: 0 every row exported; 1 it could not run; 2 bad input, nothing was enqueued; 3 finished, but some jobs \
+Exit status: 0 every row exported; 1 could not run; 2 bad input, nothing was enqueued; 3 finished, but some jobs \
 failed or wait for a person; 130 interrupted.")]
 pub(super) struct RunArgs {
     #[command(flatten)]
@@ -43,17 +43,17 @@ pub(super) struct RunArgs {
     /// Only the first N rows
     #[arg(long, value_name = "N", value_parser = super::words::rows)]
     limit: Option<u64>,
-    /// Rehearse against the built-in simulator, in a database of its own; no AWS account is touched
+    /// Rehearse with the built-in simulator and a temporary database; no AWS account is touched
     #[arg(long)]
     rehearse: bool,
     #[command(flatten)]
     takeover: TakeoverArgs,
     #[command(flatten)]
     disk: DiskArgs,
-    /// The report's format
+    /// Format of the report
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
     format: FormatArg,
-    /// Write the report to a file instead of stdout, all of it or nothing
+    /// File for the report instead of stdout, written whole or not at all
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -63,10 +63,10 @@ pub(super) struct RunArgs {
 /// # Errors
 /// When the input is bad, or it cannot be done.
 pub(super) async fn only_enqueue(args: &EnqueueArgs, context: &Context) -> anyhow::Result<Exit> {
-    let region = context.usual_region(args.account.as_ref()).await;
-    // A dry run writes nothing, so it makes no database either: without one, all is new.
+    let region = context.usual_region(args.rows.account.as_ref()).await;
+    // A dry run writes nothing and so creates no database: without one, every row is new.
     let nowhere = if args.dry_run && !context.settings.database.path().exists() {
-        Some(tempfile::tempdir().context("cannot make a folder for the dry run")?)
+        Some(tempfile::tempdir().context("cannot create a folder for the dry run")?)
     } else {
         None
     };
@@ -78,12 +78,12 @@ pub(super) async fn only_enqueue(args: &EnqueueArgs, context: &Context) -> anyho
     queue.close().await;
     let mut out = std::io::stdout();
     let told = enqueued.write(args, &mut out, &mut notes()).and_then(|()| enqueued.write_next(&mut out));
-    if let (Err(error), Outcome::Sealed(batch)) = (&told, &enqueued.outcome) {
-        // The work is done; only the word of it was lost.
-        tracing::warn!("batch {} is enqueued, but that could not be written to stdout: {error}", batch.name);
+    if let (Err(error), EnqueueOutcome::Sealed(batch)) = (&told, &enqueued.outcome) {
+        // The work is done; only the message was lost.
+        tracing::warn!("batch {} was enqueued, but stdout could not be written: {error}", batch.name);
         return Ok(enqueued.exit(args));
     }
-    told.context("what came of it could not be written to stdout")?;
+    told.context("stdout could not be written")?;
     Ok(enqueued.exit(args))
 }
 
@@ -92,22 +92,22 @@ pub(super) async fn only_enqueue(args: &EnqueueArgs, context: &Context) -> anyho
 /// # Errors
 /// When the input is bad, or it cannot run or go on.
 pub(super) async fn run(args: &RunArgs, context: &Context) -> anyhow::Result<Exit> {
-    // Where the report goes has to be known before anything is exported, not days later.
+    // A report that cannot be written has to fail before the export, not days later.
     if let Some(path) = args.output.as_deref().filter(|path| *path != Path::new("-")) {
         drop(Output::create(path, context.settings.database.path())?);
     }
-    let mut rows = args.enqueue.clone();
-    rows.limit = args.limit;
-    let region = context.usual_region(rows.account.as_ref()).await;
+    let mut enqueue = args.enqueue.clone();
+    enqueue.limit = args.limit;
+    let region = context.usual_region(enqueue.rows.account.as_ref()).await;
     if args.rehearse {
-        return rehearse(args, rows, context, region).await;
+        return rehearse(args, enqueue, context, region).await;
     }
     args.disk.check(context)?;
     let queue = context.queue().await?;
-    work(args, &rows, context, queue, context.connect(), region, Interrupted::CanGoOn).await
+    work(args, &enqueue, context, queue, context.connect(), region, Interrupted::CanGoOn).await
 }
 
-/// What becomes of the work when a person interrupts it.
+/// What an interruption means.
 #[derive(Clone, Copy)]
 enum Interrupted {
     CanGoOn,
@@ -121,10 +121,10 @@ async fn rehearse(
     region: UsualRegion,
 ) -> anyhow::Result<Exit> {
     let (rehearsal, file) = Rehearsal::start(&rows, context, region.clone()).await?;
-    rows.file = file;
+    rows.rows.file = file;
     note(&format!(
         "REHEARSAL: a simulator on this machine stands in for Lightsail, time runs {SPEED} times as fast, and the \
-         database goes with it. No AWS account is touched."
+         database is temporary. No AWS account is touched."
     ));
     let hurried = Context {
         settings_file: None,
@@ -139,8 +139,8 @@ async fn rehearse(
     let exit = work(args, &rows, &hurried, queue, rehearsal.connect(), region, Interrupted::EndsTheRehearsal).await;
     let (exports, duplicates) = rehearsal.end().await;
     note(&format!(
-        "REHEARSAL: the simulator's own ledger counts {exports} exports, {duplicates} of them a second one of a \
-         snapshot. The ids above are made up. In earnest: the same command without --rehearse."
+        "REHEARSAL: the simulator counts {exports} exports, {duplicates} of them duplicates. The ids above are made up. \
+         For the real export, run the same command without --rehearse."
     ));
     exit
 }
@@ -155,9 +155,9 @@ async fn work(
     interrupted: Interrupted,
 ) -> anyhow::Result<Exit> {
     let enqueued = enqueue(rows, &context.settings, &queue, &context.clock, region).await?;
-    // The report is the result; what was enqueued is said beside it.
+    // The report is the result; what was enqueued is a note.
     enqueued.write(rows, &mut notes(), &mut notes())?;
-    let Outcome::Sealed(batch) = &enqueued.outcome else { return Ok(enqueued.exit(rows)) };
+    let EnqueueOutcome::Sealed(batch) = &enqueued.outcome else { return Ok(enqueued.exit(rows)) };
     let stop = hear_signals()?;
     let (halt, halted) = watch::channel(false);
     let display = tokio::spawn(progress::show(
@@ -176,11 +176,11 @@ async fn work(
     if ended? == Ended::Stopped {
         note(&match interrupted {
             Interrupted::CanGoOn => format!(
-                "interrupted, nothing is lost: `snapferry daemon` goes on with it, `snapferry report --batch {}` tells \
-                 how far it is",
-                batch.name
+                "interrupted, nothing is lost: `snapferry daemon` continues, `snapferry report --batch {}` shows how far it \
+                 got",
+                quoted(batch.name.as_str())
             ),
-            Interrupted::EndsTheRehearsal => "the rehearsal was interrupted, and its database is gone".to_owned(),
+            Interrupted::EndsTheRehearsal => "rehearsal interrupted; its database was removed".to_owned(),
         });
         return Ok(Exit::Interrupted);
     }
@@ -193,7 +193,7 @@ async fn work(
     Ok(if unsuccessful > 0 { Exit::Incomplete } else { Exit::Done })
 }
 
-/// Does the work itself, or follows the daemon that does.
+/// Exports the batch, or follows the daemon that does.
 async fn drain(
     context: &Context,
     queue: &Queue,
@@ -208,11 +208,11 @@ async fn drain(
         match Daemon::new(queue.clone(), settings, clock, connect.clone(), &who) {
             Ok(daemon) => return Ok(daemon.taking_over(takeover).run(Until::BatchDrained(batch), None, stop).await?),
             Err(DaemonError::Lock(LockError::Taken { holder, .. })) => {
-                tracing::info!(holder, "a daemon is at work; following it");
+                tracing::info!(holder, "a daemon is running; following its progress");
             }
             Err(error) => return Err(error.into()),
         }
-        // Where the daemon ends before the batch does, this process takes over.
+        // If the daemon ends before the batch, this process takes over.
         if queue.unfinished(Some(batch)).await? == 0 {
             return Ok(Ended::Drained);
         }

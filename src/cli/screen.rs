@@ -1,34 +1,42 @@
-//! Where a command's words go: results to one side, everything else to the other.
+//! Where a command writes: results to standard output, everything else to standard error.
 
 use super::stderr::Stderr;
 use crate::report::{Colour, Look};
 use anyhow::Context as _;
 use std::io::{IsTerminal as _, Write};
 
-/// The two sides, and what the first one is.
+/// Standard output and standard error, and how to write to them.
 pub struct Screen<'a> {
-    /// For results: standard output.
+    /// Results.
     pub out: &'a mut (dyn Write + Send),
-    /// For everything else: standard error.
+    /// Everything else.
     pub notes: &'a mut (dyn Write + Send),
     /// How results are laid out.
     pub look: Look,
-    /// Whether a person looks at the results as they come.
+    /// Whether results go to a terminal.
     pub terminal: bool,
 }
 
 impl Screen<'_> {
-    /// Says something on the way to doing it: a reader that has gone away does not keep it from being done.
+    /// Prints a result. A reader that has gone away does not stop the command.
     ///
     /// # Errors
-    /// Any other trouble of standard output.
+    /// Any other error of standard output.
     pub(super) fn say(&mut self, text: &str) -> anyhow::Result<()> {
         let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
-        forgive_closed_pipe(written).context("standard output cannot be written")?;
+        forgive_closed_pipe(written).context("cannot write to standard output")?;
         Ok(())
     }
 
-    /// Adds lines beside the results; that nobody can read them any more is no failure.
+    /// Prints a result for programs.
+    ///
+    /// # Errors
+    /// As for [`Screen::say`].
+    pub(super) fn say_json(&mut self, value: &impl serde::Serialize) -> anyhow::Result<()> {
+        self.say(&(serde_json::to_string_pretty(value)? + "\n"))
+    }
+
+    /// Adds notes; if they cannot be written, that is no failure.
     pub(super) fn add_notes(&mut self, lines: &[String]) {
         for line in lines {
             let _ = writeln!(self.notes, "{line}");
@@ -36,14 +44,14 @@ impl Screen<'_> {
     }
 }
 
-/// Standard error for people: on a terminal, lines that are too long for it are broken between words. It never fails.
+/// Standard error for people: on a terminal, long lines are broken between words. It never fails.
 pub(super) fn notes() -> Notes<Stderr> {
     let stderr = std::io::stderr();
     let size = stderr.is_terminal().then(|| terminal_size::terminal_size_of(&stderr)).flatten();
     Notes::new(Stderr, size.map(|(width, _)| width.0))
 }
 
-/// Says a line to whoever is there, beside the results. Where nobody can be told, nobody is.
+/// Prints a note to standard error, if it can be written.
 pub(super) fn note(line: &str) {
     let _ = writeln!(notes(), "{line}");
 }
@@ -53,7 +61,7 @@ pub(super) fn note(line: &str) {
 pub(super) struct Notes<W> {
     to: W,
     look: Look,
-    /// What was begun and has no end yet.
+    /// The line that has not ended yet.
     line: Vec<u8>,
 }
 
@@ -65,7 +73,7 @@ impl<W: Write> Notes<W> {
     fn put(&mut self, end: &str) -> std::io::Result<()> {
         let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
         let laid_out = self.look.lay_out(vec![line]);
-        // In one piece, as others may write to the same terminal.
+        // In one piece, as other threads may write to the same terminal.
         self.to.write_all(format!("{}{end}", laid_out.trim_end_matches('\n')).as_bytes())?;
         self.to.flush()
     }
@@ -83,7 +91,7 @@ impl<W: Write> Write for Notes<W> {
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        // A question stays on its line, and is seen before it is answered.
+        // A question has to be seen before its line ends.
         if !self.line.is_empty() {
             self.put("")?;
         }
@@ -91,7 +99,7 @@ impl<W: Write> Write for Notes<W> {
     }
 }
 
-/// What was written, or that the reader had gone away, as `head` does: no error to a person.
+/// Tells a reader that has gone away, as `head` does, from an error.
 pub(super) fn forgive_closed_pipe(written: std::io::Result<()>) -> std::io::Result<Flow> {
     match written {
         Ok(()) => Ok(Flow::Open),
@@ -100,7 +108,7 @@ pub(super) fn forgive_closed_pipe(written: std::io::Result<()>) -> std::io::Resu
     }
 }
 
-/// Whether somebody still reads.
+/// Whether the reader is still there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flow {
     Open,

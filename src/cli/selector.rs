@@ -1,4 +1,4 @@
-//! The selectors, the same on every command that takes some jobs.
+//! The selectors, the same for every command that takes jobs.
 
 use super::exit::UsageError;
 use super::near::{hint, near};
@@ -9,37 +9,37 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use glob::{Pattern, PatternError};
 use std::collections::BTreeSet;
 
-/// Failed jobs whose codes are offered, the newest.
+/// How many of the newest failed jobs are searched for error codes to suggest.
 const FAILED_LOOKED_AT: u32 = 1000;
 
-/// Which jobs; those that fit every option, and one of several of the same
+/// Which jobs: those that match every option, and one of the values of a repeated option
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct SelectorArgs {
-    /// These jobs, by their numbers
+pub(super) struct SelectorArgs {
+    /// Jobs by number
     #[arg(value_name = "JOB", help_heading = "Selection", value_parser = super::words::job)]
-    pub jobs: Vec<JobId>,
+    pub(super) jobs: Vec<JobId>,
     /// Jobs of this batch
     #[arg(long, value_name = "BATCH", help_heading = "Selection")]
-    pub batch: Option<String>,
+    pub(super) batch: Option<String>,
     /// Jobs of this account
     #[arg(long, value_name = "ACCOUNT", value_parser = AccountLabel::parse, help_heading = "Selection")]
-    pub account: Option<AccountLabel>,
+    pub(super) account: Option<AccountLabel>,
     /// Jobs in this Region
     #[arg(long, value_name = "REGION", value_parser = Region::parse, help_heading = "Selection")]
-    pub region: Option<Region>,
+    pub(super) region: Option<Region>,
     /// Jobs in this state; can be repeated
     #[arg(long = "state", value_name = "STATE", value_parser = state(), value_delimiter = ',', hide_possible_values = true,
           help_heading = "Selection", long_help = STATES)]
-    pub states: Vec<JobState>,
+    pub(super) states: Vec<JobState>,
     /// Jobs with this error code; can be repeated
     #[arg(long = "error", value_name = "CODE", help_heading = "Selection", value_delimiter = ',')]
-    pub errors: Vec<String>,
-    /// Jobs whose snapshot's name fits this pattern, such as 'web-*'; can be repeated
+    pub(super) errors: Vec<String>,
+    /// Jobs whose snapshot name matches this pattern, e.g. 'web-*'; can be repeated
     #[arg(long = "name", value_name = "GLOB", value_parser = glob, help_heading = "Selection")]
-    pub names: Vec<String>,
+    pub(super) names: Vec<String>,
 }
 
-/// A pattern as the shells have it: `*`, `?`, `[abc]`, and `[!abc]` or `[^abc]` for none of these.
+/// A pattern as in a shell: `*`, `?`, `[abc]`, and `[!abc]` or `[^abc]` for none of these.
 pub(super) fn pattern(text: &str) -> Result<Pattern, PatternError> {
     let mut text = text.replace("[^", "[!");
     while text.contains("**") {
@@ -48,7 +48,7 @@ pub(super) fn pattern(text: &str) -> Result<Pattern, PatternError> {
     Pattern::new(&text)
 }
 
-/// The same, kept as a text for the database.
+/// Checks a pattern, and keeps it as text for the database.
 fn glob(text: &str) -> Result<String, PatternError> {
     pattern(text).map(|_| text.to_owned())
 }
@@ -71,17 +71,17 @@ impl SelectorArgs {
     }
 }
 
-/// What the selectors mean in this database.
+/// What the selectors mean for this database.
 #[derive(Debug, Clone)]
-pub struct Selected {
+pub(super) struct Selected {
     /// The jobs.
-    pub selector: Selector,
+    pub(super) selector: Selector,
     /// The batch, where one is named.
-    pub batch: Option<BatchView>,
+    pub(super) batch: Option<BatchView>,
 }
 
 impl SelectorArgs {
-    /// What is named beside jobs, states and codes, as it would stand on a command line, with a blank before it.
+    /// The selection without jobs, states and codes, as on a command line, with a leading space.
     pub(super) fn scope(&self) -> String {
         let one = |option: &str, value: &str| format!(" {option} {}", quoted(value));
         let mut words = String::new();
@@ -92,12 +92,12 @@ impl SelectorArgs {
         words
     }
 
-    /// Whether nothing is named.
+    /// Whether nothing is selected.
     pub(super) fn is_empty(&self) -> bool {
         self.batch.is_none() && self.account.is_none() && self.region.is_none() && self.names_no_jobs()
     }
 
-    /// Whether a batch is named and nothing else, or lanes are and nothing else.
+    /// Whether the selection is a batch alone, or lanes alone.
     pub(super) fn names_one_place(&self) -> bool {
         let lanes = self.account.is_some() || self.region.is_some();
         self.names_no_jobs() && (self.batch.is_some() != lanes)
@@ -107,12 +107,12 @@ impl SelectorArgs {
         self.jobs.is_empty() && self.states.is_empty() && self.errors.is_empty() && self.names.is_empty()
     }
 
-    /// Whether a lane is of the account and the Region that are named.
+    /// Whether a lane matches the selected account and Region.
     pub(super) fn fits(&self, lane: &Lane) -> bool {
         lane.fits(self.account.as_ref(), self.region)
     }
 
-    /// Where nothing fits: an account that no lane has, and codes that no job failed with of late, each with what comes near.
+    /// Explains an empty result: an unknown account, and error codes that no recent job failed with, each with similar names.
     pub(super) async fn near_misses(&self, queue: &Queue) -> anyhow::Result<Vec<String>> {
         let mut misses = Vec::new();
         if let Some(account) = &self.account {
@@ -120,8 +120,8 @@ impl SelectorArgs {
             let known: BTreeSet<&str> = lanes.iter().map(|view| view.lane.account.as_str()).collect();
             if !known.is_empty() && !known.contains(account.as_str()) {
                 let near = near(account.as_str(), known.iter().copied());
-                let known = || format!("; there are {}", known.iter().copied().collect::<Vec<_>>().join(", "));
-                misses.push(format!("No job is of the account {account}{}", hint_or(&near, known)));
+                let known = || format!("; known accounts: {}", known.iter().copied().collect::<Vec<_>>().join(", "));
+                misses.push(format!("No job has the account {account}{}", hint_or(&near, known)));
             }
         }
         if !self.errors.is_empty() {
@@ -130,18 +130,18 @@ impl SelectorArgs {
                 failed.iter().filter_map(|job| job.error_code.as_ref().map(ErrorCode::as_str)).collect();
             for wanted in self.errors.iter().filter(|wanted| !codes.contains(wanted.as_str())) {
                 let near = near(wanted, codes.iter().copied());
-                let all = || "; snapferry failures has those that there are".to_owned();
-                misses.push(format!("No job that failed of late has the code {wanted:?}{}", hint_or(&near, all)));
+                let all = || "; snapferry failures lists the codes".to_owned();
+                misses.push(format!("No recent failure has the code {wanted:?}{}", hint_or(&near, all)));
             }
         }
         Ok(misses)
     }
 
-    /// Looks up what is named.
+    /// Looks up the selection in the database.
     ///
     /// # Errors
     /// [`UsageError`] for a batch or a job that is not there; a database that cannot be read.
-    pub async fn resolve(&self, queue: &Queue) -> anyhow::Result<Selected> {
+    pub(super) async fn resolve(&self, queue: &Queue) -> anyhow::Result<Selected> {
         let batch = match &self.batch {
             Some(name) => Some(find_batch(queue, name).await?),
             None => None,
@@ -177,14 +177,14 @@ pub(super) async fn find_batch(queue: &Queue, name: &str) -> anyhow::Result<Batc
     let names = || names.iter().map(BatchName::as_str);
     let near = near(name, names());
     let hint = match names().next() {
-        None => "; there are no batches yet, snapferry enqueue FILE makes one".to_owned(),
-        Some(newest) if near.is_empty() => format!("; the newest is {newest:?}, snapferry status lists them"),
+        None => "; there are no batches yet, create one with snapferry enqueue FILE".to_owned(),
+        Some(newest) if near.is_empty() => format!("; the newest is {newest:?}, snapferry status lists them all"),
         Some(_) => hint(&near),
     };
     Err(UsageError(format!("there is no batch {name:?}{hint}")).into())
 }
 
-/// What comes near, or else what there is.
+/// The similar names, or else what `otherwise` says.
 fn hint_or(near: &[&str], otherwise: impl FnOnce() -> String) -> String {
     if near.is_empty() { otherwise() } else { hint(near) }
 }
@@ -193,7 +193,7 @@ fn hint_or(near: &[&str], otherwise: impl FnOnce() -> String) -> String {
 pub(super) async fn no_job(queue: &Queue, job: JobId) -> anyhow::Result<UsageError> {
     let range = match queue.job_range().await? {
         Some((first, last)) => format!("the jobs are {first} to {last}, snapferry jobs lists them"),
-        None => "there are no jobs yet, snapferry enqueue FILE makes some".to_owned(),
+        None => "there are no jobs yet, create some with snapferry enqueue FILE".to_owned(),
     };
     Ok(UsageError(format!("there is no job {job}; {range}")))
 }

@@ -1,4 +1,4 @@
-//! `snapferry show`: the story of one job.
+//! `snapferry show`: the history of one job.
 
 use super::exit::Exit;
 use super::selector::no_job;
@@ -11,14 +11,14 @@ Examples:
   snapferry show 12                              its timeline and every attempt
   snapferry show 12 --json | jq '.attempts[]'    the same for programs";
 
-/// Show one job: its timeline, and every attempt with times, request id and error
+/// Show the timeline of a job, and every attempt with times, request id and error
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ShowArgs {
-    /// The job's number, as `snapferry jobs` lists it
+    /// Job number, as listed by `snapferry jobs`
     #[arg(value_name = "JOB", value_parser = super::words::job)]
     job: JobId,
-    /// As JSON; its names are stable
+    /// JSON output; names are stable
     #[arg(long)]
     json: bool,
 }
@@ -33,12 +33,11 @@ impl ShowArgs {
         let Some(detail) = queue.job(self.job).await? else {
             return Err(no_job(queue, self.job).await?.into());
         };
-        let text = if self.json {
-            serde_json::to_string_pretty(&show_json(&detail))? + "\n"
+        if self.json {
+            screen.say_json(&show_json(&detail))?;
         } else {
-            show_text(&detail, clock.now(), screen.look)
-        };
-        screen.say(&text)?;
+            screen.say(&show_text(&detail, clock.now(), screen.look))?;
+        }
         Ok(Exit::Done)
     }
 }

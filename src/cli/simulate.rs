@@ -1,9 +1,9 @@
-//! `snapferry simulate`: the simulator as a server of its own, for any AWS client.
+//! `snapferry simulate`: the simulator as a server for any AWS client.
 
 use super::exit::UsageError;
-use super::input::Input;
+use super::input::CsvSource;
 use crate::domain::{AccountNumber, Region};
-use crate::report::Look;
+use crate::report::{Look, folder_of};
 use anyhow::{Context, anyhow};
 use lightsail_simulator::{
     AppliesTo, CopyCap, ErrorAnswer, ExportAnswer, FAULT_NAMES, Fault, FaultRule, Faults, FaultyAnswer, Fleet,
@@ -29,93 +29,93 @@ Examples:
 /// What EC2 says (API Reference, "Error codes").
 const COPIES_ERROR: &str = "ResourceLimitExceeded(Too many snapshot copies in progress.)";
 
-/// Run a Lightsail of our own, for rehearsals and tests
+/// Run a Lightsail simulator for rehearsals and tests
 ///
 /// Any AWS client can use it: set AWS_ENDPOINT_URL_LIGHTSAIL to its URL. The access key AKIASIM<12 digits> names the
-/// account, any other key stands for 123456789012; secrets are not checked. While it runs: GET /_ledger and /_calls,
+/// account, any other key means 123456789012; secrets are not checked. While it runs: GET /_ledger and /_calls,
 /// POST /_faults, /_limits, /_export and /_snapshots (docs/json.md).
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", fault_help()))]
 #[expect(clippy::doc_markdown, reason = "this is what --help prints")]
-pub struct SimulateArgs {
-    /// Where to listen; port 0 takes a free one
+pub(super) struct SimulateArgs {
+    /// Address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8470")]
     listen: SocketAddr,
-    /// How many generated snapshots each lane has: snap-00001, snap-00002...
+    /// Number of generated snapshots in each lane: snap-00001, snap-00002...
     #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "fleet_csv")]
     fleet: usize,
-    /// The snapshots, from a CSV: name, and if wanted account, region, kind (instance, disk), state (available,
+    /// CSV file with the snapshots: name, and optionally account, region, kind (instance, disk), state (available,
     /// pending, error), disks, size_gb, disk_gb, source, blueprint, age (30d), tags (env=prod;keep)
     #[arg(long, value_name = "FILE")]
     fleet_csv: Option<PathBuf>,
-    /// The generated fleet only in this lane; can be repeated
+    /// Lane with generated snapshots; can be repeated [default: every lane]
     #[arg(long, value_name = "ACCOUNT/REGION", value_parser = lane, conflicts_with = "fleet_csv")]
     lane: Vec<LaneAddress>,
-    /// Calls of ExportSnapshot a second that a lane allows; no limit by default
+    /// ExportSnapshot calls per second allowed in a lane [default: no limit]
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
-    /// Calls of ExportSnapshot that a lane allows at once
+    /// ExportSnapshot calls allowed at once in a lane
     #[arg(long, value_name = "N", default_value_t = 1, requires = "rate")]
     burst: u32,
-    /// Other calls a second that a lane allows; no limit by default
+    /// Other calls per second allowed in a lane [default: no limit]
     #[arg(long, value_name = "N")]
     read_rate: Option<f64>,
-    /// Other calls that a lane allows at once
+    /// Other calls allowed at once in a lane
     #[arg(long, value_name = "N", default_value_t = 1, requires = "read_rate")]
     read_burst: u32,
-    /// EBS copies that may be under way in a lane; no cap by default
+    /// EBS copies allowed at the same time in a lane [default: no limit]
     #[arg(long, value_name = "N")]
     copies: Option<u32>,
-    /// What an export beyond --copies gets: CODE, with a (MESSAGE) if wanted, or operation-fails:CODE
+    /// Answer to an export beyond --copies: CODE, CODE(MESSAGE) or operation-fails:CODE
     #[arg(long, value_name = "FAULT", default_value = COPIES_ERROR, requires = "copies", hide_default_value = true)]
     copies_error: String,
-    /// EBS copies that other clients have in progress in each lane, begun outside Lightsail
+    /// EBS copies that other clients have in progress in each lane, started outside Lightsail
     #[arg(long, value_name = "N", default_value_t = 0)]
     other_copies: u32,
     /// Exports that other clients have in progress in each lane, with records in its lists
     #[arg(long, value_name = "N", default_value_t = 0)]
     other_exports: u32,
-    /// Check the time of signatures by a clock that is so many seconds ahead of this machine's
+    /// Seconds that the clock for checking signatures is ahead of this machine's
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     clock_ahead: Option<i64>,
-    /// The error for an export of a cPanel & WHM snapshot, or with CODE(MESSAGE) its message too
+    /// Error for an export of a cPanel & WHM snapshot: CODE or CODE(MESSAGE)
     #[arg(long, value_name = "CODE", value_parser = error_answer)]
     blueprint_error: Option<ErrorAnswer>,
-    /// How long an export takes
+    /// Duration of an export
     #[arg(long, value_name = "DURATION[..DURATION]", default_value = "5s..15s")]
     operation_time: Spread,
-    /// How long a pending snapshot stays so, from the first call to its lane on
+    /// How long a snapshot stays pending, from the first call to its lane
     #[arg(long, value_name = "DURATION", value_parser = super::words::span, default_value = "1m")]
     pending_time: Duration,
-    /// The most entries on a page
+    /// Maximum number of entries on a page
     #[arg(long, value_name = "N", default_value = "100")]
     page_size: NonZeroUsize,
-    /// The most operations that GetOperations lists in all, on all pages together
+    /// Maximum number of operations that GetOperations lists, on all pages together
     #[arg(long, value_name = "N")]
     operations_listed: Option<NonZeroUsize>,
-    /// How long an export is missing from the lists
+    /// How long a new export is missing from the lists
     #[arg(long, value_name = "DURATION", value_parser = super::words::span, default_value = "0s")]
     late_lists: Duration,
-    /// What ExportSnapshot answers with: one operation, a pair, or none
+    /// What ExportSnapshot returns: one operation, a pair, or none
     #[arg(long, value_name = "one|pair|none", value_parser = export_answer, default_value = "one")]
     export_answer: ExportAnswer,
-    /// Operations that succeed say Completed, not Succeeded
+    /// Report successful operations as Completed, not Succeeded
     #[arg(long)]
     completed: bool,
-    /// Errors carry the header x-amzn-errortype
+    /// Send the header x-amzn-errortype with errors
     #[arg(long)]
     error_header: bool,
-    /// Something goes wrong with this probability (0 to 1), in exports unless @reads or @all; can be repeated, the
-    /// first that hits decides. --help lists the names
+    /// Fault and its probability (0 to 1), in exports unless @reads or @all; can be repeated, the first match wins. --help
+    /// lists the names
     #[arg(long, value_name = "NAME=PROBABILITY[@reads|@all]", value_parser = fault)]
     fault: Vec<FaultRule>,
-    /// What all chance is drawn from
+    /// Random seed
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Write the ledger there at the end (JSON)
+    /// File for the ledger, written at the end (JSON)
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// Write every call there at the end (a JSON object a line)
+    /// File for all calls, written at the end (one JSON object per line)
     #[arg(long, value_name = "FILE")]
     calls: Option<PathBuf>,
 }
@@ -124,15 +124,15 @@ pub struct SimulateArgs {
 ///
 /// # Errors
 /// A fleet that cannot be read, a rate that is none, an address that is taken, a file that cannot be written.
-pub async fn simulate(args: SimulateArgs) -> anyhow::Result<()> {
-    // Whatever is wrong here was given so.
+pub(super) async fn simulate(args: SimulateArgs) -> anyhow::Result<()> {
+    // Any error here is in the arguments.
     let config = args.config().map_err(|error| UsageError(format!("{error:#}")))?;
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("the simulator cannot listen on {}", args.listen))?;
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
     let handle = Simulator::start(config, listener, Arc::new(SystemClock::new())).context("the simulator's address")?;
-    // A reader that has gone away is no reason not to serve.
+    // The simulator serves even if nobody reads its output.
     let _ = greet(&mut std::io::stdout().lock(), &handle.endpoint());
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted.context("Ctrl-C cannot be caught")?,
@@ -148,7 +148,7 @@ pub async fn simulate(args: SimulateArgs) -> anyhow::Result<()> {
         write_whole(path, &lines?.join("\n"))?;
     }
     let (exports, duplicates, calls, throttled) = (ledger.exports, ledger.duplicates, ledger.calls, ledger.throttled);
-    tracing::info!(exports, duplicates, calls, throttled, "the simulator has ended");
+    tracing::info!(exports, duplicates, calls, throttled, "simulator stopped");
     Ok(())
 }
 
@@ -156,7 +156,7 @@ impl SimulateArgs {
     fn config(&self) -> anyhow::Result<SimulatorConfig> {
         let fleet = match &self.fleet_csv {
             Some(path) => {
-                let file = Input::File(path.clone()).open()?;
+                let file = CsvSource::File(path.clone()).open()?;
                 Fleet::read_csv(file).with_context(|| format!("the fleet {}", path.display()))?
             }
             None => Fleet::Generated { size: self.fleet, lanes: self.lane.clone() },
@@ -211,16 +211,15 @@ fn greet(out: &mut impl Write, endpoint: &str) -> std::io::Result<()> {
     out.flush()
 }
 
-/// Writes a file so that it is there whole or not at all.
+/// Writes a file whole or not at all.
 fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
     let write = || {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder_of(path))?;
         writeln!(file, "{text}")?;
         file.persist(path).map_err(|error| error.error)?;
         Ok::<(), std::io::Error>(())
     };
-    write().with_context(|| format!("{} cannot be written", path.display()))
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn lane(text: &str) -> anyhow::Result<LaneAddress> {
@@ -234,7 +233,7 @@ fn export_answer(text: &str) -> anyhow::Result<ExportAnswer> {
         "one" => Ok(ExportAnswer::One),
         "pair" => Ok(ExportAnswer::Pair),
         "none" => Ok(ExportAnswer::None),
-        _ => Err(anyhow!("it is one, pair or none")),
+        _ => Err(anyhow!("expected one, pair or none")),
     }
 }
 
@@ -246,14 +245,14 @@ fn error_answer(text: &str) -> anyhow::Result<ErrorAnswer> {
 }
 
 fn fault(text: &str) -> anyhow::Result<FaultRule> {
-    // A message may have signs of its own.
+    // A message may contain these characters too.
     let (name, rest) = text.rsplit_once('=').ok_or_else(|| anyhow!("a fault is NAME=PROBABILITY"))?;
     let (probability, side) = rest.split_once('@').unwrap_or((rest, "exports"));
     let applies_to = match side {
         "exports" => AppliesTo::Exports,
         "reads" => AppliesTo::Reads,
         "all" => AppliesTo::All,
-        _ => return Err(anyhow!("{side:?} is none of exports, reads, all")),
+        _ => return Err(anyhow!("unknown side {side:?}; expected exports, reads or all")),
     };
     let fault: Fault = name.parse()?;
     Ok(FaultRule { applies_to, ..FaultRule::sometimes(fault, probability.parse::<Probability>()?) })

@@ -1,4 +1,4 @@
-//! `snapferry status`: how it stands.
+//! `snapferry status`: progress, and what needs a person.
 
 use super::exit::Exit;
 use super::pausing::no_such_lane;
@@ -17,51 +17,51 @@ Examples:
   snapferry status                       everything
   snapferry status --batch fleet         one batch and its lanes
   snapferry status --account prod        the lanes of one account
-  snapferry status --watch               redrawn each second
-  snapferry status --json | jq .needs    what waits for a person";
+  snapferry status --watch               refreshed every second
+  snapferry status --json | jq .needs    what needs a person";
 
-/// Between two drawings of --watch.
+/// The interval of --watch.
 const REDRAW: Duration = Duration::from_secs(1);
 
 const CLEAR_ALL: &str = "\u{1b}[2J";
 
-/// Home, and at each line's end and after the last one whatever was there before goes: nothing flickers.
+/// From the top left, clearing the rest of each line and what is below the last one, so that nothing flickers.
 const HOME: &str = "\u{1b}[H";
 const CLEAR_LINE: &str = "\u{1b}[K\n";
 const CLEAR_BELOW: &str = "\u{1b}[J";
 
-/// Show how it stands: batches, lanes, what holds things back, what waits for you
+/// Show progress: batches, lanes, what holds them back and what needs you
 ///
-/// A batch's bar has its jobs by state: # succeeded, x failed or cancelled, ? unknown or in need of a decision, > under way, and
-/// . queued.
+/// The bar of a batch shows its jobs by state: # succeeded, x failed or cancelled, ? unconfirmed or in review, > in
+/// progress, . queued.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct StatusArgs {
-    /// This batch alone
+    /// Only this batch
     #[arg(long, value_name = "BATCH")]
     batch: Option<String>,
-    /// Lanes of this account alone
+    /// Only lanes of this account
     #[arg(long, value_name = "ACCOUNT", value_parser = AccountLabel::parse)]
     account: Option<AccountLabel>,
-    /// Lanes in this Region alone
+    /// Only lanes in this Region
     #[arg(long, value_name = "REGION", value_parser = Region::parse)]
     region: Option<Region>,
-    /// As JSON; its names are stable
+    /// JSON output; names are stable
     #[arg(long)]
     json: bool,
-    /// Again each second, until Ctrl-C
+    /// Refresh every second until Ctrl-C
     #[arg(long)]
     watch: bool,
 }
 
-/// As many lines as a screen of `height` has, so that it never scrolls; the last one says what is left out.
+/// As many lines as fit on a screen of `height`, so that it never scrolls; the last one counts the rest.
 fn fitting(text: &str, height: usize) -> String {
     let all = text.lines().count();
     let shown = height.saturating_sub(2).max(1);
     if all <= shown + 1 {
         return text.to_owned();
     }
-    // What waits for a person comes before what a person may wait for.
+    // What needs a person comes first.
     let parts: Vec<&str> = text.trim_end_matches('\n').split("\n\n").collect();
     let is_pressing = |part: &&str| part.lines().next().is_some_and(|title| title.contains(NEEDS_YOU));
     let ordered = match parts.split_first() {
@@ -87,7 +87,7 @@ impl StatusArgs {
         let mut first = true;
         loop {
             let view = self.read(queue, settings, clock.now()).await?;
-            // A window can be made narrower or lower while somebody looks.
+            // The window may be resized meanwhile.
             let size = terminal_size::terminal_size().filter(|_| redraw && look.width.is_some());
             if let Some((terminal_size::Width(width), _)) = size {
                 first |= look.width != Some(width);
@@ -109,7 +109,7 @@ impl StatusArgs {
                 (false, _) => text,
             };
             let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-            let flow = forgive_closed_pipe(written).context("the status could not be written")?;
+            let flow = forgive_closed_pipe(written).context("cannot write the status")?;
             if flow == Flow::Closed || !self.watch {
                 return Ok(Exit::Done);
             }
@@ -133,10 +133,10 @@ impl StatusArgs {
         if place.is_narrow() {
             self.known(queue, &place).await?;
         }
-        read_status(queue, only, place, settings, now).await
+        read_status(queue, only, place, |lane| settings.for_lane(lane), now).await
     }
 
-    /// Whether there is such a lane, which a word that is mistyped does not name.
+    /// Refuses an account or Region without lanes: it may be mistyped.
     async fn known(&self, queue: &Queue, place: &Place) -> anyhow::Result<()> {
         let lanes = queue.lane_records().await?;
         if lanes.iter().any(|lane| place.has(&lane.lane)) {
@@ -151,12 +151,12 @@ pub(super) async fn read_status(
     queue: &Queue,
     only: Option<BatchView>,
     place: Place,
-    settings: &Settings,
+    settings: impl Fn(&Lane) -> LaneSettings,
     now: Timestamp,
 ) -> anyhow::Result<StatusView> {
-    let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("the daemon's lock cannot be read")?;
+    let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("cannot read the daemon's lock")?;
     let limits = |lane: &Lane| {
-        let LaneSettings { export, reconcile, .. } = settings.for_lane(lane);
+        let LaneSettings { export, reconcile, .. } = settings(lane);
         Limits {
             ceiling: export.rate,
             cap: export.max_in_flight,

@@ -1,5 +1,5 @@
-//! Standard error, written by a thread of its own: whoever has something to say never waits long for whoever should read it,
-//! and does not fail where it cannot be written. What cannot be written is dropped, and counted.
+//! Standard error, written by its own thread: a writer never waits long for the reader, and never fails. Lines that cannot
+//! be written are dropped and counted.
 
 use indicatif::{ProgressDrawTarget, TermLike};
 use std::collections::VecDeque;
@@ -9,30 +9,29 @@ use std::time::Duration;
 
 /// Bytes that may wait to be written.
 const MOST: usize = 256 << 10;
-/// Where so much waits, a progress display is not drawn.
+/// With more bytes waiting, the progress display is not drawn.
 const MOST_FOR_DRAWING: usize = 32 << 10;
-/// How long a note waits, so that it stands before the results that follow it.
+/// How long a note waits to be written, so that it comes before the results that follow it.
 const IN_ORDER: Duration = Duration::from_millis(200);
-/// The end waits so long for a reader that takes nothing, and so many times for one that takes some.
+/// How long the end waits for a reader, and how often it waits again while the reader makes progress.
 const AT_THE_END: (Duration, u32) = (Duration::from_secs(2), 5);
 
-/// How often a display is drawn in a second, as `indicatif` does by itself.
+/// Drawings per second, the default of `indicatif`.
 const DRAWN: u8 = 20;
 
-/// Writes to standard error, and waits for nobody. Each write is a line, or several.
+/// Writes to standard error without waiting. Each write is one or more whole lines.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stderr;
 
-static LINES: LazyLock<&'static Lines> = LazyLock::new(|| {
-    let lines: &'static Lines = Box::leak(Box::default());
-    let tell =
-        |lost| tracing::warn!(lost, "standard error could not be written, and so many lines since the start are lost");
-    // Without a thread all is lost, and the work is done all the same.
+static LINES: LazyLock<&'static LineBuffer> = LazyLock::new(|| {
+    let lines: &'static LineBuffer = Box::leak(Box::default());
+    let tell = |lost| tracing::warn!(lost, "lines were lost because standard error could not be written");
+    // Without the thread all lines are lost, but the work goes on.
     let _ = std::thread::Builder::new().name("stderr".to_owned()).spawn(move || lines.keep_writing(write_out, tell));
     lines
 });
 
-/// Waits for what was said to be written, where somebody reads it.
+/// Waits until everything is written, as long as somebody reads it.
 pub(super) fn finish() {
     let (patience, times) = AT_THE_END;
     for _ in 0..times {
@@ -57,7 +56,7 @@ impl Write for Stderr {
         Ok(bytes.len())
     }
 
-    /// Waits a little, unless it was in vain before.
+    /// Waits a little, unless the last wait was in vain.
     fn flush(&mut self) -> io::Result<()> {
         if !LINES.lock().stuck {
             LINES.settle(IN_ORDER);
@@ -68,25 +67,25 @@ impl Write for Stderr {
 
 /// What waits to be written.
 #[derive(Debug, Default)]
-struct Lines {
-    state: Mutex<State>,
+struct LineBuffer {
+    state: Mutex<BufferState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct BufferState {
     waiting: VecDeque<Vec<u8>>,
     bytes: usize,
     writing: bool,
-    /// Whether somebody has waited in vain since something was written.
+    /// Whether a wait has timed out since the last successful write.
     stuck: bool,
     written: u64,
     lost: u64,
     told: u64,
 }
 
-impl Lines {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl LineBuffer {
+    fn lock(&self) -> MutexGuard<'_, BufferState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -101,16 +100,16 @@ impl Lines {
         self.changed.notify_all();
     }
 
-    /// Whether all is written, within the time.
+    /// Waits for everything to be written; whether it was, in time.
     fn settle(&self, patience: Duration) -> bool {
-        let busy = |state: &mut State| state.writing || !state.waiting.is_empty();
+        let busy = |state: &mut BufferState| state.writing || !state.waiting.is_empty();
         let waited = self.changed.wait_timeout_while(self.lock(), patience, busy);
         let (mut state, ended) = waited.unwrap_or_else(PoisonError::into_inner);
         state.stuck |= ended.timed_out();
         !ended.timed_out()
     }
 
-    /// Writes one after the other; once it can again, `tell` is told how many were lost by then.
+    /// Writes line after line. When writing works again, `tell` gets the number of lines lost so far.
     fn keep_writing(&self, mut write: impl FnMut(&[u8]) -> io::Result<()>, tell: impl Fn(u64)) {
         loop {
             let waited = self.changed.wait_while(self.lock(), |state| state.waiting.is_empty());
@@ -138,13 +137,13 @@ impl Lines {
     }
 }
 
-/// Writes past the standard library's own lock: a thread that writes for ever must not hold up others who take that.
+/// Writes without the standard library's lock: a blocked write must not block others that take it.
 fn write_out(mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(io::stderr(), bytes) {
             Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
             Err(rustix::io::Errno::INTR) => {}
-            // Somebody who shares it has made it so.
+            // Another process that shares it has made it non-blocking.
             Err(rustix::io::Errno::AGAIN) => std::thread::sleep(Duration::from_millis(10)),
             Err(error) => return Err(error.into()),
         }
@@ -226,9 +225,9 @@ mod tests {
     use super::*;
     use std::sync::mpsc::{Receiver, Sender, channel};
 
-    /// Lines whose writes end as the test says, and what came of them.
-    fn lines() -> (&'static Lines, Sender<bool>, Receiver<String>) {
-        let lines: &'static Lines = Box::leak(Box::default());
+    /// A buffer whose writes end as the test says, and what came of them.
+    fn lines() -> (&'static LineBuffer, Sender<bool>, Receiver<String>) {
+        let lines: &'static LineBuffer = Box::leak(Box::default());
         let (end, ends) = channel::<bool>();
         let (said, seen) = channel();
         let told = said.clone();

@@ -1,4 +1,4 @@
-//! `snapferry why`: why a job stands where it stands.
+//! `snapferry why`: why a job is in its current state.
 
 use super::exit::Exit;
 use super::selector::no_job;
@@ -9,16 +9,16 @@ use crate::report::{Facts, Pace, THROTTLED_WITHIN, explain, why_json, why_text};
 use crate::settings::LaneSettings;
 use anyhow::Context;
 
-/// Say why a job stands where it stands, and what would change it
+/// Explain why a job is in its current state and what would change it
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
   snapferry why 12                               what it waits for
   snapferry why 12 --json | jq -r '.ways[].command'")]
 pub struct WhyArgs {
-    /// The job's number, as `snapferry jobs` lists it
+    /// Job number, as listed by `snapferry jobs`
     #[arg(value_name = "JOB", value_parser = super::words::job)]
     job: JobId,
-    /// As JSON; its names are stable
+    /// JSON output; names are stable
     #[arg(long)]
     json: bool,
 }
@@ -34,7 +34,7 @@ impl WhyArgs {
         let Some(waiting) = queue.waiting(self.job).await? else {
             return Err(no_job(queue, self.job).await?.into());
         };
-        let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("the daemon's lock cannot be read")?;
+        let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("cannot read the daemon's lock")?;
         let pace = pace(&settings.for_lane(&waiting.detail.job.lane));
         let mut refused = queue.refused(now.before(THROTTLED_WITHIN), now).await?;
         refused.retain(|(lane, _)| *lane == waiting.lane.id);
@@ -42,12 +42,11 @@ impl WhyArgs {
         let copies_of_others = queue.copies_of_others(waiting.lane.id, now).await?;
         let facts = Facts { now, daemon, waiting, copies_of_others, refused, pace };
         let why = explain(&facts);
-        let text = if self.json {
-            serde_json::to_string_pretty(&why_json(&facts, &why))? + "\n"
+        if self.json {
+            screen.say_json(&why_json(&facts, &why))?;
         } else {
-            why_text(&facts, &why, screen.look)
-        };
-        screen.say(&text)?;
+            screen.say(&why_text(&facts, &why, screen.look))?;
+        }
         Ok(Exit::Done)
     }
 }

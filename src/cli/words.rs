@@ -1,4 +1,4 @@
-//! Words of the command line that need more than a type: what they are, and what to write instead.
+//! Values of the command line that need a message of their own.
 
 use crate::domain::JobId;
 use std::num::NonZeroU64;
@@ -6,17 +6,17 @@ use std::time::Duration;
 
 /// A job's number.
 pub(super) fn job(text: &str) -> Result<JobId, String> {
-    text.parse().map_err(|_| "a job is a number, as `snapferry jobs` lists it".to_owned())
+    text.parse().map_err(|_| "a job is a number, as listed by `snapferry jobs`".to_owned())
 }
 
-/// How long something takes or is waited for.
+/// A duration.
 pub(super) fn span(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "a duration is written as 30s, 10m, 2h or 1h 30m".to_owned())
+    humantime::parse_duration(text).map_err(|_| "write a duration as 30s, 10m, 2h or 1h 30m".to_owned())
 }
 
-/// How many rows; none is no number of rows to take.
+/// A number of rows, at least one.
 pub(super) fn rows(text: &str) -> Result<u64, String> {
-    text.parse::<NonZeroU64>().map(NonZeroU64::get).map_err(|_| "it is a whole number from 1".to_owned())
+    text.parse::<NonZeroU64>().map(NonZeroU64::get).map_err(|_| "expected a whole number from 1".to_owned())
 }
 
 #[cfg(test)]

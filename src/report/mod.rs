@@ -45,7 +45,7 @@ pub use evidence::{evidence_text, resolved_text};
 pub use failures::{FailureGroup, Failures, Gathered, failures_text};
 pub use jobs::{JobsFormat, JobsRequest, Listed, write_jobs};
 pub use look::{Colour, Look};
-pub use output::{Output, OutputError};
+pub use output::{Output, OutputError, folder_of};
 pub use pauses::{pause_question, pauses_text, resume_question, resumes_text};
 pub use plan_json::plan_json;
 pub use plan_text::{PlanView, Price, plan_text};

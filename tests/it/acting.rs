@@ -187,9 +187,9 @@ async fn without_a_selection_nothing_is_meant() {
     let stored = Stored::story().await;
     for command in ["retry", "cancel", "pause", "resume"] {
         let notes = stored.says(&[command, "--yes"]).fails(2);
-        assert!(notes.contains(&format!("say what to {command}")), "{notes}");
+        assert!(notes.contains(&format!("nothing selected to {command}")), "{notes}");
     }
-    assert!(stored.says(&["pause", "--all", "--batch", "fleet"]).fails(2).contains("--all stands alone"));
+    assert!(stored.says(&["pause", "--all", "--batch", "fleet"]).fails(2).contains("--all cannot be combined"));
     assert!(stored.says(&["cancel", "99", "--yes"]).fails(2).contains("there is no job 99"));
     assert!(stored.says(&["pause", "--account", "nobody", "--yes"]).fails(2).contains("prod/us-east-1"));
 }
@@ -521,7 +521,7 @@ async fn lanes_are_paused_by_account_or_region_and_everything_is_resumed_at_once
         said,
         "Batch fleet is not paused.\n\
          1 job stays paused one by one; add --state queued to resume those instead, or resume --all.\n\
-         Lane prod/us-east-1 stays paused; `snapferry resume --account prod --region us-east-1` lets it go on.\n"
+         Lane prod/us-east-1 stays paused; `snapferry resume --account prod --region us-east-1` resumes it.\n"
     );
     let said = stored.says(&["resume", "--all", "--yes"]).done();
     for part in ["batch second wave", "lane prod/us-east-1", "lane prod/us-west-2", "Resumed 1 job."] {
@@ -542,20 +542,20 @@ async fn what_is_meant_is_said_where_nothing_fits_and_what_stays_stopped_where_a
     let near = stored.says(&["retry", "--error", "SnapshotNotFond", "--yes"]).done();
     assert!(near.contains("\"SnapshotNotFond\"; did you mean \"SnapshotNotFound\"?"), "{near}");
     let none = stored.says(&["retry", "--error", "Zebra", "--yes"]).done();
-    assert!(none.contains("\"Zebra\"; snapferry failures has those that there are"), "{none}");
+    assert!(none.contains("\"Zebra\"; snapferry failures lists the codes"), "{none}");
     let trip = "INSERT INTO trips (lane_id, batch_id, tripped_at, failed, ended, code, waits_from, wait)
                 VALUES (1, 1, 1795457100000, 25, 50, NULL, 1795457100000, 600000)";
     stored.sql(trip).await;
     let said = stored.says(&["resume", "--account", "default", "--yes"]).done();
-    let stays = "Batch fleet in lane default/eu-west-1 stays stopped by itself; `snapferry resume --batch fleet` lets it go on.";
+    let stays = "Batch fleet in lane default/eu-west-1 stays stopped, its circuit breaker is open; `snapferry resume --batch fleet` resumes it.";
     assert!(said.contains(stays), "{said}");
     // The other way round: the batch goes on, and lanes of it do not.
     stored.sql("UPDATE trips SET batch_id = NULL").await;
     stored.says(&["pause", "--account", "prod", "--yes"]).done();
     let said = stored.says(&["resume", "--batch", "fleet", "--yes"]).done();
     for stays in [
-        "Lane default/eu-west-1 stays stopped by itself; `snapferry resume --account default --region eu-west-1` lets it go on.",
-        "Lane prod/us-east-1 stays paused; `snapferry resume --account prod --region us-east-1` lets it go on.",
+        "Lane default/eu-west-1 stays stopped, its circuit breaker is open; `snapferry resume --account default --region eu-west-1` resumes it.",
+        "Lane prod/us-east-1 stays paused; `snapferry resume --account prod --region us-east-1` resumes it.",
     ] {
         assert!(said.contains(stays), "{said}");
     }

@@ -95,7 +95,7 @@ async fn account_and_region_narrow_it_and_strangers_are_wrong_usage() {
     let ran = home.run(&["doctor", "--region", "ap-south-1"]).await.exits(2);
     assert!(ran.err.contains("ap-south-1: not among the `regions`"), "{}", ran.err);
     let ran = home.run(&["doctor", "--account", "delta"]).await.exits(2);
-    assert!(ran.err.contains("\"delta\" is no account of the settings; it has alpha, beta, gamma"), "{}", ran.err);
+    assert!(ran.err.contains("unknown account \"delta\"; the settings have alpha, beta, gamma"), "{}", ran.err);
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ async fn failures_are_told_by_cause_with_the_command_that_retries_each() {
     assert!(one.starts_with("3 jobs, 2 causes\n") && one.contains("snapferry retry 81 82"), "{one}");
     assert_eq!(
         stored.run(&["failures", "--state", "cancelled"]).await.refused(),
-        "failures are of failed jobs alone; snapferry jobs --state cancelled lists the others"
+        "failures shows failed jobs only; for the others use snapferry jobs --state cancelled"
     );
     assert_eq!(Stored::many(3).await.run(&["failures"]).await.done(), "Nothing failed.\n");
 }

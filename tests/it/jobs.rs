@@ -41,12 +41,12 @@ async fn a_list_says_where_each_job_stands() {
 async fn an_empty_list_says_what_comes_near_what_was_named() {
     let stored = Stored::story().await;
     let notes = async |args: &[&str]| stored.run(args).await.notes;
-    assert_eq!(notes(&["jobs", "--account", "prdo"]).await, "No job is of the account prdo; did you mean \"prod\"?\n");
+    assert_eq!(notes(&["jobs", "--account", "prdo"]).await, "No job has the account prdo; did you mean \"prod\"?\n");
     assert_eq!(
         notes(&["jobs", "--account", "zebra"]).await,
-        "No job is of the account zebra; there are default, prod\n"
+        "No job has the account zebra; known accounts: default, prod\n"
     );
-    let near = "No job that failed of late has the code \"SnapshotNotFond\"; did you mean \"SnapshotNotFound\"?\n";
+    let near = "No recent failure has the code \"SnapshotNotFond\"; did you mean \"SnapshotNotFound\"?\n";
     assert_eq!(notes(&["jobs", "--error", "SnapshotNotFond"]).await, near);
     assert_eq!(notes(&["failures", "--error", "SnapshotNotFond"]).await, near);
     assert_eq!(notes(&["jobs", "--account", "prod", "--state", "unknown"]).await, "");
@@ -56,7 +56,7 @@ async fn an_empty_list_says_what_comes_near_what_was_named() {
 async fn a_list_says_when_there_is_more_and_how_to_get_it() {
     let stored = Stored::many(120).await;
     let first = stored.run(&["jobs"]).await;
-    assert_eq!(first.notes, "There are more: add --after 50 for those that follow, or a higher --limit than 50.\n");
+    assert_eq!(first.notes, "There are more jobs: add --after 50 for the next ones, or a --limit above 50.\n");
     assert_eq!(first.done().lines().count(), 51);
     let last = stored.run(&["jobs", "--after", "100"]).await;
     assert_eq!((last.notes.as_str(), last.out.lines().count()), ("", 21));

@@ -262,11 +262,11 @@ async fn a_reader_that_goes_away_is_no_error() {
 async fn a_batch_that_is_not_there_is_told_with_what_comes_near() {
     let stored = Stored::story().await;
     insta::assert_snapshot!(stored.run(&["report", "--batch", "fleeet"]).await.refused(), @r#"there is no batch "fleeet"; did you mean "fleet"?"#);
-    insta::assert_snapshot!(stored.run(&["report", "--batch", "zebra"]).await.refused(), @r#"there is no batch "zebra"; the newest is "third", snapferry status lists them"#);
+    insta::assert_snapshot!(stored.run(&["report", "--batch", "zebra"]).await.refused(), @r#"there is no batch "zebra"; the newest is "third", snapferry status lists them all"#);
     insta::assert_snapshot!(stored.run(&["report", "1", "99"]).await.refused(), @"there is no job 99; the jobs are 1 to 9, snapferry jobs lists them");
     let empty = Stored::empty().await;
-    insta::assert_snapshot!(empty.run(&["report", "--batch", "fleet"]).await.refused(), @r#"there is no batch "fleet"; there are no batches yet, snapferry enqueue FILE makes one"#);
-    insta::assert_snapshot!(empty.run(&["report", "1"]).await.refused(), @"there is no job 1; there are no jobs yet, snapferry enqueue FILE makes some");
+    insta::assert_snapshot!(empty.run(&["report", "--batch", "fleet"]).await.refused(), @r#"there is no batch "fleet"; there are no batches yet, create one with snapferry enqueue FILE"#);
+    insta::assert_snapshot!(empty.run(&["report", "1"]).await.refused(), @"there is no job 1; there are no jobs yet, create some with snapferry enqueue FILE");
 }
 
 #[tokio::test]

@@ -439,9 +439,9 @@ async fn a_long_reconciliation_window_says_why_and_is_reset_on_demand() {
     let reset = ["resume", "--account", "default", "--region", "eu-west-1", "--reset-window", "--yes"];
     let path = stored.queue.path().to_owned();
     let said = crate::acting::beside(&path, &reset).await.done();
-    assert!(said.contains("attempts that are open keep the reconciliation window"), "{said}");
+    assert!(said.contains("Unconfirmed attempts keep their reconciliation window"), "{said}");
     assert!(!stored.run(&["status"]).await.done().contains("reconciliation window"));
-    assert_eq!(crate::acting::beside(&path, &reset).await.done(), "No lists were late there.\n");
+    assert_eq!(crate::acting::beside(&path, &reset).await.done(), "Lightsail's lists were not late in these lanes.\n");
     let jobs = crate::acting::beside(&path, &["resume", "1", "--reset-window", "--yes"]).await;
     assert_eq!(jobs.code, 2);
 }

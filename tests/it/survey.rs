@@ -58,13 +58,13 @@ async fn each_filter_leaves_what_fits() {
         assert_eq!(ran.names(), names, "{filters:?}");
     }
     for (wrong, part) in [
-        (&["--account", "delta"][..], "it has alpha, beta, gamma"),
+        (&["--account", "delta"][..], "the settings have alpha, beta, gamma"),
         (&["--region", "ap-south-1"], "regions"),
         (&["--tag", "=x"], "KEY=VALUE"),
         (&["--name", "["], "--name"),
         (&["--newest", "0"], "--newest"),
         (&["--older-than", "old"], "--older-than"),
-        (&["--older-than", "30d", "--newer-than", "12h"], "nothing is older than 30days and newer than 12h"),
+        (&["--older-than", "30d", "--newer-than", "12h"], "no snapshot is both older than 30days and newer than 12h"),
     ] {
         let ran = home.run(&[&["discover"], wrong].concat()).await.exits(2);
         assert!(ran.err.contains(part) && ran.out.is_empty(), "{}", ran.err);
@@ -219,7 +219,7 @@ async fn a_database_without_jobs_is_named_and_an_empty_variable_names_no_setting
     let database = home.path().join(".local/share/snapferry/snapferry.db").display().to_string();
     for what in [format!("there is no database {database} yet"), format!("the database {database} has no jobs")] {
         let ran = home.run(&["jobs"]).await.exits(0);
-        assert_eq!(ran.err, format!("note: {what}; --database or SNAPFERRY_DATABASE names another\n"));
+        assert_eq!(ran.err, format!("note: {what} (choose another with --database)\n"));
         home.run(&["cancel", "--state", "queued", "--yes"]).await.exits(0);
     }
     home.run_by(&[("SNAPFERRY_CONFIG", "")], &["status"]).await.exits(0);

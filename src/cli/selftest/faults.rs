@@ -1,33 +1,33 @@
-//! Lightsail at its worst, as far as its promises allow, and the daemon's settings to meet it: every wait shortened, and
-//! the proportions kept.
+//! Lightsail at its worst, as far as its documentation allows, and the daemon's settings for it: every wait is shortened, in
+//! proportion.
 
 use crate::verdict::{Limits, Settling, Troubles};
 use anyhow::Context as _;
 use lightsail_simulator::{AppliesTo, FaultRule, Faults, Probability};
 use std::time::Duration;
 
-/// The lanes: enough of them that a start, which sends slowly at first, meets work that is worth a kill.
+/// The lanes: enough that a daemon, which starts slowly, has work in progress when it is killed.
 pub(super) const REGIONS: [&str; 4] = ["eu-west-1", "us-east-1", "ap-south-1", "eu-central-1"];
 
-/// The Region whose exports are throttled, and the one whose credentials expire now and then. Both rest after it, so the
+/// The Region whose exports are throttled, and the one whose credentials expire now and then. Both pause after it, so the
 /// others have neither.
 const THROTTLED: &str = "us-east-1";
 const EXPIRING: &str = "ap-south-1";
 
-/// How long an export is in no list: longer than an answer is waited for, so that it has to be waited for in earnest.
+/// How long an export is missing from the lists: longer than the attempt timeout, so that reconciliation has to wait.
 const LATE_LISTS: Duration = Duration::from_millis(600);
 
 /// How long an export takes.
 pub(super) const EXPORT_TAKES: &str = "100ms..1500ms";
 
-/// The limits that the daemon is given.
+/// The daemon's limits.
 pub(super) const LIMITS: Limits = Limits { exports: (40.0, 10), reads: (60.0, 15) };
 
-/// What proves an attempt absent: looks over three times the delay of the lists.
+/// What proves an attempt absent: absence checks over three times the delay of the lists.
 pub(super) const SETTLING: Settling =
     Settling { attempt_timeout: Duration::from_millis(400), settle: Duration::from_millis(1800), looks: 3 };
 
-/// Each fault of an export with its share.
+/// The faults of exports and their shares.
 const EXPORTS: [(&str, f64); 8] = [
     ("lost", 0.04),
     ("lost-before", 0.04),
@@ -39,11 +39,11 @@ const EXPORTS: [(&str, f64); 8] = [
     ("operation-fails", 0.04),
 ];
 
-/// Each fault of a reading with its share.
+/// The faults of reads and their shares.
 const READS: [(&str, f64); 4] =
     [("lost", 0.01), ("truncated", 0.01), ("ServiceException", 0.01), ("ThrottlingException", 0.005)];
 
-/// Both troubles of a lane.
+/// The faults of a single lane.
 const TROUBLES: [(&str, &str, f64); 2] =
     [(THROTTLED, "ThrottlingException", 0.03), (EXPIRING, "ExpiredTokenException", 0.01)];
 
@@ -65,14 +65,14 @@ pub(super) fn faults() -> anyhow::Result<Faults> {
     Ok(Faults { rules, late_lists: LATE_LISTS, ..Faults::default() })
 }
 
-/// The daemon's settings, as variables.
+/// The daemon's settings, as environment variables.
 pub(super) fn settings() -> [(&'static str, String); 15] {
     let span = |span: Duration| humantime::format_duration(span).to_string();
     [
         ("SNAPFERRY_EXPORT__RATE", LIMITS.exports.0.to_string()),
         ("SNAPFERRY_EXPORT__BURST", LIMITS.exports.1.to_string()),
         ("SNAPFERRY_EXPORT__MAX_IN_FLIGHT", "60".to_owned()),
-        // A share of faults like this one would use up the usual five for some job in a few hundred.
+        // With so many faults, one job in a few hundred would use up the usual five.
         ("SNAPFERRY_EXPORT__MAX_ATTEMPTS", "30".to_owned()),
         ("SNAPFERRY_EXPORT__ATTEMPT_TIMEOUT", span(SETTLING.attempt_timeout)),
         ("SNAPFERRY_EXPORT__BACKOFF_INITIAL", "10ms".to_owned()),

@@ -1,4 +1,4 @@
-//! The evidence: what the simulator and the database say, in the words of the verdict.
+//! The evidence: what the simulator and the database hold, in the types of the verdict.
 
 use super::round::Round;
 use crate::domain::{AccountLabel, JobId, JobState, Lane, Region, SnapshotName};
@@ -7,11 +7,11 @@ use crate::verdict::{Batch, Call, CallKind, Evidence, Life, Line, Made, Mark, Se
 use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Jobs and rows that are read at once.
+/// Jobs or rows in a page.
 const PAGE: u32 = 1000;
 
 impl Round {
-    /// What stands on disk now that a daemon is gone.
+    /// What is on disk after a daemon has ended.
     pub(super) async fn census(&self, from: usize, crashed: bool) -> anyhow::Result<Life> {
         let calls = self.simulator.calls();
         let of_life: BTreeSet<Subject> = calls.iter().skip(from).filter_map(exported).collect();
@@ -45,7 +45,7 @@ impl Round {
         Ok(life)
     }
 
-    /// Everything, once all is done.
+    /// Everything, at the end of a round.
     pub(super) async fn gather(&self) -> anyhow::Result<Evidence> {
         let mut evidence = Evidence { lives: self.lives.clone(), ..Evidence::default() };
         evidence.calls = self.simulator.calls().iter().map(call).collect::<anyhow::Result<_>>()?;
@@ -108,7 +108,7 @@ impl Round {
     }
 
     async fn detail(&self, id: JobId) -> anyhow::Result<JobDetail> {
-        self.queue.job(id).await?.with_context(|| format!("job {id} has gone"))
+        self.queue.job(id).await?.with_context(|| format!("job {id} is missing"))
     }
 }
 
@@ -117,7 +117,7 @@ fn lane_of(region: &str) -> anyhow::Result<Lane> {
     Ok(Lane { account: AccountLabel::unnamed(), region })
 }
 
-/// The snapshot that a call wanted exported.
+/// The snapshot of an `ExportSnapshot` call.
 fn exported(call: &lightsail_simulator::Call) -> Option<Subject> {
     let name = call.name.as_ref().filter(|_| call.operation == "ExportSnapshot")?;
     Some(Subject { lane: lane_of(&call.region).ok()?, name: SnapshotName::parse(name).ok()? })

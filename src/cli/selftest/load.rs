@@ -1,4 +1,4 @@
-//! Work for the daemons: files of snapshots, enqueued by child processes, some of which are killed over it.
+//! Work for the daemons: files of snapshots, enqueued by child processes, some of which are killed meanwhile.
 
 use super::faults::REGIONS;
 use super::round::Round;
@@ -10,17 +10,17 @@ use lightsail_simulator::{FleetEntry, SnapshotChange, SourceKind};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
-/// New snapshots in a file, and rows that name an earlier one again.
+/// New snapshots in a file, and rows that repeat an earlier one.
 const NEW: usize = 48;
 const AGAIN: usize = 12;
 
-/// Rows of a file whose enqueue is to be killed: more than two of the pieces in which a file is loaded.
+/// Rows of a file whose enqueue will be killed: more than one chunk.
 const LONG: usize = 2500;
 
-/// Between a moment that was waited for and the kill.
+/// The longest delay before a kill.
 pub(super) const HESITATION_MS: u64 = 8;
 
-/// Starts of an enqueue before it counts as one that cannot be done.
+/// How often to start an enqueue before it counts as impossible.
 const STARTS: u32 = 20;
 
 /// A file that was enqueued.
@@ -31,7 +31,7 @@ pub(super) struct Loaded {
 }
 
 impl Round {
-    /// Enqueues a file, with some kills on the way, until its batch is there; how many kills it took.
+    /// Enqueues a file, killing some attempts, until its batch is complete. Returns the number of kills.
     pub(super) async fn bring_in(&mut self, kills: u32) -> anyhow::Result<u32> {
         let name = BatchName::parse(&format!("batch-{}", self.loaded.len() + 1)).context("a batch's name")?;
         let file = self.file(kills > 0)?;
@@ -42,7 +42,7 @@ impl Round {
         while !self.is_whole(&name).await? {
             starts += 1;
             if starts > STARTS {
-                self.astray.push(format!("batch {name}: {STARTS} enqueues have ended, and it is not there"));
+                self.astray.push(format!("batch {name}: still missing after {STARTS} enqueues"));
                 break;
             }
             if self.enqueue(&name, &rows, killed < kills).await? {
@@ -53,18 +53,18 @@ impl Round {
         Ok(killed)
     }
 
-    /// One start of an enqueue; whether it was killed.
+    /// Starts an enqueue once. Returns whether it was killed.
     async fn enqueue(&mut self, name: &BatchName, rows: &[String], kill: bool) -> anyhow::Result<bool> {
         let mut child = self.program.start(&["enqueue", "-", "--batch", name.as_str()])?;
         let mut pipe = child.stdin.take().context("no pipe to the enqueue")?;
         let until = if kill { self.rng.usize(..=rows.len()) } else { rows.len() };
         let text = format!("snapshot_name,region\n{}", rows.get(..until).unwrap_or_default().concat());
-        // One that ends early says why by its status.
+        // If it ends early, its status says why.
         let _ = pipe.write_all(text.as_bytes()).await;
         if until == rows.len() {
             drop(pipe);
         } else {
-            // The rest will never come, and an end of the file here would make it a shorter file.
+            // Closing the pipe here would make it a shorter file.
             let _ = pipe.flush().await;
             tokio::time::sleep(Duration::from_millis(self.rng.u64(..HESITATION_MS))).await;
             child.kill().await.context("cannot kill an enqueue")?;
@@ -79,7 +79,7 @@ impl Round {
         }
         let status = child.wait().await.context("an enqueue's status")?;
         if !status.success() {
-            self.astray.push(format!("batch {name}: an enqueue that nobody killed ended with {status}"));
+            self.astray.push(format!("batch {name}: an enqueue that was not killed ended with {status}"));
         }
         Ok(false)
     }
@@ -89,7 +89,7 @@ impl Round {
         Ok(batch.is_some_and(|batch| batch.stage == BatchStage::Sealed))
     }
 
-    /// The rows of a file: new snapshots, and some that are live, or exported, or in the file already.
+    /// The rows of a file: new snapshots, and some that are already live, exported, or in the file.
     fn file(&mut self, long: bool) -> anyhow::Result<Vec<Subject>> {
         let mut file = Vec::new();
         for _ in 0..NEW {

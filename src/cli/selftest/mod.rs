@@ -1,5 +1,5 @@
-//! `snapferry selftest`: the promises tried on this machine's own disk. A simulator in this process, daemons and
-//! enqueues as child processes, and kills in the middle of their work; what is left is for [`crate::verdict`] to judge.
+//! `snapferry selftest`: a crash test on this machine's disk. The simulator runs in this process, daemons and enqueues run
+//! as child processes and are killed in the middle of their work; [`crate::verdict`] judges what they leave.
 
 mod faults;
 mod gather;
@@ -14,7 +14,7 @@ use super::exit::Exit;
 use super::screen::note;
 use crate::clock::stopped;
 use anyhow::Context as _;
-use outcome::Outcome;
+use outcome::SelftestOutcome;
 use progress::Progress;
 use round::Round;
 use std::io::Write;
@@ -22,39 +22,39 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Crashes in a database before it is drained, judged and left for a new one: more would only make its lists longer.
+/// Crashes before a database is drained, judged and replaced by a new one: more would only make its lists longer.
 const CRASHES_A_ROUND: u32 = 25;
 
-/// How often, and how far apart, a folder is tried to be removed: a child that was killed may be in its last write.
+/// How often and at what interval to try to remove a folder: a killed child may be in its last write.
 const REMOVALS: u32 = 50;
 const BETWEEN_REMOVALS: Duration = Duration::from_millis(20);
 
-/// Kill Snapferry again and again on this machine's disk, and hold what is left against its promises
+/// Crash-test Snapferry on this machine and verify its guarantees
 ///
-/// A built-in simulator of Lightsail stands in for AWS and misbehaves: lost and broken answers, errors after the
-/// effect, throttles, late lists, exports that fail. Daemons and enqueues run as processes of their own on a database in a
-/// temporary folder, and are killed in the middle of their work. No AWS account is touched, nor your database.
+/// A Lightsail simulator stands in for AWS and misbehaves: lost and broken responses, errors after the effect, throttles,
+/// late lists, failing exports. Daemons and enqueues run as processes on a database in a temporary folder, and are killed
+/// in the middle of their work. Neither an AWS account nor your database is touched.
 ///
-/// With a seed the same moments and faults are drawn again; how processes are timed stays the machine's own.
+/// The same seed gives the same kills and faults; the timing of the processes still varies.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   snapferry selftest                       about a minute
   snapferry selftest --crashes 1000        half an hour
   snapferry selftest --dir /mnt/data       on the file system of that folder
 
-Exit status: 0 every promise holds; 1 one does not (its folder is kept and named), or it could not be \
-tried; 130 interrupted.")]
+Exit status: 0 every guarantee holds; 1 one does not (its folder is kept and named), or the test could not run; 130 \
+interrupted.")]
 pub(super) struct SelftestArgs {
-    /// How often to kill
+    /// Number of crashes
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..))]
     crashes: u32,
-    /// What all chance is drawn from [default: another one each time]
+    /// Random seed [default: random]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Where to make the temporary folder [default: beside the database]
+    /// Directory for the temporary folder [default: beside the database]
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
-    /// As JSON
+    /// JSON output
     #[arg(long)]
     json: bool,
 }
@@ -62,7 +62,7 @@ pub(super) struct SelftestArgs {
 /// Runs it.
 ///
 /// # Errors
-/// When it cannot be tried: no folder, no port, no child process.
+/// When it cannot run: no folder, no port, no child process.
 pub(super) async fn selftest(args: &SelftestArgs, context: &Context) -> anyhow::Result<Exit> {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     if args.dir.is_none() {
@@ -73,7 +73,7 @@ pub(super) async fn selftest(args: &SelftestArgs, context: &Context) -> anyhow::
     let folder = tempfile::Builder::new()
         .prefix("snapferry-selftest-")
         .tempdir_in(&place)
-        .with_context(|| format!("cannot make a folder in {}", place.display()))?;
+        .with_context(|| format!("cannot create a folder in {}", place.display()))?;
     let mut stop = hear_signals()?;
     let progress = Progress::start(&context.progress, args.crashes, context.clock.clone());
     let tried = tokio::select! {
@@ -83,14 +83,14 @@ pub(super) async fn selftest(args: &SelftestArgs, context: &Context) -> anyhow::
     progress.end();
     let Some(tried) = tried else {
         remove(folder).await;
-        note("interrupted; the temporary folder is gone");
+        note("interrupted; the temporary folder was removed");
         return Ok(Exit::Interrupted);
     };
     let again = format!("seed {seed}: snapferry selftest --crashes {} --seed {seed}", args.crashes);
     let mut outcome = match tried {
         Ok(outcome) => outcome,
         Err(error) => {
-            return Err(error.context(format!("not tried to the end; {} is kept, {again}", folder.keep().display())));
+            return Err(error.context(format!("the test did not finish; {} is kept, {again}", folder.keep().display())));
         }
     };
     let holds = outcome.verdict.holds();
@@ -98,14 +98,14 @@ pub(super) async fn selftest(args: &SelftestArgs, context: &Context) -> anyhow::
         remove(folder).await;
     } else {
         let kept = folder.keep();
-        note(&format!("what it left is kept in {}", kept.display()));
+        note(&format!("the evidence is kept in {}", kept.display()));
         note(&again);
         outcome.kept = Some(kept);
     }
     let mut out = std::io::stdout().lock();
     if args.json { outcome.write_json(&mut out) } else { outcome.write_text(&mut out) }
         .and_then(|()| out.flush())
-        .context("the verdict could not be written to stdout")?;
+        .context("cannot write the result to stdout")?;
     Ok(if holds { Exit::Done } else { Exit::Failed })
 }
 
@@ -115,13 +115,13 @@ async fn rounds(
     folder: &Path,
     context: &Context,
     progress: &Progress,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<SelftestOutcome> {
     let began = context.clock.elapsed();
     let mut seeds = fastrand::Rng::with_seed(seed);
-    let mut outcome = Outcome::new(seed);
+    let mut outcome = SelftestOutcome::new(seed);
     while outcome.crashes() < crashes {
         let place = folder.join(format!("round-{}", outcome.rounds + 1));
-        std::fs::create_dir(&place).with_context(|| format!("cannot make the folder {}", place.display()))?;
+        std::fs::create_dir(&place).with_context(|| format!("cannot create the folder {}", place.display()))?;
         let wanted = (crashes - outcome.crashes()).min(CRASHES_A_ROUND);
         let mut round = Round::begin(place.clone(), seeds.u64(..)).await?;
         let lived = round.live(wanted, progress).await;
@@ -147,5 +147,5 @@ async fn remove(folder: TempDir) {
             Err(_) => tokio::time::sleep(BETWEEN_REMOVALS).await,
         }
     }
-    tracing::warn!("the temporary folder {} could not be removed", path.display());
+    tracing::warn!("cannot remove the temporary folder {}", path.display());
 }

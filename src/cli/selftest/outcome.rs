@@ -1,4 +1,4 @@
-//! What came of a self-test, for people and as JSON.
+//! The result of a self-test, for people and as JSON.
 
 use crate::verdict::{Count, Evidence, Verdict};
 use serde::Serialize;
@@ -6,20 +6,20 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Broken places that are shown of each promise.
+/// Violations shown for each guarantee.
 const SHOWN: usize = 5;
 
-/// The columns of number, promise and word, and what they leave of 80 for the counts.
+/// The width of number, guarantee and result, and what they leave of 80 columns for the counts.
 const BEFORE_COUNTS: usize = 44;
 const COUNTS: usize = 80 - BEFORE_COUNTS - 1;
 
-/// What came of it.
+/// The result.
 #[derive(Debug)]
-pub(super) struct Outcome {
+pub(super) struct SelftestOutcome {
     pub(super) verdict: Verdict,
     pub(super) rounds: u32,
     pub(super) took: Duration,
-    /// Where what it left is kept.
+    /// The folder that is kept as evidence.
     pub(super) kept: Option<PathBuf>,
     seed: u64,
     daemons_killed: u32,
@@ -30,7 +30,7 @@ pub(super) struct Outcome {
 }
 
 #[derive(Serialize)]
-struct Told<'a> {
+struct OutcomeJson<'a> {
     holds: bool,
     seed: u64,
     seconds: u64,
@@ -40,12 +40,12 @@ struct Told<'a> {
     jobs: u64,
     calls: u64,
     exports: u64,
-    promises: Vec<ToldPromise<'a>>,
+    promises: Vec<PromiseJson<'a>>,
     kept: Option<&'a PathBuf>,
 }
 
 #[derive(Serialize)]
-struct ToldPromise<'a> {
+struct PromiseJson<'a> {
     number: u8,
     promise: &'static str,
     holds: bool,
@@ -53,7 +53,7 @@ struct ToldPromise<'a> {
     broken: &'a [String],
 }
 
-impl Outcome {
+impl SelftestOutcome {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             verdict: Verdict::default(),
@@ -112,19 +112,19 @@ impl Outcome {
                 writeln!(out, "    and {} more", finding.broken.len() - SHOWN)?;
             }
         }
-        let words = if self.verdict.holds() { "every promise holds" } else { "NOT every promise holds" };
+        let words = if self.verdict.holds() { "every guarantee holds" } else { "NOT every guarantee holds" };
         writeln!(out, "\n{words}")
     }
 
     pub(super) fn write_json(&self, out: &mut impl Write) -> std::io::Result<()> {
-        let promises = self.verdict.findings().map(|(promise, finding)| ToldPromise {
+        let promises = self.verdict.findings().map(|(promise, finding)| PromiseJson {
             number: promise.number(),
             promise: promise.words(),
             holds: finding.broken.is_empty(),
             counts: &finding.counts,
             broken: &finding.broken,
         });
-        let told = Told {
+        let told = OutcomeJson {
             holds: self.verdict.holds(),
             seed: self.seed,
             seconds: self.took.as_secs(),
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_verdict_fits_into_eighty_columns_and_breaks_no_word() {
-        let mut outcome = Outcome::new(999_999_999);
+        let mut outcome = SelftestOutcome::new(999_999_999);
         outcome.verdict.add(Verdict::of(&Evidence::default()));
         let mut text = Vec::new();
         outcome.write_text(&mut text).expect("written");

@@ -1,5 +1,5 @@
-//! This very program as a child process. None outlives this process: an orderly end kills them, and whatever else happens
-//! to it closes the pipe that they read.
+//! This program as a child process. No child outlives this process: an orderly end kills them, and any other end closes the
+//! pipe that they read.
 
 use super::faults;
 use anyhow::Context as _;
@@ -32,7 +32,7 @@ impl Program {
     pub(super) fn start(&self, arguments: &[&str]) -> anyhow::Result<Child> {
         let log = self.open_log().context("cannot write the log of the children")?;
         let mut command = Command::new(&self.executable);
-        // A Ctrl-C at the terminal is this process's to hear, so the children stand apart from its group.
+        // Ctrl-C at the terminal must reach this process only, so the children are in another group.
         command.args(arguments).env_clear().process_group(0).kill_on_drop(true);
         command
             .env("HOME", &self.folder)

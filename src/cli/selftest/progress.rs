@@ -1,4 +1,4 @@
-//! How far a self-test is: a bar on a terminal, a plain line now and then where there is none. On stderr.
+//! The progress of a self-test on stderr: a bar on a terminal, otherwise a plain line now and then.
 
 use crate::clock::SharedClock;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// How often a plain line is written, at most.
+/// The shortest interval of plain lines.
 const LINE: Duration = Duration::from_secs(10);
 
 /// The display.
@@ -14,12 +14,12 @@ pub(super) struct Progress {
     wanted: u32,
     bar: Option<ProgressBar>,
     clock: SharedClock,
-    seen: Mutex<Seen>,
+    seen: Mutex<LastNoted>,
 }
 
-/// What was told last; the counts of a round begin anew with it.
+/// What was shown last; each round counts from zero.
 #[derive(Default)]
-struct Seen {
+struct LastNoted {
     told_at: Duration,
     before: Counts,
     now: Counts,
@@ -53,7 +53,7 @@ impl Progress {
         Self { wanted, bar, clock, seen: Mutex::default() }
     }
 
-    /// Where the round stands.
+    /// Shows the counts of the round.
     pub(super) fn note(&self, crashes: u32, exports: usize, calls: usize) {
         let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if calls < seen.now.calls {

@@ -1,4 +1,4 @@
-//! One database from its making to its last job: daemons that are killed in the middle of their work, one that drains, and
+//! One database from its creation to its last job: daemons that are killed in the middle of their work, one that drains, and
 //! then the evidence.
 
 use super::faults::{self, EXPORT_TAKES, LIMITS, SETTLING};
@@ -15,27 +15,27 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::Child;
 
-/// The calls, of whatever kind, that a daemon makes before it is killed; each sixth one lives longer.
+/// How many calls a daemon makes before it is killed; every sixth one lives longer.
 const SHORT_LIFE: std::ops::Range<usize> = 1..70;
 const LONG_LIFE: std::ops::Range<usize> = 70..220;
 
-/// Jobs that are there when a life begins, beside one for each call of it: no daemon is killed over nothing.
+/// Jobs that exist when a daemon starts, besides one for each of its calls, so that it is killed during work.
 const WORK: u64 = 40;
 
-/// The longest that a life may last, however few calls there were.
+/// The longest time before a daemon is killed, however few calls it made.
 const LIFETIME: Duration = Duration::from_secs(30);
 
-/// The longest that the last drain may take.
+/// The longest time of one drain.
 const DRAIN: Duration = Duration::from_mins(10);
 
-/// A round under way.
+/// A running round.
 pub(super) struct Round {
     pub(super) folder: PathBuf,
     pub(super) simulator: Handle,
     pub(super) queue: Queue,
     pub(super) program: Program,
     pub(super) rng: fastrand::Rng,
-    /// The snapshots that there are, in the order of their making.
+    /// The existing snapshots, in the order of their creation.
     pub(super) known: Vec<Subject>,
     pub(super) loaded: Vec<Loaded>,
     pub(super) lives: Vec<Life>,
@@ -77,13 +77,13 @@ impl Round {
         self.enqueues_killed
     }
 
-    /// Kills `wanted` times, or until something has gone astray.
+    /// Kills `wanted` times, or until something goes wrong.
     pub(super) async fn live(&mut self, wanted: u32, progress: &Progress) -> anyhow::Result<()> {
         let mut crashes = 0;
         while crashes < wanted && self.astray.is_empty() {
             let calls = if self.rng.u8(..6) == 0 { LONG_LIFE } else { SHORT_LIFE };
             let calls = self.rng.usize(calls);
-            // Rows come in before a daemon starts, or while it runs.
+            // Rows are enqueued before a daemon starts, or while it runs.
             let before = self.rng.bool();
             let left = wanted.saturating_sub(crashes);
             if before {
@@ -106,12 +106,12 @@ impl Round {
         Ok(())
     }
 
-    /// Sees to it that there is work for a life of so many calls; the kills that this took, at most `kills`.
+    /// Ensures that there is work for so many calls. Returns the number of kills on the way, at most `kills`.
     async fn top_up(&mut self, calls: usize, kills: u32) -> anyhow::Result<u32> {
         let wanted = WORK + calls as u64;
         let mut killed = 0;
         while self.queue.unfinished(None).await? < wanted && self.astray.is_empty() {
-            // The last kill is a daemon's.
+            // The last kill is of a daemon.
             let kill = u32::from(self.rng.u8(..4) == 0 && killed + 1 < kills);
             killed += self.bring_in(kill).await?;
         }
@@ -119,22 +119,22 @@ impl Round {
         Ok(killed)
     }
 
-    /// Lets a daemon make so many calls more, then kills it.
+    /// Lets a daemon make so many more calls, then kills it.
     async fn let_live(&mut self, mut child: Child, calls: usize) -> anyhow::Result<()> {
-        // Held until the end: its end would be the daemon's.
+        // Held until the end: the daemon exits when it closes.
         let _pipe = child.stdin.take();
         let mut arrived = self.simulator.arrived();
         let until = arrived.borrow().saturating_add(calls);
         let hesitation = Duration::from_millis(self.rng.u64(..HESITATION_MS));
         let moment = async {
-            // An error would be the end of the simulator, which this round keeps alive.
+            // It fails only when the simulator ends, which lives as long as this round.
             let _ = arrived.wait_for(|calls| *calls >= until).await;
             tokio::time::sleep(hesitation).await;
         };
         tokio::select! {
             ended = child.wait() => {
                 let status = ended.context("a daemon's status")?;
-                self.astray.push(format!("a daemon that nobody killed ended with {status}"));
+                self.astray.push(format!("a daemon that was not killed ended with {status}"));
             }
             _ = tokio::time::timeout(LIFETIME, moment) => child.kill().await.context("cannot kill a daemon")?,
         }
@@ -148,7 +148,7 @@ impl Round {
         Ok(())
     }
 
-    /// Lets a last daemon end what there is, and gathers the evidence.
+    /// Drains with a last daemon, and gathers the evidence.
     pub(super) async fn end(&mut self, lived: anyhow::Result<()>) -> anyhow::Result<Evidence> {
         if lived.is_ok() {
             self.drain().await?;
@@ -166,7 +166,7 @@ impl Round {
         Ok(evidence)
     }
 
-    /// Lets daemons drain what there is. On a busy machine that takes several, as long as each gets something done.
+    /// Drains the queue. On a busy machine that takes several daemons, as long as each makes progress.
     async fn drain(&mut self) -> anyhow::Result<()> {
         let longest = humantime::format_duration(DRAIN).to_string();
         let mut before = u64::MAX;
@@ -180,7 +180,7 @@ impl Round {
             if !is_drained(status) {
                 self.astray.push(format!("the last daemon ended with {status}"));
             } else if left >= before {
-                self.astray.push(format!("in {longest} none of {left} jobs came to an end"));
+                self.astray.push(format!("none of {left} jobs ended within {longest}"));
             } else if left > 0 {
                 before = left;
                 continue;
@@ -189,20 +189,20 @@ impl Round {
         }
     }
 
-    /// Writes what the simulator knows beside the database.
+    /// Writes the ledger and calls of the simulator beside the database.
     pub(super) fn write_down(&self) -> anyhow::Result<()> {
         let ledger = serde_json::to_string_pretty(&self.simulator.ledger())?;
         let calls: Result<String, _> =
             self.simulator.calls().iter().map(|call| serde_json::to_string(call).map(|line| line + "\n")).collect();
         for (name, text) in [("ledger.json", ledger), ("calls.jsonl", calls?)] {
             let path = self.folder.join(name);
-            std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+            std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(())
     }
 }
 
-/// Drained, whatever became of the jobs: that is for the verdict.
+/// Whether it drained; what became of the jobs is for the verdict.
 fn is_drained(status: ExitStatus) -> bool {
     matches!(status.code(), Some(0 | 3))
 }
