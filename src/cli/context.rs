@@ -1,9 +1,9 @@
 //! What every command needs: the settings, the clock, the connection to Lightsail, and the signals.
 
-use super::consent::Asking;
-use super::exit::Exit;
-use super::screen::{Screen, note, notes};
-use super::session::Session;
+use crate::cli::exit::Exit;
+use crate::cli::session::Session;
+use crate::cli::steer::consent::Asking;
+use crate::cli::terminal::screen::{Screen, note, notes};
 use crate::clock::{SharedClock, Stop, SystemClock};
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, Lane, Timestamp};
@@ -24,26 +24,26 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 /// The global options, turned into what the commands use.
-pub(super) struct Context {
+pub(in crate::cli) struct Context {
     /// The settings.
-    pub(super) settings: Settings,
+    pub(in crate::cli) settings: Settings,
     /// The file that they are from, where there is one.
-    pub(super) settings_file: Option<PathBuf>,
+    pub(in crate::cli) settings_file: Option<PathBuf>,
     /// The machine's clock.
-    pub(super) clock: SharedClock,
+    pub(in crate::cli) clock: SharedClock,
     /// The progress display.
-    pub(super) progress: MultiProgress,
+    pub(in crate::cli) progress: MultiProgress,
     /// Whether stdout has colours.
-    pub(super) coloured: bool,
+    pub(in crate::cli) coloured: bool,
     /// The name in the history for what this process is asked to do.
-    pub(super) person: String,
+    pub(in crate::cli) person: String,
     /// The folder of the database, if Snapferry may create it: one that a person named has to exist.
-    pub(super) own_folder: Option<PathBuf>,
+    pub(in crate::cli) own_folder: Option<PathBuf>,
 }
 
 /// What a command does with the database.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Access {
+pub(in crate::cli) enum Access {
     /// It reads: the database is not created, and may be read-only.
     Read,
     /// It changes jobs that are there: a note says so where there are none, as another database may be meant.
@@ -53,7 +53,7 @@ pub(super) enum Access {
 }
 
 /// The settings file that these options and the environment select, if it exists.
-pub(super) fn settings_file(config_file: Option<PathBuf>) -> Option<PathBuf> {
+pub(in crate::cli) fn settings_file(config_file: Option<PathBuf>) -> Option<PathBuf> {
     sources(config_file, None, etcetera::choose_base_strategy().ok().as_ref()).file().filter(|file| file.exists())
 }
 
@@ -70,7 +70,7 @@ fn sources(config_file: Option<PathBuf>, database: Option<String>, folders: Opti
 }
 
 impl Context {
-    pub(super) fn load(
+    pub(in crate::cli) fn load(
         config_file: Option<PathBuf>,
         database: Option<String>,
         progress: MultiProgress,
@@ -97,12 +97,16 @@ impl Context {
     }
 
     /// Where a command's words go, and how they are laid out.
-    pub(super) fn screen<'a>(&self, out: &'a mut (dyn Write + Send), notes: &'a mut (dyn Write + Send)) -> Screen<'a> {
+    pub(in crate::cli) fn screen<'a>(
+        &self,
+        out: &'a mut (dyn Write + Send),
+        notes: &'a mut (dyn Write + Send),
+    ) -> Screen<'a> {
         screen(self.coloured, out, notes)
     }
 
     /// Opens the database, runs a command on it, and closes it.
-    pub(super) async fn with_queue(
+    pub(in crate::cli) async fn with_queue(
         &self,
         access: Access,
         run: impl AsyncFnOnce(Session<'_>) -> anyhow::Result<Exit>,
@@ -121,7 +125,7 @@ impl Context {
     }
 
     /// Runs a command on an open database.
-    pub(super) async fn on(
+    pub(in crate::cli) async fn on(
         &self,
         queue: &Queue,
         run: impl AsyncFnOnce(Session<'_>) -> anyhow::Result<Exit>,
@@ -140,12 +144,12 @@ impl Context {
     }
 
     /// Whether there cannot be a database yet, because its folder does not exist.
-    pub(super) fn has_no_folder_yet(&self) -> bool {
+    pub(in crate::cli) fn has_no_folder_yet(&self) -> bool {
         self.own_folder.as_ref().is_some_and(|folder| !folder.exists())
     }
 
     /// Creates the database's folder, if Snapferry may.
-    pub(super) fn make_own_folder(&self) -> anyhow::Result<()> {
+    pub(in crate::cli) fn make_own_folder(&self) -> anyhow::Result<()> {
         self.own_folder.as_ref().map_or(Ok(()), |folder| {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))
         })
@@ -155,7 +159,7 @@ impl Context {
     ///
     /// # Errors
     /// What is wrong with it, and the way out.
-    pub(super) async fn queue(&self) -> anyhow::Result<Queue> {
+    pub(in crate::cli) async fn queue(&self) -> anyhow::Result<Queue> {
         self.make_own_folder()?;
         Ok(Queue::open(self.settings.database.path()).await?)
     }
@@ -170,20 +174,20 @@ impl Context {
     }
 
     /// The Region of an account by the AWS configuration: environment and files only.
-    pub(super) async fn usual_region(&self, account: Option<&AccountLabel>) -> UsualRegion {
+    pub(in crate::cli) async fn usual_region(&self, account: Option<&AccountLabel>) -> UsualRegion {
         let unnamed = AccountLabel::unnamed();
         let label = account.unwrap_or(&unnamed);
         usual_region(self.settings.account(label).and_then(|account| account.profile.as_deref())).await.transpose()
     }
 
     /// How an account is reached.
-    pub(super) fn access(&self, label: &AccountLabel) -> AccountAccess {
+    pub(in crate::cli) fn access(&self, label: &AccountLabel) -> AccountAccess {
         access(&self.settings, label)
     }
 
     /// The connection to Lightsail through the AWS SDK, with one HTTP client for all lanes.
     #[must_use]
-    pub(super) fn connect(&self) -> Connect {
+    pub(in crate::cli) fn connect(&self) -> Connect {
         let http = SharedHttp::new();
         let settings = self.settings.clone();
         Arc::new(move |lane: &Lane, lane_settings: &LaneSettings| {
@@ -198,7 +202,7 @@ impl Context {
 }
 
 /// How a lock describes this process. The host is part of it, as in every container the pid is 1.
-pub(super) fn signature(command: &str, now: Timestamp) -> String {
+pub(in crate::cli) fn signature(command: &str, now: Timestamp) -> String {
     let read = |file: &str| std::fs::read_to_string(file).ok().filter(|name| !name.trim().is_empty());
     let host = read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname"));
     let host = host.as_deref().map_or("this host", str::trim);
@@ -207,7 +211,7 @@ pub(super) fn signature(command: &str, now: Timestamp) -> String {
 
 /// Which disks the database of a sending process may be on.
 #[derive(Debug, Clone, Copy, clap::Args)]
-pub(super) struct DiskArgs {
+pub(in crate::cli) struct DiskArgs {
     /// Allow a database on a network disk; no other host may use it
     #[arg(long, env = "SNAPFERRY_NETWORK_DISK", value_parser = clap::builder::FalseyValueParser::new())]
     network_disk: bool,
@@ -216,7 +220,7 @@ pub(super) struct DiskArgs {
 impl DiskArgs {
     /// Warns of unknown variables, and refuses disks that other hosts may use at the same time: neither locks nor `SQLite`'s
     /// WAL work between hosts.
-    pub(super) fn check(self, context: &Context) -> anyhow::Result<()> {
+    pub(in crate::cli) fn check(self, context: &Context) -> anyhow::Result<()> {
         let ignored = context.settings.ignored.join(", ");
         if !ignored.is_empty() {
             tracing::warn!(variables = ignored, "ignored: these variables begin with SNAPFERRY_ but are not settings");
@@ -267,7 +271,7 @@ fn stranger(label: &AccountLabel) -> Refusing {
 }
 
 /// The screen of a command that runs without settings.
-pub(super) fn screen<'a>(
+pub(in crate::cli) fn screen<'a>(
     coloured: bool,
     out: &'a mut (dyn Write + Send),
     notes: &'a mut (dyn Write + Send),
@@ -300,7 +304,7 @@ fn person(env: &[(String, String)]) -> String {
 ///
 /// # Errors
 /// When signals cannot be received.
-pub(super) fn hear_signals() -> anyhow::Result<Stop> {
+pub(in crate::cli) fn hear_signals() -> anyhow::Result<Stop> {
     let (tell, stop) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;

@@ -49,7 +49,7 @@ impl Exit {
 }
 
 /// Runs to the end, or until Ctrl-C: then what is half-written has no name yet, and is removed.
-pub(super) async fn or_interrupted(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+pub(in crate::cli) async fn or_interrupted(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
     tokio::select! {
         ended = work => ended,
         interrupted = tokio::signal::ctrl_c() => {

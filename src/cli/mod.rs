@@ -1,61 +1,36 @@
 //! The command line: an argument becomes a call, a result becomes text. No rules, no SQL, no AWS.
 
-mod acting;
-mod backup;
-mod completions;
-mod consent;
 mod context;
-mod daemon;
-mod discover;
-mod doctor;
-mod enqueue;
 mod exit;
-mod failures;
-mod input;
-mod jobs;
-mod logging;
-mod man;
-mod near;
-mod pausing;
-mod plan;
-mod progress;
-mod reading;
-mod rehearsal;
-mod report;
-mod resolve;
-mod run;
-mod screen;
-mod selector;
 mod selftest;
 mod session;
-mod show;
-mod simulate;
-mod status;
-mod stderr;
-mod takeover;
-mod why;
-mod words;
+mod steer;
+mod survey;
+mod terminal;
+mod upkeep;
+mod views;
+mod work;
 
-pub use acting::{CancelArgs, PauseArgs, ResumeArgs, RetryArgs};
-pub use backup::BackupArgs;
-pub use consent::Asking;
 pub use exit::{Exit, UsageError};
-pub use failures::FailuresArgs;
-pub use jobs::JobsArgs;
-pub use report::ReportArgs;
-pub use resolve::ResolveArgs;
-pub use screen::Screen;
 pub use session::Session;
-pub use show::ShowArgs;
-pub use status::StatusArgs;
-pub use why::WhyArgs;
+pub use steer::acting::{CancelArgs, PauseArgs, ResumeArgs, RetryArgs};
+pub use steer::consent::Asking;
+pub use steer::resolve::ResolveArgs;
+pub use terminal::screen::Screen;
+pub use upkeep::backup::BackupArgs;
+pub use views::failures::FailuresArgs;
+pub use views::jobs::JobsArgs;
+pub use views::report::ReportArgs;
+pub use views::show::ShowArgs;
+pub use views::status::StatusArgs;
+pub use views::why::WhyArgs;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use context::{Access, Context};
 use indicatif::MultiProgress;
-use logging::{Colour, LogFormat};
 use std::io::Write as _;
 use std::path::PathBuf;
+use terminal::logging::{Colour, LogFormat};
 
 /// Export Amazon Lightsail snapshots to EC2 in bulk, each exactly once
 #[derive(Debug, Parser)]
@@ -107,11 +82,11 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::RunArgs),
-    Discover(discover::DiscoverArgs),
-    Plan(plan::PlanArgs),
-    Enqueue(enqueue::EnqueueArgs),
-    Daemon(daemon::DaemonArgs),
+    Run(work::run::RunArgs),
+    Discover(survey::discover::DiscoverArgs),
+    Plan(survey::plan::PlanArgs),
+    Enqueue(work::enqueue::EnqueueArgs),
+    Daemon(work::daemon::DaemonArgs),
     Status(StatusArgs),
     Report(ReportArgs),
     Jobs(JobsArgs),
@@ -123,26 +98,26 @@ enum Command {
     Pause(PauseArgs),
     Resume(ResumeArgs),
     Resolve(ResolveArgs),
-    Doctor(doctor::DoctorArgs),
+    Doctor(survey::doctor::DoctorArgs),
     Backup(BackupArgs),
-    Simulate(Box<simulate::SimulateArgs>),
+    Simulate(Box<work::simulate::SimulateArgs>),
     Selftest(selftest::SelftestArgs),
-    Completions(completions::CompletionsArgs),
-    Man(man::ManArgs),
+    Completions(upkeep::completions::CompletionsArgs),
+    Man(upkeep::man::ManArgs),
 }
 
 /// Runs the command of this process.
 #[must_use]
 pub fn main() -> Exit {
     let exit = run_command();
-    stderr::finish();
+    terminal::stderr::finish();
     exit
 }
 
 fn run_command() -> Exit {
     let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
     if words.len() < 2 {
-        screen::note(&Cli::command().render_help().to_string());
+        terminal::screen::note(&Cli::command().render_help().to_string());
         return Exit::Usage;
     }
     let colour = Colour::asked(&words);
@@ -156,7 +131,7 @@ fn run_command() -> Exit {
             }
             let (coloured, said) = (colour.wanted(&std::io::stderr(), no_color()), error.render());
             let said = if coloured { said.ansi().to_string() } else { said.to_string() };
-            let _ = write!(screen::notes(), "{said}");
+            let _ = write!(terminal::screen::notes(), "{said}");
             return Exit::Usage;
         }
     };
@@ -185,9 +160,9 @@ fn parse(words: Vec<std::ffi::OsString>, colour: Colour) -> Result<Cli, clap::Er
 
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let Cli { global, command } = cli;
-    let progress = MultiProgress::with_draw_target(stderr::display());
+    let progress = MultiProgress::with_draw_target(terminal::stderr::display());
     let no_color = no_color();
-    logging::set_up(
+    terminal::logging::set_up(
         level(&global, &command),
         global.log_format,
         global.color.wanted(&std::io::stderr(), no_color),
@@ -197,11 +172,11 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let config_file = global.config.clone();
     let context = || Context::load(global.config, global.database, progress, coloured);
     match command {
-        Command::Run(args) => run::run(&args, &context()?).await,
-        Command::Enqueue(args) => run::only_enqueue(&args, &context()?).await,
-        Command::Discover(args) => discover::discover(&args, &context()?).await,
-        Command::Plan(args) => plan::plan(&args, &context()?).await,
-        Command::Daemon(args) => daemon::daemon(&args, &context()?).await,
+        Command::Run(args) => work::run::run(&args, &context()?).await,
+        Command::Enqueue(args) => work::run::only_enqueue(&args, &context()?).await,
+        Command::Discover(args) => survey::discover::discover(&args, &context()?).await,
+        Command::Plan(args) => survey::plan::plan(&args, &context()?).await,
+        Command::Daemon(args) => work::daemon::daemon(&args, &context()?).await,
         Command::Status(args) => context()?.with_queue(Access::Read, async |it| args.run(it).await).await,
         Command::Report(args) => context()?.with_queue(Access::Read, async |it| args.run(it).await).await,
         Command::Jobs(args) => context()?.with_queue(Access::Read, async |it| args.run(it).await).await,
@@ -214,11 +189,13 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Resume(args) => context()?.with_queue(Access::Act, async |it| args.run(it).await).await,
         Command::Resolve(args) => context()?.with_queue(Access::Act, async |it| args.run(it).await).await,
         Command::Backup(args) => context()?.with_queue(Access::Write, async |it| args.run(it).await).await,
-        Command::Doctor(args) => doctor::doctor(&args, context, context::settings_file(config_file), coloured).await,
-        Command::Simulate(args) => simulate::simulate(*args).await.map(|()| Exit::Done),
+        Command::Doctor(args) => {
+            survey::doctor::doctor(&args, context, context::settings_file(config_file), coloured).await
+        }
+        Command::Simulate(args) => work::simulate::simulate(*args).await.map(|()| Exit::Done),
         Command::Selftest(args) => selftest::selftest(&args, &context()?).await,
-        Command::Completions(args) => completions::completions(&args),
-        Command::Man(args) => man::man(&args),
+        Command::Completions(args) => upkeep::completions::completions(&args),
+        Command::Man(args) => upkeep::man::man(&args),
     }
 }
 
@@ -251,7 +228,7 @@ fn complain(error: &anyhow::Error, format: LogFormat) -> Exit {
         }
     }
     match format {
-        LogFormat::Text => screen::note(&format!("error: {said}")),
+        LogFormat::Text => terminal::screen::note(&format!("error: {said}")),
         LogFormat::Json => tracing::error!("{said}"),
     }
     Exit::of_error(error)

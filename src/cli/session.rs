@@ -1,7 +1,7 @@
 //! What a command on the database works with, put together once for all of them.
 
-use super::consent::{Asking, ConsentArgs};
-use super::screen::Screen;
+use crate::cli::steer::consent::{Asking, ConsentArgs};
+use crate::cli::terminal::screen::Screen;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::queue::{Plan, Queue};
@@ -25,22 +25,22 @@ pub struct Session<'a> {
 }
 
 impl Session<'_> {
-    pub(super) fn now(&self) -> Timestamp {
+    pub(in crate::cli) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// Prints each line, broken where the terminal is too narrow for it.
-    pub(super) fn say_lines(&mut self, lines: Vec<String>) -> anyhow::Result<()> {
+    pub(in crate::cli) fn say_lines(&mut self, lines: Vec<String>) -> anyhow::Result<()> {
         if lines.is_empty() { Ok(()) } else { self.screen.say(&self.screen.look.lay_out(lines)) }
     }
 
     /// Asks a question such as `Cancel 3 jobs`, unless --yes answers it.
-    pub(super) fn agrees(&mut self, consent: ConsentArgs, question: &str) -> anyhow::Result<bool> {
+    pub(in crate::cli) fn agrees(&mut self, consent: ConsentArgs, question: &str) -> anyhow::Result<bool> {
         consent.ask(question, &mut self.asking, &mut self.screen)
     }
 
     /// Does what was planned, and says what came of it.
-    pub(super) async fn act(&mut self, plan: &Plan) -> anyhow::Result<()> {
+    pub(in crate::cli) async fn act(&mut self, plan: &Plan) -> anyhow::Result<()> {
         let acted = self.queue.act(plan, self.now(), self.person).await?;
         self.screen.say(&acted_text(plan, acted, self.screen.look))
     }

@@ -1,6 +1,6 @@
 //! What a person may do to many jobs at once, and which of them that leaves alone. Pure: state and pause in, a reason out.
 
-use super::{Event, JobState, Timestamp};
+use crate::domain::{Event, JobState, Timestamp};
 
 /// What a person does to jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

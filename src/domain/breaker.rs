@@ -2,7 +2,7 @@
 //! counts, and time as spans. What is the lane's own trouble (credentials, outages) fails no job and is no affair of a breaker,
 //! nor are denials, which fail one only as its own.
 
-use super::ErrorCode;
+use crate::domain::ErrorCode;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! How many EBS copies of a lane may be under way: the number in the settings, or for a while fewer, where EC2 had too many.
 //! Pure.
 
-use super::{ErrorCode, Timestamp};
+use crate::domain::{ErrorCode, Timestamp};
 use std::time::Duration;
 
 /// How often a lowered cap climbs: copies take minutes, and what one more does is told by those that end.

@@ -1,7 +1,7 @@
 //! A job's states and the one function that moves it from one to the next. The database repeats the table below in a
 //! CHECK; every pair that is not listed is an error value.
 
-use super::{ErrorCode, OperationId, RecordArn, Timestamp};
+use crate::domain::{ErrorCode, OperationId, RecordArn, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! A lane: one account in one Region.
 
-use super::Region;
+use crate::domain::Region;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -4,14 +4,11 @@
 mod act;
 mod breaker;
 mod cap;
-mod error_code;
 mod existing;
 mod ids;
 mod job;
 mod lane;
-mod names;
-mod near;
-mod region;
+mod naming;
 mod report_columns;
 mod retry;
 mod settling;
@@ -22,16 +19,16 @@ mod trouble;
 pub use act::{Act, LeftAlone};
 pub use breaker::{BatchOutcomes, BreakerPolicy, OUTCOMES_KEPT, Outcomes, ProbeStanding, TripCause, TripStep};
 pub use cap::{Limit, LoweredCap, OverLimit};
-pub use error_code::ErrorCode;
 pub use existing::Existing;
 pub use ids::{BatchId, JobId, LaneId, OperationId, RecordArn, RunId, SnapshotArn, TripId};
 pub use job::{
     Besides, Change, Destination, Event, Failure, Hold, IllegalTransition, JobState, Standing, Trace, apply,
 };
 pub use lane::{AccountLabel, AccountNumber, BadAccount, Lane};
-pub use names::{BadName, BatchName, SnapshotName};
-pub use near::{NearNames, is_snapshot_of, looks_automatic};
-pub use region::{BadRegion, Region};
+pub use naming::error_code::ErrorCode;
+pub use naming::names::{BadName, BatchName, SnapshotName};
+pub use naming::near::{NearNames, is_snapshot_of, looks_automatic};
+pub use naming::region::{BadRegion, Region};
 pub use report_columns::REPORT_COLUMNS;
 pub use retry::{RetryPolicy, backoff};
 pub use settling::{AbsenceRule, ListDelay, WINDOW_MARGIN, settle_window};

@@ -1,6 +1,6 @@
 //! How long Lightsail's records are given to tell of an attempt whose answer nobody has, and when they are read for it. Pure.
 
-use super::Timestamp;
+use crate::domain::Timestamp;
 use std::time::Duration;
 
 /// The reconciliation window is at least so many times a delay of the lists that was seen.

@@ -159,7 +159,7 @@ pub enum QueueError {
     Forbidden(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The lock of loading could not be had.
     #[error(transparent)]
-    Lock(#[from] Arc<super::lock::LockError>),
+    Lock(#[from] Arc<crate::queue::files::lock::LockError>),
     /// The store was closed.
     #[error("the database was closed")]
     Closed,
@@ -205,7 +205,7 @@ impl From<sqlx::Error> for QueueError {
 }
 
 /// The primary result code of the database: the low byte of the extended one.
-pub(super) fn primary_code(error: &sqlx::Error) -> Option<u32> {
+pub(in crate::queue) fn primary_code(error: &sqlx::Error) -> Option<u32> {
     code(error).map(|code| code & 0xff)
 }
 

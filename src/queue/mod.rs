@@ -1,97 +1,61 @@
 //! The store: all SQL, one writer with group commit, a few readers, migrations. It speaks the domain's words, so
 //! that a second store can stand behind it; it does not know Lightsail, and time is an argument.
 
-mod acting;
-mod backup;
-mod breakers;
-mod busy_retry;
-mod checkpoints;
-mod checkup;
-mod chunk;
-mod claims;
-mod counter;
-mod counts;
-mod database;
-mod disk;
-mod door;
-mod drain;
-mod endings;
 mod error;
-mod follow;
-mod inode;
-mod job_views;
-mod lane_views;
+mod files;
+mod jobs;
 mod lanes;
 mod ledger;
-mod leftovers;
-mod listing;
-mod load;
-mod lock;
-mod measures;
-mod own_files;
-mod pausing;
-mod peek;
-mod place;
-mod preview;
-mod prune;
-mod readers;
-mod reading;
-mod recovery;
-mod resolving;
-mod selection;
-mod takeover;
-mod transition;
+mod loading;
+mod sqlite;
+mod steering;
+mod upkeep;
 mod views;
-mod vitals;
-mod waiting;
-mod wakers;
-mod write_transitions;
-mod writer;
 
-pub use acting::{ActError, Acted, LeftOnes, Plan};
-pub use backup::{BackedUp, BackupError, Overwrite};
-pub use breakers::{PastTrip, Trip};
-pub use checkup::{Checkup, Content, LaneFound};
-pub use chunk::{Chunk, NewRow};
-pub use claims::{Claimable, Load};
-pub use counts::StateCounts;
-pub use disk::shared as shared_disk;
-pub use endings::{BatchPage, BatchRow, Ending, Step};
 pub use error::{OpenError, QueueError};
-pub use follow::{Followed, FollowedAttempt};
-pub use job_views::{AttemptView, JobDetail, JobView, TransitionView};
-pub use lane_views::{Blocked, LaneView};
-pub use lanes::{Block, Identity, LaneRecord};
-pub use ledger::{Entry, EntryKey, EntryStatus, ListedSnapshot, Sighting};
-pub use listing::Listed;
-pub use load::{BatchLoad, BatchSummary, LoadName};
-pub use lock::{DatabaseLock, Held, LockError};
-pub use measures::{Ended, LaneMeasures, Left, Measures, REFUSED_WITHIN, Refused, Unconfirmed};
-pub use own_files::is_own_file;
-pub use pausing::PastPause;
-pub use peek::{Known, LaneMemory, Peek};
-pub use preview::{Preview, Previewed};
-pub use prune::{Prunable, Pruner};
-pub use resolving::{Evidence, ResolveError, Verdict};
-pub use selection::{Cursor, ReportRow, Selector};
-pub use takeover::{Takeover, TakeoverCause, TakeoverOptions, TakeoverWait};
-pub use transition::{Answer, AttemptOutcome, SentOperation, Transition};
-pub use views::{BatchStage, BatchView, Pause, RowCounts};
-pub use vitals::Vitals;
-pub use waiting::{Ahead, SnapshotSeen, Waiting};
-pub use wakers::Wakes;
+pub use files::disk::shared as shared_disk;
+pub use files::lock::{DatabaseLock, Held, LockError};
+pub use files::own_files::is_own_file;
+pub use files::takeover::{Takeover, TakeoverCause, TakeoverOptions, TakeoverWait};
+pub use jobs::claims::{Claimable, Load};
+pub use jobs::transition::{Answer, AttemptOutcome, SentOperation, Transition};
+pub use jobs::wakers::Wakes;
+pub use lanes::breakers::{PastTrip, Trip};
+pub use lanes::records::{Block, Identity, LaneRecord};
+pub use ledger::entries::{Entry, EntryKey, EntryStatus, ListedSnapshot, Sighting};
+pub use ledger::follow::{Followed, FollowedAttempt};
+pub use ledger::listing::Listed;
+pub use loading::chunk::{Chunk, NewRow};
+pub use loading::load::{BatchLoad, BatchSummary, LoadName};
+pub use loading::preview::{Preview, Previewed};
+pub use steering::acting::{ActError, Acted, LeftOnes, Plan};
+pub use steering::pausing::PastPause;
+pub use steering::resolving::{Evidence, ResolveError, Verdict};
+pub use steering::selection::{Cursor, ReportRow, Selector};
+pub use upkeep::backup::{BackedUp, BackupError, Overwrite};
+pub use upkeep::checkup::{Checkup, Content, LaneFound};
+pub use upkeep::peek::{Known, LaneMemory, Peek};
+pub use upkeep::prune::{Prunable, Pruner};
+pub use upkeep::vitals::Vitals;
+pub use views::batches::{BatchStage, BatchView, Pause, RowCounts};
+pub use views::counts::StateCounts;
+pub use views::endings::{BatchPage, BatchRow, Ending, Step};
+pub use views::jobs::{AttemptView, JobDetail, JobView, TransitionView};
+pub use views::lanes::{Blocked, LaneView};
+pub use views::measures::{Ended, LaneMeasures, Left, Measures, REFUSED_WITHIN, Refused, Unconfirmed};
+pub use views::waiting::{Ahead, SnapshotSeen, Waiting};
 
-use busy_retry::BusyRetry;
-use checkpoints::Checkpoints;
-use place::Place;
-use readers::Readers;
+use files::paths::Place;
+use files::takeover::TakeoverAge;
+use jobs::wakers::Wakers;
+use sqlite::busy_retry::BusyRetry;
+use sqlite::checkpoints::Checkpoints;
+use sqlite::readers::Readers;
+use sqlite::writer::Writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use takeover::TakeoverAge;
 use tokio::sync::watch;
-use wakers::Wakers;
-use writer::Writer;
 
 /// The store of one database file. Cheap to clone; the last one to go closes it.
 #[derive(Debug, Clone)]
@@ -113,7 +77,7 @@ impl Queue {
     /// [`OpenError`] for a missing folder, a file that may not be written, that is no database, or that a newer
     /// Snapferry wrote.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
-        database::open(path).await
+        sqlite::open::open(path).await
     }
 
     /// Opens the database at `path` to be read only: nothing is made, migrated or written. Where there is none, it is as one with
@@ -122,7 +86,7 @@ impl Queue {
     /// # Errors
     /// [`OpenError`] for a missing folder, a file that may not be read, or that is no database of this version's.
     pub async fn look(path: &Path) -> Result<Self, OpenError> {
-        database::open_to_read(path).await
+        sqlite::open::open_to_read(path).await
     }
 
     /// What [`Queue::look`] gives where there is none.
@@ -130,7 +94,7 @@ impl Queue {
     /// # Errors
     /// [`OpenError`] where there is no memory for it.
     pub async fn empty(path: &Path) -> Result<Self, OpenError> {
-        database::empty_to_read(path).await
+        sqlite::open::empty_to_read(path).await
     }
 
     /// Whether what was read of a file at rest is what was in it at one time.

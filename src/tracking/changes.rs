@@ -1,46 +1,46 @@
 //! Acts on what was observed: decides for the jobs that it concerns, and writes what follows.
 
-use super::job_ages::JobAges;
-use super::lane_cap::LaneCap;
-use super::lane_context::{ACTOR, LaneContext};
-use super::list_lag::ListLag;
-use super::list_reader::ListReader;
-use super::plan::{Asked, Decision, Policy, decide, several_records};
-use super::poll_interval::ExportTime;
-use super::read_error::ReadError;
-use super::retry_waits::RetryWaits;
 use crate::domain::{Event, JobId, JobState, SnapshotName, backoff};
 use crate::lightsail::{ErrorClass, failed_operation};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Answer, AttemptOutcome, Entry, Followed, FollowedAttempt, QueueError, Transition};
+use crate::tracking::job_ages::JobAges;
+use crate::tracking::lane_cap::LaneCap;
+use crate::tracking::lane_context::{ACTOR, LaneContext};
+use crate::tracking::list_lag::ListLag;
+use crate::tracking::lists::list_reader::ListReader;
+use crate::tracking::lists::read_error::ReadError;
+use crate::tracking::plan::{Asked, Decision, Policy, decide, several_records};
+use crate::tracking::poll_interval::ExportTime;
+use crate::tracking::retry_waits::RetryWaits;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Observations and jobs that are processed at once.
-pub(super) const CHUNK: u32 = 500;
+pub(in crate::tracking) const CHUNK: u32 = 500;
 
 /// The jobs that decisions have moved.
 #[derive(Debug, Default)]
-pub(super) struct Moved {
-    pub(super) jobs: BTreeSet<JobId>,
+pub(in crate::tracking) struct Moved {
+    pub(in crate::tracking) jobs: BTreeSet<JobId>,
     /// Those of which the records may say more now; of one that has succeeded with the only record of its name they do not.
     again: Vec<JobId>,
 }
 
 /// Processes unprocessed changes.
-pub(super) struct Changes {
-    pub(super) context: Arc<LaneContext>,
-    pub(super) reader: Arc<ListReader>,
-    pub(super) lag: Arc<ListLag>,
-    pub(super) cap: Arc<LaneCap>,
-    pub(super) ages: JobAges,
-    pub(super) export_time: ExportTime,
-    pub(super) waits: RetryWaits,
+pub(in crate::tracking) struct Changes {
+    pub(in crate::tracking) context: Arc<LaneContext>,
+    pub(in crate::tracking) reader: Arc<ListReader>,
+    pub(in crate::tracking) lag: Arc<ListLag>,
+    pub(in crate::tracking) cap: Arc<LaneCap>,
+    pub(in crate::tracking) ages: JobAges,
+    pub(in crate::tracking) export_time: ExportTime,
+    pub(in crate::tracking) waits: RetryWaits,
 }
 
 impl Changes {
     /// Acts on every observation that is new or has changed.
-    pub(super) async fn process(&self) -> Result<(), ReadError> {
+    pub(in crate::tracking) async fn process(&self) -> Result<(), ReadError> {
         let (queue, lane) = (&self.context.queue, self.context.lane.id);
         loop {
             let changes = queue.news(lane, CHUNK).await?;
@@ -58,7 +58,7 @@ impl Changes {
     }
 
     /// Decides for these jobs and writes what follows; tells which of them moved.
-    pub(super) async fn decide_for(&self, jobs: &[JobId]) -> Result<Moved, ReadError> {
+    pub(in crate::tracking) async fn decide_for(&self, jobs: &[JobId]) -> Result<Moved, ReadError> {
         let mut moved = Moved::default();
         for chunk in jobs.chunks(usize::try_from(CHUNK).unwrap_or(1)) {
             let followed = self.with_monotonic_ages(chunk).await?;
@@ -86,7 +86,7 @@ impl Changes {
     }
 
     /// The observations of these snapshots' names.
-    pub(super) async fn entries_by_name(
+    pub(in crate::tracking) async fn entries_by_name(
         &self,
         names: &[SnapshotName],
     ) -> Result<HashMap<SnapshotName, Vec<Entry>>, QueueError> {
@@ -98,7 +98,7 @@ impl Changes {
     }
 
     /// The jobs with their times as the monotonic clock has them.
-    pub(super) async fn with_monotonic_ages(&self, jobs: &[JobId]) -> Result<Vec<Followed>, QueueError> {
+    pub(in crate::tracking) async fn with_monotonic_ages(&self, jobs: &[JobId]) -> Result<Vec<Followed>, QueueError> {
         let (now, elapsed) = (self.context.clock.now(), self.context.clock.elapsed());
         let gap = self.lag.between_checks();
         let followed = self.context.queue.followed(jobs).await?;

@@ -1,18 +1,18 @@
 //! The inventory of a lane before anything is sent: which of the queued snapshots exist, which have to wait, and which have
 //! been exported already.
 
-use super::changes::{CHUNK, Changes};
-use super::lane_context::{ACTOR, LaneContext};
-use super::list_lag::ListLag;
-use super::list_reader::{ListReader, RecordsWanted};
-use super::read_error::ReadError;
-use super::read_failures::Purpose;
-use super::record_reader::RecordReader;
-use super::snapshot_search::{SearchResult, SnapshotSearch};
-use super::state::{TrackerState, left};
 use crate::domain::{BatchId, ErrorCode, Event, Failure, JobId, JobState, Standing};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Listed, QueueError, Transition};
+use crate::tracking::changes::{CHUNK, Changes};
+use crate::tracking::lane_context::{ACTOR, LaneContext};
+use crate::tracking::list_lag::ListLag;
+use crate::tracking::lists::list_reader::{ListReader, RecordsWanted};
+use crate::tracking::lists::read_error::ReadError;
+use crate::tracking::lists::read_failures::Purpose;
+use crate::tracking::lists::record_reader::RecordReader;
+use crate::tracking::lists::snapshot_search::{SearchResult, SnapshotSearch};
+use crate::tracking::state::{TrackerState, left};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ const REPEAT: Duration = Duration::from_hours(1);
 
 /// When the next inventory is due.
 #[derive(Debug, Default)]
-pub(super) struct InventorySchedule {
+pub(in crate::tracking) struct InventorySchedule {
     /// When the last complete one began.
     taken_at: Option<Duration>,
     /// How long jobs that wait for one keep from the last; it doubles while they wait.
@@ -31,23 +31,23 @@ pub(super) struct InventorySchedule {
 
 impl InventorySchedule {
     /// The next one is due at once.
-    pub(super) fn reset(&mut self) {
+    pub(in crate::tracking) fn reset(&mut self) {
         self.taken_at = None;
     }
 }
 
 /// Takes a lane's inventories.
-pub(super) struct Inventory {
-    pub(super) context: Arc<LaneContext>,
-    pub(super) reader: Arc<ListReader>,
-    pub(super) records: Arc<RecordReader>,
-    pub(super) changes: Arc<Changes>,
-    pub(super) lag: Arc<ListLag>,
+pub(in crate::tracking) struct Inventory {
+    pub(in crate::tracking) context: Arc<LaneContext>,
+    pub(in crate::tracking) reader: Arc<ListReader>,
+    pub(in crate::tracking) records: Arc<RecordReader>,
+    pub(in crate::tracking) changes: Arc<Changes>,
+    pub(in crate::tracking) lag: Arc<ListLag>,
 }
 
 impl Inventory {
     /// Takes an inventory where jobs wait for one, and from time to time anyway; tells how long until the next.
-    pub(super) async fn take_if_due(&self, state: &mut TrackerState) -> Result<Duration, ReadError> {
+    pub(in crate::tracking) async fn take_if_due(&self, state: &mut TrackerState) -> Result<Duration, ReadError> {
         let (context, settings) = (&self.context, &self.context.settings);
         let uncleared = !context.queue.uncleared(context.lane.id, context.run).await?.is_empty();
         let schedule = &mut state.inventory;
@@ -105,7 +105,7 @@ impl Inventory {
 
     /// How long no inventory clears a batch: a database that is a copy does not know every export, and until the
     /// reconciliation window after the takeover is over, Lightsail's lists need not show them either.
-    pub(super) fn takeover_wait(&self) -> Duration {
+    pub(in crate::tracking) fn takeover_wait(&self) -> Duration {
         let age = self.context.queue.takeover_age(self.context.clock.elapsed());
         age.map_or(Duration::ZERO, |age| self.lag.window().saturating_sub(age))
     }

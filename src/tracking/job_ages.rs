@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// The jobs that were seen in this run; all of it may be lost.
 #[derive(Debug, Default)]
-pub(super) struct JobAges {
+pub(in crate::tracking) struct JobAges {
     /// By job and by the stored time at which its state began, which tells one stay from another.
     met: Mutex<HashMap<(JobId, Timestamp), SeenInState>>,
     /// The absence checks of an attempt: setting the clock spreads them no further.
@@ -37,7 +37,13 @@ impl JobAges {
     ///
     /// Of the time between an earlier run's last absence check and this run, the time of day is believed up to `gap`, the usual
     /// time between two checks: a clock that was set forward meanwhile is worth one check at most.
-    pub(super) fn correct(&self, mut job: Followed, now: Timestamp, elapsed: Duration, gap: Duration) -> Followed {
+    pub(in crate::tracking) fn correct(
+        &self,
+        mut job: Followed,
+        now: Timestamp,
+        elapsed: Duration,
+        gap: Duration,
+    ) -> Followed {
         if !matches!(job.state, JobState::Exporting | JobState::Unknown) {
             return job;
         }
@@ -82,7 +88,7 @@ impl JobAges {
     }
 
     /// Forgets the jobs that were not asked for in `span`.
-    pub(super) fn forget(&self, elapsed: Duration, span: Duration) {
+    pub(in crate::tracking) fn forget(&self, elapsed: Duration, span: Duration) {
         let mut ages = self.met.lock().unwrap_or_else(PoisonError::into_inner);
         ages.retain(|_, met| elapsed.saturating_sub(met.asked) < span);
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,28 +1,28 @@
 //! What every part of a lane's tracking works with.
 
-use super::tracker::TrackerSettings;
 use crate::clock::SharedClock;
 use crate::domain::{LaneTrouble, RunId};
 use crate::lightsail::Lightsail;
 use crate::queue::{Block, LaneRecord, Queue, QueueError, Transition};
+use crate::tracking::tracker::TrackerSettings;
 use std::sync::Arc;
 
 /// The actor of every transition that no person made.
-pub(super) const ACTOR: &str = "daemon";
+pub(in crate::tracking) const ACTOR: &str = "daemon";
 
 /// A lane, its store, its client and its settings.
-pub(super) struct LaneContext {
-    pub(super) queue: Queue,
-    pub(super) api: Arc<dyn Lightsail>,
-    pub(super) clock: SharedClock,
-    pub(super) run: RunId,
-    pub(super) lane: LaneRecord,
-    pub(super) settings: TrackerSettings,
+pub(in crate::tracking) struct LaneContext {
+    pub(in crate::tracking) queue: Queue,
+    pub(in crate::tracking) api: Arc<dyn Lightsail>,
+    pub(in crate::tracking) clock: SharedClock,
+    pub(in crate::tracking) run: RunId,
+    pub(in crate::tracking) lane: LaneRecord,
+    pub(in crate::tracking) settings: TrackerSettings,
 }
 
 impl LaneContext {
     /// Blocks the lane; logged once, not at every retry.
-    pub(super) async fn block(&self, trouble: LaneTrouble, message: String) -> Result<(), QueueError> {
+    pub(in crate::tracking) async fn block(&self, trouble: LaneTrouble, message: String) -> Result<(), QueueError> {
         let block = Block { trouble, message: message.clone(), since: self.clock.now() };
         if self.queue.block(self.lane.id, block).await? {
             tracing::warn!(lane = %self.lane.lane, trouble = %trouble, "the lane is blocked: {message}");
@@ -31,7 +31,7 @@ impl LaneContext {
     }
 
     /// Writes transitions; tells of each whether it was written. A job that has moved on meanwhile is left to the next round.
-    pub(super) async fn apply(&self, transitions: Vec<Transition>) -> Result<Vec<bool>, QueueError> {
+    pub(in crate::tracking) async fn apply(&self, transitions: Vec<Transition>) -> Result<Vec<bool>, QueueError> {
         let results = self.queue.transition_all(transitions).await;
         results
             .into_iter()

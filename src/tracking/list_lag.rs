@@ -2,10 +2,10 @@
 //! while. It is measured by the monotonic clock within a run, and only where a reading missed what had been accepted: that
 //! nothing was read is no lag.
 
-use super::lane_context::LaneContext;
-use super::list_reader::Completeness;
 use crate::domain::{AbsenceRule, JobId, ListDelay, settle_window};
 use crate::queue::{FollowedAttempt, QueueError};
+use crate::tracking::lane_context::LaneContext;
+use crate::tracking::lists::list_reader::Completeness;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,7 +26,7 @@ struct AwaitedRecord {
 
 /// The accepted exports whose records have not been seen.
 #[derive(Debug, Default)]
-pub(super) struct UnseenExports {
+pub(in crate::tracking) struct UnseenExports {
     awaited: HashMap<(JobId, u32), AwaitedRecord>,
     measured_at: Option<Duration>,
 }
@@ -38,7 +38,7 @@ impl UnseenExports {
 }
 
 /// The lag of a lane's lists.
-pub(super) struct ListLag {
+pub(in crate::tracking) struct ListLag {
     context: Arc<LaneContext>,
     /// The longest, as it stands in the store.
     longest: Mutex<ListDelay>,
@@ -48,13 +48,13 @@ pub(super) struct ListLag {
 }
 
 impl ListLag {
-    pub(super) fn new(context: Arc<LaneContext>) -> Self {
+    pub(in crate::tracking) fn new(context: Arc<LaneContext>) -> Self {
         let longest = Mutex::new(context.lane.delay);
         Self { context, longest, in_sight: Mutex::default() }
     }
 
     /// Takes over what the store says.
-    pub(super) fn refresh(&self, longest: ListDelay) {
+    pub(in crate::tracking) fn refresh(&self, longest: ListDelay) {
         *self.longest.lock().unwrap_or_else(PoisonError::into_inner) = longest;
     }
 
@@ -63,41 +63,41 @@ impl ListLag {
     }
 
     /// The reconciliation window of an attempt that is intended now.
-    pub(super) fn window(&self) -> Duration {
+    pub(in crate::tracking) fn window(&self) -> Duration {
         settle_window(self.context.settings.settle, self.longest(), self.context.clock.now())
     }
 
     /// The reconciliation window of an attempt: as it was when the attempt was intended, though it has faded or was reset since.
-    pub(super) fn window_of(&self, attempt: &FollowedAttempt) -> Duration {
+    pub(in crate::tracking) fn window_of(&self, attempt: &FollowedAttempt) -> Duration {
         settle_window(self.context.settings.settle, self.longest(), attempt.intended_at).max(attempt.kept_window)
     }
 
-    pub(super) fn absence_rule(&self) -> AbsenceRule {
+    pub(in crate::tracking) fn absence_rule(&self) -> AbsenceRule {
         AbsenceRule { checks: self.context.settings.looks, window: self.window() }
     }
 
     /// The usual time between two absence checks.
-    pub(super) fn between_checks(&self) -> Duration {
+    pub(in crate::tracking) fn between_checks(&self) -> Duration {
         self.absence_rule().until_next(1, Duration::ZERO)
     }
 
     /// No check is ever put off further than this: one that is was put off before the clock was set back.
-    pub(super) fn longest_wait(&self) -> Duration {
+    pub(in crate::tracking) fn longest_wait(&self) -> Duration {
         let settings = &self.context.settings;
         settings.poll_max.max(self.window()).max(settings.attempt_timeout).saturating_mul(2)
     }
 
-    pub(super) fn note_in_sight(&self, attempt: (JobId, u32)) {
+    pub(in crate::tracking) fn note_in_sight(&self, attempt: (JobId, u32)) {
         self.in_sight.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt);
     }
 
     /// Whether something was in sight beside the attempt.
-    pub(super) fn forget_in_sight(&self, attempt: (JobId, u32)) -> bool {
+    pub(in crate::tracking) fn forget_in_sight(&self, attempt: (JobId, u32)) -> bool {
         self.in_sight.lock().unwrap_or_else(PoisonError::into_inner).remove(&attempt)
     }
 
     /// Notes which exports a reading of the records, which begins now, may bring into sight.
-    pub(super) async fn before_reading(&self, watch: &mut UnseenExports) -> Result<(), QueueError> {
+    pub(in crate::tracking) async fn before_reading(&self, watch: &mut UnseenExports) -> Result<(), QueueError> {
         let (began, now) = (self.context.clock.elapsed(), self.context.clock.now());
         let unseen = self.context.queue.unseen(self.context.lane.id, self.context.run, NEWEST, &watch.jobs()).await?;
         // A response that is older would have been met by the reading before.
@@ -116,7 +116,7 @@ impl ListLag {
     }
 
     /// Learns from what that reading brought into sight that an earlier one had missed.
-    pub(super) async fn after_reading(
+    pub(in crate::tracking) async fn after_reading(
         &self,
         watch: &mut UnseenExports,
         began: Duration,
@@ -148,7 +148,7 @@ impl ListLag {
     }
 
     /// Learns from an attempt that was found after absence checks that did not show it.
-    pub(super) async fn learn_from_checks(&self, attempt: &FollowedAttempt) -> Result<(), QueueError> {
+    pub(in crate::tracking) async fn learn_from_checks(&self, attempt: &FollowedAttempt) -> Result<(), QueueError> {
         let (Some(first), Some(last)) = (attempt.first_look_at, attempt.last_look_at) else { return Ok(()) };
         // Each check came a known time after the one before, whatever the time of day was.
         let counted = self.between_checks().saturating_mul(attempt.looks.saturating_sub(1));

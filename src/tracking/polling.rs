@@ -1,34 +1,34 @@
 //! Follows exports in progress to their end.
 
-use super::changes::Changes;
-use super::lane_context::LaneContext;
-use super::list_lag::ListLag;
-use super::list_reader::{Completeness, ListReader, RecordsWanted};
-use super::plan::record_in_sight;
-use super::read_error::ReadError;
-use super::record_reader::RecordReader;
-use super::state::TrackerState;
 use crate::domain::{JobId, JobState, OperationId, SnapshotName, Timestamp};
 use crate::queue::{EntryKey, EntryStatus, Followed, QueueError};
+use crate::tracking::changes::Changes;
+use crate::tracking::lane_context::LaneContext;
+use crate::tracking::list_lag::ListLag;
+use crate::tracking::lists::list_reader::{Completeness, ListReader, RecordsWanted};
+use crate::tracking::lists::read_error::ReadError;
+use crate::tracking::lists::record_reader::RecordReader;
+use crate::tracking::plan::record_in_sight;
+use crate::tracking::state::TrackerState;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Single reads in a row that may fail before the rest of a round is left to the next, or to one reading for all.
-pub(super) const MAX_CONSECUTIVE_ERRORS: u32 = 3;
+pub(in crate::tracking) const MAX_CONSECUTIVE_ERRORS: u32 = 3;
 
 /// The follower of a lane's exports.
-pub(super) struct Polling {
-    pub(super) context: Arc<LaneContext>,
-    pub(super) reader: Arc<ListReader>,
-    pub(super) records: Arc<RecordReader>,
-    pub(super) changes: Arc<Changes>,
-    pub(super) lag: Arc<ListLag>,
+pub(in crate::tracking) struct Polling {
+    pub(in crate::tracking) context: Arc<LaneContext>,
+    pub(in crate::tracking) reader: Arc<ListReader>,
+    pub(in crate::tracking) records: Arc<RecordReader>,
+    pub(in crate::tracking) changes: Arc<Changes>,
+    pub(in crate::tracking) lag: Arc<ListLag>,
 }
 
 impl Polling {
     /// Follows exports that are due: by a reading of the records, which ends when all of them were seen, or by requesting each
     /// operation, whichever takes fewer calls. They are due again at `next`.
-    pub(super) async fn follow(
+    pub(in crate::tracking) async fn follow(
         &self,
         due: &[JobId],
         next: Timestamp,
@@ -58,7 +58,7 @@ impl Polling {
     }
 
     /// After a reading of the records: requests the operations of the exports that it did not show, and decides.
-    pub(super) async fn follow_up(&self, due: &[JobId], next: Timestamp) -> Result<(), ReadError> {
+    pub(in crate::tracking) async fn follow_up(&self, due: &[JobId], next: Timestamp) -> Result<(), ReadError> {
         let jobs = self.context.queue.followed(due).await?;
         let jobs: Vec<Followed> = jobs.into_iter().filter(|job| job.state == JobState::Exporting).collect();
         let entries = self.changes.entries_by_name(&names(&jobs)).await?;

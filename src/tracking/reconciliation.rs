@@ -1,17 +1,17 @@
 //! Absence checks: complete readings that did not show an unconfirmed attempt. Enough of them, over the reconciliation window,
 //! prove that the call had no effect.
 
-use super::changes::Changes;
-use super::lane_context::{ACTOR, LaneContext};
-use super::list_lag::ListLag;
-use super::list_reader::{AllOperations, Completeness, ListReader};
-use super::polling::MAX_CONSECUTIVE_ERRORS;
-use super::read_error::ReadError;
-use super::read_failures::Purpose;
-use super::state::{FirstSeen, ReadStart, TrackerState};
 use crate::domain::{AbsenceRule, ErrorCode, Event, Failure, JobId, JobState, Timestamp};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Followed, QueueError, Transition};
+use crate::tracking::changes::Changes;
+use crate::tracking::lane_context::{ACTOR, LaneContext};
+use crate::tracking::list_lag::ListLag;
+use crate::tracking::lists::list_reader::{AllOperations, Completeness, ListReader};
+use crate::tracking::lists::read_error::ReadError;
+use crate::tracking::lists::read_failures::Purpose;
+use crate::tracking::polling::MAX_CONSECUTIVE_ERRORS;
+use crate::tracking::state::{FirstSeen, ReadStart, TrackerState};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,17 +25,17 @@ struct UnreadJobs {
 }
 
 /// Decides unconfirmed attempts.
-pub(super) struct Reconciliation {
-    pub(super) context: Arc<LaneContext>,
-    pub(super) reader: Arc<ListReader>,
-    pub(super) changes: Arc<Changes>,
-    pub(super) lag: Arc<ListLag>,
+pub(in crate::tracking) struct Reconciliation {
+    pub(in crate::tracking) context: Arc<LaneContext>,
+    pub(in crate::tracking) reader: Arc<ListReader>,
+    pub(in crate::tracking) changes: Arc<Changes>,
+    pub(in crate::tracking) lag: Arc<ListLag>,
 }
 
 impl Reconciliation {
     /// Reads the operations of unconfirmed attempts, decides, and counts an absence check of those that were not found. The
     /// records have just been read, from `reading` on.
-    pub(super) async fn check(
+    pub(in crate::tracking) async fn check(
         &self,
         unconfirmed: &[JobId],
         reading: ReadStart,

@@ -1,19 +1,23 @@
 //! How long jobs have been asked to wait ("Please try again later"), by the monotonic clock as far as this run goes.
 
-use super::lane_context::LaneContext;
 use crate::domain::{JobId, Timestamp, backoff};
 use crate::queue::QueueError;
+use crate::tracking::lane_context::LaneContext;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// For each job when this run first met its wait, and how long it had lasted by then.
 #[derive(Debug, Default)]
-pub(super) struct RetryWaits(Mutex<HashMap<JobId, (Duration, Duration)>>);
+pub(in crate::tracking) struct RetryWaits(Mutex<HashMap<JobId, (Duration, Duration)>>);
 
 impl RetryWaits {
     /// When a job may be sent again that was asked to wait; none once it has waited for `poll.give_up`.
-    pub(super) async fn next_try(&self, context: &LaneContext, job: JobId) -> Result<Option<Timestamp>, QueueError> {
+    pub(in crate::tracking) async fn next_try(
+        &self,
+        context: &LaneContext,
+        job: JobId,
+    ) -> Result<Option<Timestamp>, QueueError> {
         let (times, first) = context.queue.refused_for_now(job).await?;
         let (now, elapsed) = (context.clock.now(), context.clock.elapsed());
         {

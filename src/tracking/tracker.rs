@@ -1,24 +1,24 @@
 //! A lane's tracking: `run_once` does all that is due and tells when to come again; the loop around it only waits.
 
-use super::changes::{CHUNK, Changes};
-use super::inventory::Inventory;
-use super::job_ages::JobAges;
-use super::lane_cap::LaneCap;
-use super::lane_context::LaneContext;
-use super::list_lag::ListLag;
-use super::list_reader::{ListReader, RecordsWanted};
-use super::poll_interval::{ExportTime, Urgency};
-use super::polling::Polling;
-use super::read_error::ReadError;
-use super::read_failures::Purpose;
-use super::reconciliation::Reconciliation;
-use super::record_reader::RecordReader;
-use super::retry_waits::RetryWaits;
-use super::state::{ReadStart, TrackerState, left};
 use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
 use crate::domain::{JobId, JobState, RetryPolicy, RunId, Timestamp};
 use crate::lightsail::Lightsail;
 use crate::queue::{Block, LaneRecord, Load, Queue, QueueError, Wakes};
+use crate::tracking::changes::{CHUNK, Changes};
+use crate::tracking::inventory::Inventory;
+use crate::tracking::job_ages::JobAges;
+use crate::tracking::lane_cap::LaneCap;
+use crate::tracking::lane_context::LaneContext;
+use crate::tracking::list_lag::ListLag;
+use crate::tracking::lists::list_reader::{ListReader, RecordsWanted};
+use crate::tracking::lists::read_error::ReadError;
+use crate::tracking::lists::read_failures::Purpose;
+use crate::tracking::lists::record_reader::RecordReader;
+use crate::tracking::poll_interval::{ExportTime, Urgency};
+use crate::tracking::polling::Polling;
+use crate::tracking::reconciliation::Reconciliation;
+use crate::tracking::retry_waits::RetryWaits;
+use crate::tracking::state::{ReadStart, TrackerState, left};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -122,7 +122,7 @@ fn the_names_of_libraries_stay_in_their_rooms() {
 /// Where a connection that writes is opened, and where a transaction begins: past these two there is no way to the disk.
 #[test]
 fn the_database_is_written_through_one_door() {
-    let doors = [("ConnectOptions", "database.rs"), ("connect_with(", "database.rs"), ("begin_with(", "door.rs")];
+    let doors = [("ConnectOptions", "open.rs"), ("connect_with(", "open.rs"), ("begin_with(", "connection.rs")];
     let mut wrong = Vec::new();
     let opens_to_read = |file: &Path| file.ends_with("readers.rs");
     // A backup is another file.

@@ -9,9 +9,9 @@ mod program;
 mod progress;
 mod round;
 
-use super::context::{Context, hear_signals};
-use super::exit::Exit;
-use super::screen::note;
+use crate::cli::context::{Context, hear_signals};
+use crate::cli::exit::Exit;
+use crate::cli::terminal::screen::note;
 use crate::clock::stopped;
 use anyhow::Context as _;
 use outcome::SelftestOutcome;
@@ -44,7 +44,7 @@ const BETWEEN_REMOVALS: Duration = Duration::from_millis(20);
 
 Exit status: 0 every guarantee holds; 1 one does not (its folder is kept and named), or the test could not run; 130 \
 interrupted.")]
-pub(super) struct SelftestArgs {
+pub(in crate::cli) struct SelftestArgs {
     /// Number of crashes
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..))]
     crashes: u32,
@@ -63,7 +63,7 @@ pub(super) struct SelftestArgs {
 ///
 /// # Errors
 /// When it cannot run: no folder, no port, no child process.
-pub(super) async fn selftest(args: &SelftestArgs, context: &Context) -> anyhow::Result<Exit> {
+pub(in crate::cli) async fn selftest(args: &SelftestArgs, context: &Context) -> anyhow::Result<Exit> {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     if args.dir.is_none() {
         context.make_own_folder()?;

@@ -68,7 +68,11 @@ impl Progress {
             bar.set_message(line);
         } else if now.saturating_sub(seen.told_at) >= LINE {
             seen.told_at = now;
-            crate::cli::screen::note(&format!("{} of {} crashes, {line}", all.crashes.min(self.wanted), self.wanted));
+            crate::cli::terminal::screen::note(&format!(
+                "{} of {} crashes, {line}",
+                all.crashes.min(self.wanted),
+                self.wanted
+            ));
         }
     }
 

@@ -120,7 +120,7 @@ pub(super) fn short(number: u64) -> String {
         }
     };
     match number {
-        0..10_000 => crate::report::words::grouped(number),
+        0..10_000 => crate::report::layout::words::grouped(number),
         10_000..1_000_000 => scaled(1000, "k"),
         _ => scaled(1_000_000, "M"),
     }

@@ -7,7 +7,7 @@ use super::durations::Durations;
 use super::timeline::{Spread, Timeline};
 use crate::domain::{JobState, Timestamp};
 use crate::queue::StateCounts;
-use crate::report::words::{fine_span, grouped, several, span};
+use crate::report::layout::words::{fine_span, grouped, several, span};
 use maud::{Markup, html};
 use std::fmt::Write;
 use std::time::Duration;

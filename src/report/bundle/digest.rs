@@ -1,10 +1,10 @@
 //! What a batch's rows come to, in memory that does not grow with them.
 
-use super::super::causes::{Causes, Failed};
 use super::durations::Durations;
 use super::timeline::Timeline;
 use crate::domain::{JobState, Timestamp};
 use crate::queue::{BatchPage, BatchRow, BatchView, StateCounts};
+use crate::report::jobs::causes::{Causes, Failed};
 
 /// The sums of a batch's rows.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use super::manifest::{BatchFacts, PartFacts};
 use super::table::{Rows, Shown};
 use crate::domain::{JobState, Timestamp};
 use crate::queue::BatchView;
-use crate::report::words::{adopted_note, grouped, percent, several};
+use crate::report::layout::words::{adopted_note, grouped, percent, several};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};

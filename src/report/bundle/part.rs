@@ -3,7 +3,7 @@
 use super::manifest::FileFacts;
 use crate::domain::{BatchName, JobState};
 use crate::queue::JobView;
-use crate::report::csv_sheet::CsvSheet;
+use crate::report::completion::csv_sheet::CsvSheet;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::fs::File;

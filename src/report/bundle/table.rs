@@ -1,11 +1,11 @@
 //! The lines of the page's table, as many as a page can bear: those that need a look first, those that succeeded last.
 
-use super::super::causes::shortened;
 use super::axis::moment;
 use super::charts::words;
 use crate::domain::{ErrorCode, JobState, Timestamp};
 use crate::queue::BatchRow;
-use crate::report::words::one_line;
+use crate::report::jobs::causes::shortened;
+use crate::report::layout::words::one_line;
 use maud::{Markup, html};
 
 /// Lines that the table has at most: some 3 MB of page, which a browser still lays out at once and a mail carries.

@@ -2,7 +2,7 @@
 
 use crate::domain::JobState;
 use crate::queue::StateCounts;
-use crate::report::look::{Colour, Paint};
+use crate::report::layout::style::{Colour, Paint};
 
 /// What the bar draws, in its order: how, in which colour, and the states.
 const SEGMENTS: [(char, Paint, &[JobState]); 5] = [

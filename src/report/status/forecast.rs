@@ -1,7 +1,7 @@
 //! When it will be done, as a range that says what it rests on, or what it lacks. Pure.
 
 use crate::domain::Timestamp;
-use crate::report::words::{grouped, several, span};
+use crate::report::layout::words::{grouped, several, span};
 use crate::survey::{Basis, Estimate, Speed, Work, estimate};
 use std::time::Duration;
 

@@ -6,8 +6,8 @@ use super::forecast::{Forecast, Waits, all_of, forecast, when, when_and_why};
 use super::view::{Limits, StatusView};
 use crate::domain::{AbsenceRule, BatchId, JobState, LaneId, Timestamp};
 use crate::queue::{BatchStage, BatchView, LaneView, Left, Trip, Unconfirmed};
-use crate::report::breakers::stopped_place;
-use crate::report::words::{moment, several};
+use crate::report::layout::words::{moment, several};
+use crate::report::steering::breakers::stopped_place;
 use crate::survey::{Load, Speed, Work, ahead};
 use std::time::Duration;
 

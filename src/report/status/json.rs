@@ -7,11 +7,11 @@ use super::text::sentence;
 use super::view::{StatusView, progress_of};
 use crate::domain::{JobState, Lane, Timestamp};
 use crate::queue::{BatchStage, BatchView, LaneView, Pause, StateCounts};
-use crate::report::breakers::BreakerEntry;
-use crate::report::failures::Failures;
-use crate::report::look::Colour;
-use crate::report::members::time;
-use crate::report::takeover::TakeoverEntry;
+use crate::report::completion::columns::time;
+use crate::report::jobs::failures::Failures;
+use crate::report::layout::style::Colour;
+use crate::report::steering::breakers::BreakerEntry;
+use crate::report::steering::takeover::TakeoverEntry;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 

@@ -4,9 +4,9 @@ use super::binding::waits_for_a_job;
 use super::view::{Health, StatusView};
 use crate::domain::{JobState, Lane, LaneTrouble, Timestamp};
 use crate::queue::{BatchView, Blocked, LaneView, Left};
-use crate::report::breakers::{resume_command, stopped_place};
-use crate::report::takeover::{copy_of, past_acts};
-use crate::report::words::{moment, quoted, several, span, what_blocks};
+use crate::report::layout::words::{moment, quoted, several, span, what_blocks};
+use crate::report::steering::breakers::{resume_command, stopped_place};
+use crate::report::steering::takeover::{copy_of, past_acts};
 use std::time::Duration;
 
 /// What waits for a person.

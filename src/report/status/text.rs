@@ -6,10 +6,12 @@ use super::forecast::{Forecast, when};
 use super::view::{FAILED_LOOKED_AT, Health, StatusView, has_ended, progress_of};
 use crate::domain::{JobState, Lane, Timestamp};
 use crate::queue::{BatchStage, BatchView, LaneView, Pause};
-use crate::report::breakers::stopped_since;
-use crate::report::failures::group_lines;
-use crate::report::look::{Colour, Look, Paint};
-use crate::report::words::{ago, by_state, grouped, moment, of_others, one_line, percent, several, span, what_blocks};
+use crate::report::jobs::failures::group_lines;
+use crate::report::layout::style::{Colour, Look, Paint};
+use crate::report::layout::words::{
+    ago, by_state, grouped, moment, of_others, one_line, percent, several, span, what_blocks,
+};
+use crate::report::steering::breakers::stopped_since;
 
 /// Batches that have ended are named only as far back as this; `--json` and `--batch` have them all.
 const ENDED_SHOWN: usize = 3;

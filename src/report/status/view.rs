@@ -5,9 +5,9 @@ use crate::lightsail::is_throttle;
 use crate::queue::{
     BatchStage, BatchView, LaneView, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts, Takeover, Trip,
 };
-use crate::report::breakers::stopped_place;
-use crate::report::failures::{Failures, Gathered};
-use crate::report::words::quoted;
+use crate::report::jobs::failures::{Failures, Gathered};
+use crate::report::layout::words::quoted;
+use crate::report::steering::breakers::stopped_place;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,0 +1,295 @@
+//! Pausing and resuming whole batches and lanes.
+
+use crate::cli::exit::{Exit, UsageError};
+use crate::cli::session::Session;
+use crate::cli::steer::consent::{CALLED_OFF, ConsentArgs};
+use crate::cli::steer::near::{hint, near};
+use crate::cli::steer::selector::SelectorArgs;
+use crate::domain::{AccountLabel, BatchId, BatchName, Lane, LaneId, Timestamp, settle_window};
+use crate::queue::{BatchView, LaneView, Plan, Queue, Trip};
+use crate::report::{
+    Look, capital, held_lanes, pause_question, pauses_text, plan_question, quoted, resume_command, resume_question,
+    resumes_text, stopped_place, touched_text,
+};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Batches and lanes that are selected as a whole.
+#[derive(Debug, Clone, Default)]
+pub(in crate::cli) struct Places {
+    batches: Vec<BatchView>,
+    lanes: Vec<LaneView>,
+    /// Their open circuit breakers.
+    trips: Vec<(Trip, Lane)>,
+    /// Open circuit breakers that are not selected: of batches in these lanes, or of lanes of these batches.
+    besides: Vec<(Trip, Lane)>,
+    /// Paused lanes of these batches that are not selected.
+    paused_besides: Vec<Lane>,
+}
+
+impl Places {
+    /// The batch or the lanes of a selection; an empty one means all lanes.
+    pub(in crate::cli) async fn of(selection: &SelectorArgs, queue: &Queue) -> anyhow::Result<Self> {
+        let batch = selection.resolve(queue).await?.batch;
+        let all = queue.lanes(None).await?;
+        if let Some(batch) = batch {
+            let trips = trips(queue, &all, |trip| trip.batch == Some(batch.id)).await?;
+            let its = queue.lanes(Some(batch.id)).await?;
+            let besides = self::trips(queue, &its, |trip| trip.batch.is_none()).await?;
+            let paused = its.into_iter().filter(|lane| lane.paused.is_some()).map(|lane| lane.lane);
+            return Ok(Self {
+                batches: vec![batch],
+                trips,
+                besides,
+                paused_besides: paused.collect(),
+                ..Self::default()
+            });
+        }
+        let known: Vec<Lane> = all.iter().map(|lane| lane.lane.clone()).collect();
+        // With --all there may be no lanes yet, which is no error.
+        let lanes: Vec<LaneView> = all.into_iter().filter(|lane| selection.fits(&lane.lane)).collect();
+        if lanes.is_empty() && !selection.is_empty() {
+            return Err(no_such_lane(&known, selection.account.as_ref()).into());
+        }
+        let besides = trips(queue, &lanes, |trip| trip.batch.is_some()).await?;
+        let trips = trips(queue, &lanes, |trip| trip.batch.is_none()).await?;
+        Ok(Self { lanes, trips, besides, ..Self::default() })
+    }
+
+    /// The places that hold back jobs of a plan.
+    pub(in crate::cli) async fn holding(plan: &Plan, queue: &Queue) -> anyhow::Result<Self> {
+        let all = queue.lanes(None).await?;
+        let of_batch = |name: &BatchName| plan.places.iter().any(|(batch, _)| batch == name);
+        let of_lane = |lane: &Lane| plan.places.iter().any(|(_, its)| its == lane);
+        let covered = |trip: &Trip, lane: &Lane| {
+            let own = |batch: &BatchName| trip.batch_name.as_ref().is_none_or(|own| own == batch);
+            plan.places.iter().any(|(batch, its)| its == lane && own(batch))
+        };
+        let trips = trips(queue, &all, |_| true).await?;
+        let places = Self {
+            batches: queue.batches().await?.into_iter().filter(|batch| of_batch(&batch.name)).collect(),
+            lanes: all.into_iter().filter(|lane| of_lane(&lane.lane)).collect(),
+            trips: trips.into_iter().filter(|(trip, lane)| covered(trip, lane)).collect(),
+            ..Self::default()
+        };
+        Ok(places.only(PauseFilter::Held))
+    }
+
+    /// What stays held back, each with the command that resumes it.
+    pub(in crate::cli) fn staying(&self) -> Vec<String> {
+        let stopped = self.trips.iter().map(|(trip, lane)| {
+            let (place, way) = (capital(&stopped_place(trip, lane)), resume_command(trip, lane));
+            format!("{place} stays stopped, its circuit breaker is open: {}; `{way}` resumes it.", trip.cause)
+        });
+        let batches = self.batches.iter().filter(|batch| batch.paused.is_some()).map(|batch| {
+            let name = quoted(batch.name.as_str());
+            format!("Batch {} stays paused; `snapferry resume --batch {name}` resumes it.", batch.name)
+        });
+        let lanes = self.lanes.iter().filter(|lane| lane.paused.is_some()).map(|lane| stays_paused(&lane.lane));
+        stopped.chain(batches).chain(lanes).collect()
+    }
+
+    /// What will be resumed.
+    pub(in crate::cli) fn going_on(&self, look: Look) -> String {
+        resumes_text(&self.batches, &self.lanes, &[], &[], &self.trips, 0, look)
+    }
+
+    /// The question before resuming these and acting on a plan, without its question mark.
+    pub(in crate::cli) fn question(&self, plan: &Plan) -> String {
+        match (self.is_empty(), plan.is_empty()) {
+            (true, _) => plan_question(plan),
+            (false, true) => resume_question(&self.batches, &self.lanes, None),
+            (false, false) => {
+                let resume = resume_question(&self.batches, &self.lanes, None);
+                format!("{}, and {}", plan_question(plan), resume.replacen("Resume", "resume", 1))
+            }
+        }
+    }
+
+    /// Resumes them.
+    pub(in crate::cli) async fn go_on(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let (batches, lanes) = (self.batch_ids(), self.lane_ids());
+        let resumed = session.queue.resume(&batches, &lanes, session.now(), session.person).await?;
+        session.screen.say(if resumed == 0 { "Already resumed by somebody else.\n" } else { "Resumed.\n" })
+    }
+
+    /// All of them.
+    pub(in crate::cli) async fn every(queue: &Queue) -> anyhow::Result<Self> {
+        let lanes = queue.lanes(None).await?;
+        let trips = trips(queue, &lanes, |_| true).await?;
+        Ok(Self { batches: queue.batches().await?, lanes, trips, ..Self::default() })
+    }
+
+    fn only(&self, wanted: PauseFilter) -> Self {
+        let fits = |paused: bool, stopped: bool| match wanted {
+            PauseFilter::Held => paused || stopped,
+            PauseFilter::Paused => paused,
+            PauseFilter::Unpaused => !paused,
+            PauseFilter::Going => !paused && !stopped,
+        };
+        let stopped = |batch: BatchId| self.trips.iter().any(|(trip, _)| trip.batch == Some(batch));
+        let batches = self.batches.iter().filter(|batch| fits(batch.paused.is_some(), stopped(batch.id)));
+        let stopped = |lane: LaneId| self.trips.iter().any(|(trip, _)| trip.batch.is_none() && trip.lane == lane);
+        let lanes = self.lanes.iter().filter(|lane| fits(lane.paused.is_some(), stopped(lane.id)));
+        let trips = if wanted == PauseFilter::Held { self.trips.clone() } else { Vec::new() };
+        Self { batches: batches.cloned().collect(), lanes: lanes.cloned().collect(), trips, ..Self::default() }
+    }
+
+    pub(in crate::cli) fn is_empty(&self) -> bool {
+        self.batches.is_empty() && self.lanes.is_empty()
+    }
+
+    fn batch_ids(&self) -> Vec<BatchId> {
+        self.batches.iter().map(|batch| batch.id).collect()
+    }
+
+    fn lane_ids(&self) -> Vec<LaneId> {
+        self.lanes.iter().map(|lane| lane.id).collect()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PauseFilter {
+    /// Paused, or with an open circuit breaker.
+    Held,
+    Paused,
+    Unpaused,
+    Going,
+}
+
+/// The error for unknown lanes; `account` is what was given.
+pub(in crate::cli) fn no_such_lane(known: &[Lane], account: Option<&AccountLabel>) -> UsageError {
+    let account = account.map(AccountLabel::as_str).unwrap_or_default();
+    let accounts: BTreeSet<&str> = known.iter().map(|lane| lane.account.as_str()).collect();
+    let meant = if accounts.contains(account) { Vec::new() } else { near(account, accounts.into_iter()) };
+    let lanes: Vec<String> = known.iter().map(Lane::to_string).collect();
+    let lanes = if lanes.is_empty() { "there are none yet".to_owned() } else { lanes.join(", ") };
+    UsageError(format!("no such lane; the lanes are: {lanes}{}", hint(&meant)))
+}
+
+async fn trips(queue: &Queue, lanes: &[LaneView], meant: impl Fn(&Trip) -> bool) -> anyhow::Result<Vec<(Trip, Lane)>> {
+    let of = |trip: &Trip| lanes.iter().find(|lane| lane.id == trip.lane).map(|lane| lane.lane.clone());
+    let trips = queue.trips(None).await?.into_iter().filter(|trip| meant(trip));
+    Ok(trips.filter_map(|trip| of(&trip).map(|lane| (trip, lane))).collect())
+}
+
+/// Pauses those of `places` that are not paused yet.
+pub(in crate::cli) async fn pause(
+    places: &Places,
+    consent: ConsentArgs,
+    mut session: Session<'_>,
+) -> anyhow::Result<Exit> {
+    let (going, already) = (places.only(PauseFilter::Unpaused), places.only(PauseFilter::Paused));
+    let look = session.screen.look;
+    session.screen.say(&pauses_text(&going.batches, &going.lanes, &already.batches, &already.lanes, look))?;
+    if going.is_empty() {
+        return Ok(Exit::Done);
+    }
+    if !session.agrees(consent, &pause_question(&going.batches, &going.lanes))? {
+        return Ok(CALLED_OFF);
+    }
+    let (batches, lanes) = (going.batch_ids(), going.lane_ids());
+    let paused = session.queue.pause(&batches, &lanes, session.now(), session.person).await?;
+    session.screen.say(if paused == 0 { "Already paused by somebody else.\n" } else { "Paused.\n" })?;
+    Ok(Exit::Done)
+}
+
+/// Resumes those of `places` that are held back, and the jobs of `plan`.
+pub(in crate::cli) async fn resume(
+    places: &Places,
+    plan: Option<&Plan>,
+    consent: ConsentArgs,
+    mut session: Session<'_>,
+) -> anyhow::Result<Exit> {
+    let paused = places.only(PauseFilter::Held);
+    // A plan means everything; without one, jobs that were paused one by one stay paused.
+    let (going, staying) = if plan.is_some() {
+        (Places::default(), 0)
+    } else {
+        let batch = places.batches.first().map(|batch| batch.id);
+        (places.only(PauseFilter::Going), session.queue.paused_jobs(batch, &places.lane_ids()).await?)
+    };
+    if paused.is_empty() && plan.is_some_and(Plan::is_empty) {
+        session.screen.say("Nothing is paused.\n")?;
+    }
+    let plan = plan.filter(|plan| !plan.is_empty());
+    let Places { batches, lanes, trips, .. } = &paused;
+    let look = session.screen.look;
+    session.screen.say(&resumes_text(batches, lanes, &going.batches, &going.lanes, trips, staying, look))?;
+    let stopped = places.besides.iter().map(|(trip, lane)| {
+        let (place, way) = (stopped_place(trip, lane), resume_command(trip, lane));
+        format!("{} stays stopped, its circuit breaker is open; `{way}` resumes it.", capital(&place))
+    });
+    session.say_lines(stopped.chain(places.paused_besides.iter().map(stays_paused)).collect())?;
+    if let Some(plan) = plan {
+        session.screen.say(&touched_text(plan, look))?;
+    }
+    if paused.is_empty() && plan.is_none() {
+        return Ok(Exit::Done);
+    }
+    if !session.agrees(consent, &resume_question(batches, lanes, plan))? {
+        return Ok(CALLED_OFF);
+    }
+    paused.go_on(&mut session).await?;
+    if let Some(plan) = plan {
+        session.act(plan).await?;
+    }
+    Ok(Exit::Done)
+}
+
+fn stays_paused(lane: &Lane) -> String {
+    let way = format!("snapferry resume --account {} --region {}", lane.account, lane.region);
+    format!("Lane {lane} stays paused; `{way}` resumes it.")
+}
+
+/// Shortens the reconciliation window of lanes to what the settings say.
+pub(in crate::cli) async fn reset_window(
+    places: &Places,
+    consent: ConsentArgs,
+    mut session: Session<'_>,
+) -> anyhow::Result<Exit> {
+    if places.lanes.is_empty() {
+        return Err(UsageError("--reset-window takes lanes: --account, --region or --all".to_owned()).into());
+    }
+    let (queue, now) = (session.queue, session.now());
+    let takeover = queue.takeover().await?.filter(|takeover| !takeover.waived);
+    let waits =
+        |lane: &LaneView, found_at: Timestamp| found_at.after(settle_window(Duration::ZERO, lane.delay, now)) > now;
+    if takeover.is_some_and(|takeover| places.lanes.iter().any(|lane| waits(lane, takeover.found_at))) {
+        anyhow::bail!(
+            "the wait after the takeover depends on the reconciliation window; reset the window when the wait is over"
+        );
+    }
+    let late = places.lanes.iter().filter(|lane| !lane.delay.longest.is_zero());
+    let (ids, names): (Vec<LaneId>, Vec<String>) = late.map(|lane| (lane.id, lane.lane.to_string())).unzip();
+    if ids.is_empty() {
+        session.screen.say("Lightsail's lists were not late in these lanes.\n")?;
+        return Ok(Exit::Done);
+    }
+    if !session.agrees(consent, &format!("Forget how late Lightsail's lists were in {}", names.join(", ")))? {
+        return Ok(CALLED_OFF);
+    }
+    queue.forget_delays(ids).await?;
+    session.screen.say("Forgotten. Unconfirmed attempts keep their reconciliation window.\n")?;
+    Ok(Exit::Done)
+}
+
+/// What a drain left behind open circuit breakers or exhausted quotas, each with the command that resumes it.
+pub(in crate::cli) async fn left_stopped(queue: &Queue, batch: Option<BatchId>) -> anyhow::Result<Vec<String>> {
+    let lanes = queue.lanes(None).await?;
+    let of_batch = |trip: &Trip| batch.is_none_or(|batch| trip.covers(batch));
+    let line = |(trip, lane): &(Trip, Lane)| {
+        format!(
+            "{} has stopped, its circuit breaker is open: {}; once the cause is fixed, resume it with `{}` and start a daemon or a run",
+            stopped_place(trip, lane),
+            trip.cause,
+            resume_command(trip, lane)
+        )
+    };
+    let mut left: Vec<String> = trips(queue, &lanes, of_batch).await?.iter().map(line).collect();
+    left.extend(held_lanes(&queue.lanes(batch).await?));
+    Ok(left)
+}

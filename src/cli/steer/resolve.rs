@@ -1,0 +1,71 @@
+//! `snapferry resolve`: a person's decision on a job that needs review.
+
+use crate::cli::exit::{Exit, UsageError};
+use crate::cli::session::Session;
+use crate::cli::steer::selector::no_job;
+use crate::domain::JobId;
+use crate::queue::{ResolveError, Verdict};
+use crate::report::{evidence_text, resolved_text};
+
+/// Decide on a job that needs review; without a decision, show the evidence
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Examples:
+  snapferry jobs --state needs_review            jobs that need a decision
+  snapferry resolve 12                           show evidence and options
+  snapferry resolve 12 --adopt my-record-name    adopt this record
+  snapferry resolve 12 --send-again              queue it again
+  snapferry resolve 12 --fail                    mark it as failed")]
+pub struct ResolveArgs {
+    /// Job number, as listed by `snapferry jobs`
+    #[arg(value_name = "JOB", value_parser = crate::cli::terminal::parsers::job)]
+    job: JobId,
+    #[command(flatten)]
+    decision: DecisionArgs,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+#[group(multiple = false)]
+struct DecisionArgs {
+    /// Queue the job again
+    #[arg(long)]
+    send_again: bool,
+    /// Export snapshot record that the job made, by name or ARN
+    #[arg(long, value_name = "RECORD")]
+    adopt: Option<String>,
+    /// Mark the job as failed
+    #[arg(long)]
+    fail: bool,
+}
+
+impl DecisionArgs {
+    fn verdict(&self) -> Option<Verdict> {
+        match &self.adopt {
+            Some(record) => Some(Verdict::Adopt(record.clone())),
+            None if self.send_again => Some(Verdict::SendAgain),
+            None if self.fail => Some(Verdict::Fail),
+            None => None,
+        }
+    }
+}
+
+impl ResolveArgs {
+    /// Shows the evidence, or carries out the decision.
+    ///
+    /// # Errors
+    /// A job that is not there or not in review, a record that is not in the ledger, a database that fails.
+    pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
+        let Session { queue, clock, person, mut screen, .. } = session;
+        let Some(evidence) = queue.evidence(self.job).await? else {
+            return Err(no_job(queue, self.job).await?.into());
+        };
+        let Some(verdict) = self.decision.verdict() else {
+            screen.say(&evidence_text(&evidence, screen.look))?;
+            return Ok(Exit::Done);
+        };
+        queue.resolve(&evidence, &verdict, clock.now(), person).await.map_err(|error: ResolveError| {
+            if error.is_usage() { anyhow::Error::new(UsageError(error.to_string())) } else { error.into() }
+        })?;
+        screen.say(&resolved_text(&evidence, &verdict))?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,280 @@
+//! `snapferry discover`: the snapshots that can be exported, as a CSV file for `enqueue`.
+
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, UsageError, or_interrupted};
+use crate::cli::steer::selector::pattern;
+use crate::cli::survey::lane_readers::{LaneReaders, no_such_regions};
+use crate::cli::terminal::screen::{Flow, forgive_closed_pipe, notes};
+use crate::domain::{AccountLabel, Lane, Region};
+use crate::lightsail::SnapshotKind;
+use crate::queue::Peek;
+use crate::report::{DiscoveredForm, DiscoveredSheet, Output, grouped, several};
+use crate::survey::{Choice, Export, Found, NotFound, TagWanted, discover as read_lane};
+use anyhow::Context as _;
+use futures_util::StreamExt as _;
+use glob::Pattern;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  snapferry discover > fleet.csv               everything
+  snapferry discover --newest 1 --not-exported | snapferry plan -
+  snapferry discover --older-than 30d --name 'web-*' --tag env=prod
+  snapferry discover --not-exported | snapferry enqueue - --batch everything
+
+Exit status: 0 listed, 1 a lane could not be read (the others are listed), 2 wrong usage";
+
+/// Lanes that are read at the same time; each has its own limit.
+const SIDE_BY_SIDE: usize = 8;
+
+/// List the snapshots that can be exported, as a CSV for enqueue
+///
+/// Reads the instance and disk snapshots and the export records of every account and Region in the settings, and prints
+/// the snapshots with size, source, age, tags, attached disks, and whether they have been exported. Snapshots in state
+/// error are left out. It only reads, within the read limit of each lane: nothing is exported or changed.
+///
+/// A filter given several times matches if one of its values does; --tag only if all of them do.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct DiscoverArgs {
+    /// Only this account, as named in the settings; can be repeated
+    #[arg(long = "account", value_name = "ACCOUNT", value_parser = AccountLabel::parse)]
+    accounts: Vec<AccountLabel>,
+    /// Only this Region; can be repeated [default: `regions` of each account, or the Region of the AWS configuration]
+    #[arg(long = "region", value_name = "REGION", value_parser = Region::parse)]
+    regions: Vec<Region>,
+    /// Minimum age, e.g. 30d or 12h
+    #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration, help_heading = "Filters")]
+    older_than: Option<Duration>,
+    /// Maximum age
+    #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration, help_heading = "Filters")]
+    newer_than: Option<Duration>,
+    /// Required tag, with any value or this one; can be repeated
+    #[arg(long = "tag", value_name = "KEY[=VALUE]", value_parser = tag, help_heading = "Filters")]
+    tags: Vec<TagWanted>,
+    /// Pattern for the snapshot's name, e.g. 'web-*'; can be repeated
+    #[arg(long = "name", value_name = "GLOB", value_parser = pattern, help_heading = "Filters")]
+    names: Vec<Pattern>,
+    /// Pattern for the name of the source instance or disk; can be repeated
+    #[arg(long = "source", value_name = "GLOB", value_parser = pattern, help_heading = "Filters")]
+    sources: Vec<Pattern>,
+    /// Only snapshots of instances, or only of disks
+    #[arg(long, value_name = "KIND", value_enum, help_heading = "Filters")]
+    kind: Option<KindArg>,
+    /// Only the newest N of each source, after the filters above
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Filters")]
+    newest: Option<u32>,
+    /// Only snapshots that are neither exported nor in progress nor queued. This filter comes last: if the newest snapshot
+    /// is exported, no older one replaces it
+    #[arg(long, help_heading = "Filters")]
+    not_exported: bool,
+    /// Output file, written whole or not at all
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// JSON array instead of CSV
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum KindArg {
+    Instance,
+    Disk,
+}
+
+fn tag(text: &str) -> Result<TagWanted, &'static str> {
+    TagWanted::parse(text).ok_or("a tag needs a key: write KEY or KEY=VALUE")
+}
+
+/// The totals that are printed at the end.
+#[derive(Debug, Default)]
+struct Sum {
+    lanes: u64,
+    unread: u64,
+    snapshots: u64,
+    gb: u64,
+    exported: u64,
+    broken: u64,
+}
+
+/// Lists what there is.
+pub(in crate::cli) async fn discover(args: &DiscoverArgs, context: &Context) -> anyhow::Result<Exit> {
+    let (mut out, mut notes) = (std::io::stdout(), notes());
+    args.check_ages()?;
+    let lanes = args.lanes(context, &mut notes).await?;
+    let peek = context.peek().await?;
+    let listed = Box::pin(async {
+        match args.output.as_deref().filter(|path| *path != Path::new("-")) {
+            None => args.list(context, lanes, peek.as_ref(), &mut out, &mut notes).await,
+            Some(path) => {
+                let mut output = Output::create(path, context.settings.database.path())?;
+                let exit = args.list(context, lanes, peek.as_ref(), output.writer(), &mut notes).await?;
+                if matches!(exit, Exit::Done) {
+                    output.finish()?;
+                } else {
+                    // A note that cannot be written is no failure.
+                    let _ = writeln!(notes, "{} was not written because not every lane could be read", path.display());
+                }
+                Ok(exit)
+            }
+        }
+    });
+    let exit = or_interrupted(listed).await;
+    if let Some(peek) = peek {
+        peek.close().await;
+    }
+    exit
+}
+
+impl DiscoverArgs {
+    fn check_ages(&self) -> Result<(), UsageError> {
+        let ages = self.older_than.zip(self.newer_than).filter(|(older, newer)| older >= newer);
+        let said = |age| humantime::format_duration(age).to_string();
+        ages.map_or(Ok(()), |(older, newer)| {
+            let (older, newer) = (said(older), said(newer));
+            Err(UsageError(format!(
+                "no snapshot is both older than {older} and newer than {newer}; swap --older-than and --newer-than"
+            )))
+        })
+    }
+
+    fn choice(&self) -> Choice {
+        Choice {
+            older_than: self.older_than,
+            newer_than: self.newer_than,
+            tags: self.tags.clone(),
+            names: self.names.clone(),
+            sources: self.sources.clone(),
+            kind: self.kind.map(|kind| match kind {
+                KindArg::Instance => SnapshotKind::Instance,
+                KindArg::Disk => SnapshotKind::Disk,
+            }),
+            newest: self.newest.map(|newest| usize::try_from(newest).unwrap_or(usize::MAX)),
+            not_exported: self.not_exported,
+        }
+    }
+
+    /// The lanes to read, ordered by account and Region.
+    async fn lanes(&self, context: &Context, notes: &mut (dyn Write + Send)) -> anyhow::Result<Vec<Lane>> {
+        let accounts = context.accounts_of(&self.accounts)?;
+        let wanted: BTreeSet<Region> = self.regions.iter().copied().collect();
+        let mut lanes = Vec::new();
+        for account in accounts {
+            let set = context.settings.account(&account).is_some_and(|account| !account.regions.is_empty());
+            // Without Regions in the settings, every Region asked for is read.
+            let regions = match (set, wanted.is_empty()) {
+                (false, false) => wanted.clone(),
+                (true, false) => context.regions_of(&account).await?.intersection(&wanted).copied().collect(),
+                (_, true) => context.regions_of(&account).await?,
+            };
+            if regions.is_empty() && wanted.is_empty() {
+                return Err(UsageError(format!(
+                    "account {account} has no Region: add --region, set AWS_REGION or the profile's region, or list \
+                     Regions in the settings ([accounts.{account}] regions = [\"eu-west-1\", \"us-east-1\"])"
+                ))
+                .into());
+            }
+            if !set && wanted.is_empty() {
+                let regions: Vec<&str> = regions.iter().map(|region| region.as_str()).collect();
+                // A note that cannot be written is no failure.
+                let _ = writeln!(
+                    notes,
+                    "note: account {account}: reading only {}; to read more Regions, list them in the settings: \
+                     [accounts.{account}] regions = [...]",
+                    regions.join(", ")
+                );
+            }
+            lanes.extend(regions.into_iter().map(|region| Lane { account: account.clone(), region }));
+        }
+        if lanes.is_empty() {
+            return Err(no_such_regions(&self.regions).into());
+        }
+        Ok(lanes)
+    }
+
+    async fn list(
+        &self,
+        context: &Context,
+        lanes: Vec<Lane>,
+        peek: Option<&Peek>,
+        out: &mut (dyn Write + Send),
+        notes: &mut (dyn Write + Send),
+    ) -> anyhow::Result<Exit> {
+        let (choice, now, readers) = (self.choice(), context.clock.now(), LaneReaders::new(context));
+        let mut sum = Sum { lanes: lanes.len() as u64, ..Sum::default() };
+        let readers: Vec<_> = lanes.into_iter().map(|lane| readers.of(lane)).collect();
+        let mut readings = futures_util::stream::iter(&readers)
+            .map(|reader| async move { (&reader.lane, read_lane(reader, peek).await) })
+            .buffered(SIDE_BY_SIDE);
+        let form = if self.json { DiscoveredForm::Json } else { DiscoveredForm::Csv };
+        let written = DiscoveredSheet::begin(out, form, now);
+        let mut sheet = match written {
+            Ok(sheet) => sheet,
+            Err(error) => return closed(forgive_closed_pipe(Err(error))),
+        };
+        let mut owners = BTreeMap::new();
+        while let Some((lane, read)) = readings.next().await {
+            match read {
+                Ok((found, reading)) => {
+                    let chosen = choice.choose(found, now);
+                    sum.add(&chosen.found);
+                    sum.broken += chosen.broken;
+                    if let Some(account) = reading.account
+                        && let Some(other) = owners.insert((account.clone(), lane.region), lane)
+                    {
+                        let _ = writeln!(
+                            notes,
+                            "note: {other} and {lane} are the same AWS account ({account}); their snapshots are listed twice"
+                        );
+                    }
+                    if forgive_closed_pipe(sheet.add(&chosen.found)).context("cannot write the list")? == Flow::Closed {
+                        return Ok(Exit::Done);
+                    }
+                }
+                Err(NotFound::Lane(unread)) => {
+                    sum.unread += 1;
+                    let unread = context.say_way(lane, unread).await;
+                    let _ = writeln!(notes, "{lane}: {unread}");
+                }
+                Err(error @ NotFound::Database(_)) => return Err(error.into()),
+            }
+        }
+        if forgive_closed_pipe(sheet.end()).context("cannot write the list")? == Flow::Closed {
+            return Ok(Exit::Done);
+        }
+        let _ = sum.write(notes);
+        Ok(if sum.unread > 0 { Exit::Failed } else { Exit::Done })
+    }
+}
+
+fn closed(written: std::io::Result<Flow>) -> anyhow::Result<Exit> {
+    written.context("cannot write the list").map(|_| Exit::Done)
+}
+
+impl Sum {
+    fn add(&mut self, found: &[Found]) {
+        self.snapshots += found.len() as u64;
+        for one in found {
+            self.gb += u64::from(one.snapshot.size_gb.unwrap_or_default()) + u64::from(one.snapshot.attached_gb);
+            self.exported += u64::from(matches!(one.export, Export::Done { .. }));
+        }
+    }
+
+    fn write(&self, notes: &mut (dyn Write + Send)) -> std::io::Result<()> {
+        let (snapshots, lanes) = (several(self.snapshots, "snapshot"), several(self.lanes, "lane"));
+        write!(notes, "{snapshots}, {} GB, in {lanes}", grouped(self.gb))?;
+        if self.exported > 0 {
+            write!(notes, "; {} exported already", grouped(self.exported))?;
+        }
+        if self.broken > 0 {
+            write!(notes, "; {} in state error left out", grouped(self.broken))?;
+        }
+        if self.unread > 0 {
+            write!(notes, "; {} could not be read", several(self.unread, "lane"))?;
+        }
+        writeln!(notes)
+    }
+}

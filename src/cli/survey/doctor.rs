@@ -1,0 +1,193 @@
+//! `snapferry doctor`: checks what Snapferry needs, and says what to fix.
+
+use crate::cli::context::{Context, screen};
+use crate::cli::exit::{Exit, UsageError, or_interrupted};
+use crate::cli::survey::lane_readers::{LaneReaders, no_such_regions};
+use crate::clock::{Clock as _, SystemClock};
+use crate::doctor::{
+    AccountFacts, Asked, Facts, LanePatient, POLICY, SettingsFacts, diagnose, examine, folder, identify,
+};
+use crate::domain::{AccountLabel, Lane, Region};
+use crate::queue::{Checkup, LaneFound};
+use crate::report::{doctor_json, doctor_text};
+use crate::settings::SettingsError;
+use futures_util::StreamExt as _;
+use indicatif::{MultiProgress, ProgressBar};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  snapferry doctor                             everything
+  snapferry doctor --account prod --region eu-west-1
+  snapferry doctor --json | jq '.sections[].checks[] | select(.way)'
+  snapferry doctor --policy > policy.json      the minimal IAM policy
+
+Exit status: 0 everything is fine, 3 something needs attention, 1 the checks failed, 2 wrong usage";
+
+/// Lanes that are checked at the same time; each has its own limit.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Check configuration, database, credentials and permissions
+///
+/// Checks the settings, the database and its disk, and for each account and Region the endpoint, the clock, whose the
+/// credentials are, and every read call that Snapferry makes. It exports and changes nothing, and may run beside a
+/// daemon.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct DoctorArgs {
+    /// Only this account, as named in the settings; can be repeated
+    #[arg(long = "account", value_name = "ACCOUNT", value_parser = AccountLabel::parse)]
+    accounts: Vec<AccountLabel>,
+    /// Only this Region; can be repeated [default: `regions` of each account, or the Region of the AWS configuration, and
+    /// those with waiting jobs]
+    #[arg(long = "region", value_name = "REGION", value_parser = Region::parse)]
+    regions: Vec<Region>,
+    /// Print the minimal IAM policy for Snapferry, and do nothing else
+    #[arg(long, conflicts_with_all = ["accounts", "regions", "json"])]
+    policy: bool,
+    /// JSON output; names are stable
+    #[arg(long)]
+    json: bool,
+}
+
+/// Checks, and prints the diagnosis.
+pub(in crate::cli) async fn doctor(
+    args: &DoctorArgs,
+    context: impl FnOnce() -> anyhow::Result<Context>,
+    file: Option<PathBuf>,
+    coloured: bool,
+) -> anyhow::Result<Exit> {
+    let (mut out, mut notes) = (std::io::stdout(), crate::cli::terminal::screen::notes());
+    let mut screen = screen(coloured, &mut out, &mut notes);
+    if args.policy {
+        screen.say(POLICY)?;
+        return Ok(Exit::Done);
+    }
+    let looked = async {
+        match context() {
+            Ok(context) => args.look(&context).await,
+            Err(error) if error.is::<SettingsError>() => {
+                let settings = SettingsFacts { file, read: Err(format!("{error:#}")), bundle: None };
+                Ok(Facts { settings, database: None, accounts: Vec::new() })
+            }
+            Err(error) => Err(error),
+        }
+    };
+    or_interrupted(async {
+        let diagnosis = diagnose(&looked.await?);
+        if args.json {
+            screen.say_json(&doctor_json(&diagnosis, SystemClock::new().now()))?;
+        } else {
+            screen.say(&doctor_text(&diagnosis, screen.look))?;
+        }
+        Ok(if diagnosis.is_healthy() { Exit::Done } else { Exit::Incomplete })
+    })
+    .await
+}
+
+impl DoctorArgs {
+    async fn look(&self, context: &Context) -> anyhow::Result<Facts> {
+        let accounts = self.accounts(context)?;
+        let spinner = spinner(&context.progress);
+        spinner.set_message("checking the database");
+        let path = context.settings.database.path().to_owned();
+        let checkup = if context.has_no_folder_yet() {
+            Checkup { vitals: None, content: Ok(None) }
+        } else {
+            Checkup::of(&path).await
+        };
+        let known = match &checkup.content {
+            Ok(Some(found)) => found.lanes.clone(),
+            Ok(None) | Err(_) => Vec::new(),
+        };
+        spinner.set_message("checking the accounts");
+        let readers = LaneReaders::new(context);
+        let each = futures_util::stream::iter(accounts)
+            .map(|account| self.examine(context, &readers, account, &known))
+            .buffered(SIDE_BY_SIDE)
+            .collect::<Vec<_>>();
+        let accounts = each.await;
+        spinner.finish_and_clear();
+        let settings = SettingsFacts {
+            file: context.settings_file.clone(),
+            read: Ok(context.settings.clone()),
+            bundle: context.settings.bundle.as_deref().map(folder),
+        };
+        Ok(Facts { settings, database: Some((path, checkup)), accounts })
+    }
+
+    fn accounts(&self, context: &Context) -> Result<BTreeSet<AccountLabel>, UsageError> {
+        let wanted = context.accounts_of(&self.accounts)?;
+        // Accounts whose settings name only other Regions are left out.
+        let meant = |label: &AccountLabel| {
+            let set = context.settings.account(label).map(|account| account.regions.as_slice()).unwrap_or_default();
+            self.regions.is_empty() || set.is_empty() || set.iter().any(|region| self.regions.contains(region))
+        };
+        let meant: BTreeSet<AccountLabel> = wanted.into_iter().filter(meant).collect();
+        if meant.is_empty() { Err(no_such_regions(&self.regions)) } else { Ok(meant) }
+    }
+
+    async fn examine(
+        &self,
+        context: &Context,
+        readers: &LaneReaders<'_>,
+        label: AccountLabel,
+        known: &[LaneFound],
+    ) -> AccountFacts {
+        let (regions, region_trouble) = self.regions(context, &label, known).await;
+        let patients: Vec<LanePatient> = regions
+            .into_iter()
+            .map(|region| {
+                let reader = readers.of(Lane { account: label.clone(), region });
+                let access = context.access(&label);
+                LanePatient { lane: reader.lane, access, api: reader.api, clock: Arc::clone(&context.clock) }
+            })
+            .collect();
+        let identity = match patients.first() {
+            Some(patient) => identify(patient).await,
+            None => Asked::NotAsked,
+        };
+        let lanes = futures_util::stream::iter(&patients).map(examine).buffered(SIDE_BY_SIDE).collect().await;
+        let access = context.settings.account(&label).cloned().unwrap_or_default();
+        AccountFacts { label, access, region_trouble, identity, lanes }
+    }
+
+    /// The Regions of an account to check, and what is wrong with the Region of the AWS configuration.
+    async fn regions(
+        &self,
+        context: &Context,
+        label: &AccountLabel,
+        known: &[LaneFound],
+    ) -> (BTreeSet<Region>, Option<String>) {
+        let wanted: BTreeSet<Region> = self.regions.iter().copied().collect();
+        let set: BTreeSet<Region> =
+            context.settings.account(label).map(|it| it.regions.iter().copied().collect()).unwrap_or_default();
+        match (set.is_empty(), wanted.is_empty()) {
+            (true, false) => return (wanted, None),
+            (false, false) => return (set.intersection(&wanted).copied().collect(), None),
+            (_, true) => {}
+        }
+        let waiting = known.iter().filter(|found| found.lane.account == *label && found.live_jobs > 0);
+        let mut regions: BTreeSet<Region> = waiting.map(|found| found.lane.region).collect();
+        if !set.is_empty() {
+            regions.extend(set);
+            return (regions, None);
+        }
+        match context.usual_region(Some(label)).await.transpose() {
+            Ok(usual) => {
+                regions.extend(usual);
+                (regions, None)
+            }
+            Err(trouble) => (regions, Some(trouble.to_string())),
+        }
+    }
+}
+
+fn spinner(progress: &MultiProgress) -> ProgressBar {
+    let spinner = progress.add(ProgressBar::new_spinner());
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
+}

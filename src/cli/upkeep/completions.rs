@@ -1,0 +1,29 @@
+//! `snapferry completions`: completion scripts for shells.
+
+use crate::cli::exit::Exit;
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+use std::io::Write;
+
+/// Print a shell completion script
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  snapferry completions bash > /etc/bash_completion.d/snapferry
+  snapferry completions zsh > \"${fpath[1]}/_snapferry\"
+  snapferry completions fish > ~/.config/fish/completions/snapferry.fish
+  snapferry completions powershell >> $PROFILE")]
+pub(in crate::cli) struct CompletionsArgs {
+    /// Shell to complete for
+    shell: Shell,
+}
+
+/// Prints the script.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub(in crate::cli) fn completions(args: &CompletionsArgs) -> anyhow::Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut crate::cli::Cli::command(), "snapferry", &mut script);
+    std::io::stdout().lock().write_all(&script)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,5 @@
+//! Commands for the installation.
+
+pub(in crate::cli) mod backup;
+pub(in crate::cli) mod completions;
+pub(in crate::cli) mod man;

@@ -1,0 +1,190 @@
+//! `snapferry status`: progress, and what needs a person.
+
+use crate::cli::exit::Exit;
+use crate::cli::session::Session;
+use crate::cli::steer::pausing::no_such_lane;
+use crate::cli::steer::selector::find_batch;
+use crate::cli::terminal::screen::{Flow, Screen, forgive_closed_pipe};
+use crate::domain::{AccountLabel, Lane, Region, Timestamp};
+use crate::queue::{BatchView, DatabaseLock, Held, Queue};
+use crate::report::{Limits, NEEDS_YOU, Place, StatusView, status_json, status_text};
+use crate::settings::{LaneSettings, Settings};
+use anyhow::Context;
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  snapferry status                       everything
+  snapferry status --batch fleet         one batch and its lanes
+  snapferry status --account prod        the lanes of one account
+  snapferry status --watch               refreshed every second
+  snapferry status --json | jq .needs    what needs a person";
+
+/// The interval of --watch.
+const REDRAW: Duration = Duration::from_secs(1);
+
+const CLEAR_ALL: &str = "\u{1b}[2J";
+
+/// From the top left, clearing the rest of each line and what is below the last one, so that nothing flickers.
+const HOME: &str = "\u{1b}[H";
+const CLEAR_LINE: &str = "\u{1b}[K\n";
+const CLEAR_BELOW: &str = "\u{1b}[J";
+
+/// Show progress: batches, lanes, what holds them back and what needs you
+///
+/// The bar of a batch shows its jobs by state: # succeeded, x failed or cancelled, ? unconfirmed or in review, > in
+/// progress, . queued.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct StatusArgs {
+    /// Only this batch
+    #[arg(long, value_name = "BATCH")]
+    batch: Option<String>,
+    /// Only lanes of this account
+    #[arg(long, value_name = "ACCOUNT", value_parser = AccountLabel::parse)]
+    account: Option<AccountLabel>,
+    /// Only lanes in this Region
+    #[arg(long, value_name = "REGION", value_parser = Region::parse)]
+    region: Option<Region>,
+    /// JSON output; names are stable
+    #[arg(long)]
+    json: bool,
+    /// Refresh every second until Ctrl-C
+    #[arg(long)]
+    watch: bool,
+}
+
+/// As many lines as fit on a screen of `height`, so that it never scrolls; the last one counts the rest.
+fn fitting(text: &str, height: usize) -> String {
+    let all = text.lines().count();
+    let shown = height.saturating_sub(2).max(1);
+    if all <= shown + 1 {
+        return text.to_owned();
+    }
+    // What needs a person comes first.
+    let parts: Vec<&str> = text.trim_end_matches('\n').split("\n\n").collect();
+    let is_pressing = |part: &&str| part.lines().next().is_some_and(|title| title.contains(NEEDS_YOU));
+    let ordered = match parts.split_first() {
+        Some((head, rest)) => {
+            let (pressing, others): (Vec<&str>, Vec<&str>) = rest.iter().copied().partition(is_pressing);
+            [vec![*head], pressing, others].concat().join("\n\n")
+        }
+        None => text.to_owned(),
+    };
+    let lines: Vec<&str> = ordered.lines().take(shown).collect();
+    format!("{}\n({} more lines)\n", lines.join("\n"), all - shown)
+}
+
+impl StatusArgs {
+    /// Shows it, once or until nobody reads on.
+    ///
+    /// # Errors
+    /// A batch that is not there, a database that cannot be read.
+    pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
+        let Session { queue, settings, clock, screen, .. } = session;
+        let Screen { out, mut look, terminal, .. } = screen;
+        let redraw = self.watch && terminal && !self.json;
+        let mut first = true;
+        loop {
+            let view = self.read(queue, settings, clock.now()).await?;
+            // The window may be resized meanwhile.
+            let size = terminal_size::terminal_size().filter(|_| redraw && look.width.is_some());
+            if let Some((terminal_size::Width(width), _)) = size {
+                first |= look.width != Some(width);
+                look.width = Some(width);
+            }
+            let text = match (self.json, self.watch) {
+                (true, true) => serde_json::to_string(&status_json(&view))? + "\n",
+                (true, false) => serde_json::to_string_pretty(&status_json(&view))? + "\n",
+                (false, _) => status_text(&view, look),
+            };
+            let text = match size {
+                Some((_, terminal_size::Height(height))) => fitting(&text, usize::from(height)),
+                None => text,
+            };
+            let text = match (redraw, first) {
+                (true, true) => format!("{CLEAR_ALL}{HOME}{text}"),
+                (true, false) => format!("{HOME}{}{CLEAR_BELOW}", text.replace('\n', CLEAR_LINE)),
+                (false, false) if !self.json => format!("\n{text}"),
+                (false, _) => text,
+            };
+            let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            let flow = forgive_closed_pipe(written).context("cannot write the status")?;
+            if flow == Flow::Closed || !self.watch {
+                return Ok(Exit::Done);
+            }
+            first = false;
+            tokio::select! {
+                () = clock.sleep(REDRAW) => {}
+                interrupted = tokio::signal::ctrl_c() => {
+                    interrupted?;
+                    return Ok(Exit::Interrupted);
+                }
+            }
+        }
+    }
+
+    async fn read(&self, queue: &Queue, settings: &Settings, now: Timestamp) -> anyhow::Result<StatusView> {
+        let only = match &self.batch {
+            Some(name) => Some(find_batch(queue, name).await?),
+            None => None,
+        };
+        let place = Place { account: self.account.clone(), region: self.region };
+        if place.is_narrow() {
+            self.known(queue, &place).await?;
+        }
+        read_status(queue, only, place, |lane| settings.for_lane(lane), now).await
+    }
+
+    /// Refuses an account or Region without lanes: it may be mistyped.
+    async fn known(&self, queue: &Queue, place: &Place) -> anyhow::Result<()> {
+        let lanes = queue.lane_records().await?;
+        if lanes.iter().any(|lane| place.has(&lane.lane)) {
+            return Ok(());
+        }
+        Err(no_such_lane(&lanes.into_iter().map(|lane| lane.lane).collect::<Vec<_>>(), self.account.as_ref()).into())
+    }
+}
+
+/// Reads how it stands at `now`, by the settings of this process.
+pub(in crate::cli) async fn read_status(
+    queue: &Queue,
+    only: Option<BatchView>,
+    place: Place,
+    settings: impl Fn(&Lane) -> LaneSettings,
+    now: Timestamp,
+) -> anyhow::Result<StatusView> {
+    let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("cannot read the daemon's lock")?;
+    let limits = |lane: &Lane| {
+        let LaneSettings { export, reconcile, .. } = settings(lane);
+        Limits {
+            ceiling: export.rate,
+            cap: export.max_in_flight,
+            settle: reconcile.settle,
+            looks: reconcile.looks,
+            attempt_timeout: export.attempt_timeout,
+        }
+    };
+    Ok(StatusView::read(queue, only, place, now, daemon, limits).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fitting;
+
+    #[test]
+    fn what_a_screen_has_no_room_for_is_counted() {
+        let text = "1\n2\n3\n4\n5\n";
+        assert_eq!(fitting(text, 6), text);
+        assert_eq!(fitting(text, 5), "1\n2\n3\n(2 more lines)\n");
+        assert_eq!(fitting(text, 0), "1\n(4 more lines)\n");
+        assert_eq!(fitting("", 3), "");
+    }
+
+    #[test]
+    fn what_needs_a_person_is_never_what_is_left_out() {
+        let text = "said\n\nBATCHES\na\nb\n\nNEEDS YOU\n- this\n";
+        assert_eq!(fitting(text, 8), "said\n\nNEEDS YOU\n- this\n\nBATCHES\n(2 more lines)\n");
+        assert_eq!(fitting(text, 9), text);
+    }
+}

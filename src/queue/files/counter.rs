@@ -1,0 +1,134 @@
+//! The counter file beside the database: how many intents were committed to it. It is written after the commit of an intent
+//! and before its call. A database that is behind its file, or has none, is a copy: exports may have begun that it does not
+//! know. One that is level with its file has the whole history, on whatever host.
+
+use crate::queue::error::QueueError;
+use crate::queue::files::own_files::resolved;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Stands for the id of a database that is still being made.
+const NOT_MADE: &str = "-";
+
+const TITLE: &str = "snapferry-intents";
+
+/// A database by its id, and the intents that were ever committed to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::queue) struct Intents {
+    pub(in crate::queue) origin: String,
+    pub(in crate::queue) intents: i64,
+}
+
+impl Intents {
+    /// Of a file that is made before its database.
+    pub(in crate::queue) fn of_new() -> Self {
+        Self { origin: NOT_MADE.to_owned(), intents: 0 }
+    }
+
+    /// Whether nothing was ever sent by what the file counts for.
+    pub(in crate::queue) fn is_new(&self) -> bool {
+        self.origin == NOT_MADE && self.intents == 0
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split_whitespace();
+        let title = words.next()?;
+        let (origin, intents) = (words.next()?.to_owned(), words.next()?.parse().ok()?);
+        (title == TITLE && words.next().is_none()).then_some(Self { origin, intents })
+    }
+
+    /// Always as long, so that one is written over another in one step.
+    fn line(&self) -> String {
+        format!("{TITLE} {:<32} {:020}\n", self.origin, self.intents)
+    }
+}
+
+/// The file.
+#[derive(Debug)]
+pub(in crate::queue) struct Counter {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Counter {
+    /// That of a database: beside the file itself, and not beside a link to it.
+    pub(in crate::queue) fn of(database: &Path) -> Self {
+        Self { path: path_of(database), file: None }
+    }
+
+    /// What it says; nothing where it is not there, or says nothing that can be understood.
+    pub(in crate::queue) fn read(&self) -> Result<Option<Intents>, QueueError> {
+        match std::fs::read(&self.path) {
+            Ok(bytes) => Ok(std::str::from_utf8(&bytes).ok().and_then(Intents::parse)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Writes it over. Not synced: a kill loses nothing of it, and after a power loss it may say less than the database, which
+    /// was synced before, and is level then.
+    pub(in crate::queue) fn write(&mut self, count: &Intents) -> Result<(), QueueError> {
+        let written = self.open().and_then(|file| file.write_all_at(count.line().as_bytes(), 0));
+        written.map_err(|error| self.failed(error))
+    }
+
+    fn open(&mut self) -> io::Result<&File> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => OpenOptions::new().write(true).create(true).truncate(false).open(&self.path)?,
+        };
+        Ok(self.file.insert(file))
+    }
+
+    fn failed(&self, error: io::Error) -> QueueError {
+        QueueError::Counter { file: self.path.clone(), source: Arc::new(error) }
+    }
+
+    /// Makes it, or writes it over, so that it is there after a power loss too.
+    pub(in crate::queue) fn make(&mut self, count: &Intents) -> Result<(), QueueError> {
+        self.write(count)?;
+        self.open().and_then(File::sync_all).map_err(|error| self.failed(error))?;
+        // The name is durable with its folder; not every system can say so, and the file is there either way.
+        if let Some(folder) = self.path.parent().and_then(|folder| File::open(folder).ok()) {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+}
+
+pub(in crate::queue) fn path_of(database: &Path) -> PathBuf {
+    let mut name = resolved(database).into_os_string();
+    name.push(".sent");
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(intents: i64) -> Intents {
+        Intents { origin: "0123456789abcdef0123456789abcdef".to_owned(), intents }
+    }
+
+    #[test]
+    fn what_is_written_over_is_read_and_anything_else_is_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut counter = Counter::of(&folder.path().join("q.db"));
+        assert_eq!(counter.path, folder.path().canonicalize().expect("a path").join("q.db.sent"));
+        assert_eq!(counter.read().expect("a read"), None);
+        for one in [Intents::of_new(), count(7), count(i64::MAX), count(12)] {
+            counter.make(&one).expect("written");
+            assert_eq!(counter.read().expect("a read").as_ref(), Some(&one));
+            assert_eq!(one.is_new(), one == Intents::of_new());
+        }
+        for (number, odd) in
+            ["", "\0\0\0", "snapferry-intents x", "snapferry-intents x y", "other x 7"].iter().enumerate()
+        {
+            std::fs::write(&counter.path, odd).expect("written");
+            assert_eq!(counter.read().expect("a read"), None, "{number}");
+        }
+    }
+}

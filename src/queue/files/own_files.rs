@@ -1,0 +1,61 @@
+//! Which files are the database's own: nothing that a person asks for may be written over them.
+
+use crate::queue::files::counter;
+use crate::queue::files::lock::{Held, path_of};
+use std::path::{Path, PathBuf};
+
+/// Whether `file` is the database itself, or one that is kept beside it: a log, a lock, the counter.
+#[must_use]
+pub fn is_own_file(database: &Path, file: &Path) -> bool {
+    let database = resolved(database);
+    let beside = ["", "-wal", "-shm", "-journal"].map(|ending| {
+        let mut name = database.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    });
+    let locks = [Held::Daemon, Held::Migration, Held::Load].map(|held| path_of(&database, held));
+    let file = resolved(file);
+    beside.into_iter().chain(locks).chain([counter::path_of(&database)]).any(|own| own == file)
+}
+
+/// The path without links, also where the file itself is not there yet.
+pub(in crate::queue) fn resolved(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        match (std::fs::canonicalize(folder), path.file_name()) {
+            (Ok(folder), Some(name)) => folder.join(name),
+            _ => path.to_owned(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_the_database_is_its_own_by_whatever_way_it_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = folder.path().join("q.db");
+        std::fs::write(&database, "").expect("a file");
+        std::fs::create_dir(folder.path().join("sub")).expect("a folder");
+        std::os::unix::fs::symlink(&database, folder.path().join("link")).expect("a link");
+        for own in [
+            "q.db",
+            "q.db-wal",
+            "q.db-shm",
+            "q.db-journal",
+            "q.db.daemon.lock",
+            "q.db.load.lock",
+            "q.db.sent",
+            "sub/../q.db-wal",
+        ] {
+            assert!(is_own_file(&database, &folder.path().join(own)), "{own}");
+        }
+        assert!(is_own_file(&database, &folder.path().join("link")));
+        assert!(is_own_file(&folder.path().join("link"), &database));
+        for other in ["q.db.csv", "q.csv", "q.db-wal.csv", "sub/q.db"] {
+            assert!(!is_own_file(&database, &folder.path().join(other)), "{other}");
+        }
+    }
+}

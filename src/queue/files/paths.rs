@@ -1,0 +1,90 @@
+//! The files that the store works in, and whether their names still lead to them. A file that was deleted or replaced goes on
+//! taking writes for as long as somebody has it open; nobody else will ever read them.
+
+use crate::queue::error::QueueError;
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// The database, its WAL, and the WAL's index: where they are at all, all three are there as long as a connection is open.
+const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
+
+/// The files behind the names when the store was opened.
+#[derive(Debug)]
+pub(in crate::queue) struct Place {
+    files: Vec<(PathBuf, Identity)>,
+}
+
+/// Device and inode: what stays a file's own whatever becomes of its name.
+type Identity = (u64, u64);
+
+impl Place {
+    /// That of a store which is only read, and keeps nobody from anything.
+    pub(in crate::queue) fn nowhere() -> Self {
+        Self { files: Vec::new() }
+    }
+
+    /// Where the store at `path` is, now that a connection to it is open.
+    pub(in crate::queue) fn of(path: &Path) -> io::Result<Self> {
+        // SQLite puts the others beside the file itself, not beside a link to it.
+        let real = path.canonicalize()?;
+        let mut files = vec![(path.to_owned(), identity(&path.metadata()?))];
+        for ending in ENDINGS {
+            let mut name = real.clone().into_os_string();
+            name.push(ending);
+            let file = PathBuf::from(name);
+            // A file system without shared memory has no WAL.
+            if let Ok(found) = file.metadata() {
+                files.push((file, identity(&found)));
+            }
+        }
+        Ok(Self { files })
+    }
+
+    /// Whether all of it is still there.
+    pub(in crate::queue) fn check(&self) -> Result<(), QueueError> {
+        for (file, opened) in &self.files {
+            match file.metadata() {
+                Ok(found) if identity(&found) == *opened => {}
+                Ok(_) => return Err(QueueError::Replaced { file: file.clone() }),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Err(QueueError::Replaced { file: file.clone() });
+                }
+                // What cannot be looked at for another reason is no sign of that: the database itself will say.
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What changes with each write to a file itself.
+pub(in crate::queue) type FileMark = (Identity, u64, i64, i64);
+
+pub(in crate::queue) fn file_mark(path: &Path) -> Option<FileMark> {
+    let found = path.metadata().ok()?;
+    Some((identity(&found), found.len(), found.mtime(), found.mtime_nsec()))
+}
+
+/// How a file is that can be read as it lies, without its WAL and the locks that go with it: nobody has it open, and no log beside
+/// it holds anything. Nothing where that is not so.
+pub(in crate::queue) fn at_rest(path: &Path) -> Option<FileMark> {
+    loop {
+        let mark = file_mark(path)?;
+        let beside = |ending: &str| {
+            let mut name = crate::queue::files::own_files::resolved(path).into_os_string();
+            name.push(ending);
+            PathBuf::from(name).metadata().ok().map(|found| found.len())
+        };
+        let quiet = ["-wal", "-journal"].iter().all(|ending| beside(ending).is_none_or(|bytes| bytes == 0));
+        // The last to close it has written to it first.
+        if !quiet || file_mark(path) == Some(mark) {
+            return quiet.then_some(mark);
+        }
+    }
+}
+
+fn identity(found: &Metadata) -> Identity {
+    (found.dev(), found.ino())
+}

@@ -1,0 +1,263 @@
+//! Takeovers: a database that is behind what was sent from it (restored from a backup or a replica, copied, an older state)
+//! does not know of every export. What tells is its counter file; from then on nothing is sent before the reconciliation
+//! window is over (see `tracking/listing.rs`), which is counted here.
+
+use crate::domain::Timestamp;
+use crate::points::{Between, Point, Step, reached};
+use crate::queue::Queue;
+use crate::queue::error::QueueError;
+use crate::queue::files::counter::{Counter, Intents};
+use sqlx::SqliteConnection;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+/// Why a database is taken for a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakeoverCause {
+    /// Its counter file counts more intents.
+    Behind,
+    /// Its counter file is another database's.
+    Another,
+    /// It has no counter file, or one that says nothing.
+    NoFile,
+    /// A person says so.
+    Declared,
+}
+
+impl TakeoverCause {
+    /// Its name in SQL and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Behind => "behind",
+            Self::Another => "another",
+            Self::NoFile => "no_file",
+            Self::Declared => "declared",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Behind, Self::Another, Self::NoFile, Self::Declared].into_iter().find(|cause| cause.as_str() == text)
+    }
+
+    /// It in words.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Behind => "its counter file counts more exports sent than it knows of",
+            Self::Another => "the counter file beside it belongs to another database",
+            Self::NoFile => "there is no counter file beside it",
+            Self::Declared => "it was declared with --restored",
+        }
+    }
+}
+
+/// A database that was found to be a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Takeover {
+    /// When that was found.
+    pub found_at: Timestamp,
+    /// The last thing that was written before the copy was made, where it has anything.
+    pub written_at: Option<Timestamp>,
+    /// What told.
+    pub cause: TakeoverCause,
+    /// Whether a person said that nothing is to be waited for.
+    pub waived: bool,
+}
+
+/// Whether a daemon waits after a takeover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TakeoverWait {
+    /// It does.
+    #[default]
+    Kept,
+    /// A person knows that nothing was in flight.
+    Waived,
+}
+
+/// What a person says of takeovers when a daemon starts.
+#[derive(Debug, Clone, Default)]
+pub struct TakeoverOptions {
+    /// Whether it is waited.
+    pub wait: TakeoverWait,
+    /// A restore that nothing else can tell. A name is declared once; without one (empty), each start declares it.
+    pub restored: Option<String>,
+}
+
+/// How old the newest takeover was at a moment of this run, which counts on by a monotonic clock.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::queue) struct TakeoverAge {
+    age: Duration,
+    at: Duration,
+}
+
+impl Queue {
+    /// Compares the database with its counter file, writes down a takeover, and brings the file level. For the start of a
+    /// daemon that holds the lock, before anything is sent. The newest takeover, and whether it was found just now.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails, or the file cannot be read or written.
+    pub async fn check_takeover(
+        &self,
+        options: TakeoverOptions,
+        at: Timestamp,
+        elapsed: Duration,
+    ) -> Result<Option<(Takeover, bool)>, QueueError> {
+        let mut counter = Counter::of(&self.path);
+        let written = counter.read()?;
+        let waive = options.wait == TakeoverWait::Waived;
+        let (count, found) = self
+            .writer
+            .write(Step::TakenOver, move |connection| {
+                Box::pin(async move {
+                    let count = count_intents(&mut *connection, 0, at).await?;
+                    let mut cause = cause(&count, written.as_ref());
+                    if let Some(name) = &options.restored
+                        && (name.is_empty() || !is_declared(&mut *connection, name).await?)
+                    {
+                        cause = cause.or(Some(TakeoverCause::Declared));
+                    }
+                    if let Some(cause) = cause {
+                        add(&mut *connection, cause, options.restored.filter(|name| !name.is_empty()), at).await?;
+                    }
+                    if waive {
+                        sqlx::query!("UPDATE takeovers SET waived_at = ?1 WHERE waived_at IS NULL", at.0)
+                            .execute(&mut *connection)
+                            .await?;
+                    }
+                    // The id may be another one by now.
+                    Ok((count_intents(&mut *connection, 0, at).await?, cause.is_some()))
+                })
+            })
+            .await?;
+        // Only once the takeover is durable: a process that is killed between the two finds it once more.
+        counter.make(&count)?;
+        reached(Point::Between(Between::CounterLevel));
+        let newest = self.takeover().await?;
+        let waits = newest.as_ref().filter(|takeover| !takeover.waived);
+        let age = waits.map(|takeover| TakeoverAge { age: at.since(takeover.found_at), at: elapsed });
+        *self.takeover_age.lock().unwrap_or_else(PoisonError::into_inner) = age;
+        Ok(newest.map(|takeover| (takeover, found)))
+    }
+
+    /// How long ago the newest takeover was found that is to be waited after, as this run has counted; nothing where there is
+    /// none.
+    #[must_use]
+    pub fn takeover_age(&self, elapsed: Duration) -> Option<Duration> {
+        let known = *self.takeover_age.lock().unwrap_or_else(PoisonError::into_inner);
+        known.map(|known| known.age.saturating_add(elapsed.saturating_sub(known.at)))
+    }
+
+    /// The newest takeover.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn takeover(&self) -> Result<Option<Takeover>, QueueError> {
+        let row = sqlx::query!(
+            r#"SELECT found_at AS "found_at!: i64", written_at AS "written_at: i64", cause,
+                      waived_at IS NOT NULL AS "waived!: bool"
+               FROM takeovers ORDER BY id DESC LIMIT 1"#
+        )
+        .fetch_optional(&self.readers)
+        .await?;
+        row.map(|row| {
+            let cause = TakeoverCause::parse(&row.cause)
+                .ok_or_else(|| QueueError::Corrupt { what: "the cause of a takeover", value: row.cause.clone() })?;
+            Ok(Takeover {
+                found_at: Timestamp(row.found_at),
+                written_at: row.written_at.map(Timestamp),
+                cause,
+                waived: row.waived,
+            })
+        })
+        .transpose()
+    }
+}
+
+/// What a counter file says of its database; nothing where the two are level.
+fn cause(database: &Intents, file: Option<&Intents>) -> Option<TakeoverCause> {
+    match file {
+        None => Some(TakeoverCause::NoFile),
+        Some(file) if file.is_new() && database.intents == 0 => None,
+        Some(file) if file.origin != database.origin => Some(TakeoverCause::Another),
+        Some(file) if file.intents > database.intents => Some(TakeoverCause::Behind),
+        Some(_) => None,
+    }
+}
+
+/// Adds intents to the database's count, in the transaction that makes them durable; the count after it.
+pub(in crate::queue) async fn count_intents(
+    connection: &mut SqliteConnection,
+    more: usize,
+    at: Timestamp,
+) -> Result<Intents, QueueError> {
+    let more = i64::try_from(more).unwrap_or(i64::MAX);
+    let row = sqlx::query!(
+        r#"UPDATE origin SET intents = intents + ?1, intended_at = CASE WHEN ?1 > 0 THEN ?2 ELSE intended_at END
+           RETURNING id, intents AS "intents!: i64""#,
+        more,
+        at.0
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Intents { origin: row.id, intents: row.intents })
+}
+
+async fn is_declared(connection: &mut SqliteConnection, name: &str) -> Result<bool, QueueError> {
+    let known =
+        sqlx::query_scalar!(r#"SELECT EXISTS (SELECT 1 FROM takeovers WHERE name = ?1) AS "known!: bool""#, name);
+    Ok(known.fetch_one(connection).await?)
+}
+
+/// Writes a takeover down. From here on the database has another id: the one that it is a copy of goes its own way, and would
+/// be level with what this one has sent.
+async fn add(
+    connection: &mut SqliteConnection,
+    cause: TakeoverCause,
+    name: Option<String>,
+    at: Timestamp,
+) -> Result<(), QueueError> {
+    let cause = cause.as_str();
+    sqlx::query!(
+        "INSERT INTO takeovers (found_at, cause, name, written_at, last_job, last_entry)
+         VALUES (?1, ?2, (SELECT ?3 WHERE NOT EXISTS (SELECT 1 FROM takeovers WHERE name = ?3)),
+             (SELECT max(written) FROM (
+                 SELECT intended_at AS written FROM origin
+                 UNION ALL SELECT coalesce(ended_at, began_at) FROM runs WHERE id = (SELECT max(id) FROM runs)
+                 UNION ALL SELECT coalesce(sealed_at, created_at) FROM batches WHERE id = (SELECT max(id) FROM batches)
+                 UNION ALL SELECT seen_at FROM ledger WHERE id = (SELECT max(id) FROM ledger))),
+             (SELECT coalesce(max(id), 0) FROM jobs), (SELECT coalesce(max(id), 0) FROM ledger))",
+        at.0,
+        cause,
+        name
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!("UPDATE origin SET id = lower(hex(randomblob(16)))").execute(connection).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(origin: &str, intents: i64) -> Intents {
+        Intents { origin: origin.to_owned(), intents }
+    }
+
+    #[test]
+    fn a_database_is_level_with_its_file_or_a_copy() {
+        let database = count("a", 7);
+        assert_eq!(cause(&database, None), Some(TakeoverCause::NoFile));
+        assert_eq!(cause(&database, Some(&count("a", 8))), Some(TakeoverCause::Behind));
+        assert_eq!(cause(&database, Some(&count("b", 7))), Some(TakeoverCause::Another));
+        assert_eq!(cause(&database, Some(&count("b", 0))), Some(TakeoverCause::Another));
+        assert_eq!(cause(&database, Some(&Intents::of_new())), Some(TakeoverCause::Another));
+        // Killed after the commit and before the file was written; or the file was not synced before a power loss.
+        for level in [6, 7, 0] {
+            assert_eq!(cause(&database, Some(&count("a", level))), None);
+        }
+        assert_eq!(cause(&count("a", 0), Some(&Intents::of_new())), None);
+        assert_eq!(cause(&count("a", 0), None), Some(TakeoverCause::NoFile));
+    }
+}

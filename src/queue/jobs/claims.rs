@@ -1,0 +1,355 @@
+//! What a lane may send next, and what stands in the way of the rest.
+
+use crate::domain::{BatchId, JobId, JobState, LaneId, RunId, SnapshotArn, SnapshotName, Standing, Timestamp};
+use crate::points::Step;
+use crate::queue::Queue;
+use crate::queue::error::QueueError;
+use crate::queue::sqlite::decode::snapshot_name;
+use std::time::Duration;
+
+/// A queued job that may be sent now.
+#[derive(Debug, Clone)]
+pub struct Claimable {
+    /// The job.
+    pub job: JobId,
+    /// The batch that it came in with.
+    pub batch: BatchId,
+    /// Its snapshot.
+    pub snapshot: SnapshotName,
+    /// The number of its last attempt.
+    pub attempt: u32,
+    /// The attempts that count.
+    pub used: u32,
+    /// EBS copies that its export takes.
+    pub weight: u32,
+    /// The ARN of the snapshot as it was last listed.
+    pub source_arn: Option<SnapshotArn>,
+    /// How often its export was denied.
+    pub denials: u32,
+}
+
+/// One as the database has it.
+pub(in crate::queue) struct ClaimableRow {
+    pub(in crate::queue) id: i64,
+    pub(in crate::queue) batch_id: i64,
+    pub(in crate::queue) snapshot_name: String,
+    pub(in crate::queue) attempt: u32,
+    pub(in crate::queue) used: u32,
+    pub(in crate::queue) denials: u32,
+    pub(in crate::queue) weight: u32,
+    pub(in crate::queue) arn: Option<String>,
+}
+
+impl TryFrom<ClaimableRow> for Claimable {
+    type Error = QueueError;
+
+    fn try_from(row: ClaimableRow) -> Result<Self, QueueError> {
+        let ClaimableRow { id, batch_id, snapshot_name: name, attempt, used, denials, weight, arn } = row;
+        let (job, batch, source_arn) = (JobId(id), BatchId(batch_id), arn.map(SnapshotArn::new));
+        Ok(Self { job, batch, snapshot: snapshot_name(&name)?, attempt, used, weight, source_arn, denials })
+    }
+}
+
+impl Claimable {
+    /// Where it stands, given the attempts that it has.
+    #[must_use]
+    pub fn standing(&self, max_attempts: u32) -> Standing {
+        Standing { state: JobState::Queued, attempt: self.attempt, used: self.used, max_attempts }
+    }
+}
+
+/// What Lightsail has shown in progress for longer is taken for forgotten: no copy takes so long.
+const IN_PROGRESS: Duration = Duration::from_hours(24);
+
+/// What a lane has to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Jobs queued, whatever holds them.
+    pub queued: u64,
+    /// Jobs whose intent is on disk and whose answer is not.
+    pub submitting: u64,
+    /// Jobs that Lightsail has.
+    pub exporting: u64,
+    /// Jobs that the ledger has to settle.
+    pub unknown: u64,
+    /// EBS copies of the three together.
+    pub in_flight: u64,
+}
+
+/// Jobs whose wait is over that one write lets go: some ten milliseconds of the one writer's time.
+const RELEASED: u32 = 1000;
+
+impl Queue {
+    /// Up to `limit` jobs that may be sent now, of sealed batches that are not paused and were listed in this run: the highest
+    /// priority first; at each priority batches take turns, a job at a time, in the order of their rows.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn claimable(&self, lane: LaneId, run: RunId, limit: u32) -> Result<Vec<Claimable>, QueueError> {
+        self.claimable_after(lane, run, limit, None, u32::MAX).await
+    }
+
+    /// The same, where the batch `last` had the last turn: the next turn is that of the one after it. Of those that were
+    /// denied at most so often.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn claimable_after(
+        &self,
+        lane: LaneId,
+        run: RunId,
+        limit: u32,
+        last: Option<BatchId>,
+        denials: u32,
+    ) -> Result<Vec<Claimable>, QueueError> {
+        let (run, last) = (run.0, last.map_or(0, |batch| batch.0));
+        let rows = sqlx::query_file_as!(ClaimableRow, "src/queue/sql/claimable.sql", lane.0, run, limit, denials, last);
+        rows.fetch_all(&self.readers).await?.into_iter().map(Claimable::try_from).collect()
+    }
+
+    /// What the lane has to do, from the counters.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn load(&self, lane: LaneId) -> Result<Load, QueueError> {
+        let rows = sqlx::query!(
+            r#"SELECT tallies.state, sum(tallies.jobs) AS "jobs!: i64", sum(weight) AS "weight!: i64"
+               FROM tallies JOIN batches ON batches.id = tallies.batch_id
+               WHERE lane_id = ?1 AND batches.state = 'sealed'
+                 AND tallies.state IN ('queued', 'submitting', 'exporting', 'unknown')
+               GROUP BY tallies.state"#,
+            lane.0
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        let mut load = Load::default();
+        for row in rows {
+            let jobs = u64::try_from(row.jobs).unwrap_or(0);
+            let place = match row.state.as_str() {
+                "queued" => {
+                    load.queued = jobs;
+                    continue;
+                }
+                "submitting" => &mut load.submitting,
+                "exporting" => &mut load.exporting,
+                _ => &mut load.unknown,
+            };
+            *place = jobs;
+            load.in_flight += u64::try_from(row.weight).unwrap_or(0);
+        }
+        Ok(load)
+    }
+
+    /// EBS copies of other clients that Lightsail's records of the lane show in progress: one for each snapshot whose weight is
+    /// not known.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn copies_of_others(&self, lane: LaneId, now: Timestamp) -> Result<u64, QueueError> {
+        let since = now.before(IN_PROGRESS).0;
+        let copies = sqlx::query_scalar!(
+            r#"SELECT coalesce(sum(coalesce(snapshots.weight, 1)), 0) AS "copies!: i64"
+               FROM ledger INDEXED BY ledger_under_way
+               LEFT JOIN snapshots ON snapshots.lane_id = ledger.lane_id AND snapshots.name = ledger.snapshot_name
+               WHERE ledger.lane_id = ?1 AND ledger.kind = 'record' AND ledger.status = 'under_way'
+                 AND ledger.job_id IS NULL AND coalesce(ledger.created_at, ledger.seen_at) > ?2
+                 -- The records of what is under way here have no owner before their end.
+                 AND NOT EXISTS (SELECT 1 FROM jobs
+                                 WHERE jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
+                                   AND jobs.finished_at IS NULL
+                                   AND jobs.state IN ('submitting', 'exporting', 'unknown'))"#,
+            lane.0,
+            since
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(u64::try_from(copies).unwrap_or(0))
+    }
+
+    /// How often a job was refused for now, in a row as far as something else than its own export was in the way, and when
+    /// first.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn refused_for_now(&self, job: JobId) -> Result<(u32, Option<Timestamp>), QueueError> {
+        let row = sqlx::query!(
+            r#"SELECT count(*) AS "times!: u32", min(at) AS "first: i64" FROM transitions
+               WHERE job_id = ?1 AND event = 'refused_for_now'
+                 AND step > (SELECT coalesce(max(step), -1) FROM transitions
+                             WHERE job_id = ?1 AND (event = 'retry' OR event = 'send_again'
+                                    OR (from_state = 'exporting' AND event <> 'refused_for_now')))"#,
+            job.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok((row.times, row.first.map(Timestamp)))
+    }
+
+    /// Lets go of some of the jobs whose wait is over, as many as no other lane notices; when it is to be asked for more, which
+    /// is at once where there were any. Also of those that are to be tried again, but only beyond `latest`, which no wait is:
+    /// the clock was set back.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn release_due(
+        &self,
+        lane: LaneId,
+        now: Timestamp,
+        latest: Timestamp,
+    ) -> Result<Option<Timestamp>, QueueError> {
+        let next = self.next_due(lane).await?;
+        if next.is_none_or(|due| due > now) && !self.waits_too_long(lane, latest).await? {
+            return Ok(next);
+        }
+        self.writer
+            .write(Step::DueReleased, move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE jobs SET due_at = NULL
+                         WHERE id IN (SELECT id FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND due_at <= ?2
+                                      ORDER BY due_at LIMIT ?3)",
+                        lane.0,
+                        now.0,
+                        RELEASED
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    sqlx::query!(
+                        "UPDATE jobs SET due_at = NULL
+                         WHERE id IN (SELECT id FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND due_at > ?2
+                                          AND attempt > 0 LIMIT ?3)",
+                        lane.0,
+                        latest.0,
+                        RELEASED
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await?;
+        Ok(Some(now))
+    }
+
+    async fn waits_too_long(&self, lane: LaneId, latest: Timestamp) -> Result<bool, QueueError> {
+        let too_long = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM jobs
+                              WHERE lane_id = ?1 AND state = 'queued' AND due_at > ?2 AND attempt > 0)
+               AS "too_long!: bool""#,
+            lane.0,
+            latest.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(too_long)
+    }
+
+    /// When the first of the waiting jobs is due.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn next_due(&self, lane: LaneId) -> Result<Option<Timestamp>, QueueError> {
+        let due = sqlx::query_scalar!(
+            r#"SELECT min(due_at) AS "due: i64" FROM jobs
+               WHERE lane_id = ?1 AND state = 'queued' AND due_at IS NOT NULL"#,
+            lane.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(due.map(Timestamp))
+    }
+
+    /// Takes back that these attempts count, as far as their outcome is still open or they are to be made again: they
+    /// were made in an outage.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn refund_attempts(&self, attempts: Vec<(JobId, u32)>) -> Result<(), QueueError> {
+        if attempts.is_empty() {
+            return Ok(());
+        }
+        let rows = attempts.into_iter().map(|(job, attempt)| (job.0, attempt)).collect::<Vec<_>>();
+        let rows = crate::queue::sqlite::decode::json(&rows)?;
+        self.writer
+            .write(Step::AttemptsRefunded, move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE jobs SET used = used - 1
+                         FROM (SELECT value ->> 0 AS job, value ->> 1 AS attempt FROM json_each(?1)) AS open
+                         WHERE jobs.id = open.job AND jobs.attempt = open.attempt AND jobs.used > 0
+                           AND jobs.state IN ('unknown', 'queued')",
+                        rows
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// The sealed batches with queued jobs in the lane that no listing of this run has covered.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn uncleared(&self, lane: LaneId, run: RunId) -> Result<Vec<BatchId>, QueueError> {
+        let batches = sqlx::query_scalar!(
+            r#"SELECT tallies.batch_id AS "id!: i64" FROM tallies JOIN batches ON batches.id = tallies.batch_id
+               WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0
+                 AND batches.state = 'sealed'
+                 AND NOT EXISTS (SELECT 1 FROM clearances
+                                 WHERE clearances.lane_id = ?1 AND clearances.batch_id = batches.id
+                                   AND clearances.run_id = ?2)"#,
+            lane.0,
+            run.0
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(batches.into_iter().map(BatchId).collect())
+    }
+
+    /// Whether a queued job waits for a listing: it is held for one, or its snapshot was not ready at the last.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn awaits_listing(&self, lane: LaneId) -> Result<bool, QueueError> {
+        let held = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND hold = 'listing')
+                   OR EXISTS (SELECT 1 FROM snapshots INDEXED BY snapshots_unready CROSS JOIN jobs
+                              ON jobs.lane_id = snapshots.lane_id AND jobs.snapshot_name = snapshots.name
+                              AND jobs.finished_at IS NULL
+                              AND jobs.state = 'queued' AND jobs.hold IS NULL
+                              WHERE snapshots.lane_id = ?1 AND snapshots.state IN ('pending', 'error'))
+               AS "held!: bool""#,
+            lane.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(held)
+    }
+
+    /// Clears batches for sending: a listing that began after they were sealed is complete and acted upon.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn clear(&self, lane: LaneId, run: RunId, batches: Vec<BatchId>) -> Result<(), QueueError> {
+        self.writer
+            .write((Step::Cleared, lane), move |connection| {
+                Box::pin(async move {
+                    for batch in batches {
+                        sqlx::query!(
+                            "INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (?1, ?2, ?3)
+                             ON CONFLICT DO UPDATE SET run_id = excluded.run_id",
+                            lane.0,
+                            batch.0,
+                            run.0
+                        )
+                        .execute(&mut *connection)
+                        .await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,74 @@
+//! What a start finds of the run before it: whether that ended, and the calls that it had under way.
+
+use crate::domain::{ErrorCode, Event, Failure, JobId, JobState, RunId, Standing, Timestamp};
+use crate::points::Step;
+use crate::queue::Queue;
+use crate::queue::error::QueueError;
+use crate::queue::{Answer, AttemptOutcome, Transition};
+
+impl Queue {
+    /// Makes every job that an earlier run left in `submitting` unknown: nobody can say whether it was sent. It costs
+    /// the job no attempt. How many they were.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn recover(&self, now: Timestamp) -> Result<usize, QueueError> {
+        let mut recovered = 0;
+        loop {
+            let left = sqlx::query!(
+                r#"SELECT id AS "id!: i64", attempt AS "attempt!: u32", used AS "used!: u32" FROM jobs
+                   WHERE state = 'submitting' AND lane_id IN (SELECT id FROM lanes) LIMIT 1000"#
+            )
+            .fetch_all(&self.readers)
+            .await?;
+            if left.is_empty() {
+                return Ok(recovered);
+            }
+            recovered += left.len();
+            let failure = Failure::new(
+                ErrorCode::INTERRUPTED,
+                "Snapferry ended between the intent and the answer; the ledger will tell",
+            );
+            let transitions = left
+                .into_iter()
+                .map(|row| {
+                    let standing = Standing {
+                        state: JobState::Submitting,
+                        attempt: row.attempt,
+                        used: row.used,
+                        max_attempts: u32::MAX,
+                    };
+                    let event = Event::OutcomeUnknownInOutage(failure.clone());
+                    let answer = Answer {
+                        outcome: AttemptOutcome::Ambiguous,
+                        http_status: None,
+                        request_id: None,
+                        failure: Some(failure.clone()),
+                    };
+                    Ok(Transition::new(JobId(row.id), &standing, event, now, "daemon")?
+                        .answered(answer, Vec::new())
+                        .named(Step::Recovered)
+                        .poll_at(now))
+                })
+                .collect::<Result<Vec<_>, QueueError>>()?;
+            for verdict in self.transition_all(transitions).await {
+                verdict?;
+            }
+        }
+    }
+
+    /// The newest run but `run` that is not known to have ended: a crash, where there is one.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn crashed_run(&self, run: RunId) -> Result<Option<RunId>, QueueError> {
+        let crashed = sqlx::query_scalar!(
+            r#"SELECT id AS "id!: i64" FROM runs WHERE id < ?1 AND ended_at IS NULL
+               AND id = (SELECT max(id) FROM runs WHERE id < ?1)"#,
+            run.0
+        )
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(crashed.map(RunId))
+    }
+}

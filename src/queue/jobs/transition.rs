@@ -1,0 +1,236 @@
+//! A change of one job as data: it names the state and the attempt that it expects. The statements in `sql/` read it as JSON.
+
+use crate::domain::{
+    Change, Event, Failure, JobId, JobState, LaneTrouble, OperationId, RunId, SnapshotArn, Standing, Timestamp, apply,
+};
+use crate::points::Step;
+use crate::queue::error::QueueError;
+use serde::Serialize;
+
+/// How an attempt came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptOutcome {
+    /// Lightsail took it.
+    Accepted,
+    /// Lightsail refused it, without effect.
+    Refused,
+    /// Nobody can say.
+    Ambiguous,
+    /// Found in the ledger later.
+    Found,
+    /// Proven absent from the ledger.
+    Absent,
+}
+
+impl AttemptOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 5] = [Self::Accepted, Self::Refused, Self::Ambiguous, Self::Found, Self::Absent];
+
+    /// The outcome's name in SQL and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Ambiguous => "ambiguous",
+            Self::Found => "found",
+            Self::Absent => "absent",
+        }
+    }
+}
+
+/// What is written of the attempt with a transition.
+#[derive(Debug, Clone, Serialize)]
+pub struct Answer {
+    /// How it came out.
+    pub outcome: AttemptOutcome,
+    /// The HTTP status, where there was one.
+    pub http_status: Option<u16>,
+    /// The request id, where there was one.
+    pub request_id: Option<String>,
+    /// The trouble, where there was one.
+    pub failure: Option<Failure>,
+}
+
+/// An operation that an answer named; it belongs to the attempt from the first.
+#[derive(Debug, Clone, Serialize)]
+pub struct SentOperation {
+    /// Its id.
+    pub id: OperationId,
+    /// When Lightsail says that it began.
+    pub created_at: Option<Timestamp>,
+}
+
+/// What the intent writes down of the job.
+#[derive(Debug, Clone, Serialize)]
+struct Intent {
+    run: RunId,
+    weight: u32,
+    source_arn: Option<SnapshotArn>,
+}
+
+/// Entries of the ledger that belong to an attempt.
+#[derive(Debug, Clone, Serialize)]
+pub(in crate::queue) struct OwnedEntries {
+    attempt: u32,
+    entries: Vec<i64>,
+}
+
+/// One change of one job.
+#[derive(Debug, Clone, Serialize)]
+pub struct Transition {
+    pub(in crate::queue) job: JobId,
+    from: JobState,
+    expected_attempt: u32,
+    expected_used: u32,
+    #[serde(flatten)]
+    change: Change,
+    event: &'static str,
+    #[serde(skip)]
+    step: Step,
+    at: Timestamp,
+    actor: String,
+    pub(in crate::queue) ended_at: Option<Timestamp>,
+    next_poll_at: Option<Timestamp>,
+    probes: Option<LaneTrouble>,
+    intent: Option<Intent>,
+    pub(in crate::queue) answer: Option<Answer>,
+    pub(in crate::queue) operations: Vec<SentOperation>,
+    pub(in crate::queue) owns: Option<OwnedEntries>,
+}
+
+impl Transition {
+    /// The change that `event` makes to `job`, made at `at` by `actor` (`daemon`, or a person's name).
+    ///
+    /// # Errors
+    /// [`QueueError::Illegal`] when the state machine has no such change.
+    pub fn new(
+        job: JobId,
+        standing: &Standing,
+        event: Event,
+        at: Timestamp,
+        actor: impl Into<String>,
+    ) -> Result<Self, QueueError> {
+        let (name, step) = (event.name(), step_of(&event));
+        let change = apply(standing, event)?;
+        Ok(Self {
+            job,
+            from: standing.state,
+            expected_attempt: standing.attempt,
+            expected_used: standing.used,
+            ended_at: (!change.to.is_live()).then_some(at),
+            change,
+            event: name,
+            step,
+            at,
+            actor: actor.into(),
+            next_poll_at: None,
+            probes: None,
+            intent: None,
+            answer: None,
+            operations: Vec::new(),
+            owns: None,
+        })
+    }
+
+    /// The state after it.
+    #[must_use]
+    pub fn to(&self) -> JobState {
+        self.change.to
+    }
+
+    /// Whether it is the intent to send.
+    pub(in crate::queue) fn is_intent(&self) -> bool {
+        self.intent.is_some()
+    }
+
+    /// Whether the job is back in the queue after it was elsewhere. One that was not sent after all was never elsewhere.
+    pub(in crate::queue) fn is_back(&self) -> bool {
+        self.change.to == JobState::Queued && self.from != JobState::Submitting
+    }
+
+    /// When it was made.
+    pub(in crate::queue) fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// What it is on the disk.
+    pub(in crate::queue) fn step(&self) -> Step {
+        self.step
+    }
+
+    /// The same change, as another step.
+    pub(in crate::queue) fn named(mut self, step: Step) -> Self {
+        self.step = step;
+        self
+    }
+
+    /// When the job is to be looked at next.
+    #[must_use]
+    pub fn poll_at(mut self, at: Timestamp) -> Self {
+        self.next_poll_at = Some(at);
+        self
+    }
+
+    /// What to write down for an attempt that is about to be sent.
+    #[must_use]
+    pub fn intending(mut self, run: RunId, weight: u32, source_arn: Option<SnapshotArn>) -> Self {
+        self.intent = Some(Intent { run, weight: weight.max(1), source_arn });
+        self
+    }
+
+    /// The trouble that the lane is in, which the attempt probes: an intent is written in no other.
+    #[must_use]
+    pub fn probing(mut self, trouble: Option<LaneTrouble>) -> Self {
+        self.probes = trouble;
+        self
+    }
+
+    /// How the attempt came out, and the operations that it made.
+    #[must_use]
+    pub fn answered(mut self, answer: Answer, operations: Vec<SentOperation>) -> Self {
+        self.answer = Some(answer);
+        self.operations = operations;
+        self
+    }
+
+    /// The entries of the ledger that belong to that attempt from now on; to the job as such where it is 0.
+    #[must_use]
+    pub fn owning(mut self, attempt: u32, entries: Vec<i64>) -> Self {
+        self.owns = Some(OwnedEntries { attempt, entries });
+        self
+    }
+}
+
+fn step_of(event: &Event) -> Step {
+    match event {
+        Event::Impossible(_) => Step::Impossible,
+        Event::AlreadyExported(_) => Step::AdoptedDone,
+        Event::UnderWayAlready(_) => Step::AdoptedUnderWay,
+        Event::Cancel => Step::Cancelled,
+        Event::Intend => Step::Intended,
+        Event::Accepted(_) => Step::Accepted,
+        Event::RefusedByLane(_) => Step::RefusedByLane,
+        Event::Denied(..) => Step::Denied,
+        Event::OverLimit(..) => Step::OverLimit,
+        Event::RefusedForNow(..) => Step::RefusedForNow,
+        Event::RefusedForGood(_) => Step::RefusedForGood,
+        Event::OutcomeUnknown(_) => Step::OutcomeUnknown,
+        Event::OutcomeUnknownInOutage(_) => Step::OutcomeUnknownInOutage,
+        Event::FoundUnderWay(_) => Step::FoundUnderWay,
+        Event::FoundDone(_) => Step::FoundDone,
+        Event::FoundFailed(..) => Step::FoundFailed,
+        Event::ProvenAbsent(..) => Step::ProvenAbsent,
+        Event::Contradiction(_) => Step::Contradicted,
+        Event::Finished(_) => Step::Finished,
+        Event::OperationFailed(..) => Step::OperationFailed,
+        Event::GaveUp(_) => Step::GaveUp,
+        Event::SendAgain => Step::SentAgain,
+        Event::AdoptRecord(..) => Step::RecordAdopted,
+        Event::CallFailed(_) => Step::CalledFailed,
+        Event::Retry => Step::Retried,
+        Event::Pause => Step::Paused,
+        Event::Resume => Step::Resumed,
+    }
+}

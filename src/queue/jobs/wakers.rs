@@ -1,0 +1,219 @@
+//! Who sleeps until something is committed: a lane's worker and its tracker, each woken by the steps of this process that
+//! concern it. What people do, in any process, leaves a row in `wake_ups` with the same commit, for the daemon to take.
+
+use crate::domain::LaneId;
+use crate::points::Step;
+use crate::queue::Queue;
+use crate::queue::error::QueueError;
+use crate::queue::sqlite::decode::json;
+use sqlx::SqliteConnection;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// What wakes a lane's two rooms. A clone wakes the same ones.
+#[derive(Debug, Clone, Default)]
+pub struct Wakes {
+    /// Wakes the worker.
+    pub worker: Arc<Notify>,
+    /// Wakes the tracker.
+    pub tracker: Arc<Notify>,
+}
+
+impl Wakes {
+    /// Wakes both.
+    pub fn all(&self) {
+        self.worker.notify_one();
+        self.tracker.notify_one();
+    }
+}
+
+/// The wakers of the lanes that are at work in this process.
+#[derive(Debug, Clone, Default)]
+pub(in crate::queue) struct Wakers(Arc<Mutex<HashMap<LaneId, Wakes>>>);
+
+/// A step, and the lane in which it was done, where it is one lane's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::queue) struct Done {
+    pub(in crate::queue) step: Step,
+    pub(in crate::queue) lane: Option<LaneId>,
+}
+
+impl From<Step> for Done {
+    fn from(step: Step) -> Self {
+        Self { step, lane: None }
+    }
+}
+
+impl From<(Step, LaneId)> for Done {
+    fn from((step, lane): (Step, LaneId)) -> Self {
+        Self { step, lane: Some(lane) }
+    }
+}
+
+impl Wakers {
+    /// A lane's wakers, from now on woken by what is committed.
+    pub(in crate::queue) fn of(&self, lane: LaneId) -> Wakes {
+        self.lanes().entry(lane).or_default().clone()
+    }
+
+    /// Wakes those whom a committed step concerns in its lane.
+    pub(in crate::queue) fn committed(&self, done: Done) {
+        let rooms = concerned(done.step);
+        let lanes = self.lanes();
+        let Some(wakes) = done.lane.and_then(|lane| lanes.get(&lane)) else { return };
+        if matches!(rooms, Rooms::Worker | Rooms::Both) {
+            wakes.worker.notify_one();
+        }
+        if matches!(rooms, Rooms::Tracker | Rooms::Both) {
+            wakes.tracker.notify_one();
+        }
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, HashMap<LaneId, Wakes>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    /// The wakers of a lane's worker and tracker, woken from now on by what this process commits.
+    #[must_use]
+    pub fn wakes(&self, lane: LaneId) -> Wakes {
+        self.wakers.of(lane)
+    }
+
+    /// Takes the lanes in which people have acted since this was asked last, in whatever process.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails; [`QueueError::Replaced`] when its file is no longer the one that was opened.
+    pub async fn take_wake_ups(&self) -> Result<Vec<LaneId>, QueueError> {
+        self.in_place()?;
+        let none = sqlx::query_scalar!(r#"SELECT NOT EXISTS (SELECT 1 FROM wake_ups) AS "none!: bool""#)
+            .fetch_one(&self.readers)
+            .await?;
+        if none {
+            return Ok(Vec::new());
+        }
+        self.writer
+            .write(Step::WakeUpsTaken, move |connection| {
+                Box::pin(async move {
+                    let lanes = sqlx::query_scalar!(r#"DELETE FROM wake_ups RETURNING lane_id AS "lane!: i64""#)
+                        .fetch_all(&mut *connection)
+                        .await?;
+                    Ok(lanes.into_iter().map(LaneId).collect())
+                })
+            })
+            .await
+    }
+}
+
+/// Leaves word for the daemon that people have acted in these lanes, and in those of these batches. Of the transaction in
+/// which they act.
+pub(in crate::queue) async fn leave_word(
+    connection: &mut SqliteConnection,
+    lanes: &str,
+    batches: &str,
+) -> Result<(), QueueError> {
+    sqlx::query!(
+        "INSERT OR IGNORE INTO wake_ups (lane_id)
+         SELECT value FROM json_each(?1)
+         UNION SELECT lane_id FROM tallies WHERE batch_id IN (SELECT value FROM json_each(?2))",
+        lanes,
+        batches
+    )
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
+}
+
+/// The same for what a group of steps did.
+pub(in crate::queue) async fn leave_word_of(
+    connection: &mut SqliteConnection,
+    all: impl Iterator<Item = &Done>,
+) -> Result<(), QueueError> {
+    let lanes: Vec<LaneId> =
+        all.filter(|done| concerned(done.step) == Rooms::Both).filter_map(|done| done.lane).collect();
+    if lanes.is_empty() { Ok(()) } else { leave_word(connection, &json(&lanes)?, "[]").await }
+}
+
+/// Who has something to do, or something else to wait for, after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rooms {
+    None,
+    Worker,
+    Tracker,
+    Both,
+}
+
+/// What a room does in its own turn, and takes up in the same one, wakes nobody. A new step says here whom it concerns.
+fn concerned(step: Step) -> Rooms {
+    match step {
+        // The worker may send more, or has to stop.
+        Step::HeldForListing
+        | Step::Cleared
+        | Step::NewsSettled
+        | Step::Unblocked
+        | Step::Impossible
+        | Step::AdoptedDone
+        | Step::Finished
+        | Step::OperationFailed
+        | Step::GaveUp
+        | Step::FoundDone
+        | Step::FoundFailed
+        | Step::ProvenAbsent
+        | Step::Contradicted
+        | Step::OverLimit
+        | Step::RefusedForNow => Rooms::Worker,
+        // The tracker has something to follow, or a block to probe.
+        Step::Accepted | Step::OutcomeUnknown | Step::OutcomeUnknownInOutage | Step::Blocked => Rooms::Tracker,
+        // A person has acted: other processes are told as well.
+        Step::Cancelled
+        | Step::SentAgain
+        | Step::RecordAdopted
+        | Step::CalledFailed
+        | Step::Retried
+        | Step::Paused
+        | Step::Resumed => Rooms::Both,
+        Step::Marked
+        | Step::Migrated
+        | Step::LoadBegun
+        | Step::LoadAdded
+        | Step::LoadSealed
+        | Step::LoadDropped
+        | Step::RunBegun
+        | Step::Recovered
+        | Step::RunEnded
+        | Step::Identified
+        | Step::SnapshotsListed
+        | Step::ListingEnded
+        | Step::LedgerSeen
+        | Step::EntryOwned
+        | Step::DuplicateNoted
+        | Step::LookCounted
+        | Step::PollPutOff
+        | Step::DueReleased
+        | Step::Proven
+        | Step::RateLearned
+        | Step::CapLowered
+        | Step::DelayLearned
+        | Step::Tripped
+        | Step::ProbeChosen
+        | Step::TripRenewed
+        | Step::TripClosed
+        | Step::PlacePaused
+        | Step::PlaceResumed
+        | Step::WakeUpsTaken
+        | Step::TakenOver
+        | Step::Bundled
+        | Step::PruneBegun
+        | Step::Pruned
+        | Step::SpaceGivenBack
+        | Step::Intended
+        | Step::RefusedByLane
+        | Step::RefusedForGood
+        | Step::Denied
+        | Step::AdoptedUnderWay
+        | Step::FoundUnderWay
+        | Step::AttemptsRefunded => Rooms::None,
+    }
+}

@@ -1,0 +1,4 @@
+//! Lanes: what is known and remembered of each, and their circuit breakers.
+
+pub(in crate::queue) mod breakers;
+pub(in crate::queue) mod records;

@@ -1,0 +1,436 @@
+//! Lanes: who they are, what blocks them, what they have learned; and the runs of the daemon.
+
+use crate::domain::{
+    AccountLabel, AccountNumber, ErrorCode, Lane, LaneId, LaneTrouble, ListDelay, LoweredCap, RunId, Timestamp,
+    WINDOW_MARGIN,
+};
+use crate::points::Step;
+use crate::queue::Queue;
+use crate::queue::error::QueueError;
+use crate::queue::sqlite::decode::{corrupt, lane as lane_of};
+use sqlx::{Executor, Sqlite};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// A lane as the store knows it.
+#[derive(Debug, Clone)]
+pub struct LaneRecord {
+    /// Its number.
+    pub id: LaneId,
+    /// Account and Region.
+    pub lane: Lane,
+    /// The 12 digits, once a listing has shown them.
+    pub account_number: Option<AccountNumber>,
+    /// Whether an export was ever accepted.
+    pub proven: bool,
+    /// The rate of its exports that it has learned, in calls a second.
+    pub learned_rate: Option<f64>,
+    /// The rate of its reads that it has learned.
+    pub learned_read_rate: Option<f64>,
+    /// The cap on its copies under way, where EC2 had too many of them.
+    pub lowered: Option<LoweredCap>,
+    /// How long an export that Lightsail had was seen to be missing from its lists.
+    pub delay: ListDelay,
+    /// What blocks it.
+    pub block: Option<Block>,
+    /// Whether a person has paused it.
+    pub paused: bool,
+}
+
+/// Why a lane sends nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// What is wrong.
+    pub trouble: LaneTrouble,
+    /// One line for a person, with the way out.
+    pub message: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What the account number of a listing means for its lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// The number that the lane has always had, or its first.
+    Same,
+    /// The lane belongs to another account.
+    Other {
+        /// The number that it has had so far.
+        stored: AccountNumber,
+    },
+    /// Another label stands for the same account and Region.
+    Shared {
+        /// The other label.
+        label: AccountLabel,
+    },
+}
+
+impl Queue {
+    /// Every lane that ever had a job, in the order of accounts and Regions. One that only a load under way has brought in is
+    /// not there yet.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn lane_records(&self) -> Result<Vec<LaneRecord>, QueueError> {
+        let mut lanes = self.lanes_within(i64::MIN..=i64::MAX).await?;
+        lanes.sort_by(|one, other| one.lane.cmp(&other.lane));
+        Ok(lanes)
+    }
+
+    /// One lane, if it ever had a job.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn lane_record(&self, lane: LaneId) -> Result<Option<LaneRecord>, QueueError> {
+        Ok(self.lanes_within(lane.0..=lane.0).await?.pop())
+    }
+
+    async fn lanes_within(&self, ids: RangeInclusive<i64>) -> Result<Vec<LaneRecord>, QueueError> {
+        let (first, last) = ids.into_inner();
+        let rows = sqlx::query!(
+            r#"SELECT id AS "id!: i64", account, region, account_number, proven AS "proven!: bool",
+                      learned_rate AS "learned_rate: f64", learned_read_rate AS "learned_read_rate: f64",
+                      lowered_cap AS "lowered_cap: i64", lowered_at AS "lowered_at: i64", lowered_code, blocked_at AS "blocked_at: i64", blocked_code,
+                      blocked_message, longest_delay AS "longest_delay: i64", delay_seen_at AS "delay_seen_at: i64", paused_at IS NOT NULL AS "paused!: bool"
+               FROM lanes
+               WHERE id BETWEEN ?1 AND ?2
+                 AND EXISTS (SELECT 1 FROM tallies JOIN batches ON batches.id = tallies.batch_id
+                             WHERE tallies.lane_id = lanes.id AND batches.state = 'sealed')"#,
+            first,
+            last
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let trouble = row.blocked_code.as_deref().and_then(LaneTrouble::parse);
+                let block = row.blocked_at.zip(trouble).map(|(since, trouble)| Block {
+                    trouble,
+                    message: row.blocked_message.unwrap_or_default(),
+                    since: Timestamp(since),
+                });
+                Ok(LaneRecord {
+                    id: LaneId(row.id),
+                    lane: lane_of(&row.account, &row.region)?,
+                    account_number: row.account_number.and_then(|number| AccountNumber::parse(&number).ok()),
+                    proven: row.proven,
+                    learned_rate: row.learned_rate,
+                    learned_read_rate: row.learned_read_rate,
+                    lowered: lowered_cap(row.lowered_cap, row.lowered_at, row.lowered_code),
+                    delay: list_delay(row.longest_delay, row.delay_seen_at),
+                    block,
+                    paused: row.paused,
+                })
+            })
+            .collect()
+    }
+
+    /// Compares the account number that a listing showed with what is stored, and stores the first one.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn identify(&self, lane: LaneId, number: AccountNumber) -> Result<Identity, QueueError> {
+        // Every page of a listing asks, and only the first one has something to write.
+        if let Some(identity) = compare_account(&self.readers, lane, &number).await? {
+            return Ok(identity);
+        }
+        self.writer
+            .write(Step::Identified, move |connection| {
+                Box::pin(async move {
+                    if let Some(identity) = compare_account(&mut *connection, lane, &number).await? {
+                        return Ok(identity);
+                    }
+                    let digits = number.as_str();
+                    sqlx::query!("UPDATE lanes SET account_number = ?2 WHERE id = ?1", lane.0, digits)
+                        .execute(&mut *connection)
+                        .await?;
+                    Ok(Identity::Same)
+                })
+            })
+            .await
+    }
+
+    /// Notes a lane's trouble: it keeps its jobs. The first moment of one block stays, and one with its reads takes no other's
+    /// place. Whether that is new.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn block(&self, lane: LaneId, block: Block) -> Result<bool, QueueError> {
+        self.writer
+            .write((Step::Blocked, lane), move |connection| {
+                Box::pin(async move {
+                    let code = block.trouble.as_str();
+                    let written = sqlx::query!(
+                        "UPDATE lanes SET blocked_message = ?3, blocked_code = ?2,
+                                blocked_at = CASE WHEN blocked_code = ?2 THEN blocked_at ELSE ?4 END
+                         WHERE id = ?1 AND (blocked_code IS NOT ?2 OR blocked_message IS NOT ?3)
+                           AND (?2 <> 'reads' OR blocked_code IS NULL OR blocked_code = 'reads')",
+                        lane.0,
+                        code,
+                        block.message,
+                        block.since.0
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(written.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+
+    /// Lets a lane go on.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn unblock(&self, lane: LaneId) -> Result<(), QueueError> {
+        self.end_block(lane, None).await
+    }
+
+    /// The same, but only where it is that trouble which blocks it.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn end_trouble(&self, lane: LaneId, trouble: LaneTrouble) -> Result<(), QueueError> {
+        self.end_block(lane, Some(trouble)).await
+    }
+
+    async fn end_block(&self, lane: LaneId, of: Option<LaneTrouble>) -> Result<(), QueueError> {
+        self.writer
+            .write((Step::Unblocked, lane), move |connection| {
+                Box::pin(async move {
+                    let code = of.map(LaneTrouble::as_str);
+                    sqlx::query!(
+                        "UPDATE lanes SET blocked_at = NULL, blocked_code = NULL, blocked_message = NULL
+                         WHERE id = ?1 AND blocked_at IS NOT NULL AND (?2 IS NULL OR blocked_code = ?2)",
+                        lane.0,
+                        code
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Writes down that an export of the lane was accepted.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn prove(&self, lane: LaneId) -> Result<(), QueueError> {
+        self.writer
+            .write(Step::Proven, move |connection| {
+                Box::pin(async move {
+                    sqlx::query!("UPDATE lanes SET proven = 1 WHERE id = ?1 AND proven = 0", lane.0)
+                        .execute(&mut *connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Keeps the rate that a lane has learned, in calls a second, for the next start.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn learn_rate(&self, lane: LaneId, rate: f64) -> Result<(), QueueError> {
+        self.writer
+            .write(Step::RateLearned, move |connection| {
+                Box::pin(async move {
+                    sqlx::query!("UPDATE lanes SET learned_rate = ?2 WHERE id = ?1", lane.0, rate)
+                        .execute(&mut *connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Keeps the rate that a lane has learned for its reads, as [`Self::learn_rate`] for its exports.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn learn_read_rate(&self, lane: LaneId, rate: f64) -> Result<(), QueueError> {
+        self.writer
+            .write(Step::RateLearned, move |connection| {
+                Box::pin(async move {
+                    sqlx::query!("UPDATE lanes SET learned_read_rate = ?2 WHERE id = ?1", lane.0, rate)
+                        .execute(&mut *connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Lowers the cap on a lane's copies under way.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn lower_cap(&self, lane: LaneId, lowered: LoweredCap) -> Result<(), QueueError> {
+        let to = i64::try_from(lowered.to).unwrap_or(i64::MAX);
+        self.writer
+            .write(Step::CapLowered, move |connection| {
+                Box::pin(async move {
+                    let code = lowered.code.as_str();
+                    sqlx::query!(
+                        "UPDATE lanes SET lowered_cap = ?2, lowered_at = ?3, lowered_code = ?4 WHERE id = ?1",
+                        lane.0,
+                        to,
+                        lowered.since.0,
+                        code
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Keeps a delay of a lane's lists, in the place of what was seen before. The attempts that are open keep the window that
+    /// they have.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn learn_delay(&self, lane: LaneId, delay: ListDelay) -> Result<(), QueueError> {
+        let longest = i64::try_from(delay.longest.as_millis()).unwrap_or(i64::MAX);
+        self.keep_delay(vec![lane], Some(longest), delay.seen_at).await
+    }
+
+    /// Forgets how late the lists of these lanes were. The attempts that are open keep the window that they have.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn forget_delays(&self, lanes: Vec<LaneId>) -> Result<(), QueueError> {
+        self.keep_delay(lanes, None, None).await
+    }
+
+    async fn keep_delay(
+        &self,
+        lanes: Vec<LaneId>,
+        longest: Option<i64>,
+        seen_at: Option<Timestamp>,
+    ) -> Result<(), QueueError> {
+        let seen_at = seen_at.map(|at| at.0);
+        self.writer
+            .write(Step::DelayLearned, move |connection| {
+                Box::pin(async move {
+                    for lane in lanes {
+                        sqlx::query!(
+                            "UPDATE attempts SET kept_window = max(coalesce(kept_window, 0), open.window)
+                             FROM (SELECT jobs.id, jobs.attempt, lanes.longest_delay * ?2 AS window
+                                   FROM lanes JOIN jobs ON jobs.lane_id = lanes.id
+                                   WHERE lanes.id = ?1 AND lanes.longest_delay > 0
+                                     AND (jobs.state = 'submitting' OR jobs.state = 'exporting' OR jobs.state = 'unknown')
+                                   LIMIT -1) AS open
+                             WHERE attempts.job_id = open.id AND attempts.number = open.attempt",
+                            lane.0,
+                            WINDOW_MARGIN
+                        )
+                        .execute(&mut *connection)
+                        .await?;
+                        sqlx::query!(
+                            "UPDATE lanes SET longest_delay = ?2, delay_seen_at = ?3 WHERE id = ?1",
+                            lane.0,
+                            longest,
+                            seen_at
+                        )
+                        .execute(&mut *connection)
+                        .await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Begins a run of the daemon.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn begin_run(&self, at: Timestamp, version: &'static str) -> Result<RunId, QueueError> {
+        let pid = i64::from(std::process::id());
+        self.writer
+            .write(Step::RunBegun, move |connection| {
+                Box::pin(async move {
+                    let id = sqlx::query_scalar!(
+                        r#"INSERT INTO runs (began_at, pid, version) VALUES (?1, ?2, ?3) RETURNING id AS "id!: i64""#,
+                        at.0,
+                        pid,
+                        version
+                    )
+                    .fetch_one(&mut *connection)
+                    .await?;
+                    Ok(RunId(id))
+                })
+            })
+            .await
+    }
+
+    /// Ends a run of the daemon in good order.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn end_run(&self, run: RunId, at: Timestamp) -> Result<(), QueueError> {
+        self.writer
+            .write(Step::RunEnded, move |connection| {
+                Box::pin(async move {
+                    sqlx::query!("UPDATE runs SET ended_at = ?2 WHERE id = ?1", run.0, at.0)
+                        .execute(&mut *connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+pub(in crate::queue) fn list_delay(longest: Option<i64>, seen_at: Option<i64>) -> ListDelay {
+    ListDelay { longest: span(longest), seen_at: seen_at.map(Timestamp) }
+}
+
+pub(in crate::queue) fn span(millis: Option<i64>) -> Duration {
+    Duration::from_millis(millis.and_then(|millis| u64::try_from(millis).ok()).unwrap_or_default())
+}
+
+pub(in crate::queue) fn lowered_cap(to: Option<i64>, since: Option<i64>, code: Option<String>) -> Option<LoweredCap> {
+    let to = u64::try_from(to?).ok()?;
+    Some(LoweredCap { to, since: Timestamp(since?), code: ErrorCode::new(code?) })
+}
+
+/// What an account number is to a lane; nothing where the lane has none yet, and nobody else has this one.
+async fn compare_account<'c, E>(
+    executor: E,
+    lane: LaneId,
+    number: &AccountNumber,
+) -> Result<Option<Identity>, QueueError>
+where
+    E: Executor<'c, Database = Sqlite>,
+{
+    let digits = number.as_str();
+    let known = sqlx::query!(
+        r#"SELECT lanes.account_number AS stored, other.account AS "other: String"
+           FROM lanes LEFT JOIN lanes AS other
+               ON other.region = lanes.region AND other.id <> lanes.id AND other.account_number = ?2
+               -- A lane that has exported nothing and has nothing to do exports nothing twice.
+               AND (other.proven = 1 OR EXISTS (
+                   SELECT 1 FROM tallies WHERE tallies.lane_id = other.id AND tallies.jobs > 0
+                       AND tallies.state NOT IN ('succeeded', 'failed', 'cancelled')))
+           WHERE lanes.id = ?1 LIMIT 1"#,
+        lane.0,
+        digits
+    )
+    .fetch_one(executor)
+    .await?;
+    if let Some(stored) = known.stored.as_ref().filter(|stored| *stored != digits) {
+        let stored = AccountNumber::parse(stored).map_err(|_| corrupt("an account number", stored))?;
+        return Ok(Some(Identity::Other { stored }));
+    }
+    if let Some(label) = known.other {
+        let label = AccountLabel::parse(&label).map_err(|_| corrupt("an account label", label))?;
+        return Ok(Some(Identity::Shared { label }));
+    }
+    Ok(known.stored.map(|_| Identity::Same))
+}

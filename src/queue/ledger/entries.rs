@@ -1,0 +1,410 @@
+//! Lightsail's ledger and snapshots as far as they were seen. What has changed is news until it has been acted upon, so
+//! that a crash between reading and acting loses nothing.
+
+use crate::domain::{
+    Destination, ErrorCode, Failure, JobId, LaneId, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp,
+};
+use crate::points::Step;
+use crate::queue::Queue;
+use crate::queue::error::QueueError;
+use serde::Serialize;
+use sqlx::SqliteConnection;
+use std::collections::BTreeSet;
+
+/// Rows in one JSON text.
+const PART: usize = 250;
+
+/// What an entry is: its key in Lightsail's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntryKey {
+    /// An operation.
+    Operation(OperationId),
+    /// An export snapshot record.
+    Record(RecordArn),
+}
+
+/// How far an export is by an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryStatus {
+    /// No end yet.
+    UnderWay,
+    /// Ended well.
+    Succeeded,
+    /// Ended badly.
+    Failed,
+}
+
+impl EntryStatus {
+    /// The status's name in SQL.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UnderWay => "under_way",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What a reading shows of one export.
+#[derive(Debug, Clone)]
+pub struct Sighting {
+    /// Which entry.
+    pub key: EntryKey,
+    /// The snapshot's name.
+    pub snapshot: SnapshotName,
+    /// The snapshot's ARN, where the entry has it.
+    pub snapshot_arn: Option<SnapshotArn>,
+    /// How far it is.
+    pub status: EntryStatus,
+    /// A record's name.
+    pub record_name: Option<String>,
+    /// What it became.
+    pub destination: Option<Destination>,
+    /// Why it failed, where an operation says so.
+    pub failure: Option<Failure>,
+    /// When it began, by the service's clock: it orders candidates and decides nothing.
+    pub created_at: Option<Timestamp>,
+}
+
+/// An entry of the ledger.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its number: what was seen later has a higher one.
+    pub id: i64,
+    /// What it says.
+    pub sighting: Sighting,
+    /// The job and the number of the attempt that it belongs to; attempt 0 where the job adopted it.
+    pub owner: Option<(JobId, u32)>,
+}
+
+/// A snapshot as a listing shows it.
+#[derive(Debug, Clone)]
+pub struct ListedSnapshot {
+    /// Its name.
+    pub name: SnapshotName,
+    /// Its ARN.
+    pub arn: Option<SnapshotArn>,
+    /// `instance` or `disk`.
+    pub kind: &'static str,
+    /// `available`, `pending`, `error`, or the service's own word.
+    pub state: String,
+    /// EBS copies that its export takes.
+    pub weight: u32,
+    /// Gigabytes.
+    pub size_gb: Option<i64>,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct SightingRow<'a> {
+    kind: &'static str,
+    key: &'a str,
+    name: &'a str,
+    arn: Option<&'a str>,
+    status: &'static str,
+    record_name: Option<&'a str>,
+    service: Option<&'a str>,
+    destination: Option<&'a str>,
+    code: Option<&'a str>,
+    message: Option<&'a str>,
+    created_at: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct SnapshotRow<'a> {
+    name: &'a str,
+    arn: Option<&'a str>,
+    kind: &'static str,
+    state: &'a str,
+    weight: u32,
+    size_gb: Option<i64>,
+    created_at: Option<i64>,
+}
+
+impl Queue {
+    /// Writes down what a page of the ledger showed; how many entries were new or had changed.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn see(&self, lane: LaneId, sightings: &[Sighting], now: Timestamp) -> Result<u64, QueueError> {
+        if sightings.is_empty() {
+            return Ok(0);
+        }
+        let rows = sightings
+            .iter()
+            .map(|one| {
+                let (kind, key) = match &one.key {
+                    EntryKey::Operation(id) => ("operation", id.as_str()),
+                    EntryKey::Record(arn) => ("record", arn.as_str()),
+                };
+                SightingRow {
+                    kind,
+                    key,
+                    name: one.snapshot.as_str(),
+                    arn: one.snapshot_arn.as_ref().map(SnapshotArn::as_str),
+                    status: one.status.as_str(),
+                    record_name: one.record_name.as_deref(),
+                    service: one.destination.as_ref().map(|destination| destination.service.as_str()),
+                    destination: one.destination.as_ref().map(|destination| destination.id.as_str()),
+                    code: one.failure.as_ref().map(|failure| failure.code.as_str()),
+                    message: one.failure.as_ref().map(|failure| failure.message.as_str()),
+                    created_at: one.created_at.map(|at| at.0),
+                }
+            })
+            .collect::<Vec<_>>();
+        let rows = in_parts(&rows)?;
+        self.writer
+            .write(Step::LedgerSeen, move |connection| {
+                Box::pin(async move {
+                    let mut written = 0;
+                    for rows in rows {
+                        written += see_part(connection, lane, rows, now).await?;
+                    }
+                    Ok(written)
+                })
+            })
+            .await
+    }
+
+    /// Every entry of these snapshots' names, oldest sighting first.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn entries(&self, lane: LaneId, names: &[SnapshotName]) -> Result<Vec<Entry>, QueueError> {
+        // Jobs of one name ask for it more than once.
+        let names = crate::queue::sqlite::decode::json(&names.iter().collect::<BTreeSet<_>>())?;
+        let rows = sqlx::query!(
+            r#"SELECT ledger.id AS "id!: i64", kind, ledger."key", snapshot_name, snapshot_arn, status, record_name,
+                      destination_service, destination_id, error_code, error_message,
+                      created_at AS "created_at: i64", job_id AS "job_id: i64", attempt AS "attempt: u32"
+               FROM json_each(?2) AS wanted CROSS JOIN ledger
+               WHERE ledger.lane_id = ?1 AND ledger.snapshot_name = wanted.value
+               ORDER BY ledger.id"#,
+            lane.0,
+            names
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let key = match row.kind.as_str() {
+                    "operation" => EntryKey::Operation(OperationId::new(row.key)),
+                    _ => EntryKey::Record(RecordArn::new(row.key)),
+                };
+                let status = match row.status.as_str() {
+                    "succeeded" => EntryStatus::Succeeded,
+                    "failed" => EntryStatus::Failed,
+                    _ => EntryStatus::UnderWay,
+                };
+                let destination = row
+                    .destination_id
+                    .map(|id| Destination { service: row.destination_service.unwrap_or_default(), id });
+                let failure = row
+                    .error_code
+                    .map(|code| Failure { code: ErrorCode::new(code), message: row.error_message.unwrap_or_default() });
+                Ok(Entry {
+                    id: row.id,
+                    sighting: Sighting {
+                        key,
+                        snapshot: crate::queue::sqlite::decode::snapshot_name(&row.snapshot_name)?,
+                        snapshot_arn: row.snapshot_arn.map(SnapshotArn::new),
+                        status,
+                        record_name: row.record_name,
+                        destination,
+                        failure,
+                        created_at: row.created_at.map(Timestamp),
+                    },
+                    owner: row.job_id.map(JobId).zip(row.attempt),
+                })
+            })
+            .collect()
+    }
+
+    /// Up to `limit` entries that have not been acted upon. Those of a job that is being sent wait for its answer: it
+    /// may come back to the queue, and then they matter.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn news(&self, lane: LaneId, limit: u32) -> Result<Vec<i64>, QueueError> {
+        let news = sqlx::query_scalar!(
+            r#"SELECT id AS "id!: i64" FROM ledger
+               WHERE lane_id = ?1 AND news = 1
+                 AND NOT EXISTS (SELECT 1 FROM jobs
+                                 WHERE jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
+                                   AND jobs.finished_at IS NULL AND jobs.state = 'submitting')
+               ORDER BY id LIMIT ?2"#,
+            lane.0,
+            limit
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(news)
+    }
+
+    /// These entries have been acted upon.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn settle_news(&self, lane: LaneId, entries: &[i64]) -> Result<(), QueueError> {
+        let entries = crate::queue::sqlite::decode::json(entries)?;
+        self.writer
+            .write((Step::NewsSettled, lane), move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE ledger SET news = 0 WHERE id IN (SELECT value FROM json_each(?1)) AND news = 1",
+                        entries
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// The number of a listing that is about to begin.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn next_listing(&self, lane: LaneId) -> Result<i64, QueueError> {
+        let last = sqlx::query_scalar!(
+            r#"SELECT coalesce(max(listing), 0) AS "last!: i64" FROM snapshots WHERE lane_id = ?1"#,
+            lane.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(last.saturating_add(1))
+    }
+
+    /// Writes down a page of snapshots.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn list_snapshots(
+        &self,
+        lane: LaneId,
+        listing: i64,
+        snapshots: &[ListedSnapshot],
+    ) -> Result<(), QueueError> {
+        let rows = snapshots
+            .iter()
+            .map(|one| SnapshotRow {
+                name: one.name.as_str(),
+                arn: one.arn.as_ref().map(SnapshotArn::as_str),
+                kind: one.kind,
+                state: &one.state,
+                weight: one.weight.max(1),
+                size_gb: one.size_gb,
+                created_at: one.created_at.map(|at| at.0),
+            })
+            .collect::<Vec<_>>();
+        let rows = in_parts(&rows)?;
+        self.writer
+            .write(Step::SnapshotsListed, move |connection| {
+                Box::pin(async move {
+                    for rows in rows {
+                        sqlx::query_file!("src/queue/sql/list_snapshots.sql", rows, lane.0, listing)
+                            .execute(&mut *connection)
+                            .await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Ends a listing: what it did not show is gone. Queued jobs keep the ARN of what they were for.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn end_listing(&self, lane: LaneId, listing: i64, now: Timestamp) -> Result<(), QueueError> {
+        self.writer
+            .write(Step::ListingEnded, move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE jobs SET source_arn = (SELECT arn FROM snapshots WHERE snapshots.lane_id = jobs.lane_id
+                                                       AND snapshots.name = jobs.snapshot_name)
+                         WHERE id IN (SELECT live.id FROM snapshots CROSS JOIN jobs AS live
+                                      ON live.lane_id = snapshots.lane_id AND live.snapshot_name = snapshots.name
+                                      AND live.finished_at IS NULL
+                                      WHERE live.state = 'queued' AND snapshots.lane_id = ?1 AND snapshots.listing < ?2
+                                        AND snapshots.arn IS NOT NULL)",
+                        lane.0,
+                        listing
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    sqlx::query!("DELETE FROM snapshots WHERE lane_id = ?1 AND listing < ?2", lane.0, listing)
+                        .execute(&mut *connection)
+                        .await?;
+                    sqlx::query!("UPDATE lanes SET listed_at = ?2 WHERE id = ?1", lane.0, now.0)
+                        .execute(&mut *connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// The state of a snapshot that the last listing showed.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn snapshot_state(&self, lane: LaneId, name: &SnapshotName) -> Result<Option<String>, QueueError> {
+        let name = name.as_str();
+        let state = sqlx::query_scalar!("SELECT state FROM snapshots WHERE lane_id = ?1 AND name = ?2", lane.0, name)
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(state)
+    }
+
+    /// Up to `limit` names of snapshots that the last listing showed, from `from` on, in their order.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn snapshot_names(&self, lane: LaneId, from: &str, limit: u32) -> Result<Vec<String>, QueueError> {
+        let names = sqlx::query_scalar!(
+            "SELECT name FROM snapshots WHERE lane_id = ?1 AND name >= ?2 ORDER BY name LIMIT ?3",
+            lane.0,
+            from,
+            limit
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(names)
+    }
+}
+
+/// Rows as JSON, in parts: one text of all of them, and what becomes of it in the store, would be most of the daemon's memory.
+fn in_parts<T: Serialize>(rows: &[T]) -> Result<Vec<String>, QueueError> {
+    rows.chunks(PART).map(crate::queue::sqlite::decode::json).collect()
+}
+
+async fn see_part(
+    connection: &mut SqliteConnection,
+    lane: LaneId,
+    rows: String,
+    now: Timestamp,
+) -> Result<u64, QueueError> {
+    let named = sqlx::query_file!("src/queue/sql/name_records.sql", rows, lane.0).fetch_all(&mut *connection).await?;
+    for one in named {
+        sqlx::query!(
+            "UPDATE jobs SET record_arn = ?1
+                             WHERE record_arn = ?2 AND id IN (
+                                 SELECT ?3 UNION ALL SELECT id FROM jobs AS live
+                                 WHERE live.lane_id = ?4 AND live.snapshot_name = ?5
+                                   AND live.finished_at IS NULL)",
+            one.arn,
+            one.name,
+            one.job_id,
+            lane.0,
+            one.snapshot
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    let written = sqlx::query_file!("src/queue/sql/see.sql", rows, lane.0, now.0).execute(&mut *connection).await?;
+    Ok(written.rows_affected())
+}

@@ -1,0 +1,455 @@
+//! What tracking needs of jobs: who waits for the ledger, what is known of them, and the looks that were taken.
+
+use crate::domain::{
+    Failure, JobId, JobState, LaneId, OperationId, RecordArn, RunId, SnapshotArn, SnapshotName, Standing, Timestamp,
+};
+use crate::points::Step;
+use crate::queue::AttemptOutcome;
+use crate::queue::Queue;
+use crate::queue::error::QueueError;
+use crate::queue::sqlite::decode::{snapshot_name, state};
+use crate::queue::views::jobs::outcome;
+use serde::Serialize;
+use std::time::Duration;
+
+/// A job that the ledger may say something of.
+#[derive(Debug, Clone)]
+pub struct Followed {
+    /// The job.
+    pub job: JobId,
+    /// Its snapshot.
+    pub snapshot: SnapshotName,
+    /// Its state.
+    pub state: JobState,
+    /// The number of its last attempt.
+    pub attempt: u32,
+    /// The attempts that count.
+    pub used: u32,
+    /// Whether an export that is not its own may stand for it.
+    pub adopts: bool,
+    /// Whether it stands for an export that is not its own.
+    pub adopted: bool,
+    /// The last entry of the ledger that a person was done with when it was sent again: none up to it is the job's.
+    pub forgone: i64,
+    /// The last entry of the ledger that the database knew when it was found to be a copy; only of a job that the copy has.
+    pub copied_through: Option<i64>,
+    /// The snapshot's ARN: as last listed for a queued job, also where the snapshot is gone since; as last sent for any
+    /// other.
+    pub source_arn: Option<SnapshotArn>,
+    /// When the snapshot that the last listing showed was made, by the service's clock.
+    pub snapshot_made_at: Option<Timestamp>,
+    /// The operation that is followed.
+    pub operation: Option<OperationId>,
+    /// The record that is followed.
+    pub record: Option<RecordArn>,
+    /// What the report shows of trouble.
+    pub error_code: Option<String>,
+    /// What it became.
+    pub destination_id: Option<String>,
+    /// When the state that it is in began, or the last attempt was meant.
+    pub since: Timestamp,
+    /// Its attempts, in order.
+    pub attempts: Vec<FollowedAttempt>,
+}
+
+/// An attempt as tracking sees it.
+#[derive(Debug, Clone)]
+pub struct FollowedAttempt {
+    /// Its number.
+    pub number: u32,
+    /// The last entry of the ledger that was known before it.
+    pub baseline: i64,
+    /// How it came out, where that is known.
+    pub outcome: Option<AttemptOutcome>,
+    /// When it was meant.
+    pub intended_at: Timestamp,
+    /// Complete readings that did not show it.
+    pub looks: u32,
+    /// When the first of them began.
+    pub first_look_at: Option<Timestamp>,
+    /// When the last of them began.
+    pub last_look_at: Option<Timestamp>,
+    /// The reconciliation window that it keeps, though the lane's was shortened since.
+    pub kept_window: Duration,
+}
+
+impl FollowedAttempt {
+    /// Whether it came out so.
+    #[must_use]
+    pub fn is(&self, outcome: AttemptOutcome) -> bool {
+        self.outcome == Some(outcome)
+    }
+}
+
+impl Followed {
+    /// Where it stands, given the attempts that it has.
+    #[must_use]
+    pub fn standing(&self, max_attempts: u32) -> Standing {
+        Standing { state: self.state, attempt: self.attempt, used: self.used, max_attempts }
+    }
+}
+
+#[derive(Serialize)]
+struct At {
+    job: i64,
+    at: i64,
+}
+
+impl Queue {
+    /// The live jobs that these entries of the ledger may say something of, and ended ones that own one of them; where
+    /// there is neither, ended ones with an attempt taken for absent, or found by its failure, that one may belong to.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn concerned(&self, entries: &[i64]) -> Result<Vec<JobId>, QueueError> {
+        let entries = crate::queue::sqlite::decode::json(entries)?;
+        let jobs = sqlx::query_scalar!(
+            r#"SELECT owner.job_id AS "id!: i64"
+               FROM json_each(?1) AS wanted
+               CROSS JOIN ledger ON ledger.id = wanted.value
+               CROSS JOIN ledger AS owner ON owner.lane_id = ledger.lane_id
+                   AND owner.snapshot_name = ledger.snapshot_name AND owner.job_id IS NOT NULL
+               UNION
+               SELECT jobs.id
+               FROM json_each(?1) AS wanted
+               CROSS JOIN ledger ON ledger.id = wanted.value
+               CROSS JOIN jobs ON jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
+                   AND jobs.finished_at IS NULL
+               -- A job of a load that goes on is not there yet; the listing after its batch is sealed finds the entry.
+               CROSS JOIN batches ON batches.id = jobs.batch_id AND batches.state = 'sealed'
+               UNION
+               SELECT jobs.id
+               FROM json_each(?1) AS wanted
+               CROSS JOIN ledger ON ledger.id = wanted.value AND ledger.job_id IS NULL
+               CROSS JOIN jobs ON jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
+                   AND jobs.state IN ('failed', 'cancelled')
+               WHERE EXISTS (SELECT 1 FROM attempts WHERE attempts.job_id = jobs.id
+                             AND (attempts.outcome = 'absent' OR attempts.outcome = 'found')
+                             AND attempts.baseline < ledger.id)
+                 -- A live job of that name may have made it; when that has ended, the entry is news again.
+                 AND NOT EXISTS (SELECT 1 FROM jobs AS live
+                                 WHERE live.lane_id = ledger.lane_id AND live.snapshot_name = ledger.snapshot_name
+                                   AND live.finished_at IS NULL)"#,
+            entries
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(jobs.into_iter().map(JobId).collect())
+    }
+
+    /// Up to `limit` jobs of a lane in `state` that are to be looked at by now; also those that are put off to beyond
+    /// `latest`, which nothing is: the clock was set back.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn due(
+        &self,
+        lane: LaneId,
+        state: JobState,
+        now: Timestamp,
+        latest: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<JobId>, QueueError> {
+        let state = state.as_str();
+        let jobs = sqlx::query_scalar!(
+            r#"SELECT id AS "id!: i64" FROM (
+                   SELECT * FROM (
+                       SELECT id, next_poll_at FROM jobs
+                       WHERE lane_id = ?1 AND state = ?2 AND next_poll_at <= ?3
+                         AND (state = 'submitting' OR state = 'exporting' OR state = 'unknown' OR state = 'needs_review')
+                       ORDER BY next_poll_at LIMIT ?5)
+                   UNION ALL
+                   SELECT * FROM (
+                       SELECT id, next_poll_at FROM jobs
+                       WHERE lane_id = ?1 AND state = ?2 AND next_poll_at > ?4
+                         AND (state = 'submitting' OR state = 'exporting' OR state = 'unknown' OR state = 'needs_review')
+                       ORDER BY next_poll_at LIMIT ?5))
+               ORDER BY next_poll_at LIMIT ?5"#,
+            lane.0,
+            state,
+            now.0,
+            latest.0,
+            limit
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(jobs.into_iter().map(JobId).collect())
+    }
+
+    /// When the next job of a lane in `state` is to be looked at.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn next_poll(&self, lane: LaneId, state: JobState) -> Result<Option<Timestamp>, QueueError> {
+        let state = state.as_str();
+        let next = sqlx::query_scalar!(
+            r#"SELECT next_poll_at AS "next!: i64" FROM jobs
+               WHERE lane_id = ?1 AND state = ?2
+                 AND (state = 'submitting' OR state = 'exporting' OR state = 'unknown' OR state = 'needs_review')
+                 AND next_poll_at IS NOT NULL
+               ORDER BY next_poll_at LIMIT 1"#,
+            lane.0,
+            state
+        )
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(next.map(Timestamp))
+    }
+
+    /// What is known of these jobs.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn followed(&self, jobs: &[JobId]) -> Result<Vec<Followed>, QueueError> {
+        let ids = crate::queue::sqlite::decode::json(jobs)?;
+        let attempts = sqlx::query!(
+            r#"SELECT attempts.job_id AS "job_id!: i64", number AS "number!: u32", baseline AS "baseline!: i64",
+                      outcome, intended_at AS "intended_at!: i64", looks AS "looks!: u32",
+                      first_look_at AS "first_look_at: i64", last_look_at AS "last_look_at: i64",
+                      kept_window AS "kept_window: i64"
+               FROM json_each(?1) AS wanted CROSS JOIN attempts ON attempts.job_id = wanted.value
+               ORDER BY attempts.job_id, number"#,
+            ids
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        let rows = sqlx::query!(
+            r#"SELECT jobs.id AS "id!: i64", snapshot_name, jobs.state, attempt AS "attempt!: u32", used AS "used!: u32",
+                      existing = 'adopt' AND forgone IS NULL AS "adopts!: bool", adopted AS "adopted!: bool",
+                      coalesce(forgone, 0) AS "forgone!: i64",
+                      (SELECT min(last_entry) FROM takeovers WHERE last_job >= jobs.id) AS "copied_through: i64",
+                      CASE WHEN jobs.state = 'queued' AND snapshots.name IS NOT NULL THEN snapshots.arn
+                           ELSE coalesce(source_arn, snapshots.arn) END AS "source_arn: String",
+                      snapshots.created_at AS "snapshot_made_at: i64", operation_id, record_arn, error_code, destination_id,
+                      coalesce((SELECT max(at) FROM transitions WHERE transitions.job_id = jobs.id), queued_at)
+                          AS "since!: i64"
+               FROM json_each(?1) AS wanted CROSS JOIN jobs ON jobs.id = wanted.value
+               LEFT JOIN snapshots ON snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name"#,
+            ids
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        let mut by_job = std::collections::HashMap::<i64, Vec<FollowedAttempt>>::new();
+        for row in attempts {
+            by_job.entry(row.job_id).or_default().push(FollowedAttempt {
+                number: row.number,
+                baseline: row.baseline,
+                outcome: outcome(&row.outcome)?,
+                intended_at: Timestamp(row.intended_at),
+                looks: row.looks,
+                first_look_at: row.first_look_at.map(Timestamp),
+                last_look_at: row.last_look_at.map(Timestamp),
+                kept_window: crate::queue::lanes::records::span(row.kept_window),
+            });
+        }
+        rows.into_iter()
+            .map(|row| {
+                Ok(Followed {
+                    job: JobId(row.id),
+                    snapshot: snapshot_name(&row.snapshot_name)?,
+                    state: state(&row.state)?,
+                    attempt: row.attempt,
+                    used: row.used,
+                    adopts: row.adopts,
+                    adopted: row.adopted,
+                    forgone: row.forgone,
+                    copied_through: row.copied_through,
+                    source_arn: row.source_arn.map(SnapshotArn::new),
+                    snapshot_made_at: row.snapshot_made_at.map(Timestamp),
+                    operation: row.operation_id.map(OperationId::new),
+                    record: row.record_arn.map(RecordArn::new),
+                    error_code: row.error_code,
+                    destination_id: row.destination_id,
+                    since: Timestamp(row.since),
+                    attempts: by_job.remove(&row.id).unwrap_or_default(),
+                })
+            })
+            .collect()
+    }
+
+    /// Of the `newest` exports under way in a lane, that were sent last, and of these `besides`: those that Lightsail
+    /// accepted in this run and whose record is not in sight, with their attempt and when the answer came.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn unseen(
+        &self,
+        lane: LaneId,
+        run: RunId,
+        newest: u32,
+        besides: &[JobId],
+    ) -> Result<Vec<(JobId, u32, Timestamp)>, QueueError> {
+        let besides = crate::queue::sqlite::decode::json(besides)?;
+        let rows = sqlx::query!(
+            r#"SELECT jobs.id AS "id!: i64", jobs.attempt AS "attempt!: u32", attempts.answered_at AS "answered_at!: i64"
+               FROM (SELECT id FROM (SELECT id FROM jobs WHERE lane_id = ?1 AND state = 'exporting'
+                                     ORDER BY submitted_at DESC LIMIT ?3)
+                     UNION SELECT value FROM json_each(?4)) AS watched
+               CROSS JOIN jobs ON jobs.id = watched.id
+               CROSS JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt
+               WHERE jobs.lane_id = ?1 AND jobs.state = 'exporting' AND jobs.adopted = 0
+                 AND attempts.run_id = ?2 AND attempts.outcome = 'accepted' AND attempts.answered_at IS NOT NULL
+                 AND NOT EXISTS (SELECT 1 FROM ledger
+                                 WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name
+                                   AND ledger.kind = 'record' AND ledger.id > attempts.baseline)
+               ORDER BY jobs.id"#,
+            lane.0,
+            run.0,
+            newest,
+            besides
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.into_iter().map(|row| (JobId(row.id), row.attempt, Timestamp(row.answered_at))).collect())
+    }
+
+    /// Puts off the next look at these jobs.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn poll_later(&self, jobs: &[(JobId, Timestamp)]) -> Result<(), QueueError> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let rows = jobs.iter().map(|(job, at)| At { job: job.0, at: at.0 }).collect::<Vec<_>>();
+        let rows = crate::queue::sqlite::decode::json(&rows)?;
+        self.writer
+            .write(Step::PollPutOff, move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE jobs SET next_poll_at = later.at
+                         FROM (SELECT value ->> 'job' AS job, value ->> 'at' AS at FROM json_each(?1)) AS later
+                         WHERE jobs.id = later.job AND jobs.state IN ('exporting', 'unknown')",
+                        rows
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Counts a complete reading, begun at `began`, that did not show the last attempts of these jobs. Where the clock was
+    /// set back behind the looks before, the count begins anew.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn count_looks(&self, jobs: &[(JobId, u32)], began: Timestamp) -> Result<(), QueueError> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let rows = jobs.iter().map(|(job, attempt)| At { job: job.0, at: i64::from(*attempt) }).collect::<Vec<_>>();
+        let rows = crate::queue::sqlite::decode::json(&rows)?;
+        self.writer
+            .write(Step::LookCounted, move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE attempts SET looks = CASE WHEN last_look_at > ?2 THEN 1 ELSE looks + 1 END,
+                                first_look_at = CASE WHEN last_look_at > ?2 THEN ?2 ELSE coalesce(first_look_at, ?2) END,
+                                last_look_at = ?2
+                         FROM (SELECT value ->> 'job' AS job, value ->> 'at' AS number FROM json_each(?1)) AS look
+                         WHERE attempts.job_id = look.job AND attempts.number = look.number",
+                        rows,
+                        began.0
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Writes down an export that was found too late, for the report to name it. The job's state stays.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn note(&self, job: JobId, found: Failure) -> Result<(), QueueError> {
+        self.writer
+            .write(Step::DuplicateNoted, move |connection| {
+                Box::pin(async move {
+                    let (code, message) = (found.code.as_str(), found.message);
+                    sqlx::query!(
+                        "UPDATE jobs SET error_code = ?2, error_message = ?3
+                         WHERE id = ?1 AND error_message IS NOT ?3",
+                        job.0,
+                        code,
+                        message
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Gives an entry of the ledger to an attempt; one that has an owner keeps it.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn own(&self, job: JobId, attempt: u32, entry: i64) -> Result<(), QueueError> {
+        self.writer
+            .write(Step::EntryOwned, move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE ledger SET job_id = ?1, attempt = ?2 WHERE id = ?3 AND job_id IS NULL",
+                        job.0,
+                        attempt,
+                        entry
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Whether the lane has a job that has ended since `since` with an attempt taken for absent or found, or with an export of
+    /// its own: beside that another may come into sight that is as likely its own.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn may_show_late_exports(&self, lane: LaneId, since: Timestamp) -> Result<bool, QueueError> {
+        let may = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM jobs CROSS JOIN attempts ON attempts.job_id = jobs.id
+                              WHERE jobs.lane_id = ?1 AND jobs.finished_at > ?2
+                                AND (attempts.outcome = 'absent' OR attempts.outcome = 'found'
+                                     OR (jobs.state = 'succeeded' AND jobs.adopted = 0
+                                         AND attempts.outcome = 'accepted')))
+               AS "may!: bool""#,
+            lane.0,
+            since.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(may)
+    }
+
+    /// Whether a job of the lane waits for a decision and it is not seen yet what its snapshot became: no record says so,
+    /// or one of them has not come to its end.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn review_is_open(&self, lane: LaneId) -> Result<bool, QueueError> {
+        let open = sqlx::query_scalar!(
+            r#"SELECT EXISTS (
+                   SELECT 1 FROM jobs
+                   WHERE jobs.lane_id = ?1 AND jobs.state = 'needs_review'
+                     AND (NOT EXISTS (SELECT 1 FROM ledger
+                                      WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name
+                                        AND ledger.kind = 'record' AND ledger.destination_id IS NOT NULL)
+                          OR EXISTS (SELECT 1 FROM ledger
+                                     WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name
+                                       AND ledger.kind = 'record' AND ledger.status <> 'failed'
+                                       AND ledger.destination_id IS NULL)))
+               AS "open!: bool""#,
+            lane.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(open)
+    }
+}

@@ -1,0 +1,99 @@
+//! What a listing needs of queued jobs: which it concerns, and which wait for it.
+
+use crate::domain::{BatchId, JobId, LaneId, RunId, SnapshotArn, SnapshotName};
+use crate::points::Step;
+use crate::queue::Queue;
+use crate::queue::error::QueueError;
+use crate::queue::sqlite::decode::snapshot_name;
+
+/// A queued job as a listing finds it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The job.
+    pub job: JobId,
+    /// Its snapshot.
+    pub snapshot: SnapshotName,
+    /// The number of its last attempt.
+    pub attempt: u32,
+    /// The attempts that count.
+    pub used: u32,
+    /// Whether an export that is not its own may stand for it.
+    pub adopts: bool,
+    /// Whether it waits for this listing.
+    pub held: bool,
+    /// The state of the snapshot, where it exists.
+    pub snapshot_state: Option<String>,
+    /// The ARN of the snapshot, where it exists and says so.
+    pub snapshot_arn: Option<SnapshotArn>,
+    /// Whether the ledger has entries of that name.
+    pub in_ledger: bool,
+}
+
+impl Queue {
+    /// Up to `limit` queued jobs after `after` that a listing concerns: those of `batch`; without one, those that wait
+    /// for a listing, and those whose snapshot is gone since an earlier listing of this run.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn listed(
+        &self,
+        lane: LaneId,
+        run: RunId,
+        batch: Option<BatchId>,
+        after: JobId,
+        limit: u32,
+    ) -> Result<Vec<Listed>, QueueError> {
+        let batch = batch.map(|batch| batch.0);
+        let rows = sqlx::query_file!("src/queue/sql/listed.sql", lane.0, batch, after.0, limit, run.0)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Listed {
+                    job: JobId(row.id),
+                    snapshot: snapshot_name(&row.snapshot_name)?,
+                    attempt: row.attempt,
+                    used: row.used,
+                    adopts: row.adopts,
+                    held: row.held,
+                    snapshot_state: row.snapshot_state,
+                    snapshot_arn: row.snapshot_arn.map(SnapshotArn::new),
+                    in_ledger: row.in_ledger,
+                })
+            })
+            .collect()
+    }
+
+    /// Holds these queued jobs for the next listing, or lets them go.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn hold_for_listing(&self, lane: LaneId, hold: &[JobId], release: &[JobId]) -> Result<(), QueueError> {
+        if hold.is_empty() && release.is_empty() {
+            return Ok(());
+        }
+        let hold = crate::queue::sqlite::decode::json(hold)?;
+        let release = crate::queue::sqlite::decode::json(release)?;
+        self.writer
+            .write((Step::HeldForListing, lane), move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE jobs SET hold = 'listing'
+                         WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'queued' AND hold IS NULL",
+                        hold
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    sqlx::query!(
+                        "UPDATE jobs SET hold = NULL
+                         WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'queued' AND hold = 'listing'",
+                        release
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}

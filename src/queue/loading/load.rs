@@ -1,0 +1,318 @@
+//! Loading a batch: many small transactions, and one at the end that makes all of it visible. Until then its jobs are
+//! not claimed, and a load that dies leaves nothing that the next one would not take away.
+//!
+//! A load has a connection of its own. Its transactions are not flushed one by one: the one that seals the batch
+//! flushes them all, and a power cut before that loses a batch that was not there yet.
+
+use crate::domain::{BatchId, BatchName, Lane, Timestamp};
+use crate::points::{Between, Point, Step, reached};
+use crate::queue::Queue;
+use crate::queue::error::QueueError;
+use crate::queue::files::lock::{DatabaseLock, Held, LockError};
+use crate::queue::loading::chunk::{Chunk, NewRow, out_of_order};
+use crate::queue::loading::leftovers;
+use crate::queue::sqlite::checkpoints;
+use crate::queue::sqlite::connection::Door;
+use crate::queue::sqlite::decode::json;
+use crate::queue::sqlite::open;
+use sqlx::SqliteConnection;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Between some transactions of a load: time for a daemon that waits to write (it looks each millisecond).
+pub(in crate::queue) const PAUSE: Duration = Duration::from_millis(3);
+
+/// Transactions between two pauses: some 50 ms of work, so that little of the load's own time is spent on waiting.
+const PAUSE_AFTER: u32 = 12;
+
+/// How often a load that waits for another looks whether that has ended.
+const LOCK_LOOK: Duration = Duration::from_millis(50);
+
+/// What a new batch is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadName {
+    /// So, or not at all.
+    Given(BatchName),
+    /// So, or with a number behind it where there is such a batch.
+    Derived(BatchName),
+}
+
+/// What became of the rows of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchSummary {
+    /// The batch.
+    pub id: BatchId,
+    /// Its name.
+    pub name: BatchName,
+    /// The rows of the file: the sum of the four below.
+    pub read: u64,
+    /// Rows that made a job.
+    pub new: u64,
+    /// Rows whose snapshot had a live job of an earlier batch.
+    pub live: u64,
+    /// Rows whose snapshot an earlier row of the file has.
+    pub repeated: u64,
+    /// Rows that were passed over.
+    pub rejected: u64,
+}
+
+/// A batch that is being loaded. It is there only once it is sealed; dropped before, the next load takes it away.
+#[derive(Debug)]
+pub struct BatchLoad {
+    door: Door,
+    batch: BatchId,
+    name: BatchName,
+    now: Timestamp,
+    lanes: HashMap<Lane, i64>,
+    last_line: u64,
+    chunks: u32,
+    _lock: DatabaseLock,
+}
+
+impl Queue {
+    /// Begins to load a batch from `source` with these carried columns; what killed loads have left is taken away
+    /// first. Waits while another process loads; `who` is what a third one is told.
+    ///
+    /// # Errors
+    /// [`QueueError::Taken`] where there is a batch of the given name.
+    pub async fn begin_load(
+        &self,
+        name: LoadName,
+        source: &str,
+        carried: &[String],
+        who: &str,
+        now: Timestamp,
+    ) -> Result<BatchLoad, QueueError> {
+        let lock = self.lock_loads(who).await?;
+        let mut door = open::connect_for_load(self.path(), &self.place).await?;
+        reached(Point::Between(Between::LoadLocked));
+        let left = leftovers::drop_all(&mut door).await?;
+        if left > 0 {
+            tracing::info!(batches = left, "took away what a killed load had left");
+        }
+        let (batch, name) = begin_batch(&mut door, name, source, &json(carried)?, now).await?;
+        Ok(BatchLoad { door, batch, name, now, lanes: HashMap::new(), last_line: 0, chunks: 0, _lock: lock })
+    }
+
+    /// Takes away what killed loads have left, unless a load is under way; how many batches they were.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn drop_killed_loads(&self, who: &str) -> Result<usize, QueueError> {
+        let _lock = match DatabaseLock::take(self.path(), Held::Load, who) {
+            Ok(lock) => lock,
+            Err(LockError::Taken { .. }) => return Ok(0),
+            Err(error) => return Err(Arc::new(error).into()),
+        };
+        let mut door = open::connect_for_load(self.path(), &self.place).await?;
+        let left = leftovers::drop_all(&mut door).await?;
+        door.close().await?;
+        Ok(left)
+    }
+
+    /// Looks again and again instead of blocking a thread, so that whoever waits can give up.
+    async fn lock_loads(&self, who: &str) -> Result<DatabaseLock, QueueError> {
+        let mut told = false;
+        loop {
+            match DatabaseLock::take(self.path(), Held::Load, who) {
+                Ok(lock) => return Ok(lock),
+                Err(LockError::Taken { holder, .. }) if !told => {
+                    tracing::info!(holder, "waiting for another load to end");
+                    told = true;
+                }
+                Err(LockError::Taken { .. }) => {}
+                Err(error) => return Err(Arc::new(error).into()),
+            }
+            tokio::time::sleep(LOCK_LOOK).await;
+        }
+    }
+}
+
+impl BatchLoad {
+    /// What the batch is called.
+    #[must_use]
+    pub fn name(&self) -> &BatchName {
+        &self.name
+    }
+
+    /// Loads rows, all in one transaction: a thousand or two, so that nobody waits long for it.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails; the load is good for nothing then.
+    pub async fn add(&mut self, rows: Vec<NewRow>) -> Result<(), QueueError> {
+        self.add_chunk(&Chunk::of(&rows)?).await
+    }
+
+    /// Loads rows that were written down before, as [`BatchLoad::add`] does.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails; the load is good for nothing then.
+    pub async fn add_chunk(&mut self, chunk: &Chunk) -> Result<(), QueueError> {
+        if chunk.count == 0 {
+            return Ok(());
+        }
+        if chunk.first_line <= self.last_line {
+            return Err(out_of_order(chunk.first_line));
+        }
+        self.last_line = chunk.last_line;
+        let batch = self.batch.0;
+        let mut transaction = self.door.begin().await?;
+        let mut written = 0;
+        for (lane, rows) in &chunk.lanes {
+            let lane = lane_id(&mut transaction, &mut self.lanes, lane).await?;
+            let jobs = sqlx::query_file!("src/queue/sql/add_jobs.sql", rows, lane, batch, self.now.0);
+            let new = number(jobs.execute(&mut *transaction).await?.rows_affected())?;
+            sqlx::query!(
+                "INSERT INTO tallies (lane_id, batch_id, state, jobs, weight) SELECT ?1, ?2, 'queued', ?3, ?3 WHERE ?3 > 0
+                 ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs, weight = weight + excluded.weight",
+                lane,
+                batch,
+                new
+            )
+            .execute(&mut *transaction)
+            .await?;
+            let added = sqlx::query_file!("src/queue/sql/add_rows.sql", rows, lane, batch);
+            written += added.execute(&mut *transaction).await?.rows_affected();
+        }
+        if written != chunk.count {
+            let value = format!("{written} of {}", chunk.count);
+            return Err(QueueError::Corrupt { what: "rows just loaded", value });
+        }
+        transaction.commit(&[Step::LoadAdded]).await?;
+        checkpoints::begin_anew(&mut self.door).await?;
+        self.chunks += 1;
+        if self.chunks.is_multiple_of(PAUSE_AFTER) {
+            pause().await;
+        }
+        Ok(())
+    }
+
+    /// Makes the batch visible, all of it, and durable. `rejected` rows of the file were passed over.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails; then there is no batch.
+    pub async fn seal(mut self, rejected: u64, now: Timestamp) -> Result<BatchSummary, QueueError> {
+        // Before the write that seals it, which is small: nobody else writes rows of this batch.
+        let rows =
+            sqlx::query_file!("src/queue/sql/count_rows.sql", self.batch.0).fetch_one(self.door.connection()).await?;
+        let passed_over = number(rejected)?;
+        let read = rows.read + passed_over;
+        reached(Point::Between(Between::LoadComplete));
+        // Flushes what came before it too.
+        sqlx::query("PRAGMA synchronous = FULL").execute(self.door.connection()).await?;
+        let mut transaction = self.door.begin().await?;
+        let sealed = sqlx::query!(
+            "UPDATE batches SET state = 'sealed', sealed_at = ?2, rows_read = ?3, rows_new = ?4, rows_live = ?5,
+                    rows_repeated = ?6, rows_rejected = ?7
+             WHERE id = ?1 AND state = 'loading'",
+            self.batch.0,
+            now.0,
+            read,
+            rows.new,
+            rows.live,
+            rows.repeated,
+            passed_over
+        )
+        .execute(&mut *transaction)
+        .await?;
+        if sealed.rows_affected() != 1 {
+            return Err(QueueError::Corrupt { what: "the batch just loaded", value: self.name.to_string() });
+        }
+        let lanes: Vec<i64> = self.lanes.into_values().collect();
+        crate::queue::jobs::wakers::leave_word(&mut transaction, &json(&lanes)?, "[]").await?;
+        transaction.commit(&[Step::LoadSealed]).await?;
+        if let Err(error) = self.door.close().await {
+            tracing::debug!(%error, "the load's connection was not closed cleanly; the batch is safe");
+        }
+        let [read, new, live, repeated] = [read, rows.new, rows.live, rows.repeated].map(i64::unsigned_abs);
+        Ok(BatchSummary { id: self.batch, name: self.name, read, new, live, repeated, rejected })
+    }
+
+    /// Takes away what was loaded. A load that is dropped instead is taken away by the next one.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails; the next load will try again.
+    pub async fn abandon(mut self) -> Result<(), QueueError> {
+        leftovers::drop_batch(&mut self.door, self.batch).await?;
+        self.door.close().await?;
+        Ok(())
+    }
+}
+
+/// Lets others write.
+pub(in crate::queue) async fn pause() {
+    tokio::time::sleep(PAUSE).await;
+}
+
+async fn begin_batch(
+    door: &mut Door,
+    name: LoadName,
+    source: &str,
+    carried: &str,
+    now: Timestamp,
+) -> Result<(BatchId, BatchName), QueueError> {
+    let (given, derived) = match name {
+        LoadName::Given(name) => (name, false),
+        LoadName::Derived(name) => (name, true),
+    };
+    let mut number = 1;
+    // In a transaction of its own: a row comes back before it is committed, and an error of that commit would go unheard.
+    let mut transaction = door.begin().await?;
+    loop {
+        let name = if number == 1 { given.clone() } else { numbered(&given, number) };
+        let text = name.as_str();
+        let made = sqlx::query_scalar!(
+            r#"INSERT INTO batches (name, source, state, created_at, carried) VALUES (?1, ?2, 'loading', ?3, ?4)
+               ON CONFLICT (name) DO NOTHING RETURNING id AS "id!: i64""#,
+            text,
+            source,
+            now.0,
+            carried
+        )
+        .fetch_optional(&mut *transaction)
+        .await?;
+        match made {
+            Some(id) => {
+                transaction.commit(&[Step::LoadBegun]).await?;
+                return Ok((BatchId(id), name));
+            }
+            None if derived => number += 1,
+            None => {
+                return Err(QueueError::taken(&name));
+            }
+        }
+    }
+}
+
+/// The name with a number behind it, cut where it would be too long.
+fn numbered(name: &BatchName, number: u32) -> BatchName {
+    let ending = format!("-{number}");
+    let stem: String = name.as_str().chars().take(200 - ending.len()).collect();
+    BatchName::parse(&format!("{stem}{ending}")).unwrap_or_else(|_| name.clone())
+}
+
+async fn lane_id(
+    connection: &mut SqliteConnection,
+    known: &mut HashMap<Lane, i64>,
+    lane: &Lane,
+) -> Result<i64, QueueError> {
+    if let Some(id) = known.get(lane) {
+        return Ok(*id);
+    }
+    let (account, region) = (lane.account.as_str(), lane.region.as_str());
+    let id = sqlx::query_scalar!(
+        r#"INSERT INTO lanes (account, region) VALUES (?1, ?2)
+           ON CONFLICT DO UPDATE SET region = region RETURNING id AS "id!: i64""#,
+        account,
+        region
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    known.insert(lane.clone(), id);
+    Ok(id)
+}
+
+fn number(count: u64) -> Result<i64, QueueError> {
+    i64::try_from(count).map_err(|_| QueueError::Corrupt { what: "a number too big", value: count.to_string() })
+}

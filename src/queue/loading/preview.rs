@@ -1,0 +1,66 @@
+//! What a load would do, without writing anything: it would keep a daemon from writing for seconds, were it a load that is
+//! undone, and could not look at a database that may only be read.
+
+use crate::queue::Queue;
+use crate::queue::error::QueueError;
+use crate::queue::loading::chunk::Chunk;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+
+/// Counts what would become of rows. It keeps 8 bytes for each snapshot that would make a job: a keyed hash, so that two of
+/// a million names are taken for one with a chance of one in 10^7.
+#[derive(Debug)]
+pub struct Preview {
+    queue: Queue,
+    hasher: RandomState,
+    seen: HashSet<u64>,
+    counts: Previewed,
+}
+
+/// What would become of rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Previewed {
+    /// Rows that would make a job.
+    pub new: u64,
+    /// Rows whose snapshot has a live job.
+    pub live: u64,
+    /// Rows whose snapshot an earlier row has.
+    pub repeated: u64,
+}
+
+impl Queue {
+    /// Begins to count what a load would do.
+    #[must_use]
+    pub fn preview(&self) -> Preview {
+        let (hasher, seen, counts) = (RandomState::new(), HashSet::new(), Previewed::default());
+        Preview { queue: self.clone(), hasher, seen, counts }
+    }
+}
+
+impl Preview {
+    /// Counts rows.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn add(&mut self, chunk: &Chunk) -> Result<(), QueueError> {
+        self.counts.live += chunk.count;
+        for (lane, rows) in &chunk.lanes {
+            let (account, region) = (lane.account.as_str(), lane.region.as_str());
+            let names = sqlx::query_file_scalar!("src/queue/sql/names_without_job.sql", rows, account, region)
+                .fetch_all(&self.queue.readers)
+                .await?;
+            for name in names {
+                let first = self.seen.insert(self.hasher.hash_one((lane, name)));
+                *if first { &mut self.counts.new } else { &mut self.counts.repeated } += 1;
+                self.counts.live -= 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The counts so far.
+    #[must_use]
+    pub fn counts(&self) -> Previewed {
+        self.counts
+    }
+}

@@ -1,0 +1,254 @@
+//! The one door to the disk: what is committed on a connection that writes has a name, a [`Step`]. In a build with debug
+//! assertions the database refuses to commit what has none, so that no write can be added past the crash points.
+
+use crate::points::{Point, Step, reached};
+use crate::queue::error::QueueError;
+use crate::queue::files::paths::Place;
+use crate::queue::sqlite::busy_retry::BusyRetry;
+use sqlx::sqlite::SqliteTransactionManager;
+use sqlx::{Connection, SqlSafeStr as _, SqliteConnection};
+use sqlx_core::transaction::TransactionManager as _;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+/// A connection that writes.
+#[derive(Debug)]
+pub(in crate::queue) struct Door {
+    connection: SqliteConnection,
+    steps: Steps,
+    place: Option<Arc<Place>>,
+    busy: Arc<BusyRetry>,
+}
+
+/// A transaction that is open. Dropped, it is undone. It is what [`sqlx::Transaction`] is, which lends the connection out while
+/// it begins, so that beginning could not be tried again.
+#[derive(Debug)]
+pub(in crate::queue) struct Write<'c> {
+    connection: &'c mut SqliteConnection,
+    open: bool,
+    steps: &'c Steps,
+    place: Option<&'c Place>,
+}
+
+impl Door {
+    /// Puts the door before a connection.
+    pub(in crate::queue) async fn new(mut connection: SqliteConnection) -> Result<Self, sqlx::Error> {
+        let steps = Steps::guarding(&mut connection).await?;
+        Ok(Self { connection, steps, place: None, busy: Arc::default() })
+    }
+
+    /// Waits for other processes as `busy` says, and tells it.
+    pub(in crate::queue) fn retrying(self, busy: Arc<BusyRetry>) -> Self {
+        Self { busy, ..self }
+    }
+
+    /// Lets nothing be committed once these files are gone: nobody is told of what is written where nobody can read it, and
+    /// no intent that is only there is sent.
+    pub(in crate::queue) fn staying_at(self, place: &Arc<Place>) -> Self {
+        Self { place: Some(Arc::clone(place)), ..self }
+    }
+
+    /// Whether the files are still there.
+    pub(in crate::queue) fn in_place(&self) -> Result<(), QueueError> {
+        self.place.as_deref().map_or(Ok(()), Place::check)
+    }
+
+    /// Begins a transaction, once no other process has one.
+    pub(in crate::queue) async fn begin(&mut self) -> Result<Write<'_>, QueueError> {
+        let mut retries = 0;
+        let begin = || Some("BEGIN IMMEDIATE".into_sql_str());
+        while let Err(error) = SqliteTransactionManager::begin(&mut self.connection, begin()).await {
+            self.busy.wait(&mut retries, error).await?;
+        }
+        self.busy.over();
+        let (connection, place) = (&mut self.connection, self.place.as_deref());
+        Ok(Write { connection, open: true, steps: &self.steps, place })
+    }
+
+    /// For what has transactions of its own: whatever `work` commits is of `step`.
+    pub(in crate::queue) fn named(&mut self, step: Step) -> Named<'_> {
+        self.steps.open(&[step]);
+        Named { door: self, step }
+    }
+
+    /// For reading.
+    pub(in crate::queue) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+
+    pub(in crate::queue) async fn close(self) -> Result<(), sqlx::Error> {
+        self.connection.close().await
+    }
+}
+
+impl Write<'_> {
+    /// Makes it durable, as these steps. Without any there is nothing to be made durable.
+    pub(in crate::queue) async fn commit(mut self, steps: &[Step]) -> Result<(), QueueError> {
+        if steps.is_empty() {
+            SqliteTransactionManager::rollback(self.connection).await?;
+            self.open = false;
+            return Ok(());
+        }
+        self.place.map_or(Ok(()), Place::check)?;
+        self.steps.open(steps);
+        let committed = SqliteTransactionManager::commit(self.connection).await;
+        self.steps.close();
+        committed?;
+        self.open = false;
+        for step in steps {
+            reached(Point::After(*step));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Write<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            SqliteTransactionManager::start_rollback(self.connection);
+        }
+    }
+}
+
+impl Deref for Write<'_> {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        self.connection
+    }
+}
+
+impl DerefMut for Write<'_> {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        self.connection
+    }
+}
+
+/// The door while everything that passes is of one step.
+#[derive(Debug)]
+pub(in crate::queue) struct Named<'d> {
+    door: &'d mut Door,
+    step: Step,
+}
+
+impl Named<'_> {
+    pub(in crate::queue) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.door.connection
+    }
+
+    /// Waits a little where `error` says that another process writes; see [`BusyRetry::wait`].
+    pub(in crate::queue) async fn wait(&self, retries: &mut u32, error: sqlx::Error) -> Result<(), QueueError> {
+        self.door.busy.wait(retries, error).await
+    }
+
+    /// It is done, and durable.
+    pub(in crate::queue) fn done(self) {
+        reached(Point::After(self.step));
+    }
+}
+
+impl Drop for Named<'_> {
+    fn drop(&mut self) {
+        self.door.steps.close();
+    }
+}
+
+/// The steps that may be committed now.
+#[cfg(debug_assertions)]
+#[derive(Debug, Clone, Default)]
+struct Steps(std::sync::Arc<std::sync::Mutex<Vec<Step>>>);
+
+#[cfg(debug_assertions)]
+impl Steps {
+    /// Has the database ask at each commit, after the last statement and before the first byte.
+    async fn guarding(connection: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
+        let steps = Self::default();
+        let asked = steps.clone();
+        connection.lock_handle().await?.set_commit_hook(move || asked.may_commit());
+        Ok(steps)
+    }
+
+    fn may_commit(&self) -> bool {
+        let steps = self.lock().clone();
+        for step in &steps {
+            reached(Point::Within(*step));
+        }
+        if steps.is_empty() {
+            tracing::error!("a write without a name: see src/points/step.rs");
+        }
+        !steps.is_empty()
+    }
+
+    fn open(&self, steps: &[Step]) {
+        *self.lock() = steps.to_vec();
+    }
+
+    fn close(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Step>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Nobody asks.
+#[cfg(not(debug_assertions))]
+#[derive(Debug)]
+struct Steps;
+
+#[cfg(not(debug_assertions))]
+#[expect(clippy::unused_self, clippy::unused_async, reason = "as with debug assertions")]
+impl Steps {
+    async fn guarding(_connection: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
+        Ok(Self)
+    }
+
+    fn open(&self, _steps: &[Step]) {}
+
+    fn close(&self) {}
+}
+
+#[cfg(test)]
+#[cfg(debug_assertions)]
+mod tests {
+    use super::*;
+
+    async fn door() -> Door {
+        let connection = SqliteConnection::connect("sqlite::memory:").await.expect("a connection");
+        Door::new(connection).await.expect("a door")
+    }
+
+    async fn tables(door: &mut Door) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(door.connection()).await.expect("a count")
+    }
+
+    #[tokio::test]
+    async fn what_has_no_name_is_not_committed() {
+        let mut door = door().await;
+        sqlx::query("CREATE TABLE t (n)").execute(door.connection()).await.expect_err("no name");
+        assert_eq!(tables(&mut door).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_name_is_good_for_one_commit() {
+        let mut door = door().await;
+        let mut write = door.begin().await.expect("begun");
+        sqlx::query("CREATE TABLE t (n)").execute(&mut *write).await.expect("a table");
+        write.commit(&[Step::Migrated]).await.expect("committed");
+        let mut named = door.named(Step::Migrated);
+        sqlx::query("CREATE TABLE u (n)").execute(named.connection()).await.expect("a table");
+        named.done();
+        sqlx::query("CREATE TABLE v (n)").execute(door.connection()).await.expect_err("no name any more");
+        assert_eq!(tables(&mut door).await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_is_of_no_step_is_undone() {
+        let mut door = door().await;
+        let mut write = door.begin().await.expect("begun");
+        sqlx::query("CREATE TABLE t (n)").execute(&mut *write).await.expect("a table");
+        write.commit(&[]).await.expect("undone");
+        assert_eq!(tables(&mut door).await, 0);
+    }
+}

@@ -1,0 +1,352 @@
+//! Opening the file: what is wrong with it is said before anything is done with it.
+
+use crate::points::Step;
+use crate::queue::Queue;
+use crate::queue::error::{OpenError, QueueError, primary_code};
+use crate::queue::files::counter::{Counter, Intents};
+use crate::queue::files::inode::Inode;
+use crate::queue::files::lock::{DatabaseLock, Held};
+use crate::queue::files::paths::Place;
+use crate::queue::jobs::wakers::Wakers;
+use crate::queue::sqlite::busy_retry::BusyRetry;
+use crate::queue::sqlite::checkpoints::Checkpoints;
+use crate::queue::sqlite::connection::Door;
+use crate::queue::sqlite::readers::Readers;
+use crate::queue::sqlite::writer::{Beside, Writer};
+use crate::queue::upkeep::vitals;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection, Executor, Sqlite, SqliteConnection, SqlitePool};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// `SnFy`: in the header of every file of ours, so that somebody else's database is not taken for one.
+const APPLICATION_ID: i32 = 0x536e_4679;
+/// Pages that nothing is on any more can be given back, when it is time for that.
+const SHRINKABLE: &str = "PRAGMA auto_vacuum = INCREMENTAL";
+const WITH_WAL: &str = "PRAGMA journal_mode = WAL";
+const MARK: &str = "PRAGMA application_id = 0x536e4679";
+
+/// Pages in the log from which on a load copies them into the file: a page is written again and again by then, and 16 MiB are
+/// copied before anybody is kept waiting by it.
+const LOAD_LOG: u32 = 4000;
+
+/// A person waits for a look. Only a program that keeps the file to itself makes it wait.
+const LOOK_WAITS: Duration = Duration::from_secs(5);
+
+pub(in crate::queue) async fn open(path: &Path) -> Result<Queue, OpenError> {
+    check_path(path)?;
+    // Before the first connection, whose options hold it. What keeps it from being made, SQLite says.
+    let _ = std::fs::File::create_new(path);
+    let options = options(path);
+    let owned = path.to_owned();
+    let mut writing = match SqliteConnection::connect_with(&options).await {
+        Ok(connection) => Door::new(connection).await.map_err(|error| explain(path, error))?,
+        Err(error) => return Err(explain(path, error)),
+    };
+    let lock = if is_current(writing.connection()).await { None } else { Some(lock_migration(path).await?) };
+    let prepared = prepare(&mut writing, path).await;
+    lock.into_iter().for_each(DatabaseLock::remove);
+    prepared?;
+    wait_no_longer(writing.connection()).await.map_err(|error| explain(path, error))?;
+    checkpoint_from(writing.connection(), 0).await.map_err(|error| explain(path, error))?;
+    let readers = Readers::new(reading(options));
+    let place = Arc::new(Place::of(path).map_err(|error| explain(path, error.into()))?);
+    let checkpoints = Checkpoints::start(path);
+    let wakers = Wakers::default();
+    let busy = Arc::<BusyRetry>::default();
+    let beside = Beside { counter: Counter::of(path), wakers: wakers.clone() };
+    let writing = writing.staying_at(&place).retrying(Arc::clone(&busy));
+    let writer = Writer::start(writing, checkpoints.due(), beside);
+    let takeover_age = Arc::default();
+    Ok(Queue { path: owned, readers, writer, checkpoints, place, takeover_age, wakers, busy })
+}
+
+/// Readers for a database that is only looked at, and its schema; nothing where there is none yet.
+pub(in crate::queue) async fn peek(path: &Path) -> Result<Option<(Readers, i64)>, OpenError> {
+    if !is_there(path)? {
+        return Ok(None);
+    }
+    let readers = Readers::looking(reading(options(path)).busy_timeout(LOOK_WAITS), path);
+    Ok(recognise(&readers, path).await?.map(|schema| (readers, schema)))
+}
+
+/// A store that is only read.
+pub(in crate::queue) async fn open_to_read(path: &Path) -> Result<Queue, OpenError> {
+    match peek(path).await? {
+        Some((_, schema)) if schema < newest_schema() => Err(OpenError::Older { path: path.to_owned(), schema }),
+        Some((readers, _)) => Ok(readers_alone(path, readers)),
+        None => empty_to_read(path).await,
+    }
+}
+
+fn readers_alone(path: &Path, readers: Readers) -> Queue {
+    let (writer, checkpoints, place) = (Writer::none(), Checkpoints::none(), Arc::new(Place::nowhere()));
+    Queue {
+        path: path.to_owned(),
+        readers,
+        writer,
+        checkpoints,
+        place,
+        takeover_age: Arc::default(),
+        wakers: Wakers::default(),
+        busy: Arc::default(),
+    }
+}
+
+pub(in crate::queue) async fn empty_to_read(path: &Path) -> Result<Queue, OpenError> {
+    let readers = empty().await.map_err(|source| OpenError::Other { path: path.to_owned(), source })?;
+    Ok(readers_alone(path, readers))
+}
+
+/// What there is where there is no database: one in memory, which has a name of its own that its connections share.
+async fn empty() -> Result<Readers, QueueError> {
+    let options: SqliteConnectOptions = "sqlite::memory:".parse()?;
+    let mut connection = options.connect().await?;
+    MIGRATIONS.run(&mut connection).await.map_err(|error| QueueError::Database(Arc::new(error)))?;
+    Ok(Readers::beside(options, connection))
+}
+
+/// Whether there is a file with anything in it.
+pub(in crate::queue) fn is_there(path: &Path) -> Result<bool, OpenError> {
+    check_path(path)?;
+    match std::fs::metadata(path) {
+        Ok(file) => Ok(file.len() > 0),
+        Err(error) => Ok(error.kind() != std::io::ErrorKind::NotFound),
+    }
+}
+
+/// Whether a file is written while it is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::queue) enum Rest {
+    /// Nobody has it open: it is read as it lies, and nothing is put beside it.
+    AtRest,
+    /// Somebody may have: what its WAL holds is part of it.
+    InUse,
+}
+
+/// One connection to look at a file with, whatever is in it.
+pub(in crate::queue) fn look(path: &Path, rest: Rest) -> SqlitePool {
+    let options = options(path).read_only(true).immutable(rest == Rest::AtRest).busy_timeout(LOOK_WAITS);
+    SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options)
+}
+
+/// What [`Peek`](crate::queue::Peek) would say of the file behind such a connection, and the schema that it has.
+pub(in crate::queue) async fn recognise<'p, P>(pool: P, path: &Path) -> Result<Option<i64>, OpenError>
+where
+    P: Executor<'p, Database = Sqlite> + Copy,
+{
+    let (id, tables): (i32, i64) = sqlx::query_as(
+        "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)",
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(|error| explain_for(path, error, Wanted::Read))?;
+    if id != APPLICATION_ID {
+        return if tables == 0 { Ok(None) } else { Err(OpenError::NotADatabase { path: path.to_owned() }) };
+    }
+    let newest: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
+        .fetch_one(pool)
+        .await
+        .unwrap_or_default();
+    match newest {
+        // Made a moment ago by somebody who has not come to its tables yet.
+        None => Ok(None),
+        Some(schema) if !MIGRATIONS.version_exists(schema) => Err(foreign(path, schema)),
+        Some(schema) => Ok(Some(schema)),
+    }
+}
+
+/// A schema that this program does not have: later than all of its own, or from before the first of them.
+fn foreign(path: &Path, schema: i64) -> OpenError {
+    let path = path.to_owned();
+    if schema > newest_schema() { OpenError::Newer { path, schema } } else { OpenError::PreRelease { path, schema } }
+}
+
+/// The schema that this program brings a database to.
+pub(in crate::queue) fn newest_schema() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
+/// A database as this program makes them, in memory.
+pub(in crate::queue) async fn model() -> Result<SqlitePool, QueueError> {
+    let options = SqliteConnectOptions::new().filename(":memory:");
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options);
+    MIGRATIONS.run(&pool).await.map_err(|error| QueueError::Database(Arc::new(error)))?;
+    Ok(pool)
+}
+
+/// A connection for loading a batch, beside the writer.
+///
+/// Its transactions are durable only with the one that seals the batch (see [`crate::queue::loading::load`]). Its statements write or
+/// delete both ends of each reference together; with the checks on, each job of a killed load would be looked for among
+/// the rows of every batch.
+pub(in crate::queue) async fn connect_for_load(path: &Path, place: &Arc<Place>) -> Result<Door, QueueError> {
+    let options = options(path).foreign_keys(false).synchronous(SqliteSynchronous::Normal);
+    let mut connection = SqliteConnection::connect_with(&options).await?;
+    wait_no_longer(&mut connection).await?;
+    checkpoint_from(&mut connection, LOAD_LOG).await?;
+    Ok(Door::new(connection).await?.staying_at(place))
+}
+
+/// A connection that copies the log into the file, and waits so long for whoever reads from the log.
+pub(in crate::queue) async fn connect_for_checkpoints(path: &Path, wait: Duration) -> Result<Door, QueueError> {
+    let connection = SqliteConnection::connect_with(&options(path).busy_timeout(wait)).await?;
+    Ok(Door::new(connection).await?)
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    let options = match Inode::of(path) {
+        // What is registered with a connection lives until its files are closed, and no longer.
+        Ok(inode) => SqliteConnectOptions::new().collation("snapferry_inode", move |one, other| {
+            let _held = &inode;
+            one.cmp(other)
+        }),
+        Err(_) => SqliteConnectOptions::new(),
+    };
+    options
+        .filename(path)
+        .busy_timeout(Duration::from_mins(1))
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Full)
+        .statement_cache_capacity(200)
+        // A page of rows is handed on at once: a connection's thread does not wait in its middle for whoever takes them.
+        .row_buffer_size(1024)
+        // 64 MiB: more than the log comes to where nobody reads from it for long.
+        .pragma("journal_size_limit", "67108864")
+        // A mebibyte: what is read again soon; the rest the system's cache has.
+        .pragma("cache_size", "-1024")
+}
+
+/// Readers share the system's cache: what each keeps for itself is small, so that memory does not grow with the file.
+fn reading(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options.create_if_missing(false).read_only(true).pragma("cache_size", "-256")
+}
+
+/// From here on it is [`BusyRetry`] that waits for other processes.
+async fn wait_no_longer(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("PRAGMA busy_timeout = 0").execute(connection).await.map(drop)
+}
+
+/// From how many pages in the log on a connection copies them into the file with its commit; 0 for never.
+async fn checkpoint_from(connection: &mut SqliteConnection, pages: u32) -> Result<(), sqlx::Error> {
+    sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA wal_autocheckpoint = {pages}"))).execute(connection).await.map(drop)
+}
+
+fn check_path(path: &Path) -> Result<(), OpenError> {
+    if path.is_dir() {
+        return Err(OpenError::IsFolder { path: path.to_owned() });
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    };
+    if folder.is_dir() { Ok(()) } else { Err(OpenError::NoFolder { folder: folder.to_owned() }) }
+}
+
+/// Whether the file is ours and has every migration; whatever is odd about it is for `prepare` to say.
+async fn is_current(connection: &mut SqliteConnection) -> bool {
+    let done: Result<i64, _> =
+        sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations WHERE success").fetch_one(connection).await;
+    done.is_ok_and(|done| usize::try_from(done).is_ok_and(|done| done >= MIGRATIONS.iter().count()))
+}
+
+/// Two processes that find a new file at one moment take turns: the second finds it made.
+async fn lock_migration(path: &Path) -> Result<DatabaseLock, OpenError> {
+    let (owned, who) = (path.to_owned(), format!("a start of Snapferry, pid {}", std::process::id()));
+    let other = |source: QueueError| OpenError::Other { path: path.to_owned(), source };
+    let waited = tokio::task::spawn_blocking(move || DatabaseLock::wait(&owned, Held::Migration, &who)).await;
+    match waited {
+        Ok(lock) => lock.map_err(|error| other(QueueError::Database(Arc::new(error)))),
+        Err(_) => Err(other(QueueError::Closed)),
+    }
+}
+
+/// Looks at what the file is, then brings it to this version.
+async fn prepare(door: &mut Door, path: &Path) -> Result<(), OpenError> {
+    // In one statement: between two another process may have made the file ours.
+    let (id, tables): (i32, i64) = sqlx::query_as(
+        "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)",
+    )
+    .fetch_one(door.connection())
+    .await
+    .map_err(|error| explain(path, error))?;
+    if id != APPLICATION_ID && (tables > 0 || id != 0) {
+        return Err(OpenError::NotADatabase { path: path.to_owned() });
+    }
+    if id != APPLICATION_ID {
+        make_counter(path).map_err(|source| OpenError::Other { path: path.to_owned(), source })?;
+    }
+    // Only now: both are properties of the file, and a file that is not ours must stay as it was. One of ours has lost the
+    // first where it was restored from a backup or a dump.
+    let statements = if id == APPLICATION_ID { &[WITH_WAL][..] } else { &[SHRINKABLE, WITH_WAL, MARK] };
+    let mut marking = door.named(Step::Marked);
+    for statement in statements {
+        sqlx::query(*statement).execute(marking.connection()).await.map_err(|error| explain(path, error))?;
+    }
+    if id == APPLICATION_ID {
+        drop(marking);
+    } else {
+        marking.done();
+    }
+    let current = is_current(door.connection()).await;
+    let mut migrating = door.named(Step::Migrated);
+    match MIGRATIONS.run(migrating.connection()).await {
+        Ok(()) if current => Ok(()),
+        Ok(()) => {
+            migrating.done();
+            Ok(())
+        }
+        Err(MigrateError::VersionMissing(schema)) => Err(foreign(path, schema)),
+        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(explain(path, error)),
+        Err(other) => Err(OpenError::Other { path: path.to_owned(), source: QueueError::Database(Arc::new(other)) }),
+    }
+}
+
+/// Whatever makes a database makes its counter file, and does so first: a database without one is a copy. One that counts
+/// intents stays, as the database that is made here has none of them.
+fn make_counter(path: &Path) -> Result<(), QueueError> {
+    let mut counter = Counter::of(path);
+    match counter.read()? {
+        Some(there) if there.intents > 0 => Ok(()),
+        Some(_) | None => counter.make(&Intents::of_new()),
+    }
+}
+
+fn explain(path: &Path, error: sqlx::Error) -> OpenError {
+    explain_for(path, error, Wanted::Written)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Read,
+    Written,
+}
+
+/// What `SQLite` says is seldom the cause: it cannot open a file for want of room, of rights, or of a lock.
+fn explain_for(path: &Path, error: sqlx::Error, wanted: Wanted) -> OpenError {
+    // SQLite's result codes: 26 SQLITE_NOTADB, 8 SQLITE_READONLY, 14 SQLITE_CANTOPEN, 23 SQLITE_AUTH, 3 SQLITE_PERM, 10 SQLITE_IOERR.
+    let code = primary_code(&error);
+    if code == Some(26) {
+        return OpenError::NotADatabase { path: path.to_owned() };
+    }
+    if matches!(code, Some(10 | 14)) && vitals::is_full(path) {
+        return OpenError::Other { path: path.to_owned(), source: QueueError::DiskFull };
+    }
+    if !matches!(code, Some(3 | 8 | 14 | 23)) {
+        return OpenError::Other { path: path.to_owned(), source: error.into() };
+    }
+    if let Some((file, owner, us)) = vitals::out_of_reach(path, wanted == Wanted::Written) {
+        let wanted = if wanted == Wanted::Written { "written" } else { "read" };
+        return OpenError::OutOfReach { path: path.to_owned(), file, owner, us, wanted };
+    }
+    let said = error.as_database_error().map(|said| said.message().to_owned());
+    let (path, reason) = (path.to_owned(), said.unwrap_or_else(|| error.to_string()));
+    match wanted {
+        Wanted::Read => OpenError::NotReadable { path, reason },
+        Wanted::Written => OpenError::NotWritable { path, reason },
+    }
+}

@@ -1,0 +1,265 @@
+//! What people do to many jobs at once: first what it would touch, then the doing, in chunks that let others write in
+//! between. Each job is moved only from where the plan found it.
+
+use crate::domain::{Act, BatchName, JobId, JobState, Lane, LeftAlone, SnapshotName, Standing, Timestamp};
+use crate::queue::Queue;
+use crate::queue::error::QueueError;
+use crate::queue::jobs::transition::Transition;
+use crate::queue::sqlite::decode::json;
+use crate::queue::steering::selection::Selector;
+use crate::queue::views::counts::StateCounts;
+use crate::queue::views::jobs::{JobView, jobs_by_id};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// Jobs that are read at once.
+const PAGE: u32 = 1000;
+
+/// Jobs that are moved at once: one transaction's worth.
+const CHUNK: usize = 500;
+
+/// Jobs that a plan shows of those that it takes up, and of those that it leaves alone for one reason.
+const SHOWN: usize = 10;
+
+/// What an act would touch.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    act: Act,
+    chosen: Vec<Chosen>,
+    /// The jobs that it takes up, by their states.
+    pub states: StateCounts,
+    /// The first of these jobs.
+    pub first: Vec<JobView>,
+    /// The batches and lanes of the jobs that are to be sent after it: those that it takes up, and those that are queued already.
+    pub places: BTreeSet<(BatchName, Lane)>,
+    /// Those that it leaves alone, by the reason.
+    pub left: BTreeMap<LeftAlone, LeftOnes>,
+}
+
+/// Jobs that are left alone for one reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftOnes {
+    /// How many.
+    pub count: u64,
+    /// The first of them, with the other job where there is one that is the reason.
+    pub first: Vec<(JobId, Option<JobId>)>,
+}
+
+/// What an act did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Acted {
+    /// Jobs that were moved.
+    pub done: u64,
+    /// Jobs that somebody else had moved since the plan was made.
+    pub moved_on: u64,
+    /// Jobs of a snapshot that has got another live job since.
+    pub rivals: u64,
+}
+
+/// An act that the store ended.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped after {done} of {all} jobs; what is done stands, the same command does the rest")]
+pub struct ActError {
+    /// Jobs that were moved.
+    pub done: u64,
+    /// Jobs that were to be.
+    pub all: u64,
+    /// Why.
+    pub source: QueueError,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Chosen {
+    job: JobId,
+    state: JobState,
+    attempt: u32,
+    used: u32,
+}
+
+impl Plan {
+    /// What is to be done.
+    #[must_use]
+    pub fn act(&self) -> Act {
+        self.act
+    }
+
+    /// How many jobs it takes up.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.states.total()
+    }
+
+    /// Whether it takes up none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.chosen.is_empty()
+    }
+
+    /// How many jobs it leaves alone.
+    #[must_use]
+    pub fn left_alone(&self) -> u64 {
+        self.left.values().map(|ones| ones.count).sum()
+    }
+
+    fn leave(&mut self, reason: LeftAlone, job: JobId, other: Option<JobId>) {
+        let ones = self.left.entry(reason).or_default();
+        ones.count += 1;
+        if ones.first.len() < SHOWN {
+            ones.first.push((job, other));
+        }
+    }
+}
+
+impl Queue {
+    /// What `act` would touch of the jobs that are meant.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn plan_act(&self, act: Act, selector: &Selector) -> Result<Plan, QueueError> {
+        let mut plan = Plan {
+            act,
+            chosen: Vec::new(),
+            states: StateCounts::default(),
+            first: Vec::new(),
+            places: BTreeSet::new(),
+            left: BTreeMap::new(),
+        };
+        let paused = if act == Act::Resume { self.paused_places().await? } else { PausedPlaces::default() };
+        // Of several ended jobs of one snapshot the last one is tried again: at most one can be live.
+        let mut last_of = HashMap::<(Lane, SnapshotName), usize>::new();
+        let mut after = None;
+        loop {
+            let page = self.jobs_page(selector, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            let mut rivals = if act == Act::Retry { self.rivals(&page).await? } else { HashMap::new() };
+            for job in page {
+                let reason = act.leaves_alone(job.state, job.paused_at).map(|reason| paused.refine(reason, &job));
+                if reason.is_none_or(|reason| reason == LeftAlone::QueuedAlready) {
+                    plan.places.insert((job.batch.clone(), job.lane.clone()));
+                }
+                if let Some(reason) = reason {
+                    plan.leave(reason, job.id, None);
+                    continue;
+                }
+                if let Some(rival) = rivals.remove(&job.id) {
+                    plan.leave(LeftAlone::RivalLive, job.id, Some(rival));
+                    continue;
+                }
+                let chosen = Chosen { job: job.id, state: job.state, attempt: job.attempts, used: job.used };
+                if act == Act::Retry {
+                    let place = *last_of.entry((job.lane, job.snapshot_name)).or_insert(plan.chosen.len());
+                    if let Some(earlier) = plan.chosen.get_mut(place) {
+                        let earlier = std::mem::replace(earlier, chosen);
+                        plan.leave(LeftAlone::LaterTaken, earlier.job, Some(chosen.job));
+                        continue;
+                    }
+                }
+                plan.chosen.push(chosen);
+            }
+        }
+        plan.chosen.sort_unstable_by_key(|chosen| chosen.job);
+        plan.states = plan.chosen.iter().map(|chosen| (chosen.state, 1)).collect();
+        let first: Vec<i64> = plan.chosen.iter().take(SHOWN).map(|chosen| chosen.job.0).collect();
+        let mut connection = self.readers.take().await?;
+        plan.first = jobs_by_id(&mut connection, &first).await?;
+        Ok(plan)
+    }
+
+    /// Does what was planned, as `actor`. A job that has moved on since is left alone and counted.
+    ///
+    /// # Errors
+    /// [`ActError`] when the database fails; what was done until then stands.
+    pub async fn act(&self, plan: &Plan, at: Timestamp, actor: &str) -> Result<Acted, ActError> {
+        let mut acted = Acted::default();
+        for chunk in plan.chosen.chunks(CHUNK) {
+            let moved = self.act_on(plan.act, chunk, at, actor, &mut acted).await;
+            moved.map_err(|source| ActError { done: acted.done, all: plan.len(), source })?;
+        }
+        Ok(acted)
+    }
+
+    async fn act_on(
+        &self,
+        act: Act,
+        chunk: &[Chosen],
+        at: Timestamp,
+        actor: &str,
+        acted: &mut Acted,
+    ) -> Result<(), QueueError> {
+        let change = |chosen: &Chosen| {
+            // No act asks how many attempts there are.
+            let Chosen { job, state, attempt, used } = *chosen;
+            Transition::new(job, &Standing { state, attempt, used, max_attempts: u32::MAX }, act.event(), at, actor)
+        };
+        let changes = chunk.iter().map(change).collect::<Result<Vec<_>, _>>()?;
+        let mut failed = None;
+        for verdict in self.transition_all(changes).await {
+            match verdict {
+                Ok(()) => acted.done += 1,
+                Err(QueueError::Stale { .. }) => acted.moved_on += 1,
+                Err(QueueError::Rival) => acted.rivals += 1,
+                Err(error) => failed = Some(error),
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// The ended jobs of a page whose snapshot has another job that is live, with that one.
+    async fn rivals(&self, page: &[JobView]) -> Result<HashMap<JobId, JobId>, QueueError> {
+        let ended: Vec<JobId> = page.iter().filter(|job| !job.state.is_live()).map(|job| job.id).collect();
+        let ended = json(&ended)?;
+        let rows = sqlx::query_file!("src/queue/sql/rivals.sql", ended).fetch_all(&self.readers).await?;
+        Ok(rows.into_iter().map(|row| (JobId(row.id), JobId(row.live))).collect())
+    }
+
+    async fn paused_places(&self) -> Result<PausedPlaces, QueueError> {
+        let lanes_by_id = self.lane_records().await?;
+        let batches = sqlx::query_scalar!("SELECT name FROM batches WHERE paused_at IS NOT NULL")
+            .fetch_all(&self.readers)
+            .await?;
+        let lanes = sqlx::query!("SELECT account, region FROM lanes WHERE paused_at IS NOT NULL")
+            .fetch_all(&self.readers)
+            .await?;
+        let trips = self.trips(None).await?;
+        let lane_of = |id| lanes_by_id.iter().find(|record| record.id == id).map(|record| record.lane.clone());
+        Ok(PausedPlaces {
+            stopped: trips.into_iter().filter_map(|trip| Some((lane_of(trip.lane)?, trip.batch_name))).collect(),
+            batches: batches.into_iter().map(crate::queue::sqlite::decode::batch_name).collect::<Result<_, _>>()?,
+            lanes: lanes
+                .into_iter()
+                .map(|row| crate::queue::sqlite::decode::lane(&row.account, &row.region))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Batches and lanes that are paused as a whole.
+#[derive(Default)]
+struct PausedPlaces {
+    batches: HashSet<BatchName>,
+    lanes: HashSet<Lane>,
+    /// What has stopped by itself: a lane, or a batch in it.
+    stopped: Vec<(Lane, Option<BatchName>)>,
+}
+
+impl PausedPlaces {
+    /// A job that is not paused itself may stand still all the same.
+    fn refine(&self, reason: LeftAlone, job: &JobView) -> LeftAlone {
+        if reason != LeftAlone::NotPaused {
+            return reason;
+        }
+        if self.batches.contains(&job.batch) {
+            LeftAlone::BatchPaused
+        } else if self.lanes.contains(&job.lane) {
+            LeftAlone::LanePaused
+        } else if self
+            .stopped
+            .iter()
+            .any(|(lane, batch)| *lane == job.lane && batch.as_ref().is_none_or(|batch| *batch == job.batch))
+        {
+            LeftAlone::Stopped
+        } else {
+            LeftAlone::NotPaused
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What a person decides on a job that needs review: the evidence, and the one change that follows.
+
+use crate::domain::{Destination, ErrorCode, Event, Failure, JobId, JobState, Standing, Timestamp, Trace};
+use crate::queue::Queue;
+use crate::queue::error::QueueError;
+use crate::queue::jobs::transition::{Answer, AttemptOutcome, Transition};
+use crate::queue::ledger::entries::{Entry, EntryKey, EntryStatus};
+use crate::queue::views::jobs::{JobDetail, JobView};
+
+/// What is known of a job that needs a decision.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The job with its attempts.
+    pub detail: JobDetail,
+    /// What the ledger has of its snapshot's name, the oldest first.
+    pub entries: Vec<Entry>,
+}
+
+/// What a person decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is queued again.
+    SendAgain,
+    /// It became this record, by ARN or name.
+    Adopt(String),
+    /// It has failed.
+    Fail,
+}
+
+/// Why a decision was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// There is nothing to decide.
+    #[error("job {0} is {1}; only a job in needs_review is resolved, and nothing was changed")]
+    NotInReview(JobId, JobState),
+    /// The ledger has no such record.
+    #[error("the ledger has no record {wanted:?} of {snapshot}; {known}")]
+    NoRecord {
+        /// What was asked for.
+        wanted: String,
+        /// The snapshot.
+        snapshot: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// The record does not say what it became.
+    #[error(
+        "record {0} has no destination (it is {1}), so nobody can say what the job became; a running daemon looks for it \
+             every `poll.max`"
+    )]
+    NoDestination(String, &'static str),
+    /// The record is another job's.
+    #[error("record {0} belongs to job {1}")]
+    Owned(String, JobId),
+    /// The store failed, or the job has moved on.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+impl ResolveError {
+    /// Whether another argument would help.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::NoRecord { .. } | Self::NoDestination(..) | Self::Owned(..) => true,
+            Self::NotInReview(..) | Self::Queue(_) => false,
+        }
+    }
+}
+
+impl Queue {
+    /// What is known of a job; nothing where there is no such job.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn evidence(&self, job: JobId) -> Result<Option<Evidence>, QueueError> {
+        let Some(detail) = self.job(job).await? else { return Ok(None) };
+        let lanes = self.lane_records().await?;
+        let entries = match lanes.into_iter().find(|lane| lane.lane == detail.job.lane) {
+            Some(lane) => self.entries(lane.id, std::slice::from_ref(&detail.job.snapshot_name)).await?,
+            None => Vec::new(),
+        };
+        Ok(Some(Evidence { detail, entries }))
+    }
+
+    /// Takes a decision, as `actor`.
+    ///
+    /// # Errors
+    /// [`ResolveError`]; then nothing was changed.
+    pub async fn resolve(
+        &self,
+        evidence: &Evidence,
+        verdict: &Verdict,
+        at: Timestamp,
+        actor: &str,
+    ) -> Result<(), ResolveError> {
+        let job = &evidence.detail.job;
+        if job.state != JobState::NeedsReview {
+            return Err(ResolveError::NotInReview(job.id, job.state));
+        }
+        let standing = Standing { state: job.state, attempt: job.attempts, used: job.used, max_attempts: u32::MAX };
+        let change = |event| Transition::new(job.id, &standing, event, at, actor);
+        let transition = match verdict {
+            Verdict::SendAgain => change(Event::SendAgain)?,
+            Verdict::Fail => change(Event::CallFailed(called_failed(job, actor)))?,
+            Verdict::Adopt(wanted) => {
+                let (entry, destination) = evidence.record(wanted)?;
+                let trace = Trace {
+                    operation: job.operation_id.clone(),
+                    record: match &entry.sighting.key {
+                        EntryKey::Record(arn) => Some(arn.clone()),
+                        EntryKey::Operation(_) => None,
+                    },
+                    record_name: entry.sighting.record_name.clone(),
+                    destination: Some(destination),
+                };
+                let adopted = change(Event::AdoptRecord(trace, evidence.exported_besides(wanted)))?
+                    .owning(job.attempts, vec![entry.id]);
+                if evidence.is_open() { adopted.answered(found(), Vec::new()) } else { adopted }
+            }
+        };
+        Ok(self.transition(transition).await?)
+    }
+}
+
+impl Evidence {
+    /// The record of that ARN or name, which says what it became and belongs to no other job.
+    fn record(&self, wanted: &str) -> Result<(&Entry, Destination), ResolveError> {
+        let records = || self.entries.iter().filter_map(|entry| Some((entry, record_name(entry)?)));
+        let is_wanted = |entry: &Entry, name: &str| name == wanted || entry_key(entry) == wanted;
+        let Some((entry, name)) = records().find(|(entry, name)| is_wanted(entry, name)) else {
+            let known: Vec<&str> = records().map(|(_, name)| name).collect();
+            let known =
+                if known.is_empty() { "it has none at all".to_owned() } else { format!("it has {}", known.join(", ")) };
+            let snapshot = self.detail.job.snapshot_name.to_string();
+            return Err(ResolveError::NoRecord { wanted: wanted.to_owned(), snapshot, known });
+        };
+        if let Some((owner, _)) = entry.owner.filter(|(owner, _)| *owner != self.detail.job.id) {
+            return Err(ResolveError::Owned(name.to_owned(), owner));
+        }
+        match &entry.sighting.destination {
+            Some(destination) => Ok((entry, destination.clone())),
+            None => Err(ResolveError::NoDestination(name.to_owned(), entry.sighting.status.as_str())),
+        }
+    }
+
+    /// What else became of the snapshot since the first attempt, where the job became `wanted`: the report names it, as
+    /// each copy costs money.
+    #[must_use]
+    pub fn exported_besides(&self, wanted: &str) -> Option<Failure> {
+        let baseline = self.detail.attempts.first()?.baseline;
+        let others = self.entries.iter().filter(|entry| {
+            entry.id > baseline
+                && entry.sighting.status != EntryStatus::Failed
+                && entry.owner.is_none_or(|(owner, _)| owner == self.detail.job.id)
+        });
+        let others: Vec<String> = others
+            .filter_map(|entry| Some((entry, record_name(entry)?)))
+            .filter(|(entry, name)| *name != wanted && entry_key(entry) != wanted)
+            .map(|(entry, name)| {
+                let what =
+                    entry.sighting.destination.as_ref().map_or("not finished", |destination| destination.id.as_str());
+                format!("{what} (record {name})")
+            })
+            .collect();
+        let message = || format!("exported more than once; also {}", others.join(", "));
+        (!others.is_empty()).then(|| Failure::new(ErrorCode::DUPLICATE_EXPORT, message()))
+    }
+
+    /// Whether the last attempt has no answer that settles it.
+    fn is_open(&self) -> bool {
+        self.detail.attempts.last().is_some_and(|last| match last.outcome {
+            None | Some(AttemptOutcome::Ambiguous | AttemptOutcome::Absent) => true,
+            Some(AttemptOutcome::Accepted | AttemptOutcome::Refused | AttemptOutcome::Found) => false,
+        })
+    }
+}
+
+fn entry_key(entry: &Entry) -> &str {
+    match &entry.sighting.key {
+        EntryKey::Operation(id) => id.as_str(),
+        EntryKey::Record(arn) => arn.as_str(),
+    }
+}
+
+/// A record's name, or its ARN where it has none; nothing of an operation.
+fn record_name(entry: &Entry) -> Option<&str> {
+    match &entry.sighting.key {
+        EntryKey::Operation(_) => None,
+        EntryKey::Record(arn) => Some(entry.sighting.record_name.as_deref().unwrap_or(arn.as_str())),
+    }
+}
+
+fn found() -> Answer {
+    Answer { outcome: AttemptOutcome::Found, http_status: None, request_id: None, failure: None }
+}
+
+/// The trouble that needed the review stays readable in what the report shows.
+fn called_failed(job: &JobView, actor: &str) -> Failure {
+    let before = match (&job.error_code, &job.error_message) {
+        (Some(code), Some(message)) => format!("; before that: {code}: {message}"),
+        (Some(code), None) => format!("; before that: {code}"),
+        (None, _) => String::new(),
+    };
+    Failure::new(ErrorCode::FAILED_BY_USER, format!("called failed by {actor}{before}"))
+}

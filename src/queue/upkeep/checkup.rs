@@ -1,0 +1,191 @@
+//! A check-up of a database: what its file and its content are like. It changes nothing, not even where the content is
+//! broken, the file may not be written, or a daemon is at work on it.
+
+use crate::domain::{AccountNumber, ErrorCode, Lane, Timestamp};
+use crate::queue::error::{OpenError, QueueError};
+use crate::queue::sqlite::decode;
+use crate::queue::sqlite::open::{self, Rest};
+use crate::queue::upkeep::vitals::Vitals;
+use crate::queue::views::lanes::Blocked;
+use sqlx::SqlitePool;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Pages and rows, with the first few faults: one is enough to know that the file is broken.
+const QUICK_CHECK: &str = "PRAGMA quick_check(5)";
+
+/// How often a file that changes under a look as if it were at rest is looked at.
+const LOOKS: u32 = 3;
+
+/// What a database was found to be.
+#[derive(Debug)]
+pub struct Checkup {
+    /// Its files and their disk; nothing where there is no file.
+    pub vitals: Option<Vitals>,
+    /// What is in it.
+    pub content: Result<Option<Content>, OpenError>,
+}
+
+/// What is in a database of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Content {
+    /// Its schema: the last migration that it had.
+    pub schema: i64,
+    /// The one that this program knows last.
+    pub newest_schema: i64,
+    /// A migration that was begun and not ended.
+    pub half_migrated: Option<i64>,
+    /// What `SQLite` says of its pages and rows, the first few; nothing where all is well.
+    pub faults: Vec<String>,
+    /// References that lead nowhere, by table.
+    pub dangling: Vec<(String, u64)>,
+    /// Tables, indexes and triggers that should be there, and are not or are others.
+    pub misfits: Vec<String>,
+    /// Its lanes.
+    pub lanes: Vec<LaneFound>,
+}
+
+/// A lane as the database has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneFound {
+    /// The lane.
+    pub lane: Lane,
+    /// The account's number, once it was read from an ARN.
+    pub account: Option<AccountNumber>,
+    /// Its jobs that have not ended.
+    pub live_jobs: u64,
+    /// The EBS copies that its heaviest snapshot takes.
+    pub heaviest: u64,
+    /// What a daemon found to be wrong with it.
+    pub blocked: Option<Blocked>,
+}
+
+impl Checkup {
+    /// Looks at the database at `path`.
+    pub async fn of(path: &Path) -> Self {
+        let mut left = LOOKS;
+        loop {
+            left -= 1;
+            let vitals = Vitals::of(path);
+            let at_rest = vitals.as_ref().is_some_and(|it| it.wal_bytes.is_none());
+            let rest = if at_rest && left > 0 { Rest::AtRest } else { Rest::InUse };
+            let content = look(path, rest).await;
+            // Somebody began to write meanwhile: what was read may be half of it.
+            if rest == Rest::InUse || vitals.as_ref().is_none_or(|before| before.is_unwritten(path)) {
+                return Self { vitals, content };
+            }
+        }
+    }
+}
+
+async fn look(path: &Path, rest: Rest) -> Result<Option<Content>, OpenError> {
+    if !open::is_there(path)? {
+        return Ok(None);
+    }
+    let pool = open::look(path, rest);
+    let found = async {
+        match open::recognise(&pool, path).await {
+            Ok(None) => Ok(None),
+            Ok(Some(schema)) => {
+                let read = content(&pool, schema).await;
+                read.map(Some).map_err(|source| OpenError::Other { path: path.to_owned(), source })
+            }
+            Err(error @ OpenError::Other { .. }) => match faults(&pool).await {
+                Ok(faults) if !faults.is_empty() => Ok(Some(Content { faults, ..Content::default() })),
+                Ok(_) | Err(_) => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+    .await;
+    pool.close().await;
+    found
+}
+
+async fn content(pool: &SqlitePool, schema: i64) -> Result<Content, QueueError> {
+    let newest_schema = open::newest_schema();
+    let mut content = Content { schema, newest_schema, faults: faults(pool).await?, ..Content::default() };
+    if !content.faults.is_empty() {
+        // Whatever else it says is not to be trusted.
+        return Ok(content);
+    }
+    content.half_migrated =
+        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE NOT success").fetch_optional(pool).await?;
+    let dangling: Vec<(String, i64)> =
+        sqlx::query_as("SELECT \"table\", count(*) FROM pragma_foreign_key_check GROUP BY 1").fetch_all(pool).await?;
+    for (table, count) in dangling {
+        content.dangling.push((table, decode::count("a number of rows", count)?));
+    }
+    if schema == newest_schema {
+        content.misfits = misfits(pool).await?;
+    }
+    content.lanes = lanes(pool).await?;
+    Ok(content)
+}
+
+/// What `quick_check` says. A file so broken that it cannot be checked says it as an error.
+async fn faults(pool: &SqlitePool) -> Result<Vec<String>, QueueError> {
+    let checked: Result<Vec<String>, _> = sqlx::query_scalar(QUICK_CHECK).fetch_all(pool).await;
+    match checked {
+        Ok(said) => Ok(said.into_iter().filter(|line| line != "ok").collect()),
+        // 11 is SQLITE_CORRUPT.
+        Err(error) if crate::queue::error::primary_code(&error) == Some(11) => {
+            Ok(vec!["its pages cannot be read".to_owned()])
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What a new database has, and this one has not, or otherwise.
+async fn misfits(pool: &SqlitePool) -> Result<Vec<String>, QueueError> {
+    let model = open::model().await?;
+    let (ours, found) = (objects(&model).await?, objects(pool).await?);
+    model.close().await;
+    let differs = |(name, (kind, sql)): (&String, &(String, Option<String>))| {
+        let there = found.get(name);
+        let trouble = match there {
+            None => "is missing",
+            Some((_, other)) if other != sql => "is another",
+            Some(_) => return None,
+        };
+        Some(format!("{kind} {name} {trouble}"))
+    };
+    Ok(ours.iter().filter_map(differs).collect())
+}
+
+/// Tables, indexes and triggers by name: of what kind, and as what they were made.
+async fn objects(pool: &SqlitePool) -> Result<BTreeMap<String, (String, Option<String>)>, QueueError> {
+    let rows: Vec<(String, String, Option<String>)> =
+        sqlx::query_as("SELECT name, type, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
+            .fetch_all(pool)
+            .await?;
+    Ok(rows.into_iter().map(|(name, kind, sql)| (name, (kind, sql))).collect())
+}
+
+async fn lanes(pool: &SqlitePool) -> Result<Vec<LaneFound>, QueueError> {
+    let rows = sqlx::query!(
+        r#"SELECT account, region, account_number, blocked_at, blocked_code, blocked_message,
+               (SELECT coalesce(sum(tallies.jobs), 0) FROM tallies
+                JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed'
+                WHERE tallies.lane_id = lanes.id
+                  AND tallies.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review'))
+                   AS "live_jobs!: i64",
+               (SELECT coalesce(max(weight), 1) FROM snapshots WHERE snapshots.lane_id = lanes.id) AS "heaviest!: i64"
+           FROM lanes ORDER BY account, region"#
+    );
+    let mut lanes = Vec::new();
+    for row in rows.fetch_all(pool).await? {
+        lanes.push(LaneFound {
+            lane: decode::lane(&row.account, &row.region)?,
+            account: decode::account_number(row.account_number)?,
+            live_jobs: decode::count("a tally", row.live_jobs)?,
+            heaviest: decode::count("a weight", row.heaviest)?,
+            blocked: row.blocked_at.zip(row.blocked_code).map(|(since, code)| Blocked {
+                since: Timestamp(since),
+                code: ErrorCode::new(code),
+                message: row.blocked_message,
+            }),
+        });
+    }
+    Ok(lanes)
+}

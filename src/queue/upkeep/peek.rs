@@ -1,0 +1,112 @@
+//! A look at a database that changes nothing: neither made nor migrated, and with no writer. What it asks for stands in
+//! the first schema already, so that an older database can be looked at as it is.
+
+use crate::domain::{AccountNumber, JobId, JobState, Lane, LaneId, SnapshotArn, Timestamp};
+use crate::queue::error::{OpenError, QueueError};
+use crate::queue::sqlite::decode::{self, json};
+use crate::queue::sqlite::open;
+use crate::queue::sqlite::readers::Readers;
+use crate::queue::views::measures::{Ended, Left, last_ends, own_left};
+use std::path::Path;
+
+/// A database that is only looked at.
+#[derive(Debug, Clone)]
+pub struct Peek {
+    readers: Readers,
+}
+
+/// What the database knows of a name in a lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// There is a live job.
+    Live {
+        /// The job.
+        job: JobId,
+        /// Its state.
+        state: JobState,
+    },
+    /// An export of the snapshot with this ARN is done.
+    Done {
+        /// The job that it belongs to, if it is one's.
+        job: Option<JobId>,
+        /// The snapshot.
+        arn: SnapshotArn,
+        /// What came of it in EC2.
+        destination: String,
+    },
+}
+
+/// What the database knows of a lane.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LaneMemory {
+    /// The calls of `ExportSnapshot` a second that a throttle has taught it.
+    pub learned_rate: Option<f64>,
+    /// Whose it is, as its first listing showed.
+    pub account_number: Option<AccountNumber>,
+    /// What its batches have left; what waits for a person's decision holds nobody up.
+    pub left: Vec<Left>,
+    /// Its last exports that ended, the newest first.
+    pub ends: Vec<Ended>,
+}
+
+impl Peek {
+    /// Opens the database at `path` to be looked at; nothing where there is none yet.
+    ///
+    /// # Errors
+    /// [`OpenError`] for a file that cannot be read, that is no database of ours, or that a newer Snapferry wrote.
+    pub async fn open(path: &Path) -> Result<Option<Self>, OpenError> {
+        let readers = open::peek(path).await?;
+        Ok(readers.map(|(readers, _)| Self { readers }))
+    }
+
+    /// What is known of each of `names` in a lane: the place in `names`, and what; several for one name, or none. Rows of
+    /// a load under way are not there yet.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn known(&self, lane: &Lane, names: &[&str]) -> Result<Vec<(usize, Known)>, QueueError> {
+        let (account, region, given) = (lane.account.as_str(), lane.region.as_str(), json(names)?);
+        let live = sqlx::query_file!("src/queue/sql/known_live.sql", given, account, region);
+        let done = sqlx::query_file!("src/queue/sql/known_done.sql", given, account, region);
+        let mut known = Vec::new();
+        for row in live.fetch_all(&self.readers).await? {
+            let live = Known::Live { job: JobId(row.id), state: decode::state(&row.state)? };
+            known.push((place(row.place)?, live));
+        }
+        for row in done.fetch_all(&self.readers).await? {
+            let (job, arn) = (row.job_id.map(JobId), SnapshotArn::new(row.snapshot_arn));
+            known.push((place(row.place)?, Known::Done { job, arn, destination: row.destination_id }));
+        }
+        Ok(known)
+    }
+
+    /// What is known of a lane, up to `now`.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn memory(&self, lane: &Lane, now: Timestamp) -> Result<LaneMemory, QueueError> {
+        let (account, region) = (lane.account.as_str(), lane.region.as_str());
+        let found = sqlx::query!(
+            r#"SELECT id AS "id!: i64", learned_rate AS "learned_rate: f64", account_number FROM lanes
+               WHERE account = ?1 AND region = ?2"#,
+            account,
+            region
+        );
+        let Some(found) = found.fetch_optional(&self.readers).await? else { return Ok(LaneMemory::default()) };
+        Ok(LaneMemory {
+            learned_rate: found.learned_rate,
+            account_number: decode::account_number(found.account_number)?,
+            left: own_left(&self.readers, Some(LaneId(found.id))).await?,
+            ends: last_ends(&self.readers, LaneId(found.id), now).await?,
+        })
+    }
+
+    /// Ends the connections.
+    pub async fn close(self) {
+        self.readers.close().await;
+    }
+}
+
+fn place(key: i64) -> Result<usize, QueueError> {
+    usize::try_from(key).map_err(|_| decode::corrupt("a place", key.to_string()))
+}

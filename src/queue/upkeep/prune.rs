@@ -1,0 +1,142 @@
+//! Taking away what is over: batches whose completion report is written, with their jobs and their history. The ledger
+//! stays: by it a snapshot that was exported is known to be. All of it is done in small steps, so that whoever writes is
+//! not kept waiting, and what a kill leaves half done the next run ends.
+
+use crate::domain::{BatchId, BatchName, Timestamp};
+use crate::points::Step;
+use crate::queue::Queue;
+use crate::queue::error::QueueError;
+use crate::queue::loading::leftovers::take_some;
+use crate::queue::sqlite::connection::Door;
+use crate::queue::sqlite::open;
+
+/// Pages that one transaction takes out of the file.
+const PAGES: u32 = 256;
+
+/// A connection that takes things away.
+#[derive(Debug)]
+pub struct Pruner {
+    door: Door,
+}
+
+/// A batch that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prunable {
+    /// The batch.
+    pub batch: BatchId,
+    /// Its name.
+    pub name: BatchName,
+}
+
+impl Queue {
+    /// Begins to take things away.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be opened.
+    pub async fn pruner(&self) -> Result<Pruner, QueueError> {
+        Ok(Pruner { door: open::connect_for_load(self.path(), &self.place).await? })
+    }
+}
+
+impl Pruner {
+    /// Has the file give back what is taken away. One that cannot is written anew, once; whether it was.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails, or somebody writes for more than a minute.
+    pub async fn make_shrinkable(&mut self) -> Result<bool, QueueError> {
+        let mode: i64 = sqlx::query_scalar("PRAGMA auto_vacuum").fetch_one(self.door.connection()).await?;
+        if mode == INCREMENTAL {
+            return Ok(false);
+        }
+        self.door.in_place()?;
+        let mut anew = self.door.named(Step::Migrated);
+        sqlx::query("PRAGMA auto_vacuum = INCREMENTAL").execute(anew.connection()).await?;
+        let mut retries = 0;
+        while let Err(error) = sqlx::query("VACUUM").execute(anew.connection()).await {
+            anew.wait(&mut retries, error).await?;
+        }
+        anew.done();
+        Ok(true)
+    }
+
+    /// The first batch after `after` that is over, that no other needs, and whose completion report was written by `by`.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn next(&mut self, by: Timestamp, after: Option<BatchId>) -> Result<Option<Prunable>, QueueError> {
+        let after = after.map_or(0, |id| id.0);
+        let found =
+            sqlx::query_file!("src/queue/sql/prunable.sql", by.0, after).fetch_optional(self.door.connection()).await?;
+        found
+            .map(|row| {
+                Ok(Prunable { batch: BatchId(row.id), name: crate::queue::sqlite::decode::batch_name(row.name)? })
+            })
+            .transpose()
+    }
+
+    /// Takes a batch out of sight, all of it in one small write; whether it was still over. Its name is free from then on.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn begin(&mut self, batch: BatchId, now: Timestamp) -> Result<bool, QueueError> {
+        let mut transaction = self.door.begin().await?;
+        let hidden = sqlx::query!(
+            "UPDATE batches SET state = 'loading', pruned_at = ?2, name = name || ' #' || id, paused_at = NULL, paused_by = NULL
+             WHERE id = ?1 AND state = 'sealed' AND bundled = amended",
+            batch.0,
+            now.0
+        )
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected()
+            > 0;
+        transaction.commit(if hidden { &[Step::PruneBegun] } else { &[] }).await?;
+        Ok(hidden)
+    }
+
+    /// Takes away some of what is out of sight; whether there may be more.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn take_away(&mut self) -> Result<bool, QueueError> {
+        let begun = sqlx::query_scalar!(
+            r#"SELECT id AS "id!: i64" FROM batches WHERE state = 'loading' AND pruned_at IS NOT NULL ORDER BY id LIMIT 1"#
+        )
+        .fetch_optional(self.door.connection())
+        .await?;
+        let Some(batch) = begun else { return Ok(false) };
+        let mut transaction = self.door.begin().await?;
+        take_some(&mut transaction, BatchId(batch)).await?;
+        transaction.commit(&[Step::Pruned]).await?;
+        Ok(true)
+    }
+
+    /// Takes some of the pages that nothing is on out of the file; whether there may be more.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn give_back(&mut self) -> Result<bool, QueueError> {
+        let mut transaction = self.door.begin().await?;
+        let free: i64 = sqlx::query_scalar("PRAGMA freelist_count").fetch_one(&mut *transaction).await?;
+        let mode: i64 = sqlx::query_scalar("PRAGMA auto_vacuum").fetch_one(&mut *transaction).await?;
+        if free == 0 || mode != INCREMENTAL {
+            transaction.commit(&[]).await?;
+            return Ok(false);
+        }
+        sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA incremental_vacuum({PAGES})")))
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit(&[Step::SpaceGivenBack]).await?;
+        Ok(true)
+    }
+
+    /// Ends the connection.
+    pub async fn close(self) {
+        if let Err(error) = self.door.close().await {
+            tracing::debug!(%error, "the connection for pruning was not closed cleanly; what was done is safe");
+        }
+    }
+}
+
+/// What `PRAGMA auto_vacuum` says of a file that gives pages back when it is told to.
+const INCREMENTAL: i64 = 2;

@@ -1,0 +1,307 @@
+//! What was measured of late and what is left, for a forecast. Reads only, each through a window of an index or the
+//! kept counters, so that a million jobs cost no more than a thousand.
+
+use crate::domain::{BatchId, ErrorCode, JobState, LaneId, RunId, Timestamp};
+use crate::queue::Queue;
+use crate::queue::error::QueueError;
+use crate::queue::sqlite::decode;
+use crate::queue::views::batches::shared_jobs;
+use crate::queue::views::jobs::{JobView, jobs_by_id};
+use sqlx::SqliteExecutor;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Ends of a lane that are looked at: the last ones.
+const ENDS: i64 = 1000;
+
+/// Refusals that are looked at: the last ones of all lanes.
+const REFUSALS: i64 = 2000;
+
+/// Jobs paused one by one that are looked at, in a lane.
+const PAUSED: i64 = 1000;
+
+/// Jobs in flight of which the unanswered are sought, in a lane: those that are looked at first.
+const OPEN: i64 = 1000;
+
+/// How far back refusals count.
+pub const REFUSED_WITHIN: Duration = Duration::from_mins(1);
+
+/// An export that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// When.
+    pub at: Timestamp,
+    /// How long it took, from the intent to the end that was seen.
+    pub took: Duration,
+}
+
+/// Calls that were refused for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The code.
+    pub code: ErrorCode,
+    /// The HTTP status, if there was an answer.
+    pub http_status: Option<u16>,
+    /// How many.
+    pub calls: u64,
+    /// When the last of them was.
+    pub last: Timestamp,
+}
+
+/// What was measured of a lane.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LaneMeasures {
+    /// Its last exports that ended, at most a thousand, the newest first.
+    pub ends: Vec<Ended>,
+    /// The calls that were refused within [`REFUSED_WITHIN`].
+    pub refused: Vec<Refused>,
+    /// Whether a queued job of it waits for nothing of its own, and its batch is not paused and was listed in the newest run.
+    pub any_ready: bool,
+    /// Whether such jobs are there, and none of their batches was listed in the newest run.
+    pub unlisted: bool,
+    /// The EBS copies of the job that is sent next; nothing where none may be sent.
+    pub next_weight: Option<u32>,
+    /// The first moment before which a queued job of it must not be sent.
+    pub first_due: Option<Timestamp>,
+    /// The last one.
+    pub last_due: Option<Timestamp>,
+    /// What it has that is open for want of an answer.
+    pub unconfirmed: Unconfirmed,
+    /// Batches of which jobs are paused one by one.
+    pub paused_in: BTreeSet<BatchId>,
+    /// EBS copies of other clients in progress.
+    pub copies_of_others: u64,
+}
+
+/// Attempts of a lane without an answer that ended them: the latest of each time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unconfirmed {
+    /// When one whose export was found came into the state that it is in.
+    pub found: Option<Timestamp>,
+    /// When one that is looked for was checked first.
+    pub first_check: Option<Timestamp>,
+    /// When one was intended that was not checked yet.
+    pub unchecked: Option<Timestamp>,
+    /// When one is checked next.
+    pub next_check: Option<Timestamp>,
+}
+
+/// What a batch has left in a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// The lane.
+    pub lane: LaneId,
+    /// The batch.
+    pub batch: BatchId,
+    /// Whether these jobs are its own; those of another batch are counted there too.
+    pub own: bool,
+    /// Jobs that are queued.
+    pub queued: u64,
+    /// Jobs that are under way or unknown.
+    pub in_flight: u64,
+    /// The EBS copies of the queued ones.
+    pub queued_copies: u64,
+    /// The EBS copies of those in flight.
+    pub copies_in_flight: u64,
+    /// The highest priority of the queued ones that wait for nothing of their own.
+    pub highest: Option<i64>,
+    /// The lowest one.
+    pub lowest: Option<i64>,
+}
+
+impl Left {
+    fn none(lane: LaneId, batch: BatchId, own: bool) -> Self {
+        let (queued, in_flight, queued_copies, copies_in_flight) = (0, 0, 0, 0);
+        Self { lane, batch, own, queued, in_flight, queued_copies, copies_in_flight, highest: None, lowest: None }
+    }
+
+    fn add(&mut self, state: JobState, jobs: u64, copies: u64) {
+        if state == JobState::Queued {
+            self.queued += jobs;
+            self.queued_copies += copies;
+        } else if state.is_live() && state != JobState::NeedsReview {
+            self.in_flight += jobs;
+            self.copies_in_flight += copies;
+        }
+    }
+}
+
+/// All of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Measures {
+    /// By lane.
+    pub lanes: BTreeMap<LaneId, LaneMeasures>,
+    /// By batch and lane.
+    pub left: Vec<Left>,
+}
+
+impl Queue {
+    /// What was measured of these lanes up to `now`, and what is left of every sealed batch.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn measures(&self, lanes: &[LaneId], now: Timestamp) -> Result<Measures, QueueError> {
+        let mut measures = Measures::default();
+        for lane in lanes {
+            measures.lanes.insert(*lane, self.lane_measures(*lane, now).await?);
+        }
+        for (lane, refused) in self.refused(now.before(REFUSED_WITHIN), now).await? {
+            if let Some(lane) = measures.lanes.get_mut(&lane) {
+                lane.refused.push(refused);
+            }
+        }
+        measures.left = self.left().await?;
+        Ok(measures)
+    }
+
+    /// The calls that were refused after `since` and up to `now`, with their lanes: the last two thousand.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn refused(&self, since: Timestamp, now: Timestamp) -> Result<Vec<(LaneId, Refused)>, QueueError> {
+        let rows = sqlx::query_file!("src/queue/sql/last_refusals.sql", since.0, now.0, REFUSALS);
+        let rows = rows.fetch_all(&self.readers).await?;
+        let refused = rows.into_iter().map(|row| {
+            let refused = Refused {
+                code: ErrorCode::new(row.error_code.unwrap_or_default()),
+                http_status: row.http_status.and_then(|status| u16::try_from(status).ok()),
+                calls: decode::count("a count of refusals", row.refused)?,
+                last: Timestamp(row.last),
+            };
+            Ok((LaneId(row.lane), refused))
+        });
+        refused.collect()
+    }
+
+    async fn lane_measures(&self, lane: LaneId, now: Timestamp) -> Result<LaneMeasures, QueueError> {
+        let run = sqlx::query_scalar!(r#"SELECT coalesce(max(id), 0) AS "run!: i64" FROM runs"#)
+            .fetch_one(&self.readers)
+            .await?;
+        let listed = sqlx::query_scalar!(
+            r#"SELECT max(clearances.run_id IS ?2) AS "listed: bool"
+               FROM tallies
+               JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed' AND batches.paused_at IS NULL
+               LEFT JOIN clearances ON clearances.lane_id = tallies.lane_id AND clearances.batch_id = tallies.batch_id
+               WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0 AND EXISTS (
+                   SELECT 1 FROM jobs
+                   WHERE jobs.lane_id = ?1 AND jobs.batch_id = tallies.batch_id AND jobs.state = 'queued'
+                     AND jobs.hold IS NULL AND jobs.paused_at IS NULL AND jobs.due_at IS NULL)"#,
+            lane.0,
+            run
+        );
+        let last_due = sqlx::query_scalar!(
+            r#"SELECT max(due_at) AS "due: i64" FROM jobs
+               WHERE lane_id = ?1 AND state = 'queued' AND due_at IS NOT NULL"#,
+            lane.0
+        );
+        let paused = sqlx::query_scalar!(
+            r#"SELECT DISTINCT batch_id AS "batch!: i64" FROM (
+                   SELECT batch_id FROM jobs WHERE lane_id = ?1 AND paused_at IS NOT NULL LIMIT ?2)"#,
+            lane.0,
+            PAUSED
+        );
+        let unknown = sqlx::query!(
+            r#"SELECT max(open.next_poll_at) AS "next: i64", max(attempts.first_look_at) AS "first: i64",
+                      max(CASE WHEN attempts.first_look_at IS NULL THEN attempts.intended_at END) AS "unchecked: i64"
+               FROM (SELECT id, attempt, next_poll_at FROM jobs WHERE lane_id = ?1 AND state = 'unknown'
+                     ORDER BY next_poll_at LIMIT ?2) AS open
+               CROSS JOIN attempts ON attempts.job_id = open.id AND attempts.number = open.attempt"#,
+            lane.0,
+            OPEN
+        );
+        let found = sqlx::query_scalar!(
+            r#"SELECT max(coalesce((SELECT max(at) FROM transitions WHERE transitions.job_id = open.id),
+                                   attempts.intended_at)) AS "at: i64"
+               FROM (SELECT id, attempt FROM jobs WHERE lane_id = ?1 AND state = 'exporting'
+                     ORDER BY next_poll_at LIMIT ?2) AS open
+               CROSS JOIN attempts ON attempts.job_id = open.id AND attempts.number = open.attempt
+               WHERE attempts.outcome = 'ambiguous' OR attempts.outcome = 'found'"#,
+            lane.0,
+            OPEN
+        );
+        let unknown = unknown.fetch_one(&self.readers).await?;
+        let first_due = self.next_due(lane).await?;
+        let listed = listed.fetch_one(&self.readers).await?;
+        let next = self.claimable(lane, RunId(run), 1).await?;
+        Ok(LaneMeasures {
+            ends: last_ends(&self.readers, lane, now).await?,
+            refused: Vec::new(),
+            any_ready: listed == Some(true) || first_due.is_some_and(|due| due <= now),
+            unlisted: listed == Some(false),
+            next_weight: next.first().map(|job| job.weight),
+            first_due,
+            last_due: last_due.fetch_one(&self.readers).await?.map(Timestamp),
+            unconfirmed: Unconfirmed {
+                found: found.fetch_one(&self.readers).await?.map(Timestamp),
+                first_check: unknown.first.map(Timestamp),
+                unchecked: unknown.unchecked.map(Timestamp),
+                next_check: unknown.next.map(Timestamp),
+            },
+            copies_of_others: self.copies_of_others(lane, now).await?,
+            paused_in: paused.fetch_all(&self.readers).await?.into_iter().map(BatchId).collect(),
+        })
+    }
+
+    async fn left(&self) -> Result<Vec<Left>, QueueError> {
+        let mut reader = self.readers.take().await?;
+        let mut transaction = reader.begin().await?;
+        let mut left = own_left(&mut *transaction, None).await?;
+        let mut shared = BTreeMap::new();
+        for one in shared_jobs(&mut transaction, None).await? {
+            let (lane, batch) = (LaneId(one.lane), BatchId(one.batch));
+            let of_batch = shared.entry((one.batch, one.lane)).or_insert_with(|| Left::none(lane, batch, false));
+            of_batch.add(one.state, one.jobs, one.jobs);
+        }
+        transaction.commit().await?;
+        left.extend(shared.into_values());
+        Ok(left)
+    }
+
+    /// Of the `most` failed jobs with the highest numbers those of the batch, or all of them.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn newest_failed(&self, batch: Option<BatchId>, most: u32) -> Result<Vec<JobView>, QueueError> {
+        let wanted = batch.map(|id| id.0);
+        let mut reader = self.readers.take().await?;
+        let mut transaction = reader.begin().await?;
+        let rows =
+            sqlx::query_file!("src/queue/sql/newest_failed.sql", wanted, most).fetch_all(&mut *transaction).await?;
+        let ids: Vec<i64> = rows.into_iter().map(|row| row.id).collect();
+        let jobs = jobs_by_id(&mut transaction, &ids).await?;
+        transaction.commit().await?;
+        Ok(jobs)
+    }
+}
+
+/// The last ends of a lane, the newest first.
+pub(in crate::queue) async fn last_ends<'c, E>(
+    reader: E,
+    lane: LaneId,
+    now: Timestamp,
+) -> Result<Vec<Ended>, QueueError>
+where
+    E: SqliteExecutor<'c>,
+{
+    let ends = sqlx::query_file!("src/queue/sql/last_ends.sql", lane.0, now.0, ENDS).fetch_all(reader).await?;
+    let ended = |at, took| Ended { at: Timestamp(at), took: Duration::from_millis(u64::try_from(took).unwrap_or(0)) };
+    Ok(ends.into_iter().map(|end| ended(end.at, end.took)).collect())
+}
+
+/// What the sealed batches have left of their own, in that lane or in all.
+pub(in crate::queue) async fn own_left<'c, E>(reader: E, lane: Option<LaneId>) -> Result<Vec<Left>, QueueError>
+where
+    E: SqliteExecutor<'c>,
+{
+    let lane = lane.map(|lane| lane.0);
+    let rows = sqlx::query_file!("src/queue/sql/left.sql", lane).fetch_all(reader).await?;
+    let mut left = BTreeMap::new();
+    for row in rows {
+        let (lane, batch) = (LaneId(row.lane_id), BatchId(row.batch_id));
+        let one = left.entry((row.batch_id, row.lane_id)).or_insert_with(|| Left::none(lane, batch, true));
+        let count = |value| decode::count("a tally", value);
+        one.add(decode::state(&row.state)?, count(row.jobs)?, count(row.weight)?);
+        (one.highest, one.lowest) = (one.highest.or(row.highest), one.lowest.or(row.lowest));
+    }
+    Ok(left.into_values().collect())
+}

@@ -1,0 +1,143 @@
+//! What a job waits for: the facts behind `why`, each from an index or a counter. Reads only.
+
+use crate::domain::{JobId, JobState, LaneId, Timestamp};
+use crate::queue::Queue;
+use crate::queue::error::QueueError;
+use crate::queue::jobs::claims::Load;
+use crate::queue::views::batches::BatchView;
+use crate::queue::views::lanes::LaneView;
+use crate::queue::{Entry, EntryKey, JobDetail, JobView, PastPause, PastTrip, Takeover, Trip};
+
+/// Jobs that are counted ahead of one at most: beyond it the exact number helps nobody, and counting costs.
+const COUNTED: i64 = 100_000;
+
+/// The jobs that a lane sends before another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ahead {
+    /// How many.
+    pub jobs: u64,
+    /// Whether there are more than were counted.
+    pub and_more: bool,
+}
+
+/// A snapshot as the last listing of its lane showed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotSeen {
+    /// `available`, `pending`, `error`, or the service's own word.
+    pub state: String,
+    /// EBS copies that its export takes.
+    pub weight: u64,
+}
+
+/// Where a job stands among all others.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// The job with its history.
+    pub detail: JobDetail,
+    /// Its batch.
+    pub batch: BatchView,
+    /// Its lane.
+    pub lane: LaneView,
+    /// What its lane has to do.
+    pub load: Load,
+    /// The jobs that are sent before it.
+    pub ahead: Ahead,
+    /// Whether a listing of the newest run has covered its batch.
+    pub cleared: bool,
+    /// When the newest run began.
+    pub run_began_at: Option<Timestamp>,
+    /// Its snapshot, where a listing has shown it.
+    pub snapshot: Option<SnapshotSeen>,
+    /// The record that is taken for its own, of a job that is exporting.
+    pub record: Option<Entry>,
+    /// The newest takeover of the database.
+    pub takeover: Option<Takeover>,
+    /// The pauses that it has met with its batch and its lane.
+    pub pauses: Vec<PastPause>,
+    /// The open breakers behind which it stands.
+    pub trips: Vec<Trip>,
+    /// The breakers behind which it has stood.
+    pub stops: Vec<PastTrip>,
+}
+
+impl Queue {
+    /// Where a job stands among all others; nothing where there is no such job.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database cannot be read.
+    pub async fn waiting(&self, id: JobId) -> Result<Option<Waiting>, QueueError> {
+        let Some(detail) = self.job(id).await? else { return Ok(None) };
+        let gone = |what| QueueError::Corrupt { what, value: id.to_string() };
+        let batch = self.batch(&detail.job.batch).await?.ok_or_else(|| gone("a job without a batch"))?;
+        let lanes = self.lanes(None).await?;
+        let lane = lanes.into_iter().find(|lane| lane.lane == detail.job.lane);
+        let lane = lane.ok_or_else(|| gone("a job without a lane"))?;
+        let load = self.load(lane.id).await?;
+        let mut trips = self.trips(Some(lane.id)).await?;
+        trips.retain(|trip| trip.covers(batch.id));
+        let ahead = self.ahead(lane.id, detail.job.priority, id).await?;
+        let standing = sqlx::query!(
+            r#"SELECT EXISTS (SELECT 1 FROM clearances
+                              WHERE clearances.lane_id = jobs.lane_id AND clearances.batch_id = jobs.batch_id
+                                AND clearances.run_id = (SELECT max(id) FROM runs)) AS "cleared!: bool",
+                      (SELECT began_at FROM runs ORDER BY id DESC LIMIT 1) AS "run_began_at: i64",
+                      snapshots.state AS "snapshot_state?", snapshots.weight AS "snapshot_weight?: i64"
+               FROM jobs LEFT JOIN snapshots
+                   ON snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name
+               WHERE jobs.id = ?1"#,
+            id.0
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        let snapshot = match standing.snapshot_state.zip(standing.snapshot_weight) {
+            Some((state, weight)) => Some(SnapshotSeen {
+                state,
+                weight: crate::queue::sqlite::decode::count("a snapshot's weight", weight)?,
+            }),
+            None => None,
+        };
+        let record = match detail.job.state {
+            JobState::Exporting => self.record_of(lane.id, &detail.job).await?,
+            JobState::Queued
+            | JobState::Submitting
+            | JobState::Unknown
+            | JobState::NeedsReview
+            | JobState::Succeeded
+            | JobState::Failed
+            | JobState::Cancelled => None,
+        };
+        Ok(Some(Waiting {
+            detail,
+            batch,
+            lane,
+            load,
+            ahead,
+            cleared: standing.cleared,
+            run_began_at: standing.run_began_at.map(Timestamp),
+            snapshot,
+            record,
+            takeover: self.takeover().await?,
+            pauses: self.pauses_met(id).await?,
+            trips,
+            stops: self.trips_met(id).await?,
+        }))
+    }
+
+    async fn record_of(&self, lane: LaneId, job: &JobView) -> Result<Option<Entry>, QueueError> {
+        let entries = self.entries(lane, std::slice::from_ref(&job.snapshot_name)).await?;
+        let own = |entry: &Entry| {
+            matches!(entry.sighting.key, EntryKey::Record(_)) && entry.owner == Some((job.id, job.attempts))
+        };
+        Ok(entries.into_iter().find(own))
+    }
+
+    /// The jobs of a lane that have their turn before one of that priority and number, whichever batch is the next.
+    async fn ahead(&self, lane: LaneId, priority: i64, job: JobId) -> Result<Ahead, QueueError> {
+        let most = COUNTED + 1;
+        let count = sqlx::query_file_scalar!("src/queue/sql/ahead.sql", lane.0, priority, job.0, most)
+            .fetch_one(&self.readers)
+            .await?;
+        let jobs = crate::queue::sqlite::decode::count("a count of jobs", count.min(COUNTED))?;
+        Ok(Ahead { jobs, and_more: count > COUNTED })
+    }
+}

@@ -1,0 +1,5 @@
+//! A batch's report.
+
+pub(in crate::report) mod columns;
+pub(in crate::report) mod csv_sheet;
+pub(in crate::report) mod report;

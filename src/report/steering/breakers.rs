@@ -1,0 +1,126 @@
+//! What has stopped by itself, in words: one phrase for status, why, resume and the end of a run.
+
+use crate::domain::{ErrorCode, JobId, Lane, ProbeStanding, Timestamp};
+use crate::queue::Trip;
+use crate::report::completion::columns::time;
+use crate::report::layout::words::{ago, quoted, several, span};
+use serde::Serialize;
+
+/// What has stopped: `batch fleet in lane prod/eu-west-1`, or `lane prod/eu-west-1`.
+#[must_use]
+pub fn stopped_place(trip: &Trip, lane: &Lane) -> String {
+    trip.batch_name.as_ref().map_or_else(|| format!("lane {lane}"), |name| format!("batch {name} in lane {lane}"))
+}
+
+/// The command that lets it go on.
+#[must_use]
+pub fn resume_command(trip: &Trip, lane: &Lane) -> String {
+    match &trip.batch_name {
+        Some(name) => format!("snapferry resume --batch {}", quoted(name.as_str())),
+        None => format!("snapferry resume --account {} --region {}", lane.account, lane.region),
+    }
+}
+
+/// When the breaker lets the next job go; nothing while one is under way.
+pub(in crate::report) fn next_try(trip: &Trip) -> Option<Timestamp> {
+    match trip.standing {
+        ProbeStanding::UnderWay | ProbeStanding::Succeeded => None,
+        ProbeStanding::None | ProbeStanding::Failed | ProbeStanding::Silent => Some(trip.waits_from.after(trip.wait)),
+    }
+}
+
+/// Since when and on what, and what comes next.
+pub(in crate::report) fn stopped_since(trip: &Trip, now: Timestamp) -> String {
+    format!("stopped by itself {}: {}; {}", ago(now, trip.tripped_at), trip.cause, what_next(trip, now))
+}
+
+/// What an open breaker waits for.
+#[must_use]
+pub fn what_next(trip: &Trip, now: Timestamp) -> String {
+    let in_vain = match trip.in_vain {
+        0 => String::new(),
+        tried => format!(", after {} in vain", several(u64::from(tried), "try").replace("trys", "tries")),
+    };
+    match (next_try(trip), trip.probe) {
+        (None, Some(job)) => format!("job {job} is tried now{in_vain}"),
+        (None, None) => format!("one job is tried now{in_vain}"),
+        (Some(at), _) if at > now => format!("one job is tried in {}{in_vain}", span(at.since(now))),
+        (Some(_), _) => format!("one job is tried next{in_vain}"),
+    }
+}
+
+/// An open breaker as JSON.
+#[derive(Debug, Serialize)]
+pub(in crate::report) struct BreakerEntry<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'static str>,
+    since: String,
+    cause: String,
+    failed: u32,
+    ended: u32,
+    code: Option<&'a str>,
+    next_try_at: Option<String>,
+    trying: Option<JobId>,
+    tried_in_vain: u32,
+}
+
+impl<'a> BreakerEntry<'a> {
+    pub(in crate::report) fn of_lane(trip: &'a Trip) -> Self {
+        Self {
+            account: None,
+            region: None,
+            since: trip.tripped_at.to_string(),
+            cause: trip.cause.to_string(),
+            failed: trip.cause.failed,
+            ended: trip.cause.ended,
+            code: trip.cause.code.as_ref().map(ErrorCode::as_str),
+            next_try_at: time(next_try(trip)),
+            trying: trip.probe.filter(|_| trip.standing == ProbeStanding::UnderWay),
+            tried_in_vain: trip.in_vain,
+        }
+    }
+
+    pub(in crate::report) fn of_batch(trip: &'a Trip, lane: &'a Lane) -> Self {
+        let (account, region) = (Some(lane.account.as_str()), Some(lane.region.as_str()));
+        Self { account, region, ..Self::of_lane(trip) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{LaneId, TripCause, TripId};
+    use std::time::Duration;
+
+    fn trip(standing: ProbeStanding, in_vain: u32) -> Trip {
+        Trip {
+            id: TripId(1),
+            lane: LaneId(1),
+            batch: None,
+            batch_name: None,
+            tripped_at: Timestamp(0),
+            cause: TripCause { failed: 25, ended: 50, code: None },
+            waits_from: Timestamp(0),
+            wait: Duration::from_mins(5),
+            probe: Some(JobId(7)),
+            standing,
+            in_vain,
+        }
+    }
+
+    #[test]
+    fn it_says_what_comes_next() {
+        let at = |minute: i64| Timestamp(minute * 60_000);
+        let says = |standing, tried, minute| what_next(&trip(standing, tried), at(minute));
+        assert_eq!(says(ProbeStanding::None, 0, 2), "one job is tried in 3 min");
+        assert_eq!(says(ProbeStanding::UnderWay, 0, 6), "job 7 is tried now");
+        assert_eq!(says(ProbeStanding::Silent, 1, 6), "one job is tried next, after 1 try in vain");
+        assert_eq!(says(ProbeStanding::None, 2, 4), "one job is tried in 1 min, after 2 tries in vain");
+        assert_eq!(
+            stopped_since(&trip(ProbeStanding::None, 0), at(2)),
+            "stopped by itself 2 min ago: 25 of the last 50 jobs failed; one job is tried in 3 min"
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! A database that is a copy, in words: how old it is, and what is not in it.
+
+use crate::domain::Timestamp;
+use crate::queue::Takeover;
+use crate::report::layout::words::span;
+use serde::Serialize;
+
+/// What it was taken over from.
+pub(in crate::report) fn copy_of(takeover: &Takeover) -> String {
+    match takeover.written_at {
+        Some(at) => format!("a copy that was {} old", span(takeover.found_at.since(at))),
+        None => "an empty copy".to_owned(),
+    }
+}
+
+/// What a person has to know of any copy.
+pub(in crate::report) fn past_acts() -> &'static str {
+    "what people did after the copy was made (cancel, pause) is not in it: now is the time to look, and to do it again"
+}
+
+/// A takeover for programs.
+#[derive(Serialize)]
+pub(in crate::report) struct TakeoverEntry {
+    found_at: String,
+    cause: &'static str,
+    copy_written_at: Option<String>,
+    waived: bool,
+    waits_until: Option<String>,
+    left_ms: Option<u64>,
+}
+
+impl TakeoverEntry {
+    /// With the time until which the last of the lanes waits.
+    pub(in crate::report) fn new(takeover: &Takeover, until: Option<Timestamp>, now: Timestamp) -> Self {
+        Self {
+            found_at: takeover.found_at.to_string(),
+            cause: takeover.cause.as_str(),
+            copy_written_at: takeover.written_at.map(|at| at.to_string()),
+            waived: takeover.waived,
+            waits_until: until.map(|until| until.to_string()),
+            left_ms: until.map(|until| u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! A diagnosis for people: a sentence, then each subject with what came of it.
+
+use crate::doctor::{Check, Diagnosis, Outcome, Subject};
+use crate::report::layout::style::{Colour, Look, Paint};
+use crate::report::layout::words::{one_line, several};
+
+/// A diagnosis as text; it ends with a line end.
+#[must_use]
+pub fn doctor_text(diagnosis: &Diagnosis, look: Look) -> String {
+    let mut lines = vec![sentence(diagnosis, look.colour)];
+    // Of an account that was not reached its lanes say why.
+    for section in diagnosis.sections.iter().filter(|section| !section.checks.is_empty()) {
+        let (title, name) = subject(&section.subject);
+        lines.push(String::new());
+        lines.push(format!("{} {name}", look.colour.paint(Paint::Title, title)).trim_end().to_owned());
+        for check in &section.checks {
+            line(&mut lines, check, look.colour);
+        }
+    }
+    look.lay_out(lines)
+}
+
+fn sentence(diagnosis: &Diagnosis, colour: Colour) -> String {
+    let (errors, warnings) = (diagnosis.count(Outcome::Error) as u64, diagnosis.count(Outcome::Warning) as u64);
+    let errors_said = (errors > 0).then(|| colour.paint(Paint::Bad, several(errors, "error")));
+    let warnings_said = (warnings > 0).then(|| colour.paint(Paint::Care, several(warnings, "warning")));
+    match (errors_said, warnings_said) {
+        (None, None) => colour.paint(Paint::Good, "all is well"),
+        (Some(one), None) | (None, Some(one)) => one,
+        (Some(errors), Some(warnings)) => format!("{errors} and {warnings}"),
+    }
+}
+
+fn subject(subject: &Subject) -> (&'static str, String) {
+    match subject {
+        Subject::Settings(file) => {
+            let file = file.as_ref().map(|file| file.display().to_string());
+            ("SETTINGS", file.unwrap_or_else(|| "without a file".to_owned()))
+        }
+        Subject::Database(path) => ("DATABASE", path.display().to_string()),
+        Subject::Account(label) => ("ACCOUNT", label.to_string()),
+        Subject::Lane(lane) => ("LANE", lane.to_string()),
+    }
+}
+
+fn line(lines: &mut Vec<String>, check: &Check, colour: Colour) {
+    let paint = match check.outcome {
+        Outcome::Good => Paint::Good,
+        Outcome::Note => Paint::Faint,
+        Outcome::Warning => Paint::Care,
+        Outcome::Error => Paint::Bad,
+    };
+    let word = colour.paint(paint, format_args!("{}:", check.outcome.as_str()));
+    lines.push(format!("  {word} {}", one_line(&check.text)));
+    lines.extend(check.way.as_ref().map(|way| format!("    -> {}", one_line(way))));
+}

@@ -1,0 +1,114 @@
+//! The answer to why, as text and as JSON.
+
+use crate::domain::{JobId, JobState, Timestamp};
+use crate::report::completion::columns::time;
+use crate::report::layout::style::{Look, Paint};
+use crate::report::layout::words::{capital, moment, period};
+use crate::report::why::explain::{Cause, Facts, Way, Why};
+use serde::Serialize;
+
+/// The answer as text; it ends with a line end.
+#[must_use]
+pub fn why_text(facts: &Facts, why: &Why, look: Look) -> String {
+    let job = &facts.waiting.detail.job;
+    let title = format!("Job {} ({}): {}", job.id, job.snapshot_name, why.summary);
+    let mut lines = vec![look.colour.paint(Paint::Title, title)];
+    lines.extend([String::new(), look.colour.paint(Paint::Title, "BECAUSE")]);
+    lines.extend(why.causes.iter().map(|cause| format!("  {}", cause_line(cause, facts.now))));
+    if !why.ways.is_empty() {
+        lines.extend([String::new(), look.colour.paint(Paint::Title, "WHAT CHANGES IT")]);
+        lines.extend(why.ways.iter().map(|way| match &way.command {
+            Some(command) => format!("  {}: {command}", capital(&way.text)),
+            None => format!("  {}", capital(&way.text)),
+        }));
+    }
+    look.lay_out(lines)
+}
+
+fn cause_line(cause: &Cause, now: Timestamp) -> String {
+    let text = capital(&cause.text);
+    match (cause.since, cause.until) {
+        (Some(since), Some(until)) if until <= now => format!("{text} ({})", period(since, until)),
+        (Some(since), Some(until)) => format!("{text} (since {}, until {})", moment(since), moment(until)),
+        (Some(since), None) => format!("{text} (since {})", moment(since)),
+        (None, Some(until)) => format!("{text} (until {})", moment(until)),
+        (None, None) => text,
+    }
+}
+
+/// The answer as one JSON value.
+#[must_use]
+pub fn why_json<'a>(facts: &'a Facts, why: &'a Why) -> impl Serialize + 'a {
+    let (waiting, job) = (&facts.waiting, &facts.waiting.detail.job);
+    let last = waiting.detail.attempts.last();
+    Answer {
+        id: job.id,
+        snapshot_name: job.snapshot_name.as_str(),
+        batch: job.batch.as_str(),
+        account: job.lane.account.as_str(),
+        region: job.lane.region.as_str(),
+        state: job.state,
+        since: why.since.to_string(),
+        summary: &why.summary,
+        causes: why.causes.iter().map(Link::of).collect(),
+        ways: why.ways.iter().map(WayOut::of).collect(),
+        jobs_ahead: (job.state == JobState::Queued).then_some(waiting.ahead.jobs),
+        learned_rate: waiting.lane.learned_rate,
+        rate: facts.pace.rate,
+        copies_in_flight: waiting.load.in_flight,
+        max_in_flight: facts.pace.max_in_flight,
+        attempts_used: job.used,
+        max_attempts: facts.pace.max_attempts,
+        looks: last.map_or(0, |attempt| attempt.looks),
+        looks_needed: facts.pace.looks,
+    }
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    id: JobId,
+    snapshot_name: &'a str,
+    batch: &'a str,
+    account: &'a str,
+    region: &'static str,
+    state: JobState,
+    since: String,
+    summary: &'a str,
+    causes: Vec<Link<'a>>,
+    ways: Vec<WayOut<'a>>,
+    jobs_ahead: Option<u64>,
+    learned_rate: Option<f64>,
+    rate: f64,
+    copies_in_flight: u64,
+    max_in_flight: u64,
+    attempts_used: u32,
+    max_attempts: u32,
+    looks: u32,
+    looks_needed: u32,
+}
+
+#[derive(Serialize)]
+struct Link<'a> {
+    kind: &'static str,
+    text: &'a str,
+    since: Option<String>,
+    until: Option<String>,
+}
+
+impl<'a> Link<'a> {
+    fn of(cause: &'a Cause) -> Self {
+        Self { kind: cause.kind, text: &cause.text, since: time(cause.since), until: time(cause.until) }
+    }
+}
+
+#[derive(Serialize)]
+struct WayOut<'a> {
+    text: &'a str,
+    command: Option<&'a str>,
+}
+
+impl<'a> WayOut<'a> {
+    fn of(way: &'a Way) -> Self {
+        Self { text: &way.text, command: way.command.as_deref() }
+    }
+}

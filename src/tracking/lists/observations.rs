@@ -1,0 +1,93 @@
+//! From Lightsail's lists to rows of the store. Pure.
+
+use crate::domain::{Destination, ErrorCode, Failure, SnapshotName};
+use crate::lightsail::{ExportRecord, Operation, RecordState, Snapshot, SnapshotKind, SnapshotState, Verdict};
+use crate::queue::{EntryKey, EntryStatus, ListedSnapshot, Sighting};
+
+/// The kind of operation that an export is; in no enum of the SDK.
+const EXPORT: &str = "ExportSnapshot";
+
+/// A record as a row; none where it names no snapshot.
+pub(in crate::tracking) fn of_record(record: ExportRecord) -> Option<Sighting> {
+    let snapshot = SnapshotName::parse(record.source_name.as_deref()?).ok()?;
+    let status = match record.state {
+        RecordState::Succeeded => EntryStatus::Succeeded,
+        RecordState::Failed => EntryStatus::Failed,
+        RecordState::Started | RecordState::Other(_) => EntryStatus::UnderWay,
+    };
+    Some(Sighting {
+        key: EntryKey::Record(record.arn),
+        snapshot,
+        snapshot_arn: record.source_arn,
+        status,
+        record_name: record.name,
+        destination: record.destination.map(|one| Destination { service: one.service, id: one.id }),
+        failure: None,
+        created_at: record.created_at,
+    })
+}
+
+/// The exports among operations. An operation that was requested by its id is of the snapshot that is given.
+pub(in crate::tracking) fn of_operations(operations: Vec<Operation>, of: Option<&SnapshotName>) -> Vec<Sighting> {
+    operations.into_iter().filter_map(|one| of_operation(one, of)).collect()
+}
+
+fn of_operation(operation: Operation, of: Option<&SnapshotName>) -> Option<Sighting> {
+    let snapshot = match of {
+        Some(name) => name.clone(),
+        None if operation.kind == EXPORT => SnapshotName::parse(operation.resource_name.as_deref()?).ok()?,
+        None => return None,
+    };
+    let status = match operation.verdict() {
+        Verdict::Succeeded => EntryStatus::Succeeded,
+        Verdict::Failed => EntryStatus::Failed,
+        Verdict::UnderWay => EntryStatus::UnderWay,
+        Verdict::Unclear => {
+            tracing::info!(
+                operation = %operation.id, status = ?operation.status,
+                "unknown operation status; treating the operation as in progress"
+            );
+            EntryStatus::UnderWay
+        }
+    };
+    let failure = (status == EntryStatus::Failed).then(|| Failure {
+        code: ErrorCode::new(operation.error_code.as_deref().unwrap_or(ErrorCode::OPERATION_FAILED)),
+        message: operation
+            .error_details
+            .unwrap_or_else(|| "Lightsail says that the export failed, and gives no reason".to_owned()),
+    });
+    Some(Sighting {
+        key: EntryKey::Operation(operation.id),
+        snapshot,
+        snapshot_arn: None,
+        status,
+        record_name: None,
+        destination: None,
+        failure,
+        created_at: operation.created_at,
+    })
+}
+
+/// A snapshot as a row; none where its name is not valid.
+pub(in crate::tracking) fn of_snapshot(snapshot: Snapshot) -> Option<ListedSnapshot> {
+    let name = SnapshotName::parse(&snapshot.name).ok()?;
+    let kind = match snapshot.kind {
+        SnapshotKind::Instance => "instance",
+        SnapshotKind::Disk => "disk",
+    };
+    let state = match snapshot.state {
+        SnapshotState::Available => "available".to_owned(),
+        SnapshotState::Pending => "pending".to_owned(),
+        SnapshotState::Error => "error".to_owned(),
+        SnapshotState::Other(word) => word,
+    };
+    Some(ListedSnapshot {
+        name,
+        arn: snapshot.arn,
+        kind,
+        state,
+        weight: snapshot.attached_disks.saturating_add(1),
+        size_gb: snapshot.size_gb.map(i64::from),
+        created_at: snapshot.created_at,
+    })
+}
