@@ -38,7 +38,7 @@ pub struct RetryArgs {
 /// Jobs in flight are left alone: Lightsail cannot cancel an export, and Snapferry tracks it to the end.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
-  snapferry cancel --batch fleet           the queued jobs of a batch, asks first
+  snapferry cancel --batch fleet           queued jobs of a batch, asks first
   snapferry cancel --name 'test-*' --state queued --yes
   snapferry cancel 12 17                   these two jobs")]
 pub struct CancelArgs {
