@@ -186,7 +186,6 @@ impl Context {
     }
 
     /// The connection to Lightsail through the AWS SDK, with one HTTP client for all lanes.
-    #[must_use]
     pub(in crate::cli) fn connect(&self) -> Connect {
         let http = SharedHttp::new();
         let settings = self.settings.clone();

@@ -25,7 +25,6 @@ pub enum Exit {
 
 impl Exit {
     /// The status for an error that ended a command: wrong usage, or a failure.
-    #[must_use]
     pub fn of_error(error: &anyhow::Error) -> Self {
         let given = error.chain().any(|cause| {
             let input = cause.downcast_ref::<IntakeError>().is_some_and(|it| !matches!(it, IntakeError::Read(_)));

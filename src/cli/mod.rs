@@ -107,7 +107,6 @@ enum Command {
 }
 
 /// Runs the command of this process.
-#[must_use]
 pub fn main() -> Exit {
     let exit = run_command();
     terminal::stderr::finish();

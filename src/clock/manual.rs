@@ -19,7 +19,6 @@ struct State {
 
 impl ManualClock {
     /// A clock that stands at `wall`.
-    #[must_use]
     pub fn new(wall: Timestamp) -> Self {
         Self { state: watch::Sender::new(State { wall, elapsed: Duration::ZERO }) }
     }

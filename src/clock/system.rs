@@ -12,7 +12,6 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// A clock that begins now.
-    #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the room that reads the clock")]
     pub fn new() -> Self {
         Self { began: Instant::now() }

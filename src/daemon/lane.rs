@@ -34,7 +34,6 @@ pub(super) struct Shared {
 }
 
 /// Puts a lane's parts together.
-#[must_use]
 pub fn compose(
     queue: Queue,
     clock: SharedClock,

@@ -125,7 +125,6 @@ impl Daemon {
     }
 
     /// With what a person says of takeovers.
-    #[must_use]
     pub fn taking_over(self, takeover: TakeoverOptions) -> Self {
         Self { takeover, ..self }
     }

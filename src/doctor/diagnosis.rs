@@ -62,7 +62,6 @@ pub enum Outcome {
 
 impl Outcome {
     /// Its name in JSON.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Good => "ok",
@@ -93,20 +92,17 @@ impl Check {
 
 impl Diagnosis {
     /// How many checks came out so.
-    #[must_use]
     pub fn count(&self, outcome: Outcome) -> usize {
         self.sections.iter().flat_map(|section| &section.checks).filter(|check| check.outcome == outcome).count()
     }
 
     /// Whether nothing is to be done.
-    #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.count(Outcome::Warning) + self.count(Outcome::Error) == 0
     }
 }
 
 /// Draws the conclusions.
-#[must_use]
 pub fn diagnose(facts: &Facts) -> Diagnosis {
     let known = match &facts.database {
         Some((_, checkup)) => checkup.content.as_ref().ok().and_then(Option::as_ref),

@@ -159,7 +159,6 @@ impl LaneFacts {
 }
 
 /// Looks at a folder that is made where it is missing; the one that it is in has to be there.
-#[must_use]
 pub fn folder(path: &Path) -> FolderFacts {
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
     let usable = match std::fs::metadata(path) {

@@ -44,7 +44,6 @@ pub enum LeftAlone {
 
 impl Act {
     /// What happens to each job.
-    #[must_use]
     pub fn event(self) -> Event {
         match self {
             Self::Retry => Event::Retry,
@@ -55,7 +54,6 @@ impl Act {
     }
 
     /// Why a job that stands so is left alone; nothing where it is taken up.
-    #[must_use]
     pub fn leaves_alone(self, state: JobState, paused_at: Option<Timestamp>) -> Option<LeftAlone> {
         use JobState as S;
         let paused = paused_at.is_some();
@@ -73,7 +71,6 @@ impl Act {
     }
 
     /// Whether a job that is left alone is where the act would have brought it: asked twice, done once.
-    #[must_use]
     pub fn is_done_already(self, left: LeftAlone) -> bool {
         match self {
             Self::Retry => matches!(left, LeftAlone::QueuedAlready | LeftAlone::LaterTaken),

@@ -93,7 +93,6 @@ pub enum TripStep {
 impl BreakerPolicy {
     /// Whether these outcomes are too many failures. Only a failure opens a breaker: where the last one was a success, what
     /// failed before it does not.
-    #[must_use]
     pub fn trips(&self, outcomes: &Outcomes) -> Option<TripCause> {
         let (code, times) = outcomes.row.as_ref().filter(|_| self.enabled)?;
         let limit = self.limit(code);
@@ -106,7 +105,6 @@ impl BreakerPolicy {
 
     /// The same for a lane, given its batches: what one batch brings on itself is that batch's own. A lane is stopped
     /// where more than one batch fails in it, and none that is left goes well.
-    #[must_use]
     pub fn trips_lane(&self, lane: &Outcomes, batches: &[BatchOutcomes]) -> Option<TripCause> {
         let cause = self.trips(lane)?;
         let failing = |batch: &BatchOutcomes| match &cause.code {
@@ -120,7 +118,6 @@ impl BreakerPolicy {
     }
 
     /// What is to be done about a breaker that has been open, or open again, for `age` and is to wait for `wait`.
-    #[must_use]
     pub fn step(&self, wait: Duration, age: Duration, probe: ProbeStanding) -> TripStep {
         if !self.enabled {
             return TripStep::Close;

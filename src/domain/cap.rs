@@ -20,7 +20,6 @@ impl Limit {
     /// The limit that a code names. EC2 documents `ResourceLimitExceeded` ("too many snapshot copies in progress"),
     /// `ConcurrentSnapshotLimitExceeded`, `SnapshotCreationPerVolumeRateExceeded`, and for quotas `SnapshotLimitExceeded`
     /// and its like; which of them Lightsail passes on, and how it spells them, nobody has written down.
-    #[must_use]
     pub fn of_code(code: &str) -> Option<Self> {
         let code = code.to_lowercase();
         let has = |words: &[&str]| words.iter().any(|words| code.contains(words));
@@ -32,7 +31,6 @@ impl Limit {
     }
 
     /// The limit that a message names, whatever its code.
-    #[must_use]
     pub fn in_words(message: &str) -> Option<Self> {
         let message = message.to_lowercase();
         let has = |words: &[&str]| words.iter().any(|words| message.contains(words));
@@ -71,7 +69,6 @@ pub struct OverLimit {
 impl LoweredCap {
     /// The cap that is in force at `now`, where the settings allow `most`. One that was lowered in the future was so before
     /// the clock was set back, and is forgotten.
-    #[must_use]
     pub fn in_force(lowered: Option<&Self>, most: u64, now: Timestamp) -> u64 {
         let Some(lowered) = lowered.filter(|lowered| lowered.since <= now) else { return most };
         let steps = now.since(lowered.since).as_secs() / CLIMB.as_secs();
@@ -79,7 +76,6 @@ impl LoweredCap {
     }
 
     /// How long until the cap in force climbs; nothing where it does not.
-    #[must_use]
     pub fn climbs_in(lowered: Option<&Self>, most: u64, now: Timestamp) -> Option<Duration> {
         let lowered = lowered.filter(|_| Self::in_force(lowered, most, now) < most)?;
         let since = now.since(lowered.since);
@@ -89,7 +85,6 @@ impl LoweredCap {
     /// The cap after an export that failed or was refused for EC2's limit: below what was under way, and not below half of
     /// what it was, but no more than EC2 had of the lane's when it took no more. Of those that were sent before the cap was
     /// lowered last, each that fails takes one more off. Nothing where that tells nothing new.
-    #[must_use]
     pub fn after(lowered: Option<&Self>, most: u64, over: OverLimit, now: Timestamp) -> Option<Self> {
         let known = lowered.is_some_and(|lowered| lowered.since <= now && over.sent_at <= lowered.since);
         let now_in_force = Self::in_force(lowered, most, now);

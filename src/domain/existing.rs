@@ -14,7 +14,6 @@ pub enum Existing {
 
 impl Existing {
     /// Its name in SQL and in the settings.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Adopt => "adopt",

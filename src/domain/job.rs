@@ -41,7 +41,6 @@ impl JobState {
     ];
 
     /// The state's name in SQL, on the command line and in reports.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -56,13 +55,11 @@ impl JobState {
     }
 
     /// The state of that name.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 
     /// Whether a job in it can still change without a person; one live job per snapshot and lane.
-    #[must_use]
     pub fn is_live(self) -> bool {
         match self {
             Self::Queued | Self::Submitting | Self::Exporting | Self::Unknown | Self::NeedsReview => true,
@@ -87,7 +84,6 @@ pub enum Hold {
 
 impl Hold {
     /// The hold's name in SQL.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Listing => "listing",
@@ -95,7 +91,6 @@ impl Hold {
     }
 
     /// The hold of that name.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Listing].into_iter().find(|hold| hold.as_str() == text)
     }
@@ -215,7 +210,6 @@ pub enum Event {
 
 impl Event {
     /// The event's name in the history.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Impossible(_) => "impossible",

@@ -36,7 +36,6 @@ pub struct Lane {
 
 impl Lane {
     /// Whether it is of that account and in that Region; what is not named fits any.
-    #[must_use]
     pub fn fits(&self, account: Option<&AccountLabel>, region: Option<Region>) -> bool {
         account.is_none_or(|account| *account == self.account) && region.is_none_or(|region| region == self.region)
     }
@@ -54,13 +53,11 @@ impl AccountLabel {
     }
 
     /// The label of the account that is meant where none is named.
-    #[must_use]
     pub fn unnamed() -> Self {
         Self("default".to_owned())
     }
 
     /// The label as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -80,7 +77,6 @@ impl AccountNumber {
     }
 
     /// The account number in an ARN, if it has one.
-    #[must_use]
     pub fn of_arn(arn: &str) -> Option<Self> {
         let mut parts = arn.split(':');
         if parts.next() != Some("arn") {
@@ -90,7 +86,6 @@ impl AccountNumber {
     }
 
     /// The 12 digits.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -15,7 +15,6 @@ pub struct RetryPolicy {
 
 /// The wait before the attempt after `used` ones: full jitter (AWS Architecture Blog, "Exponential Backoff And
 /// Jitter"), a share `draw` in 0..=1 of a bound that doubles with each attempt up to the policy's.
-#[must_use]
 pub fn backoff(policy: &RetryPolicy, used: u32, draw: f64) -> Duration {
     let doublings = used.saturating_sub(1).min(30);
     let bound = policy.initial.saturating_mul(1 << doublings).min(policy.max);

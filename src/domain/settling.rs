@@ -21,7 +21,6 @@ pub struct ListDelay {
 
 impl ListDelay {
     /// What it counts for at that time.
-    #[must_use]
     pub fn at(self, now: Timestamp) -> Duration {
         let age = self.seen_at.map_or(Duration::ZERO, |seen| now.since(seen));
         self.longest.mul_f64(0.5_f64.powf(age.as_secs_f64() / HALF_LIFE.as_secs_f64()))
@@ -30,7 +29,6 @@ impl ListDelay {
 
 /// The reconciliation window of an attempt intended at that time: what the settings say, and more where the lists have been
 /// seen to lag behind. It stays the same however much later it is asked for.
-#[must_use]
 pub fn settle_window(least: Duration, delay: ListDelay, intended: Timestamp) -> Duration {
     least.max(delay.at(intended).saturating_mul(WINDOW_MARGIN))
 }
@@ -46,20 +44,17 @@ pub struct AbsenceRule {
 
 impl AbsenceRule {
     /// Whether so many checks over so long a time prove it.
-    #[must_use]
     pub fn is_met(self, taken: u32, spread: Duration) -> bool {
         taken >= self.checks && spread >= self.window
     }
 
     /// The wait for the next check: what is left of the window, shared among the checks that are left.
-    #[must_use]
     pub fn until_next(self, taken: u32, spread: Duration) -> Duration {
         let left = self.checks.saturating_sub(taken).max(1);
         (self.window.saturating_sub(spread) / left).max(Duration::from_millis(1))
     }
 
     /// When it is met at the earliest: the first check was at `first`, or can be from `opens` on, and the next one is at `next`.
-    #[must_use]
     pub fn met_at(self, first: Option<Timestamp>, opens: Timestamp, next: Option<Timestamp>) -> Timestamp {
         let over = first.unwrap_or(opens).after(self.window);
         next.map_or(over, |next| over.max(next))

@@ -8,13 +8,11 @@ const MARK: char = '\'';
 
 /// The cell as it may be opened in a spreadsheet: one that would be run gets a leading `'`. A cell that already is a
 /// row of `'` before something that would be run gets one more, so that [`restore`] gives back what came in.
-#[must_use]
 pub fn neutralise(cell: &str) -> Cow<'_, str> {
     if would_run(cell.trim_start_matches(MARK)) { Cow::Owned(format!("{MARK}{cell}")) } else { Cow::Borrowed(cell) }
 }
 
 /// The cell as it was before [`neutralise`]; any other cell stays as it is.
-#[must_use]
 pub fn restore(cell: &str) -> &str {
     match cell.strip_prefix(MARK) {
         Some(rest) if would_run(rest.trim_start_matches(MARK)) => rest,

@@ -33,7 +33,6 @@ pub enum LaneTrouble {
 
 impl LaneTrouble {
     /// Its name in SQL and in `status`.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Credentials => "credentials",
@@ -51,7 +50,6 @@ impl LaneTrouble {
     }
 
     /// The trouble of that name.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         [
             Self::Credentials,
@@ -71,7 +69,6 @@ impl LaneTrouble {
     }
 
     /// Whether a reading shows that it is over; otherwise only an export can.
-    #[must_use]
     pub fn ends_with_a_reading(self) -> bool {
         match self {
             Self::Credentials | Self::Clock | Self::NotEnabled | Self::Unreachable | Self::Identity => true,
@@ -80,7 +77,6 @@ impl LaneTrouble {
     }
 
     /// Whether it keeps jobs from being sent.
-    #[must_use]
     pub fn stops_sending(self) -> bool {
         self != Self::Reads
     }

@@ -87,7 +87,6 @@ impl<R: Read> Intake<R> {
     }
 
     /// The names of the carried columns, in the order of [`Row::carried`].
-    #[must_use]
     pub fn carried_columns(&self) -> &[String] {
         &self.carried
     }
@@ -98,7 +97,6 @@ impl<R: Read> Intake<R> {
     }
 
     /// The names of the file's columns, for [`RejectedWriter`](super::RejectedWriter).
-    #[must_use]
     pub fn header(&self) -> &[String] {
         &self.header
     }

@@ -20,7 +20,6 @@ const TOO_FAR: i64 = 240;
 pub(super) const NOT_ENABLED: &str = "OptInRequired";
 
 /// The actions that a message names, such as `iam:CreateServiceLinkedRole`, each once.
-#[must_use]
 pub fn named_actions(message: &str) -> Vec<&str> {
     let mut actions = Vec::new();
     for word in message.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '(' | ')' | ',')) {

@@ -213,7 +213,6 @@ impl PageToken {
     }
 
     /// The token as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -221,7 +220,6 @@ impl PageToken {
 
 impl<T> Page<T> {
     /// The one page of a list with nothing in it.
-    #[must_use]
     pub fn empty() -> Self {
         Self { items: Vec::new(), next: None }
     }
@@ -230,7 +228,6 @@ impl<T> Page<T> {
 impl Operation {
     /// What is to be made of it, by status and `isTerminal`: a status that is an end counts even where the flag is
     /// missing, and a flag without such a status is no answer.
-    #[must_use]
     pub fn verdict(&self) -> Verdict {
         match (&self.status, self.terminal) {
             (OperationStatus::Succeeded, _) => Verdict::Succeeded,

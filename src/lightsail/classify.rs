@@ -131,7 +131,6 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> CallError {
 }
 
 /// What a failed operation says of itself, as an error: the same codes and words mean the same there.
-#[must_use]
 pub fn failed_operation(failure: &Failure) -> CallError {
     let (code, message) = (failure.code.as_str(), failure.message.as_str());
     let (class, _) = decide(400, &[code], Some(message), None);
@@ -139,7 +138,6 @@ pub fn failed_operation(failure: &Failure) -> CallError {
 }
 
 /// Whether a refusal with this code and status was for coming too fast.
-#[must_use]
 pub fn is_throttle(code: &str, status: Option<u16>) -> bool {
     let listed = THROTTLING_ERRORS.contains(&code) && !UNDER_WAY.contains(&code);
     listed || MORE_THROTTLES.contains(&code) || status == Some(429)

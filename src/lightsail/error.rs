@@ -90,13 +90,11 @@ impl CallError {
     }
 
     /// What to do about it; `usual` is the action that such a call needs.
-    #[must_use]
     pub fn advice(&self, usual: &str) -> String {
         advice(self, usual)
     }
 
     /// The trouble of the lane that it tells of, if it is the lane's.
-    #[must_use]
     pub fn trouble(&self) -> Option<LaneTrouble> {
         match self.class {
             ErrorClass::Credentials if self.code.as_str() == codes::ACCOUNT_NOT_SHOWN => Some(LaneTrouble::Identity),
@@ -122,19 +120,16 @@ impl CallError {
     }
 
     /// What is said of a lane that it blocks.
-    #[must_use]
     pub fn with_advice(&self, usual: &str) -> String {
         format!("{}. {self}", self.advice(usual))
     }
 
     /// Whether the service says that there is no such thing.
-    #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.class == ErrorClass::Permanent && super::classify::is_not_found(self.code.as_str())
     }
 
     /// Whether it is certain that the call had no effect.
-    #[must_use]
     pub fn is_without_effect(&self) -> bool {
         !matches!(self.class, ErrorClass::Ambiguous | ErrorClass::Unfamiliar)
     }

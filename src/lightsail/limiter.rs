@@ -74,7 +74,6 @@ pub struct Permit {
 impl RateLimiter {
     /// Limits calls to `ceiling` a second and `burst`; `learned` is the rate that an earlier run found. A ceiling beyond
     /// what makes sense counts as the nearest that does.
-    #[must_use]
     #[expect(clippy::manual_clamp, reason = "a ceiling that is no number becomes the lowest")]
     pub fn new(ceiling: f64, burst: u32, learned: Option<f64>, clock: SharedClock) -> Self {
         let rate = ceiling.max(0.001).min(1_000_000.0);
@@ -111,19 +110,16 @@ impl RateLimiter {
     }
 
     /// The present rate, calls a second.
-    #[must_use]
     pub fn rate(&self) -> f64 {
         self.parts.adaptive().rate()
     }
 
     /// The rate worth remembering for the next start.
-    #[must_use]
     pub fn learned(&self) -> Option<f64> {
         self.parts.adaptive().learned()
     }
 
     /// Throttled calls so far.
-    #[must_use]
     pub fn throttles(&self) -> u64 {
         self.parts.adaptive().throttles()
     }

@@ -100,13 +100,11 @@ impl<'a, T: 'a> Pages<'a, T> {
     }
 
     /// The call that fetches a page, as Lightsail names it.
-    #[must_use]
     pub fn call(&self) -> &'static str {
         self.call
     }
 
     /// Pages read so far.
-    #[must_use]
     pub fn pages(&self) -> u32 {
         self.count
     }

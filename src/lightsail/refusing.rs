@@ -10,7 +10,6 @@ pub struct Refusing(CallError);
 
 impl Refusing {
     /// Refuses with `error`.
-    #[must_use]
     pub fn with(error: CallError) -> Self {
         Self(error)
     }

@@ -56,7 +56,6 @@ named! {
 
 impl Point {
     /// Every point: two for each step, and those between.
-    #[must_use]
     pub fn all() -> Vec<Self> {
         let steps = Step::ALL.iter().flat_map(|step| [Self::Within(*step), Self::After(*step)]);
         steps.chain(Between::ALL.iter().copied().map(Self::Between)).collect()

@@ -14,7 +14,6 @@ macro_rules! named {
             pub const ALL: &[Self] = &[$(Self::$member,)+];
 
             /// Its name.
-            #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$member => $name,)+

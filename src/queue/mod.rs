@@ -106,7 +106,6 @@ impl Queue {
     }
 
     /// The database file.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -126,7 +125,6 @@ impl Queue {
     }
 
     /// Whether writes wait for another process.
-    #[must_use]
     pub fn kept_waiting(&self) -> watch::Receiver<bool> {
         self.busy.waiting()
     }

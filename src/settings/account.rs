@@ -31,7 +31,6 @@ pub struct ExternalId(String);
 
 impl ExternalId {
     /// The text, for the call that takes on the role.
-    #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -76,7 +76,6 @@ impl DatabaseUrl {
     }
 
     /// The file.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
     }

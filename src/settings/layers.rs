@@ -33,7 +33,6 @@ const OPTION: &str = "--database";
 
 impl Sources {
     /// The settings file: one that must exist, or the user's, which may be missing.
-    #[must_use]
     pub fn file(&self) -> Option<PathBuf> {
         let users = || self.user_config_dir.as_ref().map(|folder| folder.join("snapferry").join("snapferry.toml"));
         self.asked_for().or_else(users)

@@ -65,7 +65,6 @@ impl Settings {
     }
 
     /// The settings where nothing is set.
-    #[must_use]
     pub fn built_in(database: DatabaseUrl) -> Self {
         let accounts = BTreeMap::from([(AccountLabel::unnamed(), Account::default())]);
         Self {
@@ -81,7 +80,6 @@ impl Settings {
     }
 
     /// What is set for a lane.
-    #[must_use]
     pub fn for_lane(&self, lane: &Lane) -> LaneSettings {
         self.lanes.get(lane).unwrap_or(&self.every_lane).clone()
     }
@@ -93,13 +91,11 @@ impl Settings {
 
     /// The labels of the accounts: those of the settings, or `default` where they name none. Where they name some,
     /// `default` is an account only if it is one of them.
-    #[must_use]
     pub fn accounts(&self) -> BTreeSet<AccountLabel> {
         self.accounts.keys().cloned().collect()
     }
 
     /// The Regions of each account that has some.
-    #[must_use]
     pub fn regions(&self) -> BTreeMap<AccountLabel, BTreeSet<Region>> {
         let set = |account: &Account| account.regions.iter().copied().collect();
         let some = self.accounts.iter().filter(|(_, account)| !account.regions.is_empty());
@@ -107,7 +103,6 @@ impl Settings {
     }
 
     /// How an account is reached.
-    #[must_use]
     pub fn account(&self, label: &AccountLabel) -> Option<&Account> {
         self.accounts.get(label)
     }

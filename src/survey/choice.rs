@@ -48,7 +48,6 @@ pub struct Chosen {
 
 impl TagWanted {
     /// Reads `KEY` or `KEY=VALUE`; nothing where the key is empty.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (key, value) = match text.split_once('=') {
             Some((key, value)) => (key, Some(value.to_owned())),
@@ -64,7 +63,6 @@ impl TagWanted {
 
 impl Choice {
     /// Chooses among a lane's snapshots.
-    #[must_use]
     pub fn choose(&self, found: Vec<Found>, now: Timestamp) -> Chosen {
         let mut fitting: Vec<Found> = found.into_iter().filter(|one| self.fits(one, now)).collect();
         let before = fitting.len();

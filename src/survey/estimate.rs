@@ -91,7 +91,6 @@ pub struct Estimate {
 
 impl Load {
     /// So many exports that make so many copies, as alike as can be.
-    #[must_use]
     pub fn alike(exports: u64, copies: u64) -> Self {
         let mut load = Self::default();
         if let (Some(each), Some(wider)) = (copies.checked_div(exports), copies.checked_rem(exports)) {
@@ -114,20 +113,17 @@ impl Load {
     }
 
     /// This load and another.
-    #[must_use]
     pub fn plus(mut self, other: &Self) -> Self {
         other.by_copies.iter().for_each(|(copies, exports)| self.add_many(*copies, *exports));
         self
     }
 
     /// How many exports.
-    #[must_use]
     pub fn exports(&self) -> u64 {
         self.by_copies.values().sum()
     }
 
     /// How many EBS copies they make.
-    #[must_use]
     pub fn copies(&self) -> u64 {
         self.by_copies.iter().map(|(copies, exports)| u64::from(*copies) * exports).sum()
     }
@@ -180,7 +176,6 @@ pub fn ahead<'a>(queued: u64, lowest: Option<i64>, others: impl IntoIterator<Ite
 }
 
 /// How long a lane takes for its work: by the rate of what ended, else by the cap and what exports took.
-#[must_use]
 pub fn estimate(now: Timestamp, work: &Work, speed: &Speed<'_>) -> Estimate {
     let (each, basis) = match (Span::of_exports(speed.took), Span::of_exports(speed.others)) {
         (Some(each), _) => (each, Basis::Lane(speed.took.len())),

@@ -329,31 +329,26 @@ fn reads(exports: u64, (snapshots, records): (u64, u64), takes: Span, poll: Span
 
 impl Plan {
     /// All rows that could be read.
-    #[must_use]
     pub fn rows(&self) -> RowOutlooks {
         self.lanes.iter().fold(RowOutlooks::default(), |sum, lane| sum.plus(&lane.rows))
     }
 
     /// The EBS copies of all exports.
-    #[must_use]
     pub fn copies(&self) -> u64 {
         self.lanes.iter().map(|lane| lane.copies).sum()
     }
 
     /// What all exports store, at most, in GB.
-    #[must_use]
     pub fn gb(&self) -> u64 {
         self.lanes.iter().map(|lane| lane.gb).sum()
     }
 
     /// How long it takes: as long as its slowest lane, since they go side by side.
-    #[must_use]
     pub fn takes(&self) -> Span {
         self.lanes.iter().fold(Span::default(), |span, lane| span.beside(lane.takes))
     }
 
     /// Whether a lane could not be read.
-    #[must_use]
     pub fn is_partial(&self) -> bool {
         self.lanes.iter().any(|lane| lane.unread.is_some())
     }

@@ -62,7 +62,6 @@ impl Outlook {
     ];
 
     /// Its name in JSON.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "ready",
@@ -78,13 +77,11 @@ impl Outlook {
     }
 
     /// Whether a call of `ExportSnapshot` would be made for it.
-    #[must_use]
     pub fn is_export(self) -> bool {
         matches!(self, Self::Ready | Self::Pending)
     }
 
     /// Whether the row would fail.
-    #[must_use]
     pub fn fails(self) -> bool {
         matches!(self, Self::Broken | Self::Missing)
     }
@@ -121,25 +118,21 @@ impl RowOutlooks {
     }
 
     /// How many have it.
-    #[must_use]
     pub fn of(&self, outlook: Outlook) -> u64 {
         self.0.get(outlook as usize).copied().unwrap_or_default()
     }
 
     /// All of them.
-    #[must_use]
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }
 
     /// Those for which a call would be made.
-    #[must_use]
     pub fn exports(&self) -> u64 {
         self.of(Outlook::Ready) + self.of(Outlook::Pending)
     }
 
     /// Those that would fail.
-    #[must_use]
     pub fn failing(&self) -> u64 {
         self.of(Outlook::Broken) + self.of(Outlook::Missing)
     }

@@ -39,13 +39,11 @@ impl Promise {
     ];
 
     /// Its number, from 1.
-    #[must_use]
     pub fn number(self) -> u8 {
         self as u8 + 1
     }
 
     /// It in a few words.
-    #[must_use]
     pub fn words(self) -> &'static str {
         match self {
             Self::WrittenBeforeSent => "written before sent",
@@ -98,7 +96,6 @@ impl Finding {
     }
 
     /// What was looked at, in words.
-    #[must_use]
     pub fn checked(&self) -> String {
         self.counts.iter().map(|one| format!("{} {}", one.count, one.what)).collect::<Vec<_>>().join(", ")
     }
@@ -110,7 +107,6 @@ pub struct Verdict(Vec<Finding>);
 
 impl Verdict {
     /// Holds every promise against what a run left.
-    #[must_use]
     pub fn of(evidence: &Evidence) -> Self {
         Self(Promise::ALL.into_iter().map(|promise| promise.check(evidence)).collect())
     }
@@ -121,7 +117,6 @@ impl Verdict {
     }
 
     /// Whether anything was looked at, and every promise holds.
-    #[must_use]
     pub fn holds(&self) -> bool {
         !self.0.is_empty() && self.0.iter().all(|finding| finding.broken.is_empty())
     }

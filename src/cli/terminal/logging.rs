@@ -42,7 +42,6 @@ impl From<Colour> for clap::ColorChoice {
 
 impl Colour {
     /// What the command line asks for, read before it is parsed.
-    #[must_use]
     pub(in crate::cli) fn asked(words: &[OsString]) -> Self {
         let mut asked = None;
         for (place, word) in words.iter().enumerate() {
@@ -58,7 +57,6 @@ impl Colour {
     }
 
     /// Whether to colour what goes to a stream.
-    #[must_use]
     pub(in crate::cli) fn wanted(self, stream: &impl IsTerminal, no_color: bool) -> bool {
         match self {
             Self::Auto => !no_color && stream.is_terminal(),

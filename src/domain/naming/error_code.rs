@@ -42,7 +42,6 @@ impl ErrorCode {
     }
 
     /// The code as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -29,7 +29,6 @@ impl<'a> NearNames<'a> {
 
     /// The nearest names, the nearest first; never the wanted one itself. Their digits are the same: another date or number is
     /// another snapshot, and no slip of the pen.
-    #[must_use]
     pub fn near(&self, wanted: &str) -> Vec<&'a str> {
         let allowed = (wanted.chars().count() / 3).clamp(1, FURTHEST);
         let of_wanted = letters(wanted);
@@ -53,7 +52,6 @@ impl<'a> NearNames<'a> {
 
 /// Whether a name looks like one that people take for an automatic snapshot's, which has none: `web-auto-1700086400`,
 /// `web-2026-11-03`.
-#[must_use]
 pub fn looks_automatic(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let word = |word: &str| matches!(word, "auto" | "automatic") || word.starts_with("autosnap");
@@ -61,7 +59,6 @@ pub fn looks_automatic(name: &str) -> bool {
 }
 
 /// Whether the console would give a snapshot of `instance` this name: its own and the time.
-#[must_use]
 pub fn is_snapshot_of(name: &str, instance: &str) -> bool {
     name.strip_prefix(instance)
         .and_then(|rest| rest.strip_prefix('-'))

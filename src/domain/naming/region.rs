@@ -99,7 +99,6 @@ impl Region {
 
     /// The Region that a text names, itself or by a zone in it, whatever its case: nothing where it names none, and
     /// `Some(None)` where Lightsail is not there.
-    #[must_use]
     pub fn named_by(text: &str) -> Option<Option<Self>> {
         let lower = text.to_ascii_lowercase();
         match Self::parse(&lower) {
@@ -116,7 +115,6 @@ impl Region {
     }
 
     /// The Region's code.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         self.0
     }

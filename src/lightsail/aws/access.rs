@@ -103,19 +103,16 @@ pub(super) type SharedConfig = Arc<tokio::sync::Mutex<(Option<SdkConfig>, u64)>>
 
 impl SharedHttp {
     /// A pool with nothing in it. `HTTPS_PROXY` and its like are honoured, except towards this machine.
-    #[must_use]
     pub fn new() -> Self {
         Self { direct: pool(ProxyConfig::disabled()), ..Self::through(pool(ProxyConfig::from_env())) }
     }
 
     /// The same, whatever the environment says of proxies.
-    #[must_use]
     pub fn without_proxy() -> Self {
         Self::through(pool(ProxyConfig::disabled()))
     }
 
     /// No connection at all: each request is answered by `answer`.
-    #[must_use]
     pub fn answering(answer: impl Fn() -> RawAnswer + Send + Sync + 'static) -> Self {
         Self::through(canned::client(answer))
     }

@@ -56,7 +56,6 @@ const LONG_READ: Duration = Duration::from_secs(3);
 impl AwsLightsail {
     /// A client for one lane. Reads and connects nothing before the first call; the account behind it is whatever the
     /// ARNs of its listings say. It exports nothing before [`Lightsail::expect_account`].
-    #[must_use]
     pub fn new(access: AccountAccess, region: Region, attempt_timeout: Duration, http: SharedHttp) -> Self {
         let (config, reads) = (http.account(&access, attempt_timeout), http.reads(region));
         let (client, account) = (Mutex::default(), Arc::default());

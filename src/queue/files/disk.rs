@@ -4,7 +4,6 @@
 use std::path::Path;
 
 /// The kind of disk behind a path, where other machines may use it as well; the file need not be there yet.
-#[must_use]
 #[cfg(target_os = "linux")]
 pub fn shared(path: &Path) -> Option<String> {
     use rustix::fs::{AtFlags, CWD, StatxFlags, statfs, statx};
@@ -19,7 +18,6 @@ pub fn shared(path: &Path) -> Option<String> {
 }
 
 /// Elsewhere nothing tells.
-#[must_use]
 #[cfg(not(target_os = "linux"))]
 pub fn shared(_path: &Path) -> Option<String> {
     None

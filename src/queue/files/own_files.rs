@@ -5,7 +5,6 @@ use crate::queue::files::lock::{Held, path_of};
 use std::path::{Path, PathBuf};
 
 /// Whether `file` is the database itself, or one that is kept beside it: a log, a lock, the counter.
-#[must_use]
 pub fn is_own_file(database: &Path, file: &Path) -> bool {
     let database = resolved(database);
     let beside = ["", "-wal", "-shm", "-journal"].map(|ending| {

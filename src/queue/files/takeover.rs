@@ -26,7 +26,6 @@ pub enum TakeoverCause {
 
 impl TakeoverCause {
     /// Its name in SQL and in JSON.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Behind => "behind",
@@ -41,7 +40,6 @@ impl TakeoverCause {
     }
 
     /// It in words.
-    #[must_use]
     pub fn text(self) -> &'static str {
         match self {
             Self::Behind => "its counter file counts more exports sent than it knows of",
@@ -142,7 +140,6 @@ impl Queue {
 
     /// How long ago the newest takeover was found that is to be waited after, as this run has counted; nothing where there is
     /// none.
-    #[must_use]
     pub fn takeover_age(&self, elapsed: Duration) -> Option<Duration> {
         let known = *self.takeover_age.lock().unwrap_or_else(PoisonError::into_inner);
         known.map(|known| known.age.saturating_add(elapsed.saturating_sub(known.at)))

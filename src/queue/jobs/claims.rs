@@ -52,7 +52,6 @@ impl TryFrom<ClaimableRow> for Claimable {
 
 impl Claimable {
     /// Where it stands, given the attempts that it has.
-    #[must_use]
     pub fn standing(&self, max_attempts: u32) -> Standing {
         Standing { state: JobState::Queued, attempt: self.attempt, used: self.used, max_attempts }
     }

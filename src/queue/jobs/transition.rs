@@ -28,7 +28,6 @@ impl AttemptOutcome {
     pub const ALL: [Self; 5] = [Self::Accepted, Self::Refused, Self::Ambiguous, Self::Found, Self::Absent];
 
     /// The outcome's name in SQL and in JSON.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -135,7 +134,6 @@ impl Transition {
     }
 
     /// The state after it.
-    #[must_use]
     pub fn to(&self) -> JobState {
         self.change.to
     }
@@ -167,28 +165,24 @@ impl Transition {
     }
 
     /// When the job is to be looked at next.
-    #[must_use]
     pub fn poll_at(mut self, at: Timestamp) -> Self {
         self.next_poll_at = Some(at);
         self
     }
 
     /// What to write down for an attempt that is about to be sent.
-    #[must_use]
     pub fn intending(mut self, run: RunId, weight: u32, source_arn: Option<SnapshotArn>) -> Self {
         self.intent = Some(Intent { run, weight: weight.max(1), source_arn });
         self
     }
 
     /// The trouble that the lane is in, which the attempt probes: an intent is written in no other.
-    #[must_use]
     pub fn probing(mut self, trouble: Option<LaneTrouble>) -> Self {
         self.probes = trouble;
         self
     }
 
     /// How the attempt came out, and the operations that it made.
-    #[must_use]
     pub fn answered(mut self, answer: Answer, operations: Vec<SentOperation>) -> Self {
         self.answer = Some(answer);
         self.operations = operations;
@@ -196,7 +190,6 @@ impl Transition {
     }
 
     /// The entries of the ledger that belong to that attempt from now on; to the job as such where it is 0.
-    #[must_use]
     pub fn owning(mut self, attempt: u32, entries: Vec<i64>) -> Self {
         self.owns = Some(OwnedEntries { attempt, entries });
         self

@@ -77,7 +77,6 @@ impl Wakers {
 
 impl Queue {
     /// The wakers of a lane's worker and tracker, woken from now on by what this process commits.
-    #[must_use]
     pub fn wakes(&self, lane: LaneId) -> Wakes {
         self.wakers.of(lane)
     }

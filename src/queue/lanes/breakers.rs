@@ -57,7 +57,6 @@ pub struct PastTrip {
 
 impl Trip {
     /// Whether it holds back the jobs of a batch in its lane.
-    #[must_use]
     pub fn covers(&self, batch: BatchId) -> bool {
         self.batch.is_none_or(|own| own == batch)
     }

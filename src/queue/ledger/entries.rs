@@ -36,7 +36,6 @@ pub enum EntryStatus {
 
 impl EntryStatus {
     /// The status's name in SQL.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UnderWay => "under_way",

@@ -75,7 +75,6 @@ pub struct FollowedAttempt {
 
 impl FollowedAttempt {
     /// Whether it came out so.
-    #[must_use]
     pub fn is(&self, outcome: AttemptOutcome) -> bool {
         self.outcome == Some(outcome)
     }
@@ -83,7 +82,6 @@ impl FollowedAttempt {
 
 impl Followed {
     /// Where it stands, given the attempts that it has.
-    #[must_use]
     pub fn standing(&self, max_attempts: u32) -> Standing {
         Standing { state: self.state, attempt: self.attempt, used: self.used, max_attempts }
     }

@@ -131,7 +131,6 @@ impl Queue {
 
 impl BatchLoad {
     /// What the batch is called.
-    #[must_use]
     pub fn name(&self) -> &BatchName {
         &self.name
     }

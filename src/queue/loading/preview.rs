@@ -30,7 +30,6 @@ pub struct Previewed {
 
 impl Queue {
     /// Begins to count what a load would do.
-    #[must_use]
     pub fn preview(&self) -> Preview {
         let (hasher, seen, counts) = (RandomState::new(), HashSet::new(), Previewed::default());
         Preview { queue: self.clone(), hasher, seen, counts }
@@ -59,7 +58,6 @@ impl Preview {
     }
 
     /// The counts so far.
-    #[must_use]
     pub fn counts(&self) -> Previewed {
         self.counts
     }

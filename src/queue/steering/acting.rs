@@ -77,25 +77,21 @@ struct Chosen {
 
 impl Plan {
     /// What is to be done.
-    #[must_use]
     pub fn act(&self) -> Act {
         self.act
     }
 
     /// How many jobs it takes up.
-    #[must_use]
     pub fn len(&self) -> u64 {
         self.states.total()
     }
 
     /// Whether it takes up none.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.chosen.is_empty()
     }
 
     /// How many jobs it leaves alone.
-    #[must_use]
     pub fn left_alone(&self) -> u64 {
         self.left.values().map(|ones| ones.count).sum()
     }

@@ -59,7 +59,6 @@ pub enum ResolveError {
 
 impl ResolveError {
     /// Whether another argument would help.
-    #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
             Self::NoRecord { .. } | Self::NoDestination(..) | Self::Owned(..) => true,
@@ -146,7 +145,6 @@ impl Evidence {
 
     /// What else became of the snapshot since the first attempt, where the job became `wanted`: the report names it, as
     /// each copy costs money.
-    #[must_use]
     pub fn exported_besides(&self, wanted: &str) -> Option<Failure> {
         let baseline = self.detail.attempts.first()?.baseline;
         let others = self.entries.iter().filter(|entry| {

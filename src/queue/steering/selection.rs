@@ -35,13 +35,11 @@ pub struct Selector {
 
 impl Selector {
     /// The jobs that are paused one by one.
-    #[must_use]
     pub fn paused() -> Self {
         Self { states: vec![JobState::Queued], only_paused: true, ..Self::default() }
     }
 
     /// Whether it leaves no job out.
-    #[must_use]
     pub fn is_everything(&self) -> bool {
         *self == Self::default()
     }

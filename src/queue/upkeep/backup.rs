@@ -60,7 +60,6 @@ pub enum BackupError {
 
 impl BackupError {
     /// Whether another argument would help.
-    #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
             Self::NoFolder(_) | Self::Exists(_) | Self::NotAFile(_) | Self::Itself(_) | Self::InUse(..) => true,

@@ -35,7 +35,6 @@ pub struct Vitals {
 
 impl Vitals {
     /// Looks at the files of the database at `path`; nothing where there is none.
-    #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         // SQLite puts the others beside the file itself, not beside a link to it.
         let real = path.canonicalize().ok()?;

@@ -9,19 +9,16 @@ pub struct StateCounts(BTreeMap<JobState, u64>);
 
 impl StateCounts {
     /// How many are in `state`.
-    #[must_use]
     pub fn of(&self, state: JobState) -> u64 {
         self.0.get(&state).copied().unwrap_or(0)
     }
 
     /// How many there are.
-    #[must_use]
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }
 
     /// How many have not ended.
-    #[must_use]
     pub fn live(&self) -> u64 {
         self.0.iter().filter(|(state, _)| state.is_live()).map(|(_, count)| count).sum()
     }
@@ -37,7 +34,6 @@ impl StateCounts {
     }
 
     /// Both together.
-    #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         let mut sum = self.clone();
         for (state, count) in &other.0 {

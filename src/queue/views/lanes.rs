@@ -20,7 +20,6 @@ pub struct Blocked {
 
 impl Blocked {
     /// Whether it keeps jobs from being sent.
-    #[must_use]
     pub fn stops_sending(&self) -> bool {
         LaneTrouble::parse(self.code.as_str()).is_none_or(LaneTrouble::stops_sending)
     }

@@ -7,7 +7,6 @@ const LONGEST: usize = 120;
 
 /// The names to try for a batch's folder, in this order: its own where that is safe, and one with the time at which
 /// the batch came in, which no other batch has.
-#[must_use]
 pub fn folder_names(batch: &BatchView) -> Vec<String> {
     let name = batch.name.as_str();
     let safe = safe(name);

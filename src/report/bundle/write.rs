@@ -50,7 +50,6 @@ pub struct Prepared {
 
 impl Prepared {
     /// The batch's parts, as the manifest tells them.
-    #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }

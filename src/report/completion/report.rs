@@ -53,7 +53,6 @@ pub enum ReportError {
 
 impl ReportError {
     /// Whether the reader has gone away, as `head` does: no error to a person.
-    #[must_use]
     pub fn is_closed_pipe(&self) -> bool {
         match self {
             Self::Read(_) => false,

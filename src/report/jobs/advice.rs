@@ -16,7 +16,6 @@ pub enum Helps {
 
 impl Helps {
     /// Its name in JSON.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Yes => "yes",
@@ -27,7 +26,6 @@ impl Helps {
 }
 
 /// Whether a retry can help a job that failed with that code and message, and why.
-#[must_use]
 pub fn advice(code: &str, message: &str) -> (Helps, String) {
     let (helps, said) = match code {
         ErrorCode::SNAPSHOT_NOT_FOUND | "NotFoundException" | "DoesNotExist" => (

@@ -7,7 +7,6 @@ use crate::report::layout::style::{Look, Paint};
 use crate::report::layout::words::{one_line, quoted, trouble};
 
 /// The evidence, and the commands that decide.
-#[must_use]
 pub fn evidence_text(evidence: &Evidence, look: Look) -> String {
     let job = &evidence.detail.job;
     let in_review = job.state == JobState::NeedsReview;
@@ -42,7 +41,6 @@ pub fn evidence_text(evidence: &Evidence, look: Look) -> String {
 }
 
 /// What follows from a decision that was taken.
-#[must_use]
 pub fn resolved_text(evidence: &Evidence, verdict: &Verdict) -> String {
     let job = &evidence.detail.job;
     match verdict {

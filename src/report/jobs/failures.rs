@@ -88,7 +88,6 @@ impl Gathered {
     }
 
     /// The groups, at most `most`; `scope` is what selects the same jobs on a command line, with a blank before it.
-    #[must_use]
     pub fn groups(&self, most: usize, scope: &str) -> Failures {
         let (first, more_jobs) = self.causes.first(most);
         let groups: Vec<FailureGroup> = first.into_iter().map(|cause| self.group(&cause, scope)).collect();
@@ -122,7 +121,6 @@ impl Gathered {
 }
 
 /// The groups as text; it ends with a line end.
-#[must_use]
 pub fn failures_text(failures: &Failures, look: Look) -> String {
     if failures.looked_at == 0 {
         return "Nothing failed.\n".to_owned();

@@ -9,7 +9,6 @@ use crate::report::layout::words::{fine_span, one_line, several, span, trouble};
 use serde::Serialize;
 
 /// A job's story as one JSON value: the members of `jobs --json`, with the attempts and the transitions as arrays.
-#[must_use]
 pub fn show_json(detail: &JobDetail) -> impl Serialize + '_ {
     Story {
         job: JobMembers::of(&detail.job, detail.attempts.iter().map(Attempt::of).collect::<Vec<_>>()),
@@ -90,7 +89,6 @@ impl<'a> Step<'a> {
 }
 
 /// A job's story as text; it ends with a line end.
-#[must_use]
 pub fn show_text(detail: &JobDetail, now: Timestamp, look: Look) -> String {
     let colour = look.colour;
     let job = &detail.job;

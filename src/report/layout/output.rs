@@ -110,7 +110,6 @@ fn keep(file: BufWriter<NamedTempFile>, path: &Path) -> std::io::Result<()> {
 }
 
 /// The folder that a file is in.
-#[must_use]
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

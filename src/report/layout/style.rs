@@ -23,7 +23,6 @@ pub struct Look {
 
 impl Look {
     /// The lines as one text that ends with a line end; where there is a width, those that are too long are broken.
-    #[must_use]
     pub fn lay_out(self, lines: Vec<String>) -> String {
         let lines = match self.width {
             Some(width) => lines.iter().flat_map(|line| wrap(line, width)).collect(),

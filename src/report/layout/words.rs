@@ -7,7 +7,6 @@ use std::fmt::Write;
 use std::time::Duration;
 
 /// A number in groups of three digits.
-#[must_use]
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -21,7 +20,6 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// `1 job`, `2,000 jobs`.
-#[must_use]
 pub fn several(number: u64, one: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{} {one}{ending}", grouped(number))
@@ -64,7 +62,6 @@ pub(in crate::report) fn ago(now: Timestamp, at: Timestamp) -> String {
 }
 
 /// A time as people read it, to the second: `2026-11-26 17:57:20 UTC`.
-#[must_use]
 pub fn moment(at: Timestamp) -> String {
     format!("{} UTC", date_and_time(at))
 }
@@ -85,7 +82,6 @@ fn date_and_time(at: Timestamp) -> String {
 }
 
 /// A share in whole percent; 100 only where it is all.
-#[must_use]
 pub fn percent(part: u64, whole: u64) -> u64 {
     let exact = u128::from(part) * 100 / u128::from(whole.max(1));
     u64::try_from(exact).unwrap_or(100)
@@ -101,7 +97,6 @@ pub(in crate::report) fn one_line(text: &str) -> Cow<'_, str> {
 }
 
 /// What is to be said of adopted rows, once; nothing where there are none.
-#[must_use]
 pub fn adopted_note(adopted: u64) -> Option<String> {
     let what = match adopted {
         0 => return None,
@@ -114,7 +109,6 @@ pub fn adopted_note(adopted: u64) -> Option<String> {
 }
 
 /// The word with a capital letter.
-#[must_use]
 pub fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
@@ -140,7 +134,6 @@ pub(in crate::report) fn of_others(copies: u64) -> String {
 }
 
 /// A name as a shell takes it.
-#[must_use]
 pub fn quoted(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '+' | ',');
     if name.chars().all(plain) && !name.is_empty() && !name.starts_with('-') {

@@ -42,7 +42,6 @@ pub enum Binding {
 
 impl Binding {
     /// Its name in JSON.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Paused => "paused",
@@ -83,7 +82,6 @@ impl StatusView {
 }
 
 /// What keeps a lane from going faster: its own pause and trouble first.
-#[must_use]
 pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
     let mut all = Vec::new();
     if lane.paused.is_some() {

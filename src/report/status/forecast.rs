@@ -47,7 +47,6 @@ pub(super) struct Waits {
 }
 
 /// When a lane will be done with `work`; `lane` is its name.
-#[must_use]
 pub(super) fn forecast(now: Timestamp, lane: &str, work: &Work, speed: &Speed<'_>, waits: Waits) -> Forecast {
     let (queued, in_flight) = (work.queued.exports(), work.in_flight.exports());
     if queued + in_flight == 0 {
@@ -105,7 +104,6 @@ pub(super) fn forecast(now: Timestamp, lane: &str, work: &Work, speed: &Speed<'_
 }
 
 /// When all of it will be done.
-#[must_use]
 pub(super) fn all_of(parts: Vec<Forecast>) -> Forecast {
     let mut held: Vec<String> = Vec::new();
     let (mut unmeasured, mut whole) = (None, None);

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 impl StatusView {
     /// When all that it is about will be done.
-    #[must_use]
     pub fn forecast(&self) -> Forecast {
         if let Some(batch) = self.only.as_ref().filter(|_| !self.place.is_narrow()) {
             return self.batch_forecast(batch);
@@ -23,7 +22,6 @@ impl StatusView {
     }
 
     /// When a batch will be done, the jobs of others to which its rows point too.
-    #[must_use]
     pub fn batch_forecast(&self, batch: &BatchView) -> Forecast {
         if batch.stage == BatchStage::Loading {
             return Forecast::NotBefore("it is loaded".to_owned());
@@ -34,26 +32,22 @@ impl StatusView {
     }
 
     /// When all that it is about will be done, in words; nothing where it is.
-    #[must_use]
     pub fn when(&self) -> Option<String> {
         when(&self.forecast(), self.jobs().of(JobState::NeedsReview), self.now)
     }
 
     /// When a batch will be done, in words, with what that rests on or lacks; nothing where it is.
-    #[must_use]
     pub fn when_and_why(&self, batch: &BatchView) -> Option<String> {
         let review = batch.jobs.of(JobState::NeedsReview) + batch.shared.of(JobState::NeedsReview);
         when_and_why(&self.batch_forecast(batch), review, self.now)
     }
 
     /// When a lane will be done with everything, or with the batch that it is about.
-    #[must_use]
     pub fn lane_forecast(&self, lane: &LaneView) -> Forecast {
         self.of_lane(lane, self.only.as_ref().map(|batch| batch.id))
     }
 
     /// The EBS copies of a lane that are under way, of all batches.
-    #[must_use]
     pub fn copies_in_flight(&self, lane: LaneId) -> u64 {
         self.left(lane).filter(|left| left.own).map(|left| left.copies_in_flight).sum()
     }

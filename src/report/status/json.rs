@@ -16,7 +16,6 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 /// A status as one JSON value, on a single line or on several.
-#[must_use]
 pub fn status_json(view: &StatusView) -> impl Serialize + '_ {
     let jobs = view.jobs();
     Status {

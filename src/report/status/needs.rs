@@ -22,7 +22,6 @@ pub struct Need {
 
 impl StatusView {
     /// What waits for a person, the most pressing first.
-    #[must_use]
     pub fn needs(&self) -> Vec<Need> {
         let mut needs = Vec::new();
         let batch = self.scope();
@@ -142,7 +141,6 @@ fn held_for_quota(lane: &LaneView) -> Option<String> {
 }
 
 /// What is held for a person once a drain has ended, each with the command that lets it go on.
-#[must_use]
 pub fn held_lanes(lanes: &[LaneView]) -> Vec<String> {
     let needs = lanes.iter().filter(|lane| held_for_quota(lane).is_some()).filter_map(paused_lane);
     needs.map(|need| format!("{}; `{}` lets it go on", need.text, need.command.unwrap_or_default())).collect()

@@ -26,7 +26,6 @@ const USUAL_WIDTH: u16 = 80;
 const LONGEST_BAR: u16 = 60;
 
 /// A status as text; it ends with a line end.
-#[must_use]
 pub fn status_text(view: &StatusView, look: Look) -> String {
     let width = look.width.unwrap_or(USUAL_WIDTH);
     let mut lines = vec![sentence(view, look.colour)];

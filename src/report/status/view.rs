@@ -64,13 +64,11 @@ pub struct Place {
 
 impl Place {
     /// Whether not all lanes are meant.
-    #[must_use]
     pub fn is_narrow(&self) -> bool {
         self.account.is_some() || self.region.is_some()
     }
 
     /// Whether that lane is meant.
-    #[must_use]
     pub fn has(&self, lane: &Lane) -> bool {
         lane.fits(self.account.as_ref(), self.region)
     }
@@ -99,7 +97,6 @@ pub enum Health {
 
 impl Health {
     /// The word, in text and in JSON.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Empty => "empty",
@@ -150,7 +147,6 @@ impl StatusView {
     }
 
     /// The jobs that it is about. One that several batches share counts once.
-    #[must_use]
     pub fn jobs(&self) -> StateCounts {
         match &self.only {
             _ if self.place.is_narrow() => {
@@ -217,27 +213,23 @@ impl StatusView {
     }
 
     /// EBS copies of other clients that a lane's records show in progress.
-    #[must_use]
     pub fn copies_of_others(&self, lane: LaneId) -> u64 {
         self.measures.lanes.get(&lane).map_or(0, |lane| lane.copies_of_others)
     }
 
     /// Throttled calls of a lane in the last minute.
-    #[must_use]
     pub fn throttles_a_minute(&self, lane: LaneId) -> u64 {
         let refused = self.measures.lanes.get(&lane).into_iter().flat_map(|lane| &lane.refused);
         refused.filter(|one| is_throttle(one.code.as_str(), one.http_status)).map(|one| one.calls).sum()
     }
 
     /// Exports of a lane that ended in the last minute.
-    #[must_use]
     pub fn ended_a_minute(&self, lane: LaneId) -> u64 {
         let ends = self.measures.lanes.get(&lane).into_iter().flat_map(|lane| &lane.ends);
         ends.filter(|end| self.now.since(end.at) < REFUSED_WITHIN).count() as u64
     }
 
     /// How it stands, in a word.
-    #[must_use]
     pub fn health(&self) -> Health {
         let jobs = self.jobs();
         match jobs.live() {
@@ -251,7 +243,6 @@ impl StatusView {
 }
 
 /// How many of a batch's jobs have ended, and how many there are; those that it shares are among them.
-#[must_use]
 pub fn progress_of(batch: &BatchView) -> (u64, u64) {
     let jobs = batch.jobs.plus(&batch.shared);
     (jobs.total() - jobs.live(), jobs.total())

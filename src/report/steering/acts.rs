@@ -11,7 +11,6 @@ use crate::report::layout::words::{by_state, capital, grouped, several};
 const NAMED: usize = 3;
 
 /// What an act would touch: a sentence, the first of the jobs, and those that it leaves alone.
-#[must_use]
 pub fn touched_text(plan: &Plan, look: Look) -> String {
     let act = plan.act();
     if plan.is_empty() {
@@ -34,13 +33,11 @@ pub fn touched_text(plan: &Plan, look: Look) -> String {
 }
 
 /// The question before an act, without its question mark.
-#[must_use]
 pub fn plan_question(plan: &Plan) -> String {
     format!("{} {}", capital(verb(plan.act())), several(plan.len(), "job"))
 }
 
 /// What an act did.
-#[must_use]
 pub fn acted_text(plan: &Plan, acted: Acted, look: Look) -> String {
     let act = plan.act();
     let mut sentences = vec![format!("{} {}.", past(act), several(acted.done, "job"))];

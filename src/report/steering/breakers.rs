@@ -7,13 +7,11 @@ use crate::report::layout::words::{ago, quoted, several, span};
 use serde::Serialize;
 
 /// What has stopped: `batch fleet in lane prod/eu-west-1`, or `lane prod/eu-west-1`.
-#[must_use]
 pub fn stopped_place(trip: &Trip, lane: &Lane) -> String {
     trip.batch_name.as_ref().map_or_else(|| format!("lane {lane}"), |name| format!("batch {name} in lane {lane}"))
 }
 
 /// The command that lets it go on.
-#[must_use]
 pub fn resume_command(trip: &Trip, lane: &Lane) -> String {
     match &trip.batch_name {
         Some(name) => format!("snapferry resume --batch {}", quoted(name.as_str())),
@@ -35,7 +33,6 @@ pub(in crate::report) fn stopped_since(trip: &Trip, now: Timestamp) -> String {
 }
 
 /// What an open breaker waits for.
-#[must_use]
 pub fn what_next(trip: &Trip, now: Timestamp) -> String {
     let in_vain = match trip.in_vain {
         0 => String::new(),

@@ -8,7 +8,6 @@ use crate::report::steering::acts::plan_question;
 use crate::report::steering::breakers::stopped_place;
 
 /// What pausing these batches and lanes means; those that are paused already come with since when and by whom.
-#[must_use]
 pub fn pauses_text(
     batches: &[BatchView],
     lanes: &[LaneView],
@@ -38,7 +37,6 @@ pub fn pauses_text(
 
 /// What resuming these batches and lanes means, of which `trips` have stopped by themselves; `staying` jobs stay paused one
 /// by one.
-#[must_use]
 pub fn resumes_text(
     batches: &[BatchView],
     lanes: &[LaneView],
@@ -72,13 +70,11 @@ pub fn resumes_text(
 }
 
 /// The question before a pause, without its question mark.
-#[must_use]
 pub fn pause_question(batches: &[BatchView], lanes: &[LaneView]) -> String {
     format!("Pause {}", places(batches, lanes))
 }
 
 /// The question before an end of pauses, without its question mark.
-#[must_use]
 pub fn resume_question(batches: &[BatchView], lanes: &[LaneView], plan: Option<&Plan>) -> String {
     match plan {
         Some(plan) if batches.is_empty() && lanes.is_empty() => plan_question(plan),

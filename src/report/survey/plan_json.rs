@@ -5,7 +5,6 @@ use crate::survey::{Basis, FailingRow, LanePlan, Outlook, Reason, RowOutlooks, S
 use serde_json::{Map, Value, json};
 
 /// A plan as an object, with every row that would fail.
-#[must_use]
 pub fn plan_json(view: PlanView<'_>) -> Value {
     let plan = view.plan;
     let rows = plan.rows();

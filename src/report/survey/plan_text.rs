@@ -30,7 +30,6 @@ pub struct Price<'a> {
 
 impl Price<'_> {
     /// What so much costs a month.
-    #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a number of GB is far below 2^52")]
     pub fn of(&self, gb: u64) -> f64 {
         gb as f64 * self.per_gb_month
@@ -38,7 +37,6 @@ impl Price<'_> {
 }
 
 /// A plan as text; it ends with a line end.
-#[must_use]
 pub fn plan_text(view: PlanView<'_>, look: Look) -> String {
     let plan = view.plan;
     let rows = plan.rows();

@@ -5,7 +5,6 @@ use crate::report::layout::words::several;
 use std::path::Path;
 
 /// What was copied where.
-#[must_use]
 pub fn backup_text(database: &Path, file: &Path, made: BackedUp) -> String {
     let jobs = several(made.jobs, "job");
     format!("Copied {} to {}: {jobs}, {}.\n", database.display(), file.display(), size(made.bytes))

@@ -5,7 +5,6 @@ use crate::domain::Timestamp;
 use serde_json::{Value, json};
 
 /// A diagnosis as JSON.
-#[must_use]
 pub fn doctor_json(diagnosis: &Diagnosis, now: Timestamp) -> Value {
     json!({
         "checked_at": now.to_string(),

@@ -5,7 +5,6 @@ use crate::report::layout::style::{Colour, Look, Paint};
 use crate::report::layout::words::{one_line, several};
 
 /// A diagnosis as text; it ends with a line end.
-#[must_use]
 pub fn doctor_text(diagnosis: &Diagnosis, look: Look) -> String {
     let mut lines = vec![sentence(diagnosis, look.colour)];
     // Of an account that was not reached its lanes say why.

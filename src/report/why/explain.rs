@@ -121,7 +121,6 @@ impl Link<'_> {
 }
 
 /// Says why.
-#[must_use]
 pub fn explain(facts: &Facts) -> Why {
     let job = &facts.waiting.detail.job;
     let mut chain = Chain::default();

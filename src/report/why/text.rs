@@ -8,7 +8,6 @@ use crate::report::why::explain::{Cause, Facts, Way, Why};
 use serde::Serialize;
 
 /// The answer as text; it ends with a line end.
-#[must_use]
 pub fn why_text(facts: &Facts, why: &Why, look: Look) -> String {
     let job = &facts.waiting.detail.job;
     let title = format!("Job {} ({}): {}", job.id, job.snapshot_name, why.summary);
@@ -37,7 +36,6 @@ fn cause_line(cause: &Cause, now: Timestamp) -> String {
 }
 
 /// The answer as one JSON value.
-#[must_use]
 pub fn why_json<'a>(facts: &'a Facts, why: &'a Why) -> impl Serialize + 'a {
     let (waiting, job) = (&facts.waiting, &facts.waiting.detail.job);
     let last = waiting.detail.attempts.last();
