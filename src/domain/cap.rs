@@ -2,6 +2,7 @@
 //! Pure.
 
 use crate::domain::{ErrorCode, Timestamp};
+use serde::Serialize;
 use std::time::Duration;
 
 /// How often a lowered cap climbs: copies take minutes, and what one more does is told by those that end.
@@ -43,11 +44,13 @@ impl Limit {
 }
 
 /// A cap below the one in the settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LoweredCap {
     /// EBS copies under way at most, at first.
+    #[serde(skip)]
     pub to: u64,
     /// Since when.
+    #[serde(serialize_with = "Timestamp::as_text")]
     pub since: Timestamp,
     /// The code of the export that failed for it.
     pub code: ErrorCode,

@@ -1,6 +1,6 @@
 //! A moment in UTC, to the millisecond: what the database and the reports hold.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -41,6 +41,16 @@ impl Timestamp {
     /// How long after `earlier` this is; nothing where it is not after.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// Serializes a time as programs read it, in RFC 3339; the number is for the database.
+    pub fn as_text<S: Serializer>(at: &Self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(at)
+    }
+
+    /// Serializes a time as programs read it, or null.
+    pub fn as_text_or_null<S: Serializer>(at: &Option<Self>, serializer: S) -> Result<S::Ok, S::Error> {
+        at.map(|at| at.to_string()).serialize(serializer)
     }
 }
 

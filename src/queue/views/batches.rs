@@ -5,11 +5,13 @@ use crate::queue::Queue;
 use crate::queue::error::QueueError;
 use crate::queue::sqlite::decode;
 use crate::queue::views::counts::StateCounts;
+use serde::Serialize;
 use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 
 /// How far the loading of a batch is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BatchStage {
     /// Rows are still coming in; nothing of it is sent.
     Loading,
@@ -18,7 +20,7 @@ pub enum BatchStage {
 }
 
 /// What became of a batch's rows; `read` is the sum of the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct RowCounts {
     /// Rows read.
     pub read: u64,
@@ -33,9 +35,10 @@ pub struct RowCounts {
 }
 
 /// A person's pause.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pause {
     /// Since when.
+    #[serde(serialize_with = "Timestamp::as_text")]
     pub since: Timestamp,
     /// Who paused it, where that is known.
     pub by: Option<String>,

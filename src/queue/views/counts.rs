@@ -1,6 +1,7 @@
 //! Counts of jobs by state.
 
 use crate::domain::JobState;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// How many of something there are in each state.
@@ -40,6 +41,13 @@ impl StateCounts {
             sum.add(*state, *count);
         }
         sum
+    }
+}
+
+/// An object with a number for each state, those with none included.
+impl Serialize for StateCounts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
     }
 }
 

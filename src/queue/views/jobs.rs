@@ -8,6 +8,7 @@ use crate::queue::Queue;
 use crate::queue::error::QueueError;
 use crate::queue::jobs::transition::AttemptOutcome;
 use crate::queue::sqlite::decode::{self, json};
+use serde::{Serialize, Serializer};
 use sqlx::SqliteConnection;
 
 /// A job as it stands.
@@ -70,19 +71,23 @@ pub struct JobView {
 }
 
 /// One attempt to send a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AttemptView {
     /// Its number, from 1.
     pub number: u32,
     /// The run of the daemon that made it.
     pub run: RunId,
     /// The newest entry of the ledger when the intent was written: what it made has a higher number.
+    #[serde(skip)]
     pub baseline: i64,
     /// When the intent was written.
+    #[serde(serialize_with = "Timestamp::as_text")]
     pub intended_at: Timestamp,
     /// When there was an answer.
+    #[serde(serialize_with = "Timestamp::as_text_or_null")]
     pub answered_at: Option<Timestamp>,
     /// How it came out; nothing while that is open.
+    #[serde(serialize_with = "or_pending")]
     pub outcome: Option<AttemptOutcome>,
     /// The HTTP status.
     pub http_status: Option<u16>,
@@ -95,17 +100,20 @@ pub struct AttemptView {
     /// The complete readings of the ledger that did not show it.
     pub looks: u32,
     /// When the first of them began.
+    #[serde(serialize_with = "Timestamp::as_text_or_null")]
     pub first_look_at: Option<Timestamp>,
     /// When the last of them began.
+    #[serde(serialize_with = "Timestamp::as_text_or_null")]
     pub last_look_at: Option<Timestamp>,
 }
 
 /// One change of a job's state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TransitionView {
     /// Its number in the job's history, from 1.
     pub step: u64,
     /// When it happened.
+    #[serde(serialize_with = "Timestamp::as_text")]
     pub at: Timestamp,
     /// The state before.
     pub from: JobState,
@@ -277,6 +285,12 @@ async fn transitions_of(connection: &mut SqliteConnection, id: JobId) -> Result<
         });
     }
     Ok(transitions)
+}
+
+/// One that is open has a name too, as in SQL.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "so serde wants it")]
+fn or_pending<S: Serializer>(outcome: &Option<AttemptOutcome>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(outcome.map_or("pending", AttemptOutcome::as_str))
 }
 
 pub(in crate::queue) fn outcome(text: &str) -> Result<Option<AttemptOutcome>, QueueError> {

@@ -6,11 +6,13 @@ use crate::queue::error::QueueError;
 use crate::queue::sqlite::decode;
 use crate::queue::views::batches::{Pause, by_number, pause, shared_jobs};
 use crate::queue::views::counts::StateCounts;
+use serde::Serialize;
 
 /// Why a lane does not send.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Blocked {
     /// Since when.
+    #[serde(serialize_with = "Timestamp::as_text")]
     pub since: Timestamp,
     /// The trouble's code.
     pub code: ErrorCode,

@@ -2,9 +2,8 @@
 //! docs/schemas/manifest.schema.json describe it.
 
 use crate::domain::JobState;
-use crate::queue::{BatchView, RowCounts};
+use crate::queue::{BatchView, RowCounts, StateCounts};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// The file's name.
 pub(super) const FILE: &str = "manifest.json";
@@ -13,13 +12,13 @@ pub(super) const FILE: &str = "manifest.json";
 pub(super) const FORMAT: &str = "snapferry-completion-report";
 
 /// Of which shape it is.
-const FORMAT_VERSION: u32 = 1;
+pub(super) const FORMAT_VERSION: u32 = 1;
 
 /// The manifest of a completion report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Manifest {
-    format: &'static str,
-    format_version: u32,
+    pub(super) format: &'static str,
+    pub(super) format_version: u32,
     /// The version of the program that wrote it.
     pub snapferry_version: String,
     /// When it was written.
@@ -33,9 +32,9 @@ pub struct Manifest {
     /// When the last change happened.
     pub last_change_at: Option<String>,
     /// The rows of the file, as `status --json` has them.
-    pub rows: Rows,
+    pub rows: RowCounts,
     /// The rows of the parts by state; together all rows but the rejected ones.
-    pub states: BTreeMap<JobState, u64>,
+    pub states: StateCounts,
     /// Those that stand for an export that was not their own.
     pub adopted: u64,
     /// The parts.
@@ -55,16 +54,6 @@ pub struct BatchFacts {
     pub created_at: String,
     /// When it was whole.
     pub sealed_at: Option<String>,
-}
-
-/// What became of the file's rows; `read` is the sum of the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Rows {
-    read: u64,
-    new: u64,
-    live: u64,
-    repeated: u64,
-    rejected: u64,
 }
 
 /// A file.
@@ -109,27 +98,6 @@ pub(super) struct Sign {
     pub(super) page: PageFacts,
 }
 
-impl Manifest {
-    /// With what is known of the batch before its rows are read.
-    pub(super) fn new(batch: &BatchView, version: &str, written_at: String, page: PageFacts) -> Self {
-        Self {
-            format: FORMAT,
-            format_version: FORMAT_VERSION,
-            snapferry_version: version.to_owned(),
-            written_at,
-            batch: BatchFacts::of(batch),
-            ended: true,
-            began_at: None,
-            last_change_at: None,
-            rows: Rows::from(batch.rows),
-            states: BTreeMap::new(),
-            adopted: 0,
-            parts: Vec::new(),
-            page,
-        }
-    }
-}
-
 impl BatchFacts {
     pub(super) fn of(batch: &BatchView) -> Self {
         // The folder reaches whoever is given the report, and is nobody's business there.
@@ -145,12 +113,5 @@ impl BatchFacts {
     /// Whether it is the same batch: another database can have one of the same name.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         (&self.name, &self.created_at) == (&other.name, &other.created_at)
-    }
-}
-
-impl From<RowCounts> for Rows {
-    fn from(rows: RowCounts) -> Self {
-        let RowCounts { read, new, live, repeated, rejected } = rows;
-        Self { read, new, live, repeated, rejected }
     }
 }

@@ -3,12 +3,13 @@
 
 use super::digest::Digest;
 use super::folder::{FolderError, Workplace};
-use super::manifest::{BatchFacts, FILE, Manifest, PageFacts};
+use super::manifest::{BatchFacts, FILE, FORMAT, FORMAT_VERSION, Manifest, PageFacts, PartFacts};
 use super::page::{PAGE_FILE, Page, write_page};
 use super::part::{HashedFile, KINDS, Part};
 use super::table::Rows;
 use crate::domain::Timestamp;
 use crate::queue::{BatchView, Queue, QueueError};
+use crate::report::completion::columns::time;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -106,7 +107,7 @@ fn finish(
     request: &BundleRequest<'_>,
     digest: &Digest,
     rows: &Rows,
-    parts: Vec<super::manifest::PartFacts>,
+    parts: Vec<PartFacts>,
 ) -> io::Result<Manifest> {
     let BundleRequest { batch, now, version, forecast, .. } = request;
     // Jobs go on while their rows are read.
@@ -116,14 +117,21 @@ fn finish(
         &mut file,
         &Page { batch, digest, rows, parts: &parts, now, version, forecast: forecast.as_deref() },
     )?;
-    let page = PageFacts { rows: shown, file: file.finish()? };
-    let mut manifest = Manifest::new(batch, version, now.to_string(), page);
-    manifest.ended = digest.live() == 0;
-    manifest.began_at = digest.began.map(|at| at.to_string());
-    manifest.last_change_at = digest.last.map(|at| at.to_string());
-    manifest.states = digest.counts.iter().collect();
-    manifest.adopted = digest.adopted;
-    manifest.parts = parts;
+    let manifest = Manifest {
+        format: FORMAT,
+        format_version: FORMAT_VERSION,
+        snapferry_version: (*version).to_owned(),
+        written_at: now.to_string(),
+        batch: BatchFacts::of(batch),
+        ended: digest.live() == 0,
+        began_at: time(digest.began),
+        last_change_at: time(digest.last),
+        rows: batch.rows,
+        states: digest.counts.clone(),
+        adopted: digest.adopted,
+        parts,
+        page: PageFacts { rows: shown, file: file.finish()? },
+    };
     let mut file = HashedFile::create(workplace.path(), FILE)?;
     serde_json::to_writer_pretty(&mut file, &manifest)?;
     file.write_all(b"\n")?;

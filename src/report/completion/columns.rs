@@ -1,8 +1,8 @@
 //! The columns of a report: the same names and the same order in CSV, in JSON and in the lists of jobs.
 
-use crate::domain::{BatchName, JobState, REPORT_COLUMNS, Timestamp};
+use crate::domain::{BatchName, ErrorCode, JobState, OperationId, REPORT_COLUMNS, Timestamp};
 use crate::queue::{JobView, ReportRow};
-use crate::report::layout::words::one_line;
+use crate::report::layout::words::{one_line, trouble};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
@@ -38,11 +38,11 @@ impl<'a, A> Members<'a, A> {
             state: job.state,
             adopted: job.adopted,
             attempts,
-            operation_id: job.operation_id.as_ref().map(crate::domain::OperationId::as_str),
+            operation_id: job.operation_id.as_ref().map(OperationId::as_str),
             record_name: job.record_name.as_deref(),
             destination_service: job.destination_service.as_deref(),
             destination_id: job.destination_id.as_deref(),
-            error_code: job.error_code.as_ref().map(crate::domain::ErrorCode::as_str),
+            error_code: job.error_code.as_ref().map(ErrorCode::as_str),
             error_message: job.error_message.as_deref(),
             queued_at: job.queued_at.to_string(),
             submitted_at: time(job.submitted_at),
@@ -113,12 +113,6 @@ pub(in crate::report) fn time(at: Option<Timestamp>) -> Option<String> {
     at.map(|at| at.to_string())
 }
 
-/// A time as JSON has it.
-#[expect(clippy::ref_option, reason = "so serde wants it")]
-pub(in crate::report) fn as_time<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    time(*at).serialize(serializer)
-}
-
 /// What became of a job, in one cell of a table: where it went, and its trouble.
 pub(in crate::report) fn result(job: &JobView) -> String {
     let mut text = job.destination_id.as_deref().map(|id| one_line(id).into_owned()).unwrap_or_default();
@@ -128,13 +122,8 @@ pub(in crate::report) fn result(job: &JobView) -> String {
     if job.paused_at.is_some() {
         text.push_str(if text.is_empty() { "paused" } else { "; paused" });
     }
-    let trouble = crate::report::layout::words::trouble(
-        job.error_code.as_ref().map(crate::domain::ErrorCode::as_str),
-        job.error_message.as_deref(),
-    );
-    if let Some(trouble) = trouble {
-        let gap = if text.is_empty() { "" } else { "; " };
-        text.push_str(gap);
+    if let Some(trouble) = trouble(job.error_code.as_ref(), job.error_message.as_deref()) {
+        text.push_str(if text.is_empty() { "" } else { "; " });
         text.push_str(&trouble);
     }
     text

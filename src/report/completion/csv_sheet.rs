@@ -3,6 +3,7 @@
 use crate::domain::{BatchName, REPORT_COLUMNS, spreadsheet};
 use crate::queue::JobView;
 use crate::report::completion::columns::Members;
+use std::borrow::Cow;
 use std::io::Write;
 
 /// CSV in the making.
@@ -19,10 +20,7 @@ impl<W: Write> CsvSheet<W> {
     /// Writes the header, once, before any line.
     pub(in crate::report) fn header(&mut self, carried: &[String]) -> std::io::Result<()> {
         self.carried = carried.len();
-        for name in REPORT_COLUMNS.into_iter().chain(carried.iter().map(String::as_str)) {
-            self.cell(name)?;
-        }
-        self.end_line()
+        write_cells(&mut self.out, REPORT_COLUMNS.into_iter().chain(carried.iter().map(String::as_str)))
     }
 
     /// Writes a line.
@@ -32,14 +30,9 @@ impl<W: Write> CsvSheet<W> {
         job: &JobView,
         carried: &[String],
     ) -> std::io::Result<()> {
-        for cell in Members::of(job, batch, job.attempts).cells() {
-            self.cell(&cell)?;
-        }
         // As many as the header has, whatever the row brought.
-        for at in 0..self.carried {
-            self.cell(carried.get(at).map_or("", String::as_str))?;
-        }
-        self.end_line()
+        let carried = (0..self.carried).map(|at| Cow::Borrowed(carried.get(at).map_or("", String::as_str)));
+        write_cells(&mut self.out, Members::of(job, batch, job.attempts).cells().into_iter().chain(carried))
     }
 
     pub(in crate::report) fn flush(&mut self) -> std::io::Result<()> {
@@ -50,18 +43,21 @@ impl<W: Write> CsvSheet<W> {
     pub(in crate::report) fn end(self) -> std::io::Result<W> {
         self.out.into_inner().map_err(csv::IntoInnerError::into_error)
     }
+}
 
-    fn cell(&mut self, text: &str) -> std::io::Result<()> {
-        self.out.write_field(spreadsheet::neutralise(text).as_bytes()).map_err(of_csv)
+/// Writes a line of cells.
+pub(in crate::report) fn write_cells<W: Write>(
+    out: &mut csv::Writer<W>,
+    cells: impl IntoIterator<Item = impl AsRef<str>>,
+) -> std::io::Result<()> {
+    for cell in cells {
+        out.write_field(spreadsheet::neutralise(cell.as_ref()).as_bytes()).map_err(of_csv)?;
     }
-
-    fn end_line(&mut self) -> std::io::Result<()> {
-        self.out.write_record(None::<&[u8]>).map_err(of_csv)
-    }
+    out.write_record(None::<&[u8]>).map_err(of_csv)
 }
 
 /// What lies under it: the crate's own conversion hides its kind, and a closed pipe with it.
-pub(in crate::report) fn of_csv(error: csv::Error) -> std::io::Error {
+fn of_csv(error: csv::Error) -> std::io::Error {
     let text = error.to_string();
     if let csv::ErrorKind::Io(error) = error.into_kind() { error } else { std::io::Error::other(text) }
 }

@@ -5,6 +5,7 @@ use crate::domain::BatchName;
 use crate::queue::{BatchView, Queue, QueueError, ReportRow, Selector, StateCounts};
 use crate::report::completion::columns::{Line, result};
 use crate::report::completion::csv_sheet::CsvSheet;
+use crate::report::layout::json_array::JsonArray;
 use crate::report::layout::style::Look;
 use crate::report::layout::table::{Blocks, Column};
 use crate::report::layout::words::{by_state, several};
@@ -81,179 +82,95 @@ pub async fn write_report(
 ) -> Result<Reported, ReportError> {
     let mut selector = request.selector.clone();
     selector.batch = request.batch.as_ref().map(|batch| batch.id);
-    let scope = Scope::of(request.batch.as_ref());
-    let mut sheet = sheet(request, scope, out);
+    let mut sheet = ReportSheet::begin(request, out)?;
     let mut reported = Reported::default();
     let mut after = None;
-    sheet.begin()?;
     loop {
         let rows = queue.report_page(&selector, after, PAGE).await?;
         for row in &rows {
             reported.states.add(row.job.state, 1);
             reported.adopted += u64::from(row.job.adopted);
         }
-        sheet.page(&rows)?;
+        sheet.page(&rows, request.batch.as_ref())?;
         after = rows.last().map(|row| row.cursor);
         if rows.len() < PAGE as usize {
             break;
         }
     }
-    sheet.end(&reported.states)?;
+    sheet.end(&reported.states, request.look)?;
     Ok(reported)
-}
-
-/// Whose lines they are.
-#[derive(Debug, Clone, Copy)]
-struct Scope<'a> {
-    batch: Option<&'a BatchName>,
-    carried: &'a [String],
-}
-
-impl<'a> Scope<'a> {
-    fn of(batch: Option<&'a BatchView>) -> Self {
-        match batch {
-            Some(batch) => Self { batch: Some(&batch.name), carried: &batch.carried },
-            None => Self { batch: None, carried: &[] },
-        }
-    }
-
-    /// A row belongs to the batch of the report, its job perhaps to an earlier one.
-    fn batch_of<'r>(&self, row: &'r ReportRow) -> &'r BatchName
-    where
-        'a: 'r,
-    {
-        self.batch.unwrap_or(&row.job.batch)
-    }
-}
-
-/// A form of report.
-trait Sheet: Send {
-    fn begin(&mut self) -> std::io::Result<()>;
-    fn page(&mut self, rows: &[ReportRow]) -> std::io::Result<()>;
-    fn end(&mut self, counts: &StateCounts) -> std::io::Result<()>;
 }
 
 type Out<'a> = BufWriter<&'a mut (dyn Write + Send)>;
 
-fn sheet<'a>(request: &ReportRequest, scope: Scope<'a>, out: &'a mut (dyn Write + Send)) -> Box<dyn Sheet + 'a> {
-    match request.format {
-        Format::Table => {
-            let out = BufWriter::new(out);
-            Box::new(TableSheet {
-                out,
-                blocks: Blocks::new(&TABLE, request.look.width),
-                look: request.look,
-                empty: true,
-            })
-        }
-        Format::Csv => Box::new(Csv { sheet: CsvSheet::new(out), scope }),
-        Format::Json => Box::new(JsonSheet { out: BufWriter::new(out), scope, empty: true }),
-        Format::Jsonl => Box::new(JsonlSheet { out: BufWriter::new(out), scope }),
-    }
-}
-
-struct Csv<'a> {
-    sheet: CsvSheet<&'a mut (dyn Write + Send)>,
-    scope: Scope<'a>,
-}
-
-impl Sheet for Csv<'_> {
-    fn begin(&mut self) -> std::io::Result<()> {
-        self.sheet.header(self.scope.carried)
-    }
-
-    fn page(&mut self, rows: &[ReportRow]) -> std::io::Result<()> {
-        rows.iter().try_for_each(|row| self.sheet.line(self.scope.batch_of(row), &row.job, &row.carried))
-    }
-
-    fn end(&mut self, _counts: &StateCounts) -> std::io::Result<()> {
-        self.sheet.flush()
-    }
-}
-
-struct JsonSheet<'a> {
-    out: Out<'a>,
-    scope: Scope<'a>,
-    empty: bool,
-}
-
-impl Sheet for JsonSheet<'_> {
-    fn begin(&mut self) -> std::io::Result<()> {
-        self.out.write_all(b"[")
-    }
-
-    fn page(&mut self, rows: &[ReportRow]) -> std::io::Result<()> {
-        for row in rows {
-            self.out.write_all(if self.empty { b"\n" } else { b",\n" })?;
-            self.empty = false;
-            serde_json::to_writer(&mut self.out, &Line::of(row, self.scope.batch_of(row), self.scope.carried))?;
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, _counts: &StateCounts) -> std::io::Result<()> {
-        self.out.write_all(if self.empty { b"]\n" } else { b"\n]\n" })?;
-        self.out.flush()
-    }
-}
-
-struct JsonlSheet<'a> {
-    out: Out<'a>,
-    scope: Scope<'a>,
-}
-
-impl Sheet for JsonlSheet<'_> {
-    fn begin(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    fn page(&mut self, rows: &[ReportRow]) -> std::io::Result<()> {
-        for row in rows {
-            serde_json::to_writer(&mut self.out, &Line::of(row, self.scope.batch_of(row), self.scope.carried))?;
-            self.out.write_all(b"\n")?;
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, _counts: &StateCounts) -> std::io::Result<()> {
-        self.out.flush()
-    }
+/// A report in the making.
+enum ReportSheet<'a> {
+    Table(Out<'a>, Blocks),
+    Csv(Box<CsvSheet<&'a mut (dyn Write + Send)>>),
+    Json(JsonArray<Out<'a>>),
+    Jsonl(Out<'a>),
 }
 
 /// Four columns fit into the 80 of a terminal: an id of EC2 has 21 characters, an account and its Region 17 or more.
 const TABLE: [Column; 4] =
     [Column::left("SNAPSHOT", 20), Column::left("LANE", 17), Column::left("STATE", 12), Column::left("RESULT", 24)];
 
-struct TableSheet<'a> {
-    out: Out<'a>,
-    blocks: Blocks,
-    look: Look,
-    empty: bool,
+impl<'a> ReportSheet<'a> {
+    fn begin(request: &ReportRequest, out: &'a mut (dyn Write + Send)) -> std::io::Result<Self> {
+        Ok(match request.format {
+            Format::Table => Self::Table(BufWriter::new(out), Blocks::new(&TABLE, request.look.width)),
+            Format::Csv => {
+                let mut sheet = Box::new(CsvSheet::new(out));
+                sheet.header(carried(request.batch.as_ref()))?;
+                Self::Csv(sheet)
+            }
+            Format::Json => Self::Json(JsonArray::begin(BufWriter::new(out))?),
+            Format::Jsonl => Self::Jsonl(BufWriter::new(out)),
+        })
+    }
+
+    fn page(&mut self, rows: &[ReportRow], batch: Option<&BatchView>) -> std::io::Result<()> {
+        let mut lines = rows.iter().map(|row| (row, name(row, batch)));
+        let object = |(row, name)| Line::of(row, name, carried(batch));
+        match self {
+            Self::Table(out, blocks) => {
+                let cells = |ReportRow { job, .. }: &ReportRow| {
+                    vec![job.snapshot_name.to_string(), job.lane.to_string(), job.state.to_string(), result(job)]
+                };
+                out.write_all(blocks.text(rows.iter().map(cells).collect()).as_bytes())
+            }
+            Self::Csv(sheet) => lines.try_for_each(|(row, name)| sheet.line(name, &row.job, &row.carried)),
+            Self::Json(array) => lines.try_for_each(|line| array.add(&object(line))),
+            Self::Jsonl(out) => lines.try_for_each(|line| {
+                serde_json::to_writer(&mut *out, &object(line))?;
+                out.write_all(b"\n")
+            }),
+        }
+    }
+
+    fn end(self, counts: &StateCounts, look: Look) -> std::io::Result<()> {
+        match self {
+            Self::Table(mut out, _) => {
+                if counts.total() == 0 {
+                    writeln!(out, "Nothing to report.")?;
+                } else {
+                    let line = format!("{}: {}", several(counts.total(), "line"), by_state(counts));
+                    write!(out, "\n{}", look.lay_out(vec![line]))?;
+                }
+                out.flush()
+            }
+            Self::Csv(mut sheet) => sheet.flush(),
+            Self::Json(array) => array.end(),
+            Self::Jsonl(mut out) => out.flush(),
+        }
+    }
 }
 
-impl Sheet for TableSheet<'_> {
-    fn begin(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// A row belongs to the batch of the report, its job perhaps to an earlier one.
+fn name<'r>(row: &'r ReportRow, batch: Option<&'r BatchView>) -> &'r BatchName {
+    batch.map_or(&row.job.batch, |batch| &batch.name)
+}
 
-    fn page(&mut self, rows: &[ReportRow]) -> std::io::Result<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        self.empty = false;
-        let cells = rows.iter().map(|ReportRow { job, .. }| {
-            vec![job.snapshot_name.to_string(), job.lane.to_string(), job.state.to_string(), result(job)]
-        });
-        self.out.write_all(self.blocks.text(cells.collect()).as_bytes())
-    }
-
-    fn end(&mut self, counts: &StateCounts) -> std::io::Result<()> {
-        if self.empty {
-            writeln!(self.out, "Nothing to report.")?;
-        } else {
-            let line = format!("{}: {}", several(counts.total(), "line"), by_state(counts));
-            write!(self.out, "\n{}", self.look.lay_out(vec![line]))?;
-        }
-        self.out.flush()
-    }
+fn carried(batch: Option<&BatchView>) -> &[String] {
+    batch.map_or(&[], |batch| &batch.carried)
 }

@@ -16,7 +16,7 @@ pub fn evidence_text(evidence: &Evidence, look: Look) -> String {
         format!("Job {} is {}, there is nothing to decide: {} in {}", job.id, job.state, job.snapshot_name, job.lane)
     };
     let mut lines = vec![look.colour.paint(Paint::Title, heading)];
-    let said = trouble(job.error_code.as_ref().map(ErrorCode::as_str), job.error_message.as_deref());
+    let said = trouble(job.error_code.as_ref(), job.error_message.as_deref());
     lines.extend(said.map(|said| format!("  {said}")));
     lines.extend([String::new(), look.colour.paint(Paint::Title, "ATTEMPTS")]);
     if evidence.detail.attempts.is_empty() {

@@ -2,7 +2,6 @@
 
 use crate::domain::{JobId, Timestamp};
 use crate::queue::{JobView, Queue, QueueError, Selector};
-use crate::report::completion::columns::as_time;
 use crate::report::jobs::advice::advice;
 use crate::report::jobs::causes::{Cause, Causes, Failed, NAMED};
 use crate::report::layout::style::{Look, Paint};
@@ -22,10 +21,10 @@ pub struct FailureGroup {
     /// How many jobs.
     pub count: u64,
     /// When the first of them ended, as far as they have.
-    #[serde(serialize_with = "as_time")]
+    #[serde(serialize_with = "Timestamp::as_text_or_null")]
     pub first_seen: Option<Timestamp>,
     /// When the last of them did.
-    #[serde(serialize_with = "as_time")]
+    #[serde(serialize_with = "Timestamp::as_text_or_null")]
     pub last_seen: Option<Timestamp>,
     /// Whether a retry can help: `yes`, `after_change` or `perhaps`.
     pub retry_helps: &'static str,

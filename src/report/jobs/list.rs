@@ -1,9 +1,10 @@
 //! Lists of jobs: a table, or a JSON array.
 
-use crate::domain::{Hold, JobId};
+use crate::domain::{Hold, JobId, RecordArn, SnapshotArn};
 use crate::queue::{JobView, Queue, Selector};
 use crate::report::completion::columns::{Members, result, time};
 use crate::report::completion::report::ReportError;
+use crate::report::layout::json_array::JsonArray;
 use crate::report::layout::style::Look;
 use crate::report::layout::table::{Blocks, Column};
 use serde::Serialize;
@@ -78,8 +79,8 @@ impl<'a, A> JobMembers<'a, A> {
             due_at: time(job.due_at),
             attempts_used: job.used,
             copies: job.weight,
-            source_arn: job.source_arn.as_ref().map(crate::domain::SnapshotArn::as_str),
-            record_arn: job.record_arn.as_ref().map(crate::domain::RecordArn::as_str),
+            source_arn: job.source_arn.as_ref().map(SnapshotArn::as_str),
+            record_arn: job.record_arn.as_ref().map(RecordArn::as_str),
             next_poll_at: time(job.next_poll_at),
         }
     }
@@ -93,6 +94,12 @@ pub(in crate::report) const TABLE: [Column; 5] = [
     Column::left("RESULT", 22),
 ];
 
+/// A list in the making.
+enum JobSheet<W: Write> {
+    Table(W, Blocks),
+    Json(JsonArray<W>),
+}
+
 /// Writes a list of jobs to `out`.
 ///
 /// # Errors
@@ -102,28 +109,21 @@ pub async fn write_jobs(
     request: &JobsRequest,
     out: &mut (dyn Write + Send),
 ) -> Result<Listed, ReportError> {
-    let mut out = BufWriter::new(out);
-    let mut blocks = Blocks::new(&TABLE, request.look.width);
+    let out = BufWriter::new(out);
+    let mut sheet = match request.format {
+        JobsFormat::Table => JobSheet::Table(out, Blocks::new(&TABLE, request.look.width)),
+        JobsFormat::Json => JobSheet::Json(JsonArray::begin(out)?),
+    };
     let (mut listed, mut last, mut more) = (0, request.after, false);
-    if request.format == JobsFormat::Json {
-        out.write_all(b"[")?;
-    }
     while listed < request.limit {
         let page = PAGE.min(request.limit - listed);
         // One beyond the page tells whether there are more.
         let mut jobs = queue.jobs_page(&request.selector, last, page + 1).await?;
         more = jobs.len() > page as usize;
         jobs.truncate(page as usize);
-        match request.format {
-            JobsFormat::Table if jobs.is_empty() => {}
-            JobsFormat::Table => out.write_all(blocks.text(jobs.iter().map(cells).collect()).as_bytes())?,
-            JobsFormat::Json => {
-                for (at, job) in jobs.iter().enumerate() {
-                    out.write_all(if listed == 0 && at == 0 { b"\n" } else { b",\n" })?;
-                    serde_json::to_writer(&mut out, &JobMembers::of(job, job.attempts))
-                        .map_err(std::io::Error::from)?;
-                }
-            }
+        match &mut sheet {
+            JobSheet::Table(out, blocks) => out.write_all(blocks.text(jobs.iter().map(cells).collect()).as_bytes())?,
+            JobSheet::Json(array) => jobs.iter().try_for_each(|job| array.add(&JobMembers::of(job, job.attempts)))?,
         }
         last = jobs.last().map(|job| job.id).or(last);
         listed += u32::try_from(jobs.len()).unwrap_or(u32::MAX);
@@ -131,12 +131,15 @@ pub async fn write_jobs(
             break;
         }
     }
-    match request.format {
-        JobsFormat::Table if listed == 0 => writeln!(out, "No job fits.")?,
-        JobsFormat::Table => {}
-        JobsFormat::Json => out.write_all(if listed == 0 { b"]\n" } else { b"\n]\n" })?,
+    match sheet {
+        JobSheet::Table(mut out, _) => {
+            if listed == 0 {
+                writeln!(out, "No job fits.")?;
+            }
+            out.flush()?;
+        }
+        JobSheet::Json(array) => array.end()?,
     }
-    out.flush()?;
     Ok(Listed { jobs: listed, more_after: last.filter(|_| more) })
 }
 

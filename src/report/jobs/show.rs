@@ -2,7 +2,6 @@
 
 use crate::domain::{ErrorCode, Hold, JobState, Timestamp};
 use crate::queue::{AttemptOutcome, AttemptView, JobDetail, JobView, TransitionView};
-use crate::report::completion::columns::time;
 use crate::report::jobs::list::JobMembers;
 use crate::report::layout::style::{Colour, Look, Paint};
 use crate::report::layout::words::{fine_span, one_line, several, span, trouble};
@@ -10,82 +9,14 @@ use serde::Serialize;
 
 /// A job's story as one JSON value: the members of `jobs --json`, with the attempts and the transitions as arrays.
 pub fn show_json(detail: &JobDetail) -> impl Serialize + '_ {
-    Story {
-        job: JobMembers::of(&detail.job, detail.attempts.iter().map(Attempt::of).collect::<Vec<_>>()),
-        transitions: detail.transitions.iter().map(Step::of).collect(),
-    }
+    Story { job: JobMembers::of(&detail.job, &detail.attempts), transitions: &detail.transitions }
 }
 
 #[derive(Serialize)]
 struct Story<'a> {
     #[serde(flatten)]
-    job: JobMembers<'a, Vec<Attempt<'a>>>,
-    transitions: Vec<Step<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Attempt<'a> {
-    number: u32,
-    run: i64,
-    intended_at: String,
-    answered_at: Option<String>,
-    outcome: &'static str,
-    http_status: Option<u16>,
-    request_id: Option<&'a str>,
-    error_code: Option<&'a str>,
-    error_message: Option<&'a str>,
-    looks: u32,
-    first_look_at: Option<String>,
-    last_look_at: Option<String>,
-}
-
-impl<'a> Attempt<'a> {
-    fn of(attempt: &'a AttemptView) -> Self {
-        Self {
-            number: attempt.number,
-            run: attempt.run.0,
-            intended_at: attempt.intended_at.to_string(),
-            answered_at: time(attempt.answered_at),
-            outcome: attempt.outcome.map_or("pending", AttemptOutcome::as_str),
-            http_status: attempt.http_status,
-            request_id: attempt.request_id.as_deref(),
-            error_code: attempt.error_code.as_ref().map(ErrorCode::as_str),
-            error_message: attempt.error_message.as_deref(),
-            looks: attempt.looks,
-            first_look_at: time(attempt.first_look_at),
-            last_look_at: time(attempt.last_look_at),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Step<'a> {
-    #[serde(rename = "step")]
-    number: u64,
-    at: String,
-    from: JobState,
-    to: JobState,
-    event: &'a str,
-    attempt: u32,
-    error_code: Option<&'a str>,
-    error_message: Option<&'a str>,
-    actor: &'a str,
-}
-
-impl<'a> Step<'a> {
-    fn of(step: &'a TransitionView) -> Self {
-        Self {
-            number: step.step,
-            at: step.at.to_string(),
-            from: step.from,
-            to: step.to,
-            event: &step.event,
-            attempt: step.attempt,
-            error_code: step.error_code.as_ref().map(ErrorCode::as_str),
-            error_message: step.error_message.as_deref(),
-            actor: &step.actor,
-        }
-    }
+    job: JobMembers<'a, &'a [AttemptView]>,
+    transitions: &'a [TransitionView],
 }
 
 /// A job's story as text; it ends with a line end.
@@ -142,7 +73,7 @@ fn facts(job: &JobView, now: Timestamp) -> Vec<(&'static str, String)> {
         ("operation", job.operation_id.as_ref().map(ToString::to_string)),
         ("record", job.record_name.clone().or_else(|| job.record_arn.as_ref().map(ToString::to_string))),
         ("destination", destination),
-        ("error", trouble(job.error_code.as_ref().map(ErrorCode::as_str), job.error_message.as_deref())),
+        ("error", trouble(job.error_code.as_ref(), job.error_message.as_deref())),
     ];
     facts.extend(texts.into_iter().filter_map(|(name, text)| Some((name, one_line(&text?).into_owned()))));
     facts
@@ -170,7 +101,7 @@ fn transition(step: &TransitionView, colour: Colour) -> Vec<String> {
             event => one_line(event).replace('_', " "),
         }
     )];
-    lines.extend(indented(trouble(step.error_code.as_ref().map(ErrorCode::as_str), step.error_message.as_deref())));
+    lines.extend(indented(trouble(step.error_code.as_ref(), step.error_message.as_deref())));
     lines
 }
 
@@ -196,10 +127,7 @@ pub(in crate::report) fn attempt(attempt: &AttemptView) -> Vec<String> {
         status.unwrap_or_default(),
         after.unwrap_or_default()
     )];
-    lines.extend(indented(trouble(
-        attempt.error_code.as_ref().map(ErrorCode::as_str),
-        attempt.error_message.as_deref(),
-    )));
+    lines.extend(indented(trouble(attempt.error_code.as_ref(), attempt.error_message.as_deref())));
     lines.extend(indented(attempt.request_id.as_deref().map(|id| format!("request {}", one_line(id)))));
     if attempt.looks > 0 {
         let looks = several(u64::from(attempt.looks), "look");

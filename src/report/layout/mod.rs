@@ -1,5 +1,6 @@
 //! Text, tables, colours and files.
 
+pub(in crate::report) mod json_array;
 pub(in crate::report) mod output;
 pub(in crate::report) mod style;
 pub(in crate::report) mod table;

@@ -39,6 +39,9 @@ impl Blocks {
 
     /// The text of the next lines, with the titles above the first ones; it ends with a line end.
     pub(in crate::report) fn text(&mut self, rows: Vec<Vec<String>>) -> String {
+        if rows.is_empty() {
+            return String::new();
+        }
         let mut table = Table::new();
         table.load_style(comfy_table::presets::NOTHING);
         let first = self.widths.is_none();

@@ -1,6 +1,6 @@
 //! Numbers, spans and messages as people read them.
 
-use crate::domain::Timestamp;
+use crate::domain::{ErrorCode, Timestamp};
 use crate::queue::{Blocked, StateCounts};
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -115,8 +115,8 @@ pub fn capital(word: &str) -> String {
 }
 
 /// A code with its message.
-pub(in crate::report) fn trouble(code: Option<&str>, message: Option<&str>) -> Option<String> {
-    match (code, message.filter(|message| !message.is_empty())) {
+pub(in crate::report) fn trouble(code: Option<&ErrorCode>, message: Option<&str>) -> Option<String> {
+    match (code.map(ErrorCode::as_str), message.filter(|message| !message.is_empty())) {
         (Some(code), Some(message)) => Some(format!("{code}: {}", one_line(message))),
         (Some(one), None) | (None, Some(one)) => Some(one_line(one).into_owned()),
         (None, None) => None,

@@ -3,17 +3,17 @@
 
 use super::binding::{Binding, bindings};
 use super::forecast::{Forecast, when_and_why};
+use super::needs::Need;
 use super::text::sentence;
 use super::view::{StatusView, progress_of};
-use crate::domain::{JobState, Lane, Timestamp};
-use crate::queue::{BatchStage, BatchView, LaneView, Pause, StateCounts};
+use crate::domain::{AccountNumber, JobState, Lane, LoweredCap, Timestamp};
+use crate::queue::{BatchStage, BatchView, Blocked, LaneView, Pause, RowCounts, StateCounts};
 use crate::report::completion::columns::time;
 use crate::report::jobs::failures::Failures;
 use crate::report::layout::style::Colour;
 use crate::report::steering::breakers::BreakerEntry;
 use crate::report::steering::takeover::TakeoverEntry;
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 /// A status as one JSON value, on a single line or on several.
 pub fn status_json(view: &StatusView) -> impl Serialize + '_ {
@@ -25,8 +25,8 @@ pub fn status_json(view: &StatusView) -> impl Serialize + '_ {
         daemon: view.daemon.as_deref(),
         total: jobs.total(),
         done: jobs.total() - jobs.live(),
-        jobs: States(jobs),
-        finish: Finish::of(&view.forecast(), &view.jobs(), view.now),
+        finish: Finish::of(&view.forecast(), &jobs, view.now),
+        jobs,
         batches: if view.place.is_narrow() {
             Vec::new()
         } else {
@@ -38,11 +38,7 @@ pub fn status_json(view: &StatusView) -> impl Serialize + '_ {
             TakeoverEntry::new(takeover, until, view.now)
         }),
         failures: &view.failures,
-        needs: view
-            .needs()
-            .into_iter()
-            .map(|need| Need { kind: need.kind, text: need.text, command: need.command })
-            .collect(),
+        needs: view.needs(),
     }
 }
 
@@ -54,7 +50,7 @@ struct Status<'a> {
     daemon: Option<&'a str>,
     total: u64,
     done: u64,
-    jobs: States,
+    jobs: StateCounts,
     finish: Finish,
     batches: Vec<Batch<'a>>,
     lanes: Vec<LaneEntry<'a>>,
@@ -67,34 +63,25 @@ struct Status<'a> {
 struct Batch<'a> {
     name: &'a str,
     source: &'a str,
-    state: &'static str,
+    state: BatchStage,
     created_at: String,
     sealed_at: Option<String>,
-    rows: Rows,
+    rows: RowCounts,
     total: u64,
     done: u64,
-    jobs: States,
-    shared_jobs: States,
-    paused: Option<Paused<'a>>,
+    jobs: &'a StateCounts,
+    shared_jobs: &'a StateCounts,
+    paused: Option<&'a Pause>,
     breakers: Vec<BreakerEntry<'a>>,
     finish: Finish,
 }
 
 #[derive(Serialize)]
-struct Rows {
-    read: u64,
-    new: u64,
-    live: u64,
-    repeated: u64,
-    rejected: u64,
-}
-
-#[derive(Serialize)]
 struct LaneEntry<'a> {
-    account: &'a str,
-    region: &'static str,
-    account_number: Option<&'a str>,
-    jobs: States,
+    #[serde(flatten)]
+    lane: &'a Lane,
+    account_number: Option<&'a AccountNumber>,
+    jobs: &'a StateCounts,
     copies_in_flight: u64,
     copies_of_others: u64,
     bound_by: Vec<&'static str>,
@@ -104,12 +91,12 @@ struct LaneEntry<'a> {
     reconciliation_window_ms: u64,
     first_export_accepted: bool,
     listed_at: Option<String>,
-    blocked: Option<BlockedEntry<'a>>,
-    paused: Option<Paused<'a>>,
+    blocked: Option<&'a Blocked>,
+    paused: Option<&'a Pause>,
     breaker: Option<BreakerEntry<'a>>,
     ceiling: f64,
     max_in_flight: u32,
-    lowered_cap: Option<LoweredEntry<'a>>,
+    lowered_cap: Option<LoweredCap>,
     throttles_a_minute: u64,
     ended_a_minute: u64,
     finish: Finish,
@@ -143,69 +130,20 @@ impl Finish {
     }
 }
 
-#[derive(Serialize)]
-struct BlockedEntry<'a> {
-    since: String,
-    code: &'a str,
-    message: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct LoweredEntry<'a> {
-    since: String,
-    code: &'a str,
-}
-
-#[derive(Serialize)]
-struct Paused<'a> {
-    since: String,
-    by: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Need {
-    kind: &'static str,
-    text: String,
-    command: Option<String>,
-}
-
-/// An object with a number for each state, those with none included.
-struct States(StateCounts);
-
-impl Serialize for States {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(JobState::ALL.len()))?;
-        for (state, count) in self.0.iter() {
-            map.serialize_entry(state.as_str(), &count)?;
-        }
-        map.end()
-    }
-}
-
 fn batch<'a>(view: &'a StatusView, batch: &'a BatchView) -> Batch<'a> {
     let (done, total) = progress_of(batch);
-    let rows = &batch.rows;
     Batch {
         name: batch.name.as_str(),
         source: &batch.source,
-        state: match batch.stage {
-            BatchStage::Loading => "loading",
-            BatchStage::Sealed => "sealed",
-        },
+        state: batch.stage,
         created_at: batch.created_at.to_string(),
         sealed_at: time(batch.sealed_at),
-        rows: Rows {
-            read: rows.read,
-            new: rows.new,
-            live: rows.live,
-            repeated: rows.repeated,
-            rejected: rows.rejected,
-        },
+        rows: batch.rows,
         total,
         done,
-        jobs: States(batch.jobs.clone()),
-        shared_jobs: States(batch.shared.clone()),
-        paused: batch.paused.as_ref().map(paused),
+        jobs: &batch.jobs,
+        shared_jobs: &batch.shared,
+        paused: batch.paused.as_ref(),
         breakers: view
             .stopped()
             .filter(|(trip, _)| trip.batch == Some(batch.id))
@@ -217,13 +155,11 @@ fn batch<'a>(view: &'a StatusView, batch: &'a BatchView) -> Batch<'a> {
 
 fn lane<'a>(status: &'a StatusView, view: &'a LaneView) -> LaneEntry<'a> {
     let limits = status.limits_of(view.id);
-    let Lane { account, region } = &view.lane;
     let in_flight = [JobState::Submitting, JobState::Exporting, JobState::Unknown];
     LaneEntry {
-        account: account.as_str(),
-        region: region.as_str(),
-        account_number: view.account_number.as_ref().map(crate::domain::AccountNumber::as_str),
-        jobs: States(view.jobs.clone()),
+        lane: &view.lane,
+        account_number: view.account_number.as_ref(),
+        jobs: &view.jobs,
         copies_in_flight: in_flight.iter().map(|state| view.copies.of(*state)).sum(),
         copies_of_others: status.copies_of_others(view.id),
         bound_by: bindings(status, view).into_iter().map(Binding::as_str).collect(),
@@ -233,12 +169,8 @@ fn lane<'a>(status: &'a StatusView, view: &'a LaneView) -> LaneEntry<'a> {
         reconciliation_window_ms: u64::try_from(status.window_of(view).as_millis()).unwrap_or(u64::MAX),
         first_export_accepted: view.proven,
         listed_at: time(view.listed_at),
-        blocked: view.blocked.as_ref().map(|blocked| BlockedEntry {
-            since: blocked.since.to_string(),
-            code: blocked.code.as_str(),
-            message: blocked.message.as_deref(),
-        }),
-        paused: view.paused.as_ref().map(paused),
+        blocked: view.blocked.as_ref(),
+        paused: view.paused.as_ref(),
         breaker: status
             .trips
             .iter()
@@ -246,17 +178,9 @@ fn lane<'a>(status: &'a StatusView, view: &'a LaneView) -> LaneEntry<'a> {
             .map(BreakerEntry::of_lane),
         ceiling: limits.ceiling,
         max_in_flight: limits.cap,
-        lowered_cap: view
-            .lowered
-            .as_ref()
-            .filter(|_| status.lowered_cap(view).is_some())
-            .map(|lowered| LoweredEntry { since: lowered.since.to_string(), code: lowered.code.as_str() }),
+        lowered_cap: status.lowered_cap(view).map(|(lowered, _)| lowered),
         throttles_a_minute: status.throttles_a_minute(view.id),
         ended_a_minute: status.ended_a_minute(view.id),
         finish: Finish::of(&status.lane_forecast(view), &view.jobs, status.now),
     }
-}
-
-fn paused(pause: &Pause) -> Paused<'_> {
-    Paused { since: pause.since.to_string(), by: pause.by.as_deref() }
 }

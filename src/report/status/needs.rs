@@ -7,10 +7,11 @@ use crate::queue::{BatchView, Blocked, LaneView, Left};
 use crate::report::layout::words::{moment, quoted, several, span, what_blocks};
 use crate::report::steering::breakers::{resume_command, stopped_place};
 use crate::report::steering::takeover::{copy_of, past_acts};
+use serde::Serialize;
 use std::time::Duration;
 
 /// What waits for a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Need {
     /// Its name in JSON.
     pub kind: &'static str,

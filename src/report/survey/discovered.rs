@@ -1,8 +1,9 @@
 //! The snapshots that were found, as CSV that `enqueue` takes as it is, or as JSON. Lane by lane, as they come.
 
-use crate::domain::{Timestamp, spreadsheet};
+use crate::domain::Timestamp;
 use crate::lightsail::{SnapshotKind, SnapshotState};
-use crate::report::completion::csv_sheet::of_csv;
+use crate::report::completion::csv_sheet::write_cells;
+use crate::report::layout::json_array::JsonArray;
 use crate::survey::{Export, Found};
 use serde::{Serialize, Serializer};
 use std::io::Write;
@@ -37,10 +38,13 @@ pub enum DiscoveredForm {
 
 /// The list in the making.
 pub struct DiscoveredSheet<'a> {
-    out: &'a mut (dyn Write + Send),
-    form: DiscoveredForm,
+    sheet: DiscoveredLines<'a>,
     now: Timestamp,
-    empty: bool,
+}
+
+enum DiscoveredLines<'a> {
+    Csv(Box<csv::Writer<&'a mut (dyn Write + Send)>>),
+    Json(JsonArray<&'a mut (dyn Write + Send)>),
 }
 
 /// A snapshot in these columns.
@@ -132,50 +136,44 @@ fn as_object<S: Serializer>(tags: &&[(String, String)], serializer: S) -> Result
 impl<'a> DiscoveredSheet<'a> {
     /// Begins the list; ages are told as of `now`.
     pub fn begin(out: &'a mut (dyn Write + Send), form: DiscoveredForm, now: Timestamp) -> std::io::Result<Self> {
-        match form {
-            DiscoveredForm::Csv => writeln!(out, "{}", DISCOVERED.join(","))?,
-            DiscoveredForm::Json => write!(out, "[")?,
-        }
-        Ok(Self { out, form, now, empty: true })
+        let sheet = match form {
+            DiscoveredForm::Csv => {
+                let mut csv = Box::new(csv::Writer::from_writer(out));
+                write_cells(&mut csv, DISCOVERED)?;
+                csv.flush()?;
+                DiscoveredLines::Csv(csv)
+            }
+            DiscoveredForm::Json => DiscoveredLines::Json(JsonArray::begin(out)?),
+        };
+        Ok(Self { sheet, now })
     }
 
     /// Adds a lane's snapshots, and hands them on.
     pub fn add(&mut self, found: &[Found]) -> std::io::Result<()> {
-        let lines = found.iter().map(|one| Line::of(one, self.now));
-        match self.form {
-            DiscoveredForm::Csv => {
-                let mut csv = csv::Writer::from_writer(&mut self.out);
-                for line in lines {
-                    for cell in line.cells() {
-                        csv.write_field(spreadsheet::neutralise(&cell).as_bytes()).map_err(of_csv)?;
-                    }
-                    csv.write_record(None::<&[u8]>).map_err(of_csv)?;
-                }
+        let mut lines = found.iter().map(|one| Line::of(one, self.now));
+        match &mut self.sheet {
+            DiscoveredLines::Csv(csv) => {
+                lines.try_for_each(|line| write_cells(csv, line.cells()))?;
                 csv.flush()
             }
-            DiscoveredForm::Json => {
-                for line in lines {
-                    self.out.write_all(if self.empty { b"\n" } else { b",\n" })?;
-                    self.empty = false;
-                    serde_json::to_writer(&mut self.out, &line)?;
-                }
-                self.out.flush()
+            DiscoveredLines::Json(array) => {
+                lines.try_for_each(|line| array.add(&line))?;
+                array.flush()
             }
         }
     }
 
     /// Ends the list.
     pub fn end(self) -> std::io::Result<()> {
-        match self.form {
-            DiscoveredForm::Csv => {}
-            DiscoveredForm::Json => self.out.write_all(if self.empty { b"]\n" } else { b"\n]\n" })?,
+        match self.sheet {
+            DiscoveredLines::Csv(mut csv) => csv.flush(),
+            DiscoveredLines::Json(array) => array.end(),
         }
-        self.out.flush()
     }
 }
 
 impl std::fmt::Debug for DiscoveredSheet<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DiscoveredSheet").field("form", &self.form).finish_non_exhaustive()
+        f.debug_struct("DiscoveredSheet").field("now", &self.now).finish_non_exhaustive()
     }
 }

@@ -5,6 +5,7 @@ use crate::domain::{AbsenceRule, ErrorCode, JobState, LaneTrouble, Timestamp, se
 use crate::queue::{AttemptOutcome, AttemptView, EntryStatus, Refused, TransitionView, Waiting};
 use crate::report::layout::words::{ago, moment, one_line, several, span, trouble, what_blocks};
 use crate::report::why::queued;
+use serde::Serialize;
 use std::time::Duration;
 
 /// What is known.
@@ -62,20 +63,22 @@ pub struct Why {
 }
 
 /// A link of the chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cause {
     /// Its name in JSON.
     pub kind: &'static str,
     /// It in words.
     pub text: String,
     /// Since when, where that is known.
+    #[serde(serialize_with = "Timestamp::as_text_or_null")]
     pub since: Option<Timestamp>,
     /// Until when, where that is known.
+    #[serde(serialize_with = "Timestamp::as_text_or_null")]
     pub until: Option<Timestamp>,
 }
 
 /// A way out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Way {
     /// It in words.
     pub text: String,
@@ -91,32 +94,29 @@ pub(in crate::report) struct Chain {
 }
 
 impl Chain {
-    pub(in crate::report) fn cause(&mut self, kind: &'static str, text: impl Into<String>) -> Link<'_> {
+    pub(in crate::report) fn cause(&mut self, kind: &'static str, text: impl Into<String>) -> &mut Self {
         self.causes.push(Cause { kind, text: text.into(), since: None, until: None });
-        Link(self.causes.last_mut())
+        self
     }
 
-    pub(in crate::report) fn way(&mut self, text: impl Into<String>, command: Option<String>) {
-        self.ways.push(Way { text: text.into(), command });
-    }
-}
-
-/// The last link, for its times.
-pub(in crate::report) struct Link<'a>(Option<&'a mut Cause>);
-
-impl Link<'_> {
-    pub(in crate::report) fn since(mut self, at: Option<Timestamp>) -> Self {
-        if let Some(cause) = &mut self.0 {
+    /// Since when the last cause has been there.
+    pub(in crate::report) fn since(&mut self, at: Option<Timestamp>) -> &mut Self {
+        if let Some(cause) = self.causes.last_mut() {
             cause.since = at;
         }
         self
     }
 
-    pub(in crate::report) fn until(mut self, at: Option<Timestamp>) -> Self {
-        if let Some(cause) = &mut self.0 {
+    /// Until when it will be.
+    pub(in crate::report) fn until(&mut self, at: Option<Timestamp>) -> &mut Self {
+        if let Some(cause) = self.causes.last_mut() {
             cause.until = at;
         }
         self
+    }
+
+    pub(in crate::report) fn way(&mut self, text: impl Into<String>, command: Option<String>) {
+        self.ways.push(Way { text: text.into(), command });
     }
 }
 
@@ -179,7 +179,7 @@ impl Facts {
     /// The job's trouble with its message.
     pub(in crate::report) fn trouble(&self) -> Option<String> {
         let job = &self.waiting.detail.job;
-        trouble(job.error_code.as_ref().map(ErrorCode::as_str), job.error_message.as_deref())
+        trouble(job.error_code.as_ref(), job.error_message.as_deref())
     }
 }
 

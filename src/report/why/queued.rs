@@ -1,6 +1,6 @@
 //! What a queued job waits for: what a person did comes first, then the lane's troubles, its own, and the pace.
 
-use crate::domain::{ErrorCode, Hold, Lane, LoweredCap};
+use crate::domain::{Hold, Lane, LoweredCap};
 use crate::lightsail::is_throttle;
 use crate::queue::{AttemptView, BatchStage, PastPause};
 use crate::report::layout::words::{moment, of_others, one_line, several, span, trouble};
@@ -145,8 +145,8 @@ fn held(facts: &Facts, chain: &mut Chain) -> bool {
 /// An outcome in words, with the trouble: of the call, or of the export that it had begun.
 fn came_out(facts: &Facts, attempt: &AttemptView) -> String {
     let job = &facts.waiting.detail.job;
-    let of_call = trouble(attempt.error_code.as_ref().map(ErrorCode::as_str), attempt.error_message.as_deref());
-    let of_export = || trouble(job.error_code.as_ref().map(ErrorCode::as_str), job.error_message.as_deref());
+    let of_call = trouble(attempt.error_code.as_ref(), attempt.error_message.as_deref());
+    let of_export = || trouble(job.error_code.as_ref(), job.error_message.as_deref());
     of_call.or_else(of_export).unwrap_or_else(|| "no trouble on record".to_owned())
 }
 

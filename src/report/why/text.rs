@@ -1,7 +1,6 @@
 //! The answer to why, as text and as JSON.
 
 use crate::domain::{JobId, JobState, Timestamp};
-use crate::report::completion::columns::time;
 use crate::report::layout::style::{Look, Paint};
 use crate::report::layout::words::{capital, moment, period};
 use crate::report::why::explain::{Cause, Facts, Way, Why};
@@ -48,8 +47,8 @@ pub fn why_json<'a>(facts: &'a Facts, why: &'a Why) -> impl Serialize + 'a {
         state: job.state,
         since: why.since.to_string(),
         summary: &why.summary,
-        causes: why.causes.iter().map(Link::of).collect(),
-        ways: why.ways.iter().map(WayOut::of).collect(),
+        causes: &why.causes,
+        ways: &why.ways,
         jobs_ahead: (job.state == JobState::Queued).then_some(waiting.ahead.jobs),
         learned_rate: waiting.lane.learned_rate,
         rate: facts.pace.rate,
@@ -72,8 +71,8 @@ struct Answer<'a> {
     state: JobState,
     since: String,
     summary: &'a str,
-    causes: Vec<Link<'a>>,
-    ways: Vec<WayOut<'a>>,
+    causes: &'a [Cause],
+    ways: &'a [Way],
     jobs_ahead: Option<u64>,
     learned_rate: Option<f64>,
     rate: f64,
@@ -83,30 +82,4 @@ struct Answer<'a> {
     max_attempts: u32,
     looks: u32,
     looks_needed: u32,
-}
-
-#[derive(Serialize)]
-struct Link<'a> {
-    kind: &'static str,
-    text: &'a str,
-    since: Option<String>,
-    until: Option<String>,
-}
-
-impl<'a> Link<'a> {
-    fn of(cause: &'a Cause) -> Self {
-        Self { kind: cause.kind, text: &cause.text, since: time(cause.since), until: time(cause.until) }
-    }
-}
-
-#[derive(Serialize)]
-struct WayOut<'a> {
-    text: &'a str,
-    command: Option<&'a str>,
-}
-
-impl<'a> WayOut<'a> {
-    fn of(way: &'a Way) -> Self {
-        Self { text: &way.text, command: way.command.as_deref() }
-    }
 }
