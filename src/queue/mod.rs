@@ -49,7 +49,6 @@ use files::paths::Place;
 use files::takeover::TakeoverAge;
 use jobs::wakers::Wakers;
 use sqlite::busy_retry::BusyRetry;
-use sqlite::checkpoints::Checkpoints;
 use sqlite::readers::Readers;
 use sqlite::writer::Writer;
 use std::path::{Path, PathBuf};
@@ -64,7 +63,6 @@ pub struct Queue {
     place: Arc<Place>,
     readers: Readers,
     writer: Writer,
-    checkpoints: Checkpoints,
     takeover_age: Arc<Mutex<Option<TakeoverAge>>>,
     wakers: Wakers,
     busy: Arc<BusyRetry>,
@@ -146,7 +144,6 @@ impl Queue {
     pub async fn close(self) {
         // The writer last: only one that may write can fold the WAL into the file.
         self.readers.close().await;
-        self.checkpoints.close().await;
         self.writer.close().await;
     }
 }

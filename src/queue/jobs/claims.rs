@@ -200,33 +200,23 @@ impl Queue {
         if next.is_none_or(|due| due > now) && !self.waits_too_long(lane, latest).await? {
             return Ok(next);
         }
-        self.writer
-            .write(Step::DueReleased, move |connection| {
-                Box::pin(async move {
-                    sqlx::query!(
-                        "UPDATE jobs SET due_at = NULL
-                         WHERE id IN (SELECT id FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND due_at <= ?2
-                                      ORDER BY due_at LIMIT ?3)",
-                        lane.0,
-                        now.0,
-                        RELEASED
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    sqlx::query!(
-                        "UPDATE jobs SET due_at = NULL
-                         WHERE id IN (SELECT id FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND due_at > ?2
-                                          AND attempt > 0 LIMIT ?3)",
-                        lane.0,
-                        latest.0,
-                        RELEASED
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await?;
+        let due = sqlx::query!(
+            "UPDATE jobs SET due_at = NULL
+             WHERE id IN (SELECT id FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND due_at <= ?2
+                          ORDER BY due_at LIMIT ?3)",
+            lane.0,
+            now.0,
+            RELEASED
+        );
+        let beyond = sqlx::query!(
+            "UPDATE jobs SET due_at = NULL
+             WHERE id IN (SELECT id FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND due_at > ?2 AND attempt > 0
+                          LIMIT ?3)",
+            lane.0,
+            latest.0,
+            RELEASED
+        );
+        self.writer.execute(Step::DueReleased, [due, beyond]).await?;
         Ok(Some(now))
     }
 
@@ -269,22 +259,14 @@ impl Queue {
         }
         let rows = attempts.into_iter().map(|(job, attempt)| (job.0, attempt)).collect::<Vec<_>>();
         let rows = crate::queue::sqlite::decode::json(&rows)?;
-        self.writer
-            .write(Step::AttemptsRefunded, move |connection| {
-                Box::pin(async move {
-                    sqlx::query!(
-                        "UPDATE jobs SET used = used - 1
-                         FROM (SELECT value ->> 0 AS job, value ->> 1 AS attempt FROM json_each(?1)) AS open
-                         WHERE jobs.id = open.job AND jobs.attempt = open.attempt AND jobs.used > 0
-                           AND jobs.state IN ('unknown', 'queued')",
-                        rows
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let refunded = sqlx::query!(
+            "UPDATE jobs SET used = used - 1
+             FROM (SELECT value ->> 0 AS job, value ->> 1 AS attempt FROM json_each(?1)) AS open
+             WHERE jobs.id = open.job AND jobs.attempt = open.attempt AND jobs.used > 0
+               AND jobs.state IN ('unknown', 'queued')",
+            rows
+        );
+        self.writer.execute(Step::AttemptsRefunded, [refunded]).await.map(drop)
     }
 
     /// The sealed batches with queued jobs in the lane that no listing of this run has covered.
@@ -332,23 +314,15 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn clear(&self, lane: LaneId, run: RunId, batches: Vec<BatchId>) -> Result<(), QueueError> {
-        self.writer
-            .write((Step::Cleared, lane), move |connection| {
-                Box::pin(async move {
-                    for batch in batches {
-                        sqlx::query!(
-                            "INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (?1, ?2, ?3)
-                             ON CONFLICT DO UPDATE SET run_id = excluded.run_id",
-                            lane.0,
-                            batch.0,
-                            run.0
-                        )
-                        .execute(&mut *connection)
-                        .await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
+        let cleared = batches.into_iter().map(move |batch| {
+            sqlx::query!(
+                "INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET run_id = excluded.run_id",
+                lane.0,
+                batch.0,
+                run.0
+            )
+        });
+        self.writer.execute((Step::Cleared, lane), cleared).await.map(drop)
     }
 }

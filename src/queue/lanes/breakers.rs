@@ -228,28 +228,20 @@ impl Queue {
         wait: Duration,
     ) -> Result<bool, QueueError> {
         let (batch, wait) = (batch.map(|batch| batch.0), millis(wait));
-        self.writer
-            .write(Step::Tripped, move |connection| {
-                Box::pin(async move {
-                    let code = cause.code.as_ref().map(ErrorCode::as_str);
-                    let tripped = sqlx::query!(
-                        "INSERT INTO trips (lane_id, batch_id, tripped_at, failed, ended, code, waits_from, wait)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?3, ?7)
-                         ON CONFLICT DO NOTHING",
-                        lane.0,
-                        batch,
-                        at.0,
-                        cause.failed,
-                        cause.ended,
-                        code,
-                        wait
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(tripped.rows_affected() > 0)
-                })
-            })
-            .await
+        let code = cause.code.as_ref().map(ErrorCode::as_str);
+        let tripped = sqlx::query!(
+            "INSERT INTO trips (lane_id, batch_id, tripped_at, failed, ended, code, waits_from, wait)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?3, ?7)
+             ON CONFLICT DO NOTHING",
+            lane.0,
+            batch,
+            at.0,
+            cause.failed,
+            cause.ended,
+            code,
+            wait
+        );
+        self.writer.execute(Step::Tripped, [tripped]).await.map(|rows| rows > 0)
     }
 
     /// Lets one job go though these breakers are open.
@@ -258,21 +250,13 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn choose_probe(&self, trips: &[TripId], job: JobId) -> Result<(), QueueError> {
         let trips = crate::queue::sqlite::decode::json(trips)?;
-        self.writer
-            .write(Step::ProbeChosen, move |connection| {
-                Box::pin(async move {
-                    sqlx::query!(
-                        "UPDATE trips SET probe = ?2
-                         WHERE closed_at IS NULL AND id IN (SELECT value FROM json_each(?1))",
-                        trips,
-                        job.0
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let chosen = sqlx::query!(
+            "UPDATE trips SET probe = ?2
+             WHERE closed_at IS NULL AND id IN (SELECT value FROM json_each(?1))",
+            trips,
+            job.0
+        );
+        self.writer.execute(Step::ProbeChosen, [chosen]).await.map(drop)
     }
 
     /// The job that was let go failed, in `run`: the breaker stays open, and waits again.
@@ -281,23 +265,15 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn renew_trip(&self, trip: TripId, run: RunId, at: Timestamp, wait: Duration) -> Result<(), QueueError> {
         let wait = millis(wait);
-        self.writer
-            .write(Step::TripRenewed, move |connection| {
-                Box::pin(async move {
-                    sqlx::query!(
-                        "UPDATE trips SET probe = NULL, probes = probes + 1, failed_run = ?2, waits_from = ?3, wait = ?4
-                         WHERE id = ?1 AND closed_at IS NULL",
-                        trip.0,
-                        run.0,
-                        at.0,
-                        wait
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let renewed = sqlx::query!(
+            "UPDATE trips SET probe = NULL, probes = probes + 1, failed_run = ?2, waits_from = ?3, wait = ?4
+             WHERE id = ?1 AND closed_at IS NULL",
+            trip.0,
+            run.0,
+            at.0,
+            wait
+        );
+        self.writer.execute(Step::TripRenewed, [renewed]).await.map(drop)
     }
 
     /// Closes a breaker, in nobody's name; what has ended is counted anew. Whether it was open.

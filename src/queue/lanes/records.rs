@@ -156,26 +156,18 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn block(&self, lane: LaneId, block: Block) -> Result<bool, QueueError> {
-        self.writer
-            .write((Step::Blocked, lane), move |connection| {
-                Box::pin(async move {
-                    let code = block.trouble.as_str();
-                    let written = sqlx::query!(
-                        "UPDATE lanes SET blocked_message = ?3, blocked_code = ?2,
-                                blocked_at = CASE WHEN blocked_code = ?2 THEN blocked_at ELSE ?4 END
-                         WHERE id = ?1 AND (blocked_code IS NOT ?2 OR blocked_message IS NOT ?3)
-                           AND (?2 <> 'reads' OR blocked_code IS NULL OR blocked_code = 'reads')",
-                        lane.0,
-                        code,
-                        block.message,
-                        block.since.0
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(written.rows_affected() > 0)
-                })
-            })
-            .await
+        let code = block.trouble.as_str();
+        let blocked = sqlx::query!(
+            "UPDATE lanes SET blocked_message = ?3, blocked_code = ?2,
+                    blocked_at = CASE WHEN blocked_code = ?2 THEN blocked_at ELSE ?4 END
+             WHERE id = ?1 AND (blocked_code IS NOT ?2 OR blocked_message IS NOT ?3)
+               AND (?2 <> 'reads' OR blocked_code IS NULL OR blocked_code = 'reads')",
+            lane.0,
+            code,
+            block.message,
+            block.since.0
+        );
+        self.writer.execute((Step::Blocked, lane), [blocked]).await.map(|rows| rows > 0)
     }
 
     /// Lets a lane go on.
@@ -195,22 +187,14 @@ impl Queue {
     }
 
     async fn end_block(&self, lane: LaneId, of: Option<LaneTrouble>) -> Result<(), QueueError> {
-        self.writer
-            .write((Step::Unblocked, lane), move |connection| {
-                Box::pin(async move {
-                    let code = of.map(LaneTrouble::as_str);
-                    sqlx::query!(
-                        "UPDATE lanes SET blocked_at = NULL, blocked_code = NULL, blocked_message = NULL
-                         WHERE id = ?1 AND blocked_at IS NOT NULL AND (?2 IS NULL OR blocked_code = ?2)",
-                        lane.0,
-                        code
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let code = of.map(LaneTrouble::as_str);
+        let unblocked = sqlx::query!(
+            "UPDATE lanes SET blocked_at = NULL, blocked_code = NULL, blocked_message = NULL
+             WHERE id = ?1 AND blocked_at IS NOT NULL AND (?2 IS NULL OR blocked_code = ?2)",
+            lane.0,
+            code
+        );
+        self.writer.execute((Step::Unblocked, lane), [unblocked]).await.map(drop)
     }
 
     /// Writes down that an export of the lane was accepted.
@@ -218,16 +202,8 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn prove(&self, lane: LaneId) -> Result<(), QueueError> {
-        self.writer
-            .write(Step::Proven, move |connection| {
-                Box::pin(async move {
-                    sqlx::query!("UPDATE lanes SET proven = 1 WHERE id = ?1 AND proven = 0", lane.0)
-                        .execute(&mut *connection)
-                        .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let proven = sqlx::query!("UPDATE lanes SET proven = 1 WHERE id = ?1 AND proven = 0", lane.0);
+        self.writer.execute(Step::Proven, [proven]).await.map(drop)
     }
 
     /// Keeps the rate that a lane has learned, in calls a second, for the next start.
@@ -235,16 +211,8 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn learn_rate(&self, lane: LaneId, rate: f64) -> Result<(), QueueError> {
-        self.writer
-            .write(Step::RateLearned, move |connection| {
-                Box::pin(async move {
-                    sqlx::query!("UPDATE lanes SET learned_rate = ?2 WHERE id = ?1", lane.0, rate)
-                        .execute(&mut *connection)
-                        .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let learned = sqlx::query!("UPDATE lanes SET learned_rate = ?2 WHERE id = ?1", lane.0, rate);
+        self.writer.execute(Step::RateLearned, [learned]).await.map(drop)
     }
 
     /// Keeps the rate that a lane has learned for its reads, as [`Self::learn_rate`] for its exports.
@@ -252,16 +220,8 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn learn_read_rate(&self, lane: LaneId, rate: f64) -> Result<(), QueueError> {
-        self.writer
-            .write(Step::RateLearned, move |connection| {
-                Box::pin(async move {
-                    sqlx::query!("UPDATE lanes SET learned_read_rate = ?2 WHERE id = ?1", lane.0, rate)
-                        .execute(&mut *connection)
-                        .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let learned = sqlx::query!("UPDATE lanes SET learned_read_rate = ?2 WHERE id = ?1", lane.0, rate);
+        self.writer.execute(Step::RateLearned, [learned]).await.map(drop)
     }
 
     /// Lowers the cap on a lane's copies under way.
@@ -270,23 +230,15 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn lower_cap(&self, lane: LaneId, lowered: LoweredCap) -> Result<(), QueueError> {
         let to = i64::try_from(lowered.to).unwrap_or(i64::MAX);
-        self.writer
-            .write(Step::CapLowered, move |connection| {
-                Box::pin(async move {
-                    let code = lowered.code.as_str();
-                    sqlx::query!(
-                        "UPDATE lanes SET lowered_cap = ?2, lowered_at = ?3, lowered_code = ?4 WHERE id = ?1",
-                        lane.0,
-                        to,
-                        lowered.since.0,
-                        code
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let code = lowered.code.as_str();
+        let lowered = sqlx::query!(
+            "UPDATE lanes SET lowered_cap = ?2, lowered_at = ?3, lowered_code = ?4 WHERE id = ?1",
+            lane.0,
+            to,
+            lowered.since.0,
+            code
+        );
+        self.writer.execute(Step::CapLowered, [lowered]).await.map(drop)
     }
 
     /// Keeps a delay of a lane's lists, in the place of what was seen before. The attempts that are open keep the window that
@@ -314,36 +266,27 @@ impl Queue {
         seen_at: Option<Timestamp>,
     ) -> Result<(), QueueError> {
         let seen_at = seen_at.map(|at| at.0);
-        self.writer
-            .write(Step::DelayLearned, move |connection| {
-                Box::pin(async move {
-                    for lane in lanes {
-                        sqlx::query!(
-                            "UPDATE attempts SET kept_window = max(coalesce(kept_window, 0), open.window)
-                             FROM (SELECT jobs.id, jobs.attempt, lanes.longest_delay * ?2 AS window
-                                   FROM lanes JOIN jobs ON jobs.lane_id = lanes.id
-                                   WHERE lanes.id = ?1 AND lanes.longest_delay > 0
-                                     AND (jobs.state = 'submitting' OR jobs.state = 'exporting' OR jobs.state = 'unknown')
-                                   LIMIT -1) AS open
-                             WHERE attempts.job_id = open.id AND attempts.number = open.attempt",
-                            lane.0,
-                            WINDOW_MARGIN
-                        )
-                        .execute(&mut *connection)
-                        .await?;
-                        sqlx::query!(
-                            "UPDATE lanes SET longest_delay = ?2, delay_seen_at = ?3 WHERE id = ?1",
-                            lane.0,
-                            longest,
-                            seen_at
-                        )
-                        .execute(&mut *connection)
-                        .await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
+        let learned = lanes.into_iter().flat_map(move |lane| {
+            let kept = sqlx::query!(
+                "UPDATE attempts SET kept_window = max(coalesce(kept_window, 0), open.window)
+                 FROM (SELECT jobs.id, jobs.attempt, lanes.longest_delay * ?2 AS window
+                       FROM lanes JOIN jobs ON jobs.lane_id = lanes.id
+                       WHERE lanes.id = ?1 AND lanes.longest_delay > 0
+                         AND (jobs.state = 'submitting' OR jobs.state = 'exporting' OR jobs.state = 'unknown')
+                       LIMIT -1) AS open
+                 WHERE attempts.job_id = open.id AND attempts.number = open.attempt",
+                lane.0,
+                WINDOW_MARGIN
+            );
+            let delay = sqlx::query!(
+                "UPDATE lanes SET longest_delay = ?2, delay_seen_at = ?3 WHERE id = ?1",
+                lane.0,
+                longest,
+                seen_at
+            );
+            [kept, delay]
+        });
+        self.writer.execute(Step::DelayLearned, learned).await.map(drop)
     }
 
     /// Begins a run of the daemon.
@@ -374,16 +317,8 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn end_run(&self, run: RunId, at: Timestamp) -> Result<(), QueueError> {
-        self.writer
-            .write(Step::RunEnded, move |connection| {
-                Box::pin(async move {
-                    sqlx::query!("UPDATE runs SET ended_at = ?2 WHERE id = ?1", run.0, at.0)
-                        .execute(&mut *connection)
-                        .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let ended = sqlx::query!("UPDATE runs SET ended_at = ?2 WHERE id = ?1", run.0, at.0);
+        self.writer.execute(Step::RunEnded, [ended]).await.map(drop)
     }
 }
 

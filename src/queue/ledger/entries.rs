@@ -248,19 +248,11 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn settle_news(&self, lane: LaneId, entries: &[i64]) -> Result<(), QueueError> {
         let entries = crate::queue::sqlite::decode::json(entries)?;
-        self.writer
-            .write((Step::NewsSettled, lane), move |connection| {
-                Box::pin(async move {
-                    sqlx::query!(
-                        "UPDATE ledger SET news = 0 WHERE id IN (SELECT value FROM json_each(?1)) AND news = 1",
-                        entries
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let settled = sqlx::query!(
+            "UPDATE ledger SET news = 0 WHERE id IN (SELECT value FROM json_each(?1)) AND news = 1",
+            entries
+        );
+        self.writer.execute((Step::NewsSettled, lane), [settled]).await.map(drop)
     }
 
     /// The number of a listing that is about to begin.
@@ -300,18 +292,10 @@ impl Queue {
             })
             .collect::<Vec<_>>();
         let rows = in_parts(&rows)?;
-        self.writer
-            .write(Step::SnapshotsListed, move |connection| {
-                Box::pin(async move {
-                    for rows in rows {
-                        sqlx::query_file!("src/queue/sql/list_snapshots.sql", rows, lane.0, listing)
-                            .execute(&mut *connection)
-                            .await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
+        let listed = rows
+            .into_iter()
+            .map(move |rows| sqlx::query_file!("src/queue/sql/list_snapshots.sql", rows, lane.0, listing));
+        self.writer.execute(Step::SnapshotsListed, listed).await.map(drop)
     }
 
     /// Ends a listing: what it did not show is gone. Queued jobs keep the ARN of what they were for.
@@ -319,32 +303,20 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn end_listing(&self, lane: LaneId, listing: i64, now: Timestamp) -> Result<(), QueueError> {
-        self.writer
-            .write(Step::ListingEnded, move |connection| {
-                Box::pin(async move {
-                    sqlx::query!(
-                        "UPDATE jobs SET source_arn = (SELECT arn FROM snapshots WHERE snapshots.lane_id = jobs.lane_id
-                                                       AND snapshots.name = jobs.snapshot_name)
-                         WHERE id IN (SELECT live.id FROM snapshots CROSS JOIN jobs AS live
-                                      ON live.lane_id = snapshots.lane_id AND live.snapshot_name = snapshots.name
-                                      AND live.finished_at IS NULL
-                                      WHERE live.state = 'queued' AND snapshots.lane_id = ?1 AND snapshots.listing < ?2
-                                        AND snapshots.arn IS NOT NULL)",
-                        lane.0,
-                        listing
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    sqlx::query!("DELETE FROM snapshots WHERE lane_id = ?1 AND listing < ?2", lane.0, listing)
-                        .execute(&mut *connection)
-                        .await?;
-                    sqlx::query!("UPDATE lanes SET listed_at = ?2 WHERE id = ?1", lane.0, now.0)
-                        .execute(&mut *connection)
-                        .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let kept = sqlx::query!(
+            "UPDATE jobs SET source_arn = (SELECT arn FROM snapshots WHERE snapshots.lane_id = jobs.lane_id
+                                           AND snapshots.name = jobs.snapshot_name)
+             WHERE id IN (SELECT live.id FROM snapshots CROSS JOIN jobs AS live
+                          ON live.lane_id = snapshots.lane_id AND live.snapshot_name = snapshots.name
+                          AND live.finished_at IS NULL
+                          WHERE live.state = 'queued' AND snapshots.lane_id = ?1 AND snapshots.listing < ?2
+                            AND snapshots.arn IS NOT NULL)",
+            lane.0,
+            listing
+        );
+        let gone = sqlx::query!("DELETE FROM snapshots WHERE lane_id = ?1 AND listing < ?2", lane.0, listing);
+        let listed = sqlx::query!("UPDATE lanes SET listed_at = ?2 WHERE id = ?1", lane.0, now.0);
+        self.writer.execute(Step::ListingEnded, [kept, gone, listed]).await.map(drop)
     }
 
     /// The state of a snapshot that the last listing showed.

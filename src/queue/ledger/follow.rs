@@ -311,21 +311,13 @@ impl Queue {
         }
         let rows = jobs.iter().map(|(job, at)| At { job: job.0, at: at.0 }).collect::<Vec<_>>();
         let rows = crate::queue::sqlite::decode::json(&rows)?;
-        self.writer
-            .write(Step::PollPutOff, move |connection| {
-                Box::pin(async move {
-                    sqlx::query!(
-                        "UPDATE jobs SET next_poll_at = later.at
-                         FROM (SELECT value ->> 'job' AS job, value ->> 'at' AS at FROM json_each(?1)) AS later
-                         WHERE jobs.id = later.job AND jobs.state IN ('exporting', 'unknown')",
-                        rows
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let put_off = sqlx::query!(
+            "UPDATE jobs SET next_poll_at = later.at
+             FROM (SELECT value ->> 'job' AS job, value ->> 'at' AS at FROM json_each(?1)) AS later
+             WHERE jobs.id = later.job AND jobs.state IN ('exporting', 'unknown')",
+            rows
+        );
+        self.writer.execute(Step::PollPutOff, [put_off]).await.map(drop)
     }
 
     /// Counts a complete reading, begun at `began`, that did not show the last attempts of these jobs. Where the clock was
@@ -339,24 +331,16 @@ impl Queue {
         }
         let rows = jobs.iter().map(|(job, attempt)| At { job: job.0, at: i64::from(*attempt) }).collect::<Vec<_>>();
         let rows = crate::queue::sqlite::decode::json(&rows)?;
-        self.writer
-            .write(Step::LookCounted, move |connection| {
-                Box::pin(async move {
-                    sqlx::query!(
-                        "UPDATE attempts SET looks = CASE WHEN last_look_at > ?2 THEN 1 ELSE looks + 1 END,
-                                first_look_at = CASE WHEN last_look_at > ?2 THEN ?2 ELSE coalesce(first_look_at, ?2) END,
-                                last_look_at = ?2
-                         FROM (SELECT value ->> 'job' AS job, value ->> 'at' AS number FROM json_each(?1)) AS look
-                         WHERE attempts.job_id = look.job AND attempts.number = look.number",
-                        rows,
-                        began.0
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let counted = sqlx::query!(
+            "UPDATE attempts SET looks = CASE WHEN last_look_at > ?2 THEN 1 ELSE looks + 1 END,
+                    first_look_at = CASE WHEN last_look_at > ?2 THEN ?2 ELSE coalesce(first_look_at, ?2) END,
+                    last_look_at = ?2
+             FROM (SELECT value ->> 'job' AS job, value ->> 'at' AS number FROM json_each(?1)) AS look
+             WHERE attempts.job_id = look.job AND attempts.number = look.number",
+            rows,
+            began.0
+        );
+        self.writer.execute(Step::LookCounted, [counted]).await.map(drop)
     }
 
     /// Writes down an export that was found too late, for the report to name it. The job's state stays.
@@ -364,23 +348,15 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn note(&self, job: JobId, found: Failure) -> Result<(), QueueError> {
-        self.writer
-            .write(Step::DuplicateNoted, move |connection| {
-                Box::pin(async move {
-                    let (code, message) = (found.code.as_str(), found.message);
-                    sqlx::query!(
-                        "UPDATE jobs SET error_code = ?2, error_message = ?3
-                         WHERE id = ?1 AND error_message IS NOT ?3",
-                        job.0,
-                        code,
-                        message
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let (code, message) = (found.code.as_str(), found.message);
+        let noted = sqlx::query!(
+            "UPDATE jobs SET error_code = ?2, error_message = ?3
+             WHERE id = ?1 AND error_message IS NOT ?3",
+            job.0,
+            code,
+            message
+        );
+        self.writer.execute(Step::DuplicateNoted, [noted]).await.map(drop)
     }
 
     /// Gives an entry of the ledger to an attempt; one that has an owner keeps it.
@@ -388,21 +364,13 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn own(&self, job: JobId, attempt: u32, entry: i64) -> Result<(), QueueError> {
-        self.writer
-            .write(Step::EntryOwned, move |connection| {
-                Box::pin(async move {
-                    sqlx::query!(
-                        "UPDATE ledger SET job_id = ?1, attempt = ?2 WHERE id = ?3 AND job_id IS NULL",
-                        job.0,
-                        attempt,
-                        entry
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let owned = sqlx::query!(
+            "UPDATE ledger SET job_id = ?1, attempt = ?2 WHERE id = ?3 AND job_id IS NULL",
+            job.0,
+            attempt,
+            entry
+        );
+        self.writer.execute(Step::EntryOwned, [owned]).await.map(drop)
     }
 
     /// Whether the lane has a job that has ended since `since` with an attempt taken for absent or found, or with an export of

@@ -74,26 +74,16 @@ impl Queue {
         }
         let hold = crate::queue::sqlite::decode::json(hold)?;
         let release = crate::queue::sqlite::decode::json(release)?;
-        self.writer
-            .write((Step::HeldForListing, lane), move |connection| {
-                Box::pin(async move {
-                    sqlx::query!(
-                        "UPDATE jobs SET hold = 'listing'
-                         WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'queued' AND hold IS NULL",
-                        hold
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    sqlx::query!(
-                        "UPDATE jobs SET hold = NULL
-                         WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'queued' AND hold = 'listing'",
-                        release
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let newly_held = sqlx::query!(
+            "UPDATE jobs SET hold = 'listing'
+             WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'queued' AND hold IS NULL",
+            hold
+        );
+        let released = sqlx::query!(
+            "UPDATE jobs SET hold = NULL
+             WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'queued' AND hold = 'listing'",
+            release
+        );
+        self.writer.execute((Step::HeldForListing, lane), [newly_held, released]).await.map(drop)
     }
 }

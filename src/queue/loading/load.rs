@@ -11,7 +11,6 @@ use crate::queue::error::QueueError;
 use crate::queue::files::lock::{DatabaseLock, Held, LockError};
 use crate::queue::loading::chunk::{Chunk, NewRow, out_of_order};
 use crate::queue::loading::leftovers;
-use crate::queue::sqlite::checkpoints;
 use crate::queue::sqlite::connection::Door;
 use crate::queue::sqlite::decode::json;
 use crate::queue::sqlite::open;
@@ -25,6 +24,9 @@ pub(in crate::queue) const PAUSE: Duration = Duration::from_millis(3);
 
 /// Transactions between two pauses: some 50 ms of work, so that little of the load's own time is spent on waiting.
 const PAUSE_AFTER: u32 = 12;
+
+/// Pages from which on a load begins the log anew: 32 MiB.
+const LONG_LOG: i64 = 8000;
 
 /// How often a load that waits for another looks whether that has ended.
 const LOCK_LOOK: Duration = Duration::from_millis(50);
@@ -179,9 +181,9 @@ impl BatchLoad {
             return Err(QueueError::Corrupt { what: "rows just loaded", value });
         }
         transaction.commit(&[Step::LoadAdded]).await?;
-        checkpoints::begin_anew(&mut self.door).await?;
         self.chunks += 1;
         if self.chunks.is_multiple_of(PAUSE_AFTER) {
+            begin_log_anew(&mut self.door).await?;
             pause().await;
         }
         Ok(())
@@ -237,6 +239,17 @@ impl BatchLoad {
         self.door.close().await?;
         Ok(())
     }
+}
+
+/// The log begins anew by itself where all of it was copied at the next write. It grows where somebody else has written between
+/// each copy and the next commit; what is left to copy by then is little.
+async fn begin_log_anew(door: &mut Door) -> Result<(), QueueError> {
+    let (_, pages, _): (i64, i64, i64) =
+        sqlx::query_as("PRAGMA wal_checkpoint(NOOP)").fetch_one(door.connection()).await?;
+    if pages >= LONG_LOG {
+        sqlx::query("PRAGMA wal_checkpoint(RESTART)").execute(door.connection()).await?;
+    }
+    Ok(())
 }
 
 /// Lets others write.

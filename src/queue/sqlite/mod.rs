@@ -1,7 +1,6 @@
-//! The database: opening it, connections, transactions and checkpoints.
+//! The database: opening it, connections and transactions.
 
 pub(in crate::queue) mod busy_retry;
-pub(in crate::queue) mod checkpoints;
 pub(in crate::queue) mod connection;
 pub(in crate::queue) mod decode;
 pub(in crate::queue) mod open;

@@ -9,7 +9,6 @@ use crate::queue::files::lock::{DatabaseLock, Held};
 use crate::queue::files::paths::Place;
 use crate::queue::jobs::wakers::Wakers;
 use crate::queue::sqlite::busy_retry::BusyRetry;
-use crate::queue::sqlite::checkpoints::Checkpoints;
 use crate::queue::sqlite::connection::Door;
 use crate::queue::sqlite::readers::Readers;
 use crate::queue::sqlite::writer::{Beside, Writer};
@@ -30,9 +29,9 @@ const SHRINKABLE: &str = "PRAGMA auto_vacuum = INCREMENTAL";
 const WITH_WAL: &str = "PRAGMA journal_mode = WAL";
 const MARK: &str = "PRAGMA application_id = 0x536e4679";
 
-/// Pages in the log from which on a load copies them into the file: a page is written again and again by then, and 16 MiB are
-/// copied before anybody is kept waiting by it.
-const LOAD_LOG: u32 = 4000;
+/// Every connection copies the log into the file with its commit, from a thousand pages on as `SQLite` sets it. A load waits for 16 MiB: it
+/// writes the same pages again and again.
+const COPY_LOAD_LOG: &str = "PRAGMA wal_autocheckpoint = 4000";
 
 /// A person waits for a look. Only a program that keeps the file to itself makes it wait.
 const LOOK_WAITS: Duration = Duration::from_secs(5);
@@ -52,17 +51,15 @@ pub(in crate::queue) async fn open(path: &Path) -> Result<Queue, OpenError> {
     lock.into_iter().for_each(DatabaseLock::remove);
     prepared?;
     wait_no_longer(writing.connection()).await.map_err(|error| explain(path, error))?;
-    checkpoint_from(writing.connection(), 0).await.map_err(|error| explain(path, error))?;
     let readers = Readers::new(reading(options));
     let place = Arc::new(Place::of(path).map_err(|error| explain(path, error.into()))?);
-    let checkpoints = Checkpoints::start(path);
     let wakers = Wakers::default();
     let busy = Arc::<BusyRetry>::default();
     let beside = Beside { counter: Counter::of(path), wakers: wakers.clone() };
     let writing = writing.staying_at(&place).retrying(Arc::clone(&busy));
-    let writer = Writer::start(writing, checkpoints.due(), beside);
+    let writer = Writer::start(writing, beside);
     let takeover_age = Arc::default();
-    Ok(Queue { path: owned, readers, writer, checkpoints, place, takeover_age, wakers, busy })
+    Ok(Queue { path: owned, readers, writer, place, takeover_age, wakers, busy })
 }
 
 /// Readers for a database that is only looked at, and its schema; nothing where there is none yet.
@@ -84,13 +81,11 @@ pub(in crate::queue) async fn open_to_read(path: &Path) -> Result<Queue, OpenErr
 }
 
 fn readers_alone(path: &Path, readers: Readers) -> Queue {
-    let (writer, checkpoints, place) = (Writer::none(), Checkpoints::none(), Arc::new(Place::nowhere()));
     Queue {
         path: path.to_owned(),
         readers,
-        writer,
-        checkpoints,
-        place,
+        writer: Writer::none(),
+        place: Arc::new(Place::nowhere()),
         takeover_age: Arc::default(),
         wakers: Wakers::default(),
         busy: Arc::default(),
@@ -188,14 +183,8 @@ pub(in crate::queue) async fn connect_for_load(path: &Path, place: &Arc<Place>) 
     let options = options(path).foreign_keys(false).synchronous(SqliteSynchronous::Normal);
     let mut connection = SqliteConnection::connect_with(&options).await?;
     wait_no_longer(&mut connection).await?;
-    checkpoint_from(&mut connection, LOAD_LOG).await?;
+    sqlx::query(COPY_LOAD_LOG).execute(&mut connection).await?;
     Ok(Door::new(connection).await?.staying_at(place))
-}
-
-/// A connection that copies the log into the file, and waits so long for whoever reads from the log.
-pub(in crate::queue) async fn connect_for_checkpoints(path: &Path, wait: Duration) -> Result<Door, QueueError> {
-    let connection = SqliteConnection::connect_with(&options(path).busy_timeout(wait)).await?;
-    Ok(Door::new(connection).await?)
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -215,7 +204,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .statement_cache_capacity(200)
         // A page of rows is handed on at once: a connection's thread does not wait in its middle for whoever takes them.
         .row_buffer_size(1024)
-        // 64 MiB: more than the log comes to where nobody reads from it for long.
+        // 64 MiB: more than the log comes to where nobody reads from it for long. It is written over rather than cut: to cut
+        // some MiB takes a hundred milliseconds.
         .pragma("journal_size_limit", "67108864")
         // A mebibyte: what is read again soon; the rest the system's cache has.
         .pragma("cache_size", "-1024")
@@ -229,11 +219,6 @@ fn reading(options: SqliteConnectOptions) -> SqliteConnectOptions {
 /// From here on it is [`BusyRetry`] that waits for other processes.
 async fn wait_no_longer(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     sqlx::query("PRAGMA busy_timeout = 0").execute(connection).await.map(drop)
-}
-
-/// From how many pages in the log on a connection copies them into the file with its commit; 0 for never.
-async fn checkpoint_from(connection: &mut SqliteConnection, pages: u32) -> Result<(), sqlx::Error> {
-    sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA wal_autocheckpoint = {pages}"))).execute(connection).await.map(drop)
 }
 
 fn check_path(path: &Path) -> Result<(), OpenError> {

@@ -9,16 +9,14 @@ use crate::queue::jobs::wakers::{self, Done, Wakers};
 use crate::queue::jobs::write_transitions;
 use crate::queue::sqlite::connection::Door;
 use futures_util::future::BoxFuture;
-use sqlx::{Connection, SqliteConnection};
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Connection, Sqlite, SqliteConnection};
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 /// Writes that one transaction takes at most: enough to share an fsync widely, few enough to answer soon.
 const GROUP: usize = 512;
-
-/// Rows written between two looks at the log: well below the pages that are worth copying.
-const CHECKPOINT: usize = 500;
 
 /// A write of its own: runs in the group's transaction, and afterwards tells its caller.
 type Task = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<Tell, QueueError>> + Send>;
@@ -26,22 +24,13 @@ type Task = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Re
 /// Tells a caller how it went, once that is durable.
 type Tell = Box<dyn FnOnce(Result<(), QueueError>) + Send>;
 
+/// A statement with its values, to be run later.
+pub(in crate::queue) type Statement = Query<'static, Sqlite, SqliteArguments>;
+
 enum Request {
     Transition(Box<Transition>, oneshot::Sender<Result<(), QueueError>>),
     Task(Done, Task, oneshot::Sender<QueueError>),
     Close(oneshot::Sender<()>),
-}
-
-impl Request {
-    /// About how many rows it writes.
-    fn size(&self) -> usize {
-        match self {
-            Self::Transition(..) => 4,
-            // Some write a page of the ledger, some a single row.
-            Self::Task(..) => 50,
-            Self::Close(_) => 0,
-        }
-    }
 }
 
 /// What the writer has to do with beside the database.
@@ -59,10 +48,9 @@ pub(in crate::queue) struct Writer {
 }
 
 impl Writer {
-    /// `checkpoint` is told when enough was written for a look at the log.
-    pub(in crate::queue) fn start(door: Door, checkpoint: Arc<Notify>, beside: Beside) -> Self {
+    pub(in crate::queue) fn start(door: Door, beside: Beside) -> Self {
         let (requests, waiting) = mpsc::channel(GROUP * 2);
-        tokio::spawn(serve(door, waiting, checkpoint, beside));
+        tokio::spawn(serve(door, waiting, beside));
         Self { requests }
     }
 
@@ -104,6 +92,23 @@ impl Writer {
         }
     }
 
+    /// Runs statements, together a step, as [`Self::write`] does; how many rows they wrote.
+    pub(in crate::queue) async fn execute<S>(&self, done: impl Into<Done>, statements: S) -> Result<u64, QueueError>
+    where
+        S: IntoIterator<Item = Statement, IntoIter: Send> + Send + 'static,
+    {
+        self.write(done, move |connection| {
+            Box::pin(async move {
+                let mut rows = 0;
+                for statement in statements {
+                    rows += statement.execute(&mut *connection).await?.rows_affected();
+                }
+                Ok(rows)
+            })
+        })
+        .await
+    }
+
     pub(in crate::queue) async fn close(&self) {
         let (tell, told) = oneshot::channel();
         if self.send(Request::Close(tell)).await.is_ok() {
@@ -116,20 +121,14 @@ impl Writer {
     }
 }
 
-async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>, checkpoint: Arc<Notify>, mut beside: Beside) {
-    let mut written = 0;
+async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>, mut beside: Beside) {
     let mut closing = None;
     let mut broken = None;
     while closing.is_none() {
         let Some(first) = waiting.recv().await else { break };
         let mut group = vec![first];
         gather(&mut waiting, &mut group).await;
-        written += group.iter().map(Request::size).sum::<usize>();
         closing = serve_group(&mut door, &mut beside, &mut broken, group).await;
-        if written >= CHECKPOINT {
-            written = 0;
-            checkpoint.notify_one();
-        }
     }
     waiting.close();
     if let Err(error) = door.close().await {

@@ -85,21 +85,9 @@ impl Queue {
     /// [`QueueError`] when the database fails.
     pub async fn note_bundled(&self, ending: &Ending, now: Timestamp) -> Result<(), QueueError> {
         let (batch, amended) = (ending.batch.0, ending.amended);
-        self.writer
-            .write(crate::points::Step::Bundled, move |connection| {
-                Box::pin(async move {
-                    sqlx::query!(
-                        "UPDATE batches SET bundled = ?2, bundled_at = ?3 WHERE id = ?1",
-                        batch,
-                        amended,
-                        now.0
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await
+        let noted =
+            sqlx::query!("UPDATE batches SET bundled = ?2, bundled_at = ?3 WHERE id = ?1", batch, amended, now.0);
+        self.writer.execute(crate::points::Step::Bundled, [noted]).await.map(drop)
     }
 
     /// The next `limit` rows of a batch after the line `after`, at one moment; fewer only where there are no more.
