@@ -1,9 +1,8 @@
 //! The one trait through which Lightsail is asked, and the plain data that comes back. No rules, no AWS types.
 
 use super::CallError;
-use crate::domain::{AccountNumber, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp};
+use crate::domain::{AccountNumber, Destination, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp};
 use async_trait::async_trait;
-use std::sync::Arc;
 
 /// A lane's Lightsail. Each method is exactly one request: never a retry, never more than one page.
 #[async_trait]
@@ -133,15 +132,6 @@ pub struct ExportRecord {
     pub account: Option<AccountNumber>,
 }
 
-/// What an export made in EC2.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Destination {
-    /// `Aws::EC2::Image` or, for a disk, probably `Aws::EC2::Snapshot`; empty where the service did not say.
-    pub service: String,
-    /// `ami-...` or `snap-...`.
-    pub id: String,
-}
-
 /// How far a record's export is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordState {
@@ -237,48 +227,5 @@ impl Operation {
                 Verdict::Unclear
             }
         }
-    }
-}
-
-#[async_trait]
-impl<L: Lightsail + ?Sized> Lightsail for Arc<L> {
-    async fn export_snapshot(&self, name: &SnapshotName) -> Result<Accepted, CallError> {
-        (**self).export_snapshot(name).await
-    }
-
-    async fn get_operation(&self, id: &OperationId) -> Result<Option<Operation>, CallError> {
-        (**self).get_operation(id).await
-    }
-
-    async fn operations(&self, token: Option<PageToken>) -> Result<Page<Operation>, CallError> {
-        (**self).operations(token).await
-    }
-
-    async fn operations_for_resource(
-        &self,
-        name: &SnapshotName,
-        token: Option<PageToken>,
-    ) -> Result<Page<Operation>, CallError> {
-        (**self).operations_for_resource(name, token).await
-    }
-
-    async fn export_records(&self, token: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
-        (**self).export_records(token).await
-    }
-
-    async fn instance_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
-        (**self).instance_snapshots(token).await
-    }
-
-    async fn disk_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
-        (**self).disk_snapshots(token).await
-    }
-
-    async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
-        (**self).snapshot(name, kind).await
-    }
-
-    fn expect_account(&self, account: Option<AccountNumber>) {
-        (**self).expect_account(account);
     }
 }

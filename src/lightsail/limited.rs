@@ -7,24 +7,20 @@ use super::{
 };
 use crate::domain::{AccountNumber, OperationId, SnapshotName};
 use async_trait::async_trait;
+use std::sync::Arc;
 
 /// A Lightsail whose reads pass through a rate limiter of their own. Exports pass as they are: the sender limits them. One that did
 /// not leave, because other credentials are in use, is made once these have shown whose they are.
-#[derive(Debug, Clone)]
-pub struct Limited<L> {
-    inner: L,
+#[derive(Clone)]
+pub struct Limited {
+    inner: Arc<dyn Lightsail>,
     reads: RateLimiter,
 }
 
-impl<L: Lightsail> Limited<L> {
+impl Limited {
     /// Puts the reads of `inner` behind `reads`.
-    pub fn new(inner: L, reads: RateLimiter) -> Self {
+    pub fn new(inner: Arc<dyn Lightsail>, reads: RateLimiter) -> Self {
         Self { inner, reads }
-    }
-
-    /// The rate limiter of the reads.
-    pub fn reads(&self) -> &RateLimiter {
-        &self.reads
     }
 
     async fn read<T>(&self, call: impl Future<Output = Result<T, CallError>> + Send) -> Result<T, CallError> {
@@ -36,7 +32,7 @@ impl<L: Lightsail> Limited<L> {
 }
 
 #[async_trait]
-impl<L: Lightsail> Lightsail for Limited<L> {
+impl Lightsail for Limited {
     async fn export_snapshot(&self, name: &SnapshotName) -> Result<Accepted, CallError> {
         match self.inner.export_snapshot(name).await {
             Err(error) if error.code.as_str() == codes::ACCOUNT_NOT_SHOWN => {}

@@ -14,7 +14,7 @@ mod refusing;
 
 pub use advice::{EXPORT_ACTION, READ_ACTIONS, named_actions};
 pub use api::{
-    Accepted, Destination, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken, RecordState, Snapshot,
+    Accepted, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken, RecordState, Snapshot,
     SnapshotKind, SnapshotState, Verdict,
 };
 pub use aws::{

@@ -112,31 +112,31 @@ impl<'a, T: 'a> Pages<'a, T> {
 
 impl<'a> Pages<'a, Operation> {
     /// The lane's operations.
-    pub fn operations<L: Lightsail + ?Sized>(api: &'a L) -> Self {
+    pub fn operations(api: &'a dyn Lightsail) -> Self {
         Self::over("GetOperations", move |token| api.operations(token))
     }
 
     /// One snapshot's operations.
-    pub fn operations_for_resource<L: Lightsail + ?Sized>(api: &'a L, name: &'a SnapshotName) -> Self {
+    pub fn operations_for_resource(api: &'a dyn Lightsail, name: &'a SnapshotName) -> Self {
         Self::over("GetOperationsForResource", move |token| api.operations_for_resource(name, token))
     }
 }
 
 impl<'a> Pages<'a, ExportRecord> {
     /// The lane's export records.
-    pub fn export_records<L: Lightsail + ?Sized>(api: &'a L) -> Self {
+    pub fn export_records(api: &'a dyn Lightsail) -> Self {
         Self::over("GetExportSnapshotRecords", move |token| api.export_records(token))
     }
 }
 
 impl<'a> Pages<'a, Snapshot> {
     /// The lane's instance snapshots.
-    pub fn instance_snapshots<L: Lightsail + ?Sized>(api: &'a L) -> Self {
+    pub fn instance_snapshots(api: &'a dyn Lightsail) -> Self {
         Self::over("GetInstanceSnapshots", move |token| api.instance_snapshots(token))
     }
 
     /// The lane's disk snapshots.
-    pub fn disk_snapshots<L: Lightsail + ?Sized>(api: &'a L) -> Self {
+    pub fn disk_snapshots(api: &'a dyn Lightsail) -> Self {
         Self::over("GetDiskSnapshots", move |token| api.disk_snapshots(token))
     }
 }

@@ -47,8 +47,8 @@ impl Exports {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Destination;
     use crate::domain::RecordArn;
-    use crate::lightsail::Destination;
 
     fn record(of: &str, state: RecordState, at: i64, id: Option<&str>) -> ExportRecord {
         ExportRecord {

@@ -64,14 +64,14 @@ impl LaneReader {
             match scope {
                 Scope::Everything => {
                     let each = |page: Vec<_>| page.iter().for_each(|record| exports.add(record));
-                    self.list(Pages::export_records(&self.api), each).await
+                    self.list(Pages::export_records(&*self.api), each).await
                 }
                 Scope::Snapshots => Ok(0),
             }
         };
         let (instance_pages, disk_pages, record_pages) = futures_util::future::try_join3(
-            self.list(Pages::instance_snapshots(&self.api), |page| instances.extend(page)),
-            self.list(Pages::disk_snapshots(&self.api), |page| disks.extend(page)),
+            self.list(Pages::instance_snapshots(&*self.api), |page| instances.extend(page)),
+            self.list(Pages::disk_snapshots(&*self.api), |page| disks.extend(page)),
             records,
         )
         .await

@@ -3,7 +3,7 @@
 use crate::domain::{Event, JobId, JobState, SnapshotName, backoff};
 use crate::lightsail::{ErrorClass, failed_operation};
 use crate::points::{Between, Point, reached};
-use crate::queue::{Answer, AttemptOutcome, Entry, Followed, FollowedAttempt, QueueError, Transition};
+use crate::queue::{Answer, AttemptOutcome, Entry, Followed, FollowedAttempt, QueueError, RetryWaits, Transition};
 use crate::tracking::job_ages::JobAges;
 use crate::tracking::lane_cap::LaneCap;
 use crate::tracking::lane_context::{ACTOR, LaneContext};
@@ -12,7 +12,6 @@ use crate::tracking::lists::list_reader::ListReader;
 use crate::tracking::lists::read_error::ReadError;
 use crate::tracking::plan::{Asked, Decision, Policy, decide, several_records};
 use crate::tracking::poll_interval::ExportTime;
-use crate::tracking::retry_waits::RetryWaits;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -157,7 +156,10 @@ impl Changes {
             return Ok(event);
         }
         let failure = failure.clone();
-        Ok(match (self.waits.next_try(&self.context, job.job).await?, event) {
+        let LaneContext { queue, clock, settings, .. } = &*self.context;
+        let now = (clock.now(), clock.elapsed());
+        let next = self.waits.next_try(queue, job.job, &settings.retry, settings.give_up, now).await?;
+        Ok(match (next, event) {
             (Some(next), _) => Event::RefusedForNow(failure, next),
             (None, Event::FoundFailed(export, ..)) => Event::FoundFailed(export, failure, None),
             (None, _) => Event::OperationFailed(failure, None),

@@ -12,7 +12,6 @@ mod plan;
 mod poll_interval;
 mod polling;
 mod reconciliation;
-mod retry_waits;
 mod state;
 mod tracker;
 

@@ -3,7 +3,7 @@
 use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
 use crate::domain::{JobId, JobState, RetryPolicy, RunId, Timestamp};
 use crate::lightsail::Lightsail;
-use crate::queue::{Block, LaneRecord, Load, Queue, QueueError, Wakes};
+use crate::queue::{Block, LaneRecord, Load, Queue, QueueError, RetryWaits, Wakes};
 use crate::tracking::changes::{CHUNK, Changes};
 use crate::tracking::inventory::Inventory;
 use crate::tracking::job_ages::JobAges;
@@ -17,7 +17,6 @@ use crate::tracking::lists::record_reader::RecordReader;
 use crate::tracking::poll_interval::{ExportTime, Urgency};
 use crate::tracking::polling::Polling;
 use crate::tracking::reconciliation::Reconciliation;
-use crate::tracking::retry_waits::RetryWaits;
 use crate::tracking::state::{ReadStart, TrackerState, left};
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! What all parts of a lane's worker share.
 
+use super::reservations::Reservations;
 use crate::clock::SharedClock;
 use crate::domain::{BreakerPolicy, Lane, LaneId, RetryPolicy, RunId};
 use crate::lightsail::RateLimiter;
@@ -41,4 +42,5 @@ pub(super) struct LaneContext {
     pub(super) lane: Lane,
     pub(super) settings: WorkerSettings,
     pub(super) limiters: RateLimiters,
+    pub(super) reservations: Reservations,
 }

@@ -1,12 +1,12 @@
 //! A lane's dispatcher: which job goes next and when, as many at once as the lane takes, one at a time while it is in trouble.
 
-use super::breakers::{BreakerAges, Breakers};
+use super::breakers::{self, BreakerAges};
 use super::context::{LaneContext, RateLimiters, WorkerSettings};
 use super::lane_state::{DeniedJobs, LaneState};
 use super::learned_rates::LearnedRates;
 use super::read_ahead::ReadAhead;
 use super::reservations::Reservations;
-use super::responses::ResponseHandler;
+use super::responses;
 use super::sender::{Dispatch, DispatchResult, Sender};
 use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
 use crate::domain::{LaneTrouble, LoweredCap, RunId};
@@ -20,9 +20,6 @@ use tokio::task::{JoinError, JoinSet};
 pub struct Dispatcher {
     context: Arc<LaneContext>,
     sender: Arc<Sender>,
-    responses: ResponseHandler,
-    breakers: Breakers,
-    reservations: Arc<Reservations>,
     wakes: Wakes,
 }
 
@@ -60,16 +57,10 @@ impl Dispatcher {
         settings: WorkerSettings,
     ) -> Self {
         let wakes = queue.wakes(lane.id);
-        let context = Arc::new(LaneContext { queue, clock, run, id: lane.id, lane: lane.lane, settings, limiters });
-        let reservations = Arc::new(Reservations::default());
-        Self {
-            sender: Arc::new(Sender::new(Arc::clone(&context), api, Arc::clone(&reservations))),
-            responses: ResponseHandler::new(Arc::clone(&context)),
-            breakers: Breakers::new(Arc::clone(&context)),
-            context,
-            reservations,
-            wakes,
-        }
+        let (id, lane, reservations) = (lane.id, lane.lane, Reservations::default());
+        let context = Arc::new(LaneContext { queue, clock, run, id, lane, settings, limiters, reservations });
+        let sender = Arc::new(Sender::new(Arc::clone(&context), api));
+        Self { context, sender, wakes }
     }
 
     /// Sends until `stop` says so; then waits for the calls that are out.
@@ -106,7 +97,7 @@ impl Dispatcher {
                         () = stopped(&mut stop) => break,
                     };
                     let sender = Arc::clone(&self.sender);
-                    out.spawn(async move { sender.send(dispatch, permit).await });
+                    out.spawn(async move { sender.send(&dispatch, permit).await });
                 }
             }
         }
@@ -141,7 +132,7 @@ impl Dispatcher {
 
     /// Sends a job.
     pub async fn send(&self, dispatch: Dispatch, permit: Permit) -> DispatchResult {
-        self.sender.send(dispatch, permit).await
+        self.sender.send(&dispatch, permit).await
     }
 
     /// Acts on a call that has come back.
@@ -149,12 +140,9 @@ impl Dispatcher {
     /// # Errors
     /// [`QueueError`] when the store fails.
     pub async fn on_response(&self, result: DispatchResult, state: &mut DispatcherState) -> Result<(), QueueError> {
-        match result {
-            DispatchResult::Skipped => Ok(()),
-            DispatchResult::Completed(response) => {
-                self.responses.on_response(response, &mut state.lane, &mut state.ahead).await
-            }
-            DispatchResult::StoreFailed(error) => Err(error),
+        match result? {
+            Some(response) => responses::on_response(&self.context, response, &mut state.lane, &mut state.ahead).await,
+            None => Ok(()),
         }
     }
 
@@ -177,8 +165,8 @@ impl Dispatcher {
             state.ahead.clear();
         }
         state.learned.store(&self.context).await?;
-        let breakers = self.breakers.check(&mut state.breaker_ages).await?;
-        if breakers.opened {
+        let check = breakers::check(&self.context, &mut state.breaker_ages).await?;
+        if check.opened {
             // What was read ahead may belong to what has stopped.
             state.ahead.clear();
         }
@@ -191,8 +179,8 @@ impl Dispatcher {
         }
         let now = clock.now();
         let due = queue.release_due(*id, now, now.after(self.sender.longest_wait())).await?;
-        let count_again = state.ahead.read(&self.context, &self.reservations, &state.lane).await?;
-        if let Some(probe) = self.breakers.probe(&breakers, &self.reservations).await? {
+        let count_again = state.ahead.read(&self.context, &state.lane).await?;
+        if let Some(probe) = breakers::probe(&self.context, &check).await? {
             state.ahead.add_probe(probe, queue.load(*id).await?.in_flight);
         }
         if let Some(job) = self.take_next(state, out) {
@@ -206,7 +194,7 @@ impl Dispatcher {
             DeniedJobs::WithOthers | DeniedJobs::Last => None,
         };
         let climbs = LoweredCap::climbs_in(state.lane.cap.as_ref(), settings.max_in_flight, now);
-        let waits = [breakers.wait, due.map(|due| due.since(now)), count_again, climbs, denied];
+        let waits = [check.wait, due.map(|due| due.since(now)), count_again, climbs, denied];
         Ok(Err(waits.into_iter().flatten().min().unwrap_or(NEVER)))
     }
 
@@ -224,7 +212,7 @@ impl Dispatcher {
                 DeniedJobs::Last => self.context.queue.no_probe_left(self.context.id).await?,
             };
         state.alone = !state.lane.proven || health.one_at_a_time() || in_doubt;
-        self.reservations.reserve(job.job, job.weight);
+        self.context.reservations.reserve(job.job, job.weight);
         Ok(Dispatch { job, probes: health.trouble(), in_outage: health.in_outage(), denial_is_final })
     }
 

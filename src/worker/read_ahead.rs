@@ -2,7 +2,6 @@
 
 use super::context::LaneContext;
 use super::lane_state::{DeniedJobs, LaneState};
-use super::reservations::Reservations;
 use crate::domain::{BatchId, LoweredCap};
 use crate::queue::{Claimable, QueueError};
 use std::collections::VecDeque;
@@ -57,13 +56,12 @@ impl ReadAhead {
     pub(super) async fn read(
         &mut self,
         context: &LaneContext,
-        reservations: &Reservations,
         state: &LaneState,
     ) -> Result<Option<Duration>, QueueError> {
         let LaneContext { queue, id, run, settings, .. } = context;
         let (now, elapsed) = (context.clock.now(), context.clock.elapsed());
         // In this order: a job that is released between the two is counted twice rather than not at all.
-        let reserved = reservations.snapshot();
+        let reserved = context.reservations.snapshot();
         let load = queue.load(*id).await?;
         self.queued = load.queued > 0;
         let others = if self.queued { queue.copies_of_others(*id, now).await? } else { 0 };

@@ -9,101 +9,90 @@ use super::sender::Response;
 use super::throttle_episode::EpisodeEdge;
 use crate::domain::{ErrorCode, LaneTrouble, LoweredCap, OverLimit, Timestamp};
 use crate::queue::{Block, QueueError};
-use std::sync::Arc;
 
-/// Handles the responses of a lane.
-pub(super) struct ResponseHandler {
-    context: Arc<LaneContext>,
+/// Acts on a response.
+pub(super) async fn on_response(
+    context: &LaneContext,
+    response: Response,
+    state: &mut LaneState,
+    ahead: &mut ReadAhead,
+) -> Result<(), QueueError> {
+    let Response { sent_at, event } = response;
+    let LaneContext { queue, clock, settings, id, lane, .. } = context;
+    log_throttles(context, event == LaneEvent::Throttled, state);
+    if let LaneEvent::Trouble(LaneTrouble::CopyLimit, error) = &event {
+        lower_cap(context, sent_at, error.code.clone(), state, ahead).await?;
+        state.copy_limit.refused(sent_at, clock.now(), settings.probe, clock.elapsed());
+    }
+    if event == LaneEvent::Accepted {
+        if !state.proven {
+            queue.prove(*id).await?;
+            state.proven = true;
+        }
+        if state.health.trouble() == Some(LaneTrouble::CopyLimit) && !state.copy_limit.accepted(sent_at) {
+            return Ok(());
+        }
+        state.exports_since.get_or_insert(clock.elapsed());
+    }
+    let before = state.health.trouble();
+    match state.health.on_response(event) {
+        HealthChange::None => {}
+        HealthChange::Block { trouble, message, refund } => {
+            queue.refund_attempts(refund).await?;
+            ahead.clear();
+            state.probed_at = Some(clock.elapsed());
+            if before != Some(trouble) {
+                tracing::warn!(%lane, %trouble, "the lane is blocked: {message}");
+            }
+            queue.block(*id, Block { trouble, message, since: clock.now() }).await?;
+            if trouble == LaneTrouble::Quota {
+                // It does not pass by itself: paused as a person would pause it, until one resumes it.
+                queue.pause(&[], &[*id], clock.now(), "daemon").await?;
+            }
+        }
+        HealthChange::Unblock => {
+            tracing::info!(%lane, "the lane is no longer blocked");
+            queue.unblock(*id).await?;
+        }
+    }
+    Ok(())
 }
 
-impl ResponseHandler {
-    pub(super) fn new(context: Arc<LaneContext>) -> Self {
-        Self { context }
+/// EC2 has too many copies in progress: for a while the lane begins fewer.
+async fn lower_cap(
+    context: &LaneContext,
+    sent_at: Timestamp,
+    code: ErrorCode,
+    state: &mut LaneState,
+    ahead: &mut ReadAhead,
+) -> Result<(), QueueError> {
+    let LaneContext { queue, clock, settings, id, lane, .. } = context;
+    let (most, now) = (settings.max_in_flight, clock.now());
+    // The one that was refused is on its way back to the queue.
+    let beside = queue.load(*id).await?.in_flight;
+    let over = OverLimit { in_flight: beside.saturating_add(1), beside: Some(beside), sent_at, code };
+    let before = LoweredCap::in_force(state.cap.as_ref(), most, now);
+    if let Some(lowered) = LoweredCap::after(state.cap.as_ref(), most, over, now) {
+        if lowered.to < before {
+            let LoweredCap { to: cap, code, .. } = &lowered;
+            tracing::info!(%lane, %code, cap, "EC2 has too many copies in progress: the lane begins fewer for a while");
+        }
+        queue.lower_cap(*id, lowered.clone()).await?;
+        state.cap = Some(lowered);
+        ahead.clear();
     }
+    Ok(())
+}
 
-    pub(super) async fn on_response(
-        &self,
-        response: Response,
-        state: &mut LaneState,
-        ahead: &mut ReadAhead,
-    ) -> Result<(), QueueError> {
-        let Response { sent_at, event } = response;
-        let LaneContext { queue, clock, settings, id, lane, .. } = &*self.context;
-        self.log_throttles(event == LaneEvent::Throttled, state);
-        if let LaneEvent::Trouble(LaneTrouble::CopyLimit, error) = &event {
-            self.lower_cap(sent_at, error.code.clone(), state, ahead).await?;
-            state.copy_limit.refused(sent_at, clock.now(), settings.probe, clock.elapsed());
+fn log_throttles(context: &LaneContext, throttled: bool, state: &mut LaneState) {
+    let LaneContext { clock, lane, limiters, .. } = context;
+    let edge = state.throttles.on_response(throttled, clock.elapsed());
+    let rate = format!("{:.2}", limiters.exports.rate());
+    match edge {
+        Some(EpisodeEdge::Began) => tracing::info!(%lane, rate, "Lightsail throttles exports: the lane slows down"),
+        Some(EpisodeEdge::Ended { throttles, lasted }) => {
+            tracing::info!(%lane, rate, throttles, seconds = lasted.as_secs(), "no throttle for a minute");
         }
-        if event == LaneEvent::Accepted {
-            if !state.proven {
-                queue.prove(*id).await?;
-                state.proven = true;
-            }
-            if state.health.trouble() == Some(LaneTrouble::CopyLimit) && !state.copy_limit.accepted(sent_at) {
-                return Ok(());
-            }
-            state.exports_since.get_or_insert(clock.elapsed());
-        }
-        let before = state.health.trouble();
-        match state.health.on_response(event) {
-            HealthChange::None => {}
-            HealthChange::Block { trouble, message, refund } => {
-                queue.refund_attempts(refund).await?;
-                ahead.clear();
-                state.probed_at = Some(clock.elapsed());
-                if before != Some(trouble) {
-                    tracing::warn!(%lane, %trouble, "the lane is blocked: {message}");
-                }
-                queue.block(*id, Block { trouble, message, since: clock.now() }).await?;
-                if trouble == LaneTrouble::Quota {
-                    // It does not pass by itself: paused as a person would pause it, until one resumes it.
-                    queue.pause(&[], &[*id], clock.now(), "daemon").await?;
-                }
-            }
-            HealthChange::Unblock => {
-                tracing::info!(%lane, "the lane is no longer blocked");
-                queue.unblock(*id).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// EC2 has too many copies in progress: for a while the lane begins fewer.
-    async fn lower_cap(
-        &self,
-        sent_at: Timestamp,
-        code: ErrorCode,
-        state: &mut LaneState,
-        ahead: &mut ReadAhead,
-    ) -> Result<(), QueueError> {
-        let LaneContext { queue, clock, settings, id, lane, .. } = &*self.context;
-        let (most, now) = (settings.max_in_flight, clock.now());
-        // The one that was refused is on its way back to the queue.
-        let beside = queue.load(*id).await?.in_flight;
-        let over = OverLimit { in_flight: beside.saturating_add(1), beside: Some(beside), sent_at, code };
-        let before = LoweredCap::in_force(state.cap.as_ref(), most, now);
-        if let Some(lowered) = LoweredCap::after(state.cap.as_ref(), most, over, now) {
-            if lowered.to < before {
-                let LoweredCap { to: cap, code, .. } = &lowered;
-                tracing::info!(%lane, %code, cap, "EC2 has too many copies in progress: the lane begins fewer for a while");
-            }
-            queue.lower_cap(*id, lowered.clone()).await?;
-            state.cap = Some(lowered);
-            ahead.clear();
-        }
-        Ok(())
-    }
-
-    fn log_throttles(&self, throttled: bool, state: &mut LaneState) {
-        let LaneContext { clock, lane, limiters, .. } = &*self.context;
-        let edge = state.throttles.on_response(throttled, clock.elapsed());
-        let rate = format!("{:.2}", limiters.exports.rate());
-        match edge {
-            Some(EpisodeEdge::Began) => tracing::info!(%lane, rate, "Lightsail throttles exports: the lane slows down"),
-            Some(EpisodeEdge::Ended { throttles, lasted }) => {
-                tracing::info!(%lane, rate, throttles, seconds = lasted.as_secs(), "no throttle for a minute");
-            }
-            None => {}
-        }
+        None => {}
     }
 }

@@ -2,13 +2,11 @@
 
 use super::context::LaneContext;
 use super::outcome::{CallContext, CallOutcome, LaneEvent, interpret};
-use super::reservations::Reservations;
-use crate::clock::MonotonicAges;
-use crate::domain::{Event, JobId, JobState, LaneTrouble, Timestamp, backoff};
+use crate::domain::{Event, JobState, LaneTrouble, Timestamp};
 use crate::lightsail::{Accepted, CallError, ErrorClass, Lightsail, Permit};
 use crate::points::{Between, Point, reached};
-use crate::queue::{Claimable, QueueError, Transition};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::queue::{Claimable, QueueError, RetryWaits, Transition};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Who stands in the history for what no person did.
@@ -28,16 +26,9 @@ pub struct Dispatch {
     pub(super) denial_is_final: bool,
 }
 
-/// What became of sending a job.
-#[derive(Debug)]
-pub enum DispatchResult {
-    /// The job had moved on meanwhile; no call was made.
-    Skipped,
-    /// The call was made.
-    Completed(Response),
-    /// The store failed; the daemon has to stop. What was sent is reconciled at the next start.
-    StoreFailed(QueueError),
-}
+/// The response to a job's call; none where the job had moved on meanwhile, and no call was made. When the store fails, the
+/// daemon has to stop; what was sent is reconciled at the next start.
+pub type DispatchResult = Result<Option<Response>, QueueError>;
 
 /// A response, as far as the lane is concerned.
 #[derive(Debug)]
@@ -50,14 +41,12 @@ pub struct Response {
 pub(super) struct Sender {
     context: Arc<LaneContext>,
     api: Arc<dyn Lightsail>,
-    reservations: Arc<Reservations>,
-    /// How long jobs have been refused for now.
-    refused_for: Mutex<MonotonicAges<JobId>>,
+    retry_waits: RetryWaits,
 }
 
 impl Sender {
-    pub(super) fn new(context: Arc<LaneContext>, api: Arc<dyn Lightsail>, reservations: Arc<Reservations>) -> Self {
-        Self { context, api, reservations, refused_for: Mutex::default() }
+    pub(super) fn new(context: Arc<LaneContext>, api: Arc<dyn Lightsail>) -> Self {
+        Self { context, api, retry_waits: RetryWaits::default() }
     }
 
     /// The longest time that a job waits for its next call.
@@ -67,19 +56,11 @@ impl Sender {
     }
 
     /// Writes the intent, makes the one call, and records what came of it.
-    pub(super) async fn send(&self, dispatch: Dispatch, permit: Permit) -> DispatchResult {
-        match self.try_send(&dispatch, permit).await {
-            Ok(Some(response)) => DispatchResult::Completed(response),
-            Ok(None) => DispatchResult::Skipped,
-            Err(error) => DispatchResult::StoreFailed(error),
-        }
-    }
-
-    async fn try_send(&self, dispatch: &Dispatch, permit: Permit) -> Result<Option<Response>, QueueError> {
+    pub(super) async fn send(&self, dispatch: &Dispatch, permit: Permit) -> DispatchResult {
         reached(Point::Between(Between::BeforeIntent));
         let sent_at = self.context.clock.now();
         let written = self.write_intent(dispatch, sent_at).await;
-        self.reservations.release(dispatch.job.job);
+        self.context.reservations.release(dispatch.job.job);
         match written {
             Err(QueueError::Stale { .. }) => return Ok(None),
             written => written?,
@@ -107,7 +88,11 @@ impl Sender {
         let (job, now) = (&dispatch.job, clock.now());
         let error = result.as_ref().err().cloned();
         let retry_at = match &error {
-            Some(error) if error.class == ErrorClass::RetryLater => self.retry_at(job.job, now).await?,
+            Some(error) if error.class == ErrorClass::RetryLater => {
+                self.retry_waits
+                    .next_try(queue, job.job, &settings.retry, settings.give_up, (now, clock.elapsed()))
+                    .await?
+            }
             Some(_) | None => None,
         };
         let mut standing = job.standing(settings.retry.max_attempts);
@@ -130,25 +115,6 @@ impl Sender {
         let change = change.answered(answer, operations).poll_at(now.after(settings.first_poll));
         queue.transition(change).await?;
         Ok(lane)
-    }
-
-    /// When a job that was refused for now is sent again; none where what it waits for takes longer than an export may. So it
-    /// is bounded by time, and not by its attempts.
-    async fn retry_at(&self, job: JobId, now: Timestamp) -> Result<Option<Timestamp>, QueueError> {
-        let LaneContext { queue, clock, settings, .. } = &*self.context;
-        let (times, first) = queue.refused_for_now(job).await?;
-        let mut refused_for = self.refused_for.lock().unwrap_or_else(PoisonError::into_inner);
-        if times == 0 {
-            refused_for.forget(&job);
-        }
-        let stored = first.map_or(Duration::ZERO, |first| now.since(first));
-        if refused_for.age(job, stored, clock.elapsed()) >= settings.give_up {
-            refused_for.forget(&job);
-            return Ok(None);
-        }
-        // "In a few minutes", says Lightsail: calls after the seconds of the first backoffs would be in vain.
-        let wait = backoff(&settings.retry, times.saturating_add(5), 0.5 + fastrand::f64() / 2.0);
-        Ok(Some(now.after(wait)))
     }
 
     /// When a denied job is sent again. IAM's answers flap for seconds after each change, so it waits at least for a probe's

@@ -5,12 +5,12 @@ mod rounds;
 use async_trait::async_trait;
 use snapferry::clock::{Clock, ManualClock};
 use snapferry::domain::{
-    AccountNumber, JobId, JobState, LaneId, ListDelay, OperationId, RecordArn, RetryPolicy, RunId, SnapshotArn,
-    SnapshotName, Timestamp,
+    AccountNumber, Destination, JobId, JobState, LaneId, ListDelay, OperationId, RecordArn, RetryPolicy, RunId,
+    SnapshotArn, SnapshotName, Timestamp,
 };
 use snapferry::lightsail::{
-    Accepted, CallError, Destination, ErrorClass, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken,
-    RecordState, Snapshot, SnapshotKind, SnapshotState,
+    Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken, RecordState,
+    Snapshot, SnapshotKind, SnapshotState,
 };
 use snapferry::queue::Queue;
 use snapferry::tracking::{Tracker, TrackerSettings, TrackerState};

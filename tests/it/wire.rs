@@ -258,12 +258,12 @@ async fn what_is_not_found_is_an_answer_of_a_read() {
 async fn a_throttled_read_slows_the_reads_and_exports_take_no_turn_of_theirs() {
     let server = RawServer::start([fault(400, "ThrottlingException", "Rate exceeded")]).await;
     let reads = RateLimiter::new(1000.0, 5, Some(1000.0), Arc::new(SystemClock::new()));
-    let api = Limited::new(lightsail(&server.url(), PATIENT), reads);
+    let api = Limited::new(Arc::new(lightsail(&server.url(), PATIENT)), reads.clone());
     api.export_snapshot(&name()).await.expect_err("throttled");
-    assert_eq!(api.reads().throttles(), 0);
+    assert_eq!(reads.throttles(), 0);
     api.operations(None).await.expect_err("throttled");
-    assert_eq!(api.reads().throttles(), 1);
-    let slower = api.reads().rate();
+    assert_eq!(reads.throttles(), 1);
+    let slower = reads.rate();
     assert!((700.0..900.0).contains(&slower), "{slower}");
 }
 

@@ -1,10 +1,9 @@
 //! From the SDK's answers to our plain data. Every member of an answer may be missing; none of that is an error.
 
 use super::super::{
-    Destination, ExportRecord, Operation, OperationStatus, Page, PageToken, RecordState, Snapshot, SnapshotKind,
-    SnapshotState,
+    ExportRecord, Operation, OperationStatus, Page, PageToken, RecordState, Snapshot, SnapshotKind, SnapshotState,
 };
-use crate::domain::{AccountNumber, OperationId, RecordArn, SnapshotArn, Timestamp};
+use crate::domain::{AccountNumber, Destination, OperationId, RecordArn, SnapshotArn, Timestamp};
 use aws_sdk_lightsail::primitives::DateTime;
 use aws_sdk_lightsail::types;
 

@@ -68,7 +68,7 @@ impl ListReader {
         &self,
         mut wanted: RecordsWanted,
     ) -> Result<(u32, Completeness), ReadError> {
-        let mut pages = Pages::export_records(&self.0.api);
+        let mut pages = Pages::export_records(&*self.0.api);
         while let Some(page) = self.next_page(&mut pages).await? {
             self.0.check_account(page.iter().find_map(|record| record.account.clone())).await?;
             let observed: Vec<Sighting> = page.into_iter().filter_map(observations::of_record).collect();
@@ -83,7 +83,7 @@ impl ListReader {
 
     /// Reads all of the lane's operations; tells how many there are.
     pub(in crate::tracking) async fn read_operations(&self) -> Result<usize, ReadError> {
-        let mut pages = Pages::operations(&self.0.api);
+        let mut pages = Pages::operations(&*self.0.api);
         let mut count = 0;
         while let Some(page) = self.next_page(&mut pages).await? {
             count += page.len();
@@ -108,7 +108,7 @@ impl ListReader {
 
     /// Reads all operations of one snapshot. An error of this snapshot alone does not keep the lane from the others.
     pub(in crate::tracking) async fn read_operations_of(&self, name: &SnapshotName) -> Result<Completeness, ReadError> {
-        let mut pages = Pages::operations_for_resource(&self.0.api, name);
+        let mut pages = Pages::operations_for_resource(&*self.0.api, name);
         loop {
             match request_page(&mut pages).await {
                 Ok(Some(mut page)) => {
@@ -187,8 +187,8 @@ impl ListReader {
 
     /// Reads both lists of snapshots into a listing; whether one of them showed the account.
     async fn list_snapshots(&self, listing: i64) -> Result<bool, ReadError> {
-        let instances = self.list_pages(listing, Pages::instance_snapshots(&self.0.api)).await?;
-        let disks = self.list_pages(listing, Pages::disk_snapshots(&self.0.api)).await?;
+        let instances = self.list_pages(listing, Pages::instance_snapshots(&*self.0.api)).await?;
+        let disks = self.list_pages(listing, Pages::disk_snapshots(&*self.0.api)).await?;
         Ok(instances || disks)
     }
 
@@ -215,7 +215,7 @@ impl ListReader {
             self.0.api.expect_account(None);
             return Ok(());
         };
-        let mut pages = Pages::export_records(&self.0.api);
+        let mut pages = Pages::export_records(&*self.0.api);
         while let Some(page) = self.next_page(&mut pages).await? {
             let account = page.iter().find_map(|record| record.account.clone());
             if account.is_some() {

@@ -1,6 +1,6 @@
 //! From Lightsail's lists to rows of the store. Pure.
 
-use crate::domain::{Destination, ErrorCode, Failure, SnapshotName};
+use crate::domain::{ErrorCode, Failure, SnapshotName};
 use crate::lightsail::{ExportRecord, Operation, RecordState, Snapshot, SnapshotKind, SnapshotState, Verdict};
 use crate::queue::{EntryKey, EntryStatus, ListedSnapshot, Sighting};
 
@@ -21,7 +21,7 @@ pub(in crate::tracking) fn of_record(record: ExportRecord) -> Option<Sighting> {
         snapshot_arn: record.source_arn,
         status,
         record_name: record.name,
-        destination: record.destination.map(|one| Destination { service: one.service, id: one.id }),
+        destination: record.destination,
         failure: None,
         created_at: record.created_at,
     })

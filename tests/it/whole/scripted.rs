@@ -5,10 +5,10 @@ use super::truth::{Call, Export, Fate, Truth, stale};
 use super::weather::{CLASSES, Weather, one, span};
 use async_trait::async_trait;
 use snapferry::clock::Clock;
-use snapferry::domain::{OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp};
+use snapferry::domain::{Destination, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp};
 use snapferry::lightsail::{
-    Accepted, CallError, Destination, ErrorClass, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken,
-    RecordState, Snapshot, SnapshotKind, SnapshotState,
+    Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken, RecordState,
+    Snapshot, SnapshotKind, SnapshotState,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
