@@ -94,11 +94,11 @@ async fn try_reads(patient: &LanePatient, facts: &mut LaneFacts) {
         let began = patient.clock.elapsed();
         let name = |kind: &Option<SnapshotName>| kind.clone().or_else(|| nobody.clone());
         let result = match action {
-            "GetInstanceSnapshots" => api.instance_snapshots(None).await.map(|page| {
+            "GetInstanceSnapshots" => api.snapshots(SnapshotKind::Instance, None).await.map(|page| {
                 instance = page.items.iter().find_map(|one| SnapshotName::parse(&one.name).ok());
                 facts.see(&page.items);
             }),
-            "GetDiskSnapshots" => api.disk_snapshots(None).await.map(|page| {
+            "GetDiskSnapshots" => api.snapshots(SnapshotKind::Disk, None).await.map(|page| {
                 disk = page.items.iter().find_map(|one| SnapshotName::parse(&one.name).ok());
                 facts.see(&page.items);
             }),

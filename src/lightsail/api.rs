@@ -26,11 +26,8 @@ pub trait Lightsail: Send + Sync + 'static {
     /// A page of the lane's export records.
     async fn export_records(&self, token: Option<PageToken>) -> Result<Page<ExportRecord>, CallError>;
 
-    /// A page of the lane's instance snapshots.
-    async fn instance_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError>;
-
-    /// A page of the lane's disk snapshots.
-    async fn disk_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError>;
+    /// A page of the lane's snapshots of that kind.
+    async fn snapshots(&self, kind: SnapshotKind, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError>;
 
     /// One snapshot by its name; `None` where Lightsail has none of that name and kind.
     async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError>;

@@ -66,12 +66,8 @@ impl Lightsail for Limited {
         self.read(self.inner.export_records(token)).await
     }
 
-    async fn instance_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
-        self.read(self.inner.instance_snapshots(token)).await
-    }
-
-    async fn disk_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
-        self.read(self.inner.disk_snapshots(token)).await
+    async fn snapshots(&self, kind: SnapshotKind, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+        self.read(self.inner.snapshots(kind, token)).await
     }
 
     async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {

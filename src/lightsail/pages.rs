@@ -1,7 +1,7 @@
 //! Reading a list page by page, to its end, without trusting the tokens: a list that leads back to a page already
 //! read ends in an error instead of a circle.
 
-use super::{CallError, ExportRecord, Lightsail, Operation, Page, PageToken, Snapshot};
+use super::{CallError, ExportRecord, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind};
 use crate::domain::SnapshotName;
 use std::collections::HashSet;
 use std::future::Future;
@@ -130,14 +130,13 @@ impl<'a> Pages<'a, ExportRecord> {
 }
 
 impl<'a> Pages<'a, Snapshot> {
-    /// The lane's instance snapshots.
-    pub fn instance_snapshots(api: &'a dyn Lightsail) -> Self {
-        Self::over("GetInstanceSnapshots", move |token| api.instance_snapshots(token))
-    }
-
-    /// The lane's disk snapshots.
-    pub fn disk_snapshots(api: &'a dyn Lightsail) -> Self {
-        Self::over("GetDiskSnapshots", move |token| api.disk_snapshots(token))
+    /// The lane's snapshots of that kind.
+    pub fn snapshots(api: &'a dyn Lightsail, kind: SnapshotKind) -> Self {
+        let call = match kind {
+            SnapshotKind::Instance => "GetInstanceSnapshots",
+            SnapshotKind::Disk => "GetDiskSnapshots",
+        };
+        Self::over(call, move |token| api.snapshots(kind, token))
     }
 }
 

@@ -45,11 +45,7 @@ impl Lightsail for Refusing {
         self.refuse()
     }
 
-    async fn instance_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
-        self.refuse()
-    }
-
-    async fn disk_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+    async fn snapshots(&self, _: SnapshotKind, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
         self.refuse()
     }
 

@@ -3,7 +3,7 @@
 use super::Exports;
 use crate::clock::SharedClock;
 use crate::domain::{AccountNumber, Lane, RetryPolicy, backoff};
-use crate::lightsail::{CallError, ErrorClass, Lightsail, Pages, READ_ACTIONS, ReadingError, Snapshot};
+use crate::lightsail::{CallError, ErrorClass, Lightsail, Pages, READ_ACTIONS, ReadingError, Snapshot, SnapshotKind};
 use std::sync::Arc;
 
 /// A lane that can be read. Its `api` keeps the lane's read limit.
@@ -70,8 +70,8 @@ impl LaneReader {
             }
         };
         let (instance_pages, disk_pages, record_pages) = futures_util::future::try_join3(
-            self.list(Pages::instance_snapshots(&*self.api), |page| instances.extend(page)),
-            self.list(Pages::disk_snapshots(&*self.api), |page| disks.extend(page)),
+            self.list(Pages::snapshots(&*self.api, SnapshotKind::Instance), |page| instances.extend(page)),
+            self.list(Pages::snapshots(&*self.api, SnapshotKind::Disk), |page| disks.extend(page)),
             records,
         )
         .await

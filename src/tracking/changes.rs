@@ -1,45 +1,56 @@
 //! Acts on what was observed: decides for the jobs that it concerns, and writes what follows.
 
+use super::job_ages::JobAges;
+use super::lane_cap::LaneCap;
+use super::lane_context::{ACTOR, LaneContext};
+use super::list_lag::ListLag;
+use super::lists::{ListReader, ReadError};
+use super::plan::{Asked, Decision, Policy, decide, several_records};
+use super::poll_interval::ExportTime;
 use crate::domain::{Event, JobId, JobState, SnapshotName, backoff};
 use crate::lightsail::{ErrorClass, failed_operation};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Answer, AttemptOutcome, Entry, Followed, FollowedAttempt, QueueError, RetryWaits, Transition};
-use crate::tracking::job_ages::JobAges;
-use crate::tracking::lane_cap::LaneCap;
-use crate::tracking::lane_context::{ACTOR, LaneContext};
-use crate::tracking::list_lag::ListLag;
-use crate::tracking::lists::list_reader::ListReader;
-use crate::tracking::lists::read_error::ReadError;
-use crate::tracking::plan::{Asked, Decision, Policy, decide, several_records};
-use crate::tracking::poll_interval::ExportTime;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Observations and jobs that are processed at once.
-pub(in crate::tracking) const CHUNK: u32 = 500;
+pub(super) const CHUNK: u32 = 500;
 
 /// The jobs that decisions have moved.
 #[derive(Debug, Default)]
-pub(in crate::tracking) struct Moved {
-    pub(in crate::tracking) jobs: BTreeSet<JobId>,
+pub(super) struct Moved {
+    pub(super) jobs: BTreeSet<JobId>,
     /// Those of which the records may say more now; of one that has succeeded with the only record of its name they do not.
     again: Vec<JobId>,
 }
 
 /// Processes unprocessed changes.
-pub(in crate::tracking) struct Changes {
-    pub(in crate::tracking) context: Arc<LaneContext>,
-    pub(in crate::tracking) reader: Arc<ListReader>,
-    pub(in crate::tracking) lag: Arc<ListLag>,
-    pub(in crate::tracking) cap: Arc<LaneCap>,
-    pub(in crate::tracking) ages: JobAges,
-    pub(in crate::tracking) export_time: ExportTime,
-    pub(in crate::tracking) waits: RetryWaits,
+pub(super) struct Changes {
+    pub(super) context: Arc<LaneContext>,
+    pub(super) reader: ListReader,
+    pub(super) lag: ListLag,
+    pub(super) cap: LaneCap,
+    pub(super) export_time: ExportTime,
+    pub(super) ages: JobAges,
+    waits: RetryWaits,
 }
 
 impl Changes {
+    pub(super) fn new(context: Arc<LaneContext>) -> Self {
+        Self {
+            reader: ListReader(Arc::clone(&context)),
+            lag: ListLag::new(Arc::clone(&context)),
+            cap: LaneCap::new(Arc::clone(&context)),
+            context,
+            export_time: ExportTime::default(),
+            ages: JobAges::default(),
+            waits: RetryWaits::default(),
+        }
+    }
+
     /// Acts on every observation that is new or has changed.
-    pub(in crate::tracking) async fn process(&self) -> Result<(), ReadError> {
+    pub(super) async fn process(&self) -> Result<(), ReadError> {
         let (queue, lane) = (&self.context.queue, self.context.lane.id);
         loop {
             let changes = queue.news(lane, CHUNK).await?;
@@ -57,35 +68,35 @@ impl Changes {
     }
 
     /// Decides for these jobs and writes what follows; tells which of them moved.
-    pub(in crate::tracking) async fn decide_for(&self, jobs: &[JobId]) -> Result<Moved, ReadError> {
+    pub(super) async fn decide_for(&self, jobs: &[JobId]) -> Result<Moved, ReadError> {
         let mut moved = Moved::default();
         for chunk in jobs.chunks(usize::try_from(CHUNK).unwrap_or(1)) {
             let followed = self.with_monotonic_ages(chunk).await?;
             let now = self.context.clock.now();
             let names: Vec<SnapshotName> = followed.iter().map(|job| job.snapshot.clone()).collect();
             let entries = self.entries_by_name(&names).await?;
-            let (mut ids, mut transitions) = (Vec::new(), Vec::new());
+            let (mut open, mut transitions) = (Vec::new(), Vec::new());
             for job in &followed {
                 let entries = entries.get(&job.snapshot).map_or(&[][..], Vec::as_slice);
                 if let Some(transition) = self.decide_one(job, entries).await? {
                     if (job.state, transition.to()) == (JobState::Exporting, JobState::Succeeded) && !job.adopted {
                         self.export_time.learn(now.since(job.since));
                     }
-                    ids.push((job.job, transition.to() != JobState::Succeeded || several_records(entries)));
+                    if transition.to() != JobState::Succeeded || several_records(entries) {
+                        open.push(job.job);
+                    }
                     transitions.push(transition);
                 }
             }
             let written = self.context.apply(transitions).await?;
-            for ((job, again), _) in ids.into_iter().zip(written).filter(|(_, written)| *written) {
-                moved.jobs.insert(job);
-                moved.again.extend(again.then_some(job));
-            }
+            moved.again.extend(open.into_iter().filter(|job| written.contains(job)));
+            moved.jobs.extend(written);
         }
         Ok(moved)
     }
 
     /// The observations of these snapshots' names.
-    pub(in crate::tracking) async fn entries_by_name(
+    pub(super) async fn entries_by_name(
         &self,
         names: &[SnapshotName],
     ) -> Result<HashMap<SnapshotName, Vec<Entry>>, QueueError> {
@@ -97,7 +108,7 @@ impl Changes {
     }
 
     /// The jobs with their times as the monotonic clock has them.
-    pub(in crate::tracking) async fn with_monotonic_ages(&self, jobs: &[JobId]) -> Result<Vec<Followed>, QueueError> {
+    pub(super) async fn with_monotonic_ages(&self, jobs: &[JobId]) -> Result<Vec<Followed>, QueueError> {
         let (now, elapsed) = (self.context.clock.now(), self.context.clock.elapsed());
         let gap = self.lag.between_checks();
         let followed = self.context.queue.followed(jobs).await?;

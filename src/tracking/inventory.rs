@@ -1,18 +1,13 @@
 //! The inventory of a lane before anything is sent: which of the queued snapshots exist, which have to wait, and which have
 //! been exported already.
 
+use super::changes::{CHUNK, Changes};
+use super::lane_context::{ACTOR, LaneContext};
+use super::lists::{Purpose, ReadError, RecordsWanted, SearchResult, SnapshotSearch};
+use super::state::{TrackerState, left};
 use crate::domain::{BatchId, ErrorCode, Event, Failure, JobId, JobState, Standing};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Listed, QueueError, Transition};
-use crate::tracking::changes::{CHUNK, Changes};
-use crate::tracking::lane_context::{ACTOR, LaneContext};
-use crate::tracking::list_lag::ListLag;
-use crate::tracking::lists::list_reader::{ListReader, RecordsWanted};
-use crate::tracking::lists::read_error::ReadError;
-use crate::tracking::lists::read_failures::Purpose;
-use crate::tracking::lists::record_reader::RecordReader;
-use crate::tracking::lists::snapshot_search::{SearchResult, SnapshotSearch};
-use crate::tracking::state::{TrackerState, left};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,33 +17,21 @@ const REPEAT: Duration = Duration::from_hours(1);
 
 /// When the next inventory is due.
 #[derive(Debug, Default)]
-pub(in crate::tracking) struct InventorySchedule {
+pub(super) struct InventorySchedule {
     /// When the last complete one began.
-    taken_at: Option<Duration>,
+    pub(super) taken_at: Option<Duration>,
     /// How long jobs that wait for one keep from the last; it doubles while they wait.
     pause: Duration,
 }
 
-impl InventorySchedule {
-    /// The next one is due at once.
-    pub(in crate::tracking) fn reset(&mut self) {
-        self.taken_at = None;
-    }
-}
-
 /// Takes a lane's inventories.
-pub(in crate::tracking) struct Inventory {
-    pub(in crate::tracking) context: Arc<LaneContext>,
-    pub(in crate::tracking) reader: Arc<ListReader>,
-    pub(in crate::tracking) records: Arc<RecordReader>,
-    pub(in crate::tracking) changes: Arc<Changes>,
-    pub(in crate::tracking) lag: Arc<ListLag>,
-}
+pub(super) struct Inventory(pub(super) Arc<Changes>);
 
 impl Inventory {
     /// Takes an inventory where jobs wait for one, and from time to time anyway; tells how long until the next.
-    pub(in crate::tracking) async fn take_if_due(&self, state: &mut TrackerState) -> Result<Duration, ReadError> {
-        let (context, settings) = (&self.context, &self.context.settings);
+    pub(super) async fn take_if_due(&self, state: &mut TrackerState) -> Result<Duration, ReadError> {
+        let context = &self.0.context;
+        let settings = &context.settings;
         let uncleared = !context.queue.uncleared(context.lane.id, context.run).await?.is_empty();
         let schedule = &mut state.inventory;
         // After a takeover one inventory adopts what shows already, and one at the end of the wait clears the rest.
@@ -75,27 +58,28 @@ impl Inventory {
 
     /// Reads all lists, acts on what they show, and clears the batches that were there before it began.
     async fn take(&self, state: &mut TrackerState) -> Result<(), ReadError> {
-        let (queue, lane, run) = (&self.context.queue, self.context.lane.id, self.context.run);
+        let Changes { context, reader, lag, .. } = &*self.0;
+        let LaneContext { queue, lane, run, .. } = &**context;
         // What is queued from here on waits for the next inventory.
-        let batches = queue.uncleared(lane, run).await?;
+        let batches = queue.uncleared(lane.id, *run).await?;
         let held = self.held().await?;
         let takeover_wait = self.takeover_wait();
-        self.reader.read_snapshots().await?;
-        self.records.read(state, RecordsWanted::All).await?;
-        self.reader.read_operations().await?;
+        reader.read_snapshots().await?;
+        lag.read_records(reader, RecordsWanted::All, state).await?;
+        reader.read_operations().await?;
         reached(Point::Between(Between::ListingRead));
         // A job that was held only since belongs to the next inventory: this one began before it was queued.
         let concerns = |job: &Listed| !job.held || held.contains(&job.job);
-        let mut search = SnapshotSearch::new(Arc::clone(&self.context), Arc::clone(&self.reader));
+        let mut search = SnapshotSearch::new(reader);
         for batch in batches.iter().copied().map(Some).chain([None]) {
             self.act(batch, &mut search, concerns).await?;
         }
         reached(Point::Between(Between::ListingActedUpon));
         if takeover_wait.is_zero() {
-            queue.clear(lane, run, batches).await?;
+            queue.clear(lane.id, *run, batches).await?;
         } else {
             tracing::warn!(
-                lane = %self.context.lane.lane,
+                lane = %lane.lane,
                 wait = %humantime::format_duration(Duration::from_secs(takeover_wait.as_secs() + 1)),
                 "this database is a copy; nothing is sent until Lightsail's records must show what was exported since it was made"
             );
@@ -105,16 +89,17 @@ impl Inventory {
 
     /// How long no inventory clears a batch: a database that is a copy does not know every export, and until the
     /// reconciliation window after the takeover is over, Lightsail's lists need not show them either.
-    pub(in crate::tracking) fn takeover_wait(&self) -> Duration {
-        let age = self.context.queue.takeover_age(self.context.clock.elapsed());
-        age.map_or(Duration::ZERO, |age| self.lag.window().saturating_sub(age))
+    pub(super) fn takeover_wait(&self) -> Duration {
+        let Changes { context, lag, .. } = &*self.0;
+        let age = context.queue.takeover_age(context.clock.elapsed());
+        age.map_or(Duration::ZERO, |age| lag.window().saturating_sub(age))
     }
 
     async fn held(&self) -> Result<HashSet<JobId>, QueueError> {
         let mut held = HashSet::new();
         let mut after = JobId(0);
         loop {
-            let page = self.context.queue.listed(self.context.lane.id, self.context.run, None, after, CHUNK).await?;
+            let page = self.page(None, after).await?;
             let Some(last) = page.last() else { return Ok(held) };
             after = last.job;
             held.extend(page.iter().filter(|job| job.held).map(|job| job.job));
@@ -124,23 +109,28 @@ impl Inventory {
     async fn act(
         &self,
         batch: Option<BatchId>,
-        search: &mut SnapshotSearch,
+        search: &mut SnapshotSearch<'_>,
         concerns: impl Fn(&Listed) -> bool,
     ) -> Result<(), ReadError> {
         let mut after = JobId(0);
         loop {
-            let page = self.context.queue.listed(self.context.lane.id, self.context.run, batch, after, CHUNK).await?;
+            let page = self.page(batch, after).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.job;
             self.act_on(page.into_iter().filter(&concerns).collect(), search).await?;
         }
     }
 
-    async fn act_on(&self, page: Vec<Listed>, search: &mut SnapshotSearch) -> Result<(), ReadError> {
+    async fn page(&self, batch: Option<BatchId>, after: JobId) -> Result<Vec<Listed>, QueueError> {
+        let LaneContext { queue, lane, run, .. } = &*self.0.context;
+        queue.listed(lane.id, *run, batch, after, CHUNK).await
+    }
+
+    async fn act_on(&self, page: Vec<Listed>, search: &mut SnapshotSearch<'_>) -> Result<(), ReadError> {
         // An export that is done stands for its job even where the snapshot is gone or broken by now: but only where
         // the snapshot's ARN is known to be the same.
         let in_ledger: Vec<JobId> = page.iter().filter(|job| job.in_ledger).map(|job| job.job).collect();
-        let adopted = self.changes.decide_for(&in_ledger).await?;
+        let adopted = self.0.decide_for(&in_ledger).await?;
         let open: Vec<&Listed> = page.iter().filter(|job| !adopted.jobs.contains(&job.job)).collect();
         search.expect_missing(open.iter().filter(|job| job.snapshot_state.is_none()).count()).await?;
         let (mut hold, mut release, mut failing) = (Vec::new(), Vec::new(), Vec::new());
@@ -158,19 +148,21 @@ impl Inventory {
                 SearchResult::There(_) => {}
             }
         }
-        self.context.apply(failing).await?;
-        self.context.queue.hold_for_listing(self.context.lane.id, &hold, &release).await?;
+        let context = &self.0.context;
+        context.apply(failing).await?;
+        context.queue.hold_for_listing(context.lane.id, &hold, &release).await?;
         Ok(())
     }
 
     fn fail(&self, job: &Listed, failure: Failure) -> Result<Transition, QueueError> {
+        let LaneContext { clock, settings, .. } = &*self.0.context;
         let version = Standing {
             state: JobState::Queued,
             attempt: job.attempt,
             used: job.used,
-            max_attempts: self.context.settings.retry.max_attempts,
+            max_attempts: settings.retry.max_attempts,
         };
-        Transition::new(job.job, &version, Event::Impossible(failure), self.context.clock.now(), ACTOR)
+        Transition::new(job.job, &version, Event::Impossible(failure), clock.now(), ACTOR)
     }
 }
 

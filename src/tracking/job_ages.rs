@@ -1,6 +1,7 @@
 //! How long jobs have been in their states, by the monotonic clock. The store has times of day: they are trusted once, when a
 //! job is first seen, and only as far as they are not in the future; from then on this run counts for itself.
 
+use crate::clock::MonotonicAges;
 use crate::domain::{JobId, JobState, Timestamp};
 use crate::queue::{Followed, FollowedAttempt};
 use std::collections::HashMap;
@@ -9,9 +10,9 @@ use std::time::Duration;
 
 /// The jobs that were seen in this run; all of it may be lost.
 #[derive(Debug, Default)]
-pub(in crate::tracking) struct JobAges {
+pub(super) struct JobAges {
     /// By job and by the stored time at which its state began, which tells one stay from another.
-    met: Mutex<HashMap<(JobId, Timestamp), SeenInState>>,
+    in_state: Mutex<MonotonicAges<(JobId, Timestamp)>>,
     /// The absence checks of an attempt: setting the clock spreads them no further.
     looked: Mutex<HashMap<(JobId, u32), CheckSpread>>,
 }
@@ -25,46 +26,24 @@ struct CheckSpread {
     spread: Duration,
 }
 
-#[derive(Debug)]
-struct SeenInState {
-    at: Duration,
-    age: Duration,
-    asked: Duration,
-}
-
 impl JobAges {
     /// Corrects the job's times so that by `now` as much has passed as the monotonic clock has counted.
     ///
     /// Of the time between an earlier run's last absence check and this run, the time of day is believed up to `gap`, the usual
     /// time between two checks: a clock that was set forward meanwhile is worth one check at most.
-    pub(in crate::tracking) fn correct(
-        &self,
-        mut job: Followed,
-        now: Timestamp,
-        elapsed: Duration,
-        gap: Duration,
-    ) -> Followed {
+    pub(super) fn correct(&self, mut job: Followed, now: Timestamp, elapsed: Duration, gap: Duration) -> Followed {
         if !matches!(job.state, JobState::Exporting | JobState::Unknown) {
             return job;
         }
-        let mut ages = self.met.lock().unwrap_or_else(PoisonError::into_inner);
-        let met = ages.entry((job.job, job.since)).or_insert_with(|| SeenInState {
-            at: elapsed,
-            age: now.since(job.since),
-            asked: elapsed,
-        });
-        met.asked = elapsed;
-        job.since = now.before(met.age.saturating_add(elapsed.saturating_sub(met.at)));
-        if job.state == JobState::Exporting
-            && let Some(last) = job.attempts.last_mut()
-        {
-            // The intent was before that; how long before does not matter.
-            last.intended_at = job.since;
-        }
-        if job.state == JobState::Unknown
-            && let Some(last) = job.attempts.last_mut()
-        {
-            self.spread(job.job, last, now, elapsed, gap);
+        let mut ages = self.in_state.lock().unwrap_or_else(PoisonError::into_inner);
+        job.since = now.before(ages.age((job.job, job.since), now.since(job.since), elapsed));
+        if let Some(last) = job.attempts.last_mut() {
+            if job.state == JobState::Exporting {
+                // The intent was before that; how long before does not matter.
+                last.intended_at = job.since;
+            } else {
+                self.spread(job.job, last, now, elapsed, gap);
+            }
         }
         job
     }
@@ -88,9 +67,8 @@ impl JobAges {
     }
 
     /// Forgets the jobs that were not asked for in `span`.
-    pub(in crate::tracking) fn forget(&self, elapsed: Duration, span: Duration) {
-        let mut ages = self.met.lock().unwrap_or_else(PoisonError::into_inner);
-        ages.retain(|_, met| elapsed.saturating_sub(met.asked) < span);
+    pub(super) fn forget(&self, elapsed: Duration, span: Duration) {
+        self.in_state.lock().unwrap_or_else(PoisonError::into_inner).forget_unasked(span, elapsed);
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         looked.retain(|_, looked| elapsed.saturating_sub(looked.at) < span);
     }

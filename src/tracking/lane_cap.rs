@@ -1,36 +1,36 @@
 //! The lane's cap on EBS copies in progress, which EC2's limits lower.
 
+use super::lane_context::{ACTOR, LaneContext};
 use crate::domain::{Failure, LaneTrouble, LoweredCap, OverLimit, Timestamp};
 use crate::lightsail::{EXPORT_ACTION, failed_operation};
 use crate::queue::QueueError;
-use crate::tracking::lane_context::{ACTOR, LaneContext};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The cap as it stands in the store.
-pub(in crate::tracking) struct LaneCap {
+pub(super) struct LaneCap {
     context: Arc<LaneContext>,
     lowered: Mutex<Option<LoweredCap>>,
 }
 
 impl LaneCap {
-    pub(in crate::tracking) fn new(context: Arc<LaneContext>) -> Self {
+    pub(super) fn new(context: Arc<LaneContext>) -> Self {
         let lowered = Mutex::new(context.lane.lowered.clone());
         Self { context, lowered }
     }
 
     /// Takes over what the store says.
-    pub(in crate::tracking) fn refresh(&self, lowered: Option<&LoweredCap>) {
+    pub(super) fn refresh(&self, lowered: Option<&LoweredCap>) {
         *self.lowered.lock().unwrap_or_else(PoisonError::into_inner) = lowered.cloned();
     }
 
     /// The copies that may be in progress at that time.
-    pub(in crate::tracking) fn at(&self, now: Timestamp) -> u64 {
+    pub(super) fn at(&self, now: Timestamp) -> u64 {
         let lowered = self.lowered.lock().unwrap_or_else(PoisonError::into_inner);
         LoweredCap::in_force(lowered.as_ref(), self.context.settings.max_in_flight, now)
     }
 
     /// An export that was sent at `sent_at` failed for a limit of EC2's: the lane waits for room, or for a person.
-    pub(in crate::tracking) async fn on_limit(&self, sent_at: Timestamp, failure: &Failure) -> Result<(), QueueError> {
+    pub(super) async fn on_limit(&self, sent_at: Timestamp, failure: &Failure) -> Result<(), QueueError> {
         let context = &self.context;
         let error = failed_operation(failure);
         let Some(trouble) = error.trouble() else { return Ok(()) };

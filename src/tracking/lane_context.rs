@@ -1,28 +1,30 @@
 //! What every part of a lane's tracking works with.
 
+use super::lists::{FailedRead, ReadError};
+use super::tracker::TrackerSettings;
 use crate::clock::SharedClock;
-use crate::domain::{LaneTrouble, RunId};
-use crate::lightsail::Lightsail;
-use crate::queue::{Block, LaneRecord, Queue, QueueError, Transition};
-use crate::tracking::tracker::TrackerSettings;
+use crate::domain::{AccountNumber, JobId, LaneTrouble, RunId};
+use crate::lightsail::{CallError, Lightsail, READ_ACTIONS};
+use crate::queue::{Block, Identity, LaneRecord, Queue, QueueError, Transition};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The actor of every transition that no person made.
-pub(in crate::tracking) const ACTOR: &str = "daemon";
+pub(super) const ACTOR: &str = "daemon";
 
 /// A lane, its store, its client and its settings.
-pub(in crate::tracking) struct LaneContext {
-    pub(in crate::tracking) queue: Queue,
-    pub(in crate::tracking) api: Arc<dyn Lightsail>,
-    pub(in crate::tracking) clock: SharedClock,
-    pub(in crate::tracking) run: RunId,
-    pub(in crate::tracking) lane: LaneRecord,
-    pub(in crate::tracking) settings: TrackerSettings,
+pub(super) struct LaneContext {
+    pub(super) queue: Queue,
+    pub(super) api: Arc<dyn Lightsail>,
+    pub(super) clock: SharedClock,
+    pub(super) run: RunId,
+    pub(super) lane: LaneRecord,
+    pub(super) settings: TrackerSettings,
 }
 
 impl LaneContext {
     /// Blocks the lane; logged once, not at every retry.
-    pub(in crate::tracking) async fn block(&self, trouble: LaneTrouble, message: String) -> Result<(), QueueError> {
+    pub(super) async fn block(&self, trouble: LaneTrouble, message: String) -> Result<(), QueueError> {
         let block = Block { trouble, message: message.clone(), since: self.clock.now() };
         if self.queue.block(self.lane.id, block).await? {
             tracing::warn!(lane = %self.lane.lane, trouble = %trouble, "the lane is blocked: {message}");
@@ -30,16 +32,63 @@ impl LaneContext {
         Ok(())
     }
 
-    /// Writes transitions; tells of each whether it was written. A job that has moved on meanwhile is left to the next round.
-    pub(in crate::tracking) async fn apply(&self, transitions: Vec<Transition>) -> Result<Vec<bool>, QueueError> {
-        let results = self.queue.transition_all(transitions).await;
-        results
-            .into_iter()
-            .map(|result| match result {
-                Ok(()) => Ok(true),
-                Err(QueueError::Stale { .. }) => Ok(false),
-                Err(error) => Err(error),
-            })
-            .collect()
+    /// Writes transitions; tells which jobs they moved. One that has moved on meanwhile is left to the next round.
+    pub(super) async fn apply(&self, transitions: Vec<Transition>) -> Result<BTreeSet<JobId>, QueueError> {
+        let jobs: Vec<JobId> = transitions.iter().map(|transition| transition.job).collect();
+        let mut moved = BTreeSet::new();
+        for (job, result) in jobs.into_iter().zip(self.queue.transition_all(transitions).await) {
+            match result {
+                Ok(()) => drop(moved.insert(job)),
+                Err(QueueError::Stale { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Compares the account of a page with the lane's; blocks the lane where they differ.
+    pub(super) async fn check_account(&self, account: Option<AccountNumber>) -> Result<(), ReadError> {
+        let Some(account) = account else { return Ok(()) };
+        let label = &self.lane.lane.account;
+        let message = match self.queue.identify(self.lane.id, account.clone()).await? {
+            Identity::Same => {
+                self.api.expect_account(Some(account));
+                return Ok(());
+            }
+            Identity::Other { stored } => {
+                self.api.expect_account(Some(stored.clone()));
+                format!(
+                    "this lane is of account {stored}, and the credentials of {label:?} now show account {account}; restore \
+                     them, or enqueue under another label",
+                    label = label.as_str()
+                )
+            }
+            Identity::Shared { label: other } => format!(
+                "the labels {:?} and {:?} both stand for account {account} in {}; remove one of them",
+                label.as_str(),
+                other.as_str(),
+                self.lane.lane.region
+            ),
+        };
+        self.block(LaneTrouble::Identity, message).await?;
+        Err(ReadError::LaneBlocked)
+    }
+
+    /// Turns a failed call into a read error; blocks the lane where the error is the lane's.
+    pub(super) async fn read_error(&self, call: &'static str, error: &CallError) -> ReadError {
+        let trouble = match error.trouble() {
+            Some(LaneTrouble::Denied) => {
+                let text = format!("{}. {call}: {error}", error.advice(READ_ACTIONS));
+                return ReadError::Transient(FailedRead { text, lasts: true });
+            }
+            Some(trouble) if trouble.ends_with_a_reading() => trouble,
+            Some(_) | None => {
+                return ReadError::Transient(FailedRead::passing(format!("{call}: {error}")));
+            }
+        };
+        match self.block(trouble, error.with_advice(READ_ACTIONS)).await {
+            Ok(()) => ReadError::LaneBlocked,
+            Err(error) => ReadError::Store(error),
+        }
     }
 }

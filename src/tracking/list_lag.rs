@@ -2,10 +2,11 @@
 //! while. It is measured by the monotonic clock within a run, and only where a reading missed what had been accepted: that
 //! nothing was read is no lag.
 
+use super::lane_context::LaneContext;
+use super::lists::{Completeness, ListReader, ReadError, RecordsWanted};
+use super::state::TrackerState;
 use crate::domain::{AbsenceRule, JobId, ListDelay, settle_window};
 use crate::queue::{FollowedAttempt, QueueError};
-use crate::tracking::lane_context::LaneContext;
-use crate::tracking::lists::list_reader::Completeness;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,7 +27,7 @@ struct AwaitedRecord {
 
 /// The accepted exports whose records have not been seen.
 #[derive(Debug, Default)]
-pub(in crate::tracking) struct UnseenExports {
+pub(super) struct UnseenExports {
     awaited: HashMap<(JobId, u32), AwaitedRecord>,
     measured_at: Option<Duration>,
 }
@@ -38,7 +39,7 @@ impl UnseenExports {
 }
 
 /// The lag of a lane's lists.
-pub(in crate::tracking) struct ListLag {
+pub(super) struct ListLag {
     context: Arc<LaneContext>,
     /// The longest, as it stands in the store.
     longest: Mutex<ListDelay>,
@@ -48,13 +49,13 @@ pub(in crate::tracking) struct ListLag {
 }
 
 impl ListLag {
-    pub(in crate::tracking) fn new(context: Arc<LaneContext>) -> Self {
+    pub(super) fn new(context: Arc<LaneContext>) -> Self {
         let longest = Mutex::new(context.lane.delay);
         Self { context, longest, in_sight: Mutex::default() }
     }
 
     /// Takes over what the store says.
-    pub(in crate::tracking) fn refresh(&self, longest: ListDelay) {
+    pub(super) fn refresh(&self, longest: ListDelay) {
         *self.longest.lock().unwrap_or_else(PoisonError::into_inner) = longest;
     }
 
@@ -63,41 +64,58 @@ impl ListLag {
     }
 
     /// The reconciliation window of an attempt that is intended now.
-    pub(in crate::tracking) fn window(&self) -> Duration {
+    pub(super) fn window(&self) -> Duration {
         settle_window(self.context.settings.settle, self.longest(), self.context.clock.now())
     }
 
     /// The reconciliation window of an attempt: as it was when the attempt was intended, though it has faded or was reset since.
-    pub(in crate::tracking) fn window_of(&self, attempt: &FollowedAttempt) -> Duration {
+    pub(super) fn window_of(&self, attempt: &FollowedAttempt) -> Duration {
         settle_window(self.context.settings.settle, self.longest(), attempt.intended_at).max(attempt.kept_window)
     }
 
-    pub(in crate::tracking) fn absence_rule(&self) -> AbsenceRule {
+    pub(super) fn absence_rule(&self) -> AbsenceRule {
         AbsenceRule { checks: self.context.settings.looks, window: self.window() }
     }
 
     /// The usual time between two absence checks.
-    pub(in crate::tracking) fn between_checks(&self) -> Duration {
+    pub(super) fn between_checks(&self) -> Duration {
         self.absence_rule().until_next(1, Duration::ZERO)
     }
 
     /// No check is ever put off further than this: one that is was put off before the clock was set back.
-    pub(in crate::tracking) fn longest_wait(&self) -> Duration {
+    pub(super) fn longest_wait(&self) -> Duration {
         let settings = &self.context.settings;
         settings.poll_max.max(self.window()).max(settings.attempt_timeout).saturating_mul(2)
     }
 
-    pub(in crate::tracking) fn note_in_sight(&self, attempt: (JobId, u32)) {
+    pub(super) fn note_in_sight(&self, attempt: (JobId, u32)) {
         self.in_sight.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt);
     }
 
     /// Whether something was in sight beside the attempt.
-    pub(in crate::tracking) fn forget_in_sight(&self, attempt: (JobId, u32)) -> bool {
+    pub(super) fn forget_in_sight(&self, attempt: (JobId, u32)) -> bool {
         self.in_sight.lock().unwrap_or_else(PoisonError::into_inner).remove(&attempt)
     }
 
+    /// Reads the records for what is wanted, and measures the lag while it does.
+    pub(super) async fn read_records(
+        &self,
+        reader: &ListReader,
+        wanted: RecordsWanted,
+        state: &mut TrackerState,
+    ) -> Result<(), ReadError> {
+        let began = self.context.clock.elapsed();
+        self.before_reading(&mut state.watch).await?;
+        let (pages, reading) = reader.read_records(wanted).await?;
+        state.pages = pages;
+        if reading == Completeness::Complete {
+            state.read_through_at = Some(began);
+        }
+        Ok(self.after_reading(&mut state.watch, began, reading).await?)
+    }
+
     /// Notes which exports a reading of the records, which begins now, may bring into sight.
-    pub(in crate::tracking) async fn before_reading(&self, watch: &mut UnseenExports) -> Result<(), QueueError> {
+    async fn before_reading(&self, watch: &mut UnseenExports) -> Result<(), QueueError> {
         let (began, now) = (self.context.clock.elapsed(), self.context.clock.now());
         let unseen = self.context.queue.unseen(self.context.lane.id, self.context.run, NEWEST, &watch.jobs()).await?;
         // A response that is older would have been met by the reading before.
@@ -116,7 +134,7 @@ impl ListLag {
     }
 
     /// Learns from what that reading brought into sight that an earlier one had missed.
-    pub(in crate::tracking) async fn after_reading(
+    async fn after_reading(
         &self,
         watch: &mut UnseenExports,
         began: Duration,
@@ -148,7 +166,7 @@ impl ListLag {
     }
 
     /// Learns from an attempt that was found after absence checks that did not show it.
-    pub(in crate::tracking) async fn learn_from_checks(&self, attempt: &FollowedAttempt) -> Result<(), QueueError> {
+    pub(super) async fn learn_from_checks(&self, attempt: &FollowedAttempt) -> Result<(), QueueError> {
         let (Some(first), Some(last)) = (attempt.first_look_at, attempt.last_look_at) else { return Ok(()) };
         // Each check came a known time after the one before, whatever the time of day was.
         let counted = self.between_checks().saturating_mul(attempt.looks.saturating_sub(1));

@@ -16,46 +16,46 @@ use std::time::Duration;
 
 /// What the settings and the clock say.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::tracking) struct Policy {
-    pub(in crate::tracking) now: Timestamp,
+pub(super) struct Policy {
+    pub(super) now: Timestamp,
     /// When another attempt may be made.
-    pub(in crate::tracking) again_at: Timestamp,
-    pub(in crate::tracking) give_up: Duration,
-    pub(in crate::tracking) settle: Duration,
-    pub(in crate::tracking) looks: u32,
-    pub(in crate::tracking) asked: Asked,
+    pub(super) again_at: Timestamp,
+    pub(super) give_up: Duration,
+    pub(super) settle: Duration,
+    pub(super) looks: u32,
+    pub(super) asked: Asked,
 }
 
 /// Whether Lightsail was asked for the operation before this decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::tracking) enum Asked {
+pub(super) enum Asked {
     NotYet,
     JustNow,
 }
 
 /// What to do with a job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(in crate::tracking) struct Decision {
+pub(super) struct Decision {
     /// What happened to it.
-    pub(in crate::tracking) event: Option<Event>,
+    pub(super) event: Option<Event>,
     /// How its last attempt came out, where the ledger tells.
-    pub(in crate::tracking) outcome: Option<AttemptOutcome>,
+    pub(super) outcome: Option<AttemptOutcome>,
     /// The entries that belong to its last attempt, or to the job where it adopts.
-    pub(in crate::tracking) own: Vec<i64>,
+    pub(super) own: Vec<i64>,
     /// Entries that belong to earlier attempts.
-    pub(in crate::tracking) earlier: Vec<(u32, i64)>,
+    pub(super) earlier: Vec<(u32, i64)>,
     /// An operation whose own words are missing.
-    pub(in crate::tracking) ask: Option<OperationId>,
+    pub(super) ask: Option<OperationId>,
     /// Exports that came into sight too late, for the report.
-    pub(in crate::tracking) late: Option<Failure>,
+    pub(super) late: Option<Failure>,
     /// Something was in sight while the attempt was looked for: its looks do not tell how late the lists are.
-    pub(in crate::tracking) in_sight: bool,
+    pub(super) in_sight: bool,
     /// When its settle window is over, where that alone decides.
-    pub(in crate::tracking) settled_at: Option<Timestamp>,
+    pub(super) settled_at: Option<Timestamp>,
 }
 
 /// Decides for one job. `entries` are all of its snapshot's name, in the order in which they were seen.
-pub(in crate::tracking) fn decide(job: &Followed, entries: &[Entry], policy: &Policy) -> Decision {
+pub(super) fn decide(job: &Followed, entries: &[Entry], policy: &Policy) -> Decision {
     let case = Case { job, entries };
     let mut decision = match job.state {
         JobState::Queued => queued::decide(&case),
@@ -70,7 +70,7 @@ pub(in crate::tracking) fn decide(job: &Followed, entries: &[Entry], policy: &Po
 }
 
 /// Whether a record is in sight that will tell of the job's export: then nobody needs to ask for its operation.
-pub(in crate::tracking) fn record_in_sight(job: &Followed, entries: &[Entry]) -> bool {
+pub(super) fn record_in_sight(job: &Followed, entries: &[Entry]) -> bool {
     let case = Case { job, entries };
     entries.iter().any(|entry| {
         Kind::Record.is(entry)
@@ -82,7 +82,7 @@ pub(in crate::tracking) fn record_in_sight(job: &Followed, entries: &[Entry]) ->
 }
 
 /// Whether there are more records of the name than the one that a job can have ended with.
-pub(in crate::tracking) fn several_records(entries: &[Entry]) -> bool {
+pub(super) fn several_records(entries: &[Entry]) -> bool {
     entries.iter().filter(|entry| Kind::Record.is(entry)).nth(1).is_some()
 }
 

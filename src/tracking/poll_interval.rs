@@ -8,7 +8,7 @@ const SMOOTHING: u32 = 8;
 
 /// How urgent it is to see exports end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::tracking) enum Urgency {
+pub(super) enum Urgency {
     /// Others are sent meanwhile.
     Background,
     /// The next job needs the room of one that ends, or nothing is left to send.
@@ -17,18 +17,18 @@ pub(in crate::tracking) enum Urgency {
 
 /// What an export of the lane usually takes: a moving average, which may be lost.
 #[derive(Debug, Default)]
-pub(in crate::tracking) struct ExportTime(Mutex<Option<Duration>>);
+pub(super) struct ExportTime(Mutex<Option<Duration>>);
 
 impl ExportTime {
     /// An export has ended.
-    pub(in crate::tracking) fn learn(&self, took: Duration) {
+    pub(super) fn learn(&self, took: Duration) {
         let mut usual = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *usual = Some(usual.map_or(took, |usual| (usual * (SMOOTHING - 1) + took) / SMOOTHING));
     }
 
     /// The time from one reading to the next, within `poll.min` and `poll.max`. On average an end is seen half of it late,
     /// and a lane at its cap stands still for as long.
-    pub(in crate::tracking) fn poll_interval(&self, least: Duration, most: Duration, urgency: Urgency) -> Duration {
+    pub(super) fn poll_interval(&self, least: Duration, most: Duration, urgency: Urgency) -> Duration {
         let usual = self.0.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_default();
         let readings = match urgency {
             Urgency::Background => 10,

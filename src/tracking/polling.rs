@@ -1,81 +1,73 @@
 //! Follows exports in progress to their end.
 
+use super::changes::Changes;
+use super::lists::{Completeness, ReadError, RecordsWanted};
+use super::plan::record_in_sight;
+use super::state::TrackerState;
 use crate::domain::{JobId, JobState, OperationId, SnapshotName, Timestamp};
 use crate::queue::{EntryKey, EntryStatus, Followed, QueueError};
-use crate::tracking::changes::Changes;
-use crate::tracking::lane_context::LaneContext;
-use crate::tracking::list_lag::ListLag;
-use crate::tracking::lists::list_reader::{Completeness, ListReader, RecordsWanted};
-use crate::tracking::lists::read_error::ReadError;
-use crate::tracking::lists::record_reader::RecordReader;
-use crate::tracking::plan::record_in_sight;
-use crate::tracking::state::TrackerState;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Single reads in a row that may fail before the rest of a round is left to the next, or to one reading for all.
-pub(in crate::tracking) const MAX_CONSECUTIVE_ERRORS: u32 = 3;
+pub(super) const MAX_CONSECUTIVE_ERRORS: u32 = 3;
 
 /// The follower of a lane's exports.
-pub(in crate::tracking) struct Polling {
-    pub(in crate::tracking) context: Arc<LaneContext>,
-    pub(in crate::tracking) reader: Arc<ListReader>,
-    pub(in crate::tracking) records: Arc<RecordReader>,
-    pub(in crate::tracking) changes: Arc<Changes>,
-    pub(in crate::tracking) lag: Arc<ListLag>,
-}
+pub(super) struct Polling(pub(super) Arc<Changes>);
 
 impl Polling {
     /// Follows exports that are due: by a reading of the records, which ends when all of them were seen, or by requesting each
     /// operation, whichever takes fewer calls. They are due again at `next`.
-    pub(in crate::tracking) async fn follow(
+    pub(super) async fn follow(
         &self,
         due: &[JobId],
         next: Timestamp,
         state: &mut TrackerState,
     ) -> Result<(), ReadError> {
-        state.read_at = Some(self.context.clock.elapsed());
-        let mut jobs = self.context.queue.followed(due).await?;
+        let Changes { context, reader, lag, .. } = &*self.0;
+        state.read_at = Some(context.clock.elapsed());
+        let mut jobs = context.queue.followed(due).await?;
         // One that has ended needs a page of the records besides.
         let fewer_calls = jobs.len().saturating_mul(2) <= usize::try_from(state.pages).unwrap_or(usize::MAX);
         if fewer_calls && jobs.iter().all(|job| job.operation.is_some()) {
             for (operation, snapshot) in jobs.iter().filter_map(|job| Some((job.operation.as_ref()?, &job.snapshot))) {
-                self.reader.read_operation(operation, snapshot).await?;
+                reader.read_operation(operation, snapshot).await?;
             }
-            self.changes.process().await?;
+            self.0.process().await?;
             self.poll_at(&jobs, next).await?;
             // What time decides is no change: an export without an end for too long.
-            self.changes.decide_for(due).await?;
+            self.0.decide_for(due).await?;
             jobs = self.ended_without_a_record(&jobs).await?;
         }
         if jobs.is_empty() {
             return Ok(());
         }
         let wanted = self.records_of(&jobs).await?;
-        self.records.read(state, wanted).await?;
-        self.changes.process().await?;
+        lag.read_records(reader, wanted, state).await?;
+        self.0.process().await?;
         self.follow_up(&jobs.iter().map(|job| job.job).collect::<Vec<_>>(), next).await
     }
 
     /// After a reading of the records: requests the operations of the exports that it did not show, and decides.
-    pub(in crate::tracking) async fn follow_up(&self, due: &[JobId], next: Timestamp) -> Result<(), ReadError> {
-        let jobs = self.context.queue.followed(due).await?;
+    pub(super) async fn follow_up(&self, due: &[JobId], next: Timestamp) -> Result<(), ReadError> {
+        let Changes { context, reader, lag, ages, .. } = &*self.0;
+        let jobs = context.queue.followed(due).await?;
         let jobs: Vec<Followed> = jobs.into_iter().filter(|job| job.state == JobState::Exporting).collect();
-        let entries = self.changes.entries_by_name(&names(&jobs)).await?;
+        let entries = self.0.entries_by_name(&names(&jobs)).await?;
         let in_sight = |job: &Followed| entries.get(&job.snapshot).is_some_and(|entries| record_in_sight(job, entries));
         let mut in_a_row = 0;
         for job in jobs.iter().filter(|job| job.record.is_none() && !in_sight(job)) {
             if let Some(operation) = &job.operation
                 && in_a_row < MAX_CONSECUTIVE_ERRORS
             {
-                let read = self.reader.read_operation(operation, &job.snapshot).await?;
+                let read = reader.read_operation(operation, &job.snapshot).await?;
                 in_a_row = if read == Completeness::Complete { 0 } else { in_a_row + 1 };
             }
         }
-        self.changes.process().await?;
+        self.0.process().await?;
         self.poll_at(&jobs, next).await?;
-        self.changes.decide_for(due).await?;
-        self.changes.ages.forget(self.context.clock.elapsed(), self.lag.longest_wait());
+        self.0.decide_for(due).await?;
+        ages.forget(context.clock.elapsed(), lag.longest_wait());
         Ok(())
     }
 
@@ -83,7 +75,7 @@ impl Polling {
     async fn records_of(&self, jobs: &[Followed]) -> Result<RecordsWanted, QueueError> {
         let names = names(jobs);
         let mut wanted: HashMap<_, _> = names.iter().map(|name| (name.clone(), HashSet::new())).collect();
-        for entry in self.context.queue.entries(self.context.lane.id, &names).await? {
+        for entry in self.0.context.queue.entries(self.0.context.lane.id, &names).await? {
             if let EntryKey::Record(arn) = entry.sighting.key
                 && entry.sighting.status != EntryStatus::UnderWay
                 && let Some(ended) = wanted.get_mut(&entry.sighting.snapshot)
@@ -96,7 +88,7 @@ impl Polling {
 
     /// Those whose operation has succeeded while no record shows what they became.
     async fn ended_without_a_record(&self, jobs: &[Followed]) -> Result<Vec<Followed>, QueueError> {
-        let entries = self.context.queue.entries(self.context.lane.id, &names(jobs)).await?;
+        let entries = self.0.context.queue.entries(self.0.context.lane.id, &names(jobs)).await?;
         let ended: HashSet<OperationId> = entries
             .into_iter()
             .filter(|entry| entry.sighting.status == EntryStatus::Succeeded)
@@ -106,14 +98,14 @@ impl Polling {
             })
             .collect();
         let ids: Vec<JobId> = jobs.iter().map(|job| job.job).collect();
-        let jobs = self.context.queue.followed(&ids).await?;
+        let jobs = self.0.context.queue.followed(&ids).await?;
         let has_ended = |job: &Followed| job.operation.as_ref().is_some_and(|id| ended.contains(id));
         Ok(jobs.into_iter().filter(|job| job.state == JobState::Exporting && has_ended(job)).collect())
     }
 
     /// When these are due again; a decision may put one off further.
     async fn poll_at(&self, jobs: &[Followed], next: Timestamp) -> Result<(), QueueError> {
-        self.context.queue.poll_later(&jobs.iter().map(|job| (job.job, next)).collect::<Vec<_>>()).await
+        self.0.context.queue.poll_later(&jobs.iter().map(|job| (job.job, next)).collect::<Vec<_>>()).await
     }
 }
 

@@ -1,18 +1,15 @@
 //! Absence checks: complete readings that did not show an unconfirmed attempt. Enough of them, over the reconciliation window,
 //! prove that the call had no effect.
 
+use super::changes::Changes;
+use super::lane_context::{ACTOR, LaneContext};
+use super::lists::{Completeness, FailedRead, MOST_LISTED, Purpose, ReadError};
+use super::polling::MAX_CONSECUTIVE_ERRORS;
+use super::state::{FirstSeen, ReadStart, TrackerState};
 use crate::domain::{AbsenceRule, ErrorCode, Event, Failure, JobId, JobState, Timestamp};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Followed, QueueError, Transition};
-use crate::tracking::changes::Changes;
-use crate::tracking::lane_context::{ACTOR, LaneContext};
-use crate::tracking::list_lag::ListLag;
-use crate::tracking::lists::list_reader::{AllOperations, Completeness, ListReader};
-use crate::tracking::lists::read_error::ReadError;
-use crate::tracking::lists::read_failures::Purpose;
-use crate::tracking::polling::MAX_CONSECUTIVE_ERRORS;
-use crate::tracking::state::{FirstSeen, ReadStart, TrackerState};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,31 +22,27 @@ struct UnreadJobs {
 }
 
 /// Decides unconfirmed attempts.
-pub(in crate::tracking) struct Reconciliation {
-    pub(in crate::tracking) context: Arc<LaneContext>,
-    pub(in crate::tracking) reader: Arc<ListReader>,
-    pub(in crate::tracking) changes: Arc<Changes>,
-    pub(in crate::tracking) lag: Arc<ListLag>,
-}
+pub(super) struct Reconciliation(pub(super) Arc<Changes>);
 
 impl Reconciliation {
     /// Reads the operations of unconfirmed attempts, decides, and counts an absence check of those that were not found. The
     /// records have just been read, from `reading` on.
-    pub(in crate::tracking) async fn check(
+    pub(super) async fn check(
         &self,
         unconfirmed: &[JobId],
         reading: ReadStart,
         state: &mut TrackerState,
     ) -> Result<(), ReadError> {
-        let jobs = self.context.queue.followed(unconfirmed).await?;
+        let Changes { context, lag, ages, .. } = &*self.0;
+        let jobs = context.queue.followed(unconfirmed).await?;
         let unread = self.read_operations(&jobs, state).await?;
-        let retry = state.failures.until_next(Purpose::AbsenceChecks, &self.context);
-        let retry = retry.max(self.context.settings.poll_min);
-        let moved = self.changes.decide_for(unconfirmed).await?;
+        let poll_min = context.settings.poll_min;
+        let retry = state.failures.until_next(Purpose::AbsenceChecks, context).max(poll_min);
+        let moved = self.0.decide_for(unconfirmed).await?;
         let given_up = if unread.capped && state.failures.keep_failing(Purpose::AbsenceChecks) {
             self.give_up(&unread.jobs).await?
         } else {
-            HashSet::new()
+            BTreeSet::new()
         };
         let (mut checked, mut later) = (Vec::new(), Vec::new());
         for job in jobs.iter().filter(|job| !moved.jobs.contains(&job.job) && !given_up.contains(&job.job)) {
@@ -61,32 +54,32 @@ impl Reconciliation {
                 }
                 Ok(_) => later.push((job.job, reading.at.after(retry))),
                 Err(opens) => {
-                    let soon = reading.at.after(if is_unread { retry } else { self.context.settings.poll_min });
+                    let soon = reading.at.after(if is_unread { retry } else { poll_min });
                     later.push((job.job, if reading.at < opens { opens.min(soon) } else { soon }));
                 }
             }
         }
-        let forgotten = self.lag.longest_wait();
-        self.changes.ages.forget(reading.elapsed, forgotten);
+        let forgotten = lag.longest_wait();
+        ages.forget(reading.elapsed, forgotten);
         let last = |seen: &FirstSeen| seen.checked_at.unwrap_or(seen.at);
         state.first_seen.retain(|_, seen| reading.elapsed.saturating_sub(last(seen)) < forgotten);
         if !checked.is_empty() {
             reached(Point::Between(Between::LookTaken));
         }
-        self.context.queue.count_looks(&checked, reading.at).await?;
+        context.queue.count_looks(&checked, reading.at).await?;
         self.after_checks(&checked, reading.at, state, &mut later).await?;
-        self.context.queue.poll_later(&later).await?;
-        Ok(())
+        Ok(context.queue.poll_later(&later).await?)
     }
 
     /// Reads the operations of each job by its snapshot's name, or else all of the lane's; tells what stays unread.
     async fn read_operations(&self, jobs: &[Followed], state: &mut TrackerState) -> Result<UnreadJobs, ReadError> {
+        let Changes { context, reader, .. } = &*self.0;
         let mut unread = UnreadJobs::default();
         let mut in_a_row = 0;
         for job in jobs {
             // A few that cannot be read are their own trouble, many in a row are the lane's: the rest is not tried.
             let read = in_a_row < MAX_CONSECUTIVE_ERRORS
-                && self.reader.read_operations_of(&job.snapshot).await? == Completeness::Complete;
+                && reader.read_operations_of(&job.snapshot).await? == Completeness::Complete;
             in_a_row = if read { 0 } else { in_a_row + 1 };
             if !read {
                 unread.jobs.insert(job.job);
@@ -94,19 +87,19 @@ impl Reconciliation {
         }
         if !unread.jobs.is_empty() {
             // Such as a snapshot that was deleted since: the list of all operations shows its own as well.
-            let failed = match self.reader.read_operations_instead().await? {
-                AllOperations::Complete => {
-                    unread.jobs.clear();
-                    None
-                }
-                AllOperations::Capped(failed) => {
+            let read = match reader.read_operations().await {
+                // It ends where the service may end it: what is missing may lie beyond.
+                Ok(count) if count >= MOST_LISTED => {
                     unread.capped = true;
-                    Some(failed)
+                    let text = format!("GetOperations: it ends after {count} operations");
+                    Err(ReadError::Transient(FailedRead::passing(text)))
                 }
-                AllOperations::Failed(failed) => Some(failed),
+                read => read,
             };
-            if let Some(failed) = failed {
-                state.failures.on_failure(Purpose::AbsenceChecks, failed, &self.context).await?;
+            match read {
+                Ok(_) => unread.jobs.clear(),
+                // A failure of this list does not keep the lane from the rest.
+                Err(error) => state.failures.tolerate(Purpose::AbsenceChecks, error, context).await?,
             }
         }
         if unread.jobs.is_empty() && !jobs.is_empty() {
@@ -122,9 +115,10 @@ impl Reconciliation {
         reading: ReadStart,
         state: &'a mut TrackerState,
     ) -> Result<&'a mut FirstSeen, Timestamp> {
-        let timeout = self.context.settings.attempt_timeout;
+        let LaneContext { clock, settings, .. } = &*self.0.context;
+        let timeout = settings.attempt_timeout;
         let opens = job.attempts.last().map_or(job.since, |attempt| attempt.intended_at).after(timeout);
-        let new = FirstSeen { at: self.context.clock.elapsed(), checked_at: None, rest: Duration::ZERO };
+        let new = FirstSeen { at: clock.elapsed(), checked_at: None, rest: Duration::ZERO };
         let seen = state.first_seen.entry((job.job, job.attempt)).or_insert(new);
         // A check is as old as the start of its reading: what came after that, it may have passed by.
         let passed = |since: Duration, span: Duration| reading.elapsed.saturating_sub(since) >= span;
@@ -143,12 +137,12 @@ impl Reconciliation {
         later: &mut Vec<(JobId, Timestamp)>,
     ) -> Result<(), ReadError> {
         let checked: Vec<JobId> = checked.iter().map(|(job, _)| *job).collect();
-        let moved = self.changes.decide_for(&checked).await?;
-        for job in self.changes.with_monotonic_ages(&checked).await? {
+        let (moved, lag) = (self.0.decide_for(&checked).await?, &self.0.lag);
+        for job in self.0.with_monotonic_ages(&checked).await? {
             let Some(attempt) = job.attempts.last().filter(|_| !moved.jobs.contains(&job.job)) else { continue };
             let spread = attempt.last_look_at.zip(attempt.first_look_at).map(|(last, first)| last.since(first));
-            let rule = AbsenceRule { window: self.lag.window_of(attempt), ..self.lag.absence_rule() };
-            let wait = rule.until_next(attempt.looks, spread.unwrap_or_default()).min(self.lag.between_checks());
+            let rule = AbsenceRule { window: lag.window_of(attempt), ..lag.absence_rule() };
+            let wait = rule.until_next(attempt.looks, spread.unwrap_or_default()).min(lag.between_checks());
             if let Some(seen) = state.first_seen.get_mut(&(job.job, job.attempt)) {
                 // A tenth less, for clocks that are slewed.
                 seen.rest = wait.mul_f64(0.9);
@@ -159,12 +153,12 @@ impl Reconciliation {
     }
 
     /// Gives to a person what neither list can tell of, after `poll.give_up`.
-    async fn give_up(&self, unread: &HashSet<JobId>) -> Result<HashSet<JobId>, QueueError> {
-        let context = &self.context;
+    async fn give_up(&self, unread: &HashSet<JobId>) -> Result<BTreeSet<JobId>, QueueError> {
+        let context = &self.0.context;
         let now = context.clock.now();
-        let (mut ids, mut transitions) = (Vec::new(), Vec::new());
+        let mut transitions = Vec::new();
         let unread: Vec<JobId> = unread.iter().copied().collect();
-        for job in self.changes.with_monotonic_ages(&unread).await? {
+        for job in self.0.with_monotonic_ages(&unread).await? {
             if job.state != JobState::Unknown || now.since(job.since) < context.settings.give_up {
                 continue;
             }
@@ -175,10 +169,8 @@ impl Reconciliation {
             );
             let event = Event::Contradiction(Failure::new(ErrorCode::NO_END_SEEN, message));
             let version = job.standing(context.settings.retry.max_attempts);
-            ids.push(job.job);
             transitions.push(Transition::new(job.job, &version, event, now, ACTOR)?);
         }
-        let written = context.apply(transitions).await?;
-        Ok(ids.into_iter().zip(written).filter(|(_, written)| *written).map(|(job, _)| job).collect())
+        context.apply(transitions).await
     }
 }

@@ -1,23 +1,17 @@
 //! A lane's tracking: `run_once` does all that is due and tells when to come again; the loop around it only waits.
 
+use super::changes::{CHUNK, Changes};
+use super::inventory::Inventory;
+use super::lane_context::LaneContext;
+use super::lists::{Purpose, ReadError, RecordsWanted};
+use super::poll_interval::Urgency;
+use super::polling::Polling;
+use super::reconciliation::Reconciliation;
+use super::state::{ReadStart, TrackerState, left};
 use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
 use crate::domain::{JobId, JobState, RetryPolicy, RunId, Timestamp};
 use crate::lightsail::Lightsail;
-use crate::queue::{Block, LaneRecord, Load, Queue, QueueError, RetryWaits, Wakes};
-use crate::tracking::changes::{CHUNK, Changes};
-use crate::tracking::inventory::Inventory;
-use crate::tracking::job_ages::JobAges;
-use crate::tracking::lane_cap::LaneCap;
-use crate::tracking::lane_context::LaneContext;
-use crate::tracking::list_lag::ListLag;
-use crate::tracking::lists::list_reader::{ListReader, RecordsWanted};
-use crate::tracking::lists::read_error::ReadError;
-use crate::tracking::lists::read_failures::Purpose;
-use crate::tracking::lists::record_reader::RecordReader;
-use crate::tracking::poll_interval::{ExportTime, Urgency};
-use crate::tracking::polling::Polling;
-use crate::tracking::reconciliation::Reconciliation;
-use crate::tracking::state::{ReadStart, TrackerState, left};
+use crate::queue::{Block, LaneRecord, Load, Queue, QueueError, Wakes};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,12 +43,7 @@ pub struct TrackerSettings {
 
 /// The tracker of a lane.
 pub struct Tracker {
-    context: Arc<LaneContext>,
-    reader: Arc<ListReader>,
-    records: Arc<RecordReader>,
     changes: Arc<Changes>,
-    lag: Arc<ListLag>,
-    cap: Arc<LaneCap>,
     inventory: Inventory,
     polling: Polling,
     reconciliation: Reconciliation,
@@ -80,45 +69,14 @@ impl Tracker {
         settings: TrackerSettings,
     ) -> Self {
         let wakes = queue.wakes(lane.id);
-        let context = Arc::new(LaneContext { queue, api, clock, run, lane, settings });
-        let reader = Arc::new(ListReader(Arc::clone(&context)));
-        let lag = Arc::new(ListLag::new(Arc::clone(&context)));
-        let cap = Arc::new(LaneCap::new(Arc::clone(&context)));
-        let records = Arc::new(RecordReader {
-            context: Arc::clone(&context),
-            reader: Arc::clone(&reader),
-            lag: Arc::clone(&lag),
-        });
-        let changes = Arc::new(Changes {
-            context: Arc::clone(&context),
-            reader: Arc::clone(&reader),
-            lag: Arc::clone(&lag),
-            cap: Arc::clone(&cap),
-            ages: JobAges::default(),
-            export_time: ExportTime::default(),
-            waits: RetryWaits::default(),
-        });
-        let inventory = Inventory {
-            context: Arc::clone(&context),
-            reader: Arc::clone(&reader),
-            records: Arc::clone(&records),
-            changes: Arc::clone(&changes),
-            lag: Arc::clone(&lag),
-        };
-        let polling = Polling {
-            context: Arc::clone(&context),
-            reader: Arc::clone(&reader),
-            records: Arc::clone(&records),
-            changes: Arc::clone(&changes),
-            lag: Arc::clone(&lag),
-        };
-        let reconciliation = Reconciliation {
-            context: Arc::clone(&context),
-            reader: Arc::clone(&reader),
-            changes: Arc::clone(&changes),
-            lag: Arc::clone(&lag),
-        };
-        Self { context, reader, records, changes, lag, cap, inventory, polling, reconciliation, wakes }
+        let changes = Arc::new(Changes::new(Arc::new(LaneContext { queue, api, clock, run, lane, settings })));
+        Self {
+            inventory: Inventory(Arc::clone(&changes)),
+            polling: Polling(Arc::clone(&changes)),
+            reconciliation: Reconciliation(Arc::clone(&changes)),
+            changes,
+            wakes,
+        }
     }
 
     /// Tracks until `stop` says so.
@@ -135,7 +93,7 @@ impl Tracker {
             };
             tokio::select! {
                 () = self.wakes.tracker.notified() => {}
-                () = self.context.clock.sleep(if state.live { pause.min(BACKSTOP) } else { pause }) => {}
+                () = self.changes.context.clock.sleep(if state.live { pause.min(BACKSTOP) } else { pause }) => {}
                 () = stopped(&mut stop) => {}
             }
         }
@@ -151,21 +109,21 @@ impl Tracker {
             Ok(pause) => Ok(pause),
             Err(ReadError::Store(error)) => Err(error),
             Err(ReadError::LaneBlocked) => {
-                state.probed_at = Some(self.context.clock.elapsed());
-                Ok(self.context.settings.probe)
+                state.probed_at = Some(self.changes.context.clock.elapsed());
+                Ok(self.changes.context.settings.probe)
             }
             Err(ReadError::Transient(failed)) => {
-                state.failures.on_failure(Purpose::Polling, failed, &self.context).await?;
-                Ok(state.failures.until_next(Purpose::Polling, &self.context).max(LEAST))
+                state.failures.on_failure(Purpose::Polling, failed, &self.changes.context).await?;
+                Ok(state.failures.until_next(Purpose::Polling, &self.changes.context).max(LEAST))
             }
         }
     }
 
     async fn round(&self, state: &mut TrackerState) -> Result<Duration, ReadError> {
-        let (queue, lane) = (&self.context.queue, self.context.lane.id);
+        let (queue, lane) = (&self.changes.context.queue, self.changes.context.lane.id);
         let Some(record) = queue.lane_record(lane).await? else { return Ok(NEVER) };
-        self.cap.refresh(record.lowered.as_ref());
-        self.lag.refresh(record.delay);
+        self.changes.cap.refresh(record.lowered.as_ref());
+        self.changes.lag.refresh(record.delay);
         if let Some(block) = record.block.as_ref().filter(|block| block.trouble.ends_with_a_reading()) {
             let rest = self.try_blocked_lane(block, state).await?;
             if !rest.is_zero() {
@@ -180,8 +138,8 @@ impl Tracker {
         if load.unknown == 0 {
             state.failures.clear(Purpose::AbsenceChecks);
         }
-        state.failures.end_condition(record.block.as_ref(), &self.context).await?;
-        let failing = state.failures.until_next(Purpose::Polling, &self.context);
+        state.failures.end_condition(record.block.as_ref(), &self.changes.context).await?;
+        let failing = state.failures.until_next(Purpose::Polling, &self.changes.context);
         if state.live {
             Ok(self.until_next_round(&due, failing, state).await?.min(until_inventory).max(LEAST))
         } else if failing.is_zero() {
@@ -193,21 +151,21 @@ impl Tracker {
 
     /// Reads a blocked lane where its time has come, and unblocks it; tells how long it stays blocked.
     async fn try_blocked_lane(&self, block: &Block, state: &mut TrackerState) -> Result<Duration, ReadError> {
-        let elapsed = self.context.clock.elapsed();
-        let rest = left(state.probed_at, self.context.settings.probe, elapsed);
+        let elapsed = self.changes.context.clock.elapsed();
+        let rest = left(state.probed_at, self.changes.context.settings.probe, elapsed);
         if !rest.is_zero() {
             return Ok(rest);
         }
         // Even where this succeeds: a lane that is blocked again at once is not tried without a pause.
         state.probed_at = Some(elapsed);
-        self.reader.read_snapshots().await?;
-        self.reader.read_records(RecordsWanted::All).await?;
+        self.changes.reader.read_snapshots().await?;
+        self.changes.reader.read_records(RecordsWanted::All).await?;
         state.read_at = Some(elapsed);
-        tracing::info!(lane = %self.context.lane.lane, "the lane has recovered");
-        self.context.queue.end_trouble(self.context.lane.id, block.trouble).await?;
+        tracing::info!(lane = %self.changes.context.lane.lane, "the lane has recovered");
+        self.changes.context.queue.end_trouble(self.changes.context.lane.id, block.trouble).await?;
         state.failures.clear(Purpose::Polling);
         // That reading decided nothing.
-        state.inventory.reset();
+        state.inventory.taken_at = None;
         Ok(Duration::ZERO)
     }
 
@@ -217,15 +175,15 @@ impl Tracker {
             state.failures.clear(Purpose::Inventory);
             return Ok(NEVER);
         }
-        let failing = state.failures.until_next(Purpose::Inventory, &self.context);
+        let failing = state.failures.until_next(Purpose::Inventory, &self.changes.context);
         if !failing.is_zero() {
             return Ok(failing);
         }
         match self.inventory.take_if_due(state).await {
             Ok(next) => Ok(next),
             Err(error) => {
-                state.failures.tolerate(Purpose::Inventory, error, &self.context).await?;
-                Ok(state.failures.until_next(Purpose::Inventory, &self.context))
+                state.failures.tolerate(Purpose::Inventory, error, &self.changes.context).await?;
+                Ok(state.failures.until_next(Purpose::Inventory, &self.changes.context))
             }
         }
     }
@@ -233,10 +191,10 @@ impl Tracker {
     /// The jobs that may be read for now. One reading serves all of a lane's jobs, so those that fall due soon after it wait
     /// for the next.
     async fn due(&self, load: &Load, state: &TrackerState) -> Result<Due, QueueError> {
-        let (settings, now) = (&self.context.settings, self.context.clock.now());
+        let (settings, now) = (&self.changes.context.settings, self.changes.context.clock.now());
         let urgency = self.urgency(load).await?;
         let between = self.changes.export_time.poll_interval(settings.poll_min, settings.poll_max, urgency);
-        let between_for_unconfirmed = settings.poll_min.min(self.lag.between_checks());
+        let between_for_unconfirmed = settings.poll_min.min(self.changes.lag.between_checks());
         // What falls due soon after this reading would be read for twice.
         let soon = now.after(between / 4);
         Ok(Due {
@@ -254,41 +212,42 @@ impl Tracker {
         by: Timestamp,
         state: &TrackerState,
     ) -> Result<Vec<JobId>, QueueError> {
-        let context = &self.context;
+        let context = &self.changes.context;
         let failing = state.failures.until_next(Purpose::Polling, context);
         if !failing.max(left(state.read_at, between, context.clock.elapsed())).is_zero() {
             return Ok(Vec::new());
         }
-        let latest = context.clock.now().after(self.lag.longest_wait());
+        let latest = context.clock.now().after(self.changes.lag.longest_wait());
         context.queue.due(context.lane.id, in_state, by, latest, CHUNK).await
     }
 
     async fn urgency(&self, load: &Load) -> Result<Urgency, QueueError> {
-        let context = &self.context;
+        let context = &self.changes.context;
         if load.queued == 0 {
             return Ok(Urgency::Awaited);
         }
-        let room = self.cap.at(context.clock.now()).saturating_sub(load.in_flight);
+        let room = self.changes.cap.at(context.clock.now()).saturating_sub(load.in_flight);
         let held_by_cap = load.in_flight > 0 && (room == 0 || self.copies_of_next().await? > room);
         Ok(if held_by_cap { Urgency::Awaited } else { Urgency::Background })
     }
 
     /// The EBS copies of the job that is sent next; none where no queued job may be sent.
     async fn copies_of_next(&self) -> Result<u64, QueueError> {
-        let next = self.context.queue.claimable(self.context.lane.id, self.context.run, 1).await?;
+        let next =
+            self.changes.context.queue.claimable(self.changes.context.lane.id, self.changes.context.run, 1).await?;
         Ok(next.first().map_or(0, |job| u64::from(job.weight)))
     }
 
     /// Reads for what is due, or for a lane that was not read for `poll.max`, and acts on what changed.
     async fn read_for(&self, due: &Due, state: &mut TrackerState) -> Result<(), ReadError> {
-        let context = &self.context;
+        let Changes { context, reader, lag, .. } = &*self.changes;
         let begun = ReadStart { at: context.clock.now(), elapsed: context.clock.elapsed() };
         let next = begun.at.after(due.between);
         let unread_for = left(state.read_through_at, context.settings.poll_max, begun.elapsed)
             .max(state.failures.until_next(Purpose::Polling, context));
         if !due.unconfirmed.is_empty() || (state.live && unread_for.is_zero()) {
             state.read_at = Some(begun.elapsed);
-            self.records.read(state, RecordsWanted::All).await?;
+            lag.read_records(reader, RecordsWanted::All, state).await?;
             self.reconciliation.check(&due.unconfirmed, begun, state).await?;
             self.changes.process().await?;
             self.polling.follow_up(&due.exporting, next).await?;
@@ -307,9 +266,9 @@ impl Tracker {
         failing: Duration,
         state: &TrackerState,
     ) -> Result<Duration, QueueError> {
-        let context = &self.context;
+        let context = &self.changes.context;
         let (now, elapsed) = (context.clock.now(), context.clock.elapsed());
-        let latest = now.after(self.lag.longest_wait());
+        let latest = now.after(self.changes.lag.longest_wait());
         let mut until = left(state.read_through_at, context.settings.poll_max, elapsed).max(failing);
         let takeover_wait = self.inventory.takeover_wait();
         if !takeover_wait.is_zero() {
@@ -331,20 +290,21 @@ impl Tracker {
     /// Reads the records of a lane that has nothing to do, where a person has to know how an export ends, or a job has ended
     /// lately with an attempt that was proven absent: an export of it may still be seen. Tells how long until the next.
     async fn watch_ended_jobs(&self, state: &mut TrackerState) -> Result<Duration, ReadError> {
-        let (queue, lane, settings) = (&self.context.queue, self.context.lane.id, &self.context.settings);
-        let elapsed = self.context.clock.elapsed();
+        let (queue, lane, settings) =
+            (&self.changes.context.queue, self.changes.context.lane.id, &self.changes.context.settings);
+        let elapsed = self.changes.context.clock.elapsed();
         let in_review = queue.review_is_open(lane).await?;
-        let since = self.context.clock.now().before(settings.give_up);
+        let since = self.changes.context.clock.now().before(settings.give_up);
         if !in_review && !queue.may_show_late_exports(lane, since).await? {
             return Ok(NEVER);
         }
-        let gap = if in_review { settings.poll_max } else { self.lag.window().max(settings.poll_max) };
+        let gap = if in_review { settings.poll_max } else { self.changes.lag.window().max(settings.poll_max) };
         let rest = left(state.read_at, gap, elapsed);
         if !rest.is_zero() {
             return Ok(rest);
         }
         state.read_at = Some(elapsed);
-        self.reader.read_records(RecordsWanted::All).await?;
+        self.changes.reader.read_records(RecordsWanted::All).await?;
         state.failures.clear(Purpose::Polling);
         self.changes.process().await?;
         Ok(gap)

@@ -169,7 +169,10 @@ impl Lightsail for Fake {
         Ok(Page { items: records[from..until].to_vec(), next })
     }
 
-    async fn instance_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+    async fn snapshots(&self, kind: SnapshotKind, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+        if kind == SnapshotKind::Disk {
+            return Ok(Page::empty());
+        }
         let (names, meanwhile) = self.told(|told| {
             told.listings += 1;
             (told.snapshots.clone(), told.meanwhile.take())
@@ -188,10 +191,6 @@ impl Lightsail for Fake {
             })
         };
         Ok(page(names.into_iter().filter(shown).map(|name| self.one(name)).collect()))
-    }
-
-    async fn disk_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
-        Ok(page(Vec::new()))
     }
 
     async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {

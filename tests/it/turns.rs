@@ -61,11 +61,7 @@ impl Lightsail for Scripted {
         panic!("the worker reads nothing")
     }
 
-    async fn instance_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
-        panic!("the worker reads nothing")
-    }
-
-    async fn disk_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+    async fn snapshots(&self, _: SnapshotKind, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
         panic!("the worker reads nothing")
     }
 

@@ -292,12 +292,12 @@ async fn lists_are_read_with_every_member_and_with_none() {
     assert_eq!(records[2].state, RecordState::Other("Odd".into()));
     assert_eq!(records[2].destination, None);
 
-    let snapshots = api.instance_snapshots(None).await.expect("a page").items;
+    let snapshots = api.snapshots(SnapshotKind::Instance, None).await.expect("a page").items;
     assert_eq!(snapshots.len(), 1, "one without a name cannot be exported");
     assert_eq!((snapshots[0].kind, snapshots[0].attached_disks), (SnapshotKind::Instance, 2));
     assert_eq!((snapshots[0].size_gb, snapshots[0].from_auto), (Some(40), true));
     assert_eq!(snapshots[0].tags, [("a".to_owned(), "b".to_owned()), ("c".to_owned(), String::new())]);
-    let disks = api.disk_snapshots(Some(PageToken::new("x"))).await.expect("a page").items;
+    let disks = api.snapshots(SnapshotKind::Disk, Some(PageToken::new("x"))).await.expect("a page").items;
     assert_eq!(disks[0].state, SnapshotState::Available);
     assert_eq!(disks[1].state, SnapshotState::Other("unknown".into()));
 }

@@ -70,11 +70,7 @@ impl Lightsail for Denying {
         Ok(Page::empty())
     }
 
-    async fn instance_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
-        Ok(Page::empty())
-    }
-
-    async fn disk_snapshots(&self, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+    async fn snapshots(&self, _: SnapshotKind, _: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
         Ok(Page::empty())
     }
 

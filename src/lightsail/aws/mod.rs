@@ -176,7 +176,7 @@ impl Lightsail for AwsLightsail {
     async fn operations(&self, token: Option<PageToken>) -> Result<Page<Operation>, CallError> {
         let token = text(token);
         let output = self.call(|client| client.get_operations().set_page_token(token).send()).await?;
-        Ok(convert::page(output.operations, output.next_page_token, |item| Some(convert::operation(item))))
+        Ok(convert::page(output.operations, output.next_page_token, |one| Some(convert::operation(one))))
     }
 
     async fn operations_for_resource(
@@ -185,15 +185,10 @@ impl Lightsail for AwsLightsail {
         token: Option<PageToken>,
     ) -> Result<Page<Operation>, CallError> {
         let token = text(token);
-        let output = self
-            .call(|client| {
-                let request = client.get_operations_for_resource().resource_name(name.as_str()).set_page_token(token);
-                request.send()
-            })
-            .await;
-        match output {
+        let request = |client: Client| client.get_operations_for_resource().resource_name(name.as_str());
+        match self.call(|client| request(client).set_page_token(token).send()).await {
             Ok(output) => {
-                Ok(convert::page(output.operations, output.next_page_token, |item| Some(convert::operation(item))))
+                Ok(convert::page(output.operations, output.next_page_token, |one| Some(convert::operation(one))))
             }
             Err(error) if error.is_not_found() => Ok(Page::empty()),
             Err(error) => Err(error),
@@ -207,27 +202,25 @@ impl Lightsail for AwsLightsail {
             .call_watched(&probe, |client| client.get_export_snapshot_records().set_page_token(token).send())
             .await?;
         let page =
-            convert::page(output.export_snapshot_records, output.next_page_token, |item| Some(convert::record(item)));
+            convert::page(output.export_snapshot_records, output.next_page_token, |one| Some(convert::record(one)));
         self.seen(&probe, page.items.iter().find_map(|item| item.account.as_ref())).await;
         Ok(page)
     }
 
-    async fn instance_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
-        let token = text(token);
-        let probe = Probe::default();
-        let output =
-            self.call_watched(&probe, |client| client.get_instance_snapshots().set_page_token(token).send()).await?;
-        let page = convert::page(output.instance_snapshots, output.next_page_token, convert::instance_snapshot);
-        self.seen(&probe, page.items.iter().find_map(|item| item.account.as_ref())).await;
-        Ok(page)
-    }
-
-    async fn disk_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
-        let token = text(token);
-        let probe = Probe::default();
-        let output =
-            self.call_watched(&probe, |client| client.get_disk_snapshots().set_page_token(token).send()).await?;
-        let page = convert::page(output.disk_snapshots, output.next_page_token, convert::disk_snapshot);
+    async fn snapshots(&self, kind: SnapshotKind, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+        let (token, probe) = (text(token), Probe::default());
+        let page = match kind {
+            SnapshotKind::Instance => {
+                let send = |client: Client| client.get_instance_snapshots().set_page_token(token).send();
+                let output = self.call_watched(&probe, send).await?;
+                convert::page(output.instance_snapshots, output.next_page_token, convert::instance_snapshot)
+            }
+            SnapshotKind::Disk => {
+                let send = |client: Client| client.get_disk_snapshots().set_page_token(token).send();
+                let output = self.call_watched(&probe, send).await?;
+                convert::page(output.disk_snapshots, output.next_page_token, convert::disk_snapshot)
+            }
+        };
         self.seen(&probe, page.items.iter().find_map(|item| item.account.as_ref())).await;
         Ok(page)
     }
@@ -235,20 +228,16 @@ impl Lightsail for AwsLightsail {
     async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
         let probe = Probe::default();
         let found = match kind {
-            SnapshotKind::Instance => self
-                .call_watched(&probe, |client| {
-                    let request = client.get_instance_snapshot().instance_snapshot_name(name.as_str());
-                    request.send()
-                })
-                .await
-                .map(|output| output.instance_snapshot.and_then(convert::instance_snapshot)),
-            SnapshotKind::Disk => self
-                .call_watched(&probe, |client| {
-                    let request = client.get_disk_snapshot().disk_snapshot_name(name.as_str());
-                    request.send()
-                })
-                .await
-                .map(|output| output.disk_snapshot.and_then(convert::disk_snapshot)),
+            SnapshotKind::Instance => {
+                let send = |client: Client| client.get_instance_snapshot().instance_snapshot_name(name.as_str()).send();
+                let output = self.call_watched(&probe, send).await;
+                output.map(|output| output.instance_snapshot.and_then(convert::instance_snapshot))
+            }
+            SnapshotKind::Disk => {
+                let send = |client: Client| client.get_disk_snapshot().disk_snapshot_name(name.as_str()).send();
+                let output = self.call_watched(&probe, send).await;
+                output.map(|output| output.disk_snapshot.and_then(convert::disk_snapshot))
+            }
         };
         match found {
             Err(error) if error.is_not_found() => Ok(None),

@@ -79,7 +79,8 @@ pub(in crate::queue) struct OwnedEntries {
 /// One change of one job.
 #[derive(Debug, Clone, Serialize)]
 pub struct Transition {
-    pub(in crate::queue) job: JobId,
+    /// The job.
+    pub job: JobId,
     from: JobState,
     expected_attempt: u32,
     expected_used: u32,

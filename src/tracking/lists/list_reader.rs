@@ -1,13 +1,12 @@
 //! Reads Lightsail's lists page by page into the store. Each page is written before the next one is requested, so what came
 //! before a page that fails stays written.
 
+use super::{FailedRead, ReadError, observations};
 use crate::domain::{LaneTrouble, OperationId, RecordArn, SnapshotName};
-use crate::lightsail::{CallError, ErrorClass, Pages, ReadingError, Snapshot};
+use crate::lightsail::{CallError, ErrorClass, Pages, ReadingError, Snapshot, SnapshotKind};
 use crate::points::{Between, Point, reached};
 use crate::queue::{EntryKey, ListedSnapshot, QueueError, Sighting};
 use crate::tracking::lane_context::LaneContext;
-use crate::tracking::lists::observations;
-use crate::tracking::lists::read_error::{FailedRead, ReadError};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -18,15 +17,6 @@ pub(in crate::tracking) enum Completeness {
     Complete,
     /// It proves presence only.
     Incomplete,
-}
-
-/// What the lane's list of all operations showed.
-#[derive(Debug)]
-pub(in crate::tracking) enum AllOperations {
-    Complete,
-    /// It ends where the service may end it: what is missing may lie beyond.
-    Capped(FailedRead),
-    Failed(FailedRead),
 }
 
 /// What a reading of the records is for. Presence may end it early, absence never.
@@ -57,7 +47,7 @@ impl RecordsWanted {
 const PAGE_RETRIES: u32 = 3;
 
 /// "Up to a maximum of 200" operations, says the API reference of `GetOperations`, on a page or in all.
-const MOST_LISTED: usize = 200;
+pub(in crate::tracking) const MOST_LISTED: usize = 200;
 
 /// The reader of a lane's lists.
 pub(in crate::tracking) struct ListReader(pub(in crate::tracking) Arc<LaneContext>);
@@ -90,20 +80,6 @@ impl ListReader {
             self.write(observations::of_operations(page, None)).await?;
         }
         Ok(count)
-    }
-
-    /// Reads all of the lane's operations in place of those that could not be read by a snapshot's name. A failure of this list
-    /// does not keep the lane from the rest.
-    pub(in crate::tracking) async fn read_operations_instead(&self) -> Result<AllOperations, ReadError> {
-        match self.read_operations().await {
-            Ok(count @ MOST_LISTED..) => {
-                let text = format!("GetOperations: it ends after {count} operations");
-                Ok(AllOperations::Capped(FailedRead { text, lasts: false }))
-            }
-            Ok(_) => Ok(AllOperations::Complete),
-            Err(ReadError::Transient(failed)) => Ok(AllOperations::Failed(failed)),
-            Err(error) => Err(error),
-        }
     }
 
     /// Reads all operations of one snapshot. An error of this snapshot alone does not keep the lane from the others.
@@ -187,25 +163,22 @@ impl ListReader {
 
     /// Reads both lists of snapshots into a listing; whether one of them showed the account.
     async fn list_snapshots(&self, listing: i64) -> Result<bool, ReadError> {
-        let instances = self.list_pages(listing, Pages::instance_snapshots(&*self.0.api)).await?;
-        let disks = self.list_pages(listing, Pages::disk_snapshots(&*self.0.api)).await?;
-        Ok(instances || disks)
+        let mut seen_account = false;
+        for kind in [SnapshotKind::Instance, SnapshotKind::Disk] {
+            let mut pages = Pages::snapshots(&*self.0.api, kind);
+            while let Some(page) = self.next_page(&mut pages).await? {
+                let account = page.iter().find_map(|snapshot| snapshot.account.clone());
+                seen_account |= account.is_some();
+                self.0.check_account(account).await?;
+                let rows: Vec<ListedSnapshot> = page.into_iter().filter_map(observations::of_snapshot).collect();
+                self.0.queue.list_snapshots(self.0.lane.id, listing, &rows).await?;
+            }
+        }
+        Ok(seen_account)
     }
 
     async fn last_listing(&self) -> Result<i64, QueueError> {
         Ok(self.0.queue.next_listing(self.0.lane.id).await? - 1)
-    }
-
-    async fn list_pages(&self, listing: i64, mut pages: Pages<'_, Snapshot>) -> Result<bool, ReadError> {
-        let mut seen_account = false;
-        while let Some(page) = self.next_page(&mut pages).await? {
-            let account = page.iter().find_map(|snapshot| snapshot.account.clone());
-            seen_account |= account.is_some();
-            self.0.check_account(account).await?;
-            let rows: Vec<ListedSnapshot> = page.into_iter().filter_map(observations::of_snapshot).collect();
-            self.0.queue.list_snapshots(self.0.lane.id, listing, &rows).await?;
-        }
-        Ok(seen_account)
     }
 
     /// A lane whose account is known has to show it again before its snapshots count as missing.
@@ -244,7 +217,7 @@ impl ListReader {
             }
             Err(ReadingError::Call(error)) => Err(self.0.read_error(pages.call(), &error).await),
             Err(error @ ReadingError::RepeatedToken { .. }) => {
-                Err(ReadError::Transient(FailedRead { text: format!("{}: {error}", pages.call()), lasts: false }))
+                Err(ReadError::Transient(FailedRead::passing(format!("{}: {error}", pages.call()))))
             }
         }
     }

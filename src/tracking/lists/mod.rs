@@ -1,9 +1,12 @@
 //! Reading Lightsail's lists, page by page, into the store.
 
-pub(in crate::tracking) mod lane_identity;
-pub(in crate::tracking) mod list_reader;
-pub(in crate::tracking) mod observations;
-pub(in crate::tracking) mod read_error;
-pub(in crate::tracking) mod read_failures;
-pub(in crate::tracking) mod record_reader;
-pub(in crate::tracking) mod snapshot_search;
+mod list_reader;
+mod observations;
+mod read_error;
+mod read_failures;
+mod snapshot_search;
+
+pub(super) use list_reader::{Completeness, ListReader, MOST_LISTED, RecordsWanted};
+pub(super) use read_error::{FailedRead, ReadError};
+pub(super) use read_failures::{Purpose, ReadFailures};
+pub(super) use snapshot_search::{SearchResult, SnapshotSearch};

@@ -1,10 +1,11 @@
 //! Reads that keep failing: tried again after waits that double. From the third failure in a row they are a condition of the
 //! lane, which a person sees and which recovers automatically. It stops neither other reads nor exports.
 
+use super::{FailedRead, ReadError};
 use crate::domain::LaneTrouble;
 use crate::queue::{Block, QueueError};
 use crate::tracking::lane_context::LaneContext;
-use crate::tracking::lists::read_error::{FailedRead, ReadError};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Failures in a row that are a condition of the lane: one or two often pass.
@@ -15,7 +16,7 @@ const LONGEST: Duration = Duration::from_mins(5);
 
 /// What a lane reads for. Each fails and waits on its own: an inventory that cannot be taken keeps no export from being
 /// followed, as long as the records can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::tracking) enum Purpose {
     Inventory,
     Polling,
@@ -53,48 +54,24 @@ impl FailureCount {
     }
 }
 
-/// The failures in a row of a lane's reads.
+/// The failures in a row of a lane's reads; what does not fail is not in it.
 #[derive(Debug, Default)]
-pub(in crate::tracking) struct ReadFailures {
-    inventory: FailureCount,
-    polling: FailureCount,
-    absence_checks: FailureCount,
-}
+pub(in crate::tracking) struct ReadFailures(BTreeMap<Purpose, FailureCount>);
 
 impl ReadFailures {
-    fn of(&self, purpose: Purpose) -> &FailureCount {
-        match purpose {
-            Purpose::Inventory => &self.inventory,
-            Purpose::Polling => &self.polling,
-            Purpose::AbsenceChecks => &self.absence_checks,
-        }
-    }
-
-    fn of_mut(&mut self, purpose: Purpose) -> &mut FailureCount {
-        match purpose {
-            Purpose::Inventory => &mut self.inventory,
-            Purpose::Polling => &mut self.polling,
-            Purpose::AbsenceChecks => &mut self.absence_checks,
-        }
-    }
-
-    fn each(&self) -> [&FailureCount; 3] {
-        [&self.inventory, &self.polling, &self.absence_checks]
-    }
-
     /// What is read for this purpose was read to its end, or is not needed any more.
     pub(in crate::tracking) fn clear(&mut self, purpose: Purpose) {
-        *self.of_mut(purpose) = FailureCount::default();
+        self.0.remove(&purpose);
     }
 
     /// Whether reads for this purpose keep failing.
     pub(in crate::tracking) fn keep_failing(&self, purpose: Purpose) -> bool {
-        self.of(purpose).is_condition()
+        self.0.get(&purpose).is_some_and(FailureCount::is_condition)
     }
 
     /// What is left of the wait before the next try.
     pub(in crate::tracking) fn until_next(&self, purpose: Purpose, context: &LaneContext) -> Duration {
-        let failures = self.of(purpose);
+        let Some(failures) = self.0.get(&purpose) else { return Duration::ZERO };
         let passed = context.clock.elapsed().saturating_sub(failures.last);
         failures.wait(context.settings.poll_min).saturating_sub(passed)
     }
@@ -118,8 +95,8 @@ impl ReadFailures {
         context: &LaneContext,
     ) -> Result<(), QueueError> {
         let (now, elapsed, lane) = (context.clock.now(), context.clock.elapsed(), &context.lane.lane);
-        let known = self.each().iter().any(|one| one.is_condition());
-        let failures = self.of_mut(purpose);
+        let known = self.0.values().any(FailureCount::is_condition);
+        let failures = self.0.entry(purpose).or_default();
         failures.count(elapsed, failed.lasts);
         let (in_a_row, wait) = (failures.in_a_row, failures.wait(context.settings.poll_min));
         tracing::debug!(%lane, ?purpose, in_a_row, ?wait, "a read failed: {}", failed.text);
@@ -141,8 +118,7 @@ impl ReadFailures {
         block: Option<&Block>,
         context: &LaneContext,
     ) -> Result<(), QueueError> {
-        let all_succeed = self.each().iter().all(|one| one.in_a_row == 0);
-        if all_succeed && block.is_some_and(|block| block.trouble == LaneTrouble::Reads) {
+        if self.0.is_empty() && block.is_some_and(|block| block.trouble == LaneTrouble::Reads) {
             context.queue.end_trouble(context.lane.id, LaneTrouble::Reads).await?;
             tracing::info!(lane = %context.lane.lane, "reads succeed again");
         }

@@ -1,13 +1,11 @@
 //! Finds snapshots that an inventory's lists did not show. Lists move while they are paged through, so each is requested by
 //! its name before it counts as missing, and its likeliest misspelling is looked up.
 
+use super::{ListReader, ReadError};
 use crate::domain::{ErrorCode, Failure, NearNames, SnapshotName, is_snapshot_of, looks_automatic};
 use crate::lightsail::{ErrorClass, SnapshotKind};
 use crate::queue::QueueError;
 use crate::tracking::lane_context::LaneContext;
-use crate::tracking::lists::list_reader::ListReader;
-use crate::tracking::lists::read_error::ReadError;
-use std::sync::Arc;
 
 /// Names that are compared with a missing one. A lane that has more is searched by how the name begins, so that memory does
 /// not grow with it.
@@ -21,9 +19,9 @@ const REQUESTED: u32 = 50;
 const NAMES: u32 = 1000;
 
 /// The search of one inventory.
-pub(in crate::tracking) struct SnapshotSearch {
-    context: Arc<LaneContext>,
-    reader: Arc<ListReader>,
+pub(in crate::tracking) struct SnapshotSearch<'a> {
+    reader: &'a ListReader,
+    context: &'a LaneContext,
     requested: u32,
     read_again: bool,
     /// The names to compare with, once one is missing.
@@ -39,9 +37,9 @@ pub(in crate::tracking) enum SearchResult {
     Unclear,
 }
 
-impl SnapshotSearch {
-    pub(in crate::tracking) fn new(context: Arc<LaneContext>, reader: Arc<ListReader>) -> Self {
-        Self { context, reader, requested: 0, read_again: false, names: None }
+impl<'a> SnapshotSearch<'a> {
+    pub(in crate::tracking) fn new(reader: &'a ListReader) -> Self {
+        Self { reader, context: &reader.0, requested: 0, read_again: false, names: None }
     }
 
     /// Reads the lists again where more are missing than may be requested by name.
@@ -66,11 +64,8 @@ impl SnapshotSearch {
         for (kind, call) in [(SnapshotKind::Instance, "GetInstanceSnapshot"), (SnapshotKind::Disk, "GetDiskSnapshot")] {
             match self.context.api.snapshot(name, kind).await {
                 Ok(Some(snapshot)) => {
-                    return Ok(self
-                        .reader
-                        .add_snapshot(snapshot)
-                        .await?
-                        .map_or(SearchResult::Unclear, SearchResult::There));
+                    let state = self.reader.add_snapshot(snapshot).await?;
+                    return Ok(state.map_or(SearchResult::Unclear, SearchResult::There));
                 }
                 Ok(None) => {}
                 Err(error) if matches!(error.class, ErrorClass::Permanent | ErrorClass::Unfamiliar) => {

@@ -4,6 +4,7 @@ use serde::de::IgnoredAny;
 use snapferry::domain::{OperationId, Region, SnapshotName};
 use snapferry::lightsail::{
     AccountAccess, AwsLightsail, CallError, CredentialSource, ErrorClass, Lightsail, RawAnswer, SharedHttp,
+    SnapshotKind,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -120,7 +121,7 @@ async fn ask(api: &AwsLightsail, call: u8) -> Heard {
             other => page(other),
         },
         4 => page(api.export_records(None).await),
-        5 => page(api.instance_snapshots(None).await),
-        _ => page(api.disk_snapshots(None).await),
+        5 => page(api.snapshots(SnapshotKind::Instance, None).await),
+        _ => page(api.snapshots(SnapshotKind::Disk, None).await),
     }
 }

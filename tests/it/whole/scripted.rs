@@ -300,12 +300,9 @@ impl Lightsail for Scripted {
         self.page(token, RECORDS, |truth, misses, at| self.records_at(truth, misses, at)).await
     }
 
-    async fn instance_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
-        self.page(token, RECORDS, |truth, _, at| self.snapshots_at(truth, at, false, None)).await
-    }
-
-    async fn disk_snapshots(&self, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
-        self.page(token, RECORDS, |truth, _, at| self.snapshots_at(truth, at, true, None)).await
+    async fn snapshots(&self, kind: SnapshotKind, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
+        let disk = kind == SnapshotKind::Disk;
+        self.page(token, RECORDS, |truth, _, at| self.snapshots_at(truth, at, disk, None)).await
     }
 
     async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
