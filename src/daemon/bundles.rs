@@ -3,7 +3,7 @@
 
 use super::service::{Service, in_one_line, longer};
 use crate::clock::{SharedClock, Stop, stopped};
-use crate::domain::{BatchId, BatchName};
+use crate::domain::BatchId;
 use crate::queue::{Ending, Queue, QueueError};
 use crate::report::{BundleError, BundleRequest, FolderError, folder_names, prepare_bundle};
 use std::collections::HashMap;
@@ -149,16 +149,12 @@ impl Troubles {
         let before = self.0.remove(&ending.batch);
         let wait = longer(before.as_ref().map(|(_, wait, _)| *wait));
         if before.is_none_or(|(.., before)| before != said) {
-            warn(&ending.name, &said);
+            tracing::warn!(
+                batch = %ending.name,
+                "its completion report is not written: {said}; it is tried again, and `snapferry report --bundle DIR --batch` \
+                 writes it anywhere else"
+            );
         }
         self.0.insert(ending.batch, (now + wait, wait, said));
     }
-}
-
-fn warn(batch: &BatchName, said: &str) {
-    tracing::warn!(
-        %batch,
-        "its completion report is not written: {said}; it is tried again, and `snapferry report --bundle DIR --batch` \
-         writes it anywhere else"
-    );
 }

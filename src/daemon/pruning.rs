@@ -47,12 +47,8 @@ impl Pruning {
         }
     }
 
-    /// Prunes what is due, once and without rests: before a drain ends.
-    pub(super) async fn prune_last(&self, stop: &Stop) -> Result<(), QueueError> {
-        self.prune(0, stop).await
-    }
-
-    async fn prune(&self, rest: u32, stop: &Stop) -> Result<(), QueueError> {
+    /// Prunes what is due, once, with rests that are so many times as long as the steps before them.
+    pub(super) async fn prune(&self, rest: u32, stop: &Stop) -> Result<(), QueueError> {
         let mut pruner = self.queue.pruner().await?;
         let done = self.prune_with(&mut pruner, rest, stop).await;
         pruner.close().await;

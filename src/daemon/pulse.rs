@@ -80,6 +80,14 @@ impl From<QueueError> for DaemonError {
     }
 }
 
+/// The lanes and services that are at work, and what is remembered of them between two beats.
+struct Running {
+    shared: Shared,
+    lanes: BTreeMap<LaneId, Wakes>,
+    tasks: JoinSet<Result<(), QueueError>>,
+    beats: Beats,
+}
+
 /// What the supervisor remembers between two beats.
 #[derive(Debug, Default)]
 struct Beats {
@@ -207,20 +215,19 @@ impl Daemon {
             run,
             stop: halted,
         };
-        let mut tasks = JoinSet::new();
+        let mut running = Running { shared, lanes: BTreeMap::new(), tasks: JoinSet::new(), beats: Beats::default() };
+        let Running { shared, tasks, .. } = &mut running;
         if let Some(bundles) = self.bundles() {
             tasks.spawn(service::keep(bundles, self.clock.clone(), shared.stop.clone()));
         }
         if let Some(pruning) = self.pruning() {
             tasks.spawn(service::keep(pruning, self.clock.clone(), shared.stop.clone()));
         }
-        let mut lanes = BTreeMap::<LaneId, Wakes>::new();
         for record in self.queue.lane_records().await? {
-            self.take_up(Some(record), &shared, &mut lanes, &mut tasks);
+            self.take_up(record, &mut running);
         }
-        let mut beats = Beats::default();
         let outcome = loop {
-            match self.beat(until, &shared, &mut beats, &mut lanes, &mut tasks).await {
+            match self.beat(until, &mut running).await {
                 Ok(false) => {}
                 Ok(true) => break Ok(Ended::Drained),
                 Err(error) => break Err(error.into()),
@@ -231,7 +238,7 @@ impl Daemon {
             tokio::select! {
                 () = self.clock.sleep(PULSE) => {}
                 () = stopped(&mut stop) => break Ok(Ended::Stopped),
-                Some(ended) = tasks.join_next(), if !tasks.is_empty() => match ended {
+                Some(ended) = running.tasks.join_next(), if !running.tasks.is_empty() => match ended {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => break Err(error.into()),
                     Err(error) => break Err(DaemonError::Part(error)),
@@ -239,12 +246,13 @@ impl Daemon {
             }
         };
         let _ = halt.send(true);
-        let mut late = self.wind_up(&mut tasks).await;
+        let mut late = self.wind_up(&mut running.tasks).await;
         if let (Ok(Ended::Drained), None, Some(mut bundles)) = (&outcome, &late, self.bundles()) {
             late = bundles.write_due(&stop).await.err().map(DaemonError::from);
         }
         if let (Ok(Ended::Drained), None, Some(pruning)) = (&outcome, &late, self.pruning()) {
-            late = pruning.prune_last(&stop).await.err().map(DaemonError::from);
+            // Without rests: nothing waits for the disk any more.
+            late = pruning.prune(0, &stop).await.err().map(DaemonError::from);
         }
         reached(Point::Between(Between::Halted));
         // Of a store that has failed the caller is told.
@@ -297,24 +305,18 @@ impl Daemon {
     }
 
     /// Looks at the store; whether what the daemon runs for is reached.
-    async fn beat(
-        &self,
-        until: Until,
-        shared: &Shared,
-        beats: &mut Beats,
-        lanes: &mut BTreeMap<LaneId, Wakes>,
-        tasks: &mut JoinSet<Result<(), QueueError>>,
-    ) -> Result<bool, QueueError> {
+    async fn beat(&self, until: Until, running: &mut Running) -> Result<bool, QueueError> {
         for lane in self.queue.take_wake_ups().await? {
-            match lanes.get(&lane) {
-                Some(wakes) => wakes.all(),
-                None => self.take_up(self.queue.lane_record(lane).await?, shared, lanes, tasks),
+            if let Some(wakes) = running.lanes.get(&lane) {
+                wakes.all();
+            } else if let Some(record) = self.queue.lane_record(lane).await? {
+                self.take_up(record, running);
             }
         }
-        if beats.clock_was_set(&self.clock) {
-            lanes.values().for_each(Wakes::all);
+        if running.beats.clock_was_set(&self.clock) {
+            running.lanes.values().for_each(Wakes::all);
         }
-        self.is_reached(until, beats).await
+        self.is_reached(until, &mut running.beats).await
     }
 
     /// A file that is gone fails its readers in many ways; what it comes from is said instead.
@@ -335,17 +337,10 @@ impl Daemon {
         Some(Pruning { queue: self.queue.clone(), clock: self.clock.clone(), after })
     }
 
-    fn take_up(
-        &self,
-        record: Option<LaneRecord>,
-        shared: &Shared,
-        lanes: &mut BTreeMap<LaneId, Wakes>,
-        tasks: &mut JoinSet<Result<(), QueueError>>,
-    ) {
-        let Some(record) = record else { return };
+    fn take_up(&self, record: LaneRecord, running: &mut Running) {
         let (id, settings) = (record.id, self.settings.for_lane(&record.lane));
         tracing::info!(lane = %record.lane, "the lane is taken up");
-        lanes.insert(id, start(shared, record, &settings, tasks));
+        running.lanes.insert(id, start(&running.shared, record, &settings, &mut running.tasks));
     }
 
     async fn is_reached(&self, until: Until, beats: &mut Beats) -> Result<bool, QueueError> {

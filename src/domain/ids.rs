@@ -26,6 +26,25 @@ macro_rules! number_id {
     )+};
 }
 
+/// What all types of a checked text have: the text, and how it is written.
+macro_rules! shows_its_text {
+    ($($name:ident),+) => {$(
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    )+};
+}
+pub(in crate::domain) use shows_its_text;
+
 macro_rules! text_id {
     ($(#[$doc:meta] $name:ident),+ $(,)?) => {$(
         #[$doc]
@@ -38,18 +57,9 @@ macro_rules! text_id {
             pub fn new(text: impl Into<String>) -> Self {
                 Self(text.into())
             }
-
-            /// The identifier as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
+        shows_its_text!($name);
     )+};
 }
 

@@ -1,6 +1,7 @@
 //! A lane: one account in one Region.
 
 use crate::domain::Region;
+use crate::domain::ids::shows_its_text;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -56,11 +57,6 @@ impl AccountLabel {
     pub fn unnamed() -> Self {
         Self("default".to_owned())
     }
-
-    /// The label as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl AccountNumber {
@@ -84,24 +80,9 @@ impl AccountNumber {
         }
         parts.nth(3).and_then(|number| Self::parse(number).ok())
     }
-
-    /// The 12 digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl fmt::Display for AccountLabel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl fmt::Display for AccountNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
+shows_its_text!(AccountLabel, AccountNumber);
 
 impl fmt::Display for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

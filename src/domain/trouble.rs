@@ -1,5 +1,7 @@
 //! What can be wrong with a lane as a whole. It costs no job an attempt.
 
+use serde::de::IntoDeserializer as _;
+use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -51,21 +53,8 @@ impl LaneTrouble {
 
     /// The trouble of that name.
     pub fn parse(text: &str) -> Option<Self> {
-        [
-            Self::Credentials,
-            Self::Clock,
-            Self::NotEnabled,
-            Self::Unreachable,
-            Self::Identity,
-            Self::Outage,
-            Self::Denied,
-            Self::Setup,
-            Self::Reads,
-            Self::CopyLimit,
-            Self::Quota,
-        ]
-        .into_iter()
-        .find(|trouble| trouble.as_str() == text)
+        let text: StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
+        Self::deserialize(text).ok()
     }
 
     /// Whether a reading shows that it is over; otherwise only an export can.

@@ -1,6 +1,6 @@
 //! Which column holds what: the header read once, so that rows are taken by place.
 
-use super::meaning::{Sureness, looks_like, of_name};
+use super::meaning::{EXACT, Sureness, looks_like, of_name};
 use super::reason::{IntakeError, Reason};
 use super::records::{Fault, Record};
 use crate::domain::{REPORT_COLUMNS, spreadsheet};
@@ -125,13 +125,7 @@ impl Columns {
     /// The column that a name may be meant for, where the file has no such column.
     pub(super) fn near(&self, name: &str) -> Option<&'static str> {
         let name = name.to_lowercase();
-        let read = [
-            (Role::Region, "region"),
-            (Role::Account, "account"),
-            (Role::Priority, "priority"),
-            (Role::NotBefore, "not_before"),
-        ];
-        let missing = read.into_iter().filter(|(role, _)| !self.has(*role));
+        let missing = EXACT.into_iter().filter(|(role, _)| !self.has(*role));
         missing.map(|(_, known)| known).find(|known| strsim::osa_distance(&name, known) <= 2)
     }
 

@@ -7,6 +7,15 @@ use super::reason::IntakeError;
 use super::row::{Named, Row, cut};
 use crate::domain::Region;
 
+/// The names that the documentation gives them.
+pub(super) const EXACT: [(Role, &str); 5] = [
+    (Role::Name, "snapshot_name"),
+    (Role::Region, "region"),
+    (Role::Account, "account"),
+    (Role::Priority, "priority"),
+    (Role::NotBefore, "not_before"),
+];
+
 /// The usual names of what a row says, compared without case, blanks, hyphens and underscores.
 const USUAL: [(Role, &[&str]); 3] = [
     (
@@ -66,20 +75,15 @@ pub(super) enum Sureness {
 
 /// What a column's name says that it is; `lower` is the name in small letters.
 pub(super) fn of_name(lower: &str) -> Option<(Role, Sureness)> {
-    let exact = match lower {
-        "snapshot_name" => Role::Name,
-        "region" => Role::Region,
-        "account" => Role::Account,
-        "priority" => Role::Priority,
-        "not_before" => Role::NotBefore,
-        "name" | "snapshot" => return Some((Role::Name, Sureness::Weak)),
-        _ => {
-            let plain: String = lower.chars().filter(|c| !matches!(c, '-' | '_') && !c.is_whitespace()).collect();
-            let (role, _) = USUAL.iter().find(|(_, names)| names.contains(&plain.as_str()))?;
-            return Some((*role, Sureness::Usual));
-        }
-    };
-    Some((exact, Sureness::Exact))
+    if let Some((role, _)) = EXACT.iter().find(|(_, name)| *name == lower) {
+        return Some((*role, Sureness::Exact));
+    }
+    if matches!(lower, "name" | "snapshot") {
+        return Some((Role::Name, Sureness::Weak));
+    }
+    let plain: String = lower.chars().filter(|c| !matches!(c, '-' | '_') && !c.is_whitespace()).collect();
+    let (role, _) = USUAL.iter().find(|(_, names)| names.contains(&plain.as_str()))?;
+    Some((*role, Sureness::Usual))
 }
 
 /// Region or account, where the name of a column that is copied looks like it.

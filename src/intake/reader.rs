@@ -6,7 +6,7 @@ use super::reason::{IntakeError, Reason};
 use super::records::{Record, Records};
 use super::rejected::Rejected;
 use super::row::{self, Row, cut};
-use crate::domain::{AccountLabel, BadRegion, Region};
+use crate::domain::{AccountLabel, BadRegion, Region, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
@@ -143,15 +143,10 @@ impl IntakeOptions {
     pub(super) fn account_of_all(&self) -> Result<AccountLabel, Reason> {
         match &self.account {
             Some(given) => self.known(given.as_str()),
-            None if self.accounts.is_empty() => Ok(AccountLabel::unnamed()),
-            None => {
-                let unnamed = AccountLabel::unnamed();
-                if self.accounts.contains(&unnamed) {
-                    Ok(unnamed)
-                } else {
-                    Err(Reason::NoAccount { known: self.labels() })
-                }
+            None if self.accounts.is_empty() || self.accounts.contains(&AccountLabel::unnamed()) => {
+                Ok(AccountLabel::unnamed())
             }
+            None => Err(Reason::NoAccount { known: self.labels() }),
         }
     }
 
@@ -166,9 +161,7 @@ impl IntakeOptions {
         }
         let given = cut(label);
         let known = self.labels();
-        let distance = |known: &String| strsim::osa_distance(&given.to_lowercase(), &known.to_lowercase());
-        let near = known.iter().map(|known| (distance(known), known)).min().filter(|(distance, _)| *distance <= 2);
-        let near = near.map(|(_, known)| known.clone());
+        let near = nearest(&given, known.iter().map(String::as_str)).map(ToOwned::to_owned);
         Err(Reason::Account { given, near, known })
     }
 

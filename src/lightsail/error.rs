@@ -98,7 +98,9 @@ impl CallError {
     pub fn trouble(&self) -> Option<LaneTrouble> {
         match self.class {
             ErrorClass::Credentials if self.code.as_str() == codes::ACCOUNT_NOT_SHOWN => Some(LaneTrouble::Identity),
-            ErrorClass::Credentials if self.is_for_the_clock() => Some(LaneTrouble::Clock),
+            ErrorClass::Credentials if clock_is_off(self.code.as_str(), &self.message, self.clock_ahead) => {
+                Some(LaneTrouble::Clock)
+            }
             ErrorClass::Credentials if self.code.as_str() == NOT_ENABLED => Some(LaneTrouble::NotEnabled),
             ErrorClass::Credentials => Some(LaneTrouble::Credentials),
             ErrorClass::Denied | ErrorClass::LaneDenied => Some(LaneTrouble::Denied),
@@ -113,10 +115,6 @@ impl CallError {
             }),
             ErrorClass::Throttled | ErrorClass::Unfamiliar | ErrorClass::RetryLater | ErrorClass::Permanent => None,
         }
-    }
-
-    fn is_for_the_clock(&self) -> bool {
-        clock_is_off(self.code.as_str(), &self.message, self.clock_ahead)
     }
 
     /// What is said of a lane that it blocks.

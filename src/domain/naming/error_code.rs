@@ -1,7 +1,7 @@
 //! The codes by which a job's trouble is named: Lightsail's own, and a few of ours.
 
+use crate::domain::ids::shows_its_text;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// A short name for what went wrong; people select and group by it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,15 +40,6 @@ impl ErrorCode {
     pub fn new(text: impl AsRef<str>) -> Self {
         Self(text.as_ref().chars().filter(|c| !c.is_whitespace() && !c.is_control()).take(128).collect())
     }
-
-    /// The code as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl fmt::Display for ErrorCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
+shows_its_text!(ErrorCode);

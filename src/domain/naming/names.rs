@@ -1,7 +1,7 @@
 //! Names that people give: of snapshots and of batches.
 
+use crate::domain::ids::shows_its_text;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// The name of a Lightsail snapshot, checked by the user guide's rule (the model's stricter pattern forbids the
 /// periods that the guide allows): 2 to 255 characters, letters, digits, `-`, `_` and `.`, first and last a
@@ -57,17 +57,6 @@ impl SnapshotName {
         }
         Ok(Self(text.to_owned()))
     }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for SnapshotName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
 }
 
 impl BatchName {
@@ -81,18 +70,9 @@ impl BatchName {
             _ => Err(BadName::Long(length, 200)),
         }
     }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl fmt::Display for BatchName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
+shows_its_text!(SnapshotName, BatchName);
 
 #[cfg(test)]
 mod tests {

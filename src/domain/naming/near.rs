@@ -11,6 +11,13 @@ const OFFERED: usize = 3;
 /// Digits at the end of a name that make a date or a time of them.
 const DATE_DIGITS: usize = 8;
 
+/// The one of a few known names that is at most two slips of the pen away, whatever its case.
+pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let given = given.to_lowercase();
+    let apart = known.into_iter().map(|known| (strsim::osa_distance(&given, &known.to_lowercase()), known));
+    apart.min().filter(|(distance, _)| *distance <= 2).map(|(_, known)| known)
+}
+
 /// Names that can be asked for their like. To measure a distance takes a hundred times as long as to compare which
 /// letters two names have, and that alone rules nearly all of them out.
 #[derive(Debug)]
