@@ -38,7 +38,9 @@ impl LaneContext {
         let mut moved = BTreeSet::new();
         for (job, result) in jobs.into_iter().zip(self.queue.transition_all(transitions).await) {
             match result {
-                Ok(()) => drop(moved.insert(job)),
+                Ok(()) => {
+                    moved.insert(job);
+                }
                 Err(QueueError::Stale { .. }) => {}
                 Err(error) => return Err(error),
             }

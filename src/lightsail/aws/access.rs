@@ -185,25 +185,13 @@ pub async fn usual_region(profile: Option<&str>) -> Result<Option<Region>, BadRe
 
 /// A Lightsail client that never retries and gives up on time.
 pub(super) async fn client(access: &AccountAccess, region: Region, attempt: Duration, http: &SharedHttp) -> Client {
-    client_of(&base_config(access, region, attempt, http).await, access, region, attempt, http)
+    client_of(&base_config(access, region, attempt, http).await, access, region, http)
 }
 
 /// The same, of an account's configuration.
-pub(super) fn client_of(
-    account: &SdkConfig,
-    access: &AccountAccess,
-    region: Region,
-    attempt: Duration,
-    http: &SharedHttp,
-) -> Client {
-    let mut config = Builder::from(account)
-        .region(aws_config::Region::from_static(region.as_str()))
-        // In code, because AWS_MAX_ATTEMPTS and AWS_RETRY_MODE would apply otherwise.
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts(attempt))
-        // The attempt's time-out is the one judge of a slow answer.
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .interceptor(Watch);
+pub(super) fn client_of(account: &SdkConfig, access: &AccountAccess, region: Region, http: &SharedHttp) -> Client {
+    let region = aws_config::Region::from_static(region.as_str());
+    let mut config = Builder::from(account).region(region).interceptor(Watch);
     if let Some(url) = &access.endpoint_url {
         config = config.endpoint_url(url);
         if access.is_on_this_machine() {
@@ -220,20 +208,8 @@ pub(super) async fn sts(
     attempt: Duration,
     http: &SharedHttp,
 ) -> aws_sdk_sts::Client {
-    let config = aws_sdk_sts::config::Builder::from(&base_config(access, region, attempt, http).await)
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts(attempt))
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .interceptor(Watch);
-    aws_sdk_sts::Client::from_conf(config.build())
-}
-
-fn timeouts(attempt: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT.min(attempt / 2))
-        .operation_attempt_timeout(attempt)
-        .operation_timeout(attempt)
-        .build()
+    let account = base_config(access, region, attempt, http).await;
+    aws_sdk_sts::Client::from_conf(aws_sdk_sts::config::Builder::from(&account).interceptor(Watch).build())
 }
 
 /// The credentials of the role, where there is one to be taken on.
@@ -273,10 +249,23 @@ pub(super) async fn base_config(
         loader = loader.credentials_provider(SharedCredentialsProvider::new(fixed));
     }
     let base = loader.load().await;
-    match role(access, &base).await {
-        Some(role) => base.into_builder().credentials_provider(SharedCredentialsProvider::new(role)).build(),
-        None => base,
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT.min(attempt / 2))
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(attempt)
+        .build();
+    let role = role(access, &base).await;
+    let mut config = base
+        .into_builder()
+        // In code, because AWS_MAX_ATTEMPTS and AWS_RETRY_MODE would apply otherwise.
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
+        // The attempt's time-out is the one judge of a slow answer.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    if let Some(role) = role {
+        config = config.credentials_provider(SharedCredentialsProvider::new(role));
     }
+    config.build()
 }
 
 fn is_this_machine(url: &str) -> bool {

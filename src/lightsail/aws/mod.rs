@@ -76,7 +76,7 @@ impl AwsLightsail {
             Some(base) => base,
             None => Box::pin(access::base_config(access, *region, *attempt_timeout, http)).await,
         };
-        let made = access::client_of(&base, access, *region, *attempt_timeout, http);
+        let made = access::client_of(&base, access, *region, http);
         config.0 = Some(base);
         *client = Some((made.clone(), config.1));
         (made, config.1)
