@@ -76,3 +76,29 @@ impl fmt::Display for LaneTrouble {
         f.pad(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_read_as_it_is_written() {
+        use LaneTrouble as T;
+        for trouble in [
+            T::Credentials,
+            T::Clock,
+            T::NotEnabled,
+            T::Unreachable,
+            T::Identity,
+            T::Outage,
+            T::Denied,
+            T::Setup,
+            T::Reads,
+            T::CopyLimit,
+            T::Quota,
+        ] {
+            assert_eq!(LaneTrouble::parse(trouble.as_str()), Some(trouble));
+        }
+        assert_eq!(LaneTrouble::parse("Quota"), None);
+    }
+}
