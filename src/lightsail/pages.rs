@@ -148,7 +148,7 @@ mod tests {
         })
     }
 
-    async fn read_all<T>(mut pages: Pages<'static, T>, mut each: impl FnMut(Vec<T>)) -> Result<u32, ReadingError> {
+    async fn read_all(mut pages: Pages<'static, usize>, mut each: impl FnMut(Vec<usize>)) -> Result<u32, ReadingError> {
         while let Some(items) = pages.next().await? {
             each(items);
         }
