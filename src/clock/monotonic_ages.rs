@@ -61,6 +61,7 @@ mod tests {
         assert_eq!(ages.age(1, secs(86_400), secs(8)), secs(63));
         ages.forget(&1);
         assert_eq!(ages.age(1, secs(1), secs(9)), secs(1));
+        ages.age(2, secs(0), secs(3));
         ages.age(2, secs(0), secs(11));
         ages.forget_unasked(secs(2), secs(12));
         assert!(!ages.0.contains_key(&1) && ages.0.contains_key(&2), "1 was last asked for three seconds ago");
