@@ -184,6 +184,11 @@ pub enum QueueError {
 
 impl From<sqlx::Error> for QueueError {
     fn from(error: sqlx::Error) -> Self {
+        if let sqlx::Error::ColumnDecode { source, .. } = &error
+            && let Some(corrupt) = source.downcast_ref::<Self>()
+        {
+            return corrupt.clone();
+        }
         // Primary result codes of SQLite: 13 is SQLITE_FULL, 5 SQLITE_BUSY, 6 SQLITE_LOCKED, 11 SQLITE_CORRUPT,
         // 19 SQLITE_CONSTRAINT.
         match primary_code(&error) {

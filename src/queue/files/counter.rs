@@ -3,7 +3,7 @@
 //! know. One that is level with its file has the whole history, on whatever host.
 
 use crate::queue::error::QueueError;
-use crate::queue::files::own_files::resolved;
+use crate::queue::files::own_files::beside;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -12,6 +12,9 @@ use std::sync::Arc;
 
 /// Stands for the id of a database that is still being made.
 const NOT_MADE: &str = "-";
+
+/// The ending of its name.
+pub(in crate::queue) const COUNTER: &str = ".sent";
 
 const TITLE: &str = "snapferry-intents";
 
@@ -56,7 +59,7 @@ pub(in crate::queue) struct Counter {
 impl Counter {
     /// That of a database: beside the file itself, and not beside a link to it.
     pub(in crate::queue) fn of(database: &Path) -> Self {
-        Self { path: path_of(database), file: None }
+        Self { path: beside(database, COUNTER), file: None }
     }
 
     /// What it says; nothing where it is not there, or says nothing that can be understood.
@@ -97,12 +100,6 @@ impl Counter {
         }
         Ok(())
     }
-}
-
-pub(in crate::queue) fn path_of(database: &Path) -> PathBuf {
-    let mut name = resolved(database).into_os_string();
-    name.push(".sent");
-    PathBuf::from(name)
 }
 
 #[cfg(test)]

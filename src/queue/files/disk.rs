@@ -29,56 +29,30 @@ fn type_of(mounts: &str, mount: u64) -> Option<&str> {
     mounts.lines().find(of)?.split_once(" - ")?.1.split(' ').next()
 }
 
-/// What file systems call themselves whose files other machines may have open too. `fuse` alone says nothing of what is behind
-/// it; `fuseblk` is a disk of this machine.
-const TYPES: [(&str, &str); 26] = [
-    ("nfs", "NFS"),
-    ("nfs4", "NFS"),
-    ("cifs", "SMB"),
-    ("smb3", "SMB"),
-    ("smbfs", "SMB"),
-    ("ncpfs", "NCP"),
-    ("9p", "9P"),
-    ("fuse", "FUSE"),
-    ("virtiofs", "virtiofs"),
-    ("vboxsf", "VirtualBox"),
-    ("prl_fs", "Parallels"),
-    ("afs", "AFS"),
-    ("kafs", "AFS"),
-    ("coda", "Coda"),
-    ("ceph", "Ceph"),
-    ("glusterfs", "GlusterFS"),
-    ("lustre", "Lustre"),
-    ("gpfs", "GPFS"),
-    ("beegfs", "BeeGFS"),
-    ("orangefs", "OrangeFS"),
-    ("pvfs2", "OrangeFS"),
-    ("panfs", "PanFS"),
-    ("wekafs", "WekaFS"),
-    ("gfs2", "GFS2"),
-    ("ocfs2", "OCFS2"),
-    ("acfs", "ACFS"),
-];
-
-/// The numbers of statfs(2) for them.
-const NUMBERS: [(u64, &str); 17] = [
-    (0x6969, "NFS"),
-    (0x517b, "SMB"),
-    (0xff53_4d42, "SMB"),
-    (0xfe53_4d42, "SMB"),
-    (0x564c, "NCP"),
-    (0x0102_1997, "9P"),
-    (0x6573_5546, "FUSE"),
-    (0x786f_4256, "VirtualBox"),
-    (0x5346_414f, "AFS"),
-    (0x6b41_4653, "AFS"),
-    (0x7375_7245, "Coda"),
-    (0x00c3_6400, "Ceph"),
-    (0x0bd0_0bd0, "Lustre"),
-    (0x4750_4653, "GPFS"),
-    (0x2003_0528, "OrangeFS"),
-    (0x0116_1970, "GFS2"),
-    (0x7461_636f, "OCFS2"),
+/// File systems whose files other machines may have open too: what they are called here, what they call themselves, and their
+/// numbers in statfs(2). `fuse` alone says nothing of what is behind it; `fuseblk` is a disk of this machine.
+const KINDS: [(&str, &[&str], &[u64]); 21] = [
+    ("NFS", &["nfs", "nfs4"], &[0x6969]),
+    ("SMB", &["cifs", "smb3", "smbfs"], &[0x517b, 0xff53_4d42, 0xfe53_4d42]),
+    ("NCP", &["ncpfs"], &[0x564c]),
+    ("9P", &["9p"], &[0x0102_1997]),
+    ("FUSE", &["fuse"], &[0x6573_5546]),
+    ("virtiofs", &["virtiofs"], &[]),
+    ("VirtualBox", &["vboxsf"], &[0x786f_4256]),
+    ("Parallels", &["prl_fs"], &[]),
+    ("AFS", &["afs", "kafs"], &[0x5346_414f, 0x6b41_4653]),
+    ("Coda", &["coda"], &[0x7375_7245]),
+    ("Ceph", &["ceph"], &[0x00c3_6400]),
+    ("GlusterFS", &["glusterfs"], &[]),
+    ("Lustre", &["lustre"], &[0x0bd0_0bd0]),
+    ("GPFS", &["gpfs"], &[0x4750_4653]),
+    ("BeeGFS", &["beegfs"], &[]),
+    ("OrangeFS", &["orangefs", "pvfs2"], &[0x2003_0528]),
+    ("PanFS", &["panfs"], &[]),
+    ("WekaFS", &["wekafs"], &[]),
+    ("GFS2", &["gfs2"], &[0x0116_1970]),
+    ("OCFS2", &["ocfs2"], &[0x7461_636f]),
+    ("ACFS", &["acfs"], &[]),
 ];
 
 /// The kind by type and number: one of the two may be missing, or be that of a layer above.
@@ -88,9 +62,9 @@ fn kind(type_: Option<&str>, number: u64) -> Option<String> {
         Some(fuse) if fuse.starts_with("fuse.") => return Some(format!("FUSE, {}", fuse.trim_start_matches("fuse."))),
         _ => {}
     }
-    let by_type = TYPES.iter().find(|(name, _)| Some(*name) == type_).map(|(_, kind)| *kind);
-    let by_number = || NUMBERS.iter().find(|(known, _)| *known == number).map(|(_, kind)| *kind);
-    by_type.or_else(by_number).map(str::to_owned)
+    let by_type = KINDS.iter().find(|(_, types, _)| type_.is_some_and(|type_| types.contains(&type_)));
+    let known = by_type.or_else(|| KINDS.iter().find(|(_, _, numbers)| numbers.contains(&number)));
+    known.map(|(kind, ..)| (*kind).to_owned())
 }
 
 #[cfg(test)]
@@ -120,8 +94,9 @@ mod tests {
         {
             assert_eq!(kind(Some(type_), number), None, "{type_}");
         }
-        for (type_, _) in TYPES {
-            assert!(kind(Some(type_), 0).is_some(), "{type_}");
+        for (name, types, numbers) in KINDS {
+            assert!(types.iter().all(|type_| kind(Some(type_), 0).as_deref() == Some(name)), "{name}");
+            assert!(numbers.iter().all(|number| kind(None, *number).as_deref() == Some(name)), "{name}");
         }
     }
 }

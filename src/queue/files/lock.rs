@@ -1,7 +1,7 @@
 //! Locks that the operating system holds for a process and lets go of when it ends, however it ends.
 
 use crate::queue::files::inode::{Inode, Locked, Taken};
-use crate::queue::files::own_files::resolved;
+use crate::queue::files::own_files::beside;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Seek, Write};
 use std::os::unix::fs::MetadataExt as _;
@@ -20,6 +20,17 @@ pub enum Held {
     Migration,
     /// Loading a batch: one at a time, so that a batch left `loading` is known to be of a killed load.
     Load,
+}
+
+impl Held {
+    /// That of its file's name.
+    pub(in crate::queue) fn ending(self) -> &'static str {
+        match self {
+            Self::Daemon => ".daemon.lock",
+            Self::Migration => ".migrate.lock",
+            Self::Load => ".load.lock",
+        }
+    }
 }
 
 /// A lock that lasts as long as this value, or the process.
@@ -73,7 +84,7 @@ impl DatabaseLock {
     /// # Errors
     /// [`LockError::Taken`] when somebody has it.
     pub fn take(database: &Path, held: Held, who: &str) -> Result<Self, LockError> {
-        let path = path_of(database, held);
+        let path = beside(database, held.ending());
         let unusable = |source| LockError::Unusable { lock: path.clone(), source };
         let taken = || LockError::Taken {
             holder: label(&path).unwrap_or_else(|| "unnamed".to_owned()),
@@ -112,7 +123,7 @@ impl DatabaseLock {
     /// # Errors
     /// The lock file is there and cannot be read.
     pub fn holder(database: &Path, held: Held) -> io::Result<Option<String>> {
-        let path = path_of(database, held);
+        let path = beside(database, held.ending());
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -136,7 +147,7 @@ impl DatabaseLock {
     /// # Errors
     /// [`LockError::Unusable`] or [`LockError::NotOurs`].
     pub fn wait(database: &Path, held: Held, who: &str) -> Result<Self, LockError> {
-        let path = path_of(database, held);
+        let path = beside(database, held.ending());
         loop {
             let mut file = open(&path)?;
             file.lock().map_err(|source| LockError::Unusable { lock: path.clone(), source })?;
@@ -198,19 +209,6 @@ fn sign(file: &mut File, who: &str) -> io::Result<()> {
     writeln!(file, "{who}")
 }
 
-/// Beside the file itself, as the log is, and not beside a link to it: one database has one lock.
-pub(in crate::queue) fn path_of(database: &Path, held: Held) -> PathBuf {
-    let ending = match held {
-        Held::Daemon => "daemon.lock",
-        Held::Migration => "migrate.lock",
-        Held::Load => "load.lock",
-    };
-    let mut name = resolved(database).into_os_string();
-    name.push(".");
-    name.push(ending);
-    PathBuf::from(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,7 +225,7 @@ mod tests {
         let second = DatabaseLock::take(&database, Held::Daemon, "the second").expect_err("it is taken");
         assert!(matches!(&second, LockError::Taken { holder, .. } if holder == "the first"), "{second:?}");
         assert_eq!(DatabaseLock::holder(&database, Held::Daemon).expect("a look").as_deref(), Some("the first"));
-        std::fs::remove_file(path_of(&database, Held::Daemon)).expect("removed");
+        std::fs::remove_file(beside(&database, Held::Daemon.ending())).expect("removed");
         for name in [&database, &hard] {
             DatabaseLock::take(name, Held::Daemon, "another").expect_err("it is taken");
         }

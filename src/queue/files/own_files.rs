@@ -1,20 +1,21 @@
 //! Which files are the database's own: nothing that a person asks for may be written over them.
 
-use crate::queue::files::counter;
-use crate::queue::files::lock::{Held, path_of};
+use crate::queue::files::counter::COUNTER;
+use crate::queue::files::lock::Held;
 use std::path::{Path, PathBuf};
 
 /// Whether `file` is the database itself, or one that is kept beside it: a log, a lock, the counter.
 pub fn is_own_file(database: &Path, file: &Path) -> bool {
-    let database = resolved(database);
-    let beside = ["", "-wal", "-shm", "-journal"].map(|ending| {
-        let mut name = database.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
-    });
-    let locks = [Held::Daemon, Held::Migration, Held::Load].map(|held| path_of(&database, held));
+    let locks = [Held::Daemon, Held::Migration, Held::Load].map(Held::ending);
     let file = resolved(file);
-    beside.into_iter().chain(locks).chain([counter::path_of(&database)]).any(|own| own == file)
+    ["", "-wal", "-shm", "-journal", COUNTER].into_iter().chain(locks).any(|ending| beside(database, ending) == file)
+}
+
+/// The file of that ending: beside the database itself, as `SQLite` puts its own, and not beside a link to it.
+pub(in crate::queue) fn beside(database: &Path, ending: &str) -> PathBuf {
+    let mut name = resolved(database).into_os_string();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 /// The path without links, also where the file itself is not there yet.

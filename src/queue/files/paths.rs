@@ -2,13 +2,14 @@
 //! taking writes for as long as somebody has it open; nobody else will ever read them.
 
 use crate::queue::error::QueueError;
+use crate::queue::files::own_files::beside;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The database, its WAL, and the WAL's index: where they are at all, all three are there as long as a connection is open.
-const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
+pub(in crate::queue) const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
 
 /// The files behind the names when the store was opened.
 #[derive(Debug)]
@@ -27,13 +28,9 @@ impl Place {
 
     /// Where the store at `path` is, now that a connection to it is open.
     pub(in crate::queue) fn of(path: &Path) -> io::Result<Self> {
-        // SQLite puts the others beside the file itself, not beside a link to it.
-        let real = path.canonicalize()?;
         let mut files = vec![(path.to_owned(), identity(&path.metadata()?))];
         for ending in ENDINGS {
-            let mut name = real.clone().into_os_string();
-            name.push(ending);
-            let file = PathBuf::from(name);
+            let file = beside(path, ending);
             // A file system without shared memory has no WAL.
             if let Ok(found) = file.metadata() {
                 files.push((file, identity(&found)));
@@ -72,12 +69,8 @@ pub(in crate::queue) fn file_mark(path: &Path) -> Option<FileMark> {
 pub(in crate::queue) fn at_rest(path: &Path) -> Option<FileMark> {
     loop {
         let mark = file_mark(path)?;
-        let beside = |ending: &str| {
-            let mut name = crate::queue::files::own_files::resolved(path).into_os_string();
-            name.push(ending);
-            PathBuf::from(name).metadata().ok().map(|found| found.len())
-        };
-        let quiet = ["-wal", "-journal"].iter().all(|ending| beside(ending).is_none_or(|bytes| bytes == 0));
+        let is_empty = |ending: &&str| beside(path, ending).metadata().map_or(true, |log| log.len() == 0);
+        let quiet = ["-wal", "-journal"].iter().all(is_empty);
         // The last to close it has written to it first.
         if !quiet || file_mark(path) == Some(mark) {
             return quiet.then_some(mark);

@@ -35,7 +35,7 @@ impl TakeoverCause {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(in crate::queue) fn parse(text: &str) -> Option<Self> {
         [Self::Behind, Self::Another, Self::NoFile, Self::Declared].into_iter().find(|cause| cause.as_str() == text)
     }
 
@@ -150,24 +150,13 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn takeover(&self) -> Result<Option<Takeover>, QueueError> {
-        let row = sqlx::query!(
-            r#"SELECT found_at AS "found_at!: i64", written_at AS "written_at: i64", cause,
-                      waived_at IS NOT NULL AS "waived!: bool"
+        let newest = sqlx::query_as!(
+            Takeover,
+            r#"SELECT found_at AS "found_at: Timestamp", written_at AS "written_at: Timestamp",
+                      cause AS "cause: TakeoverCause", waived_at IS NOT NULL AS "waived!: bool"
                FROM takeovers ORDER BY id DESC LIMIT 1"#
-        )
-        .fetch_optional(&self.readers)
-        .await?;
-        row.map(|row| {
-            let cause = TakeoverCause::parse(&row.cause)
-                .ok_or_else(|| QueueError::Corrupt { what: "the cause of a takeover", value: row.cause.clone() })?;
-            Ok(Takeover {
-                found_at: Timestamp(row.found_at),
-                written_at: row.written_at.map(Timestamp),
-                cause,
-                waived: row.waived,
-            })
-        })
-        .transpose()
+        );
+        Ok(newest.fetch_optional(&self.readers).await?)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::domain::{BatchId, JobId, JobState, LaneId, RunId, SnapshotArn, Snapsh
 use crate::points::Step;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::sqlite::decode::snapshot_name;
+use crate::queue::sqlite::decode::json;
 use std::time::Duration;
 
 /// A queued job that may be sent now.
@@ -26,28 +26,6 @@ pub struct Claimable {
     pub source_arn: Option<SnapshotArn>,
     /// How often its export was denied.
     pub denials: u32,
-}
-
-/// One as the database has it.
-pub(in crate::queue) struct ClaimableRow {
-    pub(in crate::queue) id: i64,
-    pub(in crate::queue) batch_id: i64,
-    pub(in crate::queue) snapshot_name: String,
-    pub(in crate::queue) attempt: u32,
-    pub(in crate::queue) used: u32,
-    pub(in crate::queue) denials: u32,
-    pub(in crate::queue) weight: u32,
-    pub(in crate::queue) arn: Option<String>,
-}
-
-impl TryFrom<ClaimableRow> for Claimable {
-    type Error = QueueError;
-
-    fn try_from(row: ClaimableRow) -> Result<Self, QueueError> {
-        let ClaimableRow { id, batch_id, snapshot_name: name, attempt, used, denials, weight, arn } = row;
-        let (job, batch, source_arn) = (JobId(id), BatchId(batch_id), arn.map(SnapshotArn::new));
-        Ok(Self { job, batch, snapshot: snapshot_name(&name)?, attempt, used, weight, source_arn, denials })
-    }
 }
 
 impl Claimable {
@@ -102,8 +80,8 @@ impl Queue {
         denials: u32,
     ) -> Result<Vec<Claimable>, QueueError> {
         let (run, last) = (run.0, last.map_or(0, |batch| batch.0));
-        let rows = sqlx::query_file_as!(ClaimableRow, "src/queue/sql/claimable.sql", lane.0, run, limit, denials, last);
-        rows.fetch_all(&self.readers).await?.into_iter().map(Claimable::try_from).collect()
+        let jobs = sqlx::query_file_as!(Claimable, "src/queue/sql/claimable.sql", lane.0, run, limit, denials, last);
+        Ok(jobs.fetch_all(&self.readers).await?)
     }
 
     /// What the lane has to do, from the counters.
@@ -172,7 +150,7 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn refused_for_now(&self, job: JobId) -> Result<(u32, Option<Timestamp>), QueueError> {
         let row = sqlx::query!(
-            r#"SELECT count(*) AS "times!: u32", min(at) AS "first: i64" FROM transitions
+            r#"SELECT count(*) AS "times!: u32", min(at) AS "first: Timestamp" FROM transitions
                WHERE job_id = ?1 AND event = 'refused_for_now'
                  AND step > (SELECT coalesce(max(step), -1) FROM transitions
                              WHERE job_id = ?1 AND (event = 'retry' OR event = 'send_again'
@@ -181,7 +159,7 @@ impl Queue {
         )
         .fetch_one(&self.readers)
         .await?;
-        Ok((row.times, row.first.map(Timestamp)))
+        Ok((row.times, row.first))
     }
 
     /// Lets go of some of the jobs whose wait is over, as many as no other lane notices; when it is to be asked for more, which
@@ -239,13 +217,11 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn next_due(&self, lane: LaneId) -> Result<Option<Timestamp>, QueueError> {
         let due = sqlx::query_scalar!(
-            r#"SELECT min(due_at) AS "due: i64" FROM jobs
+            r#"SELECT min(due_at) AS "due: Timestamp" FROM jobs
                WHERE lane_id = ?1 AND state = 'queued' AND due_at IS NOT NULL"#,
             lane.0
-        )
-        .fetch_one(&self.readers)
-        .await?;
-        Ok(due.map(Timestamp))
+        );
+        Ok(due.fetch_one(&self.readers).await?)
     }
 
     /// Takes back that these attempts count, as far as their outcome is still open or they are to be made again: they
@@ -258,7 +234,7 @@ impl Queue {
             return Ok(());
         }
         let rows = attempts.into_iter().map(|(job, attempt)| (job.0, attempt)).collect::<Vec<_>>();
-        let rows = crate::queue::sqlite::decode::json(&rows)?;
+        let rows = json(&rows)?;
         let refunded = sqlx::query!(
             "UPDATE jobs SET used = used - 1
              FROM (SELECT value ->> 0 AS job, value ->> 1 AS attempt FROM json_each(?1)) AS open
@@ -275,7 +251,7 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn uncleared(&self, lane: LaneId, run: RunId) -> Result<Vec<BatchId>, QueueError> {
         let batches = sqlx::query_scalar!(
-            r#"SELECT tallies.batch_id AS "id!: i64" FROM tallies JOIN batches ON batches.id = tallies.batch_id
+            r#"SELECT tallies.batch_id AS "id!: BatchId" FROM tallies JOIN batches ON batches.id = tallies.batch_id
                WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0
                  AND batches.state = 'sealed'
                  AND NOT EXISTS (SELECT 1 FROM clearances
@@ -283,10 +259,8 @@ impl Queue {
                                    AND clearances.run_id = ?2)"#,
             lane.0,
             run.0
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        Ok(batches.into_iter().map(BatchId).collect())
+        );
+        Ok(batches.fetch_all(&self.readers).await?)
     }
 
     /// Whether a queued job waits for a listing: it is held for one, or its snapshot was not ready at the last.

@@ -63,12 +63,10 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn crashed_run(&self, run: RunId) -> Result<Option<RunId>, QueueError> {
         let crashed = sqlx::query_scalar!(
-            r#"SELECT id AS "id!: i64" FROM runs WHERE id < ?1 AND ended_at IS NULL
+            r#"SELECT id AS "id!: RunId" FROM runs WHERE id < ?1 AND ended_at IS NULL
                AND id = (SELECT max(id) FROM runs WHERE id < ?1)"#,
             run.0
-        )
-        .fetch_optional(&self.readers)
-        .await?;
-        Ok(crashed.map(RunId))
+        );
+        Ok(crashed.fetch_optional(&self.readers).await?)
     }
 }

@@ -37,6 +37,10 @@ impl AttemptOutcome {
             Self::Absent => "absent",
         }
     }
+
+    pub(in crate::queue) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text)
+    }
 }
 
 /// What is written of the attempt with a transition.

@@ -2,14 +2,14 @@
 //! about it is decided elsewhere; each write here takes effect with its commit, as a pause does.
 
 use crate::domain::{
-    BatchId, BatchName, BatchOutcomes, ErrorCode, JobId, JobState, LaneId, Outcomes, ProbeStanding, RunId, Timestamp,
-    TripCause, TripId,
+    BatchId, BatchName, BatchOutcomes, ErrorCode, JobId, JobState, LaneId, Outcomes, ProbeStanding, RunId, SnapshotArn,
+    SnapshotName, Timestamp, TripCause, TripId,
 };
 use crate::points::Step;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::jobs::claims::{Claimable, ClaimableRow};
-use crate::queue::sqlite::decode;
+use crate::queue::jobs::claims::Claimable;
+use crate::queue::sqlite::decode::{self, json};
 use sqlx::SqliteConnection;
 use std::time::Duration;
 
@@ -210,9 +210,9 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn probe_jobs(&self, lane: LaneId, run: RunId, due: &[TripId]) -> Result<Vec<Claimable>, QueueError> {
-        let due = crate::queue::sqlite::decode::json(due)?;
-        let rows = sqlx::query_file_as!(ClaimableRow, "src/queue/sql/probe_jobs.sql", lane.0, run.0, due);
-        rows.fetch_all(&self.readers).await?.into_iter().map(Claimable::try_from).collect()
+        let due = json(due)?;
+        let jobs = sqlx::query_file_as!(Claimable, "src/queue/sql/probe_jobs.sql", lane.0, run.0, due);
+        Ok(jobs.fetch_all(&self.readers).await?)
     }
 
     /// Stops a batch in a lane, or the lane as a whole, until its breaker is closed; whether it was not stopped before.
@@ -249,7 +249,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn choose_probe(&self, trips: &[TripId], job: JobId) -> Result<(), QueueError> {
-        let trips = crate::queue::sqlite::decode::json(trips)?;
+        let trips = json(trips)?;
         let chosen = sqlx::query!(
             "UPDATE trips SET probe = ?2
              WHERE closed_at IS NULL AND id IN (SELECT value FROM json_each(?1))",
@@ -284,7 +284,7 @@ impl Queue {
         self.writer
             .write(Step::TripClosed, move |connection| {
                 Box::pin(async move {
-                    let trip = crate::queue::sqlite::decode::json(&[trip])?;
+                    let trip = json(&[trip])?;
                     Ok(close(connection, &trip, at, "daemon").await? > 0)
                 })
             })

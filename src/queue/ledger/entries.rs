@@ -7,6 +7,7 @@ use crate::domain::{
 use crate::points::Step;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
+use crate::queue::sqlite::decode::json;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 use std::collections::BTreeSet;
@@ -173,7 +174,7 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn entries(&self, lane: LaneId, names: &[SnapshotName]) -> Result<Vec<Entry>, QueueError> {
         // Jobs of one name ask for it more than once.
-        let names = crate::queue::sqlite::decode::json(&names.iter().collect::<BTreeSet<_>>())?;
+        let names = json(&names.iter().collect::<BTreeSet<_>>())?;
         let rows = sqlx::query!(
             r#"SELECT ledger.id AS "id!: i64", kind, ledger."key", snapshot_name, snapshot_arn, status, record_name,
                       destination_service, destination_id, error_code, error_message,
@@ -247,7 +248,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn settle_news(&self, lane: LaneId, entries: &[i64]) -> Result<(), QueueError> {
-        let entries = crate::queue::sqlite::decode::json(entries)?;
+        let entries = json(entries)?;
         let settled = sqlx::query!(
             "UPDATE ledger SET news = 0 WHERE id IN (SELECT value FROM json_each(?1)) AND news = 1",
             entries

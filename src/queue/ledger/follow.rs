@@ -7,8 +7,7 @@ use crate::points::Step;
 use crate::queue::AttemptOutcome;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::sqlite::decode::{snapshot_name, state};
-use crate::queue::views::jobs::outcome;
+use crate::queue::sqlite::decode::json;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -100,9 +99,9 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn concerned(&self, entries: &[i64]) -> Result<Vec<JobId>, QueueError> {
-        let entries = crate::queue::sqlite::decode::json(entries)?;
+        let entries = json(entries)?;
         let jobs = sqlx::query_scalar!(
-            r#"SELECT owner.job_id AS "id!: i64"
+            r#"SELECT owner.job_id AS "id!: JobId"
                FROM json_each(?1) AS wanted
                CROSS JOIN ledger ON ledger.id = wanted.value
                CROSS JOIN ledger AS owner ON owner.lane_id = ledger.lane_id
@@ -129,10 +128,8 @@ impl Queue {
                                  WHERE live.lane_id = ledger.lane_id AND live.snapshot_name = ledger.snapshot_name
                                    AND live.finished_at IS NULL)"#,
             entries
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        Ok(jobs.into_iter().map(JobId).collect())
+        );
+        Ok(jobs.fetch_all(&self.readers).await?)
     }
 
     /// Up to `limit` jobs of a lane in `state` that are to be looked at by now; also those that are put off to beyond
@@ -150,7 +147,7 @@ impl Queue {
     ) -> Result<Vec<JobId>, QueueError> {
         let state = state.as_str();
         let jobs = sqlx::query_scalar!(
-            r#"SELECT id AS "id!: i64" FROM (
+            r#"SELECT id AS "id!: JobId" FROM (
                    SELECT * FROM (
                        SELECT id, next_poll_at FROM jobs
                        WHERE lane_id = ?1 AND state = ?2 AND next_poll_at <= ?3
@@ -168,10 +165,8 @@ impl Queue {
             now.0,
             latest.0,
             limit
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        Ok(jobs.into_iter().map(JobId).collect())
+        );
+        Ok(jobs.fetch_all(&self.readers).await?)
     }
 
     /// When the next job of a lane in `state` is to be looked at.
@@ -181,17 +176,15 @@ impl Queue {
     pub async fn next_poll(&self, lane: LaneId, state: JobState) -> Result<Option<Timestamp>, QueueError> {
         let state = state.as_str();
         let next = sqlx::query_scalar!(
-            r#"SELECT next_poll_at AS "next!: i64" FROM jobs
+            r#"SELECT next_poll_at AS "next!: Timestamp" FROM jobs
                WHERE lane_id = ?1 AND state = ?2
                  AND (state = 'submitting' OR state = 'exporting' OR state = 'unknown' OR state = 'needs_review')
                  AND next_poll_at IS NOT NULL
                ORDER BY next_poll_at LIMIT 1"#,
             lane.0,
             state
-        )
-        .fetch_optional(&self.readers)
-        .await?;
-        Ok(next.map(Timestamp))
+        );
+        Ok(next.fetch_optional(&self.readers).await?)
     }
 
     /// What is known of these jobs.
@@ -199,11 +192,12 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn followed(&self, jobs: &[JobId]) -> Result<Vec<Followed>, QueueError> {
-        let ids = crate::queue::sqlite::decode::json(jobs)?;
+        let ids = json(jobs)?;
         let attempts = sqlx::query!(
-            r#"SELECT attempts.job_id AS "job_id!: i64", number AS "number!: u32", baseline AS "baseline!: i64",
-                      outcome, intended_at AS "intended_at!: i64", looks AS "looks!: u32",
-                      first_look_at AS "first_look_at: i64", last_look_at AS "last_look_at: i64",
+            r#"SELECT attempts.job_id AS "job_id!: JobId", number AS "number!: u32", baseline AS "baseline!: i64",
+                      nullif(outcome, 'pending') AS "outcome?: AttemptOutcome", looks AS "looks!: u32",
+                      intended_at AS "intended_at!: Timestamp", first_look_at AS "first_look_at: Timestamp",
+                      last_look_at AS "last_look_at: Timestamp",
                       kept_window AS "kept_window: i64"
                FROM json_each(?1) AS wanted CROSS JOIN attempts ON attempts.job_id = wanted.value
                ORDER BY attempts.job_id, number"#,
@@ -212,57 +206,57 @@ impl Queue {
         .fetch_all(&self.readers)
         .await?;
         let rows = sqlx::query!(
-            r#"SELECT jobs.id AS "id!: i64", snapshot_name, jobs.state, attempt AS "attempt!: u32", used AS "used!: u32",
+            r#"SELECT jobs.id AS "id!: JobId", snapshot_name AS "snapshot: SnapshotName", jobs.state AS "state: JobState", attempt AS "attempt!: u32", used AS "used!: u32",
                       existing = 'adopt' AND forgone IS NULL AS "adopts!: bool", adopted AS "adopted!: bool",
                       coalesce(forgone, 0) AS "forgone!: i64",
                       (SELECT min(last_entry) FROM takeovers WHERE last_job >= jobs.id) AS "copied_through: i64",
                       CASE WHEN jobs.state = 'queued' AND snapshots.name IS NOT NULL THEN snapshots.arn
-                           ELSE coalesce(source_arn, snapshots.arn) END AS "source_arn: String",
-                      snapshots.created_at AS "snapshot_made_at: i64", operation_id, record_arn, error_code, destination_id,
+                           ELSE coalesce(source_arn, snapshots.arn) END AS "source_arn: SnapshotArn",
+                      snapshots.created_at AS "snapshot_made_at: Timestamp", operation_id AS "operation: OperationId",
+                      record_arn AS "record: RecordArn", error_code, destination_id,
                       coalesce((SELECT max(at) FROM transitions WHERE transitions.job_id = jobs.id), queued_at)
-                          AS "since!: i64"
+                          AS "since!: Timestamp"
                FROM json_each(?1) AS wanted CROSS JOIN jobs ON jobs.id = wanted.value
                LEFT JOIN snapshots ON snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name"#,
             ids
         )
         .fetch_all(&self.readers)
         .await?;
-        let mut by_job = std::collections::HashMap::<i64, Vec<FollowedAttempt>>::new();
+        let mut by_job = std::collections::HashMap::<JobId, Vec<FollowedAttempt>>::new();
         for row in attempts {
             by_job.entry(row.job_id).or_default().push(FollowedAttempt {
                 number: row.number,
                 baseline: row.baseline,
-                outcome: outcome(&row.outcome)?,
-                intended_at: Timestamp(row.intended_at),
+                outcome: row.outcome,
+                intended_at: row.intended_at,
                 looks: row.looks,
-                first_look_at: row.first_look_at.map(Timestamp),
-                last_look_at: row.last_look_at.map(Timestamp),
+                first_look_at: row.first_look_at,
+                last_look_at: row.last_look_at,
                 kept_window: crate::queue::lanes::records::span(row.kept_window),
             });
         }
-        rows.into_iter()
-            .map(|row| {
-                Ok(Followed {
-                    job: JobId(row.id),
-                    snapshot: snapshot_name(&row.snapshot_name)?,
-                    state: state(&row.state)?,
-                    attempt: row.attempt,
-                    used: row.used,
-                    adopts: row.adopts,
-                    adopted: row.adopted,
-                    forgone: row.forgone,
-                    copied_through: row.copied_through,
-                    source_arn: row.source_arn.map(SnapshotArn::new),
-                    snapshot_made_at: row.snapshot_made_at.map(Timestamp),
-                    operation: row.operation_id.map(OperationId::new),
-                    record: row.record_arn.map(RecordArn::new),
-                    error_code: row.error_code,
-                    destination_id: row.destination_id,
-                    since: Timestamp(row.since),
-                    attempts: by_job.remove(&row.id).unwrap_or_default(),
-                })
+        Ok(rows
+            .into_iter()
+            .map(|row| Followed {
+                job: row.id,
+                snapshot: row.snapshot,
+                state: row.state,
+                attempt: row.attempt,
+                used: row.used,
+                adopts: row.adopts,
+                adopted: row.adopted,
+                forgone: row.forgone,
+                copied_through: row.copied_through,
+                source_arn: row.source_arn,
+                snapshot_made_at: row.snapshot_made_at,
+                operation: row.operation,
+                record: row.record,
+                error_code: row.error_code,
+                destination_id: row.destination_id,
+                since: row.since,
+                attempts: by_job.remove(&row.id).unwrap_or_default(),
             })
-            .collect()
+            .collect())
     }
 
     /// Of the `newest` exports under way in a lane, that were sent last, and of these `besides`: those that Lightsail
@@ -277,7 +271,7 @@ impl Queue {
         newest: u32,
         besides: &[JobId],
     ) -> Result<Vec<(JobId, u32, Timestamp)>, QueueError> {
-        let besides = crate::queue::sqlite::decode::json(besides)?;
+        let besides = json(besides)?;
         let rows = sqlx::query!(
             r#"SELECT jobs.id AS "id!: i64", jobs.attempt AS "attempt!: u32", attempts.answered_at AS "answered_at!: i64"
                FROM (SELECT id FROM (SELECT id FROM jobs WHERE lane_id = ?1 AND state = 'exporting'
@@ -310,7 +304,7 @@ impl Queue {
             return Ok(());
         }
         let rows = jobs.iter().map(|(job, at)| At { job: job.0, at: at.0 }).collect::<Vec<_>>();
-        let rows = crate::queue::sqlite::decode::json(&rows)?;
+        let rows = json(&rows)?;
         let put_off = sqlx::query!(
             "UPDATE jobs SET next_poll_at = later.at
              FROM (SELECT value ->> 'job' AS job, value ->> 'at' AS at FROM json_each(?1)) AS later
@@ -330,7 +324,7 @@ impl Queue {
             return Ok(());
         }
         let rows = jobs.iter().map(|(job, attempt)| At { job: job.0, at: i64::from(*attempt) }).collect::<Vec<_>>();
-        let rows = crate::queue::sqlite::decode::json(&rows)?;
+        let rows = json(&rows)?;
         let counted = sqlx::query!(
             "UPDATE attempts SET looks = CASE WHEN last_look_at > ?2 THEN 1 ELSE looks + 1 END,
                     first_look_at = CASE WHEN last_look_at > ?2 THEN ?2 ELSE coalesce(first_look_at, ?2) END,

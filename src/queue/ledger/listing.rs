@@ -4,7 +4,7 @@ use crate::domain::{BatchId, JobId, LaneId, RunId, SnapshotArn, SnapshotName};
 use crate::points::Step;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::sqlite::decode::snapshot_name;
+use crate::queue::sqlite::decode::json;
 
 /// A queued job as a listing finds it.
 #[derive(Debug, Clone)]
@@ -44,24 +44,8 @@ impl Queue {
         limit: u32,
     ) -> Result<Vec<Listed>, QueueError> {
         let batch = batch.map(|batch| batch.0);
-        let rows = sqlx::query_file!("src/queue/sql/listed.sql", lane.0, batch, after.0, limit, run.0)
-            .fetch_all(&self.readers)
-            .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(Listed {
-                    job: JobId(row.id),
-                    snapshot: snapshot_name(&row.snapshot_name)?,
-                    attempt: row.attempt,
-                    used: row.used,
-                    adopts: row.adopts,
-                    held: row.held,
-                    snapshot_state: row.snapshot_state,
-                    snapshot_arn: row.snapshot_arn.map(SnapshotArn::new),
-                    in_ledger: row.in_ledger,
-                })
-            })
-            .collect()
+        let jobs = sqlx::query_file_as!(Listed, "src/queue/sql/listed.sql", lane.0, batch, after.0, limit, run.0);
+        Ok(jobs.fetch_all(&self.readers).await?)
     }
 
     /// Holds these queued jobs for the next listing, or lets them go.
@@ -72,8 +56,8 @@ impl Queue {
         if hold.is_empty() && release.is_empty() {
             return Ok(());
         }
-        let hold = crate::queue::sqlite::decode::json(hold)?;
-        let release = crate::queue::sqlite::decode::json(release)?;
+        let hold = json(hold)?;
+        let release = json(release)?;
         let newly_held = sqlx::query!(
             "UPDATE jobs SET hold = 'listing'
              WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'queued' AND hold IS NULL",

@@ -54,39 +54,26 @@ pub(in crate::queue) async fn take_some(connection: &mut SqliteConnection, batch
     if rows > 0 {
         return Ok(true);
     }
-    // Of a load that was killed there may be a history too: acts on jobs that were still loading, once they could be selected.
-    sqlx::query!(
-        "DELETE FROM attempts WHERE job_id IN (SELECT id FROM jobs WHERE batch_id = ?1 ORDER BY line LIMIT ?2)",
+    let jobs = sqlx::query_scalar!(
+        r#"SELECT json_group_array(id) AS "ids!: String"
+           FROM (SELECT id FROM jobs WHERE batch_id = ?1 ORDER BY line LIMIT ?2)"#,
         batch.0,
         JOBS
     )
-    .execute(&mut *connection)
+    .fetch_one(&mut *connection)
     .await?;
-    sqlx::query!(
-        "DELETE FROM transitions WHERE job_id IN (SELECT id FROM jobs WHERE batch_id = ?1 ORDER BY line LIMIT ?2)",
-        batch.0,
-        JOBS
-    )
-    .execute(&mut *connection)
-    .await?;
-    // A breaker of the lane remembers the job that it tried last.
-    sqlx::query!(
-        "UPDATE trips SET probe = NULL
-         WHERE probe IN (SELECT id FROM jobs WHERE batch_id = ?1 ORDER BY line LIMIT ?2)",
-        batch.0,
-        JOBS
-    )
-    .execute(&mut *connection)
-    .await?;
-    let jobs = sqlx::query!(
-        "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE batch_id = ?1 ORDER BY line LIMIT ?2)",
-        batch.0,
-        JOBS
-    )
-    .execute(&mut *connection)
-    .await?
-    .rows_affected();
-    if jobs > 0 {
+    if jobs != "[]" {
+        let statements = [
+            // Of a load that was killed there may be a history too: acts on jobs that were still loading, once they could be selected.
+            sqlx::query!("DELETE FROM attempts WHERE job_id IN (SELECT value FROM json_each(?1))", jobs),
+            sqlx::query!("DELETE FROM transitions WHERE job_id IN (SELECT value FROM json_each(?1))", jobs),
+            // A breaker of the lane remembers the job that it tried last.
+            sqlx::query!("UPDATE trips SET probe = NULL WHERE probe IN (SELECT value FROM json_each(?1))", jobs),
+            sqlx::query!("DELETE FROM jobs WHERE id IN (SELECT value FROM json_each(?1))", jobs),
+        ];
+        for statement in statements {
+            statement.execute(&mut *connection).await?;
+        }
         return Ok(true);
     }
     sqlx::query!("DELETE FROM tallies WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;

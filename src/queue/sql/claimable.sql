@@ -1,9 +1,9 @@
 -- One look into the claim index for each batch that may be sent for; the best of them all. A paused or loading batch is
 -- never walked through, nor one that a circuit breaker has stopped. ?4 is how often those were denied at most. Batches take
 -- turns at each priority, a job at a time; ?5 is the batch that had the last turn.
-SELECT job.id AS "id!: i64", job.batch_id AS "batch_id!: i64", job.snapshot_name AS "snapshot_name!: String",
-       job.attempt AS "attempt!: u32", job.used AS "used!: u32", job.denials AS "denials!: u32",
-       job.weight AS "weight!: u32", job.arn AS "arn: String"
+SELECT job.id AS "job!: JobId", job.batch_id AS "batch!: BatchId", job.snapshot_name AS "snapshot!: SnapshotName",
+       job.attempt AS "attempt!: u32", job.used AS "used!: u32", job.weight AS "weight!: u32",
+       job.arn AS "source_arn: SnapshotArn", job.denials AS "denials!: u32"
 FROM (
     SELECT ready.id, ready.priority, ready.batch_id,
            row_number() OVER (PARTITION BY ready.batch_id, ready.priority ORDER BY ready.id) AS turn

@@ -1,8 +1,8 @@
 -- Jobs of one batch, or, without a batch, those of any that wait for a listing, and those of batches that an earlier
 -- listing of this run has cleared and whose snapshot is gone or not ready since: nothing else would come back to them.
-SELECT jobs.id AS "id!: i64", jobs.snapshot_name, jobs.attempt AS "attempt!: u32", jobs.used AS "used!: u32",
+SELECT jobs.id AS "job!: JobId", jobs.snapshot_name AS "snapshot: SnapshotName", jobs.attempt AS "attempt!: u32", jobs.used AS "used!: u32",
        jobs.existing = 'adopt' AND jobs.forgone IS NULL AS "adopts!: bool", jobs.hold IS 'listing' AS "held!: bool",
-       snapshots.state AS "snapshot_state?", snapshots.arn AS snapshot_arn,
+       snapshots.state AS "snapshot_state?", snapshots.arn AS "snapshot_arn?: SnapshotArn",
        EXISTS (SELECT 1 FROM ledger WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name)
            AS "in_ledger!: bool"
 FROM jobs

@@ -1,5 +1,5 @@
 -- The first batch after ?1 that has ended, every row of it, and whose completion report is not written yet.
-SELECT batches.id AS "id!: i64", batches.name AS "name!", batches.amended AS "amended!: i64"
+SELECT batches.id AS "batch!: BatchId", batches.name AS "name!: BatchName", batches.amended AS "amended!: i64"
 FROM batches
 WHERE batches.id > ?1 AND batches.state = 'sealed' AND batches.bundled IS NOT batches.amended
   AND NOT EXISTS (SELECT 1 FROM lanes

@@ -1,8 +1,8 @@
 -- The jobs that open circuit breakers of a lane may let go: those that they have let go already and that are queued again,
 -- then the first of each batch of which every open breaker is due (?3).
-SELECT job.id AS "id!: i64", job.batch_id AS "batch_id!: i64", job.snapshot_name AS "snapshot_name!: String",
-       job.attempt AS "attempt!: u32", job.used AS "used!: u32", job.denials AS "denials!: u32",
-       job.weight AS "weight!: u32", job.arn AS "arn: String"
+SELECT job.id AS "job!: JobId", job.batch_id AS "batch!: BatchId", job.snapshot_name AS "snapshot!: SnapshotName",
+       job.attempt AS "attempt!: u32", job.used AS "used!: u32", job.weight AS "weight!: u32",
+       job.arn AS "source_arn: SnapshotArn", job.denials AS "denials!: u32"
 FROM (SELECT id, max(chosen) AS chosen FROM (
     SELECT jobs.id, 1 AS chosen
     FROM trips

@@ -1,10 +1,62 @@
-//! From the database's values to the domain's, where what cannot be read is an error that names the column, and rows into JSON.
+//! From the database's values to the domain's, where what cannot be read is an error that says what it is, and rows into JSON.
+//! The checked queries name the domain's types for their columns.
 
 use crate::domain::{
-    AccountLabel, AccountNumber, BatchName, ErrorCode, Hold, JobState, Lane, Region, SnapshotName, Timestamp,
+    AccountLabel, AccountNumber, BatchId, BatchName, ErrorCode, Hold, JobId, JobState, Lane, LaneId, OperationId,
+    RecordArn, Region, RunId, SnapshotArn, SnapshotName, Timestamp,
 };
 use crate::queue::error::QueueError;
+use crate::queue::files::takeover::TakeoverCause;
+use crate::queue::jobs::transition::AttemptOutcome;
 use serde::Serialize;
+use sqlx::error::BoxDynError;
+use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
+use sqlx::{Decode, Sqlite, Type};
+
+/// How a column of one type is read as another.
+macro_rules! columns {
+    ($($type:ty: $column:ty => $read:expr;)+) => {$(
+        impl Type<Sqlite> for $type {
+            fn type_info() -> SqliteTypeInfo {
+                <$column as Type<Sqlite>>::type_info()
+            }
+
+            fn compatible(column: &SqliteTypeInfo) -> bool {
+                <$column as Type<Sqlite>>::compatible(column)
+            }
+        }
+
+        impl<'r> Decode<'r, Sqlite> for $type {
+            fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
+                let read: fn($column) -> Result<Self, QueueError> = $read;
+                Ok(read(<$column as Decode<Sqlite>>::decode(value)?)?)
+            }
+        }
+    )+};
+}
+
+columns! {
+    JobId: i64 => |id| Ok(JobId(id));
+    BatchId: i64 => |id| Ok(BatchId(id));
+    LaneId: i64 => |id| Ok(LaneId(id));
+    RunId: i64 => |id| Ok(RunId(id));
+    Timestamp: i64 => |at| Ok(Timestamp(at));
+    OperationId: String => |id| Ok(OperationId::new(id));
+    RecordArn: String => |arn| Ok(RecordArn::new(arn));
+    SnapshotArn: String => |arn| Ok(SnapshotArn::new(arn));
+    ErrorCode: String => |code| Ok(ErrorCode::new(code));
+    BatchName: String => |name| BatchName::parse(&name).map_err(|_| corrupt("a batch's name", name));
+    SnapshotName: String => |name| SnapshotName::parse(&name).map_err(|_| corrupt("a snapshot's name", name));
+    JobState: String => |state| JobState::parse(&state).ok_or_else(|| corrupt("a job's state", state));
+    Hold: String => |hold| Hold::parse(&hold).ok_or_else(|| corrupt("a job's hold", hold));
+    AttemptOutcome: String => |outcome| AttemptOutcome::parse(&outcome).ok_or_else(|| corrupt("an attempt's outcome", outcome));
+    TakeoverCause: String => |cause| TakeoverCause::parse(&cause).ok_or_else(|| corrupt("the cause of a takeover", cause));
+    // An account's label has no space.
+    Lane: String => |both| {
+        let (account, region) = both.split_once(' ').unwrap_or((&both, ""));
+        lane(account, region)
+    };
+}
 
 pub(in crate::queue) fn corrupt(what: &'static str, value: impl Into<String>) -> QueueError {
     QueueError::Corrupt { what, value: value.into() }
@@ -32,10 +84,6 @@ pub(in crate::queue) fn state(text: &str) -> Result<JobState, QueueError> {
     JobState::parse(text).ok_or_else(|| corrupt("a job's state", text))
 }
 
-pub(in crate::queue) fn hold(text: Option<String>) -> Result<Option<Hold>, QueueError> {
-    text.map(|text| Hold::parse(&text).ok_or_else(|| corrupt("a job's hold", text))).transpose()
-}
-
 /// A JSON array of texts: the names of the carried columns, or a row's values.
 pub(in crate::queue) fn texts(what: &'static str, json: Option<String>) -> Result<Vec<String>, QueueError> {
     json.map_or(Ok(Vec::new()), |json| serde_json::from_str(&json).map_err(|_| corrupt(what, json)))
@@ -56,9 +104,4 @@ pub(in crate::queue) fn moment(at: Option<i64>) -> Option<Timestamp> {
 /// A number that the schema keeps from being negative.
 pub(in crate::queue) fn count(what: &'static str, value: i64) -> Result<u64, QueueError> {
     u64::try_from(value).map_err(|_| corrupt(what, value.to_string()))
-}
-
-/// The same, of a number that stays small.
-pub(in crate::queue) fn small(what: &'static str, value: i64) -> Result<u32, QueueError> {
-    u32::try_from(value).map_err(|_| corrupt(what, value.to_string()))
 }

@@ -210,21 +210,17 @@ impl Queue {
 
     async fn paused_places(&self) -> Result<PausedPlaces, QueueError> {
         let lanes_by_id = self.lane_records().await?;
-        let batches = sqlx::query_scalar!("SELECT name FROM batches WHERE paused_at IS NOT NULL")
-            .fetch_all(&self.readers)
-            .await?;
-        let lanes = sqlx::query!("SELECT account, region FROM lanes WHERE paused_at IS NOT NULL")
-            .fetch_all(&self.readers)
-            .await?;
+        let batches =
+            sqlx::query_scalar!(r#"SELECT name AS "name: BatchName" FROM batches WHERE paused_at IS NOT NULL"#);
+        let lanes = sqlx::query_scalar!(
+            r#"SELECT account || ' ' || region AS "lane!: Lane" FROM lanes WHERE paused_at IS NOT NULL"#
+        );
         let trips = self.trips(None).await?;
         let lane_of = |id| lanes_by_id.iter().find(|record| record.id == id).map(|record| record.lane.clone());
         Ok(PausedPlaces {
             stopped: trips.into_iter().filter_map(|trip| Some((lane_of(trip.lane)?, trip.batch_name))).collect(),
-            batches: batches.into_iter().map(crate::queue::sqlite::decode::batch_name).collect::<Result<_, _>>()?,
-            lanes: lanes
-                .into_iter()
-                .map(|row| crate::queue::sqlite::decode::lane(&row.account, &row.region))
-                .collect::<Result<_, _>>()?,
+            batches: batches.fetch_all(&self.readers).await?.into_iter().collect(),
+            lanes: lanes.fetch_all(&self.readers).await?.into_iter().collect(),
         })
     }
 }

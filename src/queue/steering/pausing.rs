@@ -4,7 +4,8 @@ use crate::domain::{BatchId, JobId, LaneId, Timestamp};
 use crate::points::Step;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::sqlite::decode;
+use crate::queue::jobs::wakers::leave_word;
+use crate::queue::sqlite::decode::{self, json};
 
 /// A pause of a batch or of a lane, gone or still there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +35,7 @@ impl Queue {
         at: Timestamp,
         actor: &str,
     ) -> Result<u64, QueueError> {
-        let (batches, lanes, actor) = (
-            crate::queue::sqlite::decode::json(batches)?,
-            crate::queue::sqlite::decode::json(lanes)?,
-            actor.to_owned(),
-        );
+        let (batches, lanes, actor) = (json(batches)?, json(lanes)?, actor.to_owned());
         self.writer
             .write(Step::PlacePaused, move |connection| {
                 Box::pin(async move {
@@ -74,7 +71,7 @@ impl Queue {
                     )
                     .execute(&mut *connection)
                     .await?;
-                    crate::queue::jobs::wakers::leave_word(connection, &lanes, &batches).await?;
+                    leave_word(connection, &lanes, &batches).await?;
                     Ok(noted.rows_affected())
                 })
             })
@@ -93,11 +90,7 @@ impl Queue {
         at: Timestamp,
         actor: &str,
     ) -> Result<u64, QueueError> {
-        let (batches, lanes, actor) = (
-            crate::queue::sqlite::decode::json(batches)?,
-            crate::queue::sqlite::decode::json(lanes)?,
-            actor.to_owned(),
-        );
+        let (batches, lanes, actor) = (json(batches)?, json(lanes)?, actor.to_owned());
         self.writer
             .write(Step::PlaceResumed, move |connection| {
                 Box::pin(async move {
@@ -136,7 +129,7 @@ impl Queue {
                     .fetch_one(&mut *connection)
                     .await?;
                     let closed = crate::queue::lanes::breakers::close(connection, &trips, at, &actor).await?;
-                    crate::queue::jobs::wakers::leave_word(connection, &lanes, &batches).await?;
+                    leave_word(connection, &lanes, &batches).await?;
                     Ok(of_batches.rows_affected() + of_lanes.rows_affected() + closed)
                 })
             })
@@ -159,7 +152,6 @@ impl Queue {
         )
         .fetch_all(&self.readers)
         .await?;
-        let pause = |row: &(Option<i64>, Option<String>)| row.0.map(Timestamp).zip(row.1.clone());
         Ok(rows
             .into_iter()
             .map(|row| PastPause {
@@ -167,7 +159,7 @@ impl Queue {
                 lane: row.lane_id.map(LaneId),
                 paused_at: Timestamp(row.paused_at),
                 paused_by: row.paused_by,
-                resumed: pause(&(row.resumed_at, row.resumed_by)),
+                resumed: row.resumed_at.map(Timestamp).zip(row.resumed_by),
             })
             .collect())
     }
@@ -177,7 +169,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn paused_jobs(&self, batch: Option<BatchId>, lanes: &[LaneId]) -> Result<u64, QueueError> {
-        let (batch, lanes) = (batch.map(|batch| batch.0), crate::queue::sqlite::decode::json(lanes)?);
+        let (batch, lanes) = (batch.map(|batch| batch.0), json(lanes)?);
         let count = sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!: i64" FROM lanes CROSS JOIN jobs
                    ON jobs.lane_id = lanes.id AND jobs.paused_at IS NOT NULL

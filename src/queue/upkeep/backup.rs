@@ -2,7 +2,7 @@
 
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::files::own_files::is_own_file;
+use crate::queue::files::own_files::{beside, is_own_file};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 use std::fs::File;
@@ -109,9 +109,7 @@ fn check(file: &Path, database: &Path, overwrite: Overwrite) -> Result<(), Backu
         return Err(BackupError::Exists(file.to_owned()));
     }
     // The log of another database beside our copy would be played into it.
-    let mut log = file.as_os_str().to_owned();
-    log.push("-wal");
-    let log = PathBuf::from(log);
+    let log = beside(file, "-wal");
     if log.exists() { Err(BackupError::InUse(file.to_owned(), log)) } else { Ok(()) }
 }
 

@@ -65,13 +65,8 @@ impl Pruner {
     /// [`QueueError`] when the database cannot be read.
     pub async fn next(&mut self, by: Timestamp, after: Option<BatchId>) -> Result<Option<Prunable>, QueueError> {
         let after = after.map_or(0, |id| id.0);
-        let found =
-            sqlx::query_file!("src/queue/sql/prunable.sql", by.0, after).fetch_optional(self.door.connection()).await?;
-        found
-            .map(|row| {
-                Ok(Prunable { batch: BatchId(row.id), name: crate::queue::sqlite::decode::batch_name(row.name)? })
-            })
-            .transpose()
+        let next = sqlx::query_file_as!(Prunable, "src/queue/sql/prunable.sql", by.0, after);
+        Ok(next.fetch_optional(self.door.connection()).await?)
     }
 
     /// Takes a batch out of sight, all of it in one small write; whether it was still over. Its name is free from then on.

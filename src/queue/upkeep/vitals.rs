@@ -2,13 +2,11 @@
 
 use crate::queue::files::disk;
 use crate::queue::files::lock::{DatabaseLock, Held};
-use crate::queue::files::own_files::resolved;
+use crate::queue::files::own_files::{beside, resolved};
+use crate::queue::files::paths::ENDINGS;
 use rustix::fs::{Access, access, statvfs};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-
-/// The database, its WAL, and the WAL's index.
-const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
 
 /// What the files of a database are like.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,7 +34,6 @@ pub struct Vitals {
 impl Vitals {
     /// Looks at the files of the database at `path`; nothing where there is none.
     pub fn of(path: &Path) -> Option<Self> {
-        // SQLite puts the others beside the file itself, not beside a link to it.
         let real = path.canonicalize().ok()?;
         let folder = real.parent()?;
         let mut vitals = Self {
@@ -46,9 +43,7 @@ impl Vitals {
             ..Self::default()
         };
         for ending in ENDINGS {
-            let mut name = real.clone().into_os_string();
-            name.push(ending);
-            let file = PathBuf::from(name);
+            let file = beside(&real, ending);
             let Ok(found) = file.metadata() else { continue };
             match ending {
                 "" => {
@@ -96,13 +91,8 @@ pub(in crate::queue) fn is_full(path: &Path) -> bool {
 pub(in crate::queue) fn out_of_reach(path: &Path, to_write: bool) -> Option<(PathBuf, u32, u32)> {
     let us = rustix::process::geteuid().as_raw();
     let real = resolved(path);
-    let beside = |ending: &&str| {
-        let mut name = real.clone().into_os_string();
-        name.push(*ending);
-        PathBuf::from(name)
-    };
     let wanted = if to_write { Access::READ_OK | Access::WRITE_OK } else { Access::READ_OK };
-    let files = ENDINGS.iter().map(beside).map(|file| (file, wanted));
+    let files = ENDINGS.iter().map(|ending| (beside(&real, ending), wanted));
     // Who reads has to make the WAL's index where it is missing.
     let folder = real.parent().map(|folder| (folder.to_owned(), Access::WRITE_OK | Access::EXEC_OK));
     files.chain(folder).find_map(|(file, wanted)| {

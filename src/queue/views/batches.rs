@@ -94,12 +94,14 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn batch(&self, name: &BatchName) -> Result<Option<BatchView>, QueueError> {
         let name = name.as_str();
-        let id =
-            sqlx::query_scalar!(r#"SELECT id AS "id!: i64" FROM batches WHERE name = ?1 AND pruned_at IS NULL"#, name)
-                .fetch_optional(&self.readers)
-                .await?;
+        let id = sqlx::query_scalar!(
+            r#"SELECT id AS "id!: BatchId" FROM batches WHERE name = ?1 AND pruned_at IS NULL"#,
+            name
+        )
+        .fetch_optional(&self.readers)
+        .await?;
         match id {
-            Some(id) => Ok(self.read_batches(Some(BatchId(id))).await?.pop()),
+            Some(id) => Ok(self.read_batches(Some(id)).await?.pop()),
             None => Ok(None),
         }
     }
@@ -109,10 +111,10 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn batch_names(&self) -> Result<Vec<BatchName>, QueueError> {
-        let names = sqlx::query_scalar!("SELECT name FROM batches WHERE pruned_at IS NULL ORDER BY id DESC")
-            .fetch_all(&self.readers)
-            .await?;
-        names.into_iter().map(decode::batch_name).collect()
+        let names = sqlx::query_scalar!(
+            r#"SELECT name AS "name: BatchName" FROM batches WHERE pruned_at IS NULL ORDER BY id DESC"#
+        );
+        Ok(names.fetch_all(&self.readers).await?)
     }
 
     async fn read_batches(&self, only: Option<BatchId>) -> Result<Vec<BatchView>, QueueError> {
@@ -198,14 +200,5 @@ pub(in crate::queue) async fn shared_jobs(
     only: Option<BatchId>,
 ) -> Result<Vec<Shared>, QueueError> {
     let wanted = only.map(|id| id.0);
-    let entries = sqlx::query_file!("src/queue/sql/count_shared_jobs.sql", wanted).fetch_all(connection).await?;
-    let read = entries.into_iter().map(|entry| {
-        Ok(Shared {
-            batch: entry.batch,
-            lane: entry.lane,
-            state: decode::state(&entry.state)?,
-            jobs: decode::count("a tally", entry.jobs)?,
-        })
-    });
-    read.collect()
+    Ok(sqlx::query_file_as!(Shared, "src/queue/sql/count_shared_jobs.sql", wanted).fetch_all(connection).await?)
 }

@@ -61,9 +61,8 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn next_ending(&self, after: Option<BatchId>) -> Result<Option<Ending>, QueueError> {
         let after = after.map_or(0, |id| id.0);
-        let row = sqlx::query_file!("src/queue/sql/next_ending.sql", after).fetch_optional(&self.readers).await?;
-        row.map(|row| Ok(Ending { batch: BatchId(row.id), name: decode::batch_name(row.name)?, amended: row.amended }))
-            .transpose()
+        let next = sqlx::query_file_as!(Ending, "src/queue/sql/next_ending.sql", after);
+        Ok(next.fetch_optional(&self.readers).await?)
     }
 
     /// Whether nothing of the batch has changed since `ending` was read.
@@ -114,9 +113,9 @@ impl Queue {
             jobs_by_id(&mut transaction, &ids).await?.into_iter().map(|job| (job.id.0, job)).collect();
         let firsts: Vec<i64> = keys.iter().filter(|key| !key.repeated).map(|key| key.job).collect();
         let wanted = json(&firsts)?;
-        let steps = sqlx::query_file!("src/queue/sql/steps_of_jobs.sql", wanted).fetch_all(&mut *transaction).await?;
+        let steps = sqlx::query_file_as!(Step, "src/queue/sql/steps_of_jobs.sql", wanted);
+        let mut page = BatchPage { rows: Vec::new(), steps: steps.fetch_all(&mut *transaction).await? };
         transaction.commit().await?;
-        let mut page = BatchPage::default();
         for key in keys {
             let job = jobs.get(&key.job).cloned();
             page.rows.push(BatchRow {
@@ -124,14 +123,6 @@ impl Queue {
                 repeated: key.repeated,
                 carried: decode::texts("a row's carried values", key.carried)?,
                 job: job.ok_or_else(|| decode::corrupt("a row of a job that is not there", key.job.to_string()))?,
-            });
-        }
-        for step in steps {
-            page.steps.push(Step {
-                job: JobId(step.job),
-                at: Timestamp(step.at),
-                from: decode::state(&step.from_state)?,
-                to: decode::state(&step.to_state)?,
             });
         }
         Ok(page)

@@ -7,7 +7,7 @@ use crate::domain::{
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
 use crate::queue::jobs::transition::AttemptOutcome;
-use crate::queue::sqlite::decode::{self, json};
+use crate::queue::sqlite::decode::json;
 use serde::{Serialize, Serializer};
 use sqlx::SqliteConnection;
 
@@ -164,13 +164,11 @@ impl Queue {
     pub async fn missing_jobs(&self, jobs: &[JobId]) -> Result<Vec<JobId>, QueueError> {
         let wanted = json(jobs)?;
         let missing = sqlx::query_scalar!(
-            r#"SELECT CAST(value AS INTEGER) AS "id!: i64" FROM json_each(?1)
+            r#"SELECT CAST(value AS INTEGER) AS "id!: JobId" FROM json_each(?1)
                WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = value) ORDER BY key"#,
             wanted
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        Ok(missing.into_iter().map(JobId).collect())
+        );
+        Ok(missing.fetch_all(&self.readers).await?)
     }
 
     /// The first and the last job; nothing where there is none.
@@ -179,11 +177,11 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn job_range(&self) -> Result<Option<(JobId, JobId)>, QueueError> {
         let row = sqlx::query!(
-            r#"SELECT (SELECT min(id) FROM jobs) AS "first: i64", (SELECT max(id) FROM jobs) AS "last: i64""#
+            r#"SELECT (SELECT min(id) FROM jobs) AS "first: JobId", (SELECT max(id) FROM jobs) AS "last: JobId""#
         )
         .fetch_one(&self.readers)
         .await?;
-        Ok(row.first.zip(row.last).map(|(first, last)| (JobId(first), JobId(last))))
+        Ok(row.first.zip(row.last))
     }
 }
 
@@ -193,118 +191,36 @@ pub(in crate::queue) async fn jobs_by_id(
     ids: &[i64],
 ) -> Result<Vec<JobView>, QueueError> {
     let wanted = json(ids)?;
-    let rows = sqlx::query_file!("src/queue/sql/jobs_by_id.sql", wanted).fetch_all(connection).await?;
-    let mut jobs = Vec::with_capacity(rows.len());
-    for row in rows {
-        jobs.push(JobView {
-            id: JobId(row.id),
-            batch: decode::batch_name(row.batch)?,
-            line: decode::count("a job's line", row.line)?,
-            lane: decode::lane(&row.account, &row.region)?,
-            snapshot_name: decode::snapshot_name(&row.snapshot_name)?,
-            priority: row.priority,
-            export_again: export_again(&row.existing)?,
-            state: decode::state(&row.state)?,
-            hold: decode::hold(row.hold)?,
-            paused_at: decode::moment(row.paused_at),
-            due_at: decode::moment(row.due_at),
-            attempts: decode::small("a count of attempts", row.attempt)?,
-            used: decode::small("a count of attempts", row.used)?,
-            weight: decode::small("a job's weight", row.weight)?,
-            source_arn: row.source_arn.map(SnapshotArn::new),
-            adopted: row.adopted,
-            operation_id: row.operation_id.map(OperationId::new),
-            record_arn: row.record_arn.map(RecordArn::new),
-            record_name: row.record_name,
-            destination_service: row.destination_service,
-            destination_id: row.destination_id,
-            error_code: decode::code(row.error_code),
-            error_message: row.error_message,
-            queued_at: Timestamp(row.queued_at),
-            submitted_at: decode::moment(row.submitted_at),
-            finished_at: decode::moment(row.finished_at),
-            next_poll_at: decode::moment(row.next_poll_at),
-        });
-    }
-    Ok(jobs)
+    Ok(sqlx::query_file_as!(JobView, "src/queue/sql/jobs_by_id.sql", wanted).fetch_all(connection).await?)
 }
 
 async fn attempts_of(connection: &mut SqliteConnection, id: JobId) -> Result<Vec<AttemptView>, QueueError> {
-    let rows = sqlx::query!(
-        r#"SELECT number, run_id, intended_at, answered_at, outcome, http_status, request_id, error_code,
-               error_message, looks, first_look_at, last_look_at, baseline
+    let attempts = sqlx::query_as!(
+        AttemptView,
+        r#"SELECT number AS "number: u32", run_id AS "run: RunId", baseline, intended_at AS "intended_at: Timestamp",
+                  answered_at AS "answered_at: Timestamp", nullif(outcome, 'pending') AS "outcome?: AttemptOutcome",
+                  http_status AS "http_status: u16", request_id, error_code AS "error_code: ErrorCode", error_message,
+                  looks AS "looks: u32", first_look_at AS "first_look_at: Timestamp",
+                  last_look_at AS "last_look_at: Timestamp"
            FROM attempts WHERE job_id = ?1 ORDER BY number"#,
         id.0
-    )
-    .fetch_all(connection)
-    .await?;
-    let mut attempts = Vec::with_capacity(rows.len());
-    for row in rows {
-        let status = |status: i64| {
-            u16::try_from(status).map_err(|_| decode::corrupt("an attempt's HTTP status", status.to_string()))
-        };
-        attempts.push(AttemptView {
-            number: decode::small("an attempt's number", row.number)?,
-            run: RunId(row.run_id),
-            intended_at: Timestamp(row.intended_at),
-            answered_at: decode::moment(row.answered_at),
-            outcome: outcome(&row.outcome)?,
-            http_status: row.http_status.map(status).transpose()?,
-            request_id: row.request_id,
-            error_code: decode::code(row.error_code),
-            error_message: row.error_message,
-            looks: decode::small("an attempt's looks", row.looks)?,
-            baseline: row.baseline,
-            first_look_at: decode::moment(row.first_look_at),
-            last_look_at: decode::moment(row.last_look_at),
-        });
-    }
-    Ok(attempts)
+    );
+    Ok(attempts.fetch_all(connection).await?)
 }
 
 async fn transitions_of(connection: &mut SqliteConnection, id: JobId) -> Result<Vec<TransitionView>, QueueError> {
-    let rows = sqlx::query!(
-        r#"SELECT step, at, from_state, to_state, event, attempt, error_code, error_message, actor
+    let transitions = sqlx::query_as!(
+        TransitionView,
+        r#"SELECT step AS "step: u32", at AS "at: Timestamp", from_state AS "from: JobState", to_state AS "to: JobState",
+                  event, attempt AS "attempt: u32", error_code AS "error_code: ErrorCode", error_message, actor
            FROM transitions WHERE job_id = ?1 ORDER BY step"#,
         id.0
-    )
-    .fetch_all(connection)
-    .await?;
-    let mut transitions = Vec::with_capacity(rows.len());
-    for row in rows {
-        transitions.push(TransitionView {
-            step: decode::count("a step", row.step)?,
-            at: Timestamp(row.at),
-            from: decode::state(&row.from_state)?,
-            to: decode::state(&row.to_state)?,
-            event: row.event,
-            attempt: decode::small("an attempt's number", row.attempt)?,
-            error_code: decode::code(row.error_code),
-            error_message: row.error_message,
-            actor: row.actor,
-        });
-    }
-    Ok(transitions)
+    );
+    Ok(transitions.fetch_all(connection).await?)
 }
 
 /// One that is open has a name too, as in SQL.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "so serde wants it")]
 fn or_pending<S: Serializer>(outcome: &Option<AttemptOutcome>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(outcome.map_or("pending", AttemptOutcome::as_str))
-}
-
-pub(in crate::queue) fn outcome(text: &str) -> Result<Option<AttemptOutcome>, QueueError> {
-    if text == "pending" {
-        return Ok(None);
-    }
-    let known = AttemptOutcome::ALL.into_iter().find(|outcome| outcome.as_str() == text);
-    known.map(Some).ok_or_else(|| decode::corrupt("an attempt's outcome", text))
-}
-
-fn export_again(text: &str) -> Result<bool, QueueError> {
-    match text {
-        "adopt" => Ok(false),
-        "export-again" => Ok(true),
-        other => Err(decode::corrupt("what to do about an existing export", other)),
-    }
 }
