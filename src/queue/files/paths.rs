@@ -81,3 +81,28 @@ pub(in crate::queue) fn at_rest(path: &Path) -> Option<FileMark> {
 fn identity(found: &Metadata) -> Identity {
     (found.dev(), found.ino())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{File, write};
+    use std::time::{Duration, UNIX_EPOCH};
+
+    #[test]
+    fn a_file_at_rest_has_no_log_and_another_mark_after_each_write() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ferry.db");
+        write(&path, [0; 10]).expect("a file");
+        let written_at = |seconds: u64| {
+            let file = File::options().write(true).open(&path).expect("the file");
+            file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).expect("a time");
+        };
+        written_at(1_800_000_000);
+        let before = at_rest(&path).expect("nobody writes");
+        assert_eq!(at_rest(&path), Some(before));
+        written_at(1_800_000_001);
+        assert!(at_rest(&path).is_some_and(|now| now != before), "as long as before, and written since");
+        write(folder.path().join("ferry.db-wal"), [0; 5]).expect("a log");
+        assert_eq!(at_rest(&path), None, "with a log since");
+    }
+}

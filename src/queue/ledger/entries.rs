@@ -16,7 +16,8 @@ use std::collections::BTreeSet;
 const PART: usize = 250;
 
 /// What an entry is: its key in Lightsail's words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", content = "key", rename_all = "snake_case")]
 pub enum EntryKey {
     /// An operation.
     Operation(OperationId),
@@ -25,7 +26,8 @@ pub enum EntryKey {
 }
 
 /// How far an export is by an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EntryStatus {
     /// No end yet.
     UnderWay,
@@ -46,10 +48,11 @@ impl EntryStatus {
     }
 }
 
-/// What a reading shows of one export.
-#[derive(Debug, Clone)]
+/// What a reading shows of one export; `sql/see.sql` reads it as JSON.
+#[derive(Debug, Clone, Serialize)]
 pub struct Sighting {
     /// Which entry.
+    #[serde(flatten)]
     pub key: EntryKey,
     /// The snapshot's name.
     pub snapshot: SnapshotName,
@@ -78,8 +81,8 @@ pub struct Entry {
     pub owner: Option<(JobId, u32)>,
 }
 
-/// A snapshot as a listing shows it.
-#[derive(Debug, Clone)]
+/// A snapshot as a listing shows it; `sql/list_snapshots.sql` reads it as JSON.
+#[derive(Debug, Clone, Serialize)]
 pub struct ListedSnapshot {
     /// Its name.
     pub name: SnapshotName,
@@ -97,32 +100,6 @@ pub struct ListedSnapshot {
     pub created_at: Option<Timestamp>,
 }
 
-#[derive(Serialize)]
-struct SightingRow<'a> {
-    kind: &'static str,
-    key: &'a str,
-    name: &'a str,
-    arn: Option<&'a str>,
-    status: &'static str,
-    record_name: Option<&'a str>,
-    service: Option<&'a str>,
-    destination: Option<&'a str>,
-    code: Option<&'a str>,
-    message: Option<&'a str>,
-    created_at: Option<i64>,
-}
-
-#[derive(Serialize)]
-struct SnapshotRow<'a> {
-    name: &'a str,
-    arn: Option<&'a str>,
-    kind: &'static str,
-    state: &'a str,
-    weight: u32,
-    size_gb: Option<i64>,
-    created_at: Option<i64>,
-}
-
 impl Queue {
     /// Writes down what a page of the ledger showed; how many entries were new or had changed.
     ///
@@ -132,29 +109,7 @@ impl Queue {
         if sightings.is_empty() {
             return Ok(0);
         }
-        let rows = sightings
-            .iter()
-            .map(|one| {
-                let (kind, key) = match &one.key {
-                    EntryKey::Operation(id) => ("operation", id.as_str()),
-                    EntryKey::Record(arn) => ("record", arn.as_str()),
-                };
-                SightingRow {
-                    kind,
-                    key,
-                    name: one.snapshot.as_str(),
-                    arn: one.snapshot_arn.as_ref().map(SnapshotArn::as_str),
-                    status: one.status.as_str(),
-                    record_name: one.record_name.as_deref(),
-                    service: one.destination.as_ref().map(|destination| destination.service.as_str()),
-                    destination: one.destination.as_ref().map(|destination| destination.id.as_str()),
-                    code: one.failure.as_ref().map(|failure| failure.code.as_str()),
-                    message: one.failure.as_ref().map(|failure| failure.message.as_str()),
-                    created_at: one.created_at.map(|at| at.0),
-                }
-            })
-            .collect::<Vec<_>>();
-        let rows = in_parts(&rows)?;
+        let rows = in_parts(sightings)?;
         self.writer
             .write(Step::LedgerSeen, move |connection| {
                 Box::pin(async move {
@@ -280,19 +235,7 @@ impl Queue {
         listing: i64,
         snapshots: &[ListedSnapshot],
     ) -> Result<(), QueueError> {
-        let rows = snapshots
-            .iter()
-            .map(|one| SnapshotRow {
-                name: one.name.as_str(),
-                arn: one.arn.as_ref().map(SnapshotArn::as_str),
-                kind: one.kind,
-                state: &one.state,
-                weight: one.weight.max(1),
-                size_gb: one.size_gb,
-                created_at: one.created_at.map(|at| at.0),
-            })
-            .collect::<Vec<_>>();
-        let rows = in_parts(&rows)?;
+        let rows = in_parts(snapshots)?;
         let listed = rows
             .into_iter()
             .map(move |rows| sqlx::query_file!("src/queue/sql/list_snapshots.sql", rows, lane.0, listing));
@@ -351,7 +294,7 @@ impl Queue {
 
 /// Rows as JSON, in parts: one text of all of them, and what becomes of it in the store, would be most of the daemon's memory.
 fn in_parts<T: Serialize>(rows: &[T]) -> Result<Vec<String>, QueueError> {
-    rows.chunks(PART).map(crate::queue::sqlite::decode::json).collect()
+    rows.chunks(PART).map(json).collect()
 }
 
 async fn see_part(

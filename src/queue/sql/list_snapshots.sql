@@ -1,5 +1,5 @@
 INSERT INTO snapshots (lane_id, name, arn, kind, state, weight, size_gb, created_at, listing)
-SELECT ?2, value ->> 'name', value ->> 'arn', value ->> 'kind', value ->> 'state', value ->> 'weight',
+SELECT ?2, value ->> 'name', value ->> 'arn', value ->> 'kind', value ->> 'state', max(value ->> 'weight', 1),
        value ->> 'size_gb', value ->> 'created_at', ?3
 FROM jsonb_each(?1)
 WHERE true

@@ -5,13 +5,13 @@ SELECT ?2, value ->> 'kind',
        -- A record that was seen with its ARN, and is shown without it now, is the same one still.
        CASE WHEN value ->> 'kind' = 'record' AND value ->> 'key' = value ->> 'record_name'
             THEN coalesce((SELECT known."key" FROM ledger AS known
-                           WHERE known.lane_id = ?2 AND known.snapshot_name = value ->> 'name'
+                           WHERE known.lane_id = ?2 AND known.snapshot_name = value ->> 'snapshot'
                              AND known.kind = 'record' AND known.record_name = value ->> 'record_name'),
                           value ->> 'key')
             ELSE value ->> 'key' END,
-       value ->> 'name', value ->> 'arn', value ->> 'status',
-       value ->> 'record_name', value ->> 'service', value ->> 'destination', value ->> 'code', value ->> 'message',
-       value ->> 'created_at', ?3, 1
+       value ->> 'snapshot', value ->> 'snapshot_arn', value ->> 'status',
+       value ->> 'record_name', value ->> '$.destination.service', value ->> '$.destination.id',
+       value ->> '$.failure.code', value ->> '$.failure.message', value ->> 'created_at', ?3, 1
 FROM jsonb_each(?1)
 WHERE true
 ON CONFLICT (lane_id, kind, key) DO UPDATE SET

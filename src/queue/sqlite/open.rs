@@ -14,8 +14,8 @@ use crate::queue::sqlite::readers::Readers;
 use crate::queue::sqlite::writer::{Beside, Writer};
 use crate::queue::upkeep::vitals;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection, Executor, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection, SqliteConnection};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,8 +67,13 @@ pub(in crate::queue) async fn peek(path: &Path) -> Result<Option<(Readers, i64)>
     if !is_there(path)? {
         return Ok(None);
     }
-    let readers = Readers::looking(reading(options(path)).busy_timeout(LOOK_WAITS), path);
+    let readers = readers_of(path);
     Ok(recognise(&readers, path).await?.map(|schema| (readers, schema)))
+}
+
+/// Connections to look at a file with, whatever is in it.
+pub(in crate::queue) fn readers_of(path: &Path) -> Readers {
+    Readers::looking(reading(options(path)).busy_timeout(LOOK_WAITS), path)
 }
 
 /// A store that is only read.
@@ -98,7 +103,7 @@ pub(in crate::queue) async fn empty_to_read(path: &Path) -> Result<Queue, OpenEr
 }
 
 /// What there is where there is no database: one in memory, which has a name of its own that its connections share.
-async fn empty() -> Result<Readers, QueueError> {
+pub(in crate::queue) async fn empty() -> Result<Readers, QueueError> {
     let options: SqliteConnectOptions = "sqlite::memory:".parse()?;
     let mut connection = options.connect().await?;
     MIGRATIONS.run(&mut connection).await.map_err(|error| QueueError::Database(Arc::new(error)))?;
@@ -114,37 +119,19 @@ pub(in crate::queue) fn is_there(path: &Path) -> Result<bool, OpenError> {
     }
 }
 
-/// Whether a file is written while it is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::queue) enum Rest {
-    /// Nobody has it open: it is read as it lies, and nothing is put beside it.
-    AtRest,
-    /// Somebody may have: what its WAL holds is part of it.
-    InUse,
-}
-
-/// One connection to look at a file with, whatever is in it.
-pub(in crate::queue) fn look(path: &Path, rest: Rest) -> SqlitePool {
-    let options = options(path).read_only(true).immutable(rest == Rest::AtRest).busy_timeout(LOOK_WAITS);
-    SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options)
-}
-
 /// What [`Peek`](crate::queue::Peek) would say of the file behind such a connection, and the schema that it has.
-pub(in crate::queue) async fn recognise<'p, P>(pool: P, path: &Path) -> Result<Option<i64>, OpenError>
-where
-    P: Executor<'p, Database = Sqlite> + Copy,
-{
+pub(in crate::queue) async fn recognise(readers: &Readers, path: &Path) -> Result<Option<i64>, OpenError> {
     let (id, tables): (i32, i64) = sqlx::query_as(
         "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)",
     )
-    .fetch_one(pool)
+    .fetch_one(readers)
     .await
     .map_err(|error| explain_for(path, error, Wanted::Read))?;
     if id != APPLICATION_ID {
         return if tables == 0 { Ok(None) } else { Err(OpenError::NotADatabase { path: path.to_owned() }) };
     }
     let newest: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
-        .fetch_one(pool)
+        .fetch_one(readers)
         .await
         .unwrap_or_default();
     match newest {
@@ -164,14 +151,6 @@ fn foreign(path: &Path, schema: i64) -> OpenError {
 /// The schema that this program brings a database to.
 pub(in crate::queue) fn newest_schema() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
-}
-
-/// A database as this program makes them, in memory.
-pub(in crate::queue) async fn model() -> Result<SqlitePool, QueueError> {
-    let options = SqliteConnectOptions::new().filename(":memory:");
-    let pool = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options);
-    MIGRATIONS.run(&pool).await.map_err(|error| QueueError::Database(Arc::new(error)))?;
-    Ok(pool)
 }
 
 /// A connection for loading a batch, beside the writer.

@@ -4,10 +4,10 @@
 use crate::domain::{AccountNumber, ErrorCode, Lane, Timestamp};
 use crate::queue::error::{OpenError, QueueError};
 use crate::queue::sqlite::decode;
-use crate::queue::sqlite::open::{self, Rest};
+use crate::queue::sqlite::open;
+use crate::queue::sqlite::readers::Readers;
 use crate::queue::upkeep::vitals::Vitals;
 use crate::queue::views::lanes::Blocked;
-use sqlx::SqlitePool;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -66,31 +66,29 @@ impl Checkup {
         let mut left = LOOKS;
         loop {
             left -= 1;
-            let vitals = Vitals::of(path);
-            let at_rest = vitals.as_ref().is_some_and(|it| it.wal_bytes.is_none());
-            let rest = if at_rest && left > 0 { Rest::AtRest } else { Rest::InUse };
-            let content = look(path, rest).await;
-            // Somebody began to write meanwhile: what was read may be half of it.
-            if rest == Rest::InUse || vitals.as_ref().is_none_or(|before| before.is_unwritten(path)) {
-                return Self { vitals, content };
+            let (vitals, content) = (Vitals::of(path), look(path).await);
+            match content {
+                // Somebody began to write meanwhile: what was read may be half of it.
+                Err(OpenError::Other { source: QueueError::WrittenMeanwhile, .. }) if left > 0 => {}
+                content => return Self { vitals, content },
             }
         }
     }
 }
 
-async fn look(path: &Path, rest: Rest) -> Result<Option<Content>, OpenError> {
+async fn look(path: &Path) -> Result<Option<Content>, OpenError> {
     if !open::is_there(path)? {
         return Ok(None);
     }
-    let pool = open::look(path, rest);
+    let readers = open::readers_of(path);
     let found = async {
-        match open::recognise(&pool, path).await {
+        match open::recognise(&readers, path).await {
             Ok(None) => Ok(None),
             Ok(Some(schema)) => {
-                let read = content(&pool, schema).await;
+                let read = content(&readers, schema).await;
                 read.map(Some).map_err(|source| OpenError::Other { path: path.to_owned(), source })
             }
-            Err(error @ OpenError::Other { .. }) => match faults(&pool).await {
+            Err(error @ OpenError::Other { .. }) => match faults(&readers).await {
                 Ok(faults) if !faults.is_empty() => Ok(Some(Content { faults, ..Content::default() })),
                 Ok(_) | Err(_) => Err(error),
             },
@@ -98,34 +96,38 @@ async fn look(path: &Path, rest: Rest) -> Result<Option<Content>, OpenError> {
         }
     }
     .await;
-    pool.close().await;
+    let sound = readers.sound();
+    readers.close().await;
+    sound.map_err(|error| OpenError::Other { path: path.to_owned(), source: error.into() })?;
     found
 }
 
-async fn content(pool: &SqlitePool, schema: i64) -> Result<Content, QueueError> {
+async fn content(readers: &Readers, schema: i64) -> Result<Content, QueueError> {
     let newest_schema = open::newest_schema();
-    let mut content = Content { schema, newest_schema, faults: faults(pool).await?, ..Content::default() };
+    let mut content = Content { schema, newest_schema, faults: faults(readers).await?, ..Content::default() };
     if !content.faults.is_empty() {
         // Whatever else it says is not to be trusted.
         return Ok(content);
     }
     content.half_migrated =
-        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE NOT success").fetch_optional(pool).await?;
+        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE NOT success").fetch_optional(readers).await?;
     let dangling: Vec<(String, i64)> =
-        sqlx::query_as("SELECT \"table\", count(*) FROM pragma_foreign_key_check GROUP BY 1").fetch_all(pool).await?;
+        sqlx::query_as("SELECT \"table\", count(*) FROM pragma_foreign_key_check GROUP BY 1")
+            .fetch_all(readers)
+            .await?;
     for (table, count) in dangling {
         content.dangling.push((table, decode::count("a number of rows", count)?));
     }
     if schema == newest_schema {
-        content.misfits = misfits(pool).await?;
+        content.misfits = misfits(readers).await?;
     }
-    content.lanes = lanes(pool).await?;
+    content.lanes = lanes(readers).await?;
     Ok(content)
 }
 
 /// What `quick_check` says. A file so broken that it cannot be checked says it as an error.
-async fn faults(pool: &SqlitePool) -> Result<Vec<String>, QueueError> {
-    let checked: Result<Vec<String>, _> = sqlx::query_scalar(QUICK_CHECK).fetch_all(pool).await;
+async fn faults(readers: &Readers) -> Result<Vec<String>, QueueError> {
+    let checked: Result<Vec<String>, _> = sqlx::query_scalar(QUICK_CHECK).fetch_all(readers).await;
     match checked {
         Ok(said) => Ok(said.into_iter().filter(|line| line != "ok").collect()),
         // 11 is SQLITE_CORRUPT.
@@ -137,9 +139,9 @@ async fn faults(pool: &SqlitePool) -> Result<Vec<String>, QueueError> {
 }
 
 /// What a new database has, and this one has not, or otherwise.
-async fn misfits(pool: &SqlitePool) -> Result<Vec<String>, QueueError> {
-    let model = open::model().await?;
-    let (ours, found) = (objects(&model).await?, objects(pool).await?);
+async fn misfits(readers: &Readers) -> Result<Vec<String>, QueueError> {
+    let model = open::empty().await?;
+    let (ours, found) = (objects(&model).await?, objects(readers).await?);
     model.close().await;
     let differs = |(name, (kind, sql)): (&String, &(String, Option<String>))| {
         let there = found.get(name);
@@ -154,15 +156,15 @@ async fn misfits(pool: &SqlitePool) -> Result<Vec<String>, QueueError> {
 }
 
 /// Tables, indexes and triggers by name: of what kind, and as what they were made.
-async fn objects(pool: &SqlitePool) -> Result<BTreeMap<String, (String, Option<String>)>, QueueError> {
+async fn objects(readers: &Readers) -> Result<BTreeMap<String, (String, Option<String>)>, QueueError> {
     let rows: Vec<(String, String, Option<String>)> =
         sqlx::query_as("SELECT name, type, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
-            .fetch_all(pool)
+            .fetch_all(readers)
             .await?;
     Ok(rows.into_iter().map(|(name, kind, sql)| (name, (kind, sql))).collect())
 }
 
-async fn lanes(pool: &SqlitePool) -> Result<Vec<LaneFound>, QueueError> {
+async fn lanes(readers: &Readers) -> Result<Vec<LaneFound>, QueueError> {
     let rows = sqlx::query!(
         r#"SELECT account, region, account_number, blocked_at, blocked_code, blocked_message,
                (SELECT coalesce(sum(tallies.jobs), 0) FROM tallies
@@ -174,7 +176,7 @@ async fn lanes(pool: &SqlitePool) -> Result<Vec<LaneFound>, QueueError> {
            FROM lanes ORDER BY account, region"#
     );
     let mut lanes = Vec::new();
-    for row in rows.fetch_all(pool).await? {
+    for row in rows.fetch_all(readers).await? {
         lanes.push(LaneFound {
             lane: decode::lane(&row.account, &row.region)?,
             account: decode::account_number(row.account_number)?,

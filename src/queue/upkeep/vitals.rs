@@ -13,8 +13,6 @@ use std::path::{Path, PathBuf};
 pub struct Vitals {
     /// The database's size.
     pub bytes: u64,
-    /// When it was last written, in nanoseconds since 1970.
-    pub written: i128,
     /// The size of its WAL, where it has one.
     pub wal_bytes: Option<u64>,
     /// What its disk has free for this user; nothing where the system does not say.
@@ -46,10 +44,7 @@ impl Vitals {
             let file = beside(&real, ending);
             let Ok(found) = file.metadata() else { continue };
             match ending {
-                "" => {
-                    vitals.bytes = found.len();
-                    vitals.written = i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec());
-                }
+                "" => vitals.bytes = found.len(),
                 "-wal" => vitals.wal_bytes = Some(found.len()),
                 _ => {}
             }
@@ -70,12 +65,6 @@ impl Vitals {
             vitals.owners.clear();
         }
         Some(vitals)
-    }
-
-    /// Whether nobody has written since.
-    pub(in crate::queue) fn is_unwritten(&self, path: &Path) -> bool {
-        Self::of(path)
-            .is_some_and(|now| (now.bytes, now.written, now.wal_bytes) == (self.bytes, self.written, self.wal_bytes))
     }
 }
 
@@ -104,9 +93,8 @@ pub(in crate::queue) fn out_of_reach(path: &Path, to_write: bool) -> Option<(Pat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::{File, Permissions, set_permissions, write};
+    use std::fs::{Permissions, set_permissions, write};
     use std::os::unix::fs::PermissionsExt as _;
-    use std::time::{Duration, UNIX_EPOCH};
 
     #[test]
     fn what_is_seen_of_the_files_is_how_they_are() {
@@ -114,22 +102,12 @@ mod tests {
         let path = folder.path().canonicalize().expect("a folder").join("ferry.db");
         assert!(Vitals::of(&path).is_none());
         write(&path, [0; 10]).expect("a file");
-        let written_at = |seconds: u64| {
-            let file = File::options().write(true).open(&path).expect("the file");
-            file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).expect("a time");
-        };
-        written_at(1_800_000_000);
         let before = Vitals::of(&path).expect("vitals");
         assert_eq!((before.bytes, before.wal_bytes, before.network.as_deref()), (10, None, None));
         assert!(before.free_bytes.is_some_and(|free| free > 0), "{before:?}");
         assert!(before.open_to_all.is_empty() && before.locked.is_empty() && before.owners.is_empty(), "{before:?}");
-        assert!(before.is_unwritten(&path));
 
-        written_at(1_800_000_001);
-        assert!(!before.is_unwritten(&path), "as long as before, and written since");
-        written_at(1_800_000_000);
         write(folder.path().join("ferry.db-wal"), [0; 5]).expect("a log");
-        assert!(!before.is_unwritten(&path), "with a log since");
         assert_eq!(Vitals::of(&path).expect("vitals").wal_bytes, Some(5));
 
         set_permissions(&path, Permissions::from_mode(0o666)).expect("a mode");
