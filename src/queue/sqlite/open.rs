@@ -130,15 +130,14 @@ pub(in crate::queue) async fn recognise(readers: &Readers, path: &Path) -> Resul
     if id != APPLICATION_ID {
         return if tables == 0 { Ok(None) } else { Err(OpenError::NotADatabase { path: path.to_owned() }) };
     }
-    let newest: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
-        .fetch_one(readers)
-        .await
-        .unwrap_or_default();
-    match newest {
+    let newest: Result<Option<i64>, _> =
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(readers).await;
+    match newest.or_else(|error| if matches!(error, sqlx::Error::Io(_)) { Err(error) } else { Ok(None) }) {
         // Made a moment ago by somebody who has not come to its tables yet.
-        None => Ok(None),
-        Some(schema) if !MIGRATIONS.version_exists(schema) => Err(foreign(path, schema)),
-        Some(schema) => Ok(Some(schema)),
+        Ok(None) => Ok(None),
+        Ok(Some(schema)) if !MIGRATIONS.version_exists(schema) => Err(foreign(path, schema)),
+        Ok(Some(schema)) => Ok(Some(schema)),
+        Err(error) => Err(explain_for(path, error, Wanted::Read)),
     }
 }
 
