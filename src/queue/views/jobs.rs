@@ -220,7 +220,7 @@ async fn transitions_of(connection: &mut SqliteConnection, id: JobId) -> Result<
 }
 
 /// One that is open has a name too, as in SQL.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "so serde wants it")]
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "so serde wants it")]
 fn or_pending<S: Serializer>(outcome: &Option<AttemptOutcome>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(outcome.map_or("pending", AttemptOutcome::as_str))
 }
