@@ -34,6 +34,18 @@ pub enum Subject {
     Lane(Lane),
 }
 
+impl Subject {
+    /// What kind it is, and which of it; nothing where the settings have no file.
+    pub fn named(&self) -> (&'static str, Option<String>) {
+        match self {
+            Self::Settings(file) => ("settings", file.as_ref().map(|file| file.display().to_string())),
+            Self::Database(path) => ("database", Some(path.display().to_string())),
+            Self::Account(label) => ("account", Some(label.to_string())),
+            Self::Lane(lane) => ("lane", Some(lane.to_string())),
+        }
+    }
+}
+
 /// A check and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
@@ -104,10 +116,7 @@ impl Diagnosis {
 
 /// Draws the conclusions.
 pub fn diagnose(facts: &Facts) -> Diagnosis {
-    let known = match &facts.database {
-        Some((_, checkup)) => checkup.content.as_ref().ok().and_then(Option::as_ref),
-        None => None,
-    };
+    let known = facts.database.as_ref().and_then(|(_, checkup)| checkup.content.as_ref().ok()?.as_ref());
     let lanes = known.map(|content| content.lanes.as_slice()).unwrap_or_default();
     let mut sections = vec![Section {
         subject: Subject::Settings(facts.settings.file.clone()),

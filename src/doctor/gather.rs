@@ -87,12 +87,11 @@ pub async fn examine(patient: &LanePatient) -> LaneFacts {
 
 async fn try_reads(patient: &LanePatient, facts: &mut LaneFacts) {
     let api = &patient.api;
-    let nobody = SnapshotName::parse(NOBODY).ok();
+    let Ok(nobody) = SnapshotName::parse(NOBODY) else { return };
     let (mut instance, mut disk) = (None, None);
     let mut operation = None;
     for action in READS {
         let began = patient.clock.elapsed();
-        let name = |kind: &Option<SnapshotName>| kind.clone().or_else(|| nobody.clone());
         let result = match action {
             "GetInstanceSnapshots" => api.snapshots(SnapshotKind::Instance, None).await.map(|page| {
                 instance = page.items.iter().find_map(|one| SnapshotName::parse(&one.name).ok());
@@ -109,18 +108,15 @@ async fn try_reads(patient: &LanePatient, facts: &mut LaneFacts) {
             "GetOperations" => api.operations(None).await.map(|page| {
                 operation = page.items.into_iter().next().map(|operation| operation.id);
             }),
-            "GetOperationsForResource" => match name(&instance.clone().or_else(|| disk.clone())) {
-                Some(name) => api.operations_for_resource(&name, None).await.map(drop),
-                None => continue,
-            },
-            "GetInstanceSnapshot" => match name(&instance) {
-                Some(name) => api.snapshot(&name, SnapshotKind::Instance).await.map(drop),
-                None => continue,
-            },
-            "GetDiskSnapshot" => match name(&disk) {
-                Some(name) => api.snapshot(&name, SnapshotKind::Disk).await.map(drop),
-                None => continue,
-            },
+            "GetOperationsForResource" => {
+                let name = instance.as_ref().or(disk.as_ref()).unwrap_or(&nobody);
+                api.operations_for_resource(name, None).await.map(drop)
+            }
+            "GetInstanceSnapshot" => {
+                let name = instance.as_ref().unwrap_or(&nobody);
+                api.snapshot(name, SnapshotKind::Instance).await.map(drop)
+            }
+            "GetDiskSnapshot" => api.snapshot(disk.as_ref().unwrap_or(&nobody), SnapshotKind::Disk).await.map(drop),
             _ => {
                 let id = operation.clone().unwrap_or_else(|| OperationId::new(NO_OPERATION));
                 api.get_operation(&id).await.map(drop)

@@ -3,7 +3,6 @@
 
 use crate::domain::Timestamp;
 use crate::queue::{Ended, Left};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What public accounts say an export takes, where the database has no better.
@@ -44,14 +43,20 @@ pub enum Basis {
     Documented,
 }
 
-/// Exports, by the EBS copies that each makes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Exports, and the room that they take under a lane's cap. One that makes more copies than the cap goes alone, and so
+/// counts as the cap.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Load {
-    by_copies: BTreeMap<u32, u64>,
+    /// How many exports.
+    pub exports: u64,
+    /// The room that all of them take.
+    pub room: u64,
+    /// The most that one of them takes.
+    pub widest: u64,
 }
 
 /// What a lane has to do.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Work {
     /// Exports to be sent.
     pub queued: Load,
@@ -66,10 +71,10 @@ pub struct Work {
 pub struct Speed<'a> {
     /// Its last ends, the newest first; none where it is not at work.
     pub ends: &'a [Ended],
-    /// What its last exports took.
-    pub took: &'a [Duration],
-    /// What exports of all lanes took, for a lane with too few of its own.
-    pub others: &'a [Duration],
+    /// Its last ends, which tell what an export takes.
+    pub took: &'a [Ended],
+    /// Those of all lanes, for a lane with too few of its own.
+    pub others: &'a [Ended],
     /// The ceiling of its rate, exports a second.
     pub ceiling: f64,
     /// The rate that it has learned.
@@ -91,56 +96,34 @@ pub struct Estimate {
 
 impl Load {
     /// So many exports that make so many copies, as alike as can be.
-    pub fn alike(exports: u64, copies: u64) -> Self {
-        let mut load = Self::default();
-        if let (Some(each), Some(wider)) = (copies.checked_div(exports), copies.checked_rem(exports)) {
-            let each = u32::try_from(each).unwrap_or(u32::MAX);
-            load.add_many(each, exports - wider);
-            load.add_many(each.saturating_add(1), wider);
-        }
-        load
-    }
-
-    /// Adds an export.
-    pub fn add(&mut self, copies: u32) {
-        self.add_many(copies, 1);
-    }
-
-    fn add_many(&mut self, copies: u32, exports: u64) {
-        if exports > 0 {
-            *self.by_copies.entry(copies.max(1)).or_default() += exports;
-        }
+    pub fn alike(exports: u64, copies: u64, cap: u32) -> Self {
+        let copies = copies.clamp(exports, exports.saturating_mul(u64::from(cap.max(1))));
+        Self { exports, room: copies, widest: copies.div_ceil(exports.max(1)) }
     }
 
     /// This load and another.
-    pub fn plus(mut self, other: &Self) -> Self {
-        other.by_copies.iter().for_each(|(copies, exports)| self.add_many(*copies, *exports));
-        self
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            exports: self.exports + other.exports,
+            room: self.room + other.room,
+            widest: self.widest.max(other.widest),
+        }
     }
+}
 
-    /// How many exports.
-    pub fn exports(&self) -> u64 {
-        self.by_copies.values().sum()
-    }
-
-    /// How many EBS copies they make.
-    pub fn copies(&self) -> u64 {
-        self.by_copies.iter().map(|(copies, exports)| u64::from(*copies) * exports).sum()
-    }
-
-    /// The room that they take under a cap, and the most that one takes.
-    fn under(&self, cap: u32) -> (f64, u32) {
-        let room = self.by_copies.iter().map(|(copies, exports)| f64::from((*copies).min(cap)) * count(*exports)).sum();
-        (room, self.by_copies.keys().next_back().map_or(0, |copies| (*copies).min(cap)))
+impl Work {
+    /// The exports of its own that are left.
+    pub fn left(&self) -> u64 {
+        self.queued.exports + self.in_flight.exports
     }
 }
 
 impl Span {
-    fn of_exports(took: &[Duration]) -> Option<Self> {
-        if took.len() < ENOUGH {
+    fn of_exports(ended: &[Ended]) -> Option<Self> {
+        if ended.len() < ENOUGH {
             return None;
         }
-        let mut took = took.to_vec();
+        let mut took: Vec<Duration> = ended.iter().map(|end| end.took).collect();
         took.sort_unstable();
         let tenth = took.len() / 10;
         Some(Self { least: *took.get(tenth)?, most: *took.get(took.len() - 1 - tenth)? })
@@ -161,7 +144,7 @@ impl Speed<'_> {
 
 /// What others have left in a lane that may go before the last of `queued` jobs, the lowest priority of which is `lowest`:
 /// all of a higher priority, and of the same one as many again of each batch, since batches take turns.
-pub fn ahead<'a>(queued: u64, lowest: Option<i64>, others: impl IntoIterator<Item = &'a Left>) -> Load {
+pub fn ahead<'a>(queued: u64, lowest: Option<i64>, others: impl IntoIterator<Item = &'a Left>, cap: u32) -> Load {
     others.into_iter().fold(Load::default(), |sum, other| {
         let first = match other.highest.zip(lowest) {
             Some((theirs, mine)) if theirs < mine => 0,
@@ -170,8 +153,8 @@ pub fn ahead<'a>(queued: u64, lowest: Option<i64>, others: impl IntoIterator<Ite
             Some(_) | None => other.queued,
         };
         let copies = (other.queued_copies * first).checked_div(other.queued).unwrap_or(0);
-        let in_flight = Load::alike(other.in_flight, other.copies_in_flight);
-        sum.plus(&Load::alike(first, copies)).plus(&in_flight)
+        let in_flight = Load::alike(other.in_flight, other.copies_in_flight, cap);
+        sum.plus(Load::alike(first, copies, cap)).plus(in_flight)
     })
 }
 
@@ -182,7 +165,7 @@ pub fn estimate(now: Timestamp, work: &Work, speed: &Speed<'_>) -> Estimate {
         (None, Some(each)) => (each, Basis::OtherLanes(speed.others.len())),
         (None, None) => (DOCUMENTED, Basis::Documented),
     };
-    if work.queued.exports() + work.in_flight.exports() == 0 {
+    if work.left() == 0 {
         return Estimate { takes: Span::default(), each, basis };
     }
     let by_ends = by_ends(now, work, each, speed);
@@ -206,14 +189,14 @@ fn by_ends(now: Timestamp, work: &Work, each: Span, speed: &Speed<'_>) -> Option
     let rate = (ended - 1.0) / busy.as_secs_f64();
     // Two standard deviations of a count are twice its root.
     let spread = (2.0 / ended.sqrt()).max(LEAST_SPREAD);
-    let left = count(work.queued.exports() + work.in_flight.exports());
+    let left = count(work.left());
     let mut least = seconds(left / (rate * (1.0 + spread)));
-    if work.queued.exports() > 0 {
+    if work.queued.exports > 0 {
         least = least.max(each.least);
     }
     // What was sent faster before a throttle ends faster still, for a while.
     let slow = speed.learned.unwrap_or(f64::INFINITY).min(rate * (1.0 - spread));
-    let most = seconds((left + count(work.ahead.exports())) / slow).saturating_add(each.most).max(least);
+    let most = seconds((left + count(work.ahead.exports)) / slow).saturating_add(each.most).max(least);
     Some((Span { least, most }, Basis::Ends(recent.len(), now.since(oldest.at))))
 }
 
@@ -240,20 +223,16 @@ fn time_at_work(ends: &[Ended], from: Timestamp, turn: Duration) -> Duration {
 /// `room * each / (cap - widest + 1)`; and then the last one takes its time. The least: nothing else is in flight, each
 /// export is as quick as the quick ones, and what is in flight ends at once.
 fn by_durations(work: &Work, each: Span, speed: &Speed<'_>) -> Span {
-    let cap = speed.cap.max(1);
+    let cap = u64::from(speed.cap.max(1));
     let (quick, slow) = (each.least.as_secs_f64(), each.most.as_secs_f64());
-    let least = match work.queued.exports() {
+    let least = match work.queued.exports {
         0 => 0.0,
-        queued => {
-            let (room, _) = work.queued.under(cap);
-            (count(queued - 1) / speed.ceiling.max(f64::MIN_POSITIVE) + quick)
-                .max(quick * (room / f64::from(cap)).max(1.0))
-        }
+        queued => (count(queued - 1) / speed.ceiling.max(f64::MIN_POSITIVE) + quick)
+            .max(quick * (count(work.queued.room) / count(cap)).max(1.0)),
     };
-    let all = work.queued.clone().plus(&work.in_flight).plus(&work.ahead);
-    let (room, widest) = all.under(cap);
-    let waiting = if room <= f64::from(cap) { 0.0 } else { room * slow / f64::from(cap - widest.min(cap) + 1) };
-    let most = seconds(count(all.exports()) / speed.rate() + waiting + slow);
+    let Load { exports, room, widest } = work.queued.plus(work.in_flight).plus(work.ahead);
+    let waiting = if room <= cap { 0.0 } else { count(room) * slow / count(cap - widest.min(cap) + 1) };
+    let most = seconds(count(exports) / speed.rate() + waiting + slow);
     Span { least: seconds(least), most: most.max(seconds(least)) }
 }
 

@@ -6,7 +6,7 @@ use super::rows::{Outlook, PlannedRow, RowOutlooks};
 use super::{LaneReader, LaneReading, Scope, Unread};
 use crate::domain::{AccountNumber, Lane, NearNames, SnapshotName, Timestamp};
 use crate::lightsail::Snapshot;
-use crate::queue::{LaneMemory, Peek, QueueError};
+use crate::queue::{Ended, LaneMemory, Peek, QueueError};
 use futures_util::StreamExt as _;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -122,6 +122,7 @@ struct Seen {
 struct Part {
     rows: RowOutlooks,
     load: Load,
+    copies: u64,
     lowest: Option<i64>,
     gb: u64,
     of_unknown_size: u64,
@@ -160,8 +161,8 @@ pub async fn plan(
     drop(reading);
     let (parts, failing) = judge(rows, &seen);
     let failing = explain(failing, &seen, others).await;
-    let all_took: Vec<Duration> = seen.values().flat_map(|lane| lane.known.ends.iter().map(|end| end.took)).collect();
-    let lanes = seen.into_iter().zip(parts).map(|((lane, seen), part)| lane_plan(lane, seen, &part, &all_took));
+    let all_ends: Vec<Ended> = seen.values().flat_map(|lane| &lane.known.ends).copied().collect();
+    let lanes = seen.into_iter().zip(parts).map(|((lane, seen), part)| lane_plan(lane, seen, &part, &all_ends));
     Ok(Plan { rejected: 0, lanes: lanes.collect(), failing })
 }
 
@@ -186,7 +187,7 @@ fn judge<'r>(rows: &'r [PlannedRow], lanes: &BTreeMap<Lane, Seen>) -> (Vec<Part>
             let export = found.map(|snapshot| seen.memory.export_of(snapshot, &reading.exports).0);
             let outlook = Outlook::of_snapshot(found.map(|it| &it.state).zip(export.as_ref()), row.existing);
             if let Some(snapshot) = found.filter(|_| outlook.is_export()) {
-                part.export(snapshot, row.priority);
+                part.export(snapshot, row.priority, seen.settings.max_in_flight);
             }
             outlook
         } else {
@@ -201,9 +202,11 @@ fn judge<'r>(rows: &'r [PlannedRow], lanes: &BTreeMap<Lane, Seen>) -> (Vec<Part>
 }
 
 impl Part {
-    fn export(&mut self, snapshot: &Snapshot, priority: i64) {
+    fn export(&mut self, snapshot: &Snapshot, priority: i64, cap: u32) {
         self.lowest = Some(self.lowest.map_or(priority, |lowest| lowest.min(priority)));
-        self.load.add(snapshot.attached_disks.saturating_add(1));
+        let copies = u64::from(snapshot.attached_disks) + 1;
+        self.copies += copies;
+        self.load = self.load.plus(Load::alike(1, copies, cap));
         self.gb += u64::from(snapshot.size_gb.unwrap_or_default()) + u64::from(snapshot.attached_gb);
         self.of_unknown_size += u64::from(snapshot.size_gb.is_none());
     }
@@ -279,17 +282,16 @@ fn made_of<'a>(source: &str, snapshots: &'a [Snapshot]) -> Vec<&'a str> {
     made.into_iter().take(OFFERED).map(|one| one.name.as_str()).collect()
 }
 
-fn lane_plan(lane: Lane, seen: Seen, part: &Part, all_took: &[Duration]) -> LanePlan {
+fn lane_plan(lane: Lane, seen: Seen, part: &Part, all_ends: &[Ended]) -> LanePlan {
     let Seen { settings, reading, now, known, .. } = seen;
     let rate = known.learned_rate.map_or(settings.rate, |learned| learned.min(settings.rate));
     let cap = settings.max_in_flight;
-    let ahead = ahead(part.load.exports(), part.lowest, &known.left);
-    let work = Work { queued: part.load.clone(), ahead, ..Work::default() };
+    let ahead = ahead(part.load.exports, part.lowest, &known.left, cap);
+    let work = Work { queued: part.load, ahead, ..Work::default() };
     let learned = known.learned_rate;
-    let took: Vec<Duration> = known.ends.iter().map(|end| end.took).collect();
     // The rate of a lane that has nothing to do is that of what little it had to do.
-    let ends = if work.ahead.exports() == 0 { &[] } else { known.ends.as_slice() };
-    let speed = Speed { ends, took: &took, others: all_took, ceiling: settings.rate, learned, cap };
+    let ends = if work.ahead.exports == 0 { &[] } else { known.ends.as_slice() };
+    let speed = Speed { ends, took: &known.ends, others: all_ends, ceiling: settings.rate, learned, cap };
     let Estimate { takes, each, basis } = estimate(now, &work, &speed);
     let (account_number, unread, pages) = match reading {
         Ok(reading) => (reading.account, None, (u64::from(reading.snapshot_pages), u64::from(reading.record_pages))),
@@ -301,7 +303,7 @@ fn lane_plan(lane: Lane, seen: Seen, part: &Part, all_took: &[Duration]) -> Lane
         account_number,
         stored_account_number: known.account_number,
         rows: part.rows,
-        copies: part.load.copies(),
+        copies: part.copies,
         gb: part.gb,
         of_unknown_size: part.of_unknown_size,
         takes,
@@ -310,7 +312,7 @@ fn lane_plan(lane: Lane, seen: Seen, part: &Part, all_took: &[Duration]) -> Lane
         rate,
         learned: learned.is_some(),
         cap,
-        jobs_ahead: work.ahead.exports(),
+        jobs_ahead: work.ahead.exports,
         reads,
         unread,
     }

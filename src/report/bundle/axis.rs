@@ -10,46 +10,34 @@ pub(super) struct Tick {
     pub(super) label: String,
 }
 
-const SECOND: i64 = 1000;
-const MINUTE: i64 = 60 * SECOND;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
+pub(super) const SECOND: i64 = 1000;
+pub(super) const MINUTE: i64 = 60 * SECOND;
+pub(super) const HOUR: i64 = 60 * MINUTE;
+pub(super) const DAY: i64 = 24 * HOUR;
 
-/// How far marks are apart, in milliseconds: what reads well on a clock and a calendar.
-const STEPS: [i64; 24] = [
-    100,
-    200,
-    500,
-    SECOND,
-    2 * SECOND,
-    5 * SECOND,
-    10 * SECOND,
-    15 * SECOND,
-    30 * SECOND,
-    MINUTE,
-    2 * MINUTE,
-    5 * MINUTE,
-    10 * MINUTE,
-    15 * MINUTE,
-    30 * MINUTE,
-    HOUR,
-    2 * HOUR,
-    3 * HOUR,
-    6 * HOUR,
-    12 * HOUR,
-    DAY,
-    2 * DAY,
-    7 * DAY,
-    28 * DAY,
+/// Lengths of time: so many of each unit, which is in milliseconds.
+pub(super) type Lengths = [(i64, &'static [i64]); 5];
+
+/// How far marks are apart: what reads well on a clock and a calendar.
+const STEPS: Lengths = [
+    (1, &[100, 200, 500]),
+    (SECOND, &[1, 2, 5, 10, 15, 30]),
+    (MINUTE, &[1, 2, 5, 10, 15, 30]),
+    (HOUR, &[1, 2, 3, 6, 12]),
+    (DAY, &[1, 2, 7, 28]),
 ];
+
+/// The lengths in milliseconds, the shortest first.
+pub(super) fn in_order(lengths: Lengths) -> impl Iterator<Item = i64> {
+    lengths.into_iter().flat_map(|(unit, counts)| counts.iter().map(move |count| unit * count))
+}
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// At most `most` + 1 marks at round times from `start` to `end` (milliseconds since 1970), at least one.
 pub(super) fn ticks(start: i64, end: i64, most: i64) -> Vec<Tick> {
     let span = end.saturating_sub(start).max(1);
-    let [.., mut width] = STEPS;
-    width = STEPS.into_iter().find(|step| span / step <= most).unwrap_or(width);
+    let mut width = in_order(STEPS).find(|step| span / step <= most).unwrap_or(28 * DAY);
     while span / width > most {
         width = width.saturating_mul(4);
     }

@@ -49,21 +49,17 @@ pub(super) fn words(state: JobState) -> String {
 /// The states' shares as one bar.
 pub(super) fn share_bar(counts: &StateCounts) -> Markup {
     let total = counts.total().max(1);
-    let mut from = 0;
-    let mut parts = Vec::new();
-    for state in STACK {
-        let count = counts.of(state);
-        let next = from + count;
-        if count > 0 {
-            parts.push((state, count, from * FULL / total, (next * FULL / total).max(from * FULL / total + 2)));
-        }
-        from = next;
-    }
+    let mut below = 0;
+    let parts = STACK.map(|state| {
+        let (count, from) = (counts.of(state), below * FULL / total);
+        below += count;
+        (state, count, from, (below * FULL / total).max(from + 2))
+    });
     html! {
         svg.share role="img" aria-labelledby="share-title" width="100%" height="14" viewBox="0 0 1000 14"
             preserveAspectRatio="none" {
             title #share-title { "Shares of the states" }
-            @for (state, count, from, to) in parts {
+            @for (state, count, from, to) in parts.into_iter().filter(|part| part.1 > 0) {
                 rect class={ "f-" (state) } x=(from) y="0" width=(to - from) height="14" {
                     title { (words(state)) ": " (grouped(count)) }
                 }
@@ -92,23 +88,19 @@ pub(super) fn states(digest: &Digest) -> Markup {
         }
         (frame("states", "Jobs in each state over time", &format!("{}, stacked by state.", several(most, "job")),
             top, timeline.start(), end(timeline), &field))
-        details {
-            summary { "The numbers" }
-            div.scroll tabindex="0" role="region" aria-label="Jobs in each state over time, as numbers" { table.numbers {
-                caption { "Jobs in each state, at these times (UTC)" }
-                thead { tr { th scope="col" { "Time" } @for state in &seen { th.n scope="col" { (words(*state)) } } } }
-                tbody {
-                    @for place in sample(spreads.len()) {
-                        @if let Some(spread) = spreads.get(place) {
-                            tr {
-                                th scope="row" { (slot_end(timeline, place)) }
-                                @for state in &seen { td.n { (grouped(count(spread, *state))) } }
-                            }
+        (numbers("Jobs in each state over time", "Jobs in each state, at these times (UTC)", &html! {
+            thead { tr { th scope="col" { "Time" } @for state in &seen { th.n scope="col" { (words(*state)) } } } }
+            tbody {
+                @for place in sample(spreads.len()) {
+                    @if let Some(spread) = spreads.get(place) {
+                        tr {
+                            th scope="row" { (slot_end(timeline, place)) }
+                            @for state in &seen { td.n { (grouped(count(spread, *state))) } }
                         }
                     }
                 }
-            } }
-        }
+            }
+        }))
     }
 }
 
@@ -137,29 +129,26 @@ pub(super) fn throughput(digest: &Digest) -> Markup {
             }
         }
     };
+    let title = "Exports that ended well over time";
     let each = span_of(width);
     let sum: u64 = counts.iter().sum();
     let until = start.saturating_add(width.saturating_mul(i64::try_from(slots).unwrap_or(i64::MAX)));
     html! {
         p.unit { "Exports that ended well, each " (each) "; at most " (grouped(most)) "." }
-        (frame("exports", "Exports that ended well over time",
+        (frame("exports", title,
             &format!("{}, counted each {each}, at most {}.", several(sum, "export"), grouped(most)),
             top, start, until, &field))
-        details {
-            summary { "The numbers" }
-            div.scroll tabindex="0" role="region" aria-label="Exports that ended well over time, as numbers" { table.numbers {
-                caption { "Exports that ended well in the " (each) " from these times on (UTC)" }
-                thead { tr { th scope="col" { "From" } th.n scope="col" { "Exports" } } }
-                tbody {
-                    @for (count, place) in counts.iter().zip(0_i64..) {
-                        tr {
-                            th scope="row" { (moment(Timestamp(start.saturating_add(width.saturating_mul(place))))) }
-                            td.n { (grouped(*count)) }
-                        }
+        (numbers(title, &format!("Exports that ended well in the {each} from these times on (UTC)"), &html! {
+            thead { tr { th scope="col" { "From" } th.n scope="col" { "Exports" } } }
+            tbody {
+                @for (count, place) in counts.iter().zip(0_i64..) {
+                    tr {
+                        th scope="row" { (moment(Timestamp(start.saturating_add(width.saturating_mul(place))))) }
+                        td.n { (grouped(*count)) }
                     }
                 }
-            } }
-        }
+            }
+        }))
     }
 }
 
@@ -186,6 +175,16 @@ pub(super) fn durations(durations: &Durations) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+/// The numbers of a picture, as a table that is folded away.
+fn numbers(title: &str, caption: &str, lines: &Markup) -> Markup {
+    html! {
+        details {
+            summary { "The numbers" }
+            div.scroll tabindex="0" role="region" aria-label={ (title) ", as numbers" } { table.numbers { caption { (caption) } (lines) } }
         }
     }
 }

@@ -4,7 +4,7 @@ use super::durations::Durations;
 use super::timeline::Timeline;
 use crate::domain::{JobState, Timestamp};
 use crate::queue::{BatchPage, BatchRow, BatchView, StateCounts};
-use crate::report::jobs::causes::{Causes, Failed};
+use crate::report::jobs::causes::Causes;
 
 /// The sums of a batch's rows.
 #[derive(Debug, Clone)]
@@ -59,13 +59,7 @@ impl Digest {
             self.adopted += 1;
         }
         if matches!(job.state, JobState::Failed | JobState::NeedsReview) {
-            self.causes.add(Failed {
-                job: job.id,
-                name: job.snapshot_name.as_str(),
-                code: job.error_code.as_ref(),
-                message: job.error_message.as_deref(),
-                at: job.finished_at,
-            });
+            self.causes.add(job.into());
         }
         // What happened to a job happened once, however many rows point to it.
         if row.repeated {

@@ -4,28 +4,9 @@ use std::time::Duration;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
-const DAY: u64 = 24 * HOUR;
 
-/// The upper bounds of the classes, in seconds; the last class has none.
-const BOUNDS: [u64; 17] = [
-    1,
-    2,
-    5,
-    10,
-    30,
-    MINUTE,
-    2 * MINUTE,
-    5 * MINUTE,
-    10 * MINUTE,
-    15 * MINUTE,
-    20 * MINUTE,
-    30 * MINUTE,
-    45 * MINUTE,
-    HOUR,
-    2 * HOUR,
-    6 * HOUR,
-    DAY,
-];
+/// The upper bounds of the classes, in seconds, up to a minute, an hour and a day; the last class has none.
+const BOUNDS: [u64; 17] = [1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1200, 1800, 2700, 3600, 7200, 21_600, 86_400];
 
 /// Each fine class is that much wider than the one before: a quantile is known to half of it.
 const GROWTH: f64 = 1.02;

@@ -3,6 +3,7 @@
 //! name always leads to a whole one; anything else that stands there is left alone.
 
 use super::manifest::{self, BatchFacts, Sign};
+use crate::report::layout::output::folder_of;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -78,7 +79,7 @@ impl Workplace {
     pub(super) fn begin(path: &Path, batch: BatchFacts) -> Result<Self, FolderError> {
         // What a link names is replaced, not the link.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let parent = parent_of(&target);
+        let parent = folder_of(&target);
         if !parent.is_dir() {
             return Err(FolderError::NoParent(parent.to_owned()));
         }
@@ -120,7 +121,7 @@ impl Workplace {
         });
         done.map_err(|source| FolderError::Failed { path: target.clone(), source })?;
         // The name is durable with its folder; not every system can say so, and the report is there either way.
-        let _ = sync(parent_of(&target));
+        let _ = sync(folder_of(&target));
         Ok(())
     }
 }
@@ -228,10 +229,6 @@ fn in_two_steps(new: &Path, target: &Path) -> io::Result<()> {
 
 fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
-}
-
-fn parent_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

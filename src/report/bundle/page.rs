@@ -41,29 +41,19 @@ pub(super) struct Page<'a> {
 pub(super) fn write_page(out: &mut dyn Write, page: &Page<'_>) -> io::Result<u64> {
     let shown = page.rows.shown();
     let title = format!("{}: completion report", page.batch.name);
-    out.write_all(html! { (DOCTYPE) }.into_string().as_bytes())?;
-    out.write_all(b"<html lang=\"en\">\n")?;
-    out.write_all(head(&title).into_string().as_bytes())?;
-    out.write_all(b"\n<body>\n<main>\n")?;
+    let doctype = html! { (DOCTYPE) };
+    write!(out, "{}<html lang=\"en\">\n{}\n<body>\n<main>\n", doctype.into_string(), head(&title).into_string())?;
     for section in [heading(page), totals(page), pictures(page), causes(page), table_head(page, shown)] {
-        out.write_all(section.into_string().as_bytes())?;
-        out.write_all(b"\n")?;
+        writeln!(out, "{}", section.into_string())?;
     }
     if shown.count() > 0 {
-        out.write_all(b"<table id=\"rows\">\n")?;
-        out.write_all(columns(shown).into_string().as_bytes())?;
-        out.write_all(b"\n<tbody>\n")?;
+        write!(out, "<table id=\"rows\">\n{}\n<tbody>\n", columns(shown).into_string())?;
         for line in shown.kinds.into_iter().flatten() {
-            out.write_all(line.as_bytes())?;
-            out.write_all(b"\n")?;
+            writeln!(out, "{line}")?;
         }
         out.write_all(b"</tbody>\n</table>\n")?;
     }
-    out.write_all(b"</section>\n")?;
-    out.write_all(files(page).into_string().as_bytes())?;
-    out.write_all(b"\n</main>\n<script>")?;
-    out.write_all(SCRIPT.as_bytes())?;
-    out.write_all(b"</script>\n</body>\n</html>\n")?;
+    write!(out, "</section>\n{}\n</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n", files(page).into_string())?;
     Ok(shown.count())
 }
 

@@ -1,11 +1,10 @@
 //! The files of the folder: each is hashed as it is written, and on the disk before the folder gets its name.
 
-use super::manifest::FileFacts;
+use super::manifest::{FileFacts, PartFacts};
 use crate::domain::{BatchName, JobState};
 use crate::queue::JobView;
 use crate::report::completion::csv_sheet::CsvSheet;
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufWriter, Read as _, Write};
 use std::path::Path;
@@ -33,12 +32,7 @@ impl HashedFile {
 }
 
 fn hex(hash: Sha256) -> String {
-    let mut sha256 = String::with_capacity(64);
-    for byte in hash.finalize() {
-        // Writing to a String cannot fail.
-        let _ = write!(sha256, "{byte:02x}");
-    }
-    sha256
+    hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 impl FileFacts {
@@ -109,11 +103,8 @@ pub(super) struct Part {
 
 impl Part {
     pub(super) fn begin(kind: Kind, folder: &Path, carried: &[String]) -> std::io::Result<Self> {
-        let mut part = Self { kind, sheet: None, rows: 0 };
-        if kind.always {
-            part.sheet = Some(part.open(folder, carried)?);
-        }
-        Ok(part)
+        let sheet = if kind.always { Some(open(kind, folder, carried)?) } else { None };
+        Ok(Self { kind, sheet, rows: 0 })
     }
 
     pub(super) fn row(
@@ -124,28 +115,26 @@ impl Part {
         job: &JobView,
         carried: &[String],
     ) -> std::io::Result<()> {
-        let mut sheet = match self.sheet.take() {
+        let sheet = match &mut self.sheet {
             Some(sheet) => sheet,
-            None => self.open(folder, names)?,
+            none @ None => none.insert(open(self.kind, folder, names)?),
         };
-        sheet.line(batch, job, carried)?;
-        self.sheet = Some(sheet);
         self.rows += 1;
-        Ok(())
+        sheet.line(batch, job, carried)
     }
 
     /// Brings it to the disk; nothing where there is no file.
-    pub(super) fn finish(self) -> std::io::Result<Option<super::manifest::PartFacts>> {
+    pub(super) fn finish(self) -> std::io::Result<Option<PartFacts>> {
         let Some(sheet) = self.sheet else { return Ok(None) };
         let facts = sheet.end()?.finish()?;
-        Ok(Some(super::manifest::PartFacts { states: self.kind.states.to_vec(), rows: self.rows, file: facts }))
+        Ok(Some(PartFacts { states: self.kind.states.to_vec(), rows: self.rows, file: facts }))
     }
+}
 
-    fn open(&self, folder: &Path, carried: &[String]) -> std::io::Result<CsvSheet<HashedFile>> {
-        let mut sheet = CsvSheet::new(HashedFile::create(folder, self.kind.name)?);
-        sheet.header(carried)?;
-        Ok(sheet)
-    }
+fn open(kind: Kind, folder: &Path, carried: &[String]) -> std::io::Result<CsvSheet<HashedFile>> {
+    let mut sheet = CsvSheet::new(HashedFile::create(folder, kind.name)?);
+    sheet.header(carried)?;
+    Ok(sheet)
 }
 
 #[cfg(test)]

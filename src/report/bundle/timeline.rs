@@ -1,41 +1,25 @@
 //! What happened when, in slots of one width. The width grows with the period that they have to cover, so that a batch
 //! of a minute and one of a month need the same memory, and nobody has to know the period beforehand.
 
+use super::axis::{DAY, HOUR, Lengths, MINUTE, SECOND, in_order};
 use crate::domain::{JobState, Timestamp};
 use std::collections::BTreeMap;
 
 /// Slots that there are at most.
 const MOST: usize = 240;
 
-const SECOND: i64 = 1000;
-const MINUTE: i64 = 60 * SECOND;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
-
-/// Widths in milliseconds that read well on an axis; each divides the next one.
-const WIDTHS: [i64; 17] = [
-    100,
-    500,
-    SECOND,
-    5 * SECOND,
-    15 * SECOND,
-    30 * SECOND,
-    MINUTE,
-    5 * MINUTE,
-    15 * MINUTE,
-    30 * MINUTE,
-    HOUR,
-    3 * HOUR,
-    6 * HOUR,
-    12 * HOUR,
-    DAY,
-    7 * DAY,
-    28 * DAY,
+/// Widths that read well on an axis; each divides the next one.
+const WIDTHS: Lengths = [
+    (1, &[100, 500]),
+    (SECOND, &[1, 5, 15, 30]),
+    (MINUTE, &[1, 5, 15, 30]),
+    (HOUR, &[1, 3, 6, 12]),
+    (DAY, &[1, 7, 28]),
 ];
 
 /// The next width after `width`; beyond the table four times as much.
 fn wider(width: i64) -> i64 {
-    WIDTHS.into_iter().find(|next| *next > width).unwrap_or_else(|| width.saturating_mul(4))
+    in_order(WIDTHS).find(|next| *next > width).unwrap_or_else(|| width.saturating_mul(4))
 }
 
 /// A slot.
@@ -62,7 +46,7 @@ pub(super) type Spread = BTreeMap<JobState, u64>;
 impl Timeline {
     /// Begins at `start`; whatever was before counts as then.
     pub(super) fn from(start: Timestamp) -> Self {
-        let [width, ..] = WIDTHS;
+        let width = wider(0);
         Self { start: start.0 - start.0.rem_euclid(width), width, slots: Vec::new() }
     }
 
@@ -166,7 +150,8 @@ mod tests {
 
     #[test]
     fn each_width_divides_the_next() {
-        for pair in WIDTHS.windows(2) {
+        let widths: Vec<i64> = in_order(WIDTHS).collect();
+        for pair in widths.windows(2) {
             assert_eq!(pair[1] % pair[0], 0, "{pair:?}");
         }
     }

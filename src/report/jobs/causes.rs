@@ -1,6 +1,7 @@
 //! Why jobs did not succeed: by code and by message, where messages that differ in names and numbers alone are one.
 
 use crate::domain::{ErrorCode, JobId, Timestamp};
+use crate::queue::JobView;
 use std::collections::BTreeMap;
 
 /// Causes that are told apart; what is more stands under one more.
@@ -50,6 +51,18 @@ pub(in crate::report) struct Failed<'a> {
     pub(in crate::report) at: Option<Timestamp>,
 }
 
+impl<'a> From<&'a JobView> for Failed<'a> {
+    fn from(job: &'a JobView) -> Self {
+        Self {
+            job: job.id,
+            name: job.snapshot_name.as_str(),
+            code: job.error_code.as_ref(),
+            message: job.error_message.as_deref(),
+            at: job.finished_at,
+        }
+    }
+}
+
 impl Causes {
     pub(in crate::report) fn add(&mut self, failed: Failed<'_>) {
         let code = failed.code.map_or("", ErrorCode::as_str).to_owned();
@@ -72,14 +85,11 @@ impl Causes {
 
     /// The most frequent ones, at most `most`, the most frequent first; and how many jobs the others have.
     pub(in crate::report) fn first(&self, most: usize) -> (Vec<Cause<'_>>, u64) {
-        let mut all: Vec<Cause<'_>> = self
-            .causes
-            .iter()
-            .map(|entry| {
-                let ((code, message), told) = entry;
-                Cause { code, message, count: told.count, first: told.first, last: told.last, jobs: &told.jobs }
-            })
-            .collect();
+        let causes = self.causes.iter().map(|((code, message), told)| {
+            let Told { count, first, last, ref jobs } = *told;
+            Cause { code, message, count, first, last, jobs }
+        });
+        let mut all: Vec<Cause<'_>> = causes.collect();
         // A stable sort: what is equally frequent stays in the order of the alphabet.
         all.sort_by_key(|cause| std::cmp::Reverse(cause.count));
         let rest = all.split_off(most.min(all.len()));

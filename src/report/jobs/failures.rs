@@ -3,7 +3,7 @@
 use crate::domain::{JobId, Timestamp};
 use crate::queue::{JobView, Queue, QueueError, Selector};
 use crate::report::jobs::advice::advice;
-use crate::report::jobs::causes::{Cause, Causes, Failed, NAMED};
+use crate::report::jobs::causes::{Cause, Causes, NAMED};
 use crate::report::layout::style::{Look, Paint};
 use crate::report::layout::words::{grouped, moment, one_line, period, quoted, several};
 use serde::Serialize;
@@ -63,13 +63,7 @@ impl Gathered {
     pub fn add(&mut self, jobs: &[JobView]) {
         for job in jobs {
             self.looked_at += 1;
-            self.causes.add(Failed {
-                job: job.id,
-                name: job.snapshot_name.as_str(),
-                code: job.error_code.as_ref(),
-                message: job.error_message.as_deref(),
-                at: job.finished_at,
-            });
+            self.causes.add(job.into());
         }
     }
 
@@ -163,6 +157,7 @@ mod tests {
     use super::*;
     use crate::domain::ErrorCode;
     use crate::report::jobs::advice::Helps;
+    use crate::report::jobs::causes::Failed;
 
     fn gathered(failed: &[(i64, &str, &str)]) -> Gathered {
         let mut gathered = Gathered::default();

@@ -48,8 +48,7 @@ pub(super) struct Waits {
 
 /// When a lane will be done with `work`; `lane` is its name.
 pub(super) fn forecast(now: Timestamp, lane: &str, work: &Work, speed: &Speed<'_>, waits: Waits) -> Forecast {
-    let (queued, in_flight) = (work.queued.exports(), work.in_flight.exports());
-    if queued + in_flight == 0 {
+    if work.left() == 0 {
         return Forecast::Done;
     }
     let Estimate { takes, each, basis } = estimate(now, work, speed);
@@ -72,26 +71,26 @@ pub(super) fn forecast(now: Timestamp, lane: &str, work: &Work, speed: &Speed<'_
                 span(each.most)
             ),
         },
-        (Basis::OtherLanes(_) | Basis::Documented, 0) => {
-            return Forecast::Unmeasured(format!("no export of lane {lane} has ended yet"));
-        }
         (Basis::OtherLanes(_) | Basis::Documented, few) => {
-            return Forecast::Unmeasured(format!("only {} of lane {lane} ended so far", several(few, "export")));
+            return Forecast::Unmeasured(match few {
+                0 => format!("no export of lane {lane} has ended yet"),
+                few => format!("only {} of lane {lane} ended so far", several(few, "export")),
+            });
         }
     };
     if takes.most > BEYOND {
         return Forecast::Unmeasured(format!("lane {lane} goes too slowly to say"));
     }
-    let alone = work.ahead.exports() == 0;
+    let alone = work.ahead.exports == 0;
     let (mut earliest, mut latest) = (now.after(takes.least), now.after(takes.most));
-    if let Some(due) = waits.due.filter(|due| queued > 0 && *due > now) {
+    if let Some(due) = waits.due.filter(|due| work.queued.exports > 0 && *due > now) {
         latest = latest.max(due.after(takes.most));
         // Where other batches have jobs in the lane, nobody says whose job it is that waits.
         if alone {
             earliest = earliest.max(due.after(each.least));
         }
     }
-    if let Some(settled) = waits.settled.filter(|_| in_flight > 0) {
+    if let Some(settled) = waits.settled.filter(|_| work.in_flight.exports > 0) {
         if settled > latest {
             let text = "when the settle window of calls without an answer is over".to_owned();
             (latest, rests_on) = (settled, RestsOn { kind: "settling", text });
@@ -104,7 +103,7 @@ pub(super) fn forecast(now: Timestamp, lane: &str, work: &Work, speed: &Speed<'_
 }
 
 /// When all of it will be done.
-pub(super) fn all_of(parts: Vec<Forecast>) -> Forecast {
+pub(super) fn all_of(parts: impl IntoIterator<Item = Forecast>) -> Forecast {
     let mut held: Vec<String> = Vec::new();
     let (mut unmeasured, mut whole) = (None, None);
     for part in parts {

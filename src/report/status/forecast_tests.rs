@@ -24,14 +24,13 @@ fn lane(ends: Vec<Ended>) -> Lane {
 impl Lane {
     fn forecast(&self, work: &Work) -> Forecast {
         let Self { ends, learned, cap, ceiling, waits } = self;
-        let took: Vec<Duration> = ends.iter().map(|end| end.took).collect();
-        let speed = Speed { ends, took: &took, others: &[], ceiling: *ceiling, learned: *learned, cap: *cap };
+        let speed = Speed { ends, took: ends, others: &[], ceiling: *ceiling, learned: *learned, cap: *cap };
         forecast(NOW, "a/b", work, &speed, *waits)
     }
 }
 
 fn work(queued: u64, in_flight: u64) -> Work {
-    let alike = |exports| Load::alike(exports, exports);
+    let alike = |exports| Load::alike(exports, exports, 20);
     Work { queued: alike(queued), in_flight: alike(in_flight), ..Work::default() }
 }
 
@@ -78,7 +77,7 @@ fn an_attempt_without_an_answer_is_waited_for() {
     let Forecast::Between { rests_on, .. } = alone else { panic!("a range") };
     assert_eq!(rests_on.kind, "settling");
     // Of another batch it may be, and then nobody waits for it.
-    let beside = Work { ahead: Load::alike(1, 1), ..work(0, 1) };
+    let beside = Work { ahead: Load::alike(1, 1, 20), ..work(0, 1) };
     let (least, most) = range(&open.forecast(&beside));
     assert!(least < nine && most == nine, "{least:?} {most:?}");
     let past = Lane { waits: Waits { settled: Some(NOW.before(nine)), ..Waits::default() }, ..open };
@@ -150,8 +149,8 @@ proptest! {
     ) {
         let [due, settled] = [due, settled].map(|ms| ms.map(|ms| Timestamp(NOW.0 + ms)));
         let lane = Lane { ends, ceiling: rate, learned: None, cap, waits: Waits { due, settled } };
-        let ahead = Load::alike(others, others);
-        let all = Work { ahead: ahead.clone(), ..work(queued, in_flight) };
+        let ahead = Load::alike(others, others, cap);
+        let all = Work { ahead, ..work(queued, in_flight) };
         let (less_queued, less_in_flight) = (part(queued, fewer), part(in_flight, fewer));
         let less = Work { ahead, ..work(less_queued, less_in_flight) };
         match (lane.forecast(&all), lane.forecast(&less)) {

@@ -9,7 +9,6 @@ use crate::queue::{BatchStage, BatchView, LaneView, Left, Trip, Unconfirmed};
 use crate::report::layout::words::{moment, several};
 use crate::report::steering::breakers::stopped_place;
 use crate::survey::{Load, Speed, Work, ahead};
-use std::time::Duration;
 
 impl StatusView {
     /// When all that it is about will be done.
@@ -18,7 +17,7 @@ impl StatusView {
             return self.batch_forecast(batch);
         }
         let review = self.jobs().of(JobState::NeedsReview);
-        or_review(all_of(self.lanes.iter().map(|lane| self.lane_forecast(lane)).collect()), review)
+        or_review(all_of(self.lanes.iter().map(|lane| self.lane_forecast(lane))), review)
     }
 
     /// When a batch will be done, the jobs of others to which its rows point too.
@@ -27,8 +26,7 @@ impl StatusView {
             return Forecast::NotBefore("it is loaded".to_owned());
         }
         let lanes = self.lanes.iter().map(|lane| self.of_lane(lane, Some(batch.id)));
-        let review = batch.jobs.of(JobState::NeedsReview) + batch.shared.of(JobState::NeedsReview);
-        or_review(all_of(lanes.collect()), review)
+        or_review(all_of(lanes), review_of(batch))
     }
 
     /// When all that it is about will be done, in words; nothing where it is.
@@ -38,8 +36,7 @@ impl StatusView {
 
     /// When a batch will be done, in words, with what that rests on or lacks; nothing where it is.
     pub fn when_and_why(&self, batch: &BatchView) -> Option<String> {
-        let review = batch.jobs.of(JobState::NeedsReview) + batch.shared.of(JobState::NeedsReview);
-        when_and_why(&self.batch_forecast(batch), review, self.now)
+        when_and_why(&self.batch_forecast(batch), review_of(batch), self.now)
     }
 
     /// When a lane will be done with everything, or with the batch that it is about.
@@ -59,29 +56,28 @@ impl StatusView {
     /// When a lane will be done with a batch, or with everything.
     fn of_lane(&self, lane: &LaneView, batch: Option<BatchId>) -> Forecast {
         let mine = |left: &&Left| batch.map_or(left.own, |batch| left.batch == batch);
-        let work = self.left(lane.id).filter(mine).fold(Work::default(), |work, left| Work {
-            queued: work.queued.plus(&Load::alike(left.queued, left.queued_copies)),
-            in_flight: work.in_flight.plus(&Load::alike(left.in_flight, left.copies_in_flight)),
+        let (mine, others): (Vec<&Left>, Vec<&Left>) = self.left(lane.id).partition(mine);
+        let Limits { ceiling, cap, .. } = self.limits_of(lane.id);
+        let work = mine.iter().fold(Work::default(), |work, left| Work {
+            queued: work.queued.plus(Load::alike(left.queued, left.queued_copies, cap)),
+            in_flight: work.in_flight.plus(Load::alike(left.in_flight, left.copies_in_flight, cap)),
             ..work
         });
-        let queued = work.queued.exports();
-        if queued + work.in_flight.exports() == 0 {
+        if work.left() == 0 {
             return Forecast::Done;
         }
+        let queued = work.queued.exports;
         if let Some(held) = self.held(lane, queued, batch) {
             return Forecast::NotBefore(held);
         }
-        let own = self.left(lane.id).filter(|left| left.own && mine(left));
         // Jobs that it shares have the priority of their own batch, which is among the others.
-        let shares = self.left(lane.id).filter(mine).any(|left| !left.own);
-        let lowest = own.filter_map(|left| left.lowest).min().filter(|_| !shares);
-        let work =
-            Work { ahead: ahead(queued, lowest, self.left(lane.id).filter(|left| left.own && !mine(left))), ..work };
+        let shares = mine.iter().any(|left| !left.own);
+        let lowest = mine.iter().filter_map(|left| left.lowest).min().filter(|_| !shares);
+        let others = others.into_iter().filter(|left| left.own);
+        let work = Work { ahead: ahead(queued, lowest, others, cap), ..work };
         let measures = self.measures.lanes.get(&lane.id);
         let ends = measures.map_or(&[][..], |measures| measures.ends.as_slice());
-        let took: Vec<Duration> = ends.iter().map(|end| end.took).collect();
-        let Limits { ceiling, cap, .. } = self.limits_of(lane.id);
-        let speed = Speed { ends, took: &took, others: &[], ceiling, learned: lane.learned_rate, cap };
+        let speed = Speed { ends, took: ends, others: &[], ceiling, learned: lane.learned_rate, cap };
         let waits = Waits {
             due: measures.and_then(|measures| measures.last_due),
             settled: measures.and_then(|measures| self.settled(lane, measures.unconfirmed)),
@@ -133,6 +129,11 @@ impl StatusView {
         let one_by_one = measures.paused_in.iter().any(|batch| meant(*batch));
         one_by_one.then(|| format!("the jobs of lane {} that are paused one by one are resumed", lane.lane))
     }
+}
+
+/// The jobs of a batch, and those that it shares, that need a decision.
+fn review_of(batch: &BatchView) -> u64 {
+    batch.jobs.of(JobState::NeedsReview) + batch.shared.of(JobState::NeedsReview)
 }
 
 /// What is left once all else is done waits for a person.

@@ -4,9 +4,9 @@ use super::binding::waits_for_a_job;
 use super::view::{Health, StatusView};
 use crate::domain::{JobState, Lane, LaneTrouble, Timestamp};
 use crate::queue::{BatchView, Blocked, LaneView, Left};
-use crate::report::layout::words::{moment, quoted, several, span, what_blocks};
-use crate::report::steering::breakers::{resume_command, stopped_place};
-use crate::report::steering::takeover::{copy_of, past_acts};
+use crate::report::layout::words::{several, what_blocks};
+use crate::report::steering::breakers::{resume_batch, resume_command, resume_lane, stopped_place};
+use crate::report::steering::takeover::takeover_text;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ pub struct Need {
     pub kind: &'static str,
     /// It in words.
     pub text: String,
-    /// A command that helps; nothing where none does.
-    pub command: Option<String>,
+    /// A command that helps.
+    pub command: String,
 }
 
 impl StatusView {
@@ -34,7 +34,7 @@ impl StatusView {
                     "{} left, and no daemon is running",
                     several(jobs.live() - jobs.of(JobState::NeedsReview), "job")
                 ),
-                command: Some("snapferry daemon".to_owned()),
+                command: "snapferry daemon".to_owned(),
             });
         }
         needs.extend(self.taken_over());
@@ -46,7 +46,7 @@ impl StatusView {
                 stopped_place(trip, lane),
                 trip.cause
             ),
-            command: Some(resume_command(trip, lane)),
+            command: resume_command(trip, lane),
         }));
         let review = jobs.of(JobState::NeedsReview);
         if review > 0 {
@@ -56,7 +56,7 @@ impl StatusView {
                     "a decision is needed on {}; `snapferry resolve JOB` has the evidence of each",
                     several(review, "job")
                 ),
-                command: Some(format!("snapferry jobs --state needs_review{batch}")),
+                command: format!("snapferry jobs --state needs_review{batch}"),
             });
         }
         let failed = jobs.of(JobState::Failed);
@@ -65,7 +65,7 @@ impl StatusView {
             needs.push(Need {
                 kind: "failed",
                 text: format!("{} failed; this says why, and which command retries what", several(failed, "job")),
-                command: Some(format!("snapferry failures{batch}")),
+                command: format!("snapferry failures{batch}"),
             });
         }
         needs.extend(self.lanes.iter().filter_map(paused_lane));
@@ -86,15 +86,8 @@ impl StatusView {
         let until = queued.filter_map(|lane| self.takeover_until(lane)).max()?;
         Some(Need {
             kind: "takeover",
-            text: format!(
-                "the database was taken over from {} ({}): nothing is sent before {}, {} from now; {}",
-                copy_of(takeover),
-                takeover.cause.text(),
-                moment(until),
-                span(until.since(self.now)),
-                past_acts()
-            ),
-            command: Some(format!("snapferry jobs --state queued{}", self.scope())),
+            text: takeover_text(takeover, "", until, self.now),
+            command: format!("snapferry jobs --state queued{}", self.scope()),
         })
     }
 
@@ -105,10 +98,7 @@ impl StatusView {
         (theirs && !paused_in.is_empty()).then(|| Need {
             kind: "paused_jobs",
             text: format!("jobs of lane {} are paused one by one", lane.lane),
-            command: Some(format!(
-                "snapferry jobs --state queued --account {account} --region {region}{}",
-                self.of_batch()
-            )),
+            command: format!("snapferry jobs --state queued --account {account} --region {region}{}", self.of_batch()),
         })
     }
 }
@@ -131,7 +121,7 @@ fn blocked_lane(lane: &LaneView, now: Timestamp) -> Option<Need> {
     Some(Need {
         kind: "blocked",
         text: format!("lane {} {what}; it goes on by itself once that is put right", lane.lane),
-        command: Some(format!("snapferry doctor --account {} --region {}", lane.lane.account, lane.lane.region)),
+        command: format!("snapferry doctor --account {} --region {}", lane.lane.account, lane.lane.region),
     })
 }
 
@@ -144,19 +134,18 @@ fn held_for_quota(lane: &LaneView) -> Option<String> {
 /// What is held for a person once a drain has ended, each with the command that lets it go on.
 pub fn held_lanes(lanes: &[LaneView]) -> Vec<String> {
     let needs = lanes.iter().filter(|lane| held_for_quota(lane).is_some()).filter_map(paused_lane);
-    needs.map(|need| format!("{}; `{}` lets it go on", need.text, need.command.unwrap_or_default())).collect()
+    needs.map(|need| format!("{}; `{}` lets it go on", need.text, need.command)).collect()
 }
 
 fn paused_lane(lane: &LaneView) -> Option<Need> {
     let _ = lane.paused.as_ref().filter(|_| lane.jobs.of(JobState::Queued) > 0)?;
-    let Lane { account, region } = &lane.lane;
     Some(Need {
         kind: "paused_lane",
         text: match held_for_quota(lane) {
             Some(said) => format!("lane {} is held: {said}", lane.lane),
             None => format!("lane {} is paused", lane.lane),
         },
-        command: Some(format!("snapferry resume --account {account} --region {region}")),
+        command: resume_lane(&lane.lane),
     })
 }
 
@@ -165,6 +154,6 @@ fn paused_batch(batch: &BatchView) -> Option<Need> {
     Some(Need {
         kind: "paused_batch",
         text: format!("batch {} is paused", batch.name),
-        command: Some(format!("snapferry resume --batch {}", quoted(batch.name.as_str()))),
+        command: resume_batch(&batch.name),
     })
 }

@@ -4,14 +4,14 @@ use super::bar::bar;
 use super::binding::{Binding, bindings, waits_for_a_job};
 use super::forecast::{Forecast, when};
 use super::view::{FAILED_LOOKED_AT, Health, StatusView, has_ended, progress_of};
-use crate::domain::{JobState, Lane, Timestamp};
-use crate::queue::{BatchStage, BatchView, LaneView, Pause};
+use crate::domain::{JobState, Timestamp};
+use crate::queue::{BatchStage, BatchView, Blocked, LaneView, Pause};
 use crate::report::jobs::failures::group_lines;
 use crate::report::layout::style::{Colour, Look, Paint};
 use crate::report::layout::words::{
     ago, by_state, grouped, moment, of_others, one_line, percent, several, span, what_blocks,
 };
-use crate::report::steering::breakers::stopped_since;
+use crate::report::steering::breakers::{resume_lane, stopped_since};
 
 /// Batches that have ended are named only as far back as this; `--json` and `--batch` have them all.
 const ENDED_SHOWN: usize = 3;
@@ -62,9 +62,7 @@ pub fn status_text(view: &StatusView, look: Look) -> String {
         title(&mut lines, look.colour, NEEDS_YOU);
         for need in needs {
             lines.push(format!("- {}", need.text));
-            if let Some(command) = need.command {
-                lines.push(format!("    {command}"));
-            }
+            lines.push(format!("    {}", need.command));
         }
     }
     look.lay_out(lines)
@@ -165,69 +163,8 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
     let now = view.now;
     let number = lane.account_number.as_ref().map(|number| format!(" ({number})")).unwrap_or_default();
     lines.push(format!("{}{number}  {}", lane.lane, by_state(&lane.jobs)));
-    let ceiling = view.limits_of(lane.id).ceiling;
-    for binding in bindings(view, lane) {
-        let text = match binding {
-            Binding::Paused => lane.paused.as_ref().map(|pause| paused(pause, now, colour)),
-            Binding::Blocked => lane.blocked.as_ref().map(|blocked| {
-                let why = what_blocks(blocked);
-                let since = span(now.since(blocked.since));
-                let what = match blocked.code.as_str() {
-                    "credentials" => "waiting for credentials",
-                    "reads" => "reads keep failing",
-                    "copy_limit" => "waiting for room in EC2",
-                    "quota" => "held",
-                    _ => "blocked",
-                };
-                let next = match blocked.code.as_str() {
-                    "quota" if lane.paused.is_some() => "it goes on once it is resumed",
-                    _ if waits_for_a_job(lane, blocked) => "it tries again with the next job",
-                    _ => "it tries again by itself",
-                };
-                format!("{} for {since}: {why}; {next}", colour.paint(Paint::Bad, what))
-            }),
-            Binding::Breaker => {
-                Some(match view.trips.iter().find(|trip| trip.lane == lane.id && trip.batch.is_none()) {
-                    Some(trip) => colour.paint(Paint::Bad, stopped_since(trip, now)),
-                    None => "all that is queued is of batches that have stopped by themselves".to_owned(),
-                })
-            }
-            Binding::NoDaemon => Some("no daemon is running".to_owned()),
-            Binding::PausedBatches => {
-                let stopped = view.trips.iter().any(|trip| trip.lane == lane.id);
-                let or_stopped = if stopped { " or have stopped by themselves" } else { "" };
-                Some(format!("all that is queued is of batches that are paused{or_stopped}"))
-            }
-            Binding::Waiting => Some(waiting(view, lane)),
-            Binding::Takeover(until) => Some(format!(
-                "waiting after a takeover until {}, {} from now: until then Lightsail's records need not show all that was \
-                 exported since the copy was made",
-                moment(until),
-                span(until.since(now))
-            )),
-            Binding::Unlisted => Some(
-                "waiting for an inventory: nothing is sent before Lightsail's records were read in this run".to_owned(),
-            ),
-            Binding::FirstExport => Some("its first export goes alone".to_owned()),
-            Binding::Cap { copies, cap } => {
-                let others = of_others(view.copies_of_others(lane.id));
-                Some(format!(
-                    "at its cap: {} of {} EBS copies under way{others}",
-                    grouped(copies),
-                    grouped(u64::from(cap))
-                ))
-            }
-            Binding::LearnedRate(rate) => {
-                Some(format!("at its learned rate of {rate:.1} exports a second; the ceiling is {}", rate_of(ceiling)))
-            }
-            Binding::Settings => Some(format!("at its ceiling of {} exports a second", rate_of(ceiling))),
-            Binding::Idle => Some(match lane.jobs.live() {
-                0 => "nothing to do".to_owned(),
-                _ => "nothing left to send".to_owned(),
-            }),
-        };
-        lines.extend(text.map(|text| format!("  {text}")));
-    }
+    let bound = bindings(view, lane).into_iter().filter_map(|binding| bound_by(binding, view, lane, colour));
+    lines.extend(bound.map(|text| format!("  {text}")));
     if let Some((lowered, set)) = view.lowered_cap(lane) {
         lines.push(format!(
             "  cap lowered to {} of {} for {}, because EC2 had too many copies under way ({}); it climbs back by itself",
@@ -239,13 +176,13 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
     }
     if view.window_of(lane) > view.limits_of(lane.id).settle {
         let on = lane.delay.seen_at.map(|at| format!(" on {}", moment(at))).unwrap_or_default();
-        let Lane { account, region } = &lane.lane;
         lines.push(format!(
-            "  reconciliation window {} instead of {}: Lightsail's lists were {} late{on}; it halves each week, or: snapferry \
-             resume --account {account} --region {region} --reset-window",
+            "  reconciliation window {} instead of {}: Lightsail's lists were {} late{on}; it halves each week, or: {} \
+             --reset-window",
             span(view.window_of(lane)),
             span(view.limits_of(lane.id).settle),
-            span(lane.delay.longest)
+            span(lane.delay.longest),
+            resume_lane(&lane.lane)
         ));
     }
     let (ended, throttles) = (view.ended_a_minute(lane.id), view.throttles_a_minute(lane.id));
@@ -259,6 +196,64 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
     if !last_minute.is_empty() {
         lines.push(format!("  in the last minute: {}", last_minute.join(", ")));
     }
+}
+
+/// What binds a lane, in words.
+fn bound_by(binding: Binding, view: &StatusView, lane: &LaneView, colour: Colour) -> Option<String> {
+    let trip = view.trips.iter().find(|trip| trip.lane == lane.id && trip.batch.is_none());
+    let ceiling = rate_of(view.limits_of(lane.id).ceiling);
+    Some(match binding {
+        Binding::Paused => paused(lane.paused.as_ref()?, view.now, colour),
+        Binding::Blocked => blocked(lane, lane.blocked.as_ref()?, view.now, colour),
+        Binding::Breaker => trip.map_or_else(
+            || "all that is queued is of batches that have stopped by themselves".to_owned(),
+            |trip| colour.paint(Paint::Bad, stopped_since(trip, view.now)),
+        ),
+        Binding::NoDaemon => "no daemon is running".to_owned(),
+        Binding::PausedBatches => {
+            let stopped = view.trips.iter().any(|trip| trip.lane == lane.id);
+            let or_stopped = if stopped { " or have stopped by themselves" } else { "" };
+            format!("all that is queued is of batches that are paused{or_stopped}")
+        }
+        Binding::Waiting => waiting(view, lane),
+        Binding::Takeover(until) => format!(
+            "waiting after a takeover until {}, {} from now: until then Lightsail's records need not show all that was \
+             exported since the copy was made",
+            moment(until),
+            span(until.since(view.now))
+        ),
+        Binding::Unlisted => {
+            "waiting for an inventory: nothing is sent before Lightsail's records were read in this run".to_owned()
+        }
+        Binding::FirstExport => "its first export goes alone".to_owned(),
+        Binding::Cap { copies, cap } => {
+            let others = of_others(view.copies_of_others(lane.id));
+            format!("at its cap: {} of {} EBS copies under way{others}", grouped(copies), grouped(u64::from(cap)))
+        }
+        Binding::LearnedRate(rate) => {
+            format!("at its learned rate of {rate:.1} exports a second; the ceiling is {ceiling}")
+        }
+        Binding::Settings => format!("at its ceiling of {ceiling} exports a second"),
+        Binding::Idle if lane.jobs.live() == 0 => "nothing to do".to_owned(),
+        Binding::Idle => "nothing left to send".to_owned(),
+    })
+}
+
+fn blocked(lane: &LaneView, blocked: &Blocked, now: Timestamp, colour: Colour) -> String {
+    let what = match blocked.code.as_str() {
+        "credentials" => "waiting for credentials",
+        "reads" => "reads keep failing",
+        "copy_limit" => "waiting for room in EC2",
+        "quota" => "held",
+        _ => "blocked",
+    };
+    let next = match blocked.code.as_str() {
+        "quota" if lane.paused.is_some() => "it goes on once it is resumed",
+        _ if waits_for_a_job(lane, blocked) => "it tries again with the next job",
+        _ => "it tries again by itself",
+    };
+    let (what, since) = (colour.paint(Paint::Bad, what), span(now.since(blocked.since)));
+    format!("{what} for {since}: {}; {next}", what_blocks(blocked))
 }
 
 /// What all that a lane has queued waits for.

@@ -15,8 +15,8 @@ pub fn touched_text(plan: &Plan, look: Look) -> String {
     let act = plan.act();
     if plan.is_empty() {
         let left = left_alone(plan);
-        let opening = if left.is_empty() { "No job fits." } else { nothing(act) };
-        return look.lay_out(std::iter::once(opening.to_owned()).chain(left).collect());
+        let opening = if left.is_empty() { "No job fits.".to_owned() } else { format!("Nothing to {}.", verb(act)) };
+        return look.lay_out(std::iter::once(opening).chain(left).collect());
     }
     let mut text = look.lay_out(vec![format!("To {}: {}.", verb(act), by_state(&plan.states))]);
     text.push_str(&Blocks::new(&TABLE, look.width).text(plan.first.iter().map(cells).collect()));
@@ -74,15 +74,6 @@ fn past(act: Act) -> &'static str {
         Act::Cancel => "Cancelled",
         Act::Pause => "Paused",
         Act::Resume => "Resumed",
-    }
-}
-
-fn nothing(act: Act) -> &'static str {
-    match act {
-        Act::Retry => "Nothing to retry.",
-        Act::Cancel => "Nothing to cancel.",
-        Act::Pause => "Nothing to pause.",
-        Act::Resume => "Nothing to resume.",
     }
 }
 

@@ -1,6 +1,6 @@
 //! What has stopped by itself, in words: one phrase for status, why, resume and the end of a run.
 
-use crate::domain::{ErrorCode, JobId, Lane, ProbeStanding, Timestamp};
+use crate::domain::{BatchName, ErrorCode, JobId, Lane, ProbeStanding, Timestamp};
 use crate::queue::Trip;
 use crate::report::completion::columns::time;
 use crate::report::layout::words::{ago, quoted, several, span};
@@ -13,10 +13,17 @@ pub fn stopped_place(trip: &Trip, lane: &Lane) -> String {
 
 /// The command that lets it go on.
 pub fn resume_command(trip: &Trip, lane: &Lane) -> String {
-    match &trip.batch_name {
-        Some(name) => format!("snapferry resume --batch {}", quoted(name.as_str())),
-        None => format!("snapferry resume --account {} --region {}", lane.account, lane.region),
-    }
+    trip.batch_name.as_ref().map_or_else(|| resume_lane(lane), resume_batch)
+}
+
+/// The command that ends a batch's pause, and closes its breakers.
+pub(in crate::report) fn resume_batch(name: &BatchName) -> String {
+    format!("snapferry resume --batch {}", quoted(name.as_str()))
+}
+
+/// The command that ends a lane's pause, and closes its breaker.
+pub(in crate::report) fn resume_lane(lane: &Lane) -> String {
+    format!("snapferry resume --account {} --region {}", lane.account, lane.region)
 }
 
 /// When the breaker lets the next job go; nothing while one is under way.
@@ -49,10 +56,8 @@ pub fn what_next(trip: &Trip, now: Timestamp) -> String {
 /// An open breaker as JSON.
 #[derive(Debug, Serialize)]
 pub(in crate::report) struct BreakerEntry<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    account: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    region: Option<&'static str>,
+    #[serde(flatten)]
+    lane: Option<&'a Lane>,
     since: String,
     cause: String,
     failed: u32,
@@ -66,8 +71,7 @@ pub(in crate::report) struct BreakerEntry<'a> {
 impl<'a> BreakerEntry<'a> {
     pub(in crate::report) fn of_lane(trip: &'a Trip) -> Self {
         Self {
-            account: None,
-            region: None,
+            lane: None,
             since: trip.tripped_at.to_string(),
             cause: trip.cause.to_string(),
             failed: trip.cause.failed,
@@ -80,8 +84,7 @@ impl<'a> BreakerEntry<'a> {
     }
 
     pub(in crate::report) fn of_batch(trip: &'a Trip, lane: &'a Lane) -> Self {
-        let (account, region) = (Some(lane.account.as_str()), Some(lane.region.as_str()));
-        Self { account, region, ..Self::of_lane(trip) }
+        Self { lane: Some(lane), ..Self::of_lane(trip) }
     }
 }
 

@@ -2,20 +2,22 @@
 
 use crate::domain::Timestamp;
 use crate::queue::Takeover;
-use crate::report::layout::words::span;
+use crate::report::layout::words::{moment, span};
 use serde::Serialize;
 
-/// What it was taken over from.
-pub(in crate::report) fn copy_of(takeover: &Takeover) -> String {
-    match takeover.written_at {
+/// What a takeover holds back until when, and what a person has to know of any copy.
+pub(in crate::report) fn takeover_text(takeover: &Takeover, whose: &str, until: Timestamp, now: Timestamp) -> String {
+    let copy = match takeover.written_at {
         Some(at) => format!("a copy that was {} old", span(takeover.found_at.since(at))),
         None => "an empty copy".to_owned(),
-    }
-}
-
-/// What a person has to know of any copy.
-pub(in crate::report) fn past_acts() -> &'static str {
-    "what people did after the copy was made (cancel, pause) is not in it: now is the time to look, and to do it again"
+    };
+    format!(
+        "the database was taken over from {copy} ({}): nothing{whose} is sent before {}, {} from now; what people did after \
+         the copy was made (cancel, pause) is not in it: now is the time to look, and to do it again",
+        takeover.cause.text(),
+        moment(until),
+        span(until.since(now))
+    )
 }
 
 /// A takeover for programs.

@@ -1,6 +1,6 @@
 //! A diagnosis for programs.
 
-use crate::doctor::{Check, Diagnosis, Outcome, Section, Subject};
+use crate::doctor::{Check, Diagnosis, Outcome, Section};
 use crate::domain::Timestamp;
 use serde_json::{Value, json};
 
@@ -17,12 +17,7 @@ pub fn doctor_json(diagnosis: &Diagnosis, now: Timestamp) -> Value {
 }
 
 fn section(section: &Section) -> Value {
-    let (subject, name) = match &section.subject {
-        Subject::Settings(file) => ("settings", file.as_ref().map(|file| file.display().to_string())),
-        Subject::Database(path) => ("database", Some(path.display().to_string())),
-        Subject::Account(label) => ("account", Some(label.to_string())),
-        Subject::Lane(lane) => ("lane", Some(lane.to_string())),
-    };
+    let (subject, name) = section.subject.named();
     json!({ "subject": subject, "name": name, "checks": section.checks.iter().map(check).collect::<Vec<_>>() })
 }
 

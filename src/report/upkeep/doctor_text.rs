@@ -1,6 +1,6 @@
 //! A diagnosis for people: a sentence, then each subject with what came of it.
 
-use crate::doctor::{Check, Diagnosis, Outcome, Subject};
+use crate::doctor::{Check, Diagnosis, Outcome};
 use crate::report::layout::style::{Colour, Look, Paint};
 use crate::report::layout::words::{one_line, several};
 
@@ -9,9 +9,10 @@ pub fn doctor_text(diagnosis: &Diagnosis, look: Look) -> String {
     let mut lines = vec![sentence(diagnosis, look.colour)];
     // Of an account that was not reached its lanes say why.
     for section in diagnosis.sections.iter().filter(|section| !section.checks.is_empty()) {
-        let (title, name) = subject(&section.subject);
+        let (kind, name) = section.subject.named();
+        let title = look.colour.paint(Paint::Title, kind.to_uppercase());
         lines.push(String::new());
-        lines.push(format!("{} {name}", look.colour.paint(Paint::Title, title)).trim_end().to_owned());
+        lines.push(format!("{title} {}", name.as_deref().unwrap_or("without a file")));
         for check in &section.checks {
             line(&mut lines, check, look.colour);
         }
@@ -27,18 +28,6 @@ fn sentence(diagnosis: &Diagnosis, colour: Colour) -> String {
         (None, None) => colour.paint(Paint::Good, "all is well"),
         (Some(one), None) | (None, Some(one)) => one,
         (Some(errors), Some(warnings)) => format!("{errors} and {warnings}"),
-    }
-}
-
-fn subject(subject: &Subject) -> (&'static str, String) {
-    match subject {
-        Subject::Settings(file) => {
-            let file = file.as_ref().map(|file| file.display().to_string());
-            ("SETTINGS", file.unwrap_or_else(|| "without a file".to_owned()))
-        }
-        Subject::Database(path) => ("DATABASE", path.display().to_string()),
-        Subject::Account(label) => ("ACCOUNT", label.to_string()),
-        Subject::Lane(lane) => ("LANE", lane.to_string()),
     }
 }
 

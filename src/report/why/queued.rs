@@ -1,11 +1,13 @@
 //! What a queued job waits for: what a person did comes first, then the lane's troubles, its own, and the pace.
 
-use crate::domain::{Hold, Lane, LoweredCap};
+use crate::domain::{Hold, LoweredCap};
 use crate::lightsail::is_throttle;
 use crate::queue::{AttemptView, BatchStage, PastPause};
 use crate::report::layout::words::{moment, of_others, one_line, several, span, trouble};
-use crate::report::steering::breakers::{next_try, resume_command, stopped_place, what_next};
-use crate::report::steering::takeover::{copy_of, past_acts};
+use crate::report::steering::breakers::{
+    next_try, resume_batch, resume_command, resume_lane, stopped_place, what_next,
+};
+use crate::report::steering::takeover::takeover_text;
 use crate::report::why::explain::{Chain, Facts, blocked, no_daemon};
 use std::time::Duration;
 
@@ -48,15 +50,13 @@ fn paused(facts: &Facts, chain: &mut Chain) -> bool {
     if let Some(pause) = &batch.paused {
         let text = format!("its batch {} is paused{}", batch.name, by(pause.by.as_deref()));
         chain.cause("paused_batch", text).since(Some(pause.since));
-        let name = crate::report::layout::words::quoted(batch.name.as_str());
-        chain.way("resume the batch", Some(format!("snapferry resume --batch {name}")));
+        chain.way("resume the batch", Some(resume_batch(&batch.name)));
         bound = true;
     }
     if let Some(pause) = &lane.paused {
         let text = format!("its lane {} is paused{}", lane.lane, by(pause.by.as_deref()));
         chain.cause("paused_lane", text).since(Some(pause.since));
-        let Lane { account, region } = &lane.lane;
-        chain.way("resume the lane", Some(format!("snapferry resume --account {account} --region {region}")));
+        chain.way("resume the lane", Some(resume_lane(&lane.lane)));
         bound = true;
     }
     if let Some(since) = job.paused_at {
@@ -98,15 +98,8 @@ fn taken_over(facts: &Facts, chain: &mut Chain) -> bool {
     if until <= facts.now {
         return false;
     }
-    let text = format!(
-        "the database was taken over from {} ({}): nothing of its lane {} is sent before {}, {} from now; {}",
-        copy_of(takeover),
-        takeover.cause.text(),
-        facts.waiting.lane.lane,
-        moment(until),
-        span(until.since(facts.now)),
-        past_acts()
-    );
+    let whose = format!(" of its lane {}", facts.waiting.lane.lane);
+    let text = takeover_text(takeover, &whose, until, facts.now);
     chain.cause("takeover", text).since(Some(takeover.found_at)).until(Some(until));
     let way =
         "it recovers automatically; `snapferry daemon --no-takeover-wait` is for who knows that nothing was in flight";
