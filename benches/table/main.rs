@@ -8,6 +8,7 @@
 mod figure;
 mod files;
 mod flat;
+mod lanes;
 mod load;
 mod pipeline;
 mod store;
@@ -17,7 +18,10 @@ use std::process::ExitCode;
 
 /// Every figure, in the order in which they are printed.
 fn figures() -> Vec<Figure> {
-    [store::figures(), load::figures(), flat::figures(), pipeline::figures()].into_iter().flatten().collect()
+    [store::figures(), load::figures(), flat::figures(), lanes::figures(), pipeline::figures()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn main() -> ExitCode {

@@ -21,6 +21,7 @@ mod fuzz;
 mod home;
 mod jobs;
 mod json_schema;
+mod lanes;
 mod life;
 mod limit;
 mod log;
