@@ -6,7 +6,7 @@ use crate::lightsail::{Lightsail, Limited, RateLimiter};
 use crate::queue::{LaneRecord, Queue, QueueError, Wakes};
 use crate::settings::LaneSettings;
 use crate::tracking::{Tracker, TrackerSettings};
-use crate::worker::{Dispatcher, RateLimiters, WorkerSettings};
+use crate::worker::{Dispatcher, ExportSlots, RateLimiters, WorkerSettings};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -31,6 +31,7 @@ pub(super) struct Shared {
     pub(super) connect: Connect,
     pub(super) run: RunId,
     pub(super) stop: Stop,
+    pub(super) slots: ExportSlots,
 }
 
 /// Puts a lane's parts together.
@@ -93,9 +94,9 @@ pub(super) fn start(
     settings: &LaneSettings,
     tasks: &mut JoinSet<Result<(), QueueError>>,
 ) -> Wakes {
-    let Shared { queue, clock, connect, run, stop } = shared.clone();
+    let Shared { queue, clock, connect, run, stop, slots } = shared.clone();
     let LaneParts { dispatcher, tracker, wakes } = compose(queue, clock, &connect, run, record, settings);
-    tasks.spawn(dispatcher.run(stop.clone()));
+    tasks.spawn(dispatcher.run(stop.clone(), slots));
     tasks.spawn(tracker.track(stop));
     wakes
 }

@@ -2,6 +2,7 @@
 
 use super::breakers::{self, BreakerAges};
 use super::context::{LaneContext, RateLimiters, WorkerSettings};
+use super::export_slots::ExportSlots;
 use super::lane_state::{DeniedJobs, LaneState};
 use super::learned_rates::LearnedRates;
 use super::read_ahead::ReadAhead;
@@ -63,11 +64,11 @@ impl Dispatcher {
         Self { context, sender, wakes }
     }
 
-    /// Sends until `stop` says so; then waits for the calls that are out.
+    /// Sends until `stop` says so; then waits for the calls that are out. All lanes share `slots`.
     ///
     /// # Errors
     /// [`QueueError`] when the store fails: nothing may be sent then.
-    pub async fn run(self, mut stop: Stop) -> Result<(), QueueError> {
+    pub async fn run(self, mut stop: Stop, slots: ExportSlots) -> Result<(), QueueError> {
         let mut state = DispatcherState::default();
         let mut out = JoinSet::new();
         while !*stop.borrow() {
@@ -92,12 +93,12 @@ impl Dispatcher {
                     }
                 }
                 NextAction::Send(dispatch) => {
-                    let permit = tokio::select! {
-                        permit = self.permit() => permit,
+                    let (permit, slot) = tokio::select! {
+                        both = async { (self.permit().await, slots.take().await) } => both,
                         () = stopped(&mut stop) => break,
                     };
                     let sender = Arc::clone(&self.sender);
-                    out.spawn(async move { sender.send(&dispatch, permit).await });
+                    out.spawn(async move { slot.hold(sender.send(&dispatch, permit)).await });
                 }
             }
         }

@@ -5,6 +5,7 @@ mod breakers;
 mod context;
 mod copy_limit;
 mod dispatcher;
+mod export_slots;
 mod lane_health;
 mod lane_state;
 mod learned_rates;
@@ -17,4 +18,5 @@ mod throttle_episode;
 
 pub use context::{RateLimiters, WorkerSettings};
 pub use dispatcher::{Dispatcher, DispatcherState, NextAction};
+pub use export_slots::ExportSlots;
 pub use sender::{Dispatch, DispatchResult, Response};

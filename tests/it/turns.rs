@@ -11,7 +11,7 @@ use snapferry::lightsail::{
     SnapshotKind,
 };
 use snapferry::queue::{Block, Queue};
-use snapferry::worker::{Dispatch, Dispatcher, DispatcherState, NextAction, RateLimiters, WorkerSettings};
+use snapferry::worker::{Dispatch, Dispatcher, DispatcherState, ExportSlots, NextAction, RateLimiters, WorkerSettings};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -458,7 +458,7 @@ async fn a_panic_of_a_call_is_the_senders_own_end_and_no_failure_of_the_database
     let scene = Scene::new(PROVEN, 3, 20.0).await;
     scene.api.panics.store(true, Ordering::Relaxed);
     let (_go_on, stop) = tokio::sync::watch::channel(false);
-    let working = tokio::spawn(scene.dispatcher.run(stop));
+    let working = tokio::spawn(scene.dispatcher.run(stop, ExportSlots::default()));
     while !working.is_finished() {
         tokio::task::yield_now().await;
         scene.clock.advance(Duration::from_millis(10));

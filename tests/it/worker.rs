@@ -9,7 +9,7 @@ use snapferry::lightsail::{
     SnapshotKind,
 };
 use snapferry::queue::{Followed, Queue};
-use snapferry::worker::{Dispatcher, RateLimiters, WorkerSettings};
+use snapferry::worker::{Dispatcher, ExportSlots, RateLimiters, WorkerSettings};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -127,7 +127,7 @@ async fn send_under(api: Denying, more: &'static str) -> (Vec<Followed>, usize) 
         }
         stop.send(true).expect("it is there");
     };
-    let (outcome, ()) = tokio::join!(dispatcher.run(stopped), living);
+    let (outcome, ()) = tokio::join!(dispatcher.run(stopped, ExportSlots::default()), living);
     outcome.expect("no error");
     let jobs: Vec<JobId> = (1..=10).map(JobId).collect();
     let followed = queue.followed(&jobs).await.expect("read");

@@ -38,7 +38,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(5);
 /// Reads in progress at once in a Region, of all its lanes together: so that a start with thousands of lanes does not open as
 /// many connections. A lane waits for a page of each of the others at most, as the turns are fair.
-pub(super) const READS: usize = 32;
+pub(super) const READS: usize = 12;
 
 /// How to reach an account; what is not set is left to the usual chain.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -98,8 +98,9 @@ pub struct SharedHttp {
 
 type ByKey<K, V> = Arc<Mutex<HashMap<K, V>>>;
 
-/// An account's configuration with its credentials, made when it is needed, and how often it was made anew.
-pub(super) type SharedConfig = Arc<tokio::sync::Mutex<(Option<SdkConfig>, u64)>>;
+/// An account's configuration with its credentials, made when it is needed, and how often it was made anew. Not the SDK's own
+/// [`SdkConfig`], which keeps every profile of the machine for each account.
+pub(super) type SharedConfig = Arc<tokio::sync::Mutex<(Option<Builder>, u64)>>;
 
 impl SharedHttp {
     /// A pool with nothing in it. `HTTPS_PROXY` and its like are honoured, except towards this machine.
@@ -185,20 +186,29 @@ pub async fn usual_region(profile: Option<&str>) -> Result<Option<Region>, BadRe
 
 /// A Lightsail client that never retries and gives up on time.
 pub(super) async fn client(access: &AccountAccess, region: Region, attempt: Duration, http: &SharedHttp) -> Client {
-    client_of(&base_config(access, region, attempt, http).await, access, region, http)
+    client_of(account_config(access, region, attempt, http).await, region)
 }
 
 /// The same, of an account's configuration.
-pub(super) fn client_of(account: &SdkConfig, access: &AccountAccess, region: Region, http: &SharedHttp) -> Client {
-    let region = aws_config::Region::from_static(region.as_str());
-    let mut config = Builder::from(account).region(region).interceptor(Watch);
+pub(super) fn client_of(account: Builder, region: Region) -> Client {
+    Client::from_conf(account.region(aws_config::Region::from_static(region.as_str())).build())
+}
+
+/// What the clients of an account's lanes have in common.
+pub(super) async fn account_config(
+    access: &AccountAccess,
+    region: Region,
+    attempt: Duration,
+    http: &SharedHttp,
+) -> Builder {
+    let mut config = Builder::from(&base_config(access, region, attempt, http).await).interceptor(Watch);
     if let Some(url) = &access.endpoint_url {
         config = config.endpoint_url(url);
         if access.is_on_this_machine() {
             config = config.http_client(http.direct.clone());
         }
     }
-    Client::from_conf(config.build())
+    config
 }
 
 /// A client of STS with the same credentials, to be asked whose they are.
@@ -222,12 +232,7 @@ async fn role(access: &AccountAccess, base: &SdkConfig) -> Option<AssumeRoleProv
 }
 
 /// An account's configuration, with the credentials of its role where it has one. STS is asked in `region`.
-pub(super) async fn base_config(
-    access: &AccountAccess,
-    region: Region,
-    attempt: Duration,
-    http: &SharedHttp,
-) -> SdkConfig {
+async fn base_config(access: &AccountAccess, region: Region, attempt: Duration, http: &SharedHttp) -> SdkConfig {
     let region = aws_config::Region::from_static(region.as_str());
     // A helper process or an SSO service may be slow; the attempt's time-out ends the wait all the same.
     let identities = IdentityCache::lazy().load_timeout(attempt).build();

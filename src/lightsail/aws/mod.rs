@@ -74,9 +74,9 @@ impl AwsLightsail {
         }
         let base = match config.0.take() {
             Some(base) => base,
-            None => Box::pin(access::base_config(access, *region, *attempt_timeout, http)).await,
+            None => Box::pin(access::account_config(access, *region, *attempt_timeout, http)).await,
         };
-        let made = access::client_of(&base, access, *region, http);
+        let made = access::client_of(base.clone(), *region);
         config.0 = Some(base);
         *client = Some((made.clone(), config.1));
         (made, config.1)

@@ -1,0 +1,75 @@
+//! How many exports start at once in all lanes together: when thousands of lanes are resumed, the process does not open thousands of
+//! connections.
+
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// Calls of `ExportSnapshot` in progress at once. Each takes well under a second, so that the largest fleet (180 exports a second)
+/// does not notice.
+const SLOTS: usize = 64;
+
+/// A call that takes longer gives up its slot, so that lanes that cannot be reached hold back no others.
+const LONG_CALL: Duration = Duration::from_secs(3);
+
+/// The slots that all lanes share, first come first served.
+#[derive(Debug, Clone)]
+pub struct ExportSlots(Arc<Semaphore>);
+
+/// A slot that was taken.
+pub(super) struct ExportSlot {
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl ExportSlots {
+    /// Waits for a slot. Taken before the intent is written, so that no intent waits.
+    pub(super) async fn take(&self) -> ExportSlot {
+        // Nobody closes the semaphore, so there is always a permit.
+        ExportSlot { _permit: Arc::clone(&self.0).acquire_owned().await.ok() }
+    }
+}
+
+impl Default for ExportSlots {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(SLOTS)))
+    }
+}
+
+impl ExportSlot {
+    /// Holds the slot until the response, or until the call takes long.
+    pub(super) async fn hold<T>(self, call: impl Future<Output = T>) -> T {
+        self.hold_at_most(LONG_CALL, call).await
+    }
+
+    async fn hold_at_most<T>(self, long: Duration, call: impl Future<Output = T>) -> T {
+        let mut call = std::pin::pin!(call);
+        if let Ok(result) = timeout(long, call.as_mut()).await {
+            return result;
+        }
+        drop(self);
+        call.await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+    use std::future::pending;
+
+    #[tokio::test]
+    async fn a_slot_comes_back_with_the_response_or_when_the_call_takes_long() {
+        let slots = ExportSlots(Arc::new(Semaphore::new(1)));
+        assert_eq!(slots.take().await.hold(async { 7 }).await, 7);
+        let mut hangs = Box::pin(slots.take().await.hold(pending::<()>()));
+        assert!(hangs.as_mut().now_or_never().is_none());
+        assert!(slots.take().now_or_never().is_none(), "the call holds the only slot");
+        drop(hangs);
+        let mut late = Box::pin(slots.take().await.hold_at_most(Duration::ZERO, pending::<()>()));
+        tokio::select! {
+            () = &mut late => unreachable!("it never ends"),
+            _slot = slots.take() => {}
+        }
+    }
+}
