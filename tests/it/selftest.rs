@@ -81,7 +81,7 @@ async fn a_promise_that_does_not_hold_is_named_and_what_it_left_is_kept() {
     let (told, said) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     assert_eq!(ended.status.code(), Some(1), "{told} {said}");
     assert!(told.contains("7 a restart recovers") && told.contains("BROKEN"), "{told}");
-    assert!(told.contains("that nobody killed ended with"), "{told}");
+    assert!(told.contains("that was not killed ended with"), "{told}");
     assert!(said.contains("--crashes 1000 --seed 7"), "{said}");
     let kept = entries(&folder).pop().expect("a folder that is kept");
     assert!(said.contains(&kept), "{said}");
