@@ -31,7 +31,7 @@ const SAMPLE: usize = 16;
 const BUSY: Duration = Duration::from_secs(20);
 
 /// The same in rows, of which none can begin anew.
-const IN_ROWS: Duration = Duration::from_secs(4);
+const IN_ROWS: Duration = Duration::from_secs(8);
 
 /// What the rows are drawn by.
 const SEED: u64 = 3;

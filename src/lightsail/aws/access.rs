@@ -15,6 +15,7 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_lightsail::Client;
 use aws_sdk_lightsail::config::{Builder, SharedAsyncSleep, SharedCredentialsProvider, SharedHttpClient};
 use aws_smithy_http_client::Connector;
@@ -222,6 +223,24 @@ pub(super) async fn sts(
     aws_sdk_sts::Client::from_conf(aws_sdk_sts::config::Builder::from(&account).interceptor(Watch).build())
 }
 
+/// The credentials of a profile, read each time that they are needed. The SDK's own provider keeps what it has read, which is
+/// every profile of the machine.
+#[derive(Debug)]
+struct ProfileCredentials {
+    profile: String,
+    config: ProviderConfig,
+}
+
+impl ProvideCredentials for ProfileCredentials {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let files = ProfileFileCredentialsProvider::builder().configure(&self.config).profile_name(&self.profile);
+        future::ProvideCredentials::new(async move { files.build().provide_credentials().await })
+    }
+}
+
 /// The credentials of the role, where there is one to be taken on.
 async fn role(access: &AccountAccess, base: &SdkConfig) -> Option<AssumeRoleProvider> {
     let mut provider = AssumeRoleProvider::builder(access.role_arn.as_ref()?).configure(base).session_name("snapferry");
@@ -246,8 +265,8 @@ async fn base_config(access: &AccountAccess, region: Region, attempt: Duration, 
     if let Some(profile) = &access.profile {
         // The chain would ask the environment first, and a named profile must never lead to another account.
         let config = ProviderConfig::default().with_region(Some(region)).with_http_client(http.by_proxy.clone());
-        let provider = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build();
-        loader = loader.profile_name(profile).credentials_provider(provider);
+        loader =
+            loader.profile_name(profile).credentials_provider(ProfileCredentials { profile: profile.clone(), config });
     }
     if let CredentialSource::Fixed { access_key, secret_key } = &access.credentials {
         let fixed = Credentials::new(access_key, secret_key, None, None, "fixed");
