@@ -1,6 +1,5 @@
 -- One live job per snapshot and lane; what is live has no end.
 CREATE UNIQUE INDEX jobs_live ON jobs (lane_id, snapshot_name) WHERE finished_at IS NULL;
-CREATE INDEX jobs_batch ON jobs (batch_id, line);
 CREATE INDEX jobs_claim ON jobs (lane_id, batch_id, priority DESC, id)
     WHERE state = 'queued' AND hold IS NULL AND due_at IS NULL AND paused_at IS NULL;
 CREATE INDEX jobs_timer ON jobs (lane_id, due_at) WHERE state = 'queued' AND due_at IS NOT NULL;

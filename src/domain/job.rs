@@ -138,12 +138,16 @@ impl Failure {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Trace {
     /// Its operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<OperationId>,
     /// Its record.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<RecordArn>,
     /// The record's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub record_name: Option<String>,
     /// What it became.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub destination: Option<Destination>,
 }
 
@@ -268,8 +272,10 @@ pub struct Change {
     /// The attempts that count after it.
     pub used: u32,
     /// Not to be sent before; only of a queued job.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
     /// Why it is not to be claimed; only of a queued job.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
     /// What it means besides.
     pub besides: Besides,
@@ -280,6 +286,7 @@ pub struct Change {
     /// Whether what was known of an earlier export is dropped: a fresh start.
     pub afresh: bool,
     /// The trouble to show from now on; nothing clears it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
 }
 

@@ -95,12 +95,19 @@ pub struct Transition {
     step: Step,
     at: Timestamp,
     actor: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::queue) ended_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     next_poll_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     probes: Option<LaneTrouble>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     intent: Option<Intent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::queue) answer: Option<Answer>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(in crate::queue) operations: Vec<SentOperation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::queue) owns: Option<OwnedEntries>,
 }
 
@@ -230,5 +237,90 @@ fn step_of(event: &Event) -> Step {
         Event::Retry => Step::Retried,
         Event::Pause => Step::Paused,
         Event::Resume => Step::Resumed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Besides, Destination, ErrorCode, Hold, RecordArn, Trace};
+    use std::collections::BTreeSet;
+
+    /// A transition that leaves nothing out.
+    fn complete() -> Transition {
+        let now = Timestamp(1);
+        let failure = Failure { code: ErrorCode::new("Code"), message: "why".to_owned() };
+        let answer = Answer {
+            outcome: AttemptOutcome::Accepted,
+            http_status: Some(200),
+            request_id: Some("request".to_owned()),
+            failure: Some(failure.clone()),
+        };
+        let operation = SentOperation { id: OperationId::new("operation"), created_at: Some(now) };
+        Transition {
+            job: JobId(1),
+            from: JobState::Queued,
+            expected_attempt: 0,
+            expected_used: 0,
+            change: Change {
+                to: JobState::Queued,
+                attempt: 1,
+                used: 1,
+                due_at: Some(now),
+                hold: Some(Hold::Listing),
+                besides: Besides::Nothing,
+                trace: Trace {
+                    operation: Some(OperationId::new("operation")),
+                    record: Some(RecordArn::new("record")),
+                    record_name: Some("record".to_owned()),
+                    destination: Some(Destination { service: "EC2".to_owned(), id: "ami".to_owned() }),
+                },
+                adopted: true,
+                afresh: true,
+                failure: Some(failure),
+            },
+            event: "event",
+            step: Step::Retried,
+            at: now,
+            actor: "daemon".to_owned(),
+            ended_at: Some(now),
+            next_poll_at: Some(now),
+            probes: Some(LaneTrouble::Outage),
+            intent: Some(Intent { run: RunId(1), weight: 1, source_arn: Some(SnapshotArn::new("arn")) }),
+            answer: Some(answer),
+            operations: vec![operation],
+            owns: Some(OwnedEntries { attempt: 1, entries: vec![1] }),
+        }
+    }
+
+    fn paths(value: &serde_json::Value, path: &str, found: &mut BTreeSet<String>) {
+        found.insert(path.to_owned());
+        for (name, inner) in value.as_object().into_iter().flatten() {
+            paths(inner, &format!("{path}.{name}"), found);
+        }
+    }
+
+    #[test]
+    fn the_statements_read_what_a_transition_says() {
+        let value = serde_json::to_value(complete()).expect("JSON");
+        let mut said = BTreeSet::new();
+        paths(&value, "$", &mut said);
+        // These read each operation by itself.
+        paths(&value["operations"][0], "$", &mut said);
+        let statements = [
+            include_str!("../sql/move_jobs.sql"),
+            include_str!("../sql/look_again.sql"),
+            include_str!("../sql/look_for_late.sql"),
+            include_str!("../sql/add_transitions.sql"),
+            include_str!("../sql/add_attempts.sql"),
+            include_str!("../sql/answer_attempts.sql"),
+            include_str!("../sql/own_entries.sql"),
+            include_str!("../sql/add_sent_operations.sql"),
+        ];
+        let read: BTreeSet<&str> =
+            statements.iter().flat_map(|sql| sql.split('\'')).filter(|text| text.starts_with("$.")).collect();
+        assert!(read.len() > 30, "{read:?}");
+        let unsaid: Vec<_> = read.into_iter().filter(|path| !said.contains(*path)).collect();
+        assert_eq!(unsaid, Vec::<&str>::new());
     }
 }

@@ -8,11 +8,8 @@ use crate::queue::loading::load::pause;
 use crate::queue::sqlite::connection::Door;
 use sqlx::SqliteConnection;
 
-/// Rows that one transaction takes away: some 10 ms of work.
-const STEP: u32 = 2000;
-
-/// Jobs with their history that one takes away: the same.
-const JOBS: u32 = 500;
+/// Rows that one transaction removes, with their jobs: some 10 ms of work.
+const ROWS: u32 = 500;
 
 /// Takes away every batch that is `loading`; how many they were. Only for whoever holds the lock.
 pub(in crate::queue) async fn drop_all(door: &mut Door) -> Result<usize, QueueError> {
@@ -39,31 +36,21 @@ pub(in crate::queue) async fn drop_batch(door: &mut Door, batch: BatchId) -> Res
     }
 }
 
-/// Takes some of a batch away: rows, then jobs with their history, and at last the batch itself; whether there is more.
-/// Nothing may point to its jobs but its own rows.
+/// Takes some of a batch away: rows with their jobs and history, and at last the batch itself; whether there is more. Nothing
+/// may point to its jobs but its own rows. The last rows go first: a row that repeats another's snapshot stands below it.
 pub(in crate::queue) async fn take_some(connection: &mut SqliteConnection, batch: BatchId) -> Result<bool, QueueError> {
-    let rows = sqlx::query!(
-        "DELETE FROM batch_rows WHERE batch_id = ?1
-         AND line IN (SELECT line FROM batch_rows WHERE batch_id = ?1 ORDER BY line LIMIT ?2)",
+    let last = sqlx::query!(
+        r#"SELECT min(line) AS "first: i64", json_group_array(job_id) FILTER (WHERE disposition = 'new') AS "jobs!: String"
+           FROM (SELECT line, job_id, disposition FROM batch_rows WHERE batch_id = ?1 ORDER BY line DESC LIMIT ?2)"#,
         batch.0,
-        STEP
-    )
-    .execute(&mut *connection)
-    .await?
-    .rows_affected();
-    if rows > 0 {
-        return Ok(true);
-    }
-    let jobs = sqlx::query_scalar!(
-        r#"SELECT json_group_array(id) AS "ids!: String"
-           FROM (SELECT id FROM jobs WHERE batch_id = ?1 ORDER BY line LIMIT ?2)"#,
-        batch.0,
-        JOBS
+        ROWS
     )
     .fetch_one(&mut *connection)
     .await?;
-    if jobs != "[]" {
+    if let Some(first) = last.first {
+        let jobs = last.jobs;
         let statements = [
+            sqlx::query!("DELETE FROM batch_rows WHERE batch_id = ?1 AND line >= ?2", batch.0, first),
             // Of a load that was killed there may be a history too: acts on jobs that were still loading, once they could be selected.
             sqlx::query!("DELETE FROM attempts WHERE job_id IN (SELECT value FROM json_each(?1))", jobs),
             sqlx::query!("DELETE FROM transitions WHERE job_id IN (SELECT value FROM json_each(?1))", jobs),

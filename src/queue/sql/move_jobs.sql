@@ -1,47 +1,59 @@
 -- Moves the jobs that are still in the state and in the attempt that their change expects. A change within a state touches
 -- the pause alone, and adds a hold where there is none. The JSON is that of `Transition`.
+WITH t AS MATERIALIZED (
+    SELECT value ->> '$.job' AS job, value ->> '$.from' AS old_state, value ->> '$.to' AS new_state,
+           value ->> '$.expected_attempt' AS expected_attempt, value ->> '$.expected_used' AS expected_used, value ->> '$.at' AS at,
+           value ->> '$.ended_at' AS ended_at, value ->> '$.hold' AS hold, value ->> '$.due_at' AS due_at,
+           value ->> '$.besides' AS besides, value ->> '$.attempt' AS attempt, value ->> '$.used' AS used,
+           value ->> '$.adopted' AS adopted, value ->> '$.afresh' AS afresh, value ->> '$.next_poll_at' AS next_poll_at,
+           value ->> '$.probes' AS probes, value ->> '$.intent.weight' AS weight, value ->> '$.intent.source_arn' AS source_arn,
+           value ->> '$.trace.operation' AS operation, value ->> '$.trace.record' AS record,
+           value ->> '$.trace.record_name' AS record_name, value ->> '$.trace.destination.service' AS service,
+           value ->> '$.trace.destination.id' AS destination, value ->> '$.failure.code' AS code,
+           value ->> '$.failure.message' AS message
+    FROM jsonb_each(?1)
+)
 UPDATE jobs SET
-    state = t ->> '$.to',
-    hold = coalesce(t ->> '$.hold', iif(t ->> '$.to' = jobs.state, jobs.hold, NULL)),
-    due_at = iif(t ->> '$.to' = jobs.state, jobs.due_at, t ->> '$.due_at'),
-    paused_at = iif(t ->> '$.besides' = 'pauses', t ->> '$.at', NULL),
-    forgone = iif(t ->> '$.besides' = 'forgoes', (SELECT coalesce(max(id), 0) FROM ledger), jobs.forgone),
-    attempt = t ->> '$.attempt',
-    used = t ->> '$.used',
+    state = t.new_state,
+    hold = coalesce(t.hold, iif(t.new_state = jobs.state, jobs.hold, NULL)),
+    due_at = iif(t.new_state = jobs.state, jobs.due_at, t.due_at),
+    paused_at = iif(t.besides = 'pauses', t.at, NULL),
+    forgone = iif(t.besides = 'forgoes', (SELECT coalesce(max(id), 0) FROM ledger), jobs.forgone),
+    attempt = t.attempt,
+    used = t.used,
     step = jobs.step + 1,
-    denials = CASE WHEN t ->> '$.besides' = 'denies' THEN jobs.denials + 1
-                   WHEN t ->> '$.to' = 'exporting' OR t ->> '$.ended_at' IS NOT NULL OR jobs.finished_at IS NOT NULL THEN 0
+    denials = CASE WHEN t.besides = 'denies' THEN jobs.denials + 1
+                   WHEN t.new_state = 'exporting' OR t.ended_at IS NOT NULL OR jobs.finished_at IS NOT NULL THEN 0
                    ELSE jobs.denials END,
-    weight = coalesce(t ->> '$.intent.weight', jobs.weight),
-    source_arn = coalesce(t ->> '$.intent.source_arn', jobs.source_arn),
-    adopted = t ->> '$.adopted' OR iif(t ->> '$.afresh', 0, jobs.adopted),
-    operation_id = coalesce(t ->> '$.trace.operation', iif(t ->> '$.afresh', NULL, jobs.operation_id)),
-    record_arn = coalesce(t ->> '$.trace.record', iif(t ->> '$.afresh', NULL, jobs.record_arn)),
-    record_name = coalesce(t ->> '$.trace.record_name', iif(t ->> '$.afresh', NULL, jobs.record_name)),
-    destination_service = coalesce(t ->> '$.trace.destination.service', iif(t ->> '$.afresh', NULL, jobs.destination_service)),
-    destination_id = coalesce(t ->> '$.trace.destination.id', iif(t ->> '$.afresh', NULL, jobs.destination_id)),
+    weight = coalesce(t.weight, jobs.weight),
+    source_arn = coalesce(t.source_arn, jobs.source_arn),
+    adopted = t.adopted OR iif(t.afresh, 0, jobs.adopted),
+    operation_id = coalesce(t.operation, iif(t.afresh, NULL, jobs.operation_id)),
+    record_arn = coalesce(t.record, iif(t.afresh, NULL, jobs.record_arn)),
+    record_name = coalesce(t.record_name, iif(t.afresh, NULL, jobs.record_name)),
+    destination_service = coalesce(t.service, iif(t.afresh, NULL, jobs.destination_service)),
+    destination_id = coalesce(t.destination, iif(t.afresh, NULL, jobs.destination_id)),
     -- A duplicate once found stays in the report.
-    error_code = CASE WHEN t ->> '$.to' = jobs.state THEN jobs.error_code
-                      WHEN t ->> '$.failure' IS NULL AND jobs.error_code = 'DuplicateExport' THEN jobs.error_code
-                      ELSE t ->> '$.failure.code' END,
-    error_message = CASE WHEN t ->> '$.to' = jobs.state THEN jobs.error_message
-                         WHEN t ->> '$.failure' IS NULL AND jobs.error_code = 'DuplicateExport' THEN jobs.error_message
-                         ELSE t ->> '$.failure.message' END,
-    submitted_at = iif(t ->> '$.to' = 'submitting', t ->> '$.at', jobs.submitted_at),
-    finished_at = t ->> '$.ended_at',
-    next_poll_at = t ->> '$.next_poll_at'
--- Each element is made once for all that is taken out of it.
-FROM (SELECT value AS t FROM jsonb_each(?1) LIMIT -1)
-WHERE jobs.id = t ->> '$.job' AND jobs.state = t ->> '$.from' AND jobs.attempt = t ->> '$.expected_attempt'
+    error_code = CASE WHEN t.new_state = jobs.state THEN jobs.error_code
+                      WHEN t.code IS NULL AND jobs.error_code = 'DuplicateExport' THEN jobs.error_code
+                      ELSE t.code END,
+    error_message = CASE WHEN t.new_state = jobs.state THEN jobs.error_message
+                         WHEN t.code IS NULL AND jobs.error_code = 'DuplicateExport' THEN jobs.error_message
+                         ELSE t.message END,
+    submitted_at = iif(t.new_state = 'submitting', t.at, jobs.submitted_at),
+    finished_at = t.ended_at,
+    next_poll_at = t.next_poll_at
+FROM t
+WHERE jobs.id = t.job AND jobs.state = t.old_state AND jobs.attempt = t.expected_attempt
   -- An attempt that was counted may be refunded meanwhile.
-  AND jobs.used = t ->> '$.expected_used'
+  AND jobs.used = t.expected_used
   -- Nothing is sent that was held back, paused or stopped since it was claimed, or that has unprocessed changes, nor in a lane
   -- that was blocked since, or for another trouble than the one that the job probes.
-  AND (t ->> '$.to' <> 'submitting' OR (jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
+  AND (t.new_state <> 'submitting' OR (jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM batches WHERE batches.id = jobs.batch_id AND batches.paused_at IS NOT NULL)
        AND EXISTS (SELECT 1 FROM lanes WHERE lanes.id = jobs.lane_id AND lanes.paused_at IS NULL
                    -- Reads that fail keep no job from being sent.
-                   AND nullif(lanes.blocked_code, 'reads') IS t ->> '$.probes')
+                   AND nullif(lanes.blocked_code, 'reads') IS t.probes)
        AND NOT EXISTS (SELECT 1 FROM trips WHERE trips.lane_id = jobs.lane_id AND trips.closed_at IS NULL
                        AND (trips.batch_id IS NULL OR trips.batch_id = jobs.batch_id) AND trips.probe IS NOT jobs.id)
        AND NOT EXISTS (SELECT 1 FROM ledger WHERE ledger.lane_id = jobs.lane_id

@@ -3,8 +3,8 @@
 SELECT batches.id AS "batch!: BatchId", batches.name AS "name!: BatchName"
 FROM batches
 WHERE batches.id > ?2 AND batches.state = 'sealed' AND batches.bundled = batches.amended AND batches.bundled_at <= ?1
-  AND NOT EXISTS (SELECT 1 FROM jobs
-                  CROSS JOIN batch_rows ON batch_rows.job_id = jobs.id AND batch_rows.disposition = 'live'
-                  WHERE jobs.batch_id = batches.id)
+  AND NOT EXISTS (SELECT 1 FROM batch_rows AS own
+                  CROSS JOIN batch_rows AS other ON other.job_id = own.job_id AND other.disposition = 'live'
+                  WHERE own.batch_id = batches.id AND own.disposition = 'new')
 ORDER BY batches.id
 LIMIT 1
