@@ -116,7 +116,7 @@ impl Dispatcher {
         if state.alone && out > 0 {
             return Ok(NextAction::AwaitResponse);
         }
-        let next = match self.take_next(state, out) {
+        let next = match Self::take_next(state, out) {
             Some(job) => Ok(job),
             None => self.find_next(state, out).await?,
         };
@@ -147,10 +147,10 @@ impl Dispatcher {
         }
     }
 
-    /// The next of the jobs read ahead. One that was denied waits for the calls that are out, unless the lane exports.
-    fn take_next(&self, state: &mut DispatcherState, out: usize) -> Option<Claimable> {
-        let denied = self.denied_jobs(state);
-        state.ahead.take_next(|job| out == 0 || job.denials == 0 || denied == DeniedJobs::WithOthers)
+    /// The next of the jobs read ahead. One that was denied waits for the calls that are out: what the last of them was told
+    /// decides whether another denial fails it.
+    fn take_next(state: &mut DispatcherState, out: usize) -> Option<Claimable> {
+        state.ahead.take_next(|job| out == 0 || job.denials == 0)
     }
 
     /// Reads what there is to send; the next job, or how long until time alone brings one. What holds back the whole lane is
@@ -184,7 +184,7 @@ impl Dispatcher {
         if let Some(probe) = breakers::probe(&self.context, &check).await? {
             state.ahead.add_probe(probe, queue.load(*id).await?.in_flight);
         }
-        if let Some(job) = self.take_next(state, out) {
+        if let Some(job) = Self::take_next(state, out) {
             if trouble.is_some() {
                 state.lane.probed_at = Some(clock.elapsed());
             }
@@ -202,17 +202,16 @@ impl Dispatcher {
     /// Reserves a job for sending.
     async fn dispatch(&self, job: Claimable, state: &mut DispatcherState) -> Result<Dispatch, QueueError> {
         let denied = self.denied_jobs(state);
-        let in_doubt = job.denials > 0 && denied != DeniedJobs::WithOthers;
         let health = &state.lane.health;
-        // A second denial fails the job where the lane exports others by then, or no other is left that could tell.
+        // A second denial fails the job where the lane has just exported another, or no other is left that could tell.
         let denial_is_final = job.denials > 0
-            && health.trouble().is_none()
+            && health.may_fail_denied()
             && match denied {
                 DeniedJobs::WithOthers => true,
                 DeniedJobs::In(_) => false,
                 DeniedJobs::Last => self.context.queue.no_probe_left(self.context.id).await?,
             };
-        state.alone = !state.lane.proven || health.one_at_a_time() || in_doubt;
+        state.alone = !state.lane.proven || health.one_at_a_time() || job.denials > 0;
         self.context.reservations.reserve(job.job, job.weight);
         Ok(Dispatch { job, probes: health.trouble(), in_outage: health.in_outage(), denial_is_final })
     }

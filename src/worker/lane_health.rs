@@ -10,6 +10,9 @@ const OUTAGE_AFTER: u32 = 5;
 /// Denials in a row after which another job probes.
 const PROBE_AFTER: u32 = 3;
 
+/// Jobs in a row that may fail of a second denial: more of them are the lane's trouble again.
+const MOST_FAIL: u32 = 3;
+
 /// How a response changes the lane's health.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum HealthChange {
@@ -33,6 +36,8 @@ pub(super) struct LaneHealth {
     /// Those of their attempts that were counted.
     counted: Vec<(JobId, u32)>,
     denied: u32,
+    /// Jobs that have failed of a second denial since the last acceptance.
+    denied_for_good: u32,
     trouble: Option<LaneTrouble>,
 }
 
@@ -54,7 +59,12 @@ impl LaneHealth {
 
     /// Whether denials came in a row, so that nothing tells whose trouble they are.
     pub(super) fn doubts(&self) -> bool {
-        self.denied > 0
+        self.denied > 0 || self.denied_for_good > 0
+    }
+
+    /// Whether a second denial may fail its job.
+    pub(super) fn may_fail_denied(&self) -> bool {
+        self.trouble.is_none() && self.denied_for_good < MOST_FAIL
     }
 
     /// Whether the lane is in an outage, or would be with one more response without a known outcome.
@@ -74,18 +84,24 @@ impl LaneHealth {
         match event {
             LaneEvent::Accepted => {
                 self.denied = 0;
+                self.denied_for_good = 0;
                 self.unblock()
             }
             LaneEvent::Trouble(trouble, error) => self.block(trouble, error.with_advice(EXPORT_ACTION)),
-            // It says something of the lane only where that is in trouble.
-            LaneEvent::DeniedAgain(_) if self.trouble.is_none() => HealthChange::None,
+            LaneEvent::DeniedForGood => {
+                self.denied_for_good = self.denied_for_good.saturating_add(1);
+                HealthChange::None
+            }
+            // It says something of the lane only where that is in trouble, or where several have failed of it.
+            LaneEvent::DeniedAgain(_) if self.may_fail_denied() => HealthChange::None,
             LaneEvent::Denied(error) | LaneEvent::DeniedAgain(error) => {
                 self.denied = self.denied.saturating_add(1);
-                if self.denied <= PROBE_AFTER && self.trouble != Some(LaneTrouble::Denied) {
+                let in_a_row = self.denied.saturating_add(self.denied_for_good);
+                if in_a_row <= PROBE_AFTER && self.trouble != Some(LaneTrouble::Denied) {
                     return HealthChange::None;
                 }
-                let in_a_row = PROBE_AFTER + 1;
-                let message = format!("{in_a_row} exports in a row were denied; {}", error.with_advice(EXPORT_ACTION));
+                let most = PROBE_AFTER + 1;
+                let message = format!("{most} exports in a row were denied; {}", error.with_advice(EXPORT_ACTION));
                 self.block(LaneTrouble::Denied, message)
             }
             LaneEvent::Unconfirmed(error, _) if self.unconfirmed >= OUTAGE_AFTER => {
@@ -177,6 +193,22 @@ mod tests {
         assert_eq!(blocked(health.on_response(denied())), Some((LaneTrouble::Denied, Vec::new())));
         assert_eq!(blocked(health.on_response(LaneEvent::DeniedAgain(error()))), Some((LaneTrouble::Denied, vec![])));
         assert_eq!(health.on_response(LaneEvent::Accepted), HealthChange::Unblock);
+    }
+
+    #[test]
+    fn once_three_jobs_in_a_row_have_failed_of_a_second_denial_the_next_blocks_the_lane() {
+        let mut health = LaneHealth::default();
+        for _ in 0..3 {
+            assert!(health.may_fail_denied());
+            assert_eq!(health.on_response(LaneEvent::DeniedForGood), HealthChange::None);
+        }
+        assert!(health.doubts() && !health.may_fail_denied());
+        let mut accepted = health.clone();
+        assert_eq!(accepted.on_response(LaneEvent::Accepted), HealthChange::None);
+        assert!(accepted.may_fail_denied() && !accepted.doubts());
+        for next in [LaneEvent::DeniedAgain(error()), denied()] {
+            assert_eq!(blocked(health.clone().on_response(next)), Some((LaneTrouble::Denied, Vec::new())));
+        }
     }
 
     #[test]

@@ -40,8 +40,10 @@ pub(super) enum LaneEvent {
     Trouble(LaneTrouble, CallError),
     /// A job was denied for the first time: its own trouble or the lane's.
     Denied(CallError),
-    /// A job was denied that had been denied before.
+    /// A job was denied that had been denied before, and is to be called again.
     DeniedAgain(CallError),
+    /// A job has failed of a second denial.
+    DeniedForGood,
     /// The outcome is not known; the attempt, where it counts.
     Unconfirmed(CallError, Option<(JobId, u32)>),
     /// The service is up and knows the caller; the rest concerns the job.
@@ -113,6 +115,7 @@ fn job_event(error: &CallError, failure: Failure, call: &CallContext) -> Event {
 
 fn lane_event(error: CallError, counts: bool, call: &CallContext) -> LaneEvent {
     match (error.class, error.trouble()) {
+        (ErrorClass::Denied, _) if call.denied_until.is_none() => LaneEvent::DeniedForGood,
         (ErrorClass::Denied, _) if call.denied_before => LaneEvent::DeniedAgain(error),
         (ErrorClass::Denied, _) => LaneEvent::Denied(error),
         (_, Some(trouble)) => LaneEvent::Trouble(trouble, error),
@@ -209,6 +212,8 @@ mod tests {
         assert_eq!(meaning(of(ErrorClass::RetryLater), &too_long), ("refused_for_good", LaneEvent::Responded));
         let again = CallContext { denied_before: true, ..CALL };
         assert_eq!(meaning(of(ErrorClass::Denied), &again).1, LaneEvent::DeniedAgain(of(ErrorClass::Denied)));
+        let last = CallContext { denied_until: None, ..again };
+        assert_eq!(meaning(of(ErrorClass::Denied), &last).1, LaneEvent::DeniedForGood);
         // The outcome is open, and the words name what the lane has to wait for.
         let no_room = CallError::new(ErrorClass::Ambiguous, "Code", "Too many snapshot copies in progress");
         let trouble = LaneEvent::Trouble(LaneTrouble::CopyLimit, no_room.clone());

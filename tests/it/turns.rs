@@ -349,12 +349,36 @@ async fn while_nothing_tells_that_the_lane_exports_those_that_were_not_denied_go
     scene.waits(0).await;
     scene.clock.advance(PROBE);
     scene.answers([ErrorClass::Denied; 7]);
-    sent = scene.send(7).await;
-    assert_eq!(sent.len(), 7, "each once");
-    for id in 1..=7 {
+    sent = scene.send(4).await;
+    assert_eq!(sent.len(), 4, "each once");
+    for id in 1..=3 {
         assert_eq!(scene.job(id).await.0, "failed", "{id}");
     }
-    assert_eq!(scene.trouble().await, None, "they are their own");
+    // The fourth in a row is no longer the jobs' own trouble: the policy may have been taken back.
+    assert_eq!((scene.job(4).await, scene.trouble().await), (("queued".to_owned(), 0), Some(LaneTrouble::Denied)));
+    scene.clock.advance(PROBE);
+    assert_eq!(scene.send(1).await, ["web-4"], "denied only once so far");
+    assert_eq!((scene.trouble().await, scene.job(4).await.0), (Some(LaneTrouble::Denied), "queued".to_owned()));
+    scene.api.answers.lock().expect("not poisoned").clear();
+    scene.clock.advance(PROBE);
+    scene.send(1).await;
+    assert_eq!(scene.trouble().await, None);
+}
+
+#[tokio::test]
+async fn after_a_second_denial_a_job_that_was_never_denied_tells_whether_the_lane_exports() {
+    let mut scene = Scene::new(PROVEN, 20, 2.0).await;
+    write(&scene.path, "UPDATE jobs SET denials = 1 WHERE id <= 8; UPDATE jobs SET priority = 1 WHERE id = 9").await;
+    assert_eq!(scene.send(1).await, ["web-8"]);
+    write(&scene.path, "UPDATE jobs SET priority = 1 WHERE id <= 8").await;
+    scene.clock.advance(PROBE);
+    scene.answers([ErrorClass::Denied]);
+    assert_eq!(scene.send(3).await, ["web-0", "web-9", "web-1"]);
+    assert_eq!((scene.job(1).await.0, scene.job(2).await.0), ("failed".to_owned(), "exporting".to_owned()));
+    // Its answer may be the one that counts for the next, so it is awaited.
+    let denied_before = scene.dispatches(0).await;
+    assert!(matches!(scene.turn(1).await, NextAction::AwaitResponse));
+    scene.sends(denied_before).await;
 }
 
 #[tokio::test]
