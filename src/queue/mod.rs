@@ -18,7 +18,6 @@ pub use files::lock::{DatabaseLock, Held, LockError};
 pub use files::own_files::is_own_file;
 pub use files::takeover::{Takeover, TakeoverCause, TakeoverOptions, TakeoverWait};
 pub use jobs::claims::{Claimable, Load};
-pub use jobs::retry_waits::RetryWaits;
 pub use jobs::transition::{Answer, AttemptOutcome, SentOperation, Transition};
 pub use jobs::wakers::Wakes;
 pub use lanes::breakers::{PastTrip, Trip};

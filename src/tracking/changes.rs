@@ -10,7 +10,7 @@ use super::poll_interval::ExportTime;
 use crate::domain::{Event, JobId, JobState, SnapshotName, backoff};
 use crate::lightsail::{ErrorClass, failed_operation};
 use crate::points::{Between, Point, reached};
-use crate::queue::{Answer, AttemptOutcome, Entry, Followed, FollowedAttempt, QueueError, RetryWaits, Transition};
+use crate::queue::{Answer, AttemptOutcome, Entry, Followed, FollowedAttempt, QueueError, Transition};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -33,7 +33,6 @@ pub(super) struct Changes {
     pub(super) cap: LaneCap,
     pub(super) export_time: ExportTime,
     pub(super) ages: JobAges,
-    waits: RetryWaits,
 }
 
 impl Changes {
@@ -45,7 +44,6 @@ impl Changes {
             context,
             export_time: ExportTime::default(),
             ages: JobAges::default(),
-            waits: RetryWaits::default(),
         }
     }
 
@@ -168,8 +166,7 @@ impl Changes {
         }
         let failure = failure.clone();
         let LaneContext { queue, clock, settings, .. } = &*self.context;
-        let now = (clock.now(), clock.elapsed());
-        let next = self.waits.next_try(queue, job.job, &settings.retry, settings.give_up, now).await?;
+        let next = queue.next_try(job.job, &settings.retry, settings.give_up, clock.now()).await?;
         Ok(match (next, event) {
             (Some(next), _) => Event::RefusedForNow(failure, next),
             (None, Event::FoundFailed(export, ..)) => Event::FoundFailed(export, failure, None),

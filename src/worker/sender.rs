@@ -5,7 +5,7 @@ use super::outcome::{CallContext, CallOutcome, LaneEvent, interpret};
 use crate::domain::{Event, JobState, LaneTrouble, Timestamp};
 use crate::lightsail::{Accepted, CallError, ErrorClass, Lightsail, Permit};
 use crate::points::{Between, Point, reached};
-use crate::queue::{Claimable, QueueError, RetryWaits, Transition};
+use crate::queue::{Claimable, QueueError, Transition};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,12 +41,11 @@ pub struct Response {
 pub(super) struct Sender {
     context: Arc<LaneContext>,
     api: Arc<dyn Lightsail>,
-    retry_waits: RetryWaits,
 }
 
 impl Sender {
     pub(super) fn new(context: Arc<LaneContext>, api: Arc<dyn Lightsail>) -> Self {
-        Self { context, api, retry_waits: RetryWaits::default() }
+        Self { context, api }
     }
 
     /// The longest time that a job waits for its next call.
@@ -89,9 +88,7 @@ impl Sender {
         let error = result.as_ref().err().cloned();
         let retry_at = match &error {
             Some(error) if error.class == ErrorClass::RetryLater => {
-                self.retry_waits
-                    .next_try(queue, job.job, &settings.retry, settings.give_up, (now, clock.elapsed()))
-                    .await?
+                queue.next_try(job.job, &settings.retry, settings.give_up, now).await?
             }
             Some(_) | None => None,
         };

@@ -382,6 +382,17 @@ async fn after_a_second_denial_a_job_that_was_never_denied_tells_whether_the_lan
 }
 
 #[tokio::test]
+async fn a_weekend_without_the_daemon_is_no_wait_of_a_job_that_was_asked_to_wait() {
+    let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+    write(&scene.path, "UPDATE jobs SET state = 'cancelled', finished_at = 0 WHERE id > 1").await;
+    scene.answers([ErrorClass::RetryLater; 2]);
+    scene.send(1).await;
+    scene.clock.advance(Duration::from_hours(60));
+    scene.send(1).await;
+    assert_eq!(scene.job(1).await, ("queued".to_owned(), 0));
+}
+
+#[tokio::test]
 async fn a_rate_is_kept_where_it_has_changed_by_more_than_a_twentieth() {
     // So slow that each turn reads, and by memory, so that the rate is worth keeping from the start.
     let mut scene = Scene::new(PROVEN, 20, 2.0).await;

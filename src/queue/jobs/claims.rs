@@ -143,23 +143,32 @@ impl Queue {
         Ok(u64::try_from(copies).unwrap_or(0))
     }
 
-    /// How often a job was refused for now, in a row as far as something else than its own export was in the way, and when
-    /// first.
+    /// How often a job was refused for now, in a row as far as something else than its own export was in the way, and how long
+    /// it has waited since, where each wait counts for `most` at most.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn refused_for_now(&self, job: JobId) -> Result<(u32, Option<Timestamp>), QueueError> {
+    pub(super) async fn refused_for_now(
+        &self,
+        job: JobId,
+        most: Duration,
+        now: Timestamp,
+    ) -> Result<(u32, Duration), QueueError> {
+        let most = i64::try_from(most.as_millis()).unwrap_or(i64::MAX);
         let row = sqlx::query!(
-            r#"SELECT count(*) AS "times!: u32", min(at) AS "first: Timestamp" FROM transitions
-               WHERE job_id = ?1 AND event = 'refused_for_now'
-                 AND step > (SELECT coalesce(max(step), -1) FROM transitions
-                             WHERE job_id = ?1 AND (event = 'retry' OR event = 'send_again'
-                                    OR (from_state = 'exporting' AND event <> 'refused_for_now')))"#,
-            job.0
+            r#"SELECT count(*) AS "times!: u32", coalesce(sum(max(0, min(wait, ?2))), 0) AS "waited!: i64"
+               FROM (SELECT lead(at, 1, ?3) OVER (ORDER BY step) - at AS wait FROM transitions
+                     WHERE job_id = ?1 AND event = 'refused_for_now'
+                       AND step > (SELECT coalesce(max(step), -1) FROM transitions
+                                   WHERE job_id = ?1 AND (event = 'retry' OR event = 'send_again'
+                                          OR (from_state = 'exporting' AND event <> 'refused_for_now'))))"#,
+            job.0,
+            most,
+            now.0
         )
         .fetch_one(&self.readers)
         .await?;
-        Ok((row.times, row.first))
+        Ok((row.times, Duration::from_millis(u64::try_from(row.waited).unwrap_or(0))))
     }
 
     /// Lets go of some of the jobs whose wait is over, as many as no other lane notices; when it is to be asked for more, which
