@@ -35,8 +35,11 @@ impl Limit {
     pub fn in_words(message: &str) -> Option<Self> {
         let message = message.to_lowercase();
         let has = |words: &[&str]| words.iter().any(|words| message.contains(words));
-        let at_once = has(&["copies", "copyimage", "copysnapshot", "concurrent", "in progress"]);
-        if at_once && has(&["too many", "limit is", "limit of", "limit for", "maximum number"]) {
+        let of_copies = has(&["copies", "copyimage", "copysnapshot"])
+            || has(&["snapshot", "copy"]) && has(&["concurrent", "in progress", "in-progress", "active", "pending"]);
+        let words =
+            ["too many", "limit is", "limit of", "limit for", "limit exceeded", "maximum number", "maximum allowed"];
+        if of_copies && has(&words) {
             return Some(Self::Copies);
         }
         (has(&["maximum number of", "quota"]) && has(&["reached", "exceeded"])).then_some(Self::Quota)
@@ -141,6 +144,10 @@ mod tests {
             ("You have exceeded the maximum number of concurrent snapshot copies.", Some(Limit::Copies)),
             ("Maximum number of snapshots (100000) reached", Some(Limit::Quota)),
             ("Your quota of images is exceeded", Some(Limit::Quota)),
+            ("Maximum allowed in-progress snapshots for a single volume exceeded.", Some(Limit::Copies)),
+            ("Maximum allowed active snapshot limit exceeded.", Some(Limit::Copies)),
+            ("Pending snapshot limit exceeded", Some(Limit::Copies)),
+            ("Too many concurrent requests", None),
             ("Rate exceeded", None),
             ("An export is in progress. Please wait for it to complete before trying again", None),
             ("The limit of 255 characters is exceeded", None),

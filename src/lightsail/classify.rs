@@ -162,9 +162,12 @@ fn decide<'a>(
     if let Some(code) = among(&UNCERTAIN).or_else(|| among(&UNDER_WAY)).or_else(|| among(TRANSIENT_ERRORS)) {
         return (ErrorClass::Ambiguous, Some(code));
     }
-    let limit_in_words = Limit::in_words(message).filter(|_| status < 500);
+    let throttle = that(&|code| is_throttle(code, None));
+    // A throttle may speak of a quota too, of requests; of copies none speaks.
+    let fits = |limit: &Limit| status < 500 && (throttle.is_none() || *limit == Limit::Copies);
+    let limit_in_words = Limit::in_words(message).filter(fits);
     // EC2 and S3 send their throttles as 503: the code says that nothing was done.
-    if let Some(code) = that(&|code| is_throttle(code, None)).filter(|_| limit_in_words.is_none()) {
+    if let Some(code) = throttle.filter(|_| limit_in_words.is_none()) {
         return (ErrorClass::Throttled, Some(code));
     }
     if status >= 500 {
@@ -287,6 +290,10 @@ mod tests {
             (400, "InvalidInputException", COPIES, CopyLimit),
             (400, "ResourceLimitExceeded", "", CopyLimit),
             (400, "SnapshotCreationPerVolumeRateExceeded", "", CopyLimit),
+            (400, "ThrottlingException", "Request rate quota exceeded", Throttled),
+            (400, "ThrottlingException", "Too many concurrent requests", Throttled),
+            (400, "RequestLimitExceeded", "Pending snapshot limit exceeded", CopyLimit),
+            (429, "Odd", "Request rate quota exceeded", Throttled),
             (500, "InvalidInputException", COPIES, Ambiguous),
             (400, "OperationFailureException", COPIES, Ambiguous),
             (400, "InvalidInputException", "Maximum number of snapshots (100000) reached", Quota),
