@@ -94,6 +94,9 @@ fn wrong_clock(ahead: Option<i64>) -> String {
 }
 
 fn denied(code: &str, message: &str, usual: &str) -> String {
+    if matches!(code, "Http401" | "Http403" | "Http407") {
+        return "something between this machine and AWS refuses the calls; check the proxy, or the firewall".to_owned();
+    }
     if is_account_blocked(code, message) {
         return "AWS has blocked or suspended this account; contact AWS Support".to_owned();
     }
@@ -162,6 +165,12 @@ mod tests {
             let said = advice_of(code, &message, None);
             assert!(said.contains(part), "{code}: {message}: {said}");
         }
+    }
+
+    #[test]
+    fn a_refusal_without_a_code_comes_from_something_in_between() {
+        let refused = classify(&Evidence { status: 403, body: b"<html>", ..Evidence::default() });
+        assert!(refused.advice(EXPORT_ACTION).contains("check the proxy"), "{}", refused.advice(EXPORT_ACTION));
     }
 
     #[test]

@@ -215,8 +215,8 @@ fn decide<'a>(
     match (among(&NOT_FOUND[..1]).or_else(|| among(&NOT_FOUND)).or_else(|| among(&PERMANENT)), first, status) {
         (Some(code), _, _) => (ErrorClass::Permanent, Some(code)),
         (None, Some(code), _) => (ErrorClass::Unfamiliar, Some(code)),
-        // Without a code this is not Lightsail's word but that of something in between: nothing fails a job for good.
-        (None, None, 401 | 403 | 407) => (ErrorClass::Denied, None),
+        // Without a code this is not Lightsail's word but that of something in between, which refuses every job.
+        (None, None, 401 | 403 | 407) => (ErrorClass::LaneDenied, None),
         (None, None, _) => (ErrorClass::Ambiguous, None),
     }
 }
@@ -318,7 +318,9 @@ mod tests {
             (200, ErrorClass::Ambiguous),
             (302, ErrorClass::Ambiguous),
             (400, ErrorClass::Ambiguous),
-            (403, ErrorClass::Denied),
+            (401, ErrorClass::LaneDenied),
+            (403, ErrorClass::LaneDenied),
+            (407, ErrorClass::LaneDenied),
             (408, ErrorClass::Ambiguous),
             (429, ErrorClass::Throttled),
             (502, ErrorClass::Ambiguous),
