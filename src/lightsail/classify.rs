@@ -130,11 +130,22 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> CallError {
     error
 }
 
-/// What a failed operation says of itself, as an error: the same codes and words mean the same there.
+/// What a failed operation says of itself, as an error: the same codes and words mean the same there. Only that it asks to
+/// wait is said with other codes too, or with none.
 pub fn failed_operation(failure: &Failure) -> CallError {
     let (code, message) = (failure.code.as_str(), failure.message.as_str());
     let (class, _) = decide(400, &[code], Some(message), None);
-    CallError::new(class, code, message)
+    let mut error = CallError::new(class, code, message);
+    let open = matches!(class, ErrorClass::Ambiguous | ErrorClass::Unfamiliar | ErrorClass::Permanent);
+    if open && error.trouble().is_none() && asks_to_wait(message) {
+        error.class = ErrorClass::RetryLater;
+    }
+    error
+}
+
+fn asks_to_wait(message: &str) -> bool {
+    let message = message.to_lowercase();
+    NOT_NOW.iter().any(|words| message.contains(words))
 }
 
 /// Whether a refusal with this code and status was for coming too fast.
@@ -206,10 +217,7 @@ fn decide<'a>(
     }
     if let Some(code) = among(&[INVALID_INPUT]) {
         // Without its message nobody knows which of the two it is: asked again, it will say.
-        let not_now = said.is_none_or(|said| {
-            let said = said.to_lowercase();
-            NOT_NOW.iter().any(|words| said.contains(words))
-        });
+        let not_now = said.is_none_or(asks_to_wait);
         return (if not_now { ErrorClass::RetryLater } else { ErrorClass::Permanent }, Some(code));
     }
     match (among(&NOT_FOUND[..1]).or_else(|| among(&NOT_FOUND)).or_else(|| among(&PERMANENT)), first, status) {
@@ -282,6 +290,10 @@ mod tests {
             (400, "LimitExceededException", "", Throttled),
             (400, "LimitExceededException", COPIES, CopyLimit),
             (400, "BandwidthLimitExceeded", "", Throttled),
+            (400, "ThrottlingException", "Request rate quota exceeded", Throttled),
+            (400, "ThrottlingException", "Too many concurrent requests", Throttled),
+            (400, "RequestLimitExceeded", "Pending snapshot limit exceeded", CopyLimit),
+            (429, "Odd", "Request rate quota exceeded", Throttled),
             (400, "PriorRequestNotComplete", "", Ambiguous),
             (400, "TransactionInProgressException", "", Ambiguous),
             (400, "RequestTimeout", "", Ambiguous),
@@ -290,10 +302,6 @@ mod tests {
             (400, "InvalidInputException", COPIES, CopyLimit),
             (400, "ResourceLimitExceeded", "", CopyLimit),
             (400, "SnapshotCreationPerVolumeRateExceeded", "", CopyLimit),
-            (400, "ThrottlingException", "Request rate quota exceeded", Throttled),
-            (400, "ThrottlingException", "Too many concurrent requests", Throttled),
-            (400, "RequestLimitExceeded", "Pending snapshot limit exceeded", CopyLimit),
-            (429, "Odd", "Request rate quota exceeded", Throttled),
             (500, "InvalidInputException", COPIES, Ambiguous),
             (400, "OperationFailureException", COPIES, Ambiguous),
             (400, "InvalidInputException", "Maximum number of snapshots (100000) reached", Quota),
@@ -328,6 +336,17 @@ mod tests {
             assert_eq!(class_of(status, None, "<html>"), (class, format!("Http{status}")));
             assert_eq!(class_of(status, None, ""), (class, format!("Http{status}")));
         }
+    }
+
+    #[test]
+    fn what_a_failed_operation_says_counts_whatever_its_code() {
+        let class_of = |code: &str, message: &str| failed_operation(&Failure::new(code, message)).class;
+        for code in ["OperationFailed", "Odd", "UnsupportedOperation", "InternalError"] {
+            assert_eq!(class_of(code, WAIT), ErrorClass::RetryLater, "{code}");
+        }
+        assert_eq!(class_of("OperationFailed", "No."), ErrorClass::Unfamiliar);
+        assert_eq!(class_of("RequestLimitExceeded", TRY_AGAIN), ErrorClass::Throttled);
+        assert_eq!(class_of("ResourceLimitExceeded", TRY_AGAIN), ErrorClass::CopyLimit);
     }
 
     #[test]

@@ -156,12 +156,13 @@ impl Changes {
         Ok(Some(if live { transition.poll_at(now.after(context.settings.poll_min)) } else { transition }))
     }
 
-    /// An operation that failed because Lightsail asks to wait uses no attempt; it fails the job once `poll.give_up` is over.
+    /// An operation that failed because Lightsail asks to wait, or throttled its own calls, uses no attempt; it fails the job
+    /// once `poll.give_up` is over.
     async fn within_give_up(&self, job: &Followed, event: Event) -> Result<Event, QueueError> {
         let (Event::OperationFailed(failure, Some(_)) | Event::FoundFailed(_, failure, Some(_))) = &event else {
             return Ok(event);
         };
-        if failed_operation(failure).class != ErrorClass::RetryLater {
+        if !matches!(failed_operation(failure).class, ErrorClass::RetryLater | ErrorClass::Throttled) {
             return Ok(event);
         }
         let failure = failure.clone();
@@ -198,9 +199,9 @@ impl Changes {
         if let Some(found) = &decision.late {
             context.queue.note(job.job, found.clone()).await?;
         }
-        if let Some(Event::OverLimit(failure, _)) = &decision.event {
+        if let Some(Event::OverLimit(failure, _) | Event::RefusedForNow(failure, _)) = &decision.event {
             let sent_at = job.attempts.last().map_or(job.since, |attempt| attempt.intended_at);
-            self.cap.on_limit(sent_at, failure).await?;
+            self.cap.on_lane_trouble(sent_at, failure).await?;
         }
         Ok(())
     }

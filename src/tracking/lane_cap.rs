@@ -29,14 +29,20 @@ impl LaneCap {
         LoweredCap::in_force(lowered.as_ref(), self.context.settings.max_in_flight, now)
     }
 
-    /// An export that was sent at `sent_at` failed for a limit of EC2's: the lane waits for room, or for a person.
-    pub(super) async fn on_limit(&self, sent_at: Timestamp, failure: &Failure) -> Result<(), QueueError> {
+    /// An export that was sent at `sent_at` failed for the lane's trouble: the lane waits for room, or for a person.
+    pub(super) async fn on_lane_trouble(&self, sent_at: Timestamp, failure: &Failure) -> Result<(), QueueError> {
         let context = &self.context;
         let error = failed_operation(failure);
         let Some(trouble) = error.trouble() else { return Ok(()) };
+        // What an operation was refused no reading shows to be over.
+        let trouble = if trouble.ends_with_a_reading() { LaneTrouble::Denied } else { trouble };
         context.block(trouble, error.with_advice(EXPORT_ACTION)).await?;
-        if trouble == LaneTrouble::Quota {
-            return context.queue.pause(&[], &[context.lane.id], context.clock.now(), ACTOR).await.map(drop);
+        match trouble {
+            LaneTrouble::CopyLimit => {}
+            LaneTrouble::Quota => {
+                return context.queue.pause(&[], &[context.lane.id], context.clock.now(), ACTOR).await.map(drop);
+            }
+            _ => return Ok(()),
         }
         let now = context.clock.now();
         let in_flight = context.queue.load(context.lane.id).await?.in_flight;

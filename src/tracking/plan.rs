@@ -128,20 +128,23 @@ fn reason(operation: Option<&Entry>) -> Failure {
 
 fn again(failure: &Failure, policy: &Policy) -> Option<Timestamp> {
     let failed = failed_operation(failure);
-    let for_good = failed.class == ErrorClass::Permanent || failed.code.as_str() == "OptInRequired";
-    (!for_good).then_some(policy.again_at)
+    (failed.class != ErrorClass::Permanent).then_some(policy.again_at)
 }
 
-/// An export that failed: for a limit of EC2's, or for its own.
+/// An export that failed: for its lane's trouble, or for its own.
 fn export_failed(failure: Failure, again: Option<Timestamp>) -> Event {
-    match again {
-        Some(again) if is_of_a_limit(&failure) => Event::OverLimit(failure, again),
-        Some(_) | None => Event::OperationFailed(failure, again),
-    }
+    of_the_lane(&failure, again).unwrap_or_else(|| Event::OperationFailed(failure, again))
 }
 
-fn is_of_a_limit(failure: &Failure) -> bool {
-    matches!(failed_operation(failure).trouble(), Some(LaneTrouble::CopyLimit | LaneTrouble::Quota))
+/// What a failure is that the lane as a whole has to wait for.
+fn of_the_lane(failure: &Failure, again: Option<Timestamp>) -> Option<Event> {
+    let error = failed_operation(failure);
+    match error.trouble()? {
+        LaneTrouble::CopyLimit | LaneTrouble::Quota => Some(Event::OverLimit(failure.clone(), again?)),
+        // This may be the snapshot's own.
+        _ if error.class == ErrorClass::Denied => None,
+        _ => Some(Event::RefusedForNow(failure.clone(), again?)),
+    }
 }
 
 fn contradiction(code: &str, message: String) -> Decision {

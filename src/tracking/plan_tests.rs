@@ -8,7 +8,7 @@ use crate::queue::{FollowedAttempt, Sighting};
 mod truth;
 
 /// Codes of failed operations that no second attempt can mend.
-const PERMANENT: [&str; 8] = [
+const PERMANENT: [&str; 7] = [
     "UnsupportedOperation",
     "UnsupportedOperationException",
     "InvalidInputException",
@@ -16,7 +16,6 @@ const PERMANENT: [&str; 8] = [
     "DoesNotExist",
     "InvalidParameterValue",
     "InvalidSnapshot.NotFound",
-    "OptInRequired",
 ];
 
 const OURS: JobId = JobId(7);

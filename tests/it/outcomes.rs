@@ -142,6 +142,19 @@ async fn an_operation_that_failed_is_tried_again_unless_its_code_is_permanent() 
 }
 
 #[tokio::test]
+async fn an_operation_that_failed_for_a_passing_cause_or_the_lanes_uses_no_attempt() {
+    check_all(&[
+        ("operation-fails:Odd(Please wait for it to complete before trying again.)", JobState::Succeeded, 2, 2, 1),
+        ("operation-fails:RequestLimitExceeded", JobState::Succeeded, 2, 2, 1),
+        ("operation-fails:EC2ThrottledException", JobState::Succeeded, 2, 2, 1),
+        ("operation-fails:UnauthorizedOperation(not allowed: kms:CreateGrant)", JobState::Succeeded, 2, 2, 1),
+        ("operation-fails:Blocked(This account is currently blocked.)", JobState::Succeeded, 2, 2, 1),
+        ("operation-fails:OptInRequired(You are not subscribed to this service.)", JobState::Succeeded, 2, 2, 1),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_limit_of_ec2s_uses_no_attempt() {
     check_all(&[
         ("operation-fails:ResourceLimitExceeded", JobState::Succeeded, 2, 2, 1),

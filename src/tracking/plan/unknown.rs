@@ -2,7 +2,7 @@
 
 use super::case::{Case, Kind};
 use super::{
-    Decision, Policy, again, contradiction, disagreement, has_failed, is_done, is_of_a_limit, key, keys, no_end_seen,
+    Decision, Policy, again, contradiction, disagreement, has_failed, is_done, key, keys, no_end_seen, of_the_lane,
     reason, trace,
 };
 use crate::domain::{AbsenceRule, ErrorCode, Event, Failure, Trace};
@@ -134,10 +134,7 @@ fn found_failed(case: &Case<'_>, trace: Trace, failure: Failure, policy: &Policy
         return decision;
     }
     decision.outcome = Some(AttemptOutcome::Found);
-    decision.event = Some(match again {
-        Some(again) if is_of_a_limit(&failure) => Event::OverLimit(failure, again),
-        Some(_) | None => Event::FoundFailed(trace, failure, again),
-    });
+    decision.event = Some(of_the_lane(&failure, again).unwrap_or_else(|| Event::FoundFailed(trace, failure, again)));
     decision
 }
 
