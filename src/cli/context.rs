@@ -3,7 +3,8 @@
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::steer::consent::Asking;
-use crate::cli::terminal::screen::{Screen, note, notes};
+use crate::cli::terminal::held::Held;
+use crate::cli::terminal::screen::{Screen, notes};
 use crate::clock::{SharedClock, Stop, SystemClock};
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, Lane, Timestamp};
@@ -11,7 +12,7 @@ use crate::intake::UsualRegion;
 use crate::lightsail::{
     AccountAccess, AwsLightsail, CallError, ErrorClass, Lightsail, Refusing, SharedHttp, codes, usual_region,
 };
-use crate::queue::{Queue, shared_disk};
+use crate::queue::{OpenError, Queue, QueueError, ReadAgain, shared_disk};
 use crate::report::{Colour, Look, moment};
 use crate::settings::{LaneSettings, Settings, Sources};
 use anyhow::Context as _;
@@ -40,6 +41,9 @@ pub(in crate::cli) struct Context {
     /// The folder of the database, if Snapferry may create it: one that a person named has to exist.
     pub(in crate::cli) own_folder: Option<PathBuf>,
 }
+
+/// Where results go, and everything else.
+pub(in crate::cli) type Outputs<'a> = (&'a mut (dyn Write + Send), &'a mut (dyn Write + Send));
 
 /// What a command does with the database.
 #[derive(Debug, Clone, Copy)]
@@ -105,18 +109,42 @@ impl Context {
         screen(self.coloured, out, notes)
     }
 
-    /// Opens the database, runs a command on it, and closes it.
+    /// Opens the database, runs a command on it, and closes it. What only reads begins anew where another process came or went
+    /// meanwhile, as long as nothing is printed.
     pub(in crate::cli) async fn with_queue(
         &self,
         access: Access,
-        run: impl AsyncFnOnce(Session<'_>) -> anyhow::Result<Exit>,
+        run: impl AsyncFn(Session<'_>) -> anyhow::Result<Exit>,
+    ) -> anyhow::Result<Exit> {
+        if !matches!(access, Access::Read) {
+            return self.once(access, &run, (&mut std::io::stdout(), &mut notes())).await;
+        }
+        let (mut out, mut notes, mut again) = (Held::new(std::io::stdout()), Held::new(notes()), ReadAgain::default());
+        loop {
+            match self.once(access, &run, (&mut out, &mut notes)).await {
+                Err(error) if may_pass(&error) && out.take_back() && again.wait().await => drop(notes.take_back()),
+                ended => {
+                    // A note that cannot be written is no failure.
+                    let _ = notes.let_go();
+                    out.let_go().context("cannot write to standard output")?;
+                    return ended;
+                }
+            }
+        }
+    }
+
+    async fn once(
+        &self,
+        access: Access,
+        run: &impl AsyncFn(Session<'_>) -> anyhow::Result<Exit>,
+        (out, notes): Outputs<'_>,
     ) -> anyhow::Result<Exit> {
         let queue = match access {
-            Access::Read => self.read_queue().await?,
-            Access::Act => asked(self.queue().await?).await?,
+            Access::Read => self.read_queue(notes).await?,
+            Access::Act => asked(self.queue().await?, notes).await?,
             Access::Write => self.queue().await?,
         };
-        let ended = self.on(&queue, run).await;
+        let ended = self.on(&queue, run, (out, notes)).await;
         // A database file at rest that was written meanwhile can look like anything.
         let sound = queue.sound();
         queue.close().await;
@@ -129,15 +157,15 @@ impl Context {
         &self,
         queue: &Queue,
         run: impl AsyncFnOnce(Session<'_>) -> anyhow::Result<Exit>,
+        (out, notes): Outputs<'_>,
     ) -> anyhow::Result<Exit> {
-        let (mut out, mut notes) = (std::io::stdout(), notes());
         let mut answers = std::io::BufReader::new(std::io::stdin());
         run(Session {
             queue,
             settings: &self.settings,
             clock: self.clock.as_ref(),
             person: &self.person,
-            screen: self.screen(&mut out, &mut notes),
+            screen: self.screen(out, notes),
             asking: asking(&mut answers),
         })
         .await
@@ -168,9 +196,10 @@ impl Context {
     ///
     /// # Errors
     /// What is wrong with it, and the way out.
-    async fn read_queue(&self) -> anyhow::Result<Queue> {
+    async fn read_queue(&self, notes: &mut (dyn Write + Send)) -> anyhow::Result<Queue> {
         let path = self.settings.database.path();
-        asked(if self.has_no_folder_yet() { Queue::empty(path).await? } else { Queue::look(path).await? }).await
+        let queue = if self.has_no_folder_yet() { Queue::empty(path).await? } else { Queue::look(path).await? };
+        asked(queue, notes).await
     }
 
     /// The Region of an account by the AWS configuration: environment and files only.
@@ -238,17 +267,25 @@ impl DiskArgs {
     }
 }
 
-async fn asked(queue: Queue) -> anyhow::Result<Queue> {
+async fn asked(queue: Queue, notes: &mut (dyn Write + Send)) -> anyhow::Result<Queue> {
     if queue.job_range().await?.is_none() {
         let path = queue.path();
         let (shown, other) = (path.display(), "choose another with --database");
-        note(&if path.exists() {
-            format!("note: the database {shown} has no jobs ({other})")
+        // A note that cannot be written is no failure.
+        let _ = if path.exists() {
+            writeln!(notes, "note: the database {shown} has no jobs ({other})")
         } else {
-            format!("note: there is no database {shown} yet ({other})")
-        });
+            writeln!(notes, "note: there is no database {shown} yet ({other})")
+        };
     }
     Ok(queue)
+}
+
+/// Whether it is the database's, and may be gone when it is read again.
+fn may_pass(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref().is_some_and(OpenError::may_pass) || cause.downcast_ref().is_some_and(QueueError::may_pass)
+    })
 }
 
 fn access(settings: &Settings, label: &AccountLabel) -> AccountAccess {

@@ -105,6 +105,16 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// As [`QueueError::may_pass`].
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Other { source, .. } => source.may_pass(),
+            other => matches!(other, Self::NotReadable { .. } | Self::OutOfReach { .. }),
+        }
+    }
+}
+
 /// Why a read or a write did not happen.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum QueueError {
@@ -220,6 +230,16 @@ fn code(error: &sqlx::Error) -> Option<u32> {
 }
 
 impl QueueError {
+    /// Whether it may be another process that came or went at that moment, so that to read again may help.
+    pub fn may_pass(&self) -> bool {
+        // SQLITE_READONLY, SQLITE_CANTOPEN and SQLITE_PROTOCOL: the log was there, and was gone, or the other way round.
+        let passing = |error: &sqlx::Error| matches!(primary_code(error), Some(8 | 14 | 15));
+        match self {
+            Self::Database(error) => error.downcast_ref().is_some_and(passing),
+            other => matches!(other, Self::WrittenMeanwhile),
+        }
+    }
+
     /// There is a batch of that name.
     pub(crate) fn taken(name: &BatchName) -> Self {
         Self::Taken(format!("there is a batch {name} already; give this one another name with --batch NAME"))

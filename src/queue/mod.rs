@@ -28,6 +28,7 @@ pub use ledger::listing::Listed;
 pub use loading::chunk::{Chunk, NewRow};
 pub use loading::load::{BatchLoad, BatchSummary, LoadName};
 pub use loading::preview::{Preview, Previewed};
+pub use sqlite::look::ReadAgain;
 pub use steering::acting::{ActError, Acted, LeftOnes, Plan};
 pub use steering::pausing::PastPause;
 pub use steering::resolving::{Evidence, ResolveError, Verdict};

@@ -33,6 +33,7 @@ mod plans;
 mod proxy;
 mod pruning;
 mod raw_server;
+mod reach;
 mod reads;
 mod report;
 mod rooms;

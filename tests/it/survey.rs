@@ -403,7 +403,6 @@ async fn a_database_is_looked_at_as_it_is() {
     assert_eq!(memory.ends.iter().map(|end| end.took).collect::<Vec<_>>(), [Duration::from_mins(15)]);
     let nowhere = Lane { account: AccountLabel::parse("nobody").expect("a label"), region };
     assert_eq!(peek.memory(&nowhere, Timestamp(i64::MAX)).await.expect("memory").left, []);
-    peek.close().await;
     assert_eq!(std::fs::read(&path).expect("the file"), before);
 
     let folder = tempfile::tempdir().expect("a folder");

@@ -122,11 +122,7 @@ pub(in crate::cli) async fn discover(args: &DiscoverArgs, context: &Context) -> 
             }
         }
     });
-    let exit = or_interrupted(listed).await;
-    if let Some(peek) = peek {
-        peek.close().await;
-    }
-    exit
+    or_interrupted(listed).await
 }
 
 impl DiscoverArgs {

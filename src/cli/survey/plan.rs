@@ -78,9 +78,6 @@ impl PlanArgs {
         spinner.enable_steady_tick(Duration::from_millis(100));
         let made = survey(&rows, planned.collect(), others, peek.as_ref()).await;
         spinner.finish_and_clear();
-        if let Some(peek) = peek {
-            peek.close().await;
-        }
         let mut plan = Plan { rejected: bad.count, ..made? };
         for lane in &mut plan.lanes {
             if let Some(unread) = lane.unread.take() {

@@ -1,6 +1,6 @@
 //! `snapferry run`: enqueue, drain with live progress, print the report.
 
-use crate::cli::context::{Context, DiskArgs, hear_signals, signature};
+use crate::cli::context::{Context, DiskArgs, Outputs, hear_signals, signature};
 use crate::cli::exit::Exit;
 use crate::cli::steer::pausing::left_stopped;
 use crate::cli::terminal::screen::{note, notes};
@@ -225,6 +225,7 @@ async fn drain(
 
 async fn print_report(args: &RunArgs, context: &Context, queue: &Queue, name: &BatchName) -> anyhow::Result<()> {
     let report = ReportArgs::of_batch(name, args.format, args.output.clone());
-    context.on(queue, async |session| report.run(session).await).await?;
+    let outputs: Outputs<'_> = (&mut std::io::stdout(), &mut notes());
+    context.on(queue, async |session| report.run(session).await, outputs).await?;
     Ok(())
 }

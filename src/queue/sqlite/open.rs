@@ -68,7 +68,9 @@ pub(in crate::queue) async fn peek(path: &Path) -> Result<Option<(Readers, i64)>
         return Ok(None);
     }
     let readers = readers_of(path);
-    Ok(recognise(&readers, path).await?.map(|schema| (readers, schema)))
+    let found = recognise(&readers, path).await;
+    readers.sound().map_err(|error| OpenError::Other { path: path.to_owned(), source: error.into() })?;
+    Ok(found?.map(|schema| (readers, schema)))
 }
 
 /// Connections to look at a file with, whatever is in it.
@@ -132,9 +134,12 @@ pub(in crate::queue) async fn recognise(readers: &Readers, path: &Path) -> Resul
     }
     let newest: Result<Option<i64>, _> =
         sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(readers).await;
-    match newest.or_else(|error| if matches!(error, sqlx::Error::Io(_)) { Err(error) } else { Ok(None) }) {
-        // Made a moment ago by somebody who has not come to its tables yet.
+    match newest {
         Ok(None) => Ok(None),
+        // Made a moment ago by somebody who has not come to its tables yet.
+        Err(error) if error.as_database_error().is_some_and(|said| said.message().starts_with("no such table")) => {
+            Ok(None)
+        }
         Ok(Some(schema)) if !MIGRATIONS.version_exists(schema) => Err(foreign(path, schema)),
         Ok(Some(schema)) => Ok(Some(schema)),
         Err(error) => Err(explain_for(path, error, Wanted::Read)),

@@ -4,6 +4,7 @@
 use crate::domain::{AccountNumber, ErrorCode, Lane, Timestamp};
 use crate::queue::error::{OpenError, QueueError};
 use crate::queue::sqlite::decode;
+use crate::queue::sqlite::look::ReadAgain;
 use crate::queue::sqlite::open;
 use crate::queue::sqlite::readers::Readers;
 use crate::queue::upkeep::vitals::Vitals;
@@ -13,9 +14,6 @@ use std::path::Path;
 
 /// Pages and rows, with the first few faults: one is enough to know that the file is broken.
 const QUICK_CHECK: &str = "PRAGMA quick_check(5)";
-
-/// How often a file that changes under a look as if it were at rest is looked at.
-const LOOKS: u32 = 3;
 
 /// What a database was found to be.
 #[derive(Debug)]
@@ -63,13 +61,11 @@ pub struct LaneFound {
 impl Checkup {
     /// Looks at the database at `path`.
     pub async fn of(path: &Path) -> Self {
-        let mut left = LOOKS;
+        let mut again = ReadAgain::default();
         loop {
-            left -= 1;
             let (vitals, content) = (Vitals::of(path), look(path).await);
             match content {
-                // Somebody began to write meanwhile: what was read may be half of it.
-                Err(OpenError::Other { source: QueueError::WrittenMeanwhile, .. }) if left > 0 => {}
+                Err(error) if error.may_pass() && again.wait().await => {}
                 content => return Self { vitals, content },
             }
         }

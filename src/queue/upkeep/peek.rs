@@ -4,15 +4,16 @@
 use crate::domain::{AccountNumber, JobId, JobState, Lane, LaneId, SnapshotArn, Timestamp};
 use crate::queue::error::{OpenError, QueueError};
 use crate::queue::sqlite::decode::{self, json};
+use crate::queue::sqlite::look::ReadAgain;
 use crate::queue::sqlite::open;
 use crate::queue::sqlite::readers::Readers;
 use crate::queue::views::measures::{Ended, Left, last_ends, own_left};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A database that is only looked at.
 #[derive(Debug, Clone)]
 pub struct Peek {
-    readers: Readers,
+    path: PathBuf,
 }
 
 /// What the database knows of a name in a lane.
@@ -55,8 +56,28 @@ impl Peek {
     /// # Errors
     /// [`OpenError`] for a file that cannot be read, that is no database of ours, or that a newer Snapferry wrote.
     pub async fn open(path: &Path) -> Result<Option<Self>, OpenError> {
-        let readers = open::peek(path).await?;
-        Ok(readers.map(|(readers, _)| Self { readers }))
+        let mut again = ReadAgain::default();
+        loop {
+            match open::peek(path).await {
+                Err(error) if error.may_pass() && again.wait().await => {}
+                found => return Ok(found?.map(|_| Self { path: path.to_owned() })),
+            }
+        }
+    }
+
+    /// Reads with connections of its own: only so are they known to be sound for this one reading.
+    async fn read<T>(&self, read: impl AsyncFn(&Readers) -> Result<T, QueueError>) -> Result<T, QueueError> {
+        let mut again = ReadAgain::default();
+        loop {
+            let readers = open::readers_of(&self.path);
+            let found = read(&readers).await;
+            let sound = readers.sound();
+            readers.close().await;
+            match sound.map_err(QueueError::from).and(found) {
+                Err(error) if error.may_pass() && again.wait().await => {}
+                found => return found,
+            }
+        }
     }
 
     /// What is known of each of `names` in a lane: the place in `names`, and what; several for one name, or none. Rows of
@@ -65,19 +86,7 @@ impl Peek {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn known(&self, lane: &Lane, names: &[&str]) -> Result<Vec<(usize, Known)>, QueueError> {
-        let (account, region, given) = (lane.account.as_str(), lane.region.as_str(), json(names)?);
-        let live = sqlx::query_file!("src/queue/sql/known_live.sql", given, account, region);
-        let done = sqlx::query_file!("src/queue/sql/known_done.sql", given, account, region);
-        let mut known = Vec::new();
-        for row in live.fetch_all(&self.readers).await? {
-            let live = Known::Live { job: JobId(row.id), state: decode::state(&row.state)? };
-            known.push((place(row.place)?, live));
-        }
-        for row in done.fetch_all(&self.readers).await? {
-            let (job, arn) = (row.job_id.map(JobId), SnapshotArn::new(row.snapshot_arn));
-            known.push((place(row.place)?, Known::Done { job, arn, destination: row.destination_id }));
-        }
-        Ok(known)
+        self.read(async |readers| known(readers, lane, names).await).await
     }
 
     /// What is known of a lane, up to `now`.
@@ -85,26 +94,41 @@ impl Peek {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn memory(&self, lane: &Lane, now: Timestamp) -> Result<LaneMemory, QueueError> {
-        let (account, region) = (lane.account.as_str(), lane.region.as_str());
-        let found = sqlx::query!(
-            r#"SELECT id AS "id!: i64", learned_rate AS "learned_rate: f64", account_number FROM lanes
-               WHERE account = ?1 AND region = ?2"#,
-            account,
-            region
-        );
-        let Some(found) = found.fetch_optional(&self.readers).await? else { return Ok(LaneMemory::default()) };
-        Ok(LaneMemory {
-            learned_rate: found.learned_rate,
-            account_number: decode::account_number(found.account_number)?,
-            left: own_left(&self.readers, Some(LaneId(found.id))).await?,
-            ends: last_ends(&self.readers, LaneId(found.id), now).await?,
-        })
+        self.read(async |readers| memory(readers, lane, now).await).await
     }
+}
 
-    /// Ends the connections.
-    pub async fn close(self) {
-        self.readers.close().await;
+async fn known(readers: &Readers, lane: &Lane, names: &[&str]) -> Result<Vec<(usize, Known)>, QueueError> {
+    let (account, region, given) = (lane.account.as_str(), lane.region.as_str(), json(names)?);
+    let live = sqlx::query_file!("src/queue/sql/known_live.sql", given, account, region);
+    let done = sqlx::query_file!("src/queue/sql/known_done.sql", given, account, region);
+    let mut known = Vec::new();
+    for row in live.fetch_all(readers).await? {
+        let live = Known::Live { job: JobId(row.id), state: decode::state(&row.state)? };
+        known.push((place(row.place)?, live));
     }
+    for row in done.fetch_all(readers).await? {
+        let (job, arn) = (row.job_id.map(JobId), SnapshotArn::new(row.snapshot_arn));
+        known.push((place(row.place)?, Known::Done { job, arn, destination: row.destination_id }));
+    }
+    Ok(known)
+}
+
+async fn memory(readers: &Readers, lane: &Lane, now: Timestamp) -> Result<LaneMemory, QueueError> {
+    let (account, region) = (lane.account.as_str(), lane.region.as_str());
+    let found = sqlx::query!(
+        r#"SELECT id AS "id!: i64", learned_rate AS "learned_rate: f64", account_number FROM lanes
+               WHERE account = ?1 AND region = ?2"#,
+        account,
+        region
+    );
+    let Some(found) = found.fetch_optional(readers).await? else { return Ok(LaneMemory::default()) };
+    Ok(LaneMemory {
+        learned_rate: found.learned_rate,
+        account_number: decode::account_number(found.account_number)?,
+        left: own_left(readers, Some(LaneId(found.id))).await?,
+        ends: last_ends(readers, LaneId(found.id), now).await?,
+    })
 }
 
 fn place(key: i64) -> Result<usize, QueueError> {

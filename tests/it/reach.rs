@@ -1,0 +1,85 @@
+//! A database that is another user's, in another user's folder or on a disk that takes no writes: it is read all the same, and
+//! where it cannot be, the true cause is named.
+
+use super::crash::command;
+use super::world::World;
+use lightsail_simulator::SimulatorConfig;
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Output;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Who runs the service; any user but root.
+const SERVICE: u32 = 65534;
+
+/// Whether this test can become another user.
+fn is_root() -> bool {
+    let root = rustix::process::geteuid().as_raw() == 0;
+    if !root {
+        assert!(std::env::var_os("CI").is_none(), "CI runs these tests as root");
+        eprintln!("skipped: only root can become another user");
+    }
+    root
+}
+
+fn by(user: u32, world: &World, arguments: &[&str]) -> Output {
+    let mut program = command(world, arguments);
+    program.uid(user).gid(user).current_dir("/").env("HOME", "/").output().expect("the program")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn mode(path: &Path, mode: u32) {
+    set_permissions(path, Permissions::from_mode(mode)).expect("a mode");
+}
+
+/// A world whose database nobody has open, in a folder that everybody may read.
+async fn at_rest(jobs: usize) -> World {
+    let world = World::new(SimulatorConfig::default()).await;
+    let names: Vec<String> = (0..jobs).map(|n| format!("web-{n}")).collect();
+    world.enqueue(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    world.queue.clone().close().await;
+    mode(world.folder.path(), 0o755);
+    world
+}
+
+#[tokio::test]
+async fn who_reads_sees_everything_while_short_commands_of_the_owner_come_and_go() {
+    if !is_root() {
+        return;
+    }
+    let world = at_rest(10).await;
+    let over = AtomicBool::new(false);
+    let json = |output: &Output| -> serde_json::Value {
+        assert_eq!(output.status.code(), Some(0), "{}", said(output));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let count = |value: &serde_json::Value| value.as_array().map_or(0, Vec::len);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                for act in ["pause", "resume"] {
+                    let acted = by(0, &world, &[act, "--all", "--yes"]);
+                    assert_eq!(acted.status.code(), Some(0), "{}", said(&acted));
+                }
+            }
+        });
+        let readers = [SERVICE, 0].map(|user| {
+            let (world, json, count) = (&world, &json, &count);
+            scope.spawn(move || {
+                for _ in 0..60 {
+                    let status = json(&by(user, world, &["status", "--json"]));
+                    assert_eq!(count(&status["batches"]), 1, "{status}");
+                    assert_eq!(count(&json(&by(user, world, &["jobs", "--json"]))), 10);
+                }
+            })
+        });
+        let ended = readers.map(std::thread::ScopedJoinHandle::join);
+        over.store(true, Ordering::Relaxed);
+        assert!(ended.iter().all(Result::is_ok), "an answer was wrong");
+    });
+}
