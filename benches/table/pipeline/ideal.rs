@@ -35,3 +35,14 @@ pub(crate) fn taken_at(schedule: &Schedule, burst: u32, count: usize) -> Vec<f64
 pub(crate) fn last_end(taken: &[f64], lasting: &[f64]) -> f64 {
     taken.iter().zip(lasting).map(|(taken, lasting)| taken + lasting).fold(0.0, f64::max)
 }
+
+/// When the last export has ended, in seconds, where each starts in the moment that one of so many slots is free, in this order.
+pub(crate) fn last_end_of_slots(slots: u32, lasting: &[f64]) -> f64 {
+    let mut free_at = vec![0.0_f64; usize::try_from(slots).unwrap_or(usize::MAX)];
+    for lasting in lasting {
+        if let Some(first) = free_at.iter_mut().min_by(|one, other| one.total_cmp(other)) {
+            *first += lasting;
+        }
+    }
+    free_at.into_iter().fold(0.0, f64::max)
+}

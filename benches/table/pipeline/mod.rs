@@ -1,6 +1,7 @@
 //! From a CSV to exports that have ended: how close a lane comes to what its limits allow, and in how many calls.
 
 mod bare;
+mod capped;
 mod ferry;
 mod ideal;
 mod open;
@@ -32,6 +33,13 @@ pub(crate) fn figures() -> Vec<Figure> {
             against: "its exports",
             goal: Goal::AtMost(1.50),
             pair: paced::calls_per_export,
+        },
+        Figure {
+            name: "lane-cap",
+            what: "160 exports of 15 to 60 s under a cap of 20 copies: from the daemon's start to its end",
+            against: "the same exports in the same order, each started as soon as a copy is free",
+            goal: Goal::AtMost(1.02),
+            pair: capped::beside_no_gap,
         },
         Figure {
             name: "lane-open",

@@ -4,7 +4,6 @@ use super::ferry::{Ferry, succeed};
 use super::ideal::{Schedule, last_end, taken_at};
 use super::service::{BURST, Service};
 use crate::figure::{Outcome, Pair};
-use lightsail_simulator::Call;
 use snapferry::clock::{Clock as _, SystemClock};
 use std::collections::HashMap;
 use std::error::Error;
@@ -134,18 +133,8 @@ fn measure(
     if (ledger.exports, ledger.duplicates) != (learning + EXPORTS, 0) {
         return Err(format!("{} exports, {} duplicates", ledger.exports, ledger.duplicates).into());
     }
-    let ends: HashMap<&str, u64> = ledger
-        .lanes
-        .values()
-        .flat_map(|lane| &lane.snapshots)
-        .filter_map(|(name, snapshot)| Some((name.as_str(), *snapshot.ends_ms.first()?)))
-        .collect();
-    let calls: Vec<Call> = service.calls().into_iter().skip(earlier).collect();
-    let mut lasting = Vec::with_capacity(EXPORTS);
-    for call in calls.iter().filter(|call| call.effect) {
-        let end = call.name.as_deref().and_then(|name| ends.get(name)).ok_or("an export without an end")?;
-        lasting.push(Duration::from_millis(end.saturating_sub(call.at_ms)).as_secs_f64());
-    }
+    let lasting = service.durations(earlier)?;
+    let calls = service.calls().len() - earlier;
     let ideal = last_end(&taken_at(schedule, BURST, lasting.len()), &lasting);
-    Ok(Run { seconds, ideal, calls: calls.len(), throttled: ledger.throttled })
+    Ok(Run { seconds, ideal, calls, throttled: ledger.throttled })
 }

@@ -1,8 +1,10 @@
 //! The simulator as the service that a daemon of another process calls.
 
 use lightsail_simulator::{Call, Fleet, Handle, Ledger, Limits, RateLimit, Simulator, SimulatorConfig, SystemClock};
+use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -19,13 +21,17 @@ pub(crate) struct Service {
 impl Service {
     /// A service with `fleet` snapshots that takes `rate` exports a second, and reads without a limit.
     pub(crate) fn start(fleet: usize, rate: f64, seed: u64) -> Result<Self, Box<dyn Error>> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let config = SimulatorConfig {
+        Self::of(SimulatorConfig {
             seed,
             fleet: Fleet::Generated { size: fleet, lanes: Vec::new() },
             limits: limits(rate)?,
             ..SimulatorConfig::default()
-        };
+        })
+    }
+
+    /// A service as configured.
+    pub(crate) fn of(config: SimulatorConfig) -> Result<Self, Box<dyn Error>> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let handle = runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             Simulator::start(config, listener, Arc::new(SystemClock::new()))
@@ -47,6 +53,22 @@ impl Service {
     /// Every call so far.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.handle.calls()
+    }
+
+    /// How long each export took, in seconds, in the order in which they were started, without the first `skipped` calls.
+    pub(crate) fn durations(&self, skipped: usize) -> Result<Vec<f64>, Box<dyn Error>> {
+        let ledger = self.ledger();
+        let ends: HashMap<&str, u64> = ledger
+            .lanes
+            .values()
+            .flat_map(|lane| &lane.snapshots)
+            .filter_map(|(name, snapshot)| Some((name.as_str(), *snapshot.ends_ms.first()?)))
+            .collect();
+        let duration = |call: &Call| {
+            let end = call.name.as_deref().and_then(|name| ends.get(name)).ok_or("an export without an end")?;
+            Ok(Duration::from_millis(end.saturating_sub(call.at_ms)).as_secs_f64())
+        };
+        self.calls().iter().skip(skipped).filter(|call| call.effect).map(duration).collect()
     }
 
     /// What it has exported.

@@ -34,7 +34,7 @@ const TO_THE_POINT: Duration = Duration::from_secs(30);
 const OF_A_SORT: usize = 120;
 
 /// How long an export is missing from the lists: less than a third of the settle window.
-const LATE: Duration = Duration::from_millis(120);
+const LATE: Duration = Duration::from_millis(400);
 
 const COMMON: &str = "eu-west-1";
 const BREAKING: &str = "ap-southeast-5";
@@ -64,7 +64,7 @@ const SETTINGS: [(&str, &str); 21] = [
     ("SNAPFERRY_READ__BURST", "100"),
     ("SNAPFERRY_POLL__MIN", "30ms"),
     ("SNAPFERRY_POLL__MAX", "100ms"),
-    ("SNAPFERRY_RECONCILE__SETTLE", "500ms"),
+    ("SNAPFERRY_RECONCILE__SETTLE", "1500ms"),
     ("SNAPFERRY_LANE__PROBE", "100ms"),
     ("SNAPFERRY_BREAKER__WAIT", "100ms"),
     ("SNAPFERRY_BREAKER__WAIT_MAX", "200ms"),
