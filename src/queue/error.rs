@@ -1,6 +1,7 @@
 //! What can go wrong with the store, in words that say what to do. No type of sqlx leaves the room.
 
 use crate::domain::{BatchName, IllegalTransition, JobId};
+use crate::queue::upkeep::vitals::Foreign;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -66,21 +67,13 @@ pub enum OpenError {
         /// A migration that this program no longer has.
         schema: i64,
     },
-    /// One of its files is somebody else's.
-    #[error(
-        "the database {path:?} cannot be {wanted}: {file:?} belongs to user {owner}, and this is user {us}; run as user {owner}, \
-         or let this one in with `chown {us} {}`",
-        file.display()
-    )]
+    /// Some of its files are somebody else's.
+    #[error("the database {path:?} cannot be {wanted}: {foreign}; {}", foreign.way())]
     OutOfReach {
         /// The database.
         path: PathBuf,
-        /// Its file, or the folder.
-        file: PathBuf,
-        /// Whose that is.
-        owner: u32,
-        /// Who this is.
-        us: u32,
+        /// Its files, or the folder.
+        foreign: Foreign,
         /// What was to be done with it.
         wanted: &'static str,
     },
@@ -108,10 +101,8 @@ pub enum OpenError {
 impl OpenError {
     /// As [`QueueError::may_pass`].
     pub fn may_pass(&self) -> bool {
-        match self {
-            Self::Other { source, .. } => source.may_pass(),
-            other => matches!(other, Self::NotReadable { .. } | Self::OutOfReach { .. }),
-        }
+        let cause = if let Self::Other { source, .. } = self { source.may_pass() } else { false };
+        cause || matches!(self, Self::NotReadable { .. } | Self::OutOfReach { .. })
     }
 }
 
@@ -127,6 +118,9 @@ pub enum QueueError {
     /// The change is not in the state machine.
     #[error(transparent)]
     Illegal(#[from] IllegalTransition),
+    /// This user may not write it.
+    #[error("the database or a file beside it may not be written; `snapferry doctor` names the file and the way out")]
+    ReadOnly,
     /// No room on the disk.
     #[error("the disk that holds the database is full; nothing of this change was written. Make room and start again")]
     DiskFull,
@@ -199,9 +193,10 @@ impl From<sqlx::Error> for QueueError {
         {
             return corrupt.clone();
         }
-        // Primary result codes of SQLite: 13 is SQLITE_FULL, 5 SQLITE_BUSY, 6 SQLITE_LOCKED, 11 SQLITE_CORRUPT,
+        // Primary result codes of SQLite: 8 is SQLITE_READONLY, 13 SQLITE_FULL, 5 SQLITE_BUSY, 6 SQLITE_LOCKED, 11 SQLITE_CORRUPT,
         // 19 SQLITE_CONSTRAINT.
         match primary_code(&error) {
+            Some(8) => Self::ReadOnly,
             Some(13) => Self::DiskFull,
             // SQLITE_IOERR_SHMSIZE: the WAL's index cannot grow, and only a disk keeps it from that.
             Some(10) if code(&error) == Some(4874) => Self::DiskFull,
@@ -232,12 +227,10 @@ fn code(error: &sqlx::Error) -> Option<u32> {
 impl QueueError {
     /// Whether it may be another process that came or went at that moment, so that to read again may help.
     pub fn may_pass(&self) -> bool {
-        // SQLITE_READONLY, SQLITE_CANTOPEN and SQLITE_PROTOCOL: the log was there, and was gone, or the other way round.
-        let passing = |error: &sqlx::Error| matches!(primary_code(error), Some(8 | 14 | 15));
-        match self {
-            Self::Database(error) => error.downcast_ref().is_some_and(passing),
-            other => matches!(other, Self::WrittenMeanwhile),
-        }
+        // SQLITE_CANTOPEN and SQLITE_PROTOCOL: the log was there, and was gone, or the other way round.
+        let passing = |error: &sqlx::Error| matches!(primary_code(error), Some(14 | 15));
+        let cause = if let Self::Database(error) = self { error.downcast_ref().is_some_and(passing) } else { false };
+        cause || matches!(self, Self::WrittenMeanwhile | Self::ReadOnly)
     }
 
     /// There is a batch of that name.

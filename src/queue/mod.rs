@@ -37,7 +37,7 @@ pub use upkeep::backup::{BackedUp, BackupError, Overwrite};
 pub use upkeep::checkup::{Checkup, Content, LaneFound};
 pub use upkeep::peek::{Known, LaneMemory, Peek};
 pub use upkeep::prune::{Prunable, Pruner};
-pub use upkeep::vitals::Vitals;
+pub use upkeep::vitals::{Foreign, Vitals};
 pub use views::batches::{BatchStage, BatchView, Pause, RowCounts};
 pub use views::counts::StateCounts;
 pub use views::endings::{BatchPage, BatchRow, Ending, Step};

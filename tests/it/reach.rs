@@ -83,3 +83,40 @@ async fn who_reads_sees_everything_while_short_commands_of_the_owner_come_and_go
         assert!(ended.iter().all(Result::is_ok), "an answer was wrong");
     });
 }
+
+/// The error is one line on stderr with all of these parts in it.
+#[track_caller]
+fn fails(output: &Output, code: i32, parts: &[&str]) {
+    let said = said(output);
+    assert_eq!(output.status.code(), Some(code), "{said}{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(said.lines().count(), 1, "{said}");
+    for part in parts {
+        assert!(said.contains(part), "{part:?} is not in: {said}");
+    }
+}
+
+#[track_caller]
+fn chown(user: u32, path: &Path) {
+    let status = std::process::Command::new("chown").arg("-R").arg(format!("{user}:{user}")).arg(path).status();
+    assert!(status.expect("chown").success());
+}
+
+#[tokio::test]
+async fn files_that_root_made_in_the_folder_of_the_service_are_all_named_in_one_chown() {
+    if !is_root() {
+        return;
+    }
+    let world = at_rest(1).await;
+    let folder = world.folder.path();
+    let file = |ending: &str| folder.join(format!("test.db{ending}"));
+    std::os::unix::fs::chown(folder, Some(SERVICE), Some(SERVICE)).expect("chown");
+    let way = format!("chown {SERVICE} {} {}`", file("").display(), file(".sent").display());
+    for arguments in [&["pause", "--all", "--yes"][..], &["cancel", "1", "--yes"], &["daemon", "--drain"]] {
+        fails(&by(SERVICE, &world, arguments), 1, &["cannot be written", "belong to user 0", &way]);
+    }
+    // What the way out says is enough.
+    chown(SERVICE, &file(""));
+    chown(SERVICE, &file(".sent"));
+    let paused = by(SERVICE, &world, &["pause", "--all", "--yes"]);
+    assert_eq!(paused.status.code(), Some(0), "{}", said(&paused));
+}

@@ -12,7 +12,7 @@ use crate::queue::sqlite::busy_retry::BusyRetry;
 use crate::queue::sqlite::connection::Door;
 use crate::queue::sqlite::readers::Readers;
 use crate::queue::sqlite::writer::{Beside, Writer};
-use crate::queue::upkeep::vitals;
+use crate::queue::upkeep::vitals::{self, Foreign, Wanted};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection, SqliteConnection};
@@ -38,6 +38,7 @@ const LOOK_WAITS: Duration = Duration::from_secs(5);
 
 pub(in crate::queue) async fn open(path: &Path) -> Result<Queue, OpenError> {
     check_path(path)?;
+    check_access(path, Wanted::Written)?;
     // Before the first connection, whose options hold it. What keeps it from being made, SQLite says.
     let _ = std::fs::File::create_new(path);
     let options = options(path);
@@ -288,10 +289,14 @@ fn explain(path: &Path, error: sqlx::Error) -> OpenError {
     explain_for(path, error, Wanted::Written)
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
-    Read,
-    Written,
+/// Whether this user may do with the files of the database what is wanted; `SQLite` says it late, and not of which file.
+fn check_access(path: &Path, wanted: Wanted) -> Result<(), OpenError> {
+    vitals::foreign(path, wanted).map_or(Ok(()), |foreign| Err(out_of_reach(path, foreign, wanted)))
+}
+
+fn out_of_reach(path: &Path, foreign: Foreign, wanted: Wanted) -> OpenError {
+    let wanted = if wanted == Wanted::Read { "read" } else { "written" };
+    OpenError::OutOfReach { path: path.to_owned(), foreign, wanted }
 }
 
 /// What `SQLite` says is seldom the cause: it cannot open a file for want of room, of rights, or of a lock.
@@ -307,9 +312,11 @@ fn explain_for(path: &Path, error: sqlx::Error, wanted: Wanted) -> OpenError {
     if !matches!(code, Some(3 | 8 | 14 | 23)) {
         return OpenError::Other { path: path.to_owned(), source: error.into() };
     }
-    if let Some((file, owner, us)) = vitals::out_of_reach(path, wanted == Wanted::Written) {
-        let wanted = if wanted == Wanted::Written { "written" } else { "read" };
-        return OpenError::OutOfReach { path: path.to_owned(), file, owner, us, wanted };
+    if let Err(error) = check_access(path, wanted) {
+        return error;
+    }
+    if let Some(foreign) = vitals::foreign_folder(path) {
+        return out_of_reach(path, foreign, wanted);
     }
     let said = error.as_database_error().map(|said| said.message().to_owned());
     let (path, reason) = (path.to_owned(), said.unwrap_or_else(|| error.to_string()));

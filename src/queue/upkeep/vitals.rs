@@ -1,12 +1,16 @@
 //! The files of a database and the disk that they are on, without opening them.
 
+use crate::queue::files::counter::COUNTER;
 use crate::queue::files::disk;
 use crate::queue::files::lock::{DatabaseLock, Held};
 use crate::queue::files::own_files::{beside, resolved};
 use crate::queue::files::paths::ENDINGS;
 use rustix::fs::{Access, access, statvfs};
+use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+
+const READ_AND_WRITE: Access = Access::READ_OK.union(Access::WRITE_OK);
 
 /// What the files of a database are like.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -48,7 +52,7 @@ impl Vitals {
                 "-wal" => vitals.wal_bytes = Some(found.len()),
                 _ => {}
             }
-            if access(&file, Access::READ_OK | Access::WRITE_OK).is_err() {
+            if access(&file, READ_AND_WRITE).is_err() {
                 vitals.locked.push(file.clone());
             }
             if found.mode() & 0o002 != 0 {
@@ -75,19 +79,64 @@ pub(in crate::queue) fn is_full(path: &Path) -> bool {
     disk.is_some_and(|disk| disk.f_bavail == 0 || (disk.f_files > 0 && disk.f_favail == 0))
 }
 
-/// The first of the database's files, or else its folder, that belongs to another user and keeps this one out; whose it is, and
-/// who this is.
-pub(in crate::queue) fn out_of_reach(path: &Path, to_write: bool) -> Option<(PathBuf, u32, u32)> {
-    let us = rustix::process::geteuid().as_raw();
-    let real = resolved(path);
-    let wanted = if to_write { Access::READ_OK | Access::WRITE_OK } else { Access::READ_OK };
-    let files = ENDINGS.iter().map(|ending| (beside(&real, ending), wanted));
-    // Who reads has to make the WAL's index where it is missing.
-    let folder = real.parent().map(|folder| (folder.to_owned(), Access::WRITE_OK | Access::EXEC_OK));
-    files.chain(folder).find_map(|(file, wanted)| {
-        let owner = file.metadata().ok()?.uid();
-        (owner != us && access(&file, wanted).is_err()).then_some((file, owner, us))
-    })
+/// What is to be done with a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::queue) enum Wanted {
+    Read,
+    Written,
+}
+
+/// Files that belong to another user and keep this one out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    files: Vec<PathBuf>,
+    owner: u32,
+    us: u32,
+}
+
+impl Foreign {
+    /// What to do about it.
+    pub fn way(&self) -> String {
+        let Self { files, owner, us } = self;
+        let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        format!("run as user {owner}, or let this one in with `chown {us} {}`", files.join(" "))
+    }
+
+    /// Those among `files`, each with what is wanted of it.
+    fn among(files: impl Iterator<Item = (PathBuf, Access)>) -> Option<Self> {
+        let us = rustix::process::geteuid().as_raw();
+        let owned = files.filter_map(|(file, wanted)| {
+            let owner = file.metadata().ok()?.uid();
+            (owner != us && access(&file, wanted).is_err()).then_some((file, owner))
+        });
+        let (files, owners): (Vec<PathBuf>, Vec<u32>) = owned.unzip();
+        owners.first().map(|owner| Self { files, owner: *owner, us })
+    }
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { files, owner, us } = self;
+        let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        let belong = if files.len() == 1 { "belongs" } else { "belong" };
+        write!(f, "{} {belong} to user {owner}, and this is user {us}", files.join(", "))
+    }
+}
+
+/// All files of the database at `path` that another user keeps from this one, where one is among them without which it cannot be
+/// done what is wanted.
+pub(in crate::queue) fn foreign(path: &Path, wanted: Wanted) -> Option<Foreign> {
+    let access = if wanted == Wanted::Read { Access::READ_OK } else { READ_AND_WRITE };
+    let of = |endings: &[&str]| -> Vec<_> { endings.iter().map(|ending| (beside(path, ending), access)).collect() };
+    let needed = of(&ENDINGS);
+    Foreign::among(needed.iter().cloned())?;
+    Foreign::among(needed.into_iter().chain(of(&[COUNTER])))
+}
+
+/// The folder of the database at `path`, likewise: who reads has to make the WAL's index where it is missing.
+pub(in crate::queue) fn foreign_folder(path: &Path) -> Option<Foreign> {
+    let folder = resolved(path).parent()?.to_owned();
+    Foreign::among(std::iter::once((folder, Access::WRITE_OK | Access::EXEC_OK)))
 }
 
 #[cfg(test)]
