@@ -246,8 +246,8 @@ pub(in crate::cli) struct DiskArgs {
 }
 
 impl DiskArgs {
-    /// Warns of unknown variables, and refuses disks that other hosts may use at the same time: neither locks nor `SQLite`'s
-    /// WAL work between hosts.
+    /// Warns of unknown variables, and refuses files of another user, and disks that other hosts may use at the same time: neither
+    /// locks nor `SQLite`'s WAL work between hosts.
     pub(in crate::cli) fn check(self, context: &Context) -> anyhow::Result<()> {
         let ignored = context.settings.ignored.join(", ");
         if !ignored.is_empty() {
@@ -255,6 +255,7 @@ impl DiskArgs {
         }
         context.make_own_folder()?;
         let path = context.settings.database.path();
+        Queue::check_for_sending(path)?;
         match shared_disk(path) {
             Some(kind) if !self.network_disk => anyhow::bail!(
                 "the database {} is on a network disk ({kind}), where a daemon on another host could export the same \

@@ -1,7 +1,7 @@
 //! What a check-up of the database means.
 
 use super::diagnosis::Check;
-use crate::queue::{Checkup, Content, OpenError, QueueError, Vitals};
+use crate::queue::{Checkup, Content, Foreign, OpenError, QueueError, Vitals};
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -148,7 +148,9 @@ fn of_files(vitals: &Vitals) -> Vec<Check> {
     }
     if let Some(first) = vitals.locked.first() {
         let text = format!("this user may not read and write {}{}", first.display(), more(&vitals.locked));
-        checks.push(Check::error("permissions", text, "run as the daemon's user, or put owner and mode right"));
+        let way = vitals.foreign.as_ref().map(Foreign::way);
+        let way = way.unwrap_or_else(|| "run as the daemon's user, or put owner and mode right".to_owned());
+        checks.push(Check::error("permissions", text, way));
     }
     if let Some(first) = vitals.open_to_all.first() {
         let text = format!("everybody on this machine may write {}{}", first.display(), more(&vitals.open_to_all));

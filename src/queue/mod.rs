@@ -79,6 +79,15 @@ impl Queue {
         sqlite::open::open(path).await
     }
 
+    /// Whether this user may use every file that sending needs, the counter file included; without it a daemon would end at its
+    /// first job.
+    ///
+    /// # Errors
+    /// [`OpenError::OutOfReach`], with the files.
+    pub fn check_for_sending(path: &Path) -> Result<(), OpenError> {
+        sqlite::open::check_for_sending(path)
+    }
+
     /// Opens the database at `path` to be read only: nothing is made, migrated or written. Where there is none, it is as one with
     /// nothing in it.
     ///

@@ -120,3 +120,31 @@ async fn files_that_root_made_in_the_folder_of_the_service_are_all_named_in_one_
     let paused = by(SERVICE, &world, &["pause", "--all", "--yes"]);
     assert_eq!(paused.status.code(), Some(0), "{}", said(&paused));
 }
+
+#[tokio::test]
+async fn a_counter_file_or_lock_of_roots_is_named_at_the_start_and_by_doctor() {
+    if !is_root() {
+        return;
+    }
+    let world = at_rest(1).await;
+    let folder = world.folder.path();
+    chown(SERVICE, folder);
+    let (counter, lock) = (folder.join("test.db.sent"), folder.join("test.db.load.lock"));
+    let doctor = || String::from_utf8(by(SERVICE, &world, &["doctor"]).stdout).expect("UTF-8");
+    let before = doctor();
+    assert!(!before.contains("chown"), "{before}");
+    for (file, allowed) in [(&counter, 0o644), (&lock, 0o600)] {
+        chown(0, file);
+        mode(file, allowed);
+        let said = doctor();
+        assert!(said.contains(&format!("chown {SERVICE} {}", file.display())), "{said}");
+        let started = by(SERVICE, &world, &["daemon", "--drain", "--max-wait", "1s"]);
+        if file == &counter {
+            fails(&started, 1, &["cannot be written", &format!("`chown {SERVICE} {}`", file.display())]);
+            // Nothing is sent, so what only pauses has no need of it.
+            let paused = by(SERVICE, &world, &["pause", "--all", "--yes"]);
+            assert_eq!(paused.status.code(), Some(0), "{}", self::said(&paused));
+        }
+        chown(SERVICE, file);
+    }
+}

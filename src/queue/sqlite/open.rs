@@ -289,6 +289,11 @@ fn explain(path: &Path, error: sqlx::Error) -> OpenError {
     explain_for(path, error, Wanted::Written)
 }
 
+/// Whether this user may do with the files of the database what a daemon does.
+pub(in crate::queue) fn check_for_sending(path: &Path) -> Result<(), OpenError> {
+    check_access(path, Wanted::Sent)
+}
+
 /// Whether this user may do with the files of the database what is wanted; `SQLite` says it late, and not of which file.
 fn check_access(path: &Path, wanted: Wanted) -> Result<(), OpenError> {
     vitals::foreign(path, wanted).map_or(Ok(()), |foreign| Err(out_of_reach(path, foreign, wanted)))
@@ -322,6 +327,6 @@ fn explain_for(path: &Path, error: sqlx::Error, wanted: Wanted) -> OpenError {
     let (path, reason) = (path.to_owned(), said.unwrap_or_else(|| error.to_string()));
     match wanted {
         Wanted::Read => OpenError::NotReadable { path, reason },
-        Wanted::Written => OpenError::NotWritable { path, reason },
+        Wanted::Written | Wanted::Sent => OpenError::NotWritable { path, reason },
     }
 }

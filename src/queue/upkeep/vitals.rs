@@ -23,6 +23,8 @@ pub struct Vitals {
     pub free_bytes: Option<u64>,
     /// The files and the folder that this user may not read or write.
     pub locked: Vec<PathBuf>,
+    /// Those of them that belong to another user.
+    pub foreign: Option<Foreign>,
     /// The files that everybody on this machine may write.
     pub open_to_all: Vec<PathBuf>,
     /// The users to whom its files belong, where they are several.
@@ -42,24 +44,25 @@ impl Vitals {
             free_bytes: statvfs(folder).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
             network: disk::shared(&real),
             daemon: DatabaseLock::holder(path, Held::Daemon).ok().flatten(),
+            foreign: Foreign::among(all_files(&real, READ_AND_WRITE)),
             ..Self::default()
         };
-        for ending in ENDINGS {
-            let file = beside(&real, ending);
+        let log = beside(&real, "-wal");
+        for (file, wanted) in all_files(&real, READ_AND_WRITE) {
             let Ok(found) = file.metadata() else { continue };
-            match ending {
-                "" => vitals.bytes = found.len(),
-                "-wal" => vitals.wal_bytes = Some(found.len()),
-                _ => {}
+            if file == real {
+                vitals.bytes = found.len();
+            } else if file == log {
+                vitals.wal_bytes = Some(found.len());
             }
-            if access(&file, READ_AND_WRITE).is_err() {
+            if access(&file, wanted).is_err() {
                 vitals.locked.push(file.clone());
             }
-            if found.mode() & 0o002 != 0 {
-                vitals.open_to_all.push(file);
-            }
-            if !vitals.owners.contains(&found.uid()) {
+            if wanted == READ_AND_WRITE && !vitals.owners.contains(&found.uid()) {
                 vitals.owners.push(found.uid());
+            }
+            if wanted == READ_AND_WRITE && found.mode() & 0o002 != 0 {
+                vitals.open_to_all.push(file);
             }
         }
         if access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err() {
@@ -84,6 +87,8 @@ pub(in crate::queue) fn is_full(path: &Path) -> bool {
 pub(in crate::queue) enum Wanted {
     Read,
     Written,
+    /// Written, and exports sent by it.
+    Sent,
 }
 
 /// Files that belong to another user and keep this one out.
@@ -127,10 +132,17 @@ impl fmt::Display for Foreign {
 /// done what is wanted.
 pub(in crate::queue) fn foreign(path: &Path, wanted: Wanted) -> Option<Foreign> {
     let access = if wanted == Wanted::Read { Access::READ_OK } else { READ_AND_WRITE };
-    let of = |endings: &[&str]| -> Vec<_> { endings.iter().map(|ending| (beside(path, ending), access)).collect() };
-    let needed = of(&ENDINGS);
-    Foreign::among(needed.iter().cloned())?;
-    Foreign::among(needed.into_iter().chain(of(&[COUNTER])))
+    let counter = (wanted == Wanted::Sent).then_some(COUNTER);
+    let needed = ENDINGS.into_iter().chain(counter);
+    Foreign::among(needed.map(|ending| (beside(path, ending), access)))?;
+    Foreign::among(all_files(path, access))
+}
+
+/// The files that a database is worked on with, and how each is used. The daemon's own lock is made anew where that is needed.
+fn all_files(path: &Path, access: Access) -> impl Iterator<Item = (PathBuf, Access)> {
+    let files = ENDINGS.into_iter().chain([COUNTER]).map(move |ending| (ending, access));
+    let locks = [Held::Load, Held::Migration].map(|lock| (lock.ending(), Access::READ_OK));
+    files.chain(locks).map(|(ending, access)| (beside(path, ending), access))
 }
 
 /// The folder of the database at `path`, likewise: who reads has to make the WAL's index where it is missing.
