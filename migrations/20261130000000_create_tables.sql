@@ -5,12 +5,14 @@
 -- Nothing that is evaluated for each written row has an `IN` of three or more: SQLite builds that list anew each time, in a
 -- table in memory.
 
--- Which database this is, and how many intents were ever committed to it. The counter file beside it says the same; a
--- database that is behind its file is a copy, and gets another id.
+-- Which database this is, how many intents were ever committed to it, and how many of them in the last group. The counter file
+-- beside it counts the same, or all but the last group where a kill came between. Any other database is a copy, and gets another
+-- id.
 CREATE TABLE origin (
     one         INTEGER PRIMARY KEY CHECK (one = 1),
     id          TEXT    NOT NULL,
     intents     INTEGER NOT NULL DEFAULT 0 CHECK (intents >= 0),
+    last_group  INTEGER NOT NULL DEFAULT 0 CHECK (last_group BETWEEN 0 AND intents),
     intended_at INTEGER
 ) STRICT;
 INSERT INTO origin (one, id) VALUES (1, lower(hex(randomblob(16))));
@@ -21,7 +23,8 @@ CREATE TABLE takeovers (
     found_at   INTEGER NOT NULL,
     -- The last thing that was written before the copy was made.
     written_at INTEGER,
-    cause      TEXT    NOT NULL CHECK (cause = 'behind' OR cause = 'another' OR cause = 'no_file' OR cause = 'declared'),
+    cause      TEXT    NOT NULL CHECK (cause = 'behind' OR cause = 'another' OR cause = 'no_file' OR cause = 'old_file'
+                                        OR cause = 'declared'),
     -- How a person calls the restore that is declared.
     name       TEXT    UNIQUE,
     -- When a person said that nothing is to be waited for.

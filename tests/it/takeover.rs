@@ -75,37 +75,64 @@ fn sent(world: &World) -> usize {
     world.simulator.calls().iter().filter(|call| call.operation == "ExportSnapshot").count()
 }
 
-/// A host is lost together with its database, a backup from before it had sent anything is restored into a new folder, and the
-/// daemon goes on there. How many exports were needless.
-async fn after_the_loss(arguments: &[&str]) -> usize {
+/// What lies beside a backup that is restored.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CounterBeside {
+    Nothing,
+    /// An older state of the lost host's counter file, from a backup of the whole folder.
+    OfLastNight,
+}
+
+/// A host is lost together with its database, a backup is restored into a new folder, and the daemon goes on there. How many
+/// exports were needless.
+async fn after_the_loss(beside: CounterBeside, arguments: &[&str]) -> usize {
     let mut world = world(60, LATE).await;
     let restored = tempfile::tempdir().expect("a folder");
-    let copy = restored.path().join("test.db");
-    world.queue.backup(&copy, Overwrite::Refuse).await.expect("a backup");
-    let lost = daemon(&world, &[], &[]);
-    eventually("the lost host has sent some", async || sent(&world) >= 20).await;
-    kill(lost);
-    let queue = Queue::open(&copy).await.expect("the copy");
+    let (copy, database) = (restored.path().join("backup.db"), restored.path().join("test.db"));
+    if beside == CounterBeside::OfLastNight {
+        let last_night = daemon(&world, &[], &[]);
+        eventually("the host has sent some", async || sent(&world) >= 8).await;
+        kill(last_night);
+        std::fs::copy(counter(world.queue.path()), counter(&database)).expect("copied");
+        let this_morning = daemon(&world, &[], &[]);
+        eventually("the host has sent more", async || sent(&world) >= 20).await;
+        world.queue.backup(&copy, Overwrite::Refuse).await.expect("a backup");
+        let before = sent(&world);
+        eventually("the host has sent what the backup does not know", async || sent(&world) >= before + 10).await;
+        kill(this_morning);
+    } else {
+        world.queue.backup(&copy, Overwrite::Refuse).await.expect("a backup");
+        let lost = daemon(&world, &[], &[]);
+        eventually("the lost host has sent some", async || sent(&world) >= 20).await;
+        kill(lost);
+    }
+    std::fs::rename(&copy, &database).expect("restored");
+    let queue = Queue::open(&database).await.expect("the copy");
     std::mem::replace(&mut world.queue, queue).close().await;
-    world.settings.database = DatabaseUrl::at(copy);
+    world.settings.database = DatabaseUrl::at(database);
     let old = std::mem::replace(&mut world.folder, restored);
     old.close().expect("the host is gone with its disk");
     let (code, _, err) = run(&world, &[&["daemon", "--drain"], arguments].concat()).await;
     assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("taken over from a copy"), "{err}");
     let jobs = world.queue.jobs_page(&Selector::default(), None, 1000).await.expect("jobs");
     assert!(jobs.len() == 60 && jobs.iter().all(|job| job.state == JobState::Succeeded));
+    assert!(err.contains("taken over from a copy"), "{} needless exports: {err}", needless(&world));
     needless(&world)
 }
 
 #[tokio::test]
 async fn what_the_lost_host_has_sent_is_found_and_not_sent_again() {
-    assert_eq!(after_the_loss(&[]).await, 0);
+    assert_eq!(after_the_loss(CounterBeside::Nothing, &[]).await, 0);
+}
+
+#[tokio::test]
+async fn a_replica_beside_an_older_counter_file_is_a_copy() {
+    assert_eq!(after_the_loss(CounterBeside::OfLastNight, &[]).await, 0);
 }
 
 #[tokio::test]
 async fn without_the_wait_it_would_be_sent_again() {
-    assert!(after_the_loss(&["--no-takeover-wait"]).await > 0, "the test above shows nothing");
+    assert!(after_the_loss(CounterBeside::Nothing, &["--no-takeover-wait"]).await > 0, "the test above shows nothing");
 }
 
 async fn open(path: &Path) -> Queue {
@@ -172,17 +199,21 @@ async fn a_database_is_level_on_whatever_host_as_long_as_its_file_goes_with_it()
     let (here, there) = (folder.path().join("here.db"), folder.path().join("there.db"));
     assert_eq!(cause(&here).await, None, "one that is new");
     let queue = several_jobs(&here).await;
+    let before_any = std::fs::read(counter(&here)).expect("a file");
     intend(&queue).await.expect("counted");
     let after_one = std::fs::read(counter(&here)).expect("a file");
     intend(&queue).await.expect("counted");
     queue.close().await;
     assert_eq!(cause(&here).await, None);
-    // A kill between the commit and the file, or a power loss.
+    // A kill or a power loss between the commit and the file.
     std::fs::write(counter(&here), after_one).expect("written");
     assert_eq!(cause(&here).await, None);
     copy(&here, &there);
     copy(&counter(&here), &counter(&there));
     assert_eq!(cause(&there).await, None);
+    // A file that was copied earlier than its database.
+    std::fs::write(counter(&there), before_any).expect("written");
+    assert_eq!(cause(&there).await, Some(TakeoverCause::OldFile));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The counter file beside the database: how many intents were committed to it. It is written after the commit of an intent
 //! and before its call. A database that is behind its file, or has none, is a copy: exports may have begun that it does not
-//! know. One that is level with its file has the whole history, on whatever host.
+//! know. One that is level with its file has the whole history, on whatever host. It is synced, as the database is.
 
 use crate::queue::error::QueueError;
 use crate::queue::files::own_files::beside;
@@ -53,7 +53,7 @@ impl Intents {
 #[derive(Debug)]
 pub(in crate::queue) struct Counter {
     path: PathBuf,
-    file: Option<File>,
+    file: Option<Arc<File>>,
 }
 
 impl Counter {
@@ -71,29 +71,32 @@ impl Counter {
         }
     }
 
-    /// Writes it over. Not synced: a kill loses nothing of it, and after a power loss it may say less than the database, which
-    /// was synced before, and is level then.
-    pub(in crate::queue) fn write(&mut self, count: &Intents) -> Result<(), QueueError> {
-        let written = self.open().and_then(|file| file.write_all_at(count.line().as_bytes(), 0));
-        written.map_err(|error| self.failed(error))
+    /// Writes it over, so that it says so after a power loss too: one that is further behind its database than by the last group
+    /// is taken for a copy. The disk is waited for beside the runtime.
+    pub(in crate::queue) async fn write(&mut self, count: &Intents) -> Result<(), QueueError> {
+        let (file, line) = (self.open().map_err(|error| self.failed(error))?, count.line());
+        let written = tokio::task::spawn_blocking(move || {
+            file.write_all_at(line.as_bytes(), 0)?;
+            file.sync_data()
+        });
+        written.await.map_err(io::Error::from).flatten().map_err(|error| self.failed(error))
     }
 
-    fn open(&mut self) -> io::Result<&File> {
+    fn open(&mut self) -> io::Result<Arc<File>> {
         let file = match self.file.take() {
             Some(file) => file,
-            None => OpenOptions::new().write(true).create(true).truncate(false).open(&self.path)?,
+            None => Arc::new(OpenOptions::new().write(true).create(true).truncate(false).open(&self.path)?),
         };
-        Ok(self.file.insert(file))
+        Ok(Arc::clone(self.file.insert(file)))
     }
 
     fn failed(&self, error: io::Error) -> QueueError {
         QueueError::Counter { file: self.path.clone(), source: Arc::new(error) }
     }
 
-    /// Makes it, or writes it over, so that it is there after a power loss too.
-    pub(in crate::queue) fn make(&mut self, count: &Intents) -> Result<(), QueueError> {
-        self.write(count)?;
-        self.open().and_then(File::sync_all).map_err(|error| self.failed(error))?;
+    /// Makes it, or writes it over.
+    pub(in crate::queue) async fn make(&mut self, count: &Intents) -> Result<(), QueueError> {
+        self.write(count).await?;
         // The name is durable with its folder; not every system can say so, and the file is there either way.
         if let Some(folder) = self.path.parent().and_then(|folder| File::open(folder).ok()) {
             let _ = folder.sync_all();
@@ -110,14 +113,14 @@ mod tests {
         Intents { origin: "0123456789abcdef0123456789abcdef".to_owned(), intents }
     }
 
-    #[test]
-    fn what_is_written_over_is_read_and_anything_else_is_nothing() {
+    #[tokio::test]
+    async fn what_is_written_over_is_read_and_anything_else_is_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut counter = Counter::of(&folder.path().join("q.db"));
         assert_eq!(counter.path, folder.path().canonicalize().expect("a path").join("q.db.sent"));
         assert_eq!(counter.read().expect("a read"), None);
         for one in [Intents::of_new(), count(7), count(i64::MAX), count(12)] {
-            counter.make(&one).expect("written");
+            counter.make(&one).await.expect("written");
             assert_eq!(counter.read().expect("a read").as_ref(), Some(&one));
             assert_eq!(one.is_new(), one == Intents::of_new());
         }

@@ -20,6 +20,8 @@ pub enum TakeoverCause {
     Another,
     /// It has no counter file, or one that says nothing.
     NoFile,
+    /// Its counter file counts fewer intents than a kill can leave.
+    OldFile,
     /// A person says so.
     Declared,
 }
@@ -31,12 +33,14 @@ impl TakeoverCause {
             Self::Behind => "behind",
             Self::Another => "another",
             Self::NoFile => "no_file",
+            Self::OldFile => "old_file",
             Self::Declared => "declared",
         }
     }
 
     pub(in crate::queue) fn parse(text: &str) -> Option<Self> {
-        [Self::Behind, Self::Another, Self::NoFile, Self::Declared].into_iter().find(|cause| cause.as_str() == text)
+        let all = [Self::Behind, Self::Another, Self::NoFile, Self::OldFile, Self::Declared];
+        all.into_iter().find(|cause| cause.as_str() == text)
     }
 
     /// It in words.
@@ -45,6 +49,7 @@ impl TakeoverCause {
             Self::Behind => "its counter file counts more exports sent than it knows of",
             Self::Another => "the counter file beside it belongs to another database",
             Self::NoFile => "there is no counter file beside it",
+            Self::OldFile => "the counter file beside it is older than it",
             Self::Declared => "it was declared with --restored",
         }
     }
@@ -104,12 +109,11 @@ impl Queue {
         let mut counter = Counter::of(&self.path);
         let written = counter.read()?;
         let waive = options.wait == TakeoverWait::Waived;
-        let (count, found) = self
+        let (level, found) = self
             .writer
             .write(Step::TakenOver, move |connection| {
                 Box::pin(async move {
-                    let count = count_intents(&mut *connection, 0, at).await?;
-                    let mut cause = cause(&count, written.as_ref());
+                    let mut cause = cause(&Counted::read(&mut *connection).await?, written.as_ref());
                     if let Some(name) = &options.restored
                         && (name.is_empty() || !is_declared(&mut *connection, name).await?)
                     {
@@ -124,12 +128,12 @@ impl Queue {
                             .await?;
                     }
                     // The id may be another one by now.
-                    Ok((count_intents(&mut *connection, 0, at).await?, cause.is_some()))
+                    Ok((Counted::read(connection).await?.intents, cause.is_some()))
                 })
             })
             .await?;
         // Only once the takeover is durable: a process that is killed between the two finds it once more.
-        counter.make(&count)?;
+        counter.make(&level).await?;
         reached(Point::Between(Between::CounterLevel));
         let newest = self.takeover().await?;
         let waits = newest.as_ref().filter(|takeover| !takeover.waived);
@@ -160,28 +164,45 @@ impl Queue {
     }
 }
 
-/// What a counter file says of its database; nothing where the two are level.
-fn cause(database: &Intents, file: Option<&Intents>) -> Option<TakeoverCause> {
+/// What a database says of its own intents.
+#[derive(Debug)]
+struct Counted {
+    intents: Intents,
+    last_group: i64,
+}
+
+impl Counted {
+    async fn read(connection: &mut SqliteConnection) -> Result<Self, QueueError> {
+        let row = sqlx::query!("SELECT id, intents, last_group FROM origin").fetch_one(connection).await?;
+        Ok(Self { intents: Intents { origin: row.id, intents: row.intents }, last_group: row.last_group })
+    }
+}
+
+/// What a counter file says of its database; nothing where the two are level. The file is behind by the last group where a kill
+/// came between the commit and the file; one that is further behind is a copy, and so may the database be.
+fn cause(database: &Counted, file: Option<&Intents>) -> Option<TakeoverCause> {
+    let Counted { intents: Intents { origin, intents }, last_group } = database;
     match file {
         None => Some(TakeoverCause::NoFile),
-        Some(file) if file.is_new() && database.intents == 0 => None,
-        Some(file) if file.origin != database.origin => Some(TakeoverCause::Another),
-        Some(file) if file.intents > database.intents => Some(TakeoverCause::Behind),
+        Some(file) if file.is_new() && *intents == 0 => None,
+        Some(file) if file.origin != *origin => Some(TakeoverCause::Another),
+        Some(file) if file.intents > *intents => Some(TakeoverCause::Behind),
+        Some(file) if file.intents != *intents && file.intents != intents - last_group => Some(TakeoverCause::OldFile),
         Some(_) => None,
     }
 }
 
-/// Adds intents to the database's count, in the transaction that makes them durable; the count after it.
+/// Counts a group of intents, in the transaction that makes them durable; the count after it.
 pub(in crate::queue) async fn count_intents(
     connection: &mut SqliteConnection,
-    more: usize,
+    group: usize,
     at: Timestamp,
 ) -> Result<Intents, QueueError> {
-    let more = i64::try_from(more).unwrap_or(i64::MAX);
+    let group = i64::try_from(group).unwrap_or(i64::MAX);
     let row = sqlx::query!(
-        r#"UPDATE origin SET intents = intents + ?1, intended_at = CASE WHEN ?1 > 0 THEN ?2 ELSE intended_at END
+        r#"UPDATE origin SET intents = intents + ?1, last_group = ?1, intended_at = ?2
            RETURNING id, intents AS "intents!: i64""#,
-        more,
+        group,
         at.0
     )
     .fetch_one(connection)
@@ -233,17 +254,21 @@ mod tests {
 
     #[test]
     fn a_database_is_level_with_its_file_or_a_copy() {
-        let database = count("a", 7);
+        let database = Counted { intents: count("a", 7), last_group: 2 };
         assert_eq!(cause(&database, None), Some(TakeoverCause::NoFile));
         assert_eq!(cause(&database, Some(&count("a", 8))), Some(TakeoverCause::Behind));
-        assert_eq!(cause(&database, Some(&count("b", 7))), Some(TakeoverCause::Another));
-        assert_eq!(cause(&database, Some(&count("b", 0))), Some(TakeoverCause::Another));
-        assert_eq!(cause(&database, Some(&Intents::of_new())), Some(TakeoverCause::Another));
-        // Killed after the commit and before the file was written; or the file was not synced before a power loss.
-        for level in [6, 7, 0] {
+        for (other, intents) in [("b", 7), ("b", 0), ("-", 0)] {
+            assert_eq!(cause(&database, Some(&count(other, intents))), Some(TakeoverCause::Another));
+        }
+        // Killed after the commit of the last group and before the file was written.
+        for level in [5, 7] {
             assert_eq!(cause(&database, Some(&count("a", level))), None);
         }
-        assert_eq!(cause(&count("a", 0), Some(&Intents::of_new())), None);
-        assert_eq!(cause(&count("a", 0), None), Some(TakeoverCause::NoFile));
+        for older in [0, 4, 6] {
+            assert_eq!(cause(&database, Some(&count("a", older))), Some(TakeoverCause::OldFile));
+        }
+        let empty = Counted { intents: count("a", 0), last_group: 0 };
+        assert_eq!(cause(&empty, Some(&Intents::of_new())), None);
+        assert_eq!(cause(&empty, None), Some(TakeoverCause::NoFile));
     }
 }

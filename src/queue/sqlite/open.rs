@@ -247,7 +247,7 @@ async fn prepare(door: &mut Door, path: &Path) -> Result<(), OpenError> {
         return Err(OpenError::NotADatabase { path: path.to_owned() });
     }
     if id != APPLICATION_ID {
-        make_counter(path).map_err(|source| OpenError::Other { path: path.to_owned(), source })?;
+        make_counter(path).await.map_err(|source| OpenError::Other { path: path.to_owned(), source })?;
     }
     // Only now: both are properties of the file, and a file that is not ours must stay as it was. One of ours has lost the
     // first where it was restored from a backup or a dump.
@@ -277,11 +277,11 @@ async fn prepare(door: &mut Door, path: &Path) -> Result<(), OpenError> {
 
 /// Whatever makes a database makes its counter file, and does so first: a database without one is a copy. One that counts
 /// intents stays, as the database that is made here has none of them.
-fn make_counter(path: &Path) -> Result<(), QueueError> {
+async fn make_counter(path: &Path) -> Result<(), QueueError> {
     let mut counter = Counter::of(path);
     match counter.read()? {
         Some(there) if there.intents > 0 => Ok(()),
-        Some(_) | None => counter.make(&Intents::of_new()),
+        Some(_) | None => counter.make(&Intents::of_new()).await,
     }
 }
 

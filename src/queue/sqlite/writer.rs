@@ -243,7 +243,7 @@ async fn commit(
         transaction.commit(&steps.into_iter().collect::<Vec<_>>()).await?;
         // Before anybody is told, and so before any call: what is sent is counted outside the database too.
         if let Some(count) = count {
-            counter.write(&count)?;
+            counter.write(&count).await?;
             reached(Point::Between(Between::IntentCounted));
         }
         for done in all {

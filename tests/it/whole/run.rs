@@ -15,6 +15,7 @@ use snapferry::queue::{JobDetail, JobView, LoadName, NewRow, Overwrite, Queue, S
 use snapferry::settings::LaneSettings;
 use snapferry::tracking::{Tracker, TrackerState};
 use snapferry::worker::{Dispatch, DispatchResult, Dispatcher, DispatcherState, NextAction};
+use sqlx::Connection as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::future::{Future, poll_fn};
@@ -200,6 +201,18 @@ pub(super) fn play(weather: Weather) -> Result<Told, String> {
     })
 }
 
+/// A counter file of that database, from before its last two groups of intents; nothing where there were fewer.
+async fn older_than(database: &Path) -> Option<String> {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
+    let mut db = sqlx::SqliteConnection::connect_with(&options).await.expect("a connection");
+    let id: Option<String> = sqlx::query_scalar("SELECT id FROM origin WHERE intents > last_group")
+        .fetch_optional(&mut db)
+        .await
+        .expect("a read");
+    db.close().await.expect("closed");
+    id.map(|id| format!("snapferry-intents {id} {:020}\n", 0))
+}
+
 impl Run {
     async fn new(weather: Weather, path: &Path) -> Self {
         let (seed, weather) = (weather.seed, Arc::new(weather));
@@ -374,9 +387,15 @@ impl Run {
         let nothing = Queue::open(&path.with_file_name("nothing.db")).await.expect("a database");
         std::mem::replace(&mut self.queue, nothing).close().await;
         let copy = &self.copies[self.rng.usize(..self.copies.len())];
+        let file = path.with_extension("db.sent");
+        if counter != CounterFile::Stays {
+            std::fs::remove_file(&file).expect("there is one");
+        }
         std::fs::copy(copy, &path).expect("restored");
-        if counter == CounterFile::Gone {
-            std::fs::remove_file(path.with_extension("db.sent")).expect("there is one");
+        if counter == CounterFile::Older
+            && let Some(line) = older_than(copy).await
+        {
+            std::fs::write(&file, line).expect("written");
         }
         let restored = Queue::open(&path).await.expect("a database");
         std::mem::replace(&mut self.queue, restored).close().await;

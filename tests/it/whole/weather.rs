@@ -96,6 +96,8 @@ pub(super) enum CounterFile {
     Gone,
     /// It counts what was sent since the copy was made.
     Stays,
+    /// It comes from a backup that is older than the copy.
+    Older,
 }
 
 pub(super) fn span(rng: &mut Rng, from: Duration, to: Duration) -> Duration {
@@ -243,7 +245,8 @@ impl Weather {
             // Right after something was sent: at once, or when the wait is over.
             let quiet = one(rng, &[Duration::ZERO, weather.settings.reconcile.settle]);
             at += quiet + secs(rng, 9, 40);
-            weather.events.push((at, Event::Restore(one(rng, &[CounterFile::Gone, CounterFile::Stays]))));
+            let counter = one(rng, &[CounterFile::Gone, CounterFile::Stays, CounterFile::Older]);
+            weather.events.push((at, Event::Restore(counter)));
             if rng.bool() {
                 weather.events.push((at + secs(rng, 1, 60), Event::Crash));
             }
