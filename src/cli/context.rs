@@ -19,7 +19,7 @@ use anyhow::Context as _;
 use etcetera::BaseStrategy;
 use indicatif::MultiProgress;
 use std::io::{BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -173,12 +173,12 @@ impl Context {
 
     /// Whether there cannot be a database yet, because its folder does not exist.
     pub(in crate::cli) fn has_no_folder_yet(&self) -> bool {
-        self.own_folder.as_ref().is_some_and(|folder| !folder.exists())
+        self.own_folder.as_deref().is_some_and(is_missing)
     }
 
     /// Creates the database's folder, if Snapferry may.
     pub(in crate::cli) fn make_own_folder(&self) -> anyhow::Result<()> {
-        self.own_folder.as_ref().map_or(Ok(()), |folder| {
+        self.own_folder.as_ref().filter(|folder| is_missing(folder)).map_or(Ok(()), |folder| {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))
         })
     }
@@ -273,13 +273,18 @@ async fn asked(queue: Queue, notes: &mut (dyn Write + Send)) -> anyhow::Result<Q
         let path = queue.path();
         let (shown, other) = (path.display(), "choose another with --database");
         // A note that cannot be written is no failure.
-        let _ = if path.exists() {
-            writeln!(notes, "note: the database {shown} has no jobs ({other})")
-        } else {
+        let _ = if is_missing(path) {
             writeln!(notes, "note: there is no database {shown} yet ({other})")
+        } else {
+            writeln!(notes, "note: the database {shown} has no jobs ({other})")
         };
     }
     Ok(queue)
+}
+
+/// Whether there is nothing at `path`; what may not be looked at is there.
+pub(in crate::cli) fn is_missing(path: &Path) -> bool {
+    path.metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 /// Whether it is the database's, and may be gone when it is read again.

@@ -14,6 +14,17 @@ pub enum OpenError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A folder on the way to it may not be entered.
+    #[error(
+        "the database {path:?} cannot be reached: this user may not enter the folder {folder:?}; run as a user who may, or put \
+         owner and mode of that folder right"
+    )]
+    NoEntry {
+        /// The database.
+        path: PathBuf,
+        /// The first such folder.
+        folder: PathBuf,
+    },
     /// The path is a folder.
     #[error("{path:?} is a folder; name a file in it with --database sqlite://PATH")]
     IsFolder {

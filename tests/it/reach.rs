@@ -148,3 +148,34 @@ async fn a_counter_file_or_lock_of_roots_is_named_at_the_start_and_by_doctor() {
         chown(SERVICE, file);
     }
 }
+
+#[tokio::test]
+async fn a_folder_that_one_may_not_enter_is_not_called_missing() {
+    if !is_root() {
+        return;
+    }
+    let world = at_rest(1).await;
+    let private = world.folder.path().join("private");
+    let own = private.join(".local/share/snapferry");
+    std::fs::create_dir_all(&own).expect("folders");
+    for folder in [&private, &own] {
+        std::fs::copy(world.queue.path(), folder.join("snapferry.db")).expect("copied");
+    }
+    let settings = world.folder.path().join("settings.toml");
+    std::fs::write(&settings, "").expect("a file");
+    mode(&private, 0o700);
+    let (settings, shown) = (settings.display().to_string(), private.display().to_string());
+    for name in [private.join("snapferry.db"), private.join("none/snapferry.db")] {
+        let database = format!("sqlite://{}", name.display());
+        for command in [&["status"][..], &["pause", "--all", "--yes"]] {
+            let output = by(SERVICE, &world, &[command, &["--database", &database]].concat());
+            fails(&output, 1, &["may not enter the folder", &shown]);
+        }
+    }
+    // By its usual place.
+    for arguments in [&["status"][..], &["pause", "--all", "--yes"], &["daemon", "--drain"]] {
+        let mut program = command(&world, &[arguments, &["--config", &settings]].concat());
+        program.uid(SERVICE).gid(SERVICE).current_dir("/").env("HOME", &private).env_remove("SNAPFERRY_DATABASE");
+        fails(&program.output().expect("the program"), 1, &["may not enter the folder", &shown]);
+    }
+}

@@ -1,6 +1,6 @@
 //! `snapferry run`: enqueue, drain with live progress, print the report.
 
-use crate::cli::context::{Context, DiskArgs, Outputs, hear_signals, signature};
+use crate::cli::context::{Context, DiskArgs, Outputs, hear_signals, is_missing, signature};
 use crate::cli::exit::Exit;
 use crate::cli::steer::pausing::left_stopped;
 use crate::cli::terminal::screen::{note, notes};
@@ -65,7 +65,7 @@ pub(in crate::cli) struct RunArgs {
 pub(in crate::cli) async fn only_enqueue(args: &EnqueueArgs, context: &Context) -> anyhow::Result<Exit> {
     let region = context.usual_region(args.rows.account.as_ref()).await;
     // A dry run writes nothing and so creates no database: without one, every row is new.
-    let nowhere = if args.dry_run && !context.settings.database.path().exists() {
+    let nowhere = if args.dry_run && is_missing(context.settings.database.path()) {
         Some(tempfile::tempdir().context("cannot create a folder for the dry run")?)
     } else {
         None

@@ -16,6 +16,7 @@ use crate::queue::upkeep::vitals::{self, Foreign, Wanted};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection, SqliteConnection};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -205,7 +206,13 @@ async fn wait_no_longer(connection: &mut SqliteConnection) -> Result<(), sqlx::E
     sqlx::query("PRAGMA busy_timeout = 0").execute(connection).await.map(drop)
 }
 
+/// A folder that may not be entered is not a folder that is missing.
 fn check_path(path: &Path) -> Result<(), OpenError> {
+    let may_not = |at: &&Path| at.metadata().is_err_and(|error| error.kind() == ErrorKind::PermissionDenied);
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if let Some(folder) = absolute.ancestors().filter(may_not).last().and_then(Path::parent) {
+        return Err(OpenError::NoEntry { path: path.to_owned(), folder: folder.to_owned() });
+    }
     if path.is_dir() {
         return Err(OpenError::IsFolder { path: path.to_owned() });
     }
