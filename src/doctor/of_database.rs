@@ -146,6 +146,13 @@ fn of_files(vitals: &Vitals) -> Vec<Check> {
              daemon with --network-disk if no other host has it",
         ));
     }
+    if vitals.read_only_disk {
+        checks.push(Check::error(
+            "disk",
+            "its disk is mounted read-only: it can be read, and nothing else",
+            "mount it for writing",
+        ));
+    }
     if let Some(first) = vitals.locked.first() {
         let text = format!("this user may not read and write {}{}", first.display(), more(&vitals.locked));
         let way = vitals.foreign.as_ref().map(Foreign::way);

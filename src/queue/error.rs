@@ -51,6 +51,14 @@ pub enum OpenError {
         /// The system's word.
         reason: String,
     },
+    /// Its disk takes no writes.
+    #[error(
+        "the database {path:?} cannot be written: its disk is mounted read-only; mount it for writing, or name another file"
+    )]
+    ReadOnlyDisk {
+        /// The file.
+        path: PathBuf,
+    },
     /// It is something else.
     #[error("{path:?} is not a Snapferry database; name another file with --database")]
     NotADatabase {

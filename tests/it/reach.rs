@@ -179,3 +179,55 @@ async fn a_folder_that_one_may_not_enter_is_not_called_missing() {
         fails(&program.output().expect("the program"), 1, &["may not enter the folder", &shown]);
     }
 }
+
+/// A file system of its own, as long as this lives.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    fn mount(&self, arguments: &[&str]) -> bool {
+        let mut mount = std::process::Command::new("mount");
+        mount
+            .args(arguments)
+            .arg(self.0.path())
+            .stderr(std::process::Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    }
+
+    /// Nothing where this machine lets nobody mount one.
+    fn new() -> Option<Self> {
+        let disk = Self(tempfile::tempdir().expect("a folder"));
+        disk.mount(&["-t", "tmpfs", "-o", "size=16m", "nothing"]).then_some(disk)
+    }
+
+    /// What a command on a database there says once the disk takes no more writes.
+    fn read_only(&self, world: &World, arguments: &[&str]) -> Output {
+        let database = format!("sqlite://{}", self.0.path().join("test.db").display());
+        assert!(self.mount(&["-o", "remount,ro"]));
+        by(0, world, &[arguments, &["--database", &database]].concat())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_is_mounted_read_only_is_called_so() {
+    if !is_root() {
+        return;
+    }
+    let Some(disk) = Disk::new() else { return };
+    let world = at_rest(1).await;
+    for ending in ["", ".sent"] {
+        let name = format!("test.db{ending}");
+        std::fs::copy(world.folder.path().join(&name), disk.0.path().join(&name)).expect("copied");
+    }
+    for arguments in [&["pause", "--all", "--yes"][..], &["daemon", "--drain"]] {
+        fails(&disk.read_only(&world, arguments), 1, &["cannot be written", "its disk is mounted read-only"]);
+    }
+    let doctor = String::from_utf8(disk.read_only(&world, &["doctor"]).stdout).expect("UTF-8");
+    assert!(doctor.contains("its disk is mounted read-only") && !doctor.contains("owner and mode"), "{doctor}");
+}

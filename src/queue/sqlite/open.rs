@@ -303,6 +303,9 @@ pub(in crate::queue) fn check_for_sending(path: &Path) -> Result<(), OpenError> 
 
 /// Whether this user may do with the files of the database what is wanted; `SQLite` says it late, and not of which file.
 fn check_access(path: &Path, wanted: Wanted) -> Result<(), OpenError> {
+    if wanted != Wanted::Read && vitals::is_read_only(path) {
+        return Err(OpenError::ReadOnlyDisk { path: path.to_owned() });
+    }
     vitals::foreign(path, wanted).map_or(Ok(()), |foreign| Err(out_of_reach(path, foreign, wanted)))
 }
 

@@ -5,7 +5,7 @@ use crate::queue::files::disk;
 use crate::queue::files::lock::{DatabaseLock, Held};
 use crate::queue::files::own_files::{beside, resolved};
 use crate::queue::files::paths::ENDINGS;
-use rustix::fs::{Access, access, statvfs};
+use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,8 @@ pub struct Vitals {
     pub foreign: Option<Foreign>,
     /// The files that everybody on this machine may write.
     pub open_to_all: Vec<PathBuf>,
+    /// Whether its disk is mounted read-only.
+    pub read_only_disk: bool,
     /// The users to whom its files belong, where they are several.
     pub owners: Vec<u32>,
     /// The kind of its disk, where it is on another machine.
@@ -43,6 +45,7 @@ impl Vitals {
         let mut vitals = Self {
             free_bytes: statvfs(folder).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
             network: disk::shared(&real),
+            read_only_disk: is_read_only(&real),
             daemon: DatabaseLock::holder(path, Held::Daemon).ok().flatten(),
             foreign: Foreign::among(all_files(&real, READ_AND_WRITE)),
             ..Self::default()
@@ -55,7 +58,7 @@ impl Vitals {
             } else if file == log {
                 vitals.wal_bytes = Some(found.len());
             }
-            if access(&file, wanted).is_err() {
+            if is_refused(&file, wanted) {
                 vitals.locked.push(file.clone());
             }
             if wanted == READ_AND_WRITE && !vitals.owners.contains(&found.uid()) {
@@ -65,7 +68,7 @@ impl Vitals {
                 vitals.open_to_all.push(file);
             }
         }
-        if access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+        if is_refused(folder, Access::WRITE_OK | Access::EXEC_OK) {
             vitals.locked.push(folder.to_owned());
         }
         if vitals.owners.len() == 1 {
@@ -75,11 +78,22 @@ impl Vitals {
     }
 }
 
+/// Whether the disk of the database at `path` is mounted so that it takes no writes.
+pub(in crate::queue) fn is_read_only(path: &Path) -> bool {
+    let disk = resolved(path).parent().and_then(|folder| statvfs(folder).ok());
+    disk.is_some_and(|disk| disk.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
 /// Whether the disk of the database at `path` takes no more.
 pub(in crate::queue) fn is_full(path: &Path) -> bool {
     let real = resolved(path);
     let disk = real.parent().and_then(|folder| statvfs(folder).ok());
     disk.is_some_and(|disk| disk.f_bavail == 0 || (disk.f_files > 0 && disk.f_favail == 0))
+}
+
+/// Whether this user's rights do not suffice; a disk that takes no writes refuses for another cause.
+fn is_refused(file: &Path, wanted: Access) -> bool {
+    access(file, wanted).is_err_and(|error| error != rustix::io::Errno::ROFS)
 }
 
 /// What is to be done with a database.
@@ -112,7 +126,7 @@ impl Foreign {
         let us = rustix::process::geteuid().as_raw();
         let owned = files.filter_map(|(file, wanted)| {
             let owner = file.metadata().ok()?.uid();
-            (owner != us && access(&file, wanted).is_err()).then_some((file, owner))
+            (owner != us && is_refused(&file, wanted)).then_some((file, owner))
         });
         let (files, owners): (Vec<PathBuf>, Vec<u32>) = owned.unzip();
         owners.first().map(|owner| Self { files, owner: *owner, us })
