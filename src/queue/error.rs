@@ -59,6 +59,16 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// Its log holds something, and the log's index can be neither found nor made.
+    #[error(
+        "the database {path:?} cannot be read where it is: its log holds changes, and reading them creates a file beside it; copy \
+         both to a folder of your own, and name that copy with --database: `cp {0} {0}-wal FOLDER`",
+        path.display()
+    )]
+    LogUnread {
+        /// The file.
+        path: PathBuf,
+    },
     /// It is something else.
     #[error("{path:?} is not a Snapferry database; name another file with --database")]
     NotADatabase {
@@ -121,7 +131,7 @@ impl OpenError {
     /// As [`QueueError::may_pass`].
     pub fn may_pass(&self) -> bool {
         let cause = if let Self::Other { source, .. } = self { source.may_pass() } else { false };
-        cause || matches!(self, Self::NotReadable { .. } | Self::OutOfReach { .. })
+        cause || matches!(self, Self::NotReadable { .. } | Self::OutOfReach { .. } | Self::LogUnread { .. })
     }
 }
 

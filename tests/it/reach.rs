@@ -231,3 +231,28 @@ async fn a_disk_that_is_mounted_read_only_is_called_so() {
     let doctor = String::from_utf8(disk.read_only(&world, &["doctor"]).stdout).expect("UTF-8");
     assert!(doctor.contains("its disk is mounted read-only") && !doctor.contains("owner and mode"), "{doctor}");
 }
+
+#[tokio::test]
+async fn a_copy_whose_log_cannot_be_read_where_it_is_says_where_it_can_be() {
+    if !is_root() {
+        return;
+    }
+    let Some(disk) = Disk::new() else { return };
+    let world = World::new(SimulatorConfig::default()).await;
+    world.enqueue(&["web-1"]).await;
+    for ending in ["", "-wal"] {
+        let name = format!("test.db{ending}");
+        std::fs::copy(world.folder.path().join(&name), disk.0.path().join(&name)).expect("copied");
+    }
+    let way = format!("`cp {0} {0}-wal FOLDER`", disk.0.path().join("test.db").display());
+    fails(&disk.read_only(&world, &["jobs"]), 1, &["cannot be read where it is", &way]);
+    let copied = world.folder.path().join("copied");
+    std::fs::create_dir(&copied).expect("a folder");
+    for ending in ["", "-wal"] {
+        let name = format!("test.db{ending}");
+        std::fs::copy(disk.0.path().join(&name), copied.join(&name)).expect("copied");
+    }
+    let database = format!("sqlite://{}", copied.join("test.db").display());
+    let read = by(0, &world, &["jobs", "--database", &database]);
+    assert!(String::from_utf8_lossy(&read.stdout).contains("web-1"), "{}", said(&read));
+}

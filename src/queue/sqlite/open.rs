@@ -330,6 +330,9 @@ fn explain_for(path: &Path, error: sqlx::Error, wanted: Wanted) -> OpenError {
     if let Err(error) = check_access(path, wanted) {
         return error;
     }
+    if wanted == Wanted::Read && vitals::log_needs_index(path) {
+        return OpenError::LogUnread { path: path.to_owned() };
+    }
     if let Some(foreign) = vitals::foreign_folder(path) {
         return out_of_reach(path, foreign, wanted);
     }

@@ -96,6 +96,12 @@ fn is_refused(file: &Path, wanted: Access) -> bool {
     access(file, wanted).is_err_and(|error| error != rustix::io::Errno::ROFS)
 }
 
+/// Whether the log of the database at `path` holds something that can be read only by making the log's index.
+pub(in crate::queue) fn log_needs_index(path: &Path) -> bool {
+    let length = |ending| beside(path, ending).metadata().map_or(0, |file| file.len());
+    length("-wal") > 0 && length("-shm") == 0
+}
+
 /// What is to be done with a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::queue) enum Wanted {
