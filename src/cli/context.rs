@@ -50,7 +50,7 @@ pub(in crate::cli) type Outputs<'a> = (&'a mut (dyn Write + Send), &'a mut (dyn 
 pub(in crate::cli) enum Access {
     /// It reads: the database is not created, and may be read-only.
     Read,
-    /// It changes jobs that are there: a note says so where there are none, as another database may be meant.
+    /// It changes jobs that are there: a note says so where there are none, as another database may be meant, and none is created.
     Act,
     /// It writes, or copies.
     Write,
@@ -139,8 +139,15 @@ impl Context {
         run: &impl AsyncFn(Session<'_>) -> anyhow::Result<Exit>,
         (out, notes): Outputs<'_>,
     ) -> anyhow::Result<Exit> {
+        let nowhere;
         let queue = match access {
             Access::Read => self.read_queue(notes).await?,
+            Access::Act if is_missing(self.settings.database.path()) => {
+                self.read_queue(notes).await?.close().await;
+                // There is nothing in it to act on, and each command says so in its own way.
+                nowhere = tempfile::tempdir().context("cannot create a temporary folder")?;
+                Queue::open(&nowhere.path().join("empty.db")).await?
+            }
             Access::Act => asked(self.queue().await?, notes).await?,
             Access::Write => self.queue().await?,
         };

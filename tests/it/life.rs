@@ -122,7 +122,8 @@ async fn somebody_elses_or_a_newer_database_stays_as_it_was() {
     fails(&other, 2, &["other.db", "not a Snapferry database"]);
     assert_eq!(std::fs::read(home.path().join("other.db")).expect("bytes"), before);
 
-    let make_one = ["cancel", "--state", "queued", "--yes", "--database", &at("ours.db")];
+    let copy = home.path().join("copy.db").display().to_string();
+    let make_one = ["backup", &copy, "--database", &at("ours.db")];
     let ours = snapferry(home.path(), &make_one);
     assert_eq!(ours.status.code(), Some(0), "{}", says(&ours));
     make(
@@ -140,10 +141,12 @@ fn many_that_find_no_database_at_one_moment_make_it_once() {
     for _ in 0..3 {
         let home = tempfile::tempdir().expect("a folder");
         let database = format!("sqlite://{}", home.path().join("new.db").display());
+        let copies = tempfile::tempdir().expect("a folder");
         let children: Vec<_> = (0..6)
-            .map(|_| {
+            .map(|number| {
                 Command::new(env!("CARGO_BIN_EXE_snapferry"))
-                    .args(["cancel", "--state", "queued", "--yes", "--database", &database])
+                    .args(["backup", "--database", &database])
+                    .arg(copies.path().join(number.to_string()))
                     .env_clear()
                     .env("HOME", home.path())
                     .stdout(std::process::Stdio::null())

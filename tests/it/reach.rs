@@ -256,3 +256,24 @@ async fn a_copy_whose_log_cannot_be_read_where_it_is_says_where_it_can_be() {
     let read = by(0, &world, &["jobs", "--database", &database]);
     assert!(String::from_utf8_lossy(&read.stdout).contains("web-1"), "{}", said(&read));
 }
+
+#[tokio::test]
+async fn what_acts_on_jobs_that_are_there_creates_no_database() {
+    let world = World::new(SimulatorConfig::default()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = format!("sqlite://{}", folder.path().join("mistyped.db").display());
+    for (arguments, code) in [
+        (&["retry", "--state", "failed", "--yes"][..], 0),
+        (&["cancel", "--state", "queued", "--yes"], 0),
+        (&["cancel", "1", "--yes"], 2),
+        (&["pause", "--all", "--yes"], 0),
+        (&["resume", "--all", "--yes"], 0),
+        (&["resolve", "1", "--send-again", "--yes"], 2),
+    ] {
+        let output = command(&world, &[arguments, &["--database", &database]].concat()).output().expect("the program");
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains("there is no database") && said.contains("mistyped.db"), "{arguments:?}: {said}");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "{arguments:?}");
+    }
+}

@@ -220,7 +220,7 @@ async fn a_database_without_jobs_is_named_and_an_empty_variable_names_no_setting
     for what in [format!("there is no database {database} yet"), format!("the database {database} has no jobs")] {
         let ran = home.run(&["jobs"]).await.exits(0);
         assert_eq!(ran.err, format!("note: {what} (choose another with --database)\n"));
-        home.run(&["cancel", "--state", "queued", "--yes"]).await.exits(0);
+        home.run(&["backup", "copy.db", "--force"]).await.exits(0);
     }
     home.run_by(&[("SNAPFERRY_CONFIG", "")], &["status"]).await.exits(0);
     let wrong = home.run_by(&[("SNAPFERRY_DATABASE", "sqlite://x.db")], &["enqueue"]).await.exits(2);
