@@ -21,6 +21,7 @@ use indicatif::MultiProgress;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -50,6 +51,8 @@ pub(in crate::cli) type Outputs<'a> = (&'a mut (dyn Write + Send), &'a mut (dyn 
 pub(in crate::cli) enum Access {
     /// It reads: the database is not created, and may be read-only.
     Read,
+    /// The same once more, as `--watch` does: whether it is empty was noted the first time.
+    ReadAgain,
     /// It changes jobs that are there: a note says so where there are none, as another database may be meant, and none is created.
     Act,
     /// It writes, or copies.
@@ -116,7 +119,7 @@ impl Context {
         access: Access,
         run: impl AsyncFn(Session<'_>) -> anyhow::Result<Exit>,
     ) -> anyhow::Result<Exit> {
-        if !matches!(access, Access::Read) {
+        if !matches!(access, Access::Read | Access::ReadAgain) {
             return self.once(access, &run, (&mut std::io::stdout(), &mut notes())).await;
         }
         let (mut out, mut notes, mut again) = (Held::new(std::io::stdout()), Held::new(notes()), ReadAgain::default());
@@ -142,6 +145,7 @@ impl Context {
         let nowhere;
         let queue = match access {
             Access::Read => self.read_queue(notes).await?,
+            Access::ReadAgain => self.read_queue(&mut std::io::sink()).await?,
             Access::Act if is_missing(self.settings.database.path()) => {
                 self.read_queue(notes).await?.close().await;
                 // There is nothing in it to act on, and each command says so in its own way.
@@ -348,13 +352,29 @@ fn person(env: &[(String, String)]) -> String {
     }
 }
 
+/// The signals that a process is asked to stop with.
+pub(in crate::cli) struct Signals {
+    /// Whether one came.
+    pub(in crate::cli) stop: Stop,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// The work is over, and only its result is to be printed: from now on each signal ends the process.
+    pub(in crate::cli) fn work_is_over(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Listens for SIGTERM, Ctrl-C and SIGHUP. The first one starts an orderly stop; a second SIGTERM or Ctrl-C exits at once,
 /// which is safe too. When a terminal closes, SIGHUP may come twice or before a SIGTERM; under nohup it stays ignored.
 ///
 /// # Errors
 /// When signals cannot be received.
-pub(in crate::cli) fn hear_signals() -> anyhow::Result<Stop> {
+pub(in crate::cli) fn hear_signals() -> anyhow::Result<Signals> {
     let (tell, stop) = watch::channel(false);
+    let is_over = Arc::<AtomicBool>::default();
+    let work = Arc::clone(&is_over);
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
     let mut hangup = if hangup_is_ignored() {
@@ -376,7 +396,7 @@ pub(in crate::cli) fn hear_signals() -> anyhow::Result<Stop> {
                 } => 0,
             };
             heard += asked;
-            if heard > 1 {
+            if heard > 1 || work.load(Ordering::Relaxed) {
                 std::process::exit(130);
             }
             if !tell.send_replace(true) {
@@ -384,7 +404,7 @@ pub(in crate::cli) fn hear_signals() -> anyhow::Result<Stop> {
             }
         }
     });
-    Ok(stop)
+    Ok(Signals { stop, is_over })
 }
 
 /// Whether SIGHUP was ignored when the process started, as nohup does.

@@ -176,7 +176,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Discover(args) => survey::discover::discover(&args, &context()?).await,
         Command::Plan(args) => survey::plan::plan(&args, &context()?).await,
         Command::Daemon(args) => work::daemon::daemon(&args, &context()?).await,
-        Command::Status(args) => context()?.with_queue(Access::Read, async |it| args.run(it).await).await,
+        Command::Status(args) => args.show(&context()?).await,
         Command::Report(args) => context()?.with_queue(Access::Read, async |it| args.run(it).await).await,
         Command::Jobs(args) => context()?.with_queue(Access::Read, async |it| args.run(it).await).await,
         Command::Failures(args) => context()?.with_queue(Access::Read, async |it| args.run(it).await).await,

@@ -268,7 +268,7 @@ async fn what_acts_on_jobs_that_are_there_creates_no_database() {
         (&["cancel", "1", "--yes"], 2),
         (&["pause", "--all", "--yes"], 0),
         (&["resume", "--all", "--yes"], 0),
-        (&["resolve", "1", "--send-again", "--yes"], 2),
+        (&["resolve", "1", "--send-again"], 2),
     ] {
         let output = command(&world, &[arguments, &["--database", &database]].concat()).output().expect("the program");
         let said = said(&output);
@@ -276,4 +276,30 @@ async fn what_acts_on_jobs_that_are_there_creates_no_database() {
         assert!(said.contains("there is no database") && said.contains("mistyped.db"), "{arguments:?}: {said}");
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "{arguments:?}");
     }
+}
+
+#[tokio::test]
+async fn a_status_that_is_watched_shows_the_first_batch_that_comes() {
+    let world = World::new(SimulatorConfig::default()).await;
+    let database = world.folder.path().join("later.db");
+    let mut watching = command(&world, &["status", "--watch", "--json"]);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let mut watching = watching
+        .env("SNAPFERRY_DATABASE", format!("sqlite://{}", database.display()))
+        .stdout(writer)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the program");
+    let mut views = std::io::BufRead::lines(std::io::BufReader::new(reader));
+    let batches = |views: &mut std::io::Lines<std::io::BufReader<std::io::PipeReader>>| {
+        let view: String = views.next().expect("it goes on").expect("a line");
+        serde_json::from_str::<serde_json::Value>(&view).expect("JSON")["batches"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!(batches(&mut views), 0);
+    std::fs::copy(at_rest(1).await.queue.path(), &database).expect("copied");
+    let found = (0..5).any(|_| batches(&mut views) == 1);
+    // A reader that goes away ends it.
+    drop(views);
+    assert_eq!(watching.wait().expect("an end").code(), Some(0));
+    assert!(found, "it never looked again");
 }

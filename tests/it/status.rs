@@ -162,46 +162,20 @@ async fn a_holder_is_seen_only_while_it_lives() {
     assert_eq!(holder(), None);
 }
 
-/// Takes so many drawings, then is a pipe without a reader.
-struct Viewer {
-    drawings: usize,
-    seen: Vec<u8>,
-}
-
-impl std::io::Write for Viewer {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.drawings == 0 {
-            return Err(std::io::ErrorKind::BrokenPipe.into());
-        }
-        self.seen.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.drawings -= 1;
-        Ok(())
-    }
-}
-
 async fn watched(line: &[&str], terminal: bool) -> String {
     let stored = Stored::empty().await;
     let command = Line::parse_from(std::iter::once("snapferry").chain(line.iter().copied())).command;
+    let super::stored::Command::Status(status) = command else { panic!("another command") };
     let clock = ManualClock::new(Timestamp::parse(NOW).expect("a time"));
-    let (mut out, mut notes) = (Viewer { drawings: 3, seen: Vec::new() }, Vec::new());
-    let screen = Screen { out: &mut out, notes: &mut notes, look: Look::default(), terminal };
-    let (queue, settings, clock) = (&stored.queue, &stored.settings(), &clock);
-    let session = Session { queue, settings, clock, person: "ada", screen, asking: Asking::Nobody };
-    let passing = async {
-        loop {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            clock.advance(Duration::from_secs(1));
-        }
-    };
-    tokio::select! {
-        exit = command.run(session) => assert_eq!(exit.expect("quiet"), Exit::Done),
-        () = passing => {}
+    let (mut out, mut notes, drawn) = (Vec::new(), Vec::new(), std::cell::Cell::default());
+    let (queue, settings) = (&stored.queue, &stored.settings());
+    for _ in 0..3 {
+        let screen = Screen { out: &mut out, notes: &mut notes, look: Look::default(), terminal };
+        let session = Session { queue, settings, clock: &clock, person: "ada", screen, asking: Asking::Nobody };
+        assert_eq!(status.run(session, &drawn).await.expect("drawn"), Exit::Done);
+        clock.advance(Duration::from_secs(1));
     }
-    String::from_utf8(out.seen).expect("UTF-8")
+    String::from_utf8(out).expect("UTF-8")
 }
 
 #[tokio::test]

@@ -147,7 +147,7 @@ impl Command {
     pub(crate) async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         match self {
             Self::Report(args) => args.run(session).await,
-            Self::Status(args) => args.run(session).await,
+            Self::Status(args) => args.run(session, &std::cell::Cell::default()).await,
             Self::Jobs(args) => args.run(session).await,
             Self::Failures(args) => args.run(session).await,
             Self::Show(args) => args.run(session).await,

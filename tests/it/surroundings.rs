@@ -161,6 +161,25 @@ async fn run_says_what_remains_when_its_terminal_goes_away() {
     assert!(said.contains("interrupted, nothing is lost"), "{said}");
 }
 
+#[tokio::test]
+async fn one_signal_ends_a_run_whose_report_nobody_reads() {
+    for signal in ["-TERM", "-HUP"] {
+        let world = world().await;
+        let file = world.folder.path().join("fleet.csv");
+        let rows: Vec<String> = NAMES.iter().map(|name| format!("{name},eu-west-1\n")).collect();
+        std::fs::write(&file, format!("name,region\n{}", rows.concat())).expect("a file");
+        let (_nobody, clogged) = clogged();
+        let mut program = hearing_hup(&command(&world, &["run", file.to_str().expect("a name")]));
+        let mut run = program.stdin(Stdio::null()).stdout(clogged).stderr(Stdio::null()).spawn().expect("the program");
+        eventually("the run has ended", async || runs(&world).await == (1, 0)).await;
+        // What is left to do is to print.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        kill(signal, &run);
+        assert_eq!(end_of(&mut run).await.code(), Some(130), "{signal}");
+        exported(&world).await;
+    }
+}
+
 /// A file system of another program's, with nothing in it, as long as this lives.
 struct Fuse {
     folder: tempfile::TempDir,

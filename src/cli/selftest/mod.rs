@@ -74,7 +74,7 @@ pub(in crate::cli) async fn selftest(args: &SelftestArgs, context: &Context) -> 
         .prefix("snapferry-selftest-")
         .tempdir_in(&place)
         .with_context(|| format!("cannot create a folder in {}", place.display()))?;
-    let mut stop = hear_signals()?;
+    let mut stop = hear_signals()?.stop;
     let progress = Progress::start(&context.progress, args.crashes, context.clock.clone());
     let tried = tokio::select! {
         tried = rounds(args.crashes, seed, folder.path(), context, &progress) => Some(tried),

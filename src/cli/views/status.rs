@@ -1,15 +1,17 @@
 //! `snapferry status`: progress, and what needs a person.
 
+use crate::cli::context::{Access, Context};
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::steer::pausing::no_such_lane;
 use crate::cli::steer::selector::find_batch;
-use crate::cli::terminal::screen::{Flow, Screen, forgive_closed_pipe};
+use crate::cli::terminal::screen::{Screen, forgive_closed_pipe};
 use crate::domain::{AccountLabel, Lane, Region, Timestamp};
 use crate::queue::{BatchView, DatabaseLock, Held, Queue};
 use crate::report::{Limits, NEEDS_YOU, Place, StatusView, status_json, status_text};
 use crate::settings::{LaneSettings, Settings};
-use anyhow::Context;
+use anyhow::Context as _;
+use std::cell::Cell;
 use std::time::Duration;
 
 const EXAMPLES: &str = "\
@@ -76,52 +78,59 @@ fn fitting(text: &str, height: usize) -> String {
 }
 
 impl StatusArgs {
-    /// Shows it, once or until nobody reads on.
-    ///
-    /// # Errors
-    /// A batch that is not there, a database that cannot be read.
-    pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
-        let Session { queue, settings, clock, screen, .. } = session;
-        let Screen { out, mut look, terminal, .. } = screen;
-        let redraw = self.watch && terminal && !self.json;
-        let mut first = true;
+    /// Shows it, with --watch until nobody reads on. The database is opened each time: there may be none yet.
+    pub(in crate::cli) async fn show(&self, context: &Context) -> anyhow::Result<Exit> {
+        let drawn = Cell::default();
         loop {
-            let view = self.read(queue, settings, clock.now()).await?;
-            // The window may be resized meanwhile.
-            let size = terminal_size::terminal_size().filter(|_| redraw && look.width.is_some());
-            if let Some((terminal_size::Width(width), _)) = size {
-                first |= look.width != Some(width);
-                look.width = Some(width);
+            let access = if drawn.get() == 0 { Access::Read } else { Access::ReadAgain };
+            let exit = context.with_queue(access, async |session| self.run(session, &drawn).await).await?;
+            if !self.watch {
+                return Ok(exit);
             }
-            let text = match (self.json, self.watch) {
-                (true, true) => serde_json::to_string(&status_json(&view))? + "\n",
-                (true, false) => serde_json::to_string_pretty(&status_json(&view))? + "\n",
-                (false, _) => status_text(&view, look),
-            };
-            let text = match size {
-                Some((_, terminal_size::Height(height))) => fitting(&text, usize::from(height)),
-                None => text,
-            };
-            let text = match (redraw, first) {
-                (true, true) => format!("{CLEAR_ALL}{HOME}{text}"),
-                (true, false) => format!("{HOME}{}{CLEAR_BELOW}", text.replace('\n', CLEAR_LINE)),
-                (false, false) if !self.json => format!("\n{text}"),
-                (false, _) => text,
-            };
-            let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-            let flow = forgive_closed_pipe(written).context("cannot write the status")?;
-            if flow == Flow::Closed || !self.watch {
-                return Ok(Exit::Done);
-            }
-            first = false;
             tokio::select! {
-                () = clock.sleep(REDRAW) => {}
+                () = context.clock.sleep(REDRAW) => {}
                 interrupted = tokio::signal::ctrl_c() => {
                     interrupted?;
                     return Ok(Exit::Interrupted);
                 }
             }
         }
+    }
+
+    /// Draws it once; `drawn` is the width of what is on the screen already, 0 where nothing is.
+    ///
+    /// # Errors
+    /// A batch that is not there, a database that cannot be read.
+    pub async fn run(&self, session: Session<'_>, drawn: &Cell<u16>) -> anyhow::Result<Exit> {
+        let Session { queue, settings, clock, screen, .. } = session;
+        let Screen { out, mut look, terminal, .. } = screen;
+        let redraw = self.watch && terminal && !self.json;
+        let view = self.read(queue, settings, clock.now()).await?;
+        // The window may be resized meanwhile.
+        let size = terminal_size::terminal_size().filter(|_| redraw && look.width.is_some());
+        if let Some((terminal_size::Width(width), _)) = size {
+            look.width = Some(width);
+        }
+        let text = match (self.json, self.watch) {
+            (true, true) => serde_json::to_string(&status_json(&view))? + "\n",
+            (true, false) => serde_json::to_string_pretty(&status_json(&view))? + "\n",
+            (false, _) => status_text(&view, look),
+        };
+        let text = match size {
+            Some((_, terminal_size::Height(height))) => fitting(&text, usize::from(height)),
+            None => text,
+        };
+        let width = look.width.unwrap_or(1);
+        let first = drawn.replace(width) != width;
+        let text = match (redraw, first) {
+            (true, true) => format!("{CLEAR_ALL}{HOME}{text}"),
+            (true, false) => format!("{HOME}{}{CLEAR_BELOW}", text.replace('\n', CLEAR_LINE)),
+            (false, false) if !self.json => format!("\n{text}"),
+            (false, _) => text,
+        };
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        forgive_closed_pipe(written).context("cannot write the status")?;
+        Ok(Exit::Done)
     }
 
     async fn read(&self, queue: &Queue, settings: &Settings, now: Timestamp) -> anyhow::Result<StatusView> {

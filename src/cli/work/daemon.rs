@@ -45,7 +45,7 @@ pub(in crate::cli) async fn daemon(args: &DaemonArgs, context: &Context) -> anyh
             std::process::exit(130);
         });
     }
-    let stop = hear_signals()?;
+    let signals = hear_signals()?;
     args.disk.check(context)?;
     let queue = context.queue().await?;
     let who = signature("daemon", context.clock.now());
@@ -53,7 +53,7 @@ pub(in crate::cli) async fn daemon(args: &DaemonArgs, context: &Context) -> anyh
     let daemon =
         Daemon::new(queue.clone(), settings, clock, context.connect(), &who)?.taking_over(args.takeover.options());
     let until = if args.drain { Until::Drained } else { Until::Stopped };
-    let ended = daemon.run(until, args.max_wait, stop).await?;
+    let ended = daemon.run(until, args.max_wait, signals.stop).await?;
     if args.drain {
         for line in left_stopped(&queue, None).await? {
             tracing::warn!("{line}");

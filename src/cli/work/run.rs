@@ -158,7 +158,7 @@ async fn work(
     // The report is the result; what was enqueued is a note.
     enqueued.write(rows, &mut notes(), &mut notes())?;
     let EnqueueOutcome::Sealed(batch) = &enqueued.outcome else { return Ok(enqueued.exit(rows)) };
-    let stop = hear_signals()?;
+    let signals = hear_signals()?;
     let (halt, halted) = watch::channel(false);
     let display = tokio::spawn(progress::show(
         queue.clone(),
@@ -168,7 +168,8 @@ async fn work(
         context.progress.clone(),
         halted,
     ));
-    let ended = drain(context, &queue, connect, batch.id, args.takeover.options(), stop).await;
+    let ended = drain(context, &queue, connect, batch.id, args.takeover.options(), signals.stop.clone()).await;
+    signals.work_is_over();
     let _ = halt.send(true);
     if let Ok(shown) = display.await {
         shown?;
