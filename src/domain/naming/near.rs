@@ -65,11 +65,12 @@ pub fn looks_automatic(name: &str) -> bool {
     is_date(name.strip_prefix(without_date(name)).unwrap_or_default()) || lower.split(['-', '_', '.']).any(word)
 }
 
-/// Whether the console would give a snapshot of `instance` this name: its own and the time.
+/// Whether the console would give a snapshot of `instance` this name: its own and one date or time. More digits are of the name of
+/// another instance.
 pub fn is_snapshot_of(name: &str, instance: &str) -> bool {
-    name.strip_prefix(instance)
-        .and_then(|rest| rest.strip_prefix('-'))
-        .is_some_and(|rest| without_date(rest).is_empty() && is_date(rest))
+    let Some(time) = name.strip_prefix(instance).and_then(|rest| rest.strip_prefix('-')) else { return false };
+    let lengths: Vec<usize> = time.split('-').map(str::len).collect();
+    digits(time).count() + lengths.len() - 1 == time.len() && matches!(lengths.as_slice(), [8 | 10] | [4, 2, 2])
 }
 
 fn without_date(name: &str) -> &str {
@@ -140,7 +141,10 @@ mod tests {
                 && of_web("web-1-2026-11-03")
                 && !of_web("web-1-old")
                 && !of_web("web-11-1700086400")
+                && !of_web("web-1-2-1700086400")
         );
+        assert!(!is_snapshot_of("web-1-1800086400", "web") && !is_snapshot_of("web-1-2026-11-03", "web"));
+        assert!(is_snapshot_of("web-20261103", "web") && !is_snapshot_of("web-2-2026-11", "web"));
     }
 
     proptest! {
