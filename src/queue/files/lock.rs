@@ -112,8 +112,14 @@ impl DatabaseLock {
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(source)) => return Err(unusable(source)),
             }
-            // What it says of itself is a help, no condition: a full disk is the database's to complain of.
-            let _ = sign(&mut file, who);
+            // What it says of itself is a help, no condition: a full disk is the database's to complain of. But what another
+            // user's process has written of itself does not stay: the file is made anew by whoever holds its lock.
+            if sign(&mut file, who).is_err()
+                && path.metadata().is_ok_and(|found| found.uid() != us())
+                && std::fs::remove_file(&path).is_ok()
+            {
+                continue;
+            }
             return Ok(Self { _inode: inode, _file: file, path });
         }
     }
@@ -152,7 +158,7 @@ impl DatabaseLock {
             let mut file = open(&path)?;
             file.lock().map_err(|source| LockError::Unusable { lock: path.clone(), source })?;
             if is_at(&file, &path) {
-                // What it says of itself is a help, no condition: a full disk is the database's to complain of.
+                // As above; this one is removed when its work is done.
                 let _ = sign(&mut file, who);
                 return Ok(Self { _inode: None, _file: file, path });
             }
