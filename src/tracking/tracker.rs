@@ -226,7 +226,10 @@ impl Tracker {
         if load.queued == 0 {
             return Ok(Urgency::Awaited);
         }
-        let room = self.changes.cap.at(context.clock.now()).saturating_sub(load.in_flight);
+        let now = context.clock.now();
+        // As the dispatcher counts.
+        let taken = load.in_flight.saturating_add(context.queue.copies_of_others(context.lane.id, now).await?);
+        let room = self.changes.cap.at(now).saturating_sub(taken);
         let held_by_cap = load.in_flight > 0 && (room == 0 || self.copies_of_next().await? > room);
         Ok(if held_by_cap { Urgency::Awaited } else { Urgency::Background })
     }
