@@ -1,6 +1,6 @@
 //! Which column holds what: the header read once, so that rows are taken by place.
 
-use super::meaning::{EXACT, Sureness, looks_like, of_name};
+use super::meaning::{EXACT, Sureness, is_of_snapshot, looks_like, of_name};
 use super::reason::{IntakeError, Reason};
 use super::records::{Fault, Record};
 use crate::domain::{REPORT_COLUMNS, spreadsheet};
@@ -97,6 +97,14 @@ impl Columns {
                 // Nobody knows which of two is meant that say it as surely.
                 [(one, first), (other, second), ..] if one == other => {
                     return Err(IntakeError::SameMeaning(pair(names, *first, *second)));
+                }
+                // "name" is not the snapshot's where another column says more of it.
+                [(Sureness::Weak, name), ..]
+                    if role == Role::Name
+                        && let Some(other) =
+                            all.iter().position(|other| !other.declared && is_of_snapshot(&other.name)) =>
+                {
+                    return Err(IntakeError::SameMeaning(pair(names, *name, other)));
                 }
                 [(_, surest), ..] => all.get_mut(*surest).into_iter().for_each(|column| column.role = role),
                 [] => {}

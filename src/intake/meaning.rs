@@ -88,6 +88,13 @@ pub(super) fn of_name(lower: &str) -> Option<(Role, Sureness)> {
 
 /// Region or account, where the name of a column that is copied looks like it.
 pub(super) fn looks_like(name: &str) -> Option<Role> {
+    // What stands in brackets explains the rest: "aws account (owner)".
+    let name = match (name.find('('), name.trim_end().strip_suffix(')')) {
+        (Some(bracket), Some(_)) if name.to_lowercase().find("account").is_some_and(|word| word < bracket) => {
+            name.get(..bracket).unwrap_or(name)
+        }
+        _ => name,
+    };
     if let Some((role @ (Role::Region | Role::Account), _)) = of_name(&name.to_lowercase()) {
         return Some(role);
     }
@@ -98,9 +105,19 @@ pub(super) fn looks_like(name: &str) -> Option<Role> {
     }
     let last = words.last()?;
     let account = words.iter().any(|word| slip(word, "account") || word == "acct");
-    let whole = slip(last, "account") || OF_ACCOUNTS.contains(&last.as_str());
+    let whole = slip(last, "account") || last == "acct" || OF_ACCOUNTS.contains(&last.as_str());
     let profile = matches!(words.as_slice(), [profile] if profile == "profile") || words == ["aws", "profile"];
     (account && whole || profile).then_some(Role::Account)
+}
+
+/// Whether a column of this name may name the snapshot: "snapshot id", "snapshot to export", "export_name".
+pub(super) fn is_of_snapshot(name: &str) -> bool {
+    let words = words(name);
+    let fits =
+        |word: &String| matches!(word.as_str(), "snapshot" | "snapshots" | "export" | "to" | "id" | "name" | "names");
+    words.len() > 1
+        && words.iter().all(fits)
+        && words.iter().any(|word| word.starts_with("snapshot") || word == "export")
 }
 
 /// `homeRegion`, `home_region` and `Home region` are of two words.
@@ -167,13 +184,14 @@ pub(super) enum Says {
 
 /// What `cell` says of the Region that a row is in.
 pub(super) fn of_region(cell: &str, region: Region) -> Says {
-    // As the console writes it: "Ireland (eu-west-1)".
-    let inner = cell.strip_suffix(')').and_then(|cell| cell.rsplit_once('(')).map(|(_, inner)| inner);
-    let named = arn(cell).map(|(region, _)| region).or(inner).unwrap_or(cell);
-    match Region::named_by(named) {
-        None => Says::Nothing,
-        Some(named) if named == Some(region) => Says::Agrees,
-        Some(_) => Says::Differs,
+    // Whatever stands around it: "Ireland (eu-west-1)", an ARN, an endpoint.
+    let lower = cell.to_lowercase();
+    let codes = lower.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).filter_map(Region::named_by);
+    let named: Vec<Option<Region>> = codes.chain(Region::displayed_in(&lower)).collect();
+    match named.as_slice() {
+        [] => Says::Nothing,
+        all if all.iter().all(|named| *named == Some(region)) => Says::Agrees,
+        _ => Says::Differs,
     }
 }
 
@@ -184,7 +202,16 @@ pub(super) fn of_account(cell: &str, account: &str, options: &IntakeOptions) -> 
     }
     let number = arn(cell).map_or(cell, |(_, account)| account);
     let label = || options.accounts.iter().any(|label| label.as_str().eq_ignore_ascii_case(cell));
-    if is_number(number) || label() { Says::Differs } else { Says::Nothing }
+    if holds_number(number) || label() { Says::Differs } else { Says::Nothing }
+}
+
+/// Whether a cell holds an account number, however it was written or a spreadsheet has spoilt it: 1234-5678-9012, 1111 2222 3333,
+/// ="111122223333", 1.11122E+11.
+fn holds_number(cell: &str) -> bool {
+    let digits: String = cell.chars().filter(char::is_ascii_digit).collect();
+    let around = |c: char| c.is_ascii_digit() || c.is_whitespace() || matches!(c, '-' | '=' | '"' | '\'');
+    let spoilt = cell.to_ascii_uppercase().strip_suffix("E+11").is_some_and(|cell| cell.parse::<f64>().is_ok());
+    spoilt || is_number(&digits) && cell.chars().all(around) && (!cell.contains('-') || is_number(cell))
 }
 
 /// An account number, plain or as the console writes it: 1234-5678-9012.
@@ -229,6 +256,9 @@ mod tests {
             ("customer account", Some(Role::Account)),
             ("Acct No.", Some(Role::Account)),
             ("accountName", Some(Role::Account)),
+            ("acct", Some(Role::Account)),
+            ("AWS Acct", Some(Role::Account)),
+            ("aws account (owner)", Some(Role::Account)),
             ("AWS profile", Some(Role::Account)),
             ("account_manager", None),
             ("size profile", None),
@@ -239,6 +269,16 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(looks_like(name), means, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_column_beside_name_may_be_the_snapshots() {
+        for name in ["snapshot id", "snapshot to export", "export_name", "snapshotNames"] {
+            assert!(is_of_snapshot(name), "{name}");
+        }
+        for name in ["name", "instance name", "snapshot size", "export_date", "record_name"] {
+            assert!(!is_of_snapshot(name), "{name}");
         }
     }
 
@@ -256,7 +296,20 @@ mod tests {
             ("arn:aws:iam::123456789012:role/x", Says::Nothing),
             ("eu-test-1", Says::Nothing),
             ("web-1", Says::Nothing),
-            ("moved from us-east-1 (old)", Says::Nothing),
+            ("moved from us-east-1 (old)", Says::Differs),
+            ("Ireland", Says::Agrees),
+            ("Ireland, Zone A", Says::Agrees),
+            ("Frankfurt", Says::Differs),
+            ("Ireland / eu-west-1", Says::Agrees),
+            ("EU (Ireland)", Says::Agrees),
+            ("Europe (Frankfurt)", Says::Differs),
+            ("eu-west-1a eu-west-1b", Says::Agrees),
+            ("eu-west-1a eu-west-2b", Says::Differs),
+            ("https://lightsail.eu-west-2.amazonaws.com", Says::Differs),
+            ("eu-west-2 (London)", Says::Differs),
+            ("US East (N. Virginia)", Says::Differs),
+            ("Virginia Irelander", Says::Nothing),
+            ("web-eu-west-2", Says::Nothing),
         ] {
             assert_eq!(of_region(cell, ireland), says, "{cell}");
         }
@@ -270,6 +323,10 @@ mod tests {
             ("arn:aws:lightsail:us-east-1:123456789012:InstanceSnapshot/x", Says::Differs),
             ("12345678901", Says::Nothing),
             ("1234-567-89012", Says::Nothing),
+            ("1111 2222 3333", Says::Differs),
+            ("=\"111122223333\"", Says::Differs),
+            ("1.11122E+11", Says::Differs),
+            ("2026-11-30 10:15:00", Says::Nothing),
             ("laboratory", Says::Nothing),
         ] {
             assert_eq!(of_account(cell, "prod", &options), says, "{cell}");

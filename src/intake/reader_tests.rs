@@ -458,3 +458,13 @@ proptest! {
 fn spreadsheet_safe(cell: &str) -> &str {
     cell.trim_start_matches(['-', ':'])
 }
+
+#[test]
+fn name_is_not_taken_for_the_snapshot_where_another_column_says_more_of_it() {
+    for other in ["snapshot id", "snapshot to export", "export_name"] {
+        let header = format!("name,{other}\nweb,web-1\n");
+        assert!(matches!(refuse(&header), IntakeError::SameMeaning(_)), "{other}");
+        let copied = IntakeOptions { copied: vec![other.to_owned()], ..ireland() };
+        assert_eq!(names(&read_with(&header, copied).0), ["web"], "{other}");
+    }
+}

@@ -52,6 +52,30 @@ const WITHOUT_ENDPOINT: [&str; 23] = [
     "eusc-de-east-1",
 ];
 
+/// What AWS calls the Regions with Lightsail where it gives no code, in small letters. Source: AWS General Reference, "AWS Regions".
+const DISPLAYED: [(&str, &str); 16] = [
+    ("tokyo", "ap-northeast-1"),
+    ("seoul", "ap-northeast-2"),
+    ("mumbai", "ap-south-1"),
+    ("singapore", "ap-southeast-1"),
+    ("sydney", "ap-southeast-2"),
+    ("jakarta", "ap-southeast-3"),
+    ("malaysia", "ap-southeast-5"),
+    ("montreal", "ca-central-1"),
+    ("frankfurt", "eu-central-1"),
+    ("stockholm", "eu-north-1"),
+    ("ireland", "eu-west-1"),
+    ("london", "eu-west-2"),
+    ("paris", "eu-west-3"),
+    ("virginia", "us-east-1"),
+    ("ohio", "us-east-2"),
+    ("oregon", "us-west-2"),
+];
+
+/// Words beside such a name.
+const BESIDE: [&str; 13] =
+    ["europe", "eu", "asia", "pacific", "ap", "us", "east", "west", "central", "canada", "n", "region", "zone"];
+
 /// A Region with a Lightsail endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region(&'static str);
@@ -107,6 +131,21 @@ impl Region {
             Err(BadRegion::NoEndpoint(_)) => Some(None),
             Err(BadRegion::Near(..) | BadRegion::Unknown(_)) => has_shape(&lower).then_some(None),
         }
+    }
+
+    /// The Regions that a text in small letters names as AWS displays them: "Ireland, Zone A", "US East (N. Virginia)". A text in
+    /// which more stands is none: a customer may be called so.
+    pub fn displayed_in(lower: &str) -> Vec<Option<Self>> {
+        let words: Vec<&str> =
+            lower.split(|c: char| !(c.is_alphanumeric() || c == '-')).filter(|word| !word.is_empty()).collect();
+        let named = |word: &str| DISPLAYED.iter().find(|(name, _)| *name == word).map(|(_, code)| Self(code));
+        let is_beside = |word: &&str| {
+            named(word).is_some() || BESIDE.contains(word) || word.len() == 1 || Self::named_by(word).is_some()
+        };
+        if !words.iter().all(is_beside) {
+            return Vec::new();
+        }
+        words.into_iter().filter_map(named).map(Some).collect()
     }
 
     /// Every Region with an endpoint, in the alphabet's order.
