@@ -197,6 +197,8 @@ async fn lock_files_that_root_left_lock_nobody_out_and_where_they_do_the_file_is
     left_by_root(0o644);
     let enqueued = by_the_service(&["enqueue", "fleet.csv"]);
     assert_eq!(enqueued.status.code(), Some(0), "{}", says(&enqueued));
+    let signed = std::fs::read_to_string(folder.join("test.db.load.lock")).expect("the lock file");
+    assert!(!signed.contains("snapferry daemon, pid 1\n"), "another holder's words stay: {signed}");
     let drained = by_the_service(&["daemon", "--drain", "--max-wait", "1s"]);
     assert!(matches!(drained.status.code(), Some(0 | 3)), "{}", says(&drained));
     left_by_root(0o600);
