@@ -25,6 +25,16 @@ pub enum OpenError {
         /// The first such folder.
         folder: PathBuf,
     },
+    /// It is a link to what is not there: its disk may not be mounted, so that nothing is created.
+    #[error(
+        "the database {path:?} is a link to {target:?}, which does not exist; create that, or name another file with --database"
+    )]
+    DeadLink {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
     /// The path is a folder.
     #[error("{path:?} is a folder; name a file in it with --database sqlite://PATH")]
     IsFolder {

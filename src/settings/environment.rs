@@ -15,7 +15,7 @@ pub(super) struct Variable {
 
 /// Variables of ours by name alone, such as those that Kubernetes and docker set for whatever is called `snapferry`: they are none
 /// of the settings, and no slip of the pen for one.
-pub(super) fn strangers(env: &[(String, String)]) -> Vec<String> {
+fn strangers(env: &[(String, String)]) -> Vec<String> {
     let ours = [KEYS[0].to_uppercase(), "CONFIG".to_owned(), "NETWORK_DISK".to_owned()];
     let is_stranger = |rest: &str| {
         !is_option(rest)
@@ -25,6 +25,16 @@ pub(super) fn strangers(env: &[(String, String)]) -> Vec<String> {
     let mut names: Vec<String> = names.cloned().collect();
     names.sort();
     names
+}
+
+/// The same, each with the setting that may be meant: one `_` is easily written for two.
+pub(super) fn ignored(env: &[(String, String)]) -> Vec<String> {
+    let meant = |name: &str| KEYS.iter().map(|key| name_of(key)).find(|known| known.replace("__", "_") == name);
+    let told = |name: String| match meant(&name) {
+        Some(known) => format!("{name} (did you mean {known}?)"),
+        None => name,
+    };
+    strangers(env).into_iter().map(told).collect()
 }
 
 /// The variables that set something. An empty one counts as not set. `labels` and `lanes` are what the file has: a

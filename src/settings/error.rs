@@ -101,7 +101,8 @@ pub(super) const KEYS: [&str; 27] = [
 /// What may be meant by a key that is not among `siblings`, from a file or a variable.
 pub(super) fn hint(path: &[String], name: &str, siblings: &[&str], variable: Option<&str>) -> String {
     if let Some(variable) = variable
-        && let Some(near) = near(variable, KEYS.iter().map(|key| environment::name_of(key)))
+        && let Some(near) =
+            near(variable, KEYS.iter().chain(&["config", "network_disk"]).map(|key| environment::name_of(key)))
     {
         return format!("; did you mean {near}?");
     }

@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::database_url::DatabaseUrl;
-use super::environment::strangers;
+use super::environment::ignored;
 use super::error::{SettingsError, near};
 use super::lane_settings::LaneSettings;
 use super::layers::{Layers, Sources};
@@ -40,7 +40,7 @@ impl Settings {
         let every_lane = raw.every_lane();
         check_lane(&layers, &[], &every_lane)?;
         let mut settings = Self::built_in(DatabaseUrl::at(""));
-        settings.ignored = strangers(&sources.env);
+        settings.ignored = ignored(&sources.env);
         settings.plan = raw.plan();
         settings.accounts = accounts(&layers, raw.accounts)?;
         for (key, set) in raw.lanes {

@@ -419,3 +419,15 @@ fn the_environment_reaches_accounts_and_lanes() {
         "SNAPFERRY_LANES__NOBODY__EXPORT__RATE: lanes.nobody: \"nobody\" is no lane: write it as \"ACCOUNT/REGION\", such as \"default/eu-west-1\""
     );
 }
+
+#[test]
+fn a_variable_that_is_nearly_a_setting_or_an_option_is_told_which() {
+    let load = |name: &str| {
+        let env = vec![(name.to_owned(), "1".to_owned())];
+        Settings::load(&Sources { env, database: Some("sqlite:///x.db".to_owned()), ..Sources::default() })
+    };
+    let ignored = load("SNAPFERRY_EXPORT_RATE").expect("it is ignored").ignored;
+    assert_eq!(ignored, ["SNAPFERRY_EXPORT_RATE (did you mean SNAPFERRY_EXPORT__RATE?)"]);
+    let refused = load("SNAPFERRY_CONFG").expect_err("a slip").to_string();
+    assert!(refused.ends_with("did you mean SNAPFERRY_CONFIG?"), "{refused}");
+}

@@ -303,3 +303,21 @@ async fn a_status_that_is_watched_shows_the_first_batch_that_comes() {
     assert_eq!(watching.wait().expect("an end").code(), Some(0));
     assert!(found, "it never looked again");
 }
+
+#[tokio::test]
+async fn a_link_that_leads_nowhere_and_a_variable_that_is_empty_are_told() {
+    let world = World::new(SimulatorConfig::default()).await;
+    let link = world.folder.path().join("link.db");
+    std::os::unix::fs::symlink("/none/ferry.db", &link).expect("a link");
+    let database = format!("sqlite://{}", link.display());
+    for arguments in [&["status"][..], &["daemon", "--drain"]] {
+        let mut program = command(&world, &[arguments, &["--database", &database]].concat());
+        let output = program.output().expect("the program");
+        fails(&output, 1, &["link.db", "is a link to \"/none/ferry.db\", which does not exist"]);
+    }
+    let file = world.folder.path().join("fleet.csv");
+    std::fs::write(&file, "name\nweb-1\n").expect("a file");
+    let mut program = command(&world, &["enqueue", file.to_str().expect("a name"), "--dry-run"]);
+    let told = said(&program.env("AWS_REGION", "").output().expect("the program"));
+    assert!(told.contains("names no Region"), "{told}");
+}

@@ -179,8 +179,9 @@ pub async fn usual_region(profile: Option<&str>) -> Result<Option<Region>, BadRe
         files = files.profile_name(profile);
     }
     let named = match EnvironmentVariableRegionProvider::new().region().await {
-        Some(region) => Some(region),
-        None => files.build().region().await,
+        Some(region) if !region.as_ref().trim().is_empty() => Some(region),
+        // An empty variable is none.
+        Some(_) | None => files.build().region().await,
     };
     named.map(|region| Region::parse(region.as_ref())).transpose()
 }

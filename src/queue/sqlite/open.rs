@@ -213,6 +213,11 @@ fn check_path(path: &Path) -> Result<(), OpenError> {
     if let Some(folder) = absolute.ancestors().filter(may_not).last().and_then(Path::parent) {
         return Err(OpenError::NoEntry { path: path.to_owned(), folder: folder.to_owned() });
     }
+    if let Ok(target) = path.read_link()
+        && path.metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    {
+        return Err(OpenError::DeadLink { path: path.to_owned(), target });
+    }
     if path.is_dir() {
         return Err(OpenError::IsFolder { path: path.to_owned() });
     }
