@@ -110,7 +110,7 @@ pub(super) fn looks_like(name: &str) -> Option<Role> {
     (account && whole || profile).then_some(Role::Account)
 }
 
-/// Whether a column of this name may name the snapshot: "snapshot id", "snapshot to export", "export_name".
+/// Whether a column of this name may name the snapshot: "snapshot id", "snapshot to export", "export name".
 pub(super) fn is_of_snapshot(name: &str) -> bool {
     let words = words(name);
     let fits =
