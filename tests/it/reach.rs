@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const SERVICE: u32 = 65534;
 
 /// Whether this test can become another user.
+#[expect(clippy::disallowed_methods, reason = "whether it runs in CI is no setting")]
 fn is_root() -> bool {
     let root = rustix::process::geteuid().as_raw() == 0;
     if !root {
