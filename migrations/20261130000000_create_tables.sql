@@ -21,7 +21,7 @@ INSERT INTO origin (one, id) VALUES (1, lower(hex(randomblob(16))));
 CREATE TABLE takeovers (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     found_at   INTEGER NOT NULL,
-    -- The last thing that was written before the copy was made.
+    -- The last thing that a daemon wrote before the copy was made.
     written_at INTEGER,
     cause      TEXT    NOT NULL CHECK (cause = 'behind' OR cause = 'another' OR cause = 'no_file' OR cause = 'old_file'
                                         OR cause = 'declared'),

@@ -79,6 +79,8 @@ fn sent(world: &World) -> usize {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CounterBeside {
     Nothing,
+    /// The counter file of a database that was made there before.
+    OfNewDatabase,
     /// An older state of the lost host's counter file, from a backup of the whole folder.
     OfLastNight,
 }
@@ -106,6 +108,9 @@ async fn after_the_loss(beside: CounterBeside, arguments: &[&str]) -> usize {
         eventually("the lost host has sent some", async || sent(&world) >= 20).await;
         kill(lost);
     }
+    if beside == CounterBeside::OfNewDatabase {
+        open(&database).await.close().await;
+    }
     std::fs::rename(&copy, &database).expect("restored");
     let queue = Queue::open(&database).await.expect("the copy");
     std::mem::replace(&mut world.queue, queue).close().await;
@@ -123,6 +128,11 @@ async fn after_the_loss(beside: CounterBeside, arguments: &[&str]) -> usize {
 #[tokio::test]
 async fn what_the_lost_host_has_sent_is_found_and_not_sent_again() {
     assert_eq!(after_the_loss(CounterBeside::Nothing, &[]).await, 0);
+}
+
+#[tokio::test]
+async fn a_backup_beside_the_counter_file_of_a_new_database_is_a_copy() {
+    assert_eq!(after_the_loss(CounterBeside::OfNewDatabase, &[]).await, 0);
 }
 
 #[tokio::test]
@@ -243,6 +253,19 @@ async fn a_database_that_is_behind_or_alone_is_a_copy_and_told_once() {
 }
 
 #[tokio::test]
+async fn a_batch_that_was_brought_into_a_copy_does_not_make_it_look_younger() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("q.db");
+    let queue = several_jobs(&path).await;
+    intend(&queue).await.expect("counted");
+    queue.close().await;
+    super::tracker::write(&path, "UPDATE batches SET created_at = 900, sealed_at = 900").await;
+    std::fs::remove_file(counter(&path)).expect("removed");
+    let (takeover, _) = check(&path, TakeoverOptions::default(), 1000).await.expect("a takeover");
+    assert_eq!(takeover.written_at, Some(Timestamp(5)));
+}
+
+#[tokio::test]
 async fn a_restore_is_declared_once_by_its_name_and_a_waived_wait_is_over() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("q.db");
@@ -360,7 +383,7 @@ async fn while_it_waits_every_command_says_so_and_what_shows_is_adopted() {
     let status = said(&["status"]).await;
     for part in [
         "waiting after a takeover until",
-        "there is no counter file beside it",
+        "there is no valid counter file beside it",
         "(cancel, pause) is not in it",
         "59 min",
     ] {

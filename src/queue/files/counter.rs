@@ -10,9 +10,6 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Stands for the id of a database that is still being made.
-const NOT_MADE: &str = "-";
-
 /// The ending of its name.
 pub(in crate::queue) const COUNTER: &str = ".sent";
 
@@ -26,16 +23,6 @@ pub(in crate::queue) struct Intents {
 }
 
 impl Intents {
-    /// Of a file that is made before its database.
-    pub(in crate::queue) fn of_new() -> Self {
-        Self { origin: NOT_MADE.to_owned(), intents: 0 }
-    }
-
-    /// Whether nothing was ever sent by what the file counts for.
-    pub(in crate::queue) fn is_new(&self) -> bool {
-        self.origin == NOT_MADE && self.intents == 0
-    }
-
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split_whitespace();
         let title = words.next()?;
@@ -76,6 +63,8 @@ impl Counter {
     pub(in crate::queue) async fn write(&mut self, count: &Intents) -> Result<(), QueueError> {
         let (file, line) = (self.open().map_err(|error| self.failed(error))?, count.line());
         let written = tokio::task::spawn_blocking(move || {
+            // Whatever else was there could not be understood; a line of ours keeps its length.
+            file.set_len(line.len() as u64)?;
             file.write_all_at(line.as_bytes(), 0)?;
             file.sync_data()
         });
@@ -119,16 +108,19 @@ mod tests {
         let mut counter = Counter::of(&folder.path().join("q.db"));
         assert_eq!(counter.path, folder.path().canonicalize().expect("a path").join("q.db.sent"));
         assert_eq!(counter.read().expect("a read"), None);
-        for one in [Intents::of_new(), count(7), count(i64::MAX), count(12)] {
+        for one in [count(0), count(7), count(i64::MAX), count(12)] {
             counter.make(&one).await.expect("written");
             assert_eq!(counter.read().expect("a read").as_ref(), Some(&one));
-            assert_eq!(one.is_new(), one == Intents::of_new());
         }
         for (number, odd) in
-            ["", "\0\0\0", "snapferry-intents x", "snapferry-intents x y", "other x 7"].iter().enumerate()
+            ["", "\0\0\0", "snapferry-intents x", "snapferry-intents x y", "other x 7", &"\0".repeat(4096)]
+                .iter()
+                .enumerate()
         {
             std::fs::write(&counter.path, odd).expect("written");
             assert_eq!(counter.read().expect("a read"), None, "{number}");
+            counter.make(&count(3)).await.expect("written");
+            assert_eq!(counter.read().expect("a read"), Some(count(3)), "{number}");
         }
     }
 }

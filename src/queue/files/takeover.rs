@@ -48,7 +48,7 @@ impl TakeoverCause {
         match self {
             Self::Behind => "its counter file counts more exports sent than it knows of",
             Self::Another => "the counter file beside it belongs to another database",
-            Self::NoFile => "there is no counter file beside it",
+            Self::NoFile => "there is no valid counter file beside it",
             Self::OldFile => "the counter file beside it is older than it",
             Self::Declared => "it was declared with --restored",
         }
@@ -184,7 +184,6 @@ fn cause(database: &Counted, file: Option<&Intents>) -> Option<TakeoverCause> {
     let Counted { intents: Intents { origin, intents }, last_group } = database;
     match file {
         None => Some(TakeoverCause::NoFile),
-        Some(file) if file.is_new() && *intents == 0 => None,
         Some(file) if file.origin != *origin => Some(TakeoverCause::Another),
         Some(file) if file.intents > *intents => Some(TakeoverCause::Behind),
         Some(file) if file.intents != *intents && file.intents != intents - last_group => Some(TakeoverCause::OldFile),
@@ -216,7 +215,8 @@ async fn is_declared(connection: &mut SqliteConnection, name: &str) -> Result<bo
     Ok(known.fetch_one(connection).await?)
 }
 
-/// Writes a takeover down. From here on the database has another id: the one that it is a copy of goes its own way, and would
+/// Writes a takeover down. The age of the copy is told by what only a daemon writes: people may have brought in batches since it
+/// was made. From here on the database has another id: the one that it is a copy of goes its own way, and would
 /// be level with what this one has sent.
 async fn add(
     connection: &mut SqliteConnection,
@@ -231,7 +231,6 @@ async fn add(
              (SELECT max(written) FROM (
                  SELECT intended_at AS written FROM origin
                  UNION ALL SELECT coalesce(ended_at, began_at) FROM runs WHERE id = (SELECT max(id) FROM runs)
-                 UNION ALL SELECT coalesce(sealed_at, created_at) FROM batches WHERE id = (SELECT max(id) FROM batches)
                  UNION ALL SELECT seen_at FROM ledger WHERE id = (SELECT max(id) FROM ledger))),
              (SELECT coalesce(max(id), 0) FROM jobs), (SELECT coalesce(max(id), 0) FROM ledger))",
         at.0,
@@ -257,7 +256,7 @@ mod tests {
         let database = Counted { intents: count("a", 7), last_group: 2 };
         assert_eq!(cause(&database, None), Some(TakeoverCause::NoFile));
         assert_eq!(cause(&database, Some(&count("a", 8))), Some(TakeoverCause::Behind));
-        for (other, intents) in [("b", 7), ("b", 0), ("-", 0)] {
+        for (other, intents) in [("b", 7), ("b", 0)] {
             assert_eq!(cause(&database, Some(&count(other, intents))), Some(TakeoverCause::Another));
         }
         // Killed after the commit of the last group and before the file was written.
@@ -268,7 +267,8 @@ mod tests {
             assert_eq!(cause(&database, Some(&count("a", older))), Some(TakeoverCause::OldFile));
         }
         let empty = Counted { intents: count("a", 0), last_group: 0 };
-        assert_eq!(cause(&empty, Some(&Intents::of_new())), None);
+        assert_eq!(cause(&empty, Some(&count("a", 0))), None);
+        assert_eq!(cause(&empty, Some(&count("b", 0))), Some(TakeoverCause::Another));
         assert_eq!(cause(&empty, None), Some(TakeoverCause::NoFile));
     }
 }

@@ -230,9 +230,13 @@ fn check_path(path: &Path) -> Result<(), OpenError> {
 
 /// Whether the file is ours and has every migration; whatever is odd about it is for `prepare` to say.
 async fn is_current(connection: &mut SqliteConnection) -> bool {
+    migrations_done(connection).await >= MIGRATIONS.iter().count()
+}
+
+async fn migrations_done(connection: &mut SqliteConnection) -> usize {
     let done: Result<i64, _> =
         sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations WHERE success").fetch_one(connection).await;
-    done.is_ok_and(|done| usize::try_from(done).is_ok_and(|done| done >= MIGRATIONS.iter().count()))
+    done.ok().and_then(|done| usize::try_from(done).ok()).unwrap_or(0)
 }
 
 /// Two processes that find a new file at one moment take turns: the second finds it made.
@@ -258,9 +262,6 @@ async fn prepare(door: &mut Door, path: &Path) -> Result<(), OpenError> {
     if id != APPLICATION_ID && (tables > 0 || id != 0) {
         return Err(OpenError::NotADatabase { path: path.to_owned() });
     }
-    if id != APPLICATION_ID {
-        make_counter(path).await.map_err(|source| OpenError::Other { path: path.to_owned(), source })?;
-    }
     // Only now: both are properties of the file, and a file that is not ours must stay as it was. One of ours has lost the
     // first where it was restored from a backup or a dump.
     let statements = if id == APPLICATION_ID { &[WITH_WAL][..] } else { &[SHRINKABLE, WITH_WAL, MARK] };
@@ -273,27 +274,42 @@ async fn prepare(door: &mut Door, path: &Path) -> Result<(), OpenError> {
     } else {
         marking.done();
     }
-    let current = is_current(door.connection()).await;
+    let (is_new, current) = (migrations_done(door.connection()).await == 0, is_current(door.connection()).await);
     let mut migrating = door.named(Step::Migrated);
-    match MIGRATIONS.run(migrating.connection()).await {
-        Ok(()) if current => Ok(()),
-        Ok(()) => {
-            migrating.done();
-            Ok(())
-        }
-        Err(MigrateError::VersionMissing(schema)) => Err(foreign(path, schema)),
-        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(explain(path, error)),
-        Err(other) => Err(OpenError::Other { path: path.to_owned(), source: QueueError::Database(Arc::new(other)) }),
+    if is_new {
+        make(migrating.connection(), path).await?;
+    } else {
+        MIGRATIONS.run(migrating.connection()).await.map_err(|error| explain_migration(path, error))?;
     }
+    if !current {
+        migrating.done();
+    }
+    Ok(())
 }
 
-/// Whatever makes a database makes its counter file, and does so first: a database without one is a copy. One that counts
-/// intents stays, as the database that is made here has none of them.
-async fn make_counter(path: &Path) -> Result<(), QueueError> {
+/// Makes the tables, and the counter file before they are durable: a database without its file is a copy.
+async fn make(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let mut making = connection.begin().await.map_err(|error| explain(path, error))?;
+    MIGRATIONS.run(&mut *making).await.map_err(|error| explain_migration(path, error))?;
+    make_counter(&mut making, path).await.map_err(|source| OpenError::Other { path: path.to_owned(), source })?;
+    making.commit().await.map_err(|error| explain(path, error))
+}
+
+/// A file that counts intents stays, as the database that is made here has none of them.
+async fn make_counter(making: &mut SqliteConnection, path: &Path) -> Result<(), QueueError> {
     let mut counter = Counter::of(path);
-    match counter.read()? {
-        Some(there) if there.intents > 0 => Ok(()),
-        Some(_) | None => counter.make(&Intents::of_new()).await,
+    if counter.read()?.is_some_and(|there| there.intents > 0) {
+        return Ok(());
+    }
+    let origin = sqlx::query_scalar("SELECT id FROM origin").fetch_one(making).await?;
+    counter.make(&Intents { origin, intents: 0 }).await
+}
+
+fn explain_migration(path: &Path, error: MigrateError) -> OpenError {
+    match error {
+        MigrateError::VersionMissing(schema) => foreign(path, schema),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => explain(path, error),
+        other => OpenError::Other { path: path.to_owned(), source: QueueError::Database(Arc::new(other)) },
     }
 }
 

@@ -391,6 +391,10 @@ impl Run {
         if counter != CounterFile::Stays {
             std::fs::remove_file(&file).expect("there is one");
         }
+        if counter == CounterFile::New {
+            std::fs::remove_file(&path).expect("there is one");
+            Queue::open(&path).await.expect("a database").close().await;
+        }
         std::fs::copy(copy, &path).expect("restored");
         if counter == CounterFile::Older
             && let Some(line) = older_than(copy).await

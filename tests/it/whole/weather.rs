@@ -98,6 +98,8 @@ pub(super) enum CounterFile {
     Stays,
     /// It comes from a backup that is older than the copy.
     Older,
+    /// It belongs to a database that was made there before the copy was put in its place.
+    New,
 }
 
 pub(super) fn span(rng: &mut Rng, from: Duration, to: Duration) -> Duration {
@@ -245,7 +247,7 @@ impl Weather {
             // Right after something was sent: at once, or when the wait is over.
             let quiet = one(rng, &[Duration::ZERO, weather.settings.reconcile.settle]);
             at += quiet + secs(rng, 9, 40);
-            let counter = one(rng, &[CounterFile::Gone, CounterFile::Stays, CounterFile::Older]);
+            let counter = one(rng, &[CounterFile::Gone, CounterFile::Stays, CounterFile::Older, CounterFile::New]);
             weather.events.push((at, Event::Restore(counter)));
             if rng.bool() {
                 weather.events.push((at + secs(rng, 1, 60), Event::Crash));
