@@ -9,7 +9,7 @@ use serde::Serialize;
 pub(in crate::report) fn takeover_text(takeover: &Takeover, whose: &str, until: Timestamp, now: Timestamp) -> String {
     let copy = match takeover.written_at {
         Some(at) => format!("a copy that was {} old", span(takeover.found_at.since(at))),
-        None => "an empty copy".to_owned(),
+        None => "a copy of unknown age".to_owned(),
     };
     format!(
         "the database was taken over from {copy} ({}): nothing{whose} is sent before {}, {} from now; what people did after \
