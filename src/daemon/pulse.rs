@@ -248,13 +248,15 @@ impl Daemon {
             }
         };
         let _ = halt.send(true);
-        let mut late = self.wind_up(&mut running.tasks).await;
-        if let (Ok(Ended::Drained), None, Some(mut bundles)) = (&outcome, &late, self.bundles()) {
-            late = bundles.write_due(&stop).await.err().map(DaemonError::from);
-        }
-        if let (Ok(Ended::Drained), None, Some(pruning)) = (&outcome, &late, self.pruning()) {
-            // Without rests: nothing waits for the disk any more.
-            late = pruning.prune(0, &stop).await.err().map(DaemonError::from);
+        let late = self.wind_up(&mut running.tasks).await;
+        if let (Ok(Ended::Drained), None) = (&outcome, &late)
+            && let Err(error) = self.tidy_up(&stop).await
+        {
+            let error = service::in_one_line(&error);
+            tracing::warn!(
+                error,
+                "all is exported, but completion reports or pruning failed; the next start makes up for it"
+            );
         }
         reached(Point::Between(Between::Halted));
         // Of a store that has failed the caller is told.
@@ -275,6 +277,18 @@ impl Daemon {
             (Ok(ended), None) => Ok(ended),
             (Err(error), _) | (Ok(_), Some(error)) => Err(self.cause(error)),
         }
+    }
+
+    /// What the services have left to do once all is exported.
+    async fn tidy_up(&self, stop: &Stop) -> Result<(), QueueError> {
+        if let Some(mut bundles) = self.bundles() {
+            bundles.write_due(stop).await?;
+        }
+        if let Some(pruning) = self.pruning() {
+            // Without rests: nothing waits for the disk any more.
+            pruning.prune(0, stop).await?;
+        }
+        Ok(())
     }
 
     /// Says whether the database is a copy. What it does not know is in flight elsewhere, and it may be too early to see it.

@@ -71,7 +71,8 @@ pub enum ProbeStanding {
     Succeeded,
     /// It failed.
     Failed,
-    /// It will tell nothing: it was paused, called off or exported by another hand, or a person has to decide.
+    /// It will tell nothing, or not soon: it was paused, called off, asked to wait or exported by another hand, its snapshot is not
+    /// ready, or a person has to decide.
     Silent,
 }
 

@@ -73,6 +73,11 @@ pub(super) fn advice(error: &CallError, usual: &str) -> String {
              account's sign-up"
         }
         ErrorClass::Credentials if code == codes::ACCOUNT_NOT_SHOWN => "the lane is read first, to see whose they are",
+        // AWS answers so too where the Region is off: its services do not know the account there.
+        ErrorClass::Credentials if code == "UnrecognizedClientException" => {
+            "the credentials do not work; renew them, or enable the Region for this account (AWS console, Account, AWS \
+             Regions) if it is one that is off by default"
+        }
         ErrorClass::Credentials => "the credentials do not work; renew them",
         ErrorClass::Denied | ErrorClass::LaneDenied => return denied(code, message, usual),
         ErrorClass::Unreachable => "no connection to Lightsail; check network, proxy and endpoint",
@@ -156,6 +161,7 @@ mod tests {
             ("UnauthorizedException", "Your account has been suspended".to_owned(), "contact AWS Support"),
             ("OptInRequired", "You are not subscribed to this service.".to_owned(), "Region is not enabled"),
             ("ExpiredTokenException", "The security token is expired".to_owned(), "renew them"),
+            ("UnrecognizedClientException", "The security token is invalid.".to_owned(), "enable the Region"),
             ("InvalidSignatureException", "Signature expired: 1 is now earlier than 2".to_owned(), "clock is wrong"),
             ("InvalidSignatureException", "Signature not yet current: 1".to_owned(), "clock is wrong"),
             ("RequestTimeTooSkewed", "The difference is too large.".to_owned(), "clock is wrong"),

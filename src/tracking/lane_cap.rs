@@ -5,17 +5,24 @@ use crate::domain::{Failure, LaneTrouble, LoweredCap, OverLimit, Timestamp};
 use crate::lightsail::{EXPORT_ACTION, failed_operation};
 use crate::queue::QueueError;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Exports that fail for one trouble within this time fail for the same: the waits between probes are shorter, and so is the time
+/// that an operation takes to fail for it. That the calls are taken meanwhile ends nothing.
+const SAME_TROUBLE: Duration = Duration::from_mins(30);
 
 /// The cap as it stands in the store.
 pub(super) struct LaneCap {
     context: Arc<LaneContext>,
     lowered: Mutex<Option<LoweredCap>>,
+    /// The trouble that an export failed for last: since when, and when that was, by the monotonic clock.
+    failed_for: Mutex<Option<(LaneTrouble, Timestamp, Duration)>>,
 }
 
 impl LaneCap {
     pub(super) fn new(context: Arc<LaneContext>) -> Self {
         let lowered = Mutex::new(context.lane.lowered.clone());
-        Self { context, lowered }
+        Self { context, lowered, failed_for: Mutex::default() }
     }
 
     /// Takes over what the store says.
@@ -36,7 +43,8 @@ impl LaneCap {
         let Some(trouble) = error.trouble() else { return Ok(()) };
         // What an operation was refused no reading shows to be over.
         let trouble = if trouble.ends_with_a_reading() { LaneTrouble::Denied } else { trouble };
-        context.block(trouble, error.with_advice(EXPORT_ACTION)).await?;
+        let since = self.known_since(trouble);
+        context.block_again(trouble, error.with_advice(EXPORT_ACTION), since).await?;
         match trouble {
             LaneTrouble::CopyLimit => {}
             LaneTrouble::Quota => {
@@ -45,7 +53,8 @@ impl LaneCap {
             _ => return Ok(()),
         }
         let now = context.clock.now();
-        let in_flight = context.queue.load(context.lane.id).await?.in_flight;
+        let own = context.queue.load(context.lane.id).await?.in_flight;
+        let in_flight = own.saturating_add(context.queue.copies_of_others(context.lane.id, now).await?);
         let over = OverLimit { in_flight, beside: None, sent_at, code: failure.code.clone() };
         let lowered = {
             let mut known = self.lowered.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,5 +69,16 @@ impl LaneCap {
             "an export failed because EC2 had too many copies in progress; the lane's cap is lower for a while"
         );
         context.queue.lower_cap(context.lane.id, lowered).await
+    }
+
+    /// Since when exports have failed for this trouble; nothing where they begin to.
+    fn known_since(&self, trouble: LaneTrouble) -> Option<Timestamp> {
+        let (now, elapsed) = (self.context.clock.now(), self.context.clock.elapsed());
+        let mut failed_for = self.failed_for.lock().unwrap_or_else(PoisonError::into_inner);
+        let known =
+            failed_for.filter(|(same, _, last)| *same == trouble && elapsed.saturating_sub(*last) < SAME_TROUBLE);
+        let since = known.map(|(_, since, _)| since);
+        *failed_for = Some((trouble, since.unwrap_or(now), elapsed));
+        since
     }
 }

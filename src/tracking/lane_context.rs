@@ -3,7 +3,7 @@
 use super::lists::{FailedRead, ReadError};
 use super::tracker::TrackerSettings;
 use crate::clock::SharedClock;
-use crate::domain::{AccountNumber, JobId, LaneTrouble, RunId};
+use crate::domain::{AccountNumber, JobId, LaneTrouble, RunId, Timestamp};
 use crate::lightsail::{CallError, Lightsail, READ_ACTIONS};
 use crate::queue::{Block, Identity, LaneRecord, Queue, QueueError, Transition};
 use std::collections::BTreeSet;
@@ -25,8 +25,18 @@ pub(super) struct LaneContext {
 impl LaneContext {
     /// Blocks the lane; logged once, not at every retry.
     pub(super) async fn block(&self, trouble: LaneTrouble, message: String) -> Result<(), QueueError> {
-        let block = Block { trouble, message: message.clone(), since: self.clock.now() };
-        if self.queue.block(self.lane.id, block).await? {
+        self.block_again(trouble, message, None).await
+    }
+
+    /// The same, where the trouble is one that the lane has had `since` then, and that seemed to be over meanwhile.
+    pub(super) async fn block_again(
+        &self,
+        trouble: LaneTrouble,
+        message: String,
+        since: Option<Timestamp>,
+    ) -> Result<(), QueueError> {
+        let block = Block { trouble, message: message.clone(), since: since.unwrap_or(self.clock.now()) };
+        if self.queue.block(self.lane.id, block).await? && since.is_none() {
             tracing::warn!(lane = %self.lane.lane, trouble = %trouble, "the lane is blocked: {message}");
         }
         Ok(())

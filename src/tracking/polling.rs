@@ -1,7 +1,7 @@
 //! Follows exports in progress to their end.
 
 use super::changes::Changes;
-use super::lists::{Completeness, ReadError, RecordsWanted};
+use super::lists::{Purpose, ReadError, RecordsWanted};
 use super::plan::record_in_sight;
 use super::state::TrackerState;
 use crate::domain::{JobId, JobState, OperationId, SnapshotName, Timestamp};
@@ -29,10 +29,12 @@ impl Polling {
         let mut jobs = context.queue.followed(due).await?;
         // One that has ended needs a page of the records besides.
         let fewer_calls = jobs.len().saturating_mul(2) <= usize::try_from(state.pages).unwrap_or(usize::MAX);
-        if fewer_calls && jobs.iter().all(|job| job.operation.is_some()) {
-            for (operation, snapshot) in jobs.iter().filter_map(|job| Some((job.operation.as_ref()?, &job.snapshot))) {
-                reader.read_operation(operation, snapshot).await?;
-            }
+        // Where operations cannot be read, the records are, until they are due to be tried again.
+        if fewer_calls
+            && jobs.iter().all(|job| job.operation.is_some())
+            && state.failures.until_next(Purpose::Operations, context).is_zero()
+            && self.read_operations(jobs.iter(), state).await?
+        {
             self.0.process().await?;
             self.poll_at(&jobs, next).await?;
             // What time decides is no change: an export without an end for too long.
@@ -45,30 +47,52 @@ impl Polling {
         let wanted = self.records_of(&jobs).await?;
         lag.read_records(reader, wanted, state).await?;
         self.0.process().await?;
-        self.follow_up(&jobs.iter().map(|job| job.job).collect::<Vec<_>>(), next).await
+        self.follow_up(&jobs.iter().map(|job| job.job).collect::<Vec<_>>(), next, state).await
     }
 
     /// After a reading of the records: requests the operations of the exports that it did not show, and decides.
-    pub(super) async fn follow_up(&self, due: &[JobId], next: Timestamp) -> Result<(), ReadError> {
-        let Changes { context, reader, lag, ages, .. } = &*self.0;
+    pub(super) async fn follow_up(
+        &self,
+        due: &[JobId],
+        next: Timestamp,
+        state: &mut TrackerState,
+    ) -> Result<(), ReadError> {
+        let Changes { context, lag, ages, .. } = &*self.0;
         let jobs = context.queue.followed(due).await?;
         let jobs: Vec<Followed> = jobs.into_iter().filter(|job| job.state == JobState::Exporting).collect();
         let entries = self.0.entries_by_name(&names(&jobs)).await?;
         let in_sight = |job: &Followed| entries.get(&job.snapshot).is_some_and(|entries| record_in_sight(job, entries));
-        let mut in_a_row = 0;
-        for job in jobs.iter().filter(|job| job.record.is_none() && !in_sight(job)) {
-            if let Some(operation) = &job.operation
-                && in_a_row < MAX_CONSECUTIVE_ERRORS
-            {
-                let read = reader.read_operation(operation, &job.snapshot).await?;
-                in_a_row = if read == Completeness::Complete { 0 } else { in_a_row + 1 };
-            }
-        }
+        self.read_operations(jobs.iter().filter(|job| job.record.is_none() && !in_sight(job)), state).await?;
         self.0.process().await?;
         self.poll_at(&jobs, next).await?;
         self.0.decide_for(due).await?;
         ages.forget(context.clock.elapsed(), lag.longest_wait());
         Ok(())
+    }
+
+    /// Requests the operations of these exports; whether any can be read. Where none can, that is counted once.
+    async fn read_operations(
+        &self,
+        jobs: impl Iterator<Item = &Followed>,
+        state: &mut TrackerState,
+    ) -> Result<bool, ReadError> {
+        let Changes { context, reader, .. } = &*self.0;
+        let (mut in_a_row, mut any, mut last) = (0, false, None);
+        for (operation, snapshot) in jobs.filter_map(|job| Some((job.operation.as_ref()?, &job.snapshot))) {
+            match reader.read_operation(operation, snapshot).await? {
+                None => (in_a_row, any) = (0, true),
+                failed => (in_a_row, last) = (in_a_row + 1, failed),
+            }
+            if in_a_row == MAX_CONSECUTIVE_ERRORS {
+                break;
+            }
+        }
+        match last {
+            Some(failed) if !any => state.failures.on_failure(Purpose::Operations, failed, context).await?,
+            Some(_) | None if any => state.failures.clear(Purpose::Operations),
+            Some(_) | None => {}
+        }
+        Ok(any)
     }
 
     /// The records that tell of these exports: of their names, and not known to have ended.

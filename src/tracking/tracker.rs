@@ -138,6 +138,9 @@ impl Tracker {
         if load.unknown == 0 {
             state.failures.clear(Purpose::AbsenceChecks);
         }
+        if load.exporting == 0 {
+            state.failures.clear(Purpose::Operations);
+        }
         state.failures.end_condition(record.block.as_ref(), &self.changes.context).await?;
         let failing = state.failures.until_next(Purpose::Polling, &self.changes.context);
         if state.live {
@@ -253,7 +256,7 @@ impl Tracker {
             lag.read_records(reader, RecordsWanted::All, state).await?;
             self.reconciliation.check(&due.unconfirmed, begun, state).await?;
             self.changes.process().await?;
-            self.polling.follow_up(&due.exporting, next).await?;
+            self.polling.follow_up(&due.exporting, next, state).await?;
         } else if !due.exporting.is_empty() {
             self.polling.follow(&due.exporting, next, state).await?;
         } else {

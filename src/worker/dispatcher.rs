@@ -213,6 +213,7 @@ impl Dispatcher {
             };
         state.alone = !state.lane.proven || health.one_at_a_time() || job.denials > 0;
         self.context.reservations.reserve(job.job, job.weight);
+        state.lane.last_sent = Some(job.job);
         Ok(Dispatch { job, probes: health.trouble(), in_outage: health.in_outage(), denial_is_final })
     }
 

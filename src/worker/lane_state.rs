@@ -3,7 +3,7 @@
 use super::copy_limit::CopyLimitBackoff;
 use super::lane_health::LaneHealth;
 use super::throttle_episode::ThrottleEpisode;
-use crate::domain::{LaneTrouble, LoweredCap};
+use crate::domain::{JobId, LaneTrouble, LoweredCap};
 use crate::queue::LaneRecord;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub(super) struct LaneState {
     /// Whether an export was ever accepted.
     pub(super) proven: bool,
     pub(super) probed_at: Option<Duration>,
+    /// The job that went last: another one probes next.
+    pub(super) last_sent: Option<JobId>,
     /// Since when the lane exports: since the first acceptance after the start or after its last trouble.
     pub(super) exports_since: Option<Duration>,
 }

@@ -118,6 +118,8 @@ fn lane_event(error: CallError, counts: bool, call: &CallContext) -> LaneEvent {
         (ErrorClass::Denied, _) if call.denied_until.is_none() => LaneEvent::DeniedForGood,
         (ErrorClass::Denied, _) if call.denied_before => LaneEvent::DeniedAgain(error),
         (ErrorClass::Denied, _) => LaneEvent::Denied(error),
+        // Reads are answered in this Region: none of them shows when exports will be.
+        (_, Some(LaneTrouble::NotEnabled)) => LaneEvent::Trouble(LaneTrouble::Denied, error),
         (_, Some(trouble)) => LaneEvent::Trouble(trouble, error),
         (ErrorClass::Ambiguous, None) => LaneEvent::Unconfirmed(error, counts.then_some((call.job, call.attempt))),
         (ErrorClass::Throttled, None) => LaneEvent::Throttled,
@@ -208,6 +210,8 @@ mod tests {
         let outage = CallContext { in_outage: true, ..CALL };
         let unconfirmed = LaneEvent::Unconfirmed(of(ErrorClass::Ambiguous), None);
         assert_eq!(meaning(of(ErrorClass::Ambiguous), &outage), ("outcome_unknown_in_outage", unconfirmed));
+        let off = CallError::new(ErrorClass::Credentials, "OptInRequired", "You are not subscribed to this service.");
+        assert_eq!(meaning(off.clone(), &CALL).1, LaneEvent::Trouble(LaneTrouble::Denied, off));
         let too_long = CallContext { retry_at: None, ..CALL };
         assert_eq!(meaning(of(ErrorClass::RetryLater), &too_long), ("refused_for_good", LaneEvent::Responded));
         let again = CallContext { denied_before: true, ..CALL };

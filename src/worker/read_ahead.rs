@@ -10,6 +10,9 @@ use std::time::Duration;
 /// Jobs read ahead at most: enough for half a second at the highest rate that the settings allow.
 const MOST: u32 = 512;
 
+/// Jobs that take turns at probing a lane in trouble: what one of them alone is refused for does not hold the lane.
+const PROBING: u32 = 32;
+
 /// How often copies of other clients are counted anew where they are in the way.
 const COUNT_OTHERS_EVERY: Duration = Duration::from_mins(1);
 
@@ -75,7 +78,8 @@ impl ReadAhead {
         if !self.queued || (self.room == 0 && taken > 0) {
             return Ok(count_again);
         }
-        let wanted = if state.health.trouble().is_some() { 1 } else { half_a_second(context.limiters.exports.rate()) };
+        let in_trouble = state.health.trouble().is_some();
+        let wanted = if in_trouble { PROBING } else { half_a_second(context.limiters.exports.rate()) };
         let limit = wanted.saturating_add(u32::try_from(reserved.len()).unwrap_or(u32::MAX));
         let denied = state.denied_jobs(settings.probe, elapsed);
         let most_denials = if denied == DeniedJobs::WithOthers { u32::MAX } else { 0 };
@@ -84,7 +88,13 @@ impl ReadAhead {
         if denied == DeniedJobs::Last && !found.iter().any(is_free) {
             found = queue.claimable_after(*id, *run, limit, self.last_batch, u32::MAX).await?;
         }
-        self.jobs.extend(found.into_iter().filter(is_free));
+        found.retain(is_free);
+        if in_trouble {
+            let last = found.iter().position(|job| Some(job.job) == state.last_sent);
+            found.rotate_left(last.map_or(0, |place| place + 1));
+            found.truncate(1);
+        }
+        self.jobs.extend(found);
         if taken == 0
             && let Some(first) = self.jobs.front().cloned()
         {

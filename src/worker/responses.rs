@@ -17,19 +17,19 @@ pub(super) async fn on_response(
     state: &mut LaneState,
     ahead: &mut ReadAhead,
 ) -> Result<(), QueueError> {
-    let Response { sent_at, event } = response;
+    let Response { sent_at, sent, event } = response;
     let LaneContext { queue, clock, settings, id, lane, .. } = context;
     log_throttles(context, event == LaneEvent::Throttled, state);
     if let LaneEvent::Trouble(LaneTrouble::CopyLimit, error) = &event {
         lower_cap(context, sent_at, error.code.clone(), state, ahead).await?;
-        state.copy_limit.refused(sent_at, clock.now(), settings.probe, clock.elapsed());
+        state.copy_limit.refused(sent, settings.probe, clock.elapsed());
     }
     if event == LaneEvent::Accepted {
         if !state.proven {
             queue.prove(*id).await?;
             state.proven = true;
         }
-        if state.health.trouble() == Some(LaneTrouble::CopyLimit) && !state.copy_limit.accepted(sent_at) {
+        if state.health.trouble() == Some(LaneTrouble::CopyLimit) && !state.copy_limit.accepted(sent) {
             return Ok(());
         }
         state.exports_since.get_or_insert(clock.elapsed());
@@ -52,7 +52,10 @@ pub(super) async fn on_response(
         }
         HealthChange::Unblock => {
             tracing::info!(%lane, "the lane is no longer blocked");
-            queue.unblock(*id).await?;
+            // Tracking may have seen another trouble meanwhile.
+            if let Some(over) = before {
+                queue.end_trouble(*id, over).await?;
+            }
         }
     }
     Ok(())
@@ -68,8 +71,8 @@ async fn lower_cap(
 ) -> Result<(), QueueError> {
     let LaneContext { queue, clock, settings, id, lane, .. } = context;
     let (most, now) = (settings.max_in_flight, clock.now());
-    // The one that was refused is on its way back to the queue.
-    let beside = queue.load(*id).await?.in_flight;
+    // The one that was refused is on its way back to the queue. Those of others count, as they do under the cap.
+    let beside = queue.load(*id).await?.in_flight.saturating_add(queue.copies_of_others(*id, now).await?);
     let over = OverLimit { in_flight: beside.saturating_add(1), beside: Some(beside), sent_at, code };
     let before = LoweredCap::in_force(state.cap.as_ref(), most, now);
     if let Some(lowered) = LoweredCap::after(state.cap.as_ref(), most, over, now) {

@@ -34,6 +34,8 @@ pub type DispatchResult = Result<Option<Response>, QueueError>;
 #[derive(Debug)]
 pub struct Response {
     pub(super) sent_at: Timestamp,
+    /// The same by the monotonic clock.
+    pub(super) sent: Duration,
     pub(super) event: LaneEvent,
 }
 
@@ -57,7 +59,7 @@ impl Sender {
     /// Writes the intent, makes the one call, and records what came of it.
     pub(super) async fn send(&self, dispatch: &Dispatch, permit: Permit) -> DispatchResult {
         reached(Point::Between(Between::BeforeIntent));
-        let sent_at = self.context.clock.now();
+        let (sent_at, sent) = (self.context.clock.now(), self.context.clock.elapsed());
         let written = self.write_intent(dispatch, sent_at).await;
         self.context.reservations.release(dispatch.job.job);
         match written {
@@ -69,7 +71,7 @@ impl Sender {
         reached(Point::Between(Between::AnswerHeard));
         permit.answered(&result);
         let event = self.record(dispatch, result).await?;
-        Ok(Some(Response { sent_at, event }))
+        Ok(Some(Response { sent_at, sent, event }))
     }
 
     async fn write_intent(&self, dispatch: &Dispatch, now: Timestamp) -> Result<(), QueueError> {

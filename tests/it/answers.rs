@@ -169,13 +169,17 @@ async fn while_others_hold_ec2s_copies_one_job_tries_ever_less_often_and_then_al
 
 #[tokio::test]
 async fn a_lane_without_room_in_ec2_is_warned_of_once_however_often_it_is_probed() {
-    let world = full(Faults { other_copies: 5, ..Faults::default() }, None).await;
-    let mut command = command(&world, &["daemon", "--drain", "--max-wait", "3s"]);
-    let ended = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("the program");
-    let log = String::from_utf8(ended.stderr).expect("UTF-8");
-    assert!(refused(&world).len() >= 3, "{log}");
-    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN") && line.contains("copies")).collect();
-    assert_eq!(warnings.len(), 1, "{log}");
+    let failure = OperationFailure { code: "InvalidInputException".to_owned(), details: NO_ROOM.to_owned() };
+    for failure in [None, Some(failure)] {
+        let world = full(Faults { other_copies: 5, ..Faults::default() }, failure.clone()).await;
+        let mut command = command(&world, &["daemon", "--drain", "--max-wait", "3s"]);
+        let ended =
+            tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("the program");
+        let log = String::from_utf8(ended.stderr).expect("UTF-8");
+        assert!(refused(&world).len() >= 3 || failure.is_some(), "{log}");
+        let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN") && line.contains("copies")).collect();
+        assert_eq!(warnings.len(), 1, "{log}");
+    }
 }
 
 #[tokio::test]
@@ -187,7 +191,11 @@ async fn exports_that_fail_for_ec2s_copies_wait_in_the_same_way() {
         world.simulator.ledger().lanes.values().flat_map(|lane| lane.snapshots.values()).map(|one| one.failures).sum()
     };
     eventually("the lane waits", async || trouble(&world).await == Some(LaneTrouble::CopyLimit)).await;
-    eventually("some more fail", async || failed() >= 8).await;
+    let since = async || world.queue.lane_records().await.expect("lanes")[0].block.as_ref().map(|block| block.since);
+    let (first, few) = (since().await.expect("a block"), failed());
+    // The lane takes every probe, and all of them fail: that is one trouble, of which a person hears after an hour.
+    eventually("some more fail", async || failed() >= few + 5).await;
+    eventually("it waits still", async || since().await == Some(first)).await;
     world.simulator.set_faults(Faults::default());
     all_succeed(&world).await;
     daemon.stop().await;

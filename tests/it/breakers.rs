@@ -287,3 +287,25 @@ async fn jobs_that_are_denied_trip_no_breaker() {
     let met = world.queue.trips_met(world.job("a-4").await.id).await.expect("breakers");
     assert_eq!((met, trips(&world).await), (vec![], vec![]));
 }
+
+#[tokio::test]
+async fn a_probe_that_is_asked_to_wait_keeps_its_batch_no_longer() {
+    let names = ["a-0", "a-1", "a-2", "a-3"];
+    let of = names.map(|name| (HERE, name));
+    let mut world = world(&of, &[], |_| {}).await;
+    world.settings.every_lane.export.retry.max = LONG;
+    world.settings.every_lane.export.retry.initial = LONG;
+    let fault = |text: &str| -> Fault { text.parse().expect("a fault") };
+    let rules = vec![
+        FaultRule::script("a-0", [fault("NotFoundException")]),
+        FaultRule::script("a-1", [fault("NotFoundException")]),
+        FaultRule::script("a-2", [fault("InvalidInputException(Please try again later.)")]),
+    ];
+    world.simulator.set_faults(Faults { rules, ..Faults::default() });
+    world.enqueue(&names).await;
+    let running = world.start();
+    eventually("the next one goes", async || world.state("a-3").await == JobState::Succeeded).await;
+    eventually("it closes", async || trips(&world).await.is_empty()).await;
+    running.stop().await;
+    assert_eq!(world.state("a-2").await, JobState::Queued);
+}

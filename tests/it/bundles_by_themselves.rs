@@ -141,6 +141,17 @@ async fn a_store_that_refuses_what_a_report_notes_stops_no_export_and_is_tried_a
 }
 
 #[tokio::test]
+async fn a_drain_that_has_exported_all_ends_well_where_its_report_cannot_be_noted() {
+    let (world, _) = world(&["web-1"]).await;
+    let refuses =
+        "CREATE TRIGGER refuses BEFORE UPDATE OF bundled ON batches BEGIN SELECT RAISE(ABORT, 'not now'); END";
+    sql(world.queue.path(), refuses).await;
+    world.enqueue(&["web-1"]).await;
+    world.drain().await;
+    assert_eq!(world.state("web-1").await, JobState::Succeeded);
+}
+
+#[tokio::test]
 async fn another_databases_report_of_that_name_stays() {
     let (mut world, _) = world(&["web-1"]).await;
     let home = tempfile::tempdir().expect("a folder");

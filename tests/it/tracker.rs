@@ -48,7 +48,7 @@ struct Told {
     unlisted: Option<ErrorClass>,
     /// How often that list was read.
     operation_lists: usize,
-    /// So many readings of one snapshot's operations are throttled.
+    /// So many readings of one snapshot, or of its operations, are throttled.
     throttled: usize,
     /// Whether operations do not say of which snapshot they are.
     nameless: bool,
@@ -79,6 +79,15 @@ impl Fake {
         let bad = self.told(|told| told.poisoned.contains(what));
         let class = self.told(|told| told.poison).unwrap_or(ErrorClass::Permanent);
         if bad { Err(CallError::new(class, "InvalidInputException", "no")) } else { Ok(()) }
+    }
+
+    fn throttle(&self) -> Result<(), CallError> {
+        let throttled = self.told(|told| {
+            let throttled = told.throttled > 0;
+            told.throttled -= usize::from(throttled);
+            throttled
+        });
+        if throttled { Err(CallError::new(ErrorClass::Throttled, "ThrottlingException", "slow down")) } else { Ok(()) }
     }
 
     fn list(&self) -> Result<(), CallError> {
@@ -136,14 +145,7 @@ impl Lightsail for Fake {
         _: Option<PageToken>,
     ) -> Result<Page<Operation>, CallError> {
         self.told(|told| told.read.push(name.as_str().to_owned()));
-        let throttled = self.told(|told| {
-            let throttled = told.throttled > 0;
-            told.throttled -= usize::from(throttled);
-            throttled
-        });
-        if throttled {
-            return Err(CallError::new(ErrorClass::Throttled, "ThrottlingException", "slow down"));
-        }
+        self.throttle()?;
         self.check(name.as_str())?;
         let of = |one: &&Operation| one.resource_name.as_deref() == Some(name.as_str());
         Ok(page(self.told(|told| {
@@ -194,6 +196,7 @@ impl Lightsail for Fake {
     }
 
     async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
+        self.throttle()?;
         self.check(name.as_str())?;
         self.told(|told| told.asked.push(name.as_str().to_owned()));
         let there = kind == SnapshotKind::Instance && self.told(|told| told.snapshots.contains(&name.as_str()));
@@ -548,6 +551,15 @@ async fn a_job_that_comes_back_to_the_queue_is_looked_for_in_the_ledger() {
     assert_eq!(scene.state(1).await, "succeeded");
     let followed = scene.queue.followed(&[JobId(1)]).await.expect("read").remove(0);
     assert_eq!((followed.adopted, followed.destination_id.as_deref(), followed.attempt), (true, Some("ami-9"), 1));
+}
+
+#[tokio::test]
+async fn a_throttle_on_one_snapshot_does_not_end_the_inventory() {
+    let missed = HashMap::from([("web-1", 9), ("web-2", 9)]);
+    let told = Told { snapshots: vec!["web-1", "web-2"], missed, throttled: 3, ..Told::default() };
+    let mut scene = Scene::new(TWO_QUEUED, told).await;
+    scene.round().await;
+    assert_eq!(scene.claimable(9).await, [1, 2]);
 }
 
 #[tokio::test]

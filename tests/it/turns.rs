@@ -11,7 +11,9 @@ use snapferry::lightsail::{
     SnapshotKind,
 };
 use snapferry::queue::{Block, Queue};
-use snapferry::worker::{Dispatch, Dispatcher, DispatcherState, ExportSlots, NextAction, RateLimiters, WorkerSettings};
+use snapferry::worker::{
+    Dispatch, DispatchResult, Dispatcher, DispatcherState, ExportSlots, NextAction, RateLimiters, WorkerSettings,
+};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -141,6 +143,11 @@ impl Scene {
 
     /// Sends it, and takes up the answer.
     async fn sends(&mut self, dispatch: Dispatch) {
+        let result = self.answered(dispatch).await;
+        self.dispatcher.on_response(result, &mut self.state).await.expect("handled");
+    }
+
+    async fn answered(&self, dispatch: Dispatch) -> DispatchResult {
         let permit = {
             let permit = self.dispatcher.permit();
             tokio::pin!(permit);
@@ -152,8 +159,7 @@ impl Scene {
                 }
             }
         };
-        let result = self.dispatcher.send(dispatch, permit).await;
-        self.dispatcher.on_response(result, &mut self.state).await.expect("handled");
+        self.dispatcher.send(dispatch, permit).await
     }
 
     /// Sends one job after the other; the names of those that went.
@@ -250,11 +256,62 @@ async fn a_lane_in_trouble_tries_one_job_in_a_probes_time() {
 }
 
 #[tokio::test]
+async fn jobs_take_turns_at_probing_a_lane_in_trouble() {
+    let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+    scene.answers([ErrorClass::SetupInProgress, ErrorClass::LaneDenied, ErrorClass::SetupInProgress]);
+    for name in ["web-0", "web-1", "web-2", "web-3"] {
+        assert_eq!(scene.send(1).await, [name]);
+        scene.clock.advance(PROBE);
+    }
+    assert_eq!(scene.trouble().await, None);
+}
+
+#[tokio::test]
+async fn an_acceptance_ends_no_trouble_that_came_while_it_was_out() {
+    let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+    scene.block(LaneTrouble::Outage).await;
+    let probe = scene.dispatches(0).await;
+    let accepted = scene.answered(probe).await;
+    scene.block(LaneTrouble::Identity).await;
+    scene.dispatcher.on_response(accepted, &mut scene.state).await.expect("handled");
+    assert_eq!(scene.trouble().await, Some(LaneTrouble::Identity));
+}
+
+#[tokio::test]
+async fn a_clock_set_back_keeps_no_lane_without_room() {
+    let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+    scene.clock.advance(Duration::from_hours(2));
+    scene.answers([ErrorClass::CopyLimit]);
+    scene.send(1).await;
+    assert_eq!(scene.trouble().await, Some(LaneTrouble::CopyLimit));
+    scene.clock.jump(Timestamp(1_000));
+    scene.clock.advance(PROBE);
+    scene.send(1).await;
+    assert_eq!(scene.trouble().await, None);
+}
+
+/// Three copies of other clients, which Lightsail's records show in progress.
+const OTHERS: &str = "UPDATE lanes SET proven = 1;
+    INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, created_at, seen_at, news)
+    VALUES (1, 'record', 'a', 'a', 'under_way', 0, 0, 0), (1, 'record', 'b', 'b', 'under_way', 0, 0, 0),
+           (1, 'record', 'c', 'c', 'under_way', 0, 0, 0);";
+
+#[tokio::test]
+async fn the_lowered_cap_counts_what_is_taken_off_it() {
+    let mut scene = Scene::new(OTHERS, 20, 20.0).await;
+    scene.send(2).await;
+    scene.answers([ErrorClass::CopyLimit]);
+    scene.send(1).await;
+    let lowered = scene.queue.lane_records().await.expect("lanes").remove(0).lowered;
+    assert_eq!(lowered.map(|lowered| lowered.to), Some(5), "two of ours beside three of others");
+}
+
+#[tokio::test]
 async fn a_lane_whose_trouble_ends_with_a_reading_or_that_is_paused_sends_nothing() {
     let mut scene = Scene::new(PROVEN, 20, 20.0).await;
     scene.block(LaneTrouble::Credentials).await;
     scene.waits(0).await;
-    scene.queue.unblock(LaneId(1)).await.expect("unblocked");
+    scene.queue.end_trouble(LaneId(1), LaneTrouble::Credentials).await.expect("unblocked");
     scene.queue.pause(&[], &[LaneId(1)], Timestamp(0), "somebody").await.expect("paused");
     scene.waits(0).await;
     scene.queue.resume(&[], &[LaneId(1)], Timestamp(0), "somebody").await.expect("resumed");
@@ -450,7 +507,7 @@ async fn what_was_taken_before_the_lane_was_blocked_does_not_go() {
     assert_eq!(scene.job(1).await, ("queued".to_owned(), 0));
     scene.block(LaneTrouble::Outage).await;
     scene.clock.advance(PROBE);
-    assert_eq!(scene.send(1).await, ["web-0"]);
+    assert_eq!(scene.send(1).await, ["web-1"], "another one's turn");
 }
 
 /// 4,990 more jobs of the first batch, and two more batches of the same priority: of five and of three.

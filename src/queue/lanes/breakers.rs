@@ -133,7 +133,12 @@ impl Queue {
                       waits_from AS "waits_from!: i64", wait AS "wait!: i64", probe AS "probe: i64",
                       probes AS "probes!: u32", jobs.state AS "state?", jobs.attempt AS "attempt?: i64",
                       jobs.adopted AS "adopted?: bool",
-                      jobs.state = 'queued' AND (jobs.paused_at IS NOT NULL OR jobs.denials > 0
+                      jobs.state = 'queued' AND (jobs.paused_at IS NOT NULL OR jobs.denials > 0 OR jobs.hold IS NOT NULL
+                          -- It was asked to wait; one of which an attempt failed is tried again soon.
+                          OR (jobs.due_at IS NOT NULL AND jobs.used = 0)
+                          OR EXISTS (SELECT 1 FROM snapshots
+                                     WHERE snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name
+                                       AND (snapshots.state = 'pending' OR snapshots.state = 'error'))
                           OR EXISTS (SELECT 1 FROM batches
                                      WHERE batches.id = jobs.batch_id AND batches.paused_at IS NOT NULL))
                           AS "laid_by?: bool"

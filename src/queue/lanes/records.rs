@@ -170,27 +170,15 @@ impl Queue {
         self.writer.execute((Step::Blocked, lane), [blocked]).await.map(|rows| rows > 0)
     }
 
-    /// Lets a lane go on.
-    ///
-    /// # Errors
-    /// [`QueueError`] when the database fails.
-    pub async fn unblock(&self, lane: LaneId) -> Result<(), QueueError> {
-        self.end_block(lane, None).await
-    }
-
-    /// The same, but only where it is that trouble which blocks it.
+    /// Lets a lane go on, where it is that trouble which blocks it.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn end_trouble(&self, lane: LaneId, trouble: LaneTrouble) -> Result<(), QueueError> {
-        self.end_block(lane, Some(trouble)).await
-    }
-
-    async fn end_block(&self, lane: LaneId, of: Option<LaneTrouble>) -> Result<(), QueueError> {
-        let code = of.map(LaneTrouble::as_str);
+        let code = trouble.as_str();
         let unblocked = sqlx::query!(
             "UPDATE lanes SET blocked_at = NULL, blocked_code = NULL, blocked_message = NULL
-             WHERE id = ?1 AND blocked_at IS NOT NULL AND (?2 IS NULL OR blocked_code = ?2)",
+             WHERE id = ?1 AND blocked_code = ?2",
             lane.0,
             code
         );

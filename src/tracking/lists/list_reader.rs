@@ -44,7 +44,7 @@ impl RecordsWanted {
 
 /// How often a page that failed is requested again before the whole reading fails. A long list would never be read to its end
 /// through a network that loses one response in ten.
-const PAGE_RETRIES: u32 = 3;
+pub(super) const PAGE_RETRIES: u32 = 3;
 
 /// "Up to a maximum of 200" operations, says the API reference of `GetOperations`, on a page or in all.
 pub(in crate::tracking) const MOST_LISTED: usize = 200;
@@ -104,19 +104,23 @@ impl ListReader {
         }
     }
 
-    /// Reads one operation. Not found means unknown, not failed. An error of this operation alone does not keep the lane from the
-    /// others.
+    /// Reads one operation; tells of an error that may be this operation's alone. Not found means unknown, not failed.
     pub(in crate::tracking) async fn read_operation(
         &self,
         operation: &OperationId,
         of: &SnapshotName,
-    ) -> Result<Completeness, ReadError> {
-        match self.0.api.get_operation(operation).await {
+    ) -> Result<Option<FailedRead>, ReadError> {
+        let error = match self.0.api.get_operation(operation).await {
             Ok(found) => {
                 self.write(observations::of_operations(found.into_iter().collect(), Some(of))).await?;
-                Ok(Completeness::Complete)
+                return Ok(None);
             }
-            Err(error) => self.tolerate("GetOperation", &error).await,
+            Err(error) => error,
+        };
+        self.tolerate("GetOperation", &error).await?;
+        match self.0.read_error("GetOperation", &error).await {
+            ReadError::Transient(failed) => Ok(Some(failed)),
+            ended => Err(ended),
         }
     }
 
@@ -228,13 +232,15 @@ async fn request_page<'a, T: 'a>(pages: &mut Pages<'a, T>) -> Result<Option<Vec<
     let mut retries = PAGE_RETRIES;
     loop {
         match pages.next().await {
-            Err(ReadingError::Call(error))
-                if retries > 0 && matches!(error.class, ErrorClass::Throttled | ErrorClass::Ambiguous) =>
-            {
+            Err(ReadingError::Call(error)) if retries > 0 && may_pass_at_once(&error) => {
                 retries -= 1;
                 pages.try_again();
             }
             page => return page,
         }
     }
+}
+
+pub(super) fn may_pass_at_once(error: &CallError) -> bool {
+    matches!(error.class, ErrorClass::Throttled | ErrorClass::Ambiguous)
 }

@@ -21,6 +21,7 @@ pub(in crate::tracking) enum Purpose {
     Inventory,
     Polling,
     AbsenceChecks,
+    Operations,
 }
 
 /// The failures in a row of what is read for one purpose.

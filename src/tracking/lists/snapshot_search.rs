@@ -1,9 +1,10 @@
 //! Finds snapshots that an inventory's lists did not show. Lists move while they are paged through, so each is requested by
 //! its name before it counts as missing, and its likeliest misspelling is looked up.
 
+use super::list_reader::{PAGE_RETRIES, may_pass_at_once};
 use super::{ListReader, ReadError};
 use crate::domain::{ErrorCode, Failure, NearNames, SnapshotName, is_snapshot_of, looks_automatic};
-use crate::lightsail::{ErrorClass, SnapshotKind};
+use crate::lightsail::{CallError, ErrorClass, Snapshot, SnapshotKind};
 use crate::queue::QueueError;
 use crate::tracking::lane_context::LaneContext;
 
@@ -62,7 +63,7 @@ impl<'a> SnapshotSearch<'a> {
         }
         self.requested += 1;
         for (kind, call) in [(SnapshotKind::Instance, "GetInstanceSnapshot"), (SnapshotKind::Disk, "GetDiskSnapshot")] {
-            match self.context.api.snapshot(name, kind).await {
+            match self.request(name, kind).await {
                 Ok(Some(snapshot)) => {
                     let state = self.reader.add_snapshot(snapshot).await?;
                     return Ok(state.map_or(SearchResult::Unclear, SearchResult::There));
@@ -77,6 +78,17 @@ impl<'a> SnapshotSearch<'a> {
             }
         }
         Ok(SearchResult::Gone)
+    }
+
+    /// A snapshot by its name, requested again as a page is.
+    async fn request(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
+        let mut retries = PAGE_RETRIES;
+        loop {
+            match self.context.api.snapshot(name, kind).await {
+                Err(error) if retries > 0 && may_pass_at_once(&error) => retries -= 1,
+                found => return found,
+            }
+        }
     }
 
     /// The failure of a job whose snapshot is gone, with the name that may have been meant.

@@ -54,6 +54,30 @@ async fn each_operation_under_way_is_asked_for_once_in_a_round() {
     assert_eq!(read(&scene, &OPERATIONS), 9);
 }
 
+/// The records go on telling what they tell; what they cannot tell is told by nothing, so that a person has to know.
+#[tokio::test]
+async fn operations_that_cannot_be_read_are_told_until_they_can() {
+    for (poison, rounds) in [(ErrorClass::Denied, 1), (ErrorClass::Ambiguous, 3)] {
+        let mut scene = five("", &OPERATIONS).await;
+        scene.fake.told(|told| told.poison = Some(poison));
+        let block = async |scene: &Scene| scene.queue.lane_records().await.expect("lanes").remove(0).block;
+        for _ in 0..rounds {
+            assert_eq!(block(&scene).await, None, "{poison}");
+            scene.round().await;
+            scene.clock.advance(5 * MINUTE);
+        }
+        let told = block(&scene).await.expect("a block");
+        assert_eq!(told.trouble, snapferry::domain::LaneTrouble::Reads);
+        assert!(told.message.contains("GetOperation: InvalidInputException"), "{}", told.message);
+        scene.fake.told(|told| told.records = vec![record("record-1", "web-1", Some("ami-1"))]);
+        scene.live(20 * MINUTE).await;
+        assert_eq!(scene.state(1).await, "succeeded");
+        scene.fake.told(|told| told.poisoned.clear());
+        scene.live(10 * MINUTE).await;
+        assert_eq!(block(&scene).await, None, "{poison}");
+    }
+}
+
 /// What falls due soon after a reading waits for the next one, and nobody asks for it a hundred times a second meanwhile.
 #[tokio::test]
 async fn what_is_due_before_the_lane_may_be_read_again_is_waited_for_once() {
