@@ -45,12 +45,11 @@ impl LaneCap {
         let trouble = if trouble.ends_with_a_reading() { LaneTrouble::Denied } else { trouble };
         let since = self.known_since(trouble);
         context.block_again(trouble, error.with_advice(EXPORT_ACTION), since).await?;
-        match trouble {
-            LaneTrouble::CopyLimit => {}
-            LaneTrouble::Quota => {
-                return context.queue.pause(&[], &[context.lane.id], context.clock.now(), ACTOR).await.map(drop);
-            }
-            _ => return Ok(()),
+        if trouble == LaneTrouble::Quota {
+            return context.queue.pause(&[], &[context.lane.id], context.clock.now(), ACTOR).await.map(drop);
+        }
+        if trouble != LaneTrouble::CopyLimit {
+            return Ok(());
         }
         let now = context.clock.now();
         let own = context.queue.load(context.lane.id).await?.in_flight;

@@ -133,18 +133,18 @@ fn again(failure: &Failure, policy: &Policy) -> Option<Timestamp> {
 
 /// An export that failed: for its lane's trouble, or for its own.
 fn export_failed(failure: Failure, again: Option<Timestamp>) -> Event {
-    of_the_lane(&failure, again).unwrap_or_else(|| Event::OperationFailed(failure, again))
+    of_the_lane(&failure, again).unwrap_or(Event::OperationFailed(failure, again))
 }
 
 /// What a failure is that the lane as a whole has to wait for.
 fn of_the_lane(failure: &Failure, again: Option<Timestamp>) -> Option<Event> {
     let error = failed_operation(failure);
-    match error.trouble()? {
-        LaneTrouble::CopyLimit | LaneTrouble::Quota => Some(Event::OverLimit(failure.clone(), again?)),
-        // This may be the snapshot's own.
-        _ if error.class == ErrorClass::Denied => None,
-        _ => Some(Event::RefusedForNow(failure.clone(), again?)),
+    let trouble = error.trouble()?;
+    if matches!(trouble, LaneTrouble::CopyLimit | LaneTrouble::Quota) {
+        return Some(Event::OverLimit(failure.clone(), again?));
     }
+    // A denial may be the snapshot's own.
+    (error.class != ErrorClass::Denied).then_some(Event::RefusedForNow(failure.clone(), again?))
 }
 
 fn contradiction(code: &str, message: String) -> Decision {

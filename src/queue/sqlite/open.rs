@@ -306,11 +306,13 @@ async fn make_counter(making: &mut SqliteConnection, path: &Path) -> Result<(), 
 }
 
 fn explain_migration(path: &Path, error: MigrateError) -> OpenError {
-    match error {
-        MigrateError::VersionMissing(schema) => foreign(path, schema),
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => explain(path, error),
-        other => OpenError::Other { path: path.to_owned(), source: QueueError::Database(Arc::new(other)) },
+    if let MigrateError::VersionMissing(schema) = error {
+        return foreign(path, schema);
     }
+    if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = error {
+        return explain(path, error);
+    }
+    OpenError::Other { path: path.to_owned(), source: QueueError::Database(Arc::new(error)) }
 }
 
 fn explain(path: &Path, error: sqlx::Error) -> OpenError {

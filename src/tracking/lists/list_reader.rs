@@ -120,7 +120,7 @@ impl ListReader {
         self.tolerate("GetOperation", &error).await?;
         match self.0.read_error("GetOperation", &error).await {
             ReadError::Transient(failed) => Ok(Some(failed)),
-            ended => Err(ended),
+            ended @ (ReadError::LaneBlocked | ReadError::Store(_)) => Err(ended),
         }
     }
 

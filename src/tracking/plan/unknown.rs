@@ -134,7 +134,7 @@ fn found_failed(case: &Case<'_>, trace: Trace, failure: Failure, policy: &Policy
         return decision;
     }
     decision.outcome = Some(AttemptOutcome::Found);
-    decision.event = Some(of_the_lane(&failure, again).unwrap_or_else(|| Event::FoundFailed(trace, failure, again)));
+    decision.event = Some(of_the_lane(&failure, again).unwrap_or(Event::FoundFailed(trace, failure, again)));
     decision
 }
 
