@@ -6,7 +6,7 @@ use crate::lightsail::{Lightsail, Limited, RateLimiter};
 use crate::queue::{LaneRecord, Queue, QueueError, Wakes};
 use crate::settings::LaneSettings;
 use crate::tracking::{Tracker, TrackerSettings};
-use crate::worker::{Dispatcher, ExportSlots, RateLimiters, WorkerSettings};
+use crate::worker::{Dispatcher, RateLimiters, RegionSlots, WorkerSettings};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -31,7 +31,7 @@ pub(super) struct Shared {
     pub(super) connect: Connect,
     pub(super) run: RunId,
     pub(super) stop: Stop,
-    pub(super) slots: ExportSlots,
+    pub(super) slots: RegionSlots,
 }
 
 /// Puts a lane's parts together.
@@ -95,6 +95,7 @@ pub(super) fn start(
     tasks: &mut JoinSet<Result<(), QueueError>>,
 ) -> Wakes {
     let Shared { queue, clock, connect, run, stop, slots } = shared.clone();
+    let slots = slots.of(&record.lane.region);
     let LaneParts { dispatcher, tracker, wakes } = compose(queue, clock, &connect, run, record, settings);
     tasks.spawn(dispatcher.run(stop.clone(), slots));
     tasks.spawn(tracker.track(stop));

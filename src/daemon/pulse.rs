@@ -11,7 +11,7 @@ use crate::queue::{
     DatabaseLock, Held, LaneRecord, LockError, Queue, QueueError, TakeoverCause, TakeoverOptions, TakeoverWait, Wakes,
 };
 use crate::settings::Settings;
-use crate::worker::ExportSlots;
+use crate::worker::RegionSlots;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -215,7 +215,7 @@ impl Daemon {
             connect: self.connect.clone(),
             run,
             stop: halted,
-            slots: ExportSlots::default(),
+            slots: RegionSlots::default(),
         };
         let mut running = Running { shared, lanes: BTreeMap::new(), tasks: JoinSet::new(), beats: Beats::default() };
         let Running { shared, tasks, .. } = &mut running;

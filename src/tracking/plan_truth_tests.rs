@@ -449,30 +449,70 @@ fn what_began_before_the_next_attempt_was_meant_is_told_whatever_that_one_was_gi
     });
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+/// Whatever lags, and whoever else is at work: nothing absent that is in sight, no entry of two owners, nothing of another
+/// snapshot, no panic, an end.
+fn is_read_for_what_it_shows(script: &Script) -> Result<(), TestCaseError> {
+    World::new(script.adopts).live(script).map(drop)
+}
 
-    /// Whatever lags, and whoever else is at work: nothing absent that is in sight, no entry of two owners, nothing of
-    /// another snapshot, no panic, an end.
+/// Where the ledger shows everything within the reconciliation window, a snapshot is exported once.
+fn means_one_export(script: &Script) -> Result<(), TestCaseError> {
+    let mut world = World::new(script.adopts);
+    let exports = world.live(script)?;
+    prop_assert!(exports <= 1, "{exports} exports");
+    prop_assert_ne!(world.job.state, JobState::NeedsReview);
+    prop_assert!(exports == 0 || world.job.state == JobState::Succeeded, "{}", world.job.state);
+    Ok(())
+}
+
+/// The same with another client: a person may be asked, but nothing is sent twice.
+fn is_never_sent_twice(script: &Script) -> Result<(), TestCaseError> {
+    let exports = World::new(script.adopts).live(script)?;
+    prop_assert!(exports <= 1, "{exports} exports");
+    Ok(())
+}
+
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(config(2000))]
+
     #[test]
     fn every_ledger_is_read_for_what_it_shows(script in script(200, 2)) {
-        World::new(script.adopts).live(&script)?;
+        is_read_for_what_it_shows(&script)?;
     }
 
-    /// Where the ledger shows everything within the settle window, a snapshot is exported once.
     #[test]
-    fn a_ledger_that_keeps_the_settle_window_means_one_export(script in script(SETTLE_MINUTES - 1, 0)) {
-        let mut world = World::new(script.adopts);
-        let exports = world.live(&script)?;
-        prop_assert!(exports <= 1, "{exports} exports");
-        prop_assert_ne!(world.job.state, JobState::NeedsReview);
-        prop_assert!(exports == 0 || world.job.state == JobState::Succeeded, "{}", world.job.state);
+    fn a_ledger_that_keeps_the_reconciliation_window_means_one_export(script in script(SETTLE_MINUTES - 1, 0)) {
+        means_one_export(&script)?;
     }
 
-    /// The same with somebody at the console: a person may be asked, but nothing is sent twice.
     #[test]
-    fn another_hand_never_makes_us_send_twice(script in script(SETTLE_MINUTES - 1, 2)) {
-        let exports = World::new(script.adopts).live(&script)?;
-        prop_assert!(exports <= 1, "{exports} exports");
+    fn another_client_never_makes_us_send_twice(script in script(SETTLE_MINUTES - 1, 2)) {
+        is_never_sent_twice(&script)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(config(20_000))]
+
+    #[test]
+    #[ignore = "exhaustive"]
+    fn exhaustive_every_ledger_is_read_for_what_it_shows(script in script(200, 2)) {
+        is_read_for_what_it_shows(&script)?;
+    }
+
+    #[test]
+    #[ignore = "exhaustive"]
+    fn exhaustive_a_ledger_that_keeps_the_window_means_one_export(script in script(SETTLE_MINUTES - 1, 0)) {
+        means_one_export(&script)?;
+    }
+
+    #[test]
+    #[ignore = "exhaustive"]
+    fn exhaustive_another_client_never_makes_us_send_twice(script in script(SETTLE_MINUTES - 1, 2)) {
+        is_never_sent_twice(&script)?;
     }
 }

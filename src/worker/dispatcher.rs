@@ -64,7 +64,7 @@ impl Dispatcher {
         Self { context, sender, wakes }
     }
 
-    /// Sends until `stop` says so; then waits for the calls that are out. All lanes share `slots`.
+    /// Sends until `stop` says so; then waits for the calls that are out. The lanes of a Region share `slots`.
     ///
     /// # Errors
     /// [`QueueError`] when the store fails: nothing may be sent then.

@@ -1,7 +1,9 @@
-//! How many exports start at once in all lanes together: when thousands of lanes are resumed, the process does not open thousands of
-//! connections.
+//! How many exports start at once in a Region: when thousands of lanes are resumed, the process does not open thousands of
+//! connections. A Region that cannot be reached holds back no other.
 
-use std::sync::Arc;
+use crate::domain::Region;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -10,10 +12,20 @@ use tokio::time::timeout;
 /// does not notice.
 const SLOTS: usize = 64;
 
-/// A call that takes longer gives up its slot, so that lanes that cannot be reached hold back no others.
+/// A call that takes longer gives up its slot, so that a lane that cannot be reached does not keep it.
 const LONG_CALL: Duration = Duration::from_secs(3);
 
-/// The slots that all lanes share, first come first served.
+/// The slots of each Region.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RegionSlots(Arc<Mutex<BTreeMap<Region, ExportSlots>>>);
+
+impl RegionSlots {
+    pub(crate) fn of(&self, region: &Region) -> ExportSlots {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(region.clone()).or_default().clone()
+    }
+}
+
+/// The slots that the lanes of a Region share, first come first served.
 #[derive(Debug, Clone)]
 pub struct ExportSlots(Arc<Semaphore>);
 
@@ -57,6 +69,18 @@ mod tests {
     use super::*;
     use futures_util::FutureExt as _;
     use std::future::pending;
+
+    #[tokio::test]
+    async fn a_region_that_hangs_holds_back_no_other() {
+        let slots = RegionSlots::default();
+        let [hangs, healthy] = ["eu-west-1", "eu-west-2"].map(|name| Region::parse(name).expect("a Region"));
+        let mut held = Vec::new();
+        for _ in 0..SLOTS {
+            held.push(slots.of(&hangs).take().now_or_never().expect("a slot"));
+        }
+        assert!(slots.of(&hangs).take().now_or_never().is_none(), "all slots of its lanes are taken");
+        assert!(slots.of(&healthy).take().now_or_never().is_some());
+    }
 
     #[tokio::test]
     async fn a_slot_comes_back_with_the_response_or_when_the_call_takes_long() {

@@ -19,4 +19,5 @@ mod throttle_episode;
 pub use context::{RateLimiters, WorkerSettings};
 pub use dispatcher::{Dispatcher, DispatcherState, NextAction};
 pub use export_slots::ExportSlots;
+pub(crate) use export_slots::RegionSlots;
 pub use sender::{Dispatch, DispatchResult, Response};

@@ -350,8 +350,8 @@ async fn a_device_that_fails_ends_the_daemon_with_one_clear_line_and_loses_nothi
 }
 
 #[tokio::test]
-#[ignore = "some minutes: every write and read, where the tests above strike a sample of them"]
-async fn every_write_and_read() {
+#[ignore = "exhaustive"]
+async fn exhaustive_every_write_and_read() {
     let Counts { writes, reads, .. } = counted().await;
     let writing = [What::PowerLost, What::PowerLostAfter, What::Full, What::FullOnce, What::Short, What::Error];
     strike_all(strikes(Op::Write, 1..=writes, &writing)).await;

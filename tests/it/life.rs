@@ -52,6 +52,13 @@ async fn a_second_daemon_says_who_holds_the_database_and_ends_with_1() {
     for part in [host.trim(), "since 20"] {
         assert!(says(&second).contains(part), "{}", says(&second));
     }
+    // What is declared of a restore would not reach the daemon.
+    let file = world.folder.path().join("some.csv");
+    std::fs::write(&file, "snapshot_name\nweb\n").expect("a file");
+    for option in ["--restored", "--no-takeover-wait"] {
+        let run = start(&world, &["run", &file.display().to_string(), option]).wait_with_output().expect("an end");
+        fails(&run, 2, &["a daemon is running", "stop it"]);
+    }
     // The lock is on the database: it is in nobody's way that its file is gone, nor by which name the database is called.
     std::fs::remove_file(&lock).expect("removed");
     let other = world.folder.path().join("other.db");

@@ -56,6 +56,12 @@ mod wire_chain;
 mod worker;
 mod world;
 
+/// What a random sample is drawn by: what the variable says, or another number each time. Whoever draws prints it.
+#[expect(clippy::disallowed_methods, reason = "a test has no command line of its own")]
+fn seed(variable: &str) -> u64 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| fastrand::u64(..))
+}
+
 /// Each member of a JSON output stands in docs/json.md.
 fn documented(value: &serde_json::Value) {
     const DOCS: &str = include_str!("../../docs/json.md");

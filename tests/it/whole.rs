@@ -1,6 +1,7 @@
 //! Whole runs of the daemon's rooms by a clock of their own, against a Lightsail that plays a script: days in
 //! milliseconds, the same to the letter for the same seed. Worker and tracker are driven turn by turn over the real store;
-//! everything in memory is dropped where the script has it crash.
+//! everything in memory is dropped where the script has it crash. Each run plays a random sample of the seeds that
+//! `cargo test -- --ignored exhaustive` plays.
 
 mod hours;
 mod promises;
@@ -20,11 +21,15 @@ const MOST_BROKEN: usize = 3;
 /// Seeds that broke a promise once.
 const REGRESSIONS: &[u64] = &[5, 69, 406, 517, 625, 954, 5666, 5670, 5775, 6092, 6496, 8991, 10464];
 
-/// Runs in which hosts are lost.
-const RESTORED: u64 = 400;
+/// All runs of half an hour, those in which hosts are lost, and those of two weeks each.
+const ALL: u64 = 1000;
+const ALL_RESTORED: u64 = 400;
+const ALL_WEEKS: u64 = 4;
 
-/// Runs of two weeks each.
-const WEEKS: u64 = 4;
+/// How many of them a sample has.
+const SAMPLE: u64 = 80;
+const SAMPLE_RESTORED: u64 = 30;
+const SAMPLE_WEEKS: u64 = 1;
 
 /// What a thousand runs have to have met at least once, beside every class of answer at every kind of call.
 const ODDITIES: [&str; 21] = [
@@ -51,10 +56,12 @@ const ODDITIES: [&str; 21] = [
     "entries later than the settle window",
 ];
 
-#[expect(clippy::disallowed_methods, reason = "a test has no command line of its own")]
-fn seeds() -> (u64, u64) {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    (number("WHOLE_SEED").unwrap_or(1), number("WHOLE_RUNS").unwrap_or(1000))
+/// A random sample of so many of the seeds from 1 to `all`, or those from `WHOLE_SEED` on.
+fn sample(count: u64, all: u64) -> std::ops::Range<u64> {
+    let seed = crate::seed("WHOLE_SEED");
+    let first = if seed <= 1_000_000 { seed } else { 1 + seed % (all - count + 1) };
+    println!("WHOLE_SEED={first}: {count} runs");
+    first..first + count
 }
 
 /// Plays each seed; those that break a promise are named, the first few with their story.
@@ -70,7 +77,7 @@ fn play_all(seeds: std::ops::Range<u64>, weather: fn(u64) -> Weather) -> run::Ta
             }
             match play(weather(seed)) {
                 Ok(told) => tally.add(&told.tally),
-                Err(story) => broken.push(format!("WHOLE_SEED={seed} WHOLE_RUNS=1 breaks a promise: {story}")),
+                Err(story) => broken.push(format!("WHOLE_SEED={seed} breaks a promise: {story}")),
             }
         }
     };
@@ -90,39 +97,66 @@ fn play_all(seeds: std::ops::Range<u64>, weather: fn(u64) -> Weather) -> run::Ta
 
 #[test]
 fn whatever_the_script_every_promise_holds() {
-    let (first, runs) = seeds();
-    let tally = play_all(first..first + runs, Weather::of);
-    println!("{runs} runs from seed {first}: {tally:?}");
-    assert!(runs < 100 || tally.crashes > 0 && tally.trips > 0, "{tally:?}");
-    if runs >= 1000 {
-        let classes = weather::CLASSES
-            .iter()
-            .flat_map(|class| [format!("a read that is {class:?}"), format!("an export that is {class:?}")]);
-        for what in classes.chain(ODDITIES.map(str::to_owned)) {
-            assert!(tally.met.contains(&what), "in {runs} runs nobody has met {what}");
-        }
+    let tally = play_all(sample(SAMPLE, ALL), Weather::of);
+    assert!(tally.crashes > 0 && tally.trips > 0, "{tally:?}");
+}
+
+#[test]
+#[ignore = "exhaustive"]
+fn exhaustive_whatever_the_script_every_promise_holds() {
+    let tally = play_all(1..1 + ALL, Weather::of);
+    println!("{ALL} runs: {tally:?}");
+    let classes = weather::CLASSES
+        .iter()
+        .flat_map(|class| [format!("a read that is {class:?}"), format!("an export that is {class:?}")]);
+    for what in classes.chain(ODDITIES.map(str::to_owned)) {
+        assert!(tally.met.contains(&what), "in {ALL} runs nobody has met {what}");
     }
 }
 
 #[test]
 fn hosts_that_are_lost_and_copies_that_are_restored_lead_to_no_second_export() {
-    let (first, _) = seeds();
-    let tally = play_all(first..first + RESTORED, Weather::of_restores);
-    println!("{RESTORED} runs with restores from seed {first}: {tally:?}");
-    assert!(tally.restores > 300 && tally.takeovers > tally.restores / 2, "{tally:?}");
+    restored(sample(SAMPLE_RESTORED, ALL_RESTORED));
+}
+
+#[test]
+#[ignore = "exhaustive"]
+fn exhaustive_hosts_that_are_lost_and_copies_that_are_restored_lead_to_no_second_export() {
+    restored(1..1 + ALL_RESTORED);
+}
+
+fn restored(seeds: std::ops::Range<u64>) {
+    let runs = seeds.end - seeds.start;
+    let tally = play_all(seeds, Weather::of_restores);
+    println!("{runs} runs with restores: {tally:?}");
+    assert!(
+        u64::try_from(tally.restores).is_ok_and(|restores| restores > runs / 2) && tally.takeovers > tally.restores / 2,
+        "{tally:?}"
+    );
 }
 
 #[test]
 fn without_the_wait_restored_copies_would_lead_to_second_exports() {
-    let broken = (1..=40).filter(|seed| play(Weather::of_restores_without_the_wait(*seed)).is_err()).count();
-    assert!(broken > 0, "the test above shows nothing");
+    let breaks = |seed| play(Weather::of_restores_without_the_wait(seed)).is_err();
+    assert!((1..=40).any(breaks), "the test above shows nothing");
 }
 
 #[test]
 fn over_weeks_every_promise_holds() {
-    let tally = play_all(1..1 + WEEKS, Weather::of_weeks);
-    println!("{WEEKS} runs of two weeks: {tally:?}");
-    assert!(tally.hours >= WEEKS * 14 * 24, "{tally:?}");
+    weeks(sample(SAMPLE_WEEKS, ALL_WEEKS));
+}
+
+#[test]
+#[ignore = "exhaustive"]
+fn exhaustive_over_weeks_every_promise_holds() {
+    weeks(1..1 + ALL_WEEKS);
+}
+
+fn weeks(seeds: std::ops::Range<u64>) {
+    let runs = seeds.end - seeds.start;
+    let tally = play_all(seeds, Weather::of_weeks);
+    println!("{runs} runs of two weeks: {tally:?}");
+    assert!(tally.hours >= runs * 14 * 24, "{tally:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `snapferry run`: enqueue, drain with live progress, print the report.
 
 use crate::cli::context::{Context, DiskArgs, Outputs, hear_signals, is_missing, signature};
-use crate::cli::exit::Exit;
+use crate::cli::exit::{Exit, UsageError};
 use crate::cli::steer::pausing::left_stopped;
 use crate::cli::terminal::screen::{note, notes};
 use crate::cli::views::report::{FormatArg, ReportArgs};
@@ -13,7 +13,7 @@ use crate::clock::{Stop, stopped};
 use crate::daemon::{Connect, Daemon, DaemonError, Ended, Until};
 use crate::domain::{BatchId, BatchName};
 use crate::intake::UsualRegion;
-use crate::queue::{LockError, Queue, TakeoverOptions};
+use crate::queue::{DatabaseLock, Held, LockError, Queue, TakeoverOptions};
 use crate::report::{Output, quoted};
 use anyhow::Context as _;
 use clap::Args;
@@ -154,6 +154,10 @@ async fn work(
     region: UsualRegion,
     interrupted: Interrupted,
 ) -> anyhow::Result<Exit> {
+    if args.takeover.is_given() && DatabaseLock::holder(queue.path(), Held::Daemon)?.is_some() {
+        let text = "a daemon is running on this database: stop it and start it with --restored or --no-takeover-wait";
+        return Err(UsageError(text.to_owned()).into());
+    }
     let enqueued = enqueue(rows, &context.settings, &queue, &context.clock, region).await?;
     // The report is the result; what was enqueued is a note.
     enqueued.write(rows, &mut notes(), &mut notes())?;

@@ -16,6 +16,11 @@ pub(in crate::cli) struct TakeoverArgs {
 }
 
 impl TakeoverArgs {
+    /// Whether a person says something of takeovers.
+    pub(in crate::cli) fn is_given(&self) -> bool {
+        self.no_takeover_wait || self.restored.is_some()
+    }
+
     pub(in crate::cli) fn options(&self) -> TakeoverOptions {
         let wait = if self.no_takeover_wait { TakeoverWait::Waived } else { TakeoverWait::Kept };
         TakeoverOptions { wait, restored: self.restored.clone() }
