@@ -109,7 +109,7 @@ CREATE TABLE jobs (
     state               TEXT    NOT NULL CHECK (state = 'queued' OR state = 'submitting' OR state = 'exporting'
                                                OR state = 'unknown' OR state = 'needs_review'
                                                OR state = 'succeeded' OR state = 'failed' OR state = 'cancelled'),
-    hold                TEXT    CHECK (hold = 'listing'),
+    hold                TEXT    CHECK (hold = 'inventory'),
     due_at              INTEGER,
     -- A pause lies over what else a queued job waits for, and takes none of it away.
     paused_at           INTEGER CHECK (paused_at IS NULL OR state = 'queued'),
@@ -125,7 +125,7 @@ CREATE TABLE jobs (
     adopted             INTEGER NOT NULL DEFAULT 0 CHECK (adopted IN (0, 1)),
     -- Where a person had it sent again: the last entry of the ledger that was known then. None up to it is the job's, and it
     -- adopts no other export.
-    forgone             INTEGER CHECK (forgone >= 0),
+    ignored_through             INTEGER CHECK (ignored_through >= 0),
     operation_id        TEXT,
     record_arn          TEXT,
     record_name         TEXT,
@@ -155,7 +155,7 @@ CREATE TABLE batch_rows (
 ) STRICT, WITHOUT ROWID;
 
 -- Counters are kept, never counted.
-CREATE TABLE tallies (
+CREATE TABLE job_counts (
     lane_id  INTEGER NOT NULL,
     batch_id INTEGER NOT NULL,
     state    TEXT    NOT NULL,
@@ -179,9 +179,9 @@ CREATE TABLE attempts (
     error_code    TEXT,
     error_message TEXT,
     -- Complete readings of the ledger that did not show it, and when the first and the last of them began.
-    looks         INTEGER NOT NULL DEFAULT 0 CHECK (looks >= 0),
-    first_look_at INTEGER,
-    last_look_at  INTEGER,
+    absence_checks         INTEGER NOT NULL DEFAULT 0 CHECK (absence_checks >= 0),
+    first_check_at INTEGER,
+    last_check_at  INTEGER,
     -- The reconciliation window that it keeps, though the lane's was shortened since: in milliseconds.
     kept_window   INTEGER,
     PRIMARY KEY (job_id, number)
@@ -238,8 +238,8 @@ CREATE TABLE snapshots (
     weight     INTEGER NOT NULL CHECK (weight >= 1),
     size_gb    INTEGER,
     created_at INTEGER,
-    -- The run and the number of the listing that saw it last.
-    listing    INTEGER NOT NULL,
+    -- The run and the number of the inventory that saw it last.
+    inventory    INTEGER NOT NULL,
     PRIMARY KEY (lane_id, name)
 ) STRICT, WITHOUT ROWID;
 
@@ -266,7 +266,7 @@ CREATE TABLE ledger (
     job_id              INTEGER,
     attempt             INTEGER,
     -- Whether what it says has still to be acted upon.
-    news                INTEGER NOT NULL CHECK (news IN (0, 1)),
+    unprocessed                INTEGER NOT NULL CHECK (unprocessed IN (0, 1)),
     UNIQUE (lane_id, kind, key),
     CHECK ((job_id IS NULL) = (attempt IS NULL))
 ) STRICT;
@@ -277,7 +277,7 @@ CREATE TABLE wake_ups (
 ) STRICT;
 
 -- Which batches a lane may send for: those that were sealed before an inventory of this run began.
-CREATE TABLE clearances (
+CREATE TABLE inventories (
     lane_id  INTEGER NOT NULL REFERENCES lanes (id),
     batch_id INTEGER NOT NULL REFERENCES batches (id),
     run_id   INTEGER NOT NULL REFERENCES runs (id),
@@ -301,11 +301,11 @@ CREATE TABLE outcomes (
 ) STRICT, WITHOUT ROWID;
 
 -- Circuit breakers that are or were open: of a batch in a lane, or of a lane as a whole.
-CREATE TABLE trips (
+CREATE TABLE breaker_openings (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     lane_id    INTEGER NOT NULL REFERENCES lanes (id),
     batch_id   INTEGER REFERENCES batches (id),
-    tripped_at INTEGER NOT NULL,
+    opened_at INTEGER NOT NULL,
     -- What it tripped on: so many of the last that ended had failed, or so many in a row failed with one code.
     failed     INTEGER NOT NULL CHECK (failed > 0),
     ended      INTEGER NOT NULL CHECK (ended >= failed),
@@ -334,4 +334,4 @@ CROSS JOIN snapshots ON snapshots.lane_id = jobs.lane_id AND snapshots.name = jo
 WHERE jobs.state = 'queued' AND jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
   -- What Lightsail's records say of it is acted upon first.
   AND NOT EXISTS (SELECT 1 FROM ledger
-                  WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name AND ledger.news = 1);
+                  WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name AND ledger.unprocessed = 1);

@@ -24,18 +24,18 @@ CREATE UNIQUE INDEX pauses_of_lane ON pauses (lane_id) WHERE lane_id IS NOT NULL
 -- Snapshots that are not to be exported as they are: their queued jobs wait for the next inventory.
 CREATE INDEX snapshots_unready ON snapshots (lane_id, name) WHERE state IN ('pending', 'error');
 CREATE INDEX ledger_name ON ledger (lane_id, snapshot_name);
-CREATE INDEX ledger_news ON ledger (lane_id, id) WHERE news = 1;
+CREATE INDEX ledger_unprocessed ON ledger (lane_id, id) WHERE unprocessed = 1;
 -- The copies of other clients are counted by it.
 CREATE INDEX ledger_under_way ON ledger (lane_id, snapshot_name) WHERE kind = 'record' AND status = 'under_way';
 CREATE INDEX ledger_owner ON ledger (job_id, attempt) WHERE job_id IS NOT NULL;
 CREATE INDEX outcomes_failing ON outcomes (lane_id) WHERE failed > 0;
-CREATE UNIQUE INDEX trips_open ON trips (lane_id, coalesce(batch_id, 0)) WHERE closed_at IS NULL;
+CREATE UNIQUE INDEX breaker_openings_open ON breaker_openings (lane_id, coalesce(batch_id, 0)) WHERE closed_at IS NULL;
 
-CREATE TRIGGER jobs_tally AFTER UPDATE OF state ON jobs WHEN OLD.state <> NEW.state
+CREATE TRIGGER jobs_counted AFTER UPDATE OF state ON jobs WHEN OLD.state <> NEW.state
 BEGIN
-    UPDATE tallies SET jobs = jobs - 1, weight = weight - OLD.weight
+    UPDATE job_counts SET jobs = jobs - 1, weight = weight - OLD.weight
     WHERE lane_id = OLD.lane_id AND batch_id = OLD.batch_id AND state = OLD.state;
-    INSERT INTO tallies (lane_id, batch_id, state, jobs, weight)
+    INSERT INTO job_counts (lane_id, batch_id, state, jobs, weight)
     VALUES (NEW.lane_id, NEW.batch_id, NEW.state, 1, NEW.weight)
     ON CONFLICT DO UPDATE SET jobs = jobs + 1, weight = weight + excluded.weight;
 END;

@@ -137,17 +137,17 @@ fn history(jobs: u64) -> String {
          FROM n, (SELECT 1 AS step, 'queued' AS from_state, 'submitting' AS to_state, 'intend' AS event
                   UNION ALL SELECT 2, 'submitting', 'exporting', 'accepted'
                   UNION ALL SELECT 3, 'exporting', 'succeeded', 'finished');
-         INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, created_at, seen_at, job_id, attempt, news)
+         INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, created_at, seen_at, job_id, attempt, unprocessed)
          SELECT 1, 'operation', printf('00000000-0000-4000-8000-%012d', i), printf('over-%07d', i), 'succeeded', {at}, {at},
                 i, 1, 0
          FROM n;
          INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
          SELECT {jobs} + i, 1, 2, i, printf('snap-%07d', i), 0, 'adopt', 'queued', {at} FROM n;
          INSERT INTO batch_rows (batch_id, line, job_id, disposition) SELECT batch_id, line, id, 'new' FROM jobs;
-         INSERT INTO snapshots (lane_id, name, kind, state, weight, listing)
+         INSERT INTO snapshots (lane_id, name, kind, state, weight, inventory)
          SELECT 1, printf('snap-%07d', i), 'instance', 'available', 1, 1 FROM n;
-         INSERT INTO tallies VALUES (1, 1, 'succeeded', {jobs}, {jobs}), (1, 2, 'queued', {jobs}, {jobs});
-         INSERT INTO clearances VALUES (1, 2, 1);
+         INSERT INTO job_counts VALUES (1, 1, 'succeeded', {jobs}, {jobs}), (1, 2, 'queued', {jobs}, {jobs});
+         INSERT INTO inventories VALUES (1, 2, 1);
          COMMIT;
          PRAGMA wal_checkpoint(TRUNCATE);",
         at = AT.0

@@ -32,7 +32,7 @@ pub(crate) fn figures() -> Vec<Figure> {
     vec![
         Figure {
             name: "flat-daemon",
-            what: "peak memory of a daemon with 1,000,000 queued jobs, through its listing to its 100th export",
+            what: "peak memory of a daemon with 1,000,000 queued jobs, through its inventory to its 100th export",
             against: "the same with 1,000",
             goal: Goal::Once(1.2),
             pair: daemon,
@@ -93,7 +93,7 @@ fn daemon(folder: &Path, _run: usize) -> Outcome {
         std::fs::copy(grown(jobs)?, &database)?;
         let simulator = Simulated::start(folder, jobs)?;
         let daemon = simulator.daemon(folder, &database)?;
-        // Its start, its listing of the whole lane, and its first exports.
+        // Its start, its inventory of the whole lane, and its first exports.
         for _ in 0..PATIENCE {
             std::thread::sleep(Duration::from_secs(1));
             let used = daemon.used().ok_or("the daemon has ended")?;
@@ -184,8 +184,8 @@ fn in_flight() -> &'static str {
      SELECT id, 2, queued_at, 'submitting', 'exporting', 'accepted', 1, 'daemon' FROM jobs WHERE id > 1000;
      UPDATE jobs SET state = iif(id > 1000, 'exporting', 'submitting'), attempt = 1, used = 1, step = iif(id > 1000, 2, 1),
                      submitted_at = queued_at, next_poll_at = iif(id > 1000, queued_at, NULL);
-     DELETE FROM tallies;
-     INSERT INTO tallies SELECT lane_id, batch_id, state, count(*), sum(weight) FROM jobs GROUP BY 1, 2, 3;
+     DELETE FROM job_counts;
+     INSERT INTO job_counts SELECT lane_id, batch_id, state, count(*), sum(weight) FROM jobs GROUP BY 1, 2, 3;
      COMMIT;
      PRAGMA wal_checkpoint(TRUNCATE);"
 }

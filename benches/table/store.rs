@@ -4,9 +4,9 @@ use crate::figure::{Figure, Goal, Outcome, Pair};
 use crate::files::{AT, Failed, grown, queued, runtime};
 use snapferry::clock::{Clock as _, SystemClock};
 use snapferry::domain::{
-    Destination, Event, JobId, JobState, LaneId, OperationId, RecordArn, RunId, SnapshotArn, Standing, Trace,
+    Destination, Event, ExportRef, JobId, JobState, JobVersion, LaneId, OperationId, RecordArn, RunId, SnapshotArn,
 };
-use snapferry::queue::{Answer, AttemptOutcome, Claimable, Queue, Selector, SentOperation, Transition};
+use snapferry::queue::{AttemptAnswer, AttemptOutcome, Claimable, Queue, Selector, SentOperation, Transition};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -87,12 +87,12 @@ fn big_beside_small(folder: &Path, run: usize) -> Outcome {
         queue.close().await;
         Ok::<_, Failed>(())
     })?;
-    // A listing has seen them.
+    // An inventory has seen them.
     crate::files::sql(
         &small,
-        "INSERT INTO snapshots (lane_id, name, kind, state, weight, listing)
+        "INSERT INTO snapshots (lane_id, name, kind, state, weight, inventory)
          SELECT 1, snapshot_name, 'instance', 'available', 1, 1 FROM jobs;
-         INSERT INTO clearances VALUES (1, 1, 1);",
+         INSERT INTO inventories VALUES (1, 1, 1);",
     )?;
     let big = grown(1_000_000)?;
     in_turn(run, || claimed(&big), || claimed(&small))
@@ -102,7 +102,7 @@ fn big_beside_small(folder: &Path, run: usize) -> Outcome {
 fn claimed(file: &Path) -> Result<f64, Failed> {
     runtime()?.block_on(async {
         let queue = Queue::open(file).await?;
-        // That of its clearances.
+        // That of its inventories.
         let run = RunId(1);
         let began = SystemClock::new();
         let mut done = 0;
@@ -145,14 +145,14 @@ async fn work(queue: &Queue, run: RunId, jobs: Vec<(JobId, String)>) -> Result<f
 
 /// The writes of one job's way.
 async fn export(queue: &Queue, run: RunId, job: JobId, name: &str) -> Result<(), snapferry::queue::QueueError> {
-    let at = |state, attempt| Standing { state, attempt, used: attempt, max_attempts: 5 };
+    let at = |state, attempt| JobVersion { state, attempt, used: attempt, max_attempts: 5 };
     let arn = format!("arn:aws:lightsail:eu-west-1:123456789012:InstanceSnapshot/{name}");
     let intent = Transition::new(job, &at(JobState::Queued, 0), Event::Intend, AT, "daemon")?;
     queue.transition(intent.intending(run, 1, Some(SnapshotArn::new(arn.clone())))).await?;
 
     let operation = OperationId::new(format!("00000000-0000-4000-8000-{:012}", job.0));
-    let trace = Trace { operation: Some(operation.clone()), ..Trace::default() };
-    let answer = Answer {
+    let trace = ExportRef { operation: Some(operation.clone()), ..ExportRef::default() };
+    let answer = AttemptAnswer {
         outcome: AttemptOutcome::Accepted,
         http_status: Some(200),
         request_id: Some(format!("request-{:026}", job.0)),
@@ -162,11 +162,11 @@ async fn export(queue: &Queue, run: RunId, job: JobId, name: &str) -> Result<(),
     let sent = SentOperation { id: operation, created_at: Some(AT) };
     queue.transition(accepted.answered(answer, vec![sent]).poll_at(AT)).await?;
 
-    let trace = Trace {
+    let trace = ExportRef {
         record: Some(RecordArn::new(arn)),
         record_name: Some(format!("record-{:08}", job.0)),
         destination: Some(Destination { service: "Aws::EC2::Image".to_owned(), id: format!("ami-{:017x}", job.0) }),
-        ..Trace::default()
+        ..ExportRef::default()
     };
     queue.transition(Transition::new(job, &at(JobState::Exporting, 1), Event::Finished(trace), AT, "daemon")?).await
 }

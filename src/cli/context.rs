@@ -3,17 +3,17 @@
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::steer::consent::Asking;
-use crate::cli::terminal::held::Held;
+use crate::cli::terminal::held::BufferedOutput;
 use crate::cli::terminal::screen::{Screen, notes};
 use crate::clock::{SharedClock, Stop, SystemClock};
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, Lane, Timestamp};
 use crate::intake::UsualRegion;
 use crate::lightsail::{
-    AccountAccess, AwsLightsail, CallError, ErrorClass, Lightsail, Refusing, SharedHttp, codes, usual_region,
+    AccountAccess, AwsLightsail, CallError, ErrorClass, FailingClient, Lightsail, SharedHttp, codes, usual_region,
 };
 use crate::queue::{OpenError, Queue, QueueError, ReadAgain, shared_disk};
-use crate::report::{Colour, Look, moment};
+use crate::report::{Colour, TextStyle, moment};
 use crate::settings::{LaneSettings, Settings, Sources};
 use anyhow::Context as _;
 use etcetera::BaseStrategy;
@@ -122,7 +122,8 @@ impl Context {
         if !matches!(access, Access::Read | Access::ReadAgain) {
             return self.once(access, &run, (&mut std::io::stdout(), &mut notes())).await;
         }
-        let (mut out, mut notes, mut again) = (Held::new(std::io::stdout()), Held::new(notes()), ReadAgain::default());
+        let (mut out, mut notes, mut again) =
+            (BufferedOutput::new(std::io::stdout()), BufferedOutput::new(notes()), ReadAgain::default());
         loop {
             match self.once(access, &run, (&mut out, &mut notes)).await {
                 Err(error) if may_pass(&error) && out.take_back() && again.wait().await => drop(notes.take_back()),
@@ -318,9 +319,9 @@ fn access(settings: &Settings, label: &AccountLabel) -> AccountAccess {
 
 /// A job may belong to an account that is no longer in the settings. The default credentials may belong to another one,
 /// with snapshots of the same names.
-fn stranger(label: &AccountLabel) -> Refusing {
+fn stranger(label: &AccountLabel) -> FailingClient {
     let message = format!("the settings have no account {label}: add [accounts.{label}] and restart");
-    Refusing::with(CallError::new(ErrorClass::Credentials, codes::NO_ACCOUNT, message))
+    FailingClient::with(CallError::new(ErrorClass::Credentials, codes::NO_ACCOUNT, message))
 }
 
 /// The screen of a command that runs without settings.
@@ -332,7 +333,7 @@ pub(in crate::cli) fn screen<'a>(
     let terminal = std::io::stdout().is_terminal();
     let width = terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| width.0);
     let colour = if coloured { Colour::Ansi } else { Colour::Plain };
-    Screen { out, notes, look: Look { width, colour }, terminal }
+    Screen { out, notes, look: TextStyle { width, colour }, terminal }
 }
 
 /// A person can be asked if both the question and the answer go through a terminal.

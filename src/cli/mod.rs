@@ -30,7 +30,7 @@ use context::{Access, Context};
 use indicatif::MultiProgress;
 use std::io::Write as _;
 use std::path::PathBuf;
-use terminal::logging::{Colour, LogFormat};
+use terminal::logging::{ColourChoice, LogFormat};
 
 /// Export Amazon Lightsail snapshots to EC2 in bulk, each exactly once
 #[derive(Debug, Parser)]
@@ -77,7 +77,7 @@ struct Global {
     verbose: u8,
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, help_heading = "Global options")]
-    color: Colour,
+    color: ColourChoice,
 }
 
 #[derive(Debug, Subcommand)]
@@ -119,7 +119,7 @@ fn run_command() -> Exit {
         terminal::screen::note(&Cli::command().render_help().to_string());
         return Exit::Usage;
     }
-    let colour = Colour::asked(&words);
+    let colour = ColourChoice::asked(&words);
     let cli = match parse(words, colour) {
         Ok(cli) => cli,
         Err(error) => {
@@ -151,7 +151,7 @@ fn run_command() -> Exit {
 }
 
 /// Reads the command line. Help and errors have the colours that it asks for.
-fn parse(words: Vec<std::ffi::OsString>, colour: Colour) -> Result<Cli, clap::Error> {
+fn parse(words: Vec<std::ffi::OsString>, colour: ColourChoice) -> Result<Cli, clap::Error> {
     let mut command = Cli::command().color(colour.into());
     let matches = command.try_get_matches_from_mut(words)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))

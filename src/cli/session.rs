@@ -4,7 +4,7 @@ use crate::cli::steer::consent::{Asking, ConsentArgs};
 use crate::cli::terminal::screen::Screen;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
-use crate::queue::{Plan, Queue};
+use crate::queue::{ActPlan, Queue};
 use crate::report::acted_text;
 use crate::settings::Settings;
 
@@ -40,7 +40,7 @@ impl Session<'_> {
     }
 
     /// Does what was planned, and says what came of it.
-    pub(in crate::cli) async fn act(&mut self, plan: &Plan) -> anyhow::Result<()> {
+    pub(in crate::cli) async fn act(&mut self, plan: &ActPlan) -> anyhow::Result<()> {
         let acted = self.queue.act(plan, self.now(), self.person).await?;
         self.screen.say(&acted_text(plan, acted, self.screen.look))
     }

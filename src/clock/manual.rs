@@ -8,11 +8,11 @@ use tokio::sync::watch;
 /// A clock set by hand. Wall time and elapsed time move together, unless the wall alone is [`Self::jump`]ed.
 #[derive(Debug)]
 pub struct ManualClock {
-    state: watch::Sender<State>,
+    state: watch::Sender<ManualTime>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct State {
+struct ManualTime {
     wall: Timestamp,
     elapsed: Duration,
 }
@@ -20,7 +20,7 @@ struct State {
 impl ManualClock {
     /// A clock that stands at `wall`.
     pub fn new(wall: Timestamp) -> Self {
-        Self { state: watch::Sender::new(State { wall, elapsed: Duration::ZERO }) }
+        Self { state: watch::Sender::new(ManualTime { wall, elapsed: Duration::ZERO }) }
     }
 
     /// Lets `span` pass and wakes whoever waited for it.

@@ -1,7 +1,7 @@
 //! The completion reports that come by themselves: once for each ending of a batch. What is written is noted in the
 //! database behind it, so a daemon that was killed in between writes it at its next start.
 
-use super::service::{Service, in_one_line, longer};
+use super::service::{BackgroundService, in_one_line, longer};
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::BatchId;
 use crate::queue::{Ending, Queue, QueueError};
@@ -28,12 +28,12 @@ pub(super) struct Bundles {
     pub(super) queue: Queue,
     pub(super) clock: SharedClock,
     pub(super) folder: PathBuf,
-    pub(super) troubles: Troubles,
+    pub(super) troubles: FailedBundles,
 }
 
 /// What could not be written, when it is tried again, after which wait, and why.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Troubles(HashMap<BatchId, (Duration, Duration, String)>);
+pub(super) struct FailedBundles(HashMap<BatchId, (Duration, Duration, String)>);
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ enum Trouble {
     Part(#[source] tokio::task::JoinError),
 }
 
-impl Service for Bundles {
+impl BackgroundService for Bundles {
     const WHAT: &'static str = "the writing of completion reports";
 
     async fn once(&mut self, stop: &Stop) -> Result<Duration, QueueError> {
@@ -138,7 +138,7 @@ fn make(folder: &Path) -> Result<(), Trouble> {
     }
 }
 
-impl Troubles {
+impl FailedBundles {
     fn has_to_wait(&self, batch: BatchId, now: Duration) -> bool {
         self.0.get(&batch).is_some_and(|(until, ..)| now < *until)
     }

@@ -3,7 +3,7 @@
 use crate::clock::{SharedClock, Stop};
 use crate::domain::{Lane, RunId};
 use crate::lightsail::{Lightsail, Limited, RateLimiter};
-use crate::queue::{LaneRecord, Queue, QueueError, Wakes};
+use crate::queue::{LaneRecord, LaneWaker, Queue, QueueError};
 use crate::settings::LaneSettings;
 use crate::tracking::{Tracker, TrackerSettings};
 use crate::worker::{Dispatcher, RateLimiters, RegionSlots, WorkerSettings};
@@ -20,12 +20,12 @@ pub struct LaneParts {
     /// It follows.
     pub tracker: Tracker,
     /// What wakes the two.
-    pub wakes: Wakes,
+    pub wakes: LaneWaker,
 }
 
 /// What every lane shares.
 #[derive(Clone)]
-pub(super) struct Shared {
+pub(super) struct DaemonContext {
     pub(super) queue: Queue,
     pub(super) clock: SharedClock,
     pub(super) connect: Connect,
@@ -89,13 +89,13 @@ pub fn compose(
 
 /// Starts a lane's worker and tracker as tasks of `tasks`.
 pub(super) fn start(
-    shared: &Shared,
+    shared: &DaemonContext,
     record: LaneRecord,
     settings: &LaneSettings,
     tasks: &mut JoinSet<Result<(), QueueError>>,
-) -> Wakes {
-    let Shared { queue, clock, connect, run, stop, slots } = shared.clone();
-    let slots = slots.of(&record.lane.region);
+) -> LaneWaker {
+    let DaemonContext { queue, clock, connect, run, stop, slots } = shared.clone();
+    let slots = slots.of(record.lane.region);
     let LaneParts { dispatcher, tracker, wakes } = compose(queue, clock, &connect, run, record, settings);
     tasks.spawn(dispatcher.run(stop.clone(), slots));
     tasks.spawn(tracker.track(stop));

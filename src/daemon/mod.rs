@@ -4,8 +4,8 @@
 mod bundles;
 mod lane;
 mod pruning;
-mod pulse;
 mod service;
+mod supervisor;
 
 pub use lane::{Connect, LaneParts, compose};
-pub use pulse::{Daemon, DaemonError, Ended, Until};
+pub use supervisor::{Daemon, DaemonEnd, DaemonError, Until};

@@ -1,7 +1,7 @@
 //! Taking batches away that are over for long: now and then, in small steps with rests between them, so that no commit of a
 //! lane waits for it.
 
-use super::service::Service;
+use super::service::BackgroundService;
 use crate::clock::{SharedClock, Stop};
 use crate::queue::{Pruner, Queue, QueueError};
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(super) struct Pruning {
     pub(super) after: Duration,
 }
 
-impl Service for Pruning {
+impl BackgroundService for Pruning {
     const WHAT: &'static str = "pruning";
 
     async fn once(&mut self, stop: &Stop) -> Result<Duration, QueueError> {

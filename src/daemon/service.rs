@@ -11,7 +11,7 @@ const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(5);
 
 /// Something that is done again and again.
-pub(super) trait Service: Send + 'static {
+pub(super) trait BackgroundService: Send + 'static {
     /// What a person calls it.
     const WHAT: &'static str;
 
@@ -25,7 +25,11 @@ pub(super) fn longer(wait: Option<Duration>) -> Duration {
 }
 
 /// Keeps a service going until `stop`.
-pub(super) async fn keep<S: Service>(mut service: S, clock: SharedClock, mut stop: Stop) -> Result<(), QueueError> {
+pub(super) async fn keep<S: BackgroundService>(
+    mut service: S,
+    clock: SharedClock,
+    mut stop: Stop,
+) -> Result<(), QueueError> {
     let (service, what) = (&mut service, S::WHAT);
     let mut failing = None;
     while !*stop.borrow() {
@@ -81,7 +85,7 @@ mod tests {
     /// Fails, panics, and then works.
     struct Shaky(u32, mpsc::UnboundedSender<u32>);
 
-    impl Service for Shaky {
+    impl BackgroundService for Shaky {
         const WHAT: &'static str = "a test";
 
         async fn once(&mut self, _stop: &Stop) -> Result<Duration, QueueError> {

@@ -1,6 +1,6 @@
 //! From what was seen to what is wrong. Pure.
 
-use super::facts::Facts;
+use super::facts::CheckedFacts;
 use super::{of_account, of_database, of_lane, of_settings};
 use crate::domain::{AccountLabel, Lane};
 use std::path::PathBuf;
@@ -16,14 +16,14 @@ pub struct Diagnosis {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
     /// What was looked at.
-    pub subject: Subject,
+    pub subject: CheckSubject,
     /// What came of it.
     pub checks: Vec<Check>,
 }
 
 /// What is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Subject {
+pub enum CheckSubject {
     /// The settings, with their file if there is one.
     Settings(Option<PathBuf>),
     /// The database.
@@ -34,7 +34,7 @@ pub enum Subject {
     Lane(Lane),
 }
 
-impl Subject {
+impl CheckSubject {
     /// What kind it is, and which of it; nothing where the settings have no file.
     pub fn named(&self) -> (&'static str, Option<String>) {
         match self {
@@ -115,23 +115,23 @@ impl Diagnosis {
 }
 
 /// Draws the conclusions.
-pub fn diagnose(facts: &Facts) -> Diagnosis {
+pub fn diagnose(facts: &CheckedFacts) -> Diagnosis {
     let known = facts.database.as_ref().and_then(|(_, checkup)| checkup.content.as_ref().ok()?.as_ref());
     let lanes = known.map(|content| content.lanes.as_slice()).unwrap_or_default();
     let mut sections = vec![Section {
-        subject: Subject::Settings(facts.settings.file.clone()),
+        subject: CheckSubject::Settings(facts.settings.file.clone()),
         checks: of_settings::checks(&facts.settings, lanes),
     }];
     if let Some((path, checkup)) = &facts.database {
-        sections.push(Section { subject: Subject::Database(path.clone()), checks: of_database::checks(checkup) });
+        sections.push(Section { subject: CheckSubject::Database(path.clone()), checks: of_database::checks(checkup) });
     }
     for account in &facts.accounts {
         let checks = of_account::checks(account, &facts.accounts, lanes);
-        sections.push(Section { subject: Subject::Account(account.label.clone()), checks });
+        sections.push(Section { subject: CheckSubject::Account(account.label.clone()), checks });
         for lane in &account.lanes {
             let settings = facts.settings.read.as_ref().map(|settings| settings.for_lane(&lane.lane));
             let checks = of_lane::checks(lane, &settings.unwrap_or_default(), lanes);
-            sections.push(Section { subject: Subject::Lane(lane.lane.clone()), checks });
+            sections.push(Section { subject: CheckSubject::Lane(lane.lane.clone()), checks });
         }
     }
     Diagnosis { sections }

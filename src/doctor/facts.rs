@@ -1,7 +1,7 @@
 //! What was seen, as plain data.
 
 use crate::domain::{AccountLabel, AccountNumber, Lane};
-use crate::lightsail::{CallError, Identity, Knocked, Unreached};
+use crate::lightsail::{CallError, CallerIdentity, EndpointReply, NotReached};
 use crate::queue::Checkup;
 use crate::settings::{Account, Settings};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// All that was seen.
 #[derive(Debug)]
-pub struct Facts {
+pub struct CheckedFacts {
     /// The settings.
     pub settings: SettingsFacts,
     /// The database's file and what it is; nothing where the settings do not say which.
@@ -48,16 +48,16 @@ pub struct AccountFacts {
     /// What is wrong with the Region of the AWS configuration, where that is asked for.
     pub region_trouble: Option<String>,
     /// Whose credentials they are.
-    pub identity: Asked,
+    pub identity: CallerCheck,
     /// Its lanes that were looked at.
     pub lanes: Vec<LaneFacts>,
 }
 
 /// What STS said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
+pub enum CallerCheck {
     /// Whose they are.
-    Told(Identity),
+    Told(CallerIdentity),
     /// It could not be had.
     Failed(CallError),
     /// Lightsail is a stand-in, whose credentials are nothing to AWS; or there is no Region to ask in.
@@ -72,7 +72,7 @@ pub struct LaneFacts {
     /// Where requests go.
     pub endpoint: String,
     /// Whether anything answers there.
-    pub knocked: Result<Knocked, Unreached>,
+    pub knocked: Result<EndpointReply, NotReached>,
     /// The reads that were tried, in their order; the rest was not, where one told that it would be in vain.
     pub reads: Vec<Read>,
     /// The account, by the ARNs of its snapshots.

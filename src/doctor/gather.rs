@@ -1,11 +1,11 @@
 //! Gathering: each read of Lightsail once and no page beyond the first, the credentials' owner, folders.
 
-use super::facts::{Asked, FolderFacts, LaneFacts, Read};
+use super::facts::{CallerCheck, FolderFacts, LaneFacts, Read};
 use crate::clock::SharedClock;
 use crate::domain::{Lane, OperationId, SnapshotName};
 use crate::lightsail::{
-    AccountAccess, CallError, Endpoints, ErrorClass, Lightsail, SharedHttp, Snapshot, SnapshotKind, endpoints, knock,
-    who_am_i,
+    AccountAccess, CallError, Endpoints, ErrorClass, Lightsail, SharedHttp, Snapshot, SnapshotKind, caller_identity,
+    check_endpoint, endpoints,
 };
 use rustix::fs::{Access, access};
 use std::path::Path;
@@ -32,7 +32,7 @@ const NOBODY: &str = "snapferry-doctor-asks";
 const NO_OPERATION: &str = "00000000-0000-4000-8000-000000000000";
 
 /// A lane that is to be examined.
-pub struct LanePatient {
+pub struct ExaminedLane {
     /// Which.
     pub lane: Lane,
     /// How its account is reached.
@@ -43,26 +43,26 @@ pub struct LanePatient {
     pub clock: SharedClock,
 }
 
-impl std::fmt::Debug for LanePatient {
+impl std::fmt::Debug for ExaminedLane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LanePatient").field("lane", &self.lane).finish_non_exhaustive()
     }
 }
 
 /// Asks whose the credentials of a lane's account are, where they mean something to AWS.
-pub async fn identify(patient: &LanePatient) -> Asked {
+pub async fn identify(patient: &ExaminedLane) -> CallerCheck {
     let Endpoints { lightsail, sts } = endpoints(&patient.access, patient.lane.region).await;
     // Credentials of a stand-in are nothing to AWS, and those of AWS nothing to a stand-in.
     if lightsail.as_deref().is_some_and(is_of_aws) != sts.as_deref().is_some_and(is_of_aws) {
-        return Asked::NotAsked;
+        return CallerCheck::NotAsked;
     }
-    match who_am_i(&patient.access, patient.lane.region, PATIENCE, &SharedHttp::new()).await {
-        Ok(identity) => Asked::Told(identity),
+    match caller_identity(&patient.access, patient.lane.region, PATIENCE, &SharedHttp::new()).await {
+        Ok(identity) => CallerCheck::Told(identity),
         // A stand-in need not speak STS.
         Err(error) if !sts.as_deref().is_some_and(is_of_aws) && error.class != ErrorClass::Credentials => {
-            Asked::NotAsked
+            CallerCheck::NotAsked
         }
-        Err(error) => Asked::Failed(error),
+        Err(error) => CallerCheck::Failed(error),
     }
 }
 
@@ -72,10 +72,10 @@ fn is_of_aws(url: &str) -> bool {
 }
 
 /// Examines a lane.
-pub async fn examine(patient: &LanePatient) -> LaneFacts {
-    let LanePatient { lane, access, clock, .. } = patient;
+pub async fn examine(patient: &ExaminedLane) -> LaneFacts {
+    let ExaminedLane { lane, access, clock, .. } = patient;
     let endpoint = endpoints(access, lane.region).await.lightsail.unwrap_or_default();
-    let knocked = knock(access, &endpoint, PATIENCE, clock.as_ref()).await;
+    let knocked = check_endpoint(access, &endpoint, PATIENCE, clock.as_ref()).await;
     let reachable = knocked.is_ok();
     let mut facts =
         LaneFacts { lane: lane.clone(), endpoint, knocked, reads: Vec::new(), account: None, heaviest: None };
@@ -85,7 +85,7 @@ pub async fn examine(patient: &LanePatient) -> LaneFacts {
     facts
 }
 
-async fn try_reads(patient: &LanePatient, facts: &mut LaneFacts) {
+async fn try_reads(patient: &ExaminedLane, facts: &mut LaneFacts) {
     let api = &patient.api;
     let Ok(nobody) = SnapshotName::parse(NOBODY) else { return };
     let (mut instance, mut disk) = (None, None);

@@ -1,7 +1,7 @@
 //! What was seen of an account: whether its credentials work, and whose they are.
 
 use super::diagnosis::Check;
-use super::facts::{AccountFacts, Asked};
+use super::facts::{AccountFacts, CallerCheck};
 use crate::domain::{AccountNumber, LaneTrouble};
 use crate::lightsail::{CallError, ErrorClass, READ_ACTIONS, codes};
 use crate::queue::LaneFound;
@@ -32,20 +32,22 @@ pub(super) fn checks(account: &AccountFacts, all: &[AccountFacts], found: &[Lane
         return checks;
     }
     match (&account.identity, number(account)) {
-        (Asked::Told(identity), _) => checks.push(Check::good("credentials", format!("they are of {}", identity.arn))),
-        (Asked::Failed(error), known) => {
+        (CallerCheck::Told(identity), _) => {
+            checks.push(Check::good("credentials", format!("they are of {}", identity.arn)));
+        }
+        (CallerCheck::Failed(error), known) => {
             let by = known.map_or_else(String::new, |number| format!("; by its snapshots it is account {number}"));
             checks.push(Check::note("credentials", format!("STS did not say whose they are ({error}){by}")));
         }
-        (Asked::NotAsked, Some(number)) => {
+        (CallerCheck::NotAsked, Some(number)) => {
             checks.push(Check::good("credentials", format!("by its snapshots it is account {number}")));
         }
-        (Asked::NotAsked, None)
+        (CallerCheck::NotAsked, None)
             if account.lanes.iter().any(|lane| lane.reads.iter().any(|read| read.result.is_ok())) =>
         {
             checks.push(Check::good("credentials", "they work; whose they are no snapshot shows"));
         }
-        (Asked::NotAsked, None) => {}
+        (CallerCheck::NotAsked, None) => {}
     }
     checks.extend(others(account, all, found));
     // Once is enough.
@@ -73,8 +75,8 @@ fn shortened(text: &str) -> String {
 /// The first word against the credentials.
 fn refused(account: &AccountFacts) -> Option<&CallError> {
     let by_sts = match &account.identity {
-        Asked::Failed(error) => Some(error),
-        Asked::Told(_) | Asked::NotAsked => None,
+        CallerCheck::Failed(error) => Some(error),
+        CallerCheck::Told(_) | CallerCheck::NotAsked => None,
     };
     let by_lanes = account.lanes.iter().flat_map(|lane| &lane.reads).filter_map(|read| read.result.as_ref().err());
     by_sts.into_iter().chain(by_lanes).find(|error| error.class == ErrorClass::Credentials)
@@ -83,8 +85,8 @@ fn refused(account: &AccountFacts) -> Option<&CallError> {
 /// The account's number: STS's word, or that of its snapshots.
 fn number(account: &AccountFacts) -> Option<&AccountNumber> {
     let told = match &account.identity {
-        Asked::Told(identity) => identity.account.as_ref(),
-        Asked::Failed(_) | Asked::NotAsked => None,
+        CallerCheck::Told(identity) => identity.account.as_ref(),
+        CallerCheck::Failed(_) | CallerCheck::NotAsked => None,
     };
     told.or_else(|| account.lanes.iter().find_map(|lane| lane.account.as_ref()))
 }

@@ -2,7 +2,7 @@ use super::super::diagnosis::Outcome;
 use super::super::facts::{LaneFacts, Read};
 use super::*;
 use crate::domain::{AccountLabel, Lane, Region};
-use crate::lightsail::{Identity, Knocked};
+use crate::lightsail::{CallerIdentity, EndpointReply};
 use crate::settings::Account;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn account(label: &str, shows: Option<&str>, result: Result<(), CallError>) -> A
     let lane = LaneFacts {
         lane: lane(label, "eu-west-1"),
         endpoint: "https://x".to_owned(),
-        knocked: Ok(Knocked { took: Duration::from_millis(3), time: None }),
+        knocked: Ok(EndpointReply { took: Duration::from_millis(3), time: None }),
         reads: vec![Read { action: "GetOperations", took: Duration::from_millis(3), result }],
         account: shows.map(number),
         heaviest: None,
@@ -31,14 +31,14 @@ fn account(label: &str, shows: Option<&str>, result: Result<(), CallError>) -> A
         label: lane.lane.account.clone(),
         access: Account::default(),
         region_trouble: None,
-        identity: Asked::NotAsked,
+        identity: CallerCheck::NotAsked,
         lanes: vec![lane],
     }
 }
 
-fn told(number: &str) -> Asked {
+fn told(number: &str) -> CallerCheck {
     let arn = format!("arn:aws:iam::{number}:user/ferry");
-    Asked::Told(Identity { account: AccountNumber::parse(number).ok(), arn })
+    CallerCheck::Told(CallerIdentity { account: AccountNumber::parse(number).ok(), arn })
 }
 
 fn of(account: &AccountFacts, all: &[AccountFacts], found: &[LaneFound]) -> Vec<(&'static str, Outcome)> {
@@ -52,7 +52,7 @@ fn whose_they_are_is_told_by_sts_or_by_snapshots() {
     assert_eq!(words(&one), "by its snapshots it is account 100000000001");
     one.identity = told(ONE);
     assert_eq!(words(&one), "they are of arn:aws:iam::100000000001:user/ferry");
-    one.identity = Asked::Failed(CallError::new(ErrorClass::Ambiguous, "Http503", "busy"));
+    one.identity = CallerCheck::Failed(CallError::new(ErrorClass::Ambiguous, "Http503", "busy"));
     assert_eq!(
         words(&one),
         "STS did not say whose they are (Http503: busy); by its snapshots it is account 100000000001"
@@ -65,7 +65,7 @@ fn refused_ones_are_one_error_whoever_refuses() {
     let refusal = CallError::new(ErrorClass::Credentials, "ExpiredTokenException", "expired");
     let by_lane = account("a", None, Err(refusal.clone()));
     assert_eq!(of(&by_lane, &[], &[]), [("credentials", Outcome::Error)]);
-    let by_sts = AccountFacts { identity: Asked::Failed(refusal), ..account("a", None, Ok(())) };
+    let by_sts = AccountFacts { identity: CallerCheck::Failed(refusal), ..account("a", None, Ok(())) };
     assert_eq!(of(&by_sts, &[], &[]), [("credentials", Outcome::Error)]);
 }
 

@@ -3,7 +3,7 @@
 use super::diagnosis::Check;
 use super::facts::{LaneFacts, Read};
 use crate::domain::LaneTrouble;
-use crate::lightsail::{CallError, ErrorClass, Knocked, Unreached};
+use crate::lightsail::{CallError, EndpointReply, ErrorClass, NotReached};
 use crate::queue::LaneFound;
 use crate::settings::LaneSettings;
 use std::time::Duration;
@@ -39,36 +39,36 @@ pub(super) fn checks(lane: &LaneFacts, settings: &LaneSettings, found: &[LaneFou
     checks
 }
 
-fn unreachable(endpoint: &str, why: &Unreached) -> (String, String) {
+fn unreachable(endpoint: &str, why: &NotReached) -> (String, String) {
     match why {
-        Unreached::Address => (
+        NotReached::Address => (
             format!("{endpoint:?} is no address"),
             "put endpoint_url, or AWS_ENDPOINT_URL_LIGHTSAIL or AWS_ENDPOINT_URL, right".to_owned(),
         ),
-        Unreached::Name { host, said } => (
+        NotReached::Name { host, said } => (
             format!("the name {host} is not known: {said}"),
             "see that this machine's DNS works and that the endpoint is written right".to_owned(),
         ),
-        Unreached::Connection { to, said } => (
+        NotReached::Connection { to, said } => (
             format!("no connection to {to}: {said}"),
             "see that something listens there, and that firewall and routes let this machine out".to_owned(),
         ),
-        Unreached::Tls { said } => (
+        NotReached::Tls { said } => (
             format!("{endpoint} can be connected to, and TLS fails: {said}"),
             "see what stands between: a proxy with a certificate of its own needs its CA in SSL_CERT_FILE".to_owned(),
         ),
-        Unreached::Answer { said } => (
+        NotReached::Answer { said } => (
             format!("{endpoint} can be connected to, and does not answer in HTTP: {said}"),
             "see that the endpoint is Lightsail's, and whether it is https".to_owned(),
         ),
-        Unreached::Proxy { proxy, said } => (
+        NotReached::Proxy { proxy, said } => (
             format!("{endpoint} is not reached through the proxy {proxy}: {said}"),
             "put HTTPS_PROXY right, or name hosts to be reached without it in NO_PROXY".to_owned(),
         ),
     }
 }
 
-fn clock(knocked: &Knocked) -> Option<Check> {
+fn clock(knocked: &EndpointReply) -> Option<Check> {
     let (theirs, ours) = knocked.time?;
     // Their time is of the second that has begun.
     let middle = theirs.after(Duration::from_millis(500));

@@ -3,13 +3,13 @@ use super::*;
 use crate::domain::{AccountLabel, ErrorCode, Lane, Region, Timestamp};
 use crate::queue::Blocked;
 
-fn lane(knocked: Result<Knocked, Unreached>, reads: Vec<Read>) -> LaneFacts {
+fn lane(knocked: Result<EndpointReply, NotReached>, reads: Vec<Read>) -> LaneFacts {
     let lane = Lane { account: AccountLabel::unnamed(), region: Region::parse("eu-west-1").expect("a Region") };
     LaneFacts { lane, endpoint: "https://x".to_owned(), knocked, reads, account: None, heaviest: None }
 }
 
-fn knocked(time: Option<(Timestamp, Timestamp)>) -> Knocked {
-    Knocked { took: Duration::from_millis(200), time }
+fn knocked(time: Option<(Timestamp, Timestamp)>) -> EndpointReply {
+    EndpointReply { took: Duration::from_millis(200), time }
 }
 
 fn read(class: Option<ErrorClass>) -> Read {
@@ -52,12 +52,12 @@ fn what_a_daemon_found_wrong_is_told_though_every_reading_does_well() {
 fn how_far_it_came_is_an_error_and_the_only_one() {
     let said = || "said".to_owned();
     for unreached in [
-        Unreached::Address,
-        Unreached::Name { host: "x".to_owned(), said: said() },
-        Unreached::Connection { to: "x:443".to_owned(), said: said() },
-        Unreached::Tls { said: said() },
-        Unreached::Answer { said: said() },
-        Unreached::Proxy { proxy: "p".to_owned(), said: said() },
+        NotReached::Address,
+        NotReached::Name { host: "x".to_owned(), said: said() },
+        NotReached::Connection { to: "x:443".to_owned(), said: said() },
+        NotReached::Tls { said: said() },
+        NotReached::Answer { said: said() },
+        NotReached::Proxy { proxy: "p".to_owned(), said: said() },
     ] {
         assert_eq!(wrong(&lane(Err(unreached), Vec::new())), [("endpoint", Outcome::Error)]);
     }

@@ -17,7 +17,7 @@ pub enum Act {
 
 /// Why an act leaves a job alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LeftAlone {
+pub enum SkipReason {
     /// It is in that state, which the act cannot change: it has ended.
     Ended(JobState),
     /// Its call is out, or Lightsail has it.
@@ -54,29 +54,29 @@ impl Act {
     }
 
     /// Why a job that stands so is left alone; nothing where it is taken up.
-    pub fn leaves_alone(self, state: JobState, paused_at: Option<Timestamp>) -> Option<LeftAlone> {
+    pub fn leaves_alone(self, state: JobState, paused_at: Option<Timestamp>) -> Option<SkipReason> {
         use JobState as S;
         let paused = paused_at.is_some();
         match (self, state) {
             (Self::Retry, S::Failed | S::Cancelled) | (Self::Cancel, S::Queued) => None,
             (Self::Pause, S::Queued) if !paused => None,
             (Self::Resume, S::Queued) if paused => None,
-            (Self::Retry, S::Queued) => Some(LeftAlone::QueuedAlready),
-            (Self::Pause, S::Queued) => Some(LeftAlone::PausedAlready),
-            (Self::Resume, S::Queued) => Some(LeftAlone::NotPaused),
-            (_, S::Submitting | S::Exporting | S::Unknown) => Some(LeftAlone::InFlight),
-            (_, S::NeedsReview) => Some(LeftAlone::InReview),
-            (_, S::Succeeded | S::Failed | S::Cancelled) => Some(LeftAlone::Ended(state)),
+            (Self::Retry, S::Queued) => Some(SkipReason::QueuedAlready),
+            (Self::Pause, S::Queued) => Some(SkipReason::PausedAlready),
+            (Self::Resume, S::Queued) => Some(SkipReason::NotPaused),
+            (_, S::Submitting | S::Exporting | S::Unknown) => Some(SkipReason::InFlight),
+            (_, S::NeedsReview) => Some(SkipReason::InReview),
+            (_, S::Succeeded | S::Failed | S::Cancelled) => Some(SkipReason::Ended(state)),
         }
     }
 
     /// Whether a job that is left alone is where the act would have brought it: asked twice, done once.
-    pub fn is_done_already(self, left: LeftAlone) -> bool {
+    pub fn is_done_already(self, left: SkipReason) -> bool {
         match self {
-            Self::Retry => matches!(left, LeftAlone::QueuedAlready | LeftAlone::LaterTaken),
-            Self::Cancel => left == LeftAlone::Ended(JobState::Cancelled),
-            Self::Pause => left == LeftAlone::PausedAlready,
-            Self::Resume => left == LeftAlone::NotPaused,
+            Self::Retry => matches!(left, SkipReason::QueuedAlready | SkipReason::LaterTaken),
+            Self::Cancel => left == SkipReason::Ended(JobState::Cancelled),
+            Self::Pause => left == SkipReason::PausedAlready,
+            Self::Resume => left == SkipReason::NotPaused,
         }
     }
 }
@@ -84,7 +84,7 @@ impl Act {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Standing, apply};
+    use crate::domain::{JobVersion, apply};
 
     #[test]
     fn what_is_taken_up_is_what_the_state_machine_allows() {
@@ -93,7 +93,7 @@ mod tests {
             for state in JobState::ALL {
                 for paused in pauses {
                     if act.leaves_alone(state, paused).is_none() {
-                        let standing = Standing { state, attempt: 1, used: 1, max_attempts: 5 };
+                        let standing = JobVersion { state, attempt: 1, used: 1, max_attempts: 5 };
                         assert!(apply(&standing, act.event()).is_ok(), "{act:?} {state} {paused:?}");
                     }
                 }

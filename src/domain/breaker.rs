@@ -51,7 +51,7 @@ pub struct BatchOutcomes {
 
 /// What a breaker opened on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TripCause {
+pub struct OpenCause {
     /// So many failed.
     pub failed: u32,
     /// Of so many that ended.
@@ -62,7 +62,7 @@ pub struct TripCause {
 
 /// How the job stands that an open breaker has let go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProbeStanding {
+pub enum ProbeState {
     /// There is none.
     None,
     /// It has not come to its end.
@@ -71,14 +71,14 @@ pub enum ProbeStanding {
     Succeeded,
     /// It failed.
     Failed,
-    /// It will tell nothing, or not soon: it was paused, called off, asked to wait or exported by another hand, its snapshot is not
+    /// It will tell nothing, or not soon: it was paused, called off, asked to wait or exported by another client, its snapshot is not
     /// ready, or a person has to decide.
     Silent,
 }
 
 /// What is to be done about an open breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TripStep {
+pub enum BreakerStep {
     /// Nothing goes for so long.
     Wait(Duration),
     /// One job may go.
@@ -94,20 +94,20 @@ pub enum TripStep {
 impl BreakerPolicy {
     /// Whether these outcomes are too many failures. Only a failure opens a breaker: where the last one was a success, what
     /// failed before it does not.
-    pub fn trips(&self, outcomes: &Outcomes) -> Option<TripCause> {
+    pub fn should_open(&self, outcomes: &Outcomes) -> Option<OpenCause> {
         let (code, times) = outcomes.row.as_ref().filter(|_| self.enabled)?;
         let limit = self.limit(code);
         if limit > 0 && *times >= limit {
-            return Some(TripCause { failed: *times, ended: *times, code: Some(code.clone()) });
+            return Some(OpenCause { failed: *times, ended: *times, code: Some(code.clone()) });
         }
         let Outcomes { ended, failed, .. } = *outcomes;
-        (ended >= self.at_least && self.is_too_much(outcomes)).then_some(TripCause { failed, ended, code: None })
+        (ended >= self.at_least && self.is_too_much(outcomes)).then_some(OpenCause { failed, ended, code: None })
     }
 
     /// The same for a lane, given its batches: what one batch brings on itself is that batch's own. A lane is stopped
     /// where more than one batch fails in it, and none that is left goes well.
-    pub fn trips_lane(&self, lane: &Outcomes, batches: &[BatchOutcomes]) -> Option<TripCause> {
-        let cause = self.trips(lane)?;
+    pub fn should_open_lane(&self, lane: &Outcomes, batches: &[BatchOutcomes]) -> Option<OpenCause> {
+        let cause = self.should_open(lane)?;
         let failing = |batch: &BatchOutcomes| match &cause.code {
             Some(code) => batch.outcomes.row.as_ref().is_some_and(|(own, _)| own == code),
             None => self.is_too_much(&batch.outcomes),
@@ -119,17 +119,17 @@ impl BreakerPolicy {
     }
 
     /// What is to be done about a breaker that has been open, or open again, for `age` and is to wait for `wait`.
-    pub fn step(&self, wait: Duration, age: Duration, probe: ProbeStanding) -> TripStep {
+    pub fn step(&self, wait: Duration, age: Duration, probe: ProbeState) -> BreakerStep {
         if !self.enabled {
-            return TripStep::Close;
+            return BreakerStep::Close;
         }
         match probe {
-            ProbeStanding::Succeeded => TripStep::Close,
-            ProbeStanding::Failed => TripStep::Renew(wait.saturating_mul(2).max(self.wait).min(self.wait_max)),
-            ProbeStanding::UnderWay => TripStep::Follow,
-            ProbeStanding::None | ProbeStanding::Silent => match wait.checked_sub(age) {
-                Some(left) if !left.is_zero() => TripStep::Wait(left),
-                Some(_) | None => TripStep::Try,
+            ProbeState::Succeeded => BreakerStep::Close,
+            ProbeState::Failed => BreakerStep::Renew(wait.saturating_mul(2).max(self.wait).min(self.wait_max)),
+            ProbeState::UnderWay => BreakerStep::Follow,
+            ProbeState::None | ProbeState::Silent => match wait.checked_sub(age) {
+                Some(left) if !left.is_zero() => BreakerStep::Wait(left),
+                Some(_) | None => BreakerStep::Try,
             },
         }
     }
@@ -144,7 +144,7 @@ impl BreakerPolicy {
     }
 }
 
-impl fmt::Display for TripCause {
+impl fmt::Display for OpenCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { failed, ended, code } = self;
         match code {
@@ -188,10 +188,10 @@ mod tests {
     #[test]
     fn half_of_at_least_fifty_is_too_much() {
         let policy = BreakerPolicy::default();
-        for (failed, ended, trips) in [(49, 49, false), (24, 50, false), (25, 50, true), (99, 200, false)] {
-            assert_eq!(policy.trips(&outcomes(failed, ended, None)).is_some(), trips, "{failed} of {ended}");
+        for (failed, ended, openings) in [(49, 49, false), (24, 50, false), (25, 50, true), (99, 200, false)] {
+            assert_eq!(policy.should_open(&outcomes(failed, ended, None)).is_some(), openings, "{failed} of {ended}");
         }
-        let cause = policy.trips(&outcomes(25, 50, Some(("Odd", 9)))).expect("too much");
+        let cause = policy.should_open(&outcomes(25, 50, Some(("Odd", 9)))).expect("too much");
         assert_eq!((cause.failed, cause.ended, cause.code), (25, 50, None));
     }
 
@@ -199,32 +199,35 @@ mod tests {
     fn a_success_opens_nothing() {
         let policy = BreakerPolicy::default();
         let failed_last = outcomes(39, 50, None);
-        assert!(policy.trips(&failed_last).is_some());
-        assert_eq!(policy.trips(&Outcomes { row: None, ..failed_last }), None);
+        assert!(policy.should_open(&failed_last).is_some());
+        assert_eq!(policy.should_open(&Outcomes { row: None, ..failed_last }), None);
     }
 
     #[test]
     fn a_row_of_one_code_counts_by_the_codes_own_limit() {
         let codes = BTreeMap::from([("EBSLimit".to_owned(), 2), ("harmless".to_owned(), 0)]);
         let policy = BreakerPolicy { in_a_row: 4, codes, ..BreakerPolicy::default() };
-        let trips = |code, times| policy.trips(&outcomes(times, times, Some((code, times)))).is_some();
-        assert!(!trips("EBSLimit", 1) && trips("EBSLimit", 2) && trips("ebslimit", 2));
-        assert!(!trips("Other", 3) && trips("Other", 4));
-        assert!(!trips("Harmless", 40), "never in a row");
-        assert!(trips("Harmless", 50), "the share holds for it too");
+        let openings = |code, times| policy.should_open(&outcomes(times, times, Some((code, times)))).is_some();
+        assert!(!openings("EBSLimit", 1) && openings("EBSLimit", 2) && openings("ebslimit", 2));
+        assert!(!openings("Other", 3) && openings("Other", 4));
+        assert!(!openings("Harmless", 40), "never in a row");
+        assert!(openings("Harmless", 50), "the share holds for it too");
         let none = BreakerPolicy { enabled: false, ..policy };
-        assert_eq!(none.trips(&outcomes(90, 90, Some(("Other", 90)))), None);
+        assert_eq!(none.should_open(&outcomes(90, 90, Some(("Other", 90)))), None);
     }
 
     #[test]
     fn a_bad_batch_does_not_stop_its_lane() {
         let policy = BreakerPolicy::default();
         let lane = outcomes(60, 80, None);
-        assert_eq!(policy.trips_lane(&lane, &[batch(60, 60, true)]), None, "one alone is no lane");
-        assert_eq!(policy.trips_lane(&lane, &[batch(60, 60, true), batch(0, 20, true)]), None);
-        assert_eq!(policy.trips_lane(&lane, &[batch(40, 40, true), batch(20, 20, true), batch(2, 20, true)]), None);
+        assert_eq!(policy.should_open_lane(&lane, &[batch(60, 60, true)]), None, "one alone is no lane");
+        assert_eq!(policy.should_open_lane(&lane, &[batch(60, 60, true), batch(0, 20, true)]), None);
+        assert_eq!(
+            policy.should_open_lane(&lane, &[batch(40, 40, true), batch(20, 20, true), batch(2, 20, true)]),
+            None
+        );
         let over = [batch(40, 40, true), batch(20, 20, false), batch(0, 20, false)];
-        assert!(policy.trips_lane(&lane, &over).is_some(), "what went well is over, and two that are not fail");
+        assert!(policy.should_open_lane(&lane, &over).is_some(), "what went well is over, and two that are not fail");
     }
 
     #[test]
@@ -232,8 +235,8 @@ mod tests {
         let policy = BreakerPolicy { in_a_row: 3, ..BreakerPolicy::default() };
         let with = |code| BatchOutcomes { outcomes: outcomes(2, 9, Some((code, 2))), goes_on: true };
         let lane = outcomes(3, 30, Some(("Odd", 3)));
-        assert!(policy.trips_lane(&lane, &[with("Odd"), with("Odd")]).is_some());
-        assert_eq!(policy.trips_lane(&lane, &[with("Odd"), with("Other")]), None);
+        assert!(policy.should_open_lane(&lane, &[with("Odd"), with("Odd")]).is_some());
+        assert_eq!(policy.should_open_lane(&lane, &[with("Odd"), with("Other")]), None);
     }
 
     #[test]
@@ -241,20 +244,20 @@ mod tests {
         let policy = BreakerPolicy::default();
         let minutes = Duration::from_mins;
         let step = |age, probe| policy.step(minutes(5), minutes(age), probe);
-        assert_eq!(step(2, ProbeStanding::None), TripStep::Wait(minutes(3)));
-        assert_eq!((step(5, ProbeStanding::None), step(9, ProbeStanding::Silent)), (TripStep::Try, TripStep::Try));
-        assert_eq!(step(0, ProbeStanding::UnderWay), TripStep::Follow);
-        assert_eq!(step(0, ProbeStanding::Succeeded), TripStep::Close);
+        assert_eq!(step(2, ProbeState::None), BreakerStep::Wait(minutes(3)));
+        assert_eq!((step(5, ProbeState::None), step(9, ProbeState::Silent)), (BreakerStep::Try, BreakerStep::Try));
+        assert_eq!(step(0, ProbeState::UnderWay), BreakerStep::Follow);
+        assert_eq!(step(0, ProbeState::Succeeded), BreakerStep::Close);
         let mut wait = policy.wait;
         let mut waits = Vec::new();
         for _ in 0..6 {
-            let TripStep::Renew(next) = policy.step(wait, wait, ProbeStanding::Failed) else { panic!("renewed") };
+            let BreakerStep::Renew(next) = policy.step(wait, wait, ProbeState::Failed) else { panic!("renewed") };
             waits.push(next.as_secs() / 60);
             wait = next;
         }
         assert_eq!(waits, [10, 20, 40, 60, 60, 60]);
         let none = BreakerPolicy { enabled: false, ..policy };
-        assert_eq!(none.step(minutes(5), minutes(0), ProbeStanding::None), TripStep::Close, "switched off since");
+        assert_eq!(none.step(minutes(5), minutes(0), ProbeState::None), BreakerStep::Close, "switched off since");
     }
 
     proptest! {
@@ -263,8 +266,8 @@ mod tests {
             let policy = BreakerPolicy::default();
             let (failed, ended) = (failed.min(ended), ended);
             let more = more.clamp(failed, ended);
-            if policy.trips(&outcomes(failed, ended, None)).is_some() {
-                prop_assert!(policy.trips(&outcomes(more, ended, None)).is_some());
+            if policy.should_open(&outcomes(failed, ended, None)).is_some() {
+                prop_assert!(policy.should_open(&outcomes(more, ended, None)).is_some());
             }
         }
 
@@ -273,7 +276,7 @@ mod tests {
             let failed = failed.min(ended);
             let policy = BreakerPolicy::default();
             let lane = outcomes(failed, (ended + well).min(OUTCOMES_KEPT), None);
-            prop_assert_eq!(policy.trips_lane(&lane, &[batch(failed, ended, true), batch(0, well, true)]), None);
+            prop_assert_eq!(policy.should_open_lane(&lane, &[batch(failed, ended, true), batch(0, well, true)]), None);
         }
     }
 }

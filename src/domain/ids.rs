@@ -69,7 +69,7 @@ number_id! {
     /// A batch's number in the database.
     BatchId,
     /// The number of an opening of a breaker.
-    TripId,
+    OpeningId,
     /// A lane's number in the database.
     LaneId,
     /// The number of one start of the daemon; fresh for each start.

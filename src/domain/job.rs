@@ -78,27 +78,27 @@ impl fmt::Display for JobState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hold {
-    /// It was queued after the lane's last listing: the ledger has to be read first.
-    Listing,
+    /// It was queued after the lane's last inventory: the ledger has to be read first.
+    Inventory,
 }
 
 impl Hold {
     /// The hold's name in SQL.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Listing => "listing",
+            Self::Inventory => "inventory",
         }
     }
 
     /// The hold of that name.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Listing].into_iter().find(|hold| hold.as_str() == text)
+        [Self::Inventory].into_iter().find(|hold| hold.as_str() == text)
     }
 }
 
 /// What a job is when something happens to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct JobVersion {
     /// Its state.
     pub state: JobState,
     /// The number of its last attempt; 0 before the first.
@@ -136,7 +136,7 @@ impl Failure {
 
 /// What is known of an export once it is seen in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Trace {
+pub struct ExportRef {
     /// Its operation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<OperationId>,
@@ -155,17 +155,17 @@ pub struct Trace {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The snapshot does not exist, is in state error, or is denied for good.
-    Impossible(Failure),
+    NotExportable(Failure),
     /// Exported before, by whoever it was.
-    AlreadyExported(Trace),
+    AlreadyExported(ExportRef),
     /// An export of it is under way, by whoever it was.
-    UnderWayAlready(Trace),
+    UnderWayAlready(ExportRef),
     /// A person calls it off.
     Cancel,
     /// The intent to send is about to be written.
     Intend,
     /// Lightsail took it.
-    Accepted(Trace),
+    Accepted(ExportRef),
     /// Refused without effect, for a trouble of the lane: no attempt is used.
     RefusedByLane(Failure),
     /// Denied: the snapshot's trouble or the lane's. Called again not before the time given, or it was the last word on it; no
@@ -183,17 +183,17 @@ pub enum Event {
     /// Nobody can say, in an outage: not counted.
     OutcomeUnknownInOutage(Failure),
     /// Found in the ledger, still under way.
-    FoundUnderWay(Trace),
+    FoundUnderWay(ExportRef),
     /// Found in the ledger, done.
-    FoundDone(Trace),
+    FoundDone(ExportRef),
     /// Found in the ledger, and it had failed: another attempt not before the time given, or none at all.
-    FoundFailed(Trace, Failure, Option<Timestamp>),
+    FoundFailed(ExportRef, Failure, Option<Timestamp>),
     /// Every look found nothing: Lightsail did not take it. Another attempt not before the time given.
     ProvenAbsent(Failure, Timestamp),
     /// The ledger cannot be explained.
     Contradiction(Failure),
     /// The export ended well.
-    Finished(Trace),
+    Finished(ExportRef),
     /// The operation failed: another attempt not before the time given, or none at all.
     OperationFailed(Failure, Option<Timestamp>),
     /// No end was seen for too long.
@@ -201,9 +201,9 @@ pub enum Event {
     /// A person wants it sent again.
     SendAgain,
     /// A person names the record that it became; the trouble tells of others that are exports of it too.
-    AdoptRecord(Trace, Option<Failure>),
+    AdoptRecord(ExportRef, Option<Failure>),
     /// A person calls it failed.
-    CallFailed(Failure),
+    MarkedFailed(Failure),
     /// A person wants an ended job tried afresh.
     Retry,
     /// A person wants a queued job left unsent.
@@ -216,7 +216,7 @@ impl Event {
     /// The event's name in the history.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Impossible(_) => "impossible",
+            Self::NotExportable(_) => "impossible",
             Self::AlreadyExported(_) => "already_exported",
             Self::UnderWayAlready(_) => "under_way_already",
             Self::Cancel => "cancel",
@@ -239,7 +239,7 @@ impl Event {
             Self::GaveUp(_) => "gave_up",
             Self::SendAgain => "send_again",
             Self::AdoptRecord(..) => "adopt_record",
-            Self::CallFailed(_) => "call_failed",
+            Self::MarkedFailed(_) => "call_failed",
             Self::Retry => "retry",
             Self::Pause => "pause",
             Self::Resume => "resume",
@@ -250,15 +250,15 @@ impl Event {
 /// What a change means for the job besides its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Besides {
+pub enum SideEffect {
     /// Nothing; a pause, where there was one, is over.
     Nothing,
     /// A person has it paused.
-    Pauses,
+    Pause,
     /// The job is done with every entry that the ledger has by now: none of them is its own.
-    Forgoes,
+    IgnoreRecords,
     /// Its export was denied.
-    Denies,
+    CountDenial,
 }
 
 /// What is to be written for an event. A change within a state touches the pause alone, and adds a hold where there is
@@ -278,13 +278,13 @@ pub struct Change {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
     /// What it means besides.
-    pub besides: Besides,
+    pub side_effect: SideEffect,
     /// What is newly known of the export; what it leaves out stays as it was.
-    pub trace: Trace,
+    pub export_ref: ExportRef,
     /// Whether the job now stands for an export that was not its own.
     pub adopted: bool,
     /// Whether what was known of an earlier export is dropped: a fresh start.
-    pub afresh: bool,
+    pub reset_export: bool,
     /// The trouble to show from now on; nothing clears it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -305,7 +305,7 @@ pub struct IllegalTransition {
 /// # Errors
 /// [`IllegalTransition`] for every pair of state and event that the design does not list.
 #[expect(clippy::match_same_arms, reason = "the table reads by state, as in the design")]
-pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> {
+pub fn apply(job: &JobVersion, event: Event) -> Result<Change, IllegalTransition> {
     use Event as E;
     use JobState as S;
     let illegal = IllegalTransition { from: job.state, event: event.name() };
@@ -315,10 +315,10 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
         used: job.used,
         due_at: None,
         hold: None,
-        besides: Besides::Nothing,
-        trace: Trace::default(),
+        side_effect: SideEffect::Nothing,
+        export_ref: ExportRef::default(),
         adopted: false,
-        afresh: false,
+        reset_export: false,
         failure: None,
     };
     let spent = job.used >= job.max_attempts;
@@ -328,28 +328,32 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
     };
     let uncharged = job.used.saturating_sub(1);
     let change = match (job.state, event) {
-        (S::Queued, E::Impossible(failure)) => Change { failure: Some(failure), ..to(S::Failed) },
-        (S::Queued, E::AlreadyExported(trace)) => Change { trace, adopted: true, afresh: true, ..to(S::Succeeded) },
-        (S::Queued, E::UnderWayAlready(trace)) => Change { trace, adopted: true, afresh: true, ..to(S::Exporting) },
+        (S::Queued, E::NotExportable(failure)) => Change { failure: Some(failure), ..to(S::Failed) },
+        (S::Queued, E::AlreadyExported(trace)) => {
+            Change { export_ref: trace, adopted: true, reset_export: true, ..to(S::Succeeded) }
+        }
+        (S::Queued, E::UnderWayAlready(trace)) => {
+            Change { export_ref: trace, adopted: true, reset_export: true, ..to(S::Exporting) }
+        }
         (S::Queued, E::Cancel) => to(S::Cancelled),
         (S::Queued, E::Intend) => Change {
             attempt: job.attempt.saturating_add(1),
             used: job.used.saturating_add(1),
-            afresh: true,
+            reset_export: true,
             ..to(S::Submitting)
         },
-        (S::Queued, E::Pause) => Change { besides: Besides::Pauses, ..to(S::Queued) },
+        (S::Queued, E::Pause) => Change { side_effect: SideEffect::Pause, ..to(S::Queued) },
         // The ledger may have grown meanwhile: it is read anew before the job is sent.
-        (S::Queued, E::Resume) => Change { hold: Some(Hold::Listing), ..to(S::Queued) },
+        (S::Queued, E::Resume) => Change { hold: Some(Hold::Inventory), ..to(S::Queued) },
 
-        (S::Submitting, E::Accepted(trace)) => Change { trace, ..to(S::Exporting) },
+        (S::Submitting, E::Accepted(trace)) => Change { export_ref: trace, ..to(S::Exporting) },
         (S::Submitting, E::RefusedByLane(failure)) => {
             Change { used: uncharged, failure: Some(failure), ..to(S::Queued) }
         }
         (S::Submitting, E::Denied(failure, again)) => Change {
             used: uncharged,
             due_at: again,
-            besides: Besides::Denies,
+            side_effect: SideEffect::CountDenial,
             failure: Some(failure),
             ..to(if again.is_some() { S::Queued } else { S::Failed })
         },
@@ -362,25 +366,29 @@ pub fn apply(job: &Standing, event: Event) -> Result<Change, IllegalTransition> 
             Change { used: uncharged, failure: Some(failure), ..to(S::Unknown) }
         }
 
-        (S::Unknown, E::FoundUnderWay(trace)) => Change { trace, ..to(S::Exporting) },
-        (S::Unknown, E::FoundDone(trace)) => Change { trace, ..to(S::Succeeded) },
-        (S::Unknown, E::FoundFailed(trace, failure, again)) => Change { trace, ..again_or_failed(failure, again) },
+        (S::Unknown, E::FoundUnderWay(trace)) => Change { export_ref: trace, ..to(S::Exporting) },
+        (S::Unknown, E::FoundDone(trace)) => Change { export_ref: trace, ..to(S::Succeeded) },
+        (S::Unknown, E::FoundFailed(trace, failure, again)) => {
+            Change { export_ref: trace, ..again_or_failed(failure, again) }
+        }
         (S::Unknown, E::ProvenAbsent(failure, due)) => again_or_failed(failure, Some(due)),
         (S::Queued | S::Unknown | S::Exporting, E::Contradiction(failure)) | (S::Exporting, E::GaveUp(failure)) => {
             Change { failure: Some(failure), ..to(S::NeedsReview) }
         }
 
-        (S::Exporting, E::Finished(trace)) => Change { trace, ..to(S::Succeeded) },
+        (S::Exporting, E::Finished(trace)) => Change { export_ref: trace, ..to(S::Succeeded) },
         (S::Exporting, E::OperationFailed(failure, again)) => again_or_failed(failure, again),
 
         (S::NeedsReview, E::SendAgain) => {
-            Change { used: 0, hold: Some(Hold::Listing), besides: Besides::Forgoes, ..to(S::Queued) }
+            Change { used: 0, hold: Some(Hold::Inventory), side_effect: SideEffect::IgnoreRecords, ..to(S::Queued) }
         }
-        (S::NeedsReview, E::AdoptRecord(trace, failure)) => Change { trace, afresh: true, failure, ..to(S::Succeeded) },
-        (S::NeedsReview, E::CallFailed(failure)) => Change { failure: Some(failure), ..to(S::Failed) },
+        (S::NeedsReview, E::AdoptRecord(trace, failure)) => {
+            Change { export_ref: trace, reset_export: true, failure, ..to(S::Succeeded) }
+        }
+        (S::NeedsReview, E::MarkedFailed(failure)) => Change { failure: Some(failure), ..to(S::Failed) },
 
         (S::Failed | S::Cancelled, E::Retry) => {
-            Change { used: 0, hold: Some(Hold::Listing), afresh: true, ..to(S::Queued) }
+            Change { used: 0, hold: Some(Hold::Inventory), reset_export: true, ..to(S::Queued) }
         }
 
         (
@@ -407,19 +415,19 @@ mod tests {
         Failure::new("ServiceException", "trouble")
     }
 
-    fn standing(state: S, used: u32) -> Standing {
-        Standing { state, attempt: used, used, max_attempts: 5 }
+    fn standing(state: S, used: u32) -> JobVersion {
+        JobVersion { state, attempt: used, used, max_attempts: 5 }
     }
 
     fn every_event() -> Vec<Event> {
         let later = Timestamp(9);
         vec![
-            Event::Impossible(failure()),
-            Event::AlreadyExported(Trace::default()),
-            Event::UnderWayAlready(Trace::default()),
+            Event::NotExportable(failure()),
+            Event::AlreadyExported(ExportRef::default()),
+            Event::UnderWayAlready(ExportRef::default()),
             Event::Cancel,
             Event::Intend,
-            Event::Accepted(Trace::default()),
+            Event::Accepted(ExportRef::default()),
             Event::RefusedByLane(failure()),
             Event::Denied(failure(), Some(later)),
             Event::Denied(failure(), None),
@@ -427,17 +435,17 @@ mod tests {
             Event::RefusedForGood(failure()),
             Event::OutcomeUnknown(failure()),
             Event::OutcomeUnknownInOutage(failure()),
-            Event::FoundUnderWay(Trace::default()),
-            Event::FoundDone(Trace::default()),
-            Event::FoundFailed(Trace::default(), failure(), Some(later)),
+            Event::FoundUnderWay(ExportRef::default()),
+            Event::FoundDone(ExportRef::default()),
+            Event::FoundFailed(ExportRef::default(), failure(), Some(later)),
             Event::ProvenAbsent(failure(), later),
             Event::Contradiction(failure()),
-            Event::Finished(Trace::default()),
+            Event::Finished(ExportRef::default()),
             Event::OperationFailed(failure(), Some(later)),
             Event::GaveUp(failure()),
             Event::SendAgain,
-            Event::AdoptRecord(Trace::default(), None),
-            Event::CallFailed(failure()),
+            Event::AdoptRecord(ExportRef::default(), None),
+            Event::MarkedFailed(failure()),
             Event::Retry,
             Event::Pause,
             Event::Resume,
@@ -491,7 +499,7 @@ mod tests {
         let before = standing(S::Queued, 2);
         let sent = apply(&before, Event::Intend).expect("sent");
         assert_eq!((sent.attempt, sent.used), (3, 3));
-        let submitting = Standing { state: S::Submitting, attempt: 3, used: 3, max_attempts: 5 };
+        let submitting = JobVersion { state: S::Submitting, attempt: 3, used: 3, max_attempts: 5 };
         for event in [
             Event::RefusedByLane(failure()),
             Event::Denied(failure(), Some(Timestamp(9))),
@@ -510,7 +518,7 @@ mod tests {
         let later = Timestamp(9);
         for (state, event) in [
             (S::Unknown, Event::ProvenAbsent(failure(), later)),
-            (S::Unknown, Event::FoundFailed(Trace::default(), failure(), Some(later))),
+            (S::Unknown, Event::FoundFailed(ExportRef::default(), failure(), Some(later))),
             (S::Exporting, Event::OperationFailed(failure(), Some(later))),
         ] {
             let left = apply(&standing(state, 4), event.clone()).expect("one left");
@@ -530,7 +538,7 @@ mod tests {
     fn what_went_wrong_is_always_said() {
         let later = Timestamp(9);
         for (state, event) in [
-            (S::Queued, Event::Impossible(failure())),
+            (S::Queued, Event::NotExportable(failure())),
             (S::Submitting, Event::RefusedByLane(failure())),
             (S::Submitting, Event::Denied(failure(), Some(later))),
             (S::Submitting, Event::Denied(failure(), None)),
@@ -540,16 +548,16 @@ mod tests {
             (S::Submitting, Event::OutcomeUnknownInOutage(failure())),
             (S::Submitting, Event::OverLimit(failure(), later)),
             (S::Exporting, Event::OverLimit(failure(), later)),
-            (S::Unknown, Event::FoundFailed(Trace::default(), failure(), Some(later))),
-            (S::Unknown, Event::FoundFailed(Trace::default(), failure(), None)),
+            (S::Unknown, Event::FoundFailed(ExportRef::default(), failure(), Some(later))),
+            (S::Unknown, Event::FoundFailed(ExportRef::default(), failure(), None)),
             (S::Unknown, Event::ProvenAbsent(failure(), later)),
             (S::Queued, Event::Contradiction(failure())),
             (S::Unknown, Event::Contradiction(failure())),
             (S::Exporting, Event::Contradiction(failure())),
             (S::Exporting, Event::GaveUp(failure())),
             (S::Exporting, Event::OperationFailed(failure(), None)),
-            (S::NeedsReview, Event::AdoptRecord(Trace::default(), Some(failure()))),
-            (S::NeedsReview, Event::CallFailed(failure())),
+            (S::NeedsReview, Event::AdoptRecord(ExportRef::default(), Some(failure()))),
+            (S::NeedsReview, Event::MarkedFailed(failure())),
         ] {
             assert_eq!(change(state, event.clone()).failure, Some(failure()), "{event:?}");
         }
@@ -557,7 +565,7 @@ mod tests {
 
     #[test]
     fn what_is_found_of_an_export_is_kept_and_a_fresh_start_drops_it() {
-        let trace = Trace { record_name: Some("record-1".to_owned()), ..Trace::default() };
+        let trace = ExportRef { record_name: Some("record-1".to_owned()), ..ExportRef::default() };
         for (state, event, afresh) in [
             (S::Queued, Event::AlreadyExported(trace.clone()), true),
             (S::Queued, Event::UnderWayAlready(trace.clone()), true),
@@ -569,24 +577,24 @@ mod tests {
             (S::NeedsReview, Event::AdoptRecord(trace.clone(), None), true),
         ] {
             let changed = change(state, event.clone());
-            assert_eq!((changed.trace, changed.afresh), (trace.clone(), afresh), "{event:?}");
+            assert_eq!((changed.export_ref, changed.reset_export), (trace.clone(), afresh), "{event:?}");
         }
-        assert!(change(S::Queued, Event::Intend).afresh);
+        assert!(change(S::Queued, Event::Intend).reset_export);
     }
 
     #[test]
     fn what_a_person_has_tried_again_has_all_its_attempts_and_waits_for_a_listing() {
         let told = |state, event| {
             let changed = change(state, event);
-            (changed.attempt, changed.used, changed.hold, changed.besides, changed.afresh)
+            (changed.attempt, changed.used, changed.hold, changed.side_effect, changed.reset_export)
         };
-        let listing = Some(Hold::Listing);
-        assert_eq!(told(S::NeedsReview, Event::SendAgain), (3, 0, listing, Besides::Forgoes, false));
-        assert_eq!(told(S::Failed, Event::Retry), (3, 0, listing, Besides::Nothing, true));
-        assert_eq!(told(S::Cancelled, Event::Retry), (3, 0, listing, Besides::Nothing, true));
-        assert_eq!(told(S::Queued, Event::Resume), (3, 3, listing, Besides::Nothing, false));
-        assert_eq!(told(S::Queued, Event::Pause), (3, 3, None, Besides::Pauses, false));
+        let inventory = Some(Hold::Inventory);
+        assert_eq!(told(S::NeedsReview, Event::SendAgain), (3, 0, inventory, SideEffect::IgnoreRecords, false));
+        assert_eq!(told(S::Failed, Event::Retry), (3, 0, inventory, SideEffect::Nothing, true));
+        assert_eq!(told(S::Cancelled, Event::Retry), (3, 0, inventory, SideEffect::Nothing, true));
+        assert_eq!(told(S::Queued, Event::Resume), (3, 3, inventory, SideEffect::Nothing, false));
+        assert_eq!(told(S::Queued, Event::Pause), (3, 3, None, SideEffect::Pause, false));
         let denied = told(S::Submitting, Event::Denied(failure(), Some(Timestamp(9))));
-        assert_eq!(denied, (3, 2, None, Besides::Denies, false));
+        assert_eq!(denied, (3, 2, None, SideEffect::CountDenial, false));
     }
 }

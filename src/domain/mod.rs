@@ -1,6 +1,7 @@
 //! The words of Snapferry and the one state machine over them. Pure: no input or output, no clock, no
 //! randomness, no other room.
 
+mod absence_rule;
 mod act;
 mod breaker;
 mod cap;
@@ -11,18 +12,18 @@ mod lane;
 mod naming;
 mod report_columns;
 mod retry;
-mod settling;
 pub mod spreadsheet;
 mod timestamp;
 mod trouble;
 
-pub use act::{Act, LeftAlone};
-pub use breaker::{BatchOutcomes, BreakerPolicy, OUTCOMES_KEPT, Outcomes, ProbeStanding, TripCause, TripStep};
+pub use absence_rule::{AbsenceRule, ListDelay, WINDOW_MARGIN, reconciliation_window};
+pub use act::{Act, SkipReason};
+pub use breaker::{BatchOutcomes, BreakerPolicy, BreakerStep, OUTCOMES_KEPT, OpenCause, Outcomes, ProbeState};
 pub use cap::{Limit, LoweredCap, OverLimit};
 pub use existing::Existing;
-pub use ids::{BatchId, JobId, LaneId, OperationId, RecordArn, RunId, SnapshotArn, TripId};
+pub use ids::{BatchId, JobId, LaneId, OpeningId, OperationId, RecordArn, RunId, SnapshotArn};
 pub use job::{
-    Besides, Change, Destination, Event, Failure, Hold, IllegalTransition, JobState, Standing, Trace, apply,
+    Change, Destination, Event, ExportRef, Failure, Hold, IllegalTransition, JobState, JobVersion, SideEffect, apply,
 };
 pub use lane::{AccountLabel, AccountNumber, BadAccount, Lane};
 pub use naming::error_code::ErrorCode;
@@ -31,6 +32,5 @@ pub use naming::near::{NearNames, is_snapshot_of, looks_automatic, nearest};
 pub use naming::region::{BadRegion, Region};
 pub use report_columns::REPORT_COLUMNS;
 pub use retry::{RetryPolicy, backoff};
-pub use settling::{AbsenceRule, ListDelay, WINDOW_MARGIN, settle_window};
 pub use timestamp::{BadTimestamp, Timestamp};
 pub use trouble::LaneTrouble;

@@ -1,8 +1,8 @@
 //! Which column holds what: the header read once, so that rows are taken by place.
 
-use super::meaning::{EXACT, Sureness, is_of_snapshot, looks_like, of_name};
-use super::reason::{IntakeError, Reason};
-use super::records::{Fault, Record};
+use super::meaning::{Confidence, EXACT, is_of_snapshot, looks_like, of_name};
+use super::reason::{IntakeError, RejectReason};
+use super::records::{Record, RecordFault};
 use crate::domain::{REPORT_COLUMNS, spreadsheet};
 use std::collections::{BTreeMap, HashMap};
 
@@ -75,7 +75,7 @@ impl Columns {
         let copied: Vec<String> = copied.iter().map(|name| clean(name).to_lowercase()).collect();
         let mut all: Vec<Column> = Vec::with_capacity(names.len());
         let mut seen = HashMap::with_capacity(names.len());
-        let mut meant: BTreeMap<Role, Vec<(Sureness, usize)>> = BTreeMap::new();
+        let mut meant: BTreeMap<Role, Vec<(Confidence, usize)>> = BTreeMap::new();
         for (at, name) in names.iter().enumerate() {
             let lower = name.to_lowercase();
             let ignored = at < reasons || is_ignored(&lower);
@@ -99,7 +99,7 @@ impl Columns {
                     return Err(IntakeError::SameMeaning(pair(names, *first, *second)));
                 }
                 // "name" is not the snapshot's where another column says more of it.
-                [(Sureness::Weak, name), ..]
+                [(Confidence::Weak, name), ..]
                     if role == Role::Name
                         && let Some(other) =
                             all.iter().position(|other| !other.declared && is_of_snapshot(&other.name)) =>
@@ -144,12 +144,12 @@ impl Columns {
 }
 
 /// What was wrong with a record as such, as a reason.
-pub(super) fn of_fault(fault: Fault, record: &Record) -> Reason {
+pub(super) fn of_fault(fault: RecordFault, record: &Record) -> RejectReason {
     let last_line = record.last_line;
     match fault {
-        Fault::TooLong { quote } => Reason::TooLong { quote, last_line },
-        Fault::Unclosed { quote } => Reason::UnclosedQuote { quote, last_line },
-        Fault::AfterQuote { quote } => Reason::AfterQuote { quote },
+        RecordFault::TooLong { quote } => RejectReason::TooLong { quote, last_line },
+        RecordFault::Unclosed { quote } => RejectReason::UnclosedQuote { quote, last_line },
+        RecordFault::AfterQuote { quote } => RejectReason::AfterQuote { quote },
     }
 }
 
@@ -170,7 +170,7 @@ fn is_of_reports(lower: &str) -> bool {
 
 /// Whether it is a column of our own report that says nothing about what to export.
 fn is_ignored(lower: &str) -> bool {
-    is_of_reports(lower) && !matches!(of_name(lower), Some((_, Sureness::Exact)))
+    is_of_reports(lower) && !matches!(of_name(lower), Some((_, Confidence::Exact)))
 }
 
 /// The cells of a header.
@@ -181,9 +181,9 @@ fn names<'a>(first: &Record, texts: &[Option<&'a str>]) -> Result<Vec<&'a str>, 
     }
     let mut names = Vec::with_capacity(texts.len());
     for (at, text) in texts.iter().enumerate() {
-        let name = clean(text.ok_or_else(|| faulty(Reason::NotUtf8))?);
+        let name = clean(text.ok_or_else(|| faulty(RejectReason::NotUtf8))?);
         if name.contains('\0') {
-            return Err(faulty(Reason::Nul));
+            return Err(faulty(RejectReason::Nul));
         }
         if name.is_empty() {
             return Err(IntakeError::UnnamedColumn(at + 1));

@@ -4,7 +4,7 @@
 use super::columns::{Columns, Role};
 use super::reader::IntakeOptions;
 use super::reason::IntakeError;
-use super::row::{Named, Row, cut};
+use super::row::{Row, RowTarget, cut};
 use crate::domain::Region;
 
 /// The names that the documentation gives them.
@@ -64,7 +64,7 @@ const OF_ACCOUNTS: [&str; 9] = ["alias", "aws", "id", "ids", "label", "name", "n
 
 /// How surely a column's name says what it means. The surest one of a meaning is taken, the others are copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Sureness {
+pub(super) enum Confidence {
     /// The name that the documentation gives it.
     Exact,
     /// A usual name.
@@ -74,16 +74,16 @@ pub(super) enum Sureness {
 }
 
 /// What a column's name says that it is; `lower` is the name in small letters.
-pub(super) fn of_name(lower: &str) -> Option<(Role, Sureness)> {
+pub(super) fn of_name(lower: &str) -> Option<(Role, Confidence)> {
     if let Some((role, _)) = EXACT.iter().find(|(_, name)| *name == lower) {
-        return Some((*role, Sureness::Exact));
+        return Some((*role, Confidence::Exact));
     }
     if matches!(lower, "name" | "snapshot") {
-        return Some((Role::Name, Sureness::Weak));
+        return Some((Role::Name, Confidence::Weak));
     }
     let plain: String = lower.chars().filter(|c| !matches!(c, '-' | '_') && !c.is_whitespace()).collect();
     let (role, _) = USUAL.iter().find(|(_, names)| names.contains(&plain.as_str()))?;
-    Some((*role, Sureness::Usual))
+    Some((*role, Confidence::Usual))
 }
 
 /// Region or account, where the name of a column that is copied looks like it.
@@ -142,7 +142,12 @@ fn words(name: &str) -> Vec<String> {
 /// Refuses the file where a column that is copied names another Region or account than a row would be exported in, and
 /// the row has that from what holds for all. Where the file has a column for it, an empty cell there is a word too: only a
 /// column that is called the same is asked then.
-pub(super) fn check(row: &Row, named: Named, columns: &Columns, options: &IntakeOptions) -> Result<(), IntakeError> {
+pub(super) fn check(
+    row: &Row,
+    named: RowTarget,
+    columns: &Columns,
+    options: &IntakeOptions,
+) -> Result<(), IntakeError> {
     let copied = || columns.all.iter().filter(|column| column.role == Role::Carried).zip(&row.carried);
     for (target, named) in [(Role::Region, named.region), (Role::Account, named.account)] {
         if named {
@@ -158,7 +163,7 @@ pub(super) fn check(row: &Row, named: Named, columns: &Columns, options: &Intake
             } else {
                 of_account(cell, row.account.as_str(), options)
             };
-            if says == Says::Differs || says == Says::Nothing && looks_like {
+            if says == CellMeaning::Differs || says == CellMeaning::Nothing && looks_like {
                 let (meaning, used) = if target == Role::Region {
                     ("region", row.region.to_string())
                 } else {
@@ -174,7 +179,7 @@ pub(super) fn check(row: &Row, named: Named, columns: &Columns, options: &Intake
 
 /// What a cell says of a row's Region or account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Says {
+pub(super) enum CellMeaning {
     Nothing,
     /// The same as the row.
     Agrees,
@@ -183,26 +188,26 @@ pub(super) enum Says {
 }
 
 /// What `cell` says of the Region that a row is in.
-pub(super) fn of_region(cell: &str, region: Region) -> Says {
+pub(super) fn of_region(cell: &str, region: Region) -> CellMeaning {
     // Whatever stands around it: "Ireland (eu-west-1)", an ARN, an endpoint.
     let lower = cell.to_lowercase();
     let codes = lower.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).filter_map(Region::named_by);
     let named: Vec<Option<Region>> = codes.chain(Region::displayed_in(&lower)).collect();
     match named.as_slice() {
-        [] => Says::Nothing,
-        all if all.iter().all(|named| *named == Some(region)) => Says::Agrees,
-        _ => Says::Differs,
+        [] => CellMeaning::Nothing,
+        all if all.iter().all(|named| *named == Some(region)) => CellMeaning::Agrees,
+        _ => CellMeaning::Differs,
     }
 }
 
 /// What `cell` says of the account that a row is in, as the settings call it.
-pub(super) fn of_account(cell: &str, account: &str, options: &IntakeOptions) -> Says {
+pub(super) fn of_account(cell: &str, account: &str, options: &IntakeOptions) -> CellMeaning {
     if cell.eq_ignore_ascii_case(account) {
-        return Says::Agrees;
+        return CellMeaning::Agrees;
     }
     let number = arn(cell).map_or(cell, |(_, account)| account);
     let label = || options.accounts.iter().any(|label| label.as_str().eq_ignore_ascii_case(cell));
-    if holds_number(number) || label() { Says::Differs } else { Says::Nothing }
+    if holds_number(number) || label() { CellMeaning::Differs } else { CellMeaning::Nothing }
 }
 
 /// Whether a cell holds an account number, however it was written or a spreadsheet has spoilt it: 1234-5678-9012, 1111 2222 3333,
@@ -235,12 +240,12 @@ mod tests {
     #[test]
     fn a_name_says_what_a_column_means() {
         for (name, means) in [
-            ("snapshot_name", Some((Role::Name, Sureness::Exact))),
-            ("name", Some((Role::Name, Sureness::Weak))),
-            ("snapshot name", Some((Role::Name, Sureness::Usual))),
-            ("disk-snapshot-name", Some((Role::Name, Sureness::Usual))),
-            ("aws region", Some((Role::Region, Sureness::Usual))),
-            ("account id", Some((Role::Account, Sureness::Usual))),
+            ("snapshot_name", Some((Role::Name, Confidence::Exact))),
+            ("name", Some((Role::Name, Confidence::Weak))),
+            ("snapshot name", Some((Role::Name, Confidence::Usual))),
+            ("disk-snapshot-name", Some((Role::Name, Confidence::Usual))),
+            ("aws region", Some((Role::Region, Confidence::Usual))),
+            ("account id", Some((Role::Account, Confidence::Usual))),
             ("owner", None),
             ("location", None),
             ("account_manager", None),
@@ -286,48 +291,48 @@ mod tests {
     fn a_cell_names_a_region_or_an_account_wherever_it_stands() {
         let ireland = Region::parse("eu-west-1").expect("a Region");
         for (cell, says) in [
-            ("eu-west-1", Says::Agrees),
-            ("EU-West-1b", Says::Agrees),
-            ("Ireland (eu-west-1)", Says::Agrees),
-            ("us-east-1", Says::Differs),
-            ("sa-east-1c", Says::Differs),
-            ("us-gov-west-1", Says::Differs),
-            ("arn:aws:lightsail:us-east-1:123456789012:InstanceSnapshot/x", Says::Differs),
-            ("arn:aws:iam::123456789012:role/x", Says::Nothing),
-            ("eu-test-1", Says::Nothing),
-            ("web-1", Says::Nothing),
-            ("moved from us-east-1 (old)", Says::Differs),
-            ("Ireland", Says::Agrees),
-            ("Ireland, Zone A", Says::Agrees),
-            ("Frankfurt", Says::Differs),
-            ("Ireland / eu-west-1", Says::Agrees),
-            ("EU (Ireland)", Says::Agrees),
-            ("Europe (Frankfurt)", Says::Differs),
-            ("eu-west-1a eu-west-1b", Says::Agrees),
-            ("eu-west-1a eu-west-2b", Says::Differs),
-            ("https://lightsail.eu-west-2.amazonaws.com", Says::Differs),
-            ("eu-west-2 (London)", Says::Differs),
-            ("US East (N. Virginia)", Says::Differs),
-            ("Virginia Irelander", Says::Nothing),
-            ("web-eu-west-2", Says::Nothing),
+            ("eu-west-1", CellMeaning::Agrees),
+            ("EU-West-1b", CellMeaning::Agrees),
+            ("Ireland (eu-west-1)", CellMeaning::Agrees),
+            ("us-east-1", CellMeaning::Differs),
+            ("sa-east-1c", CellMeaning::Differs),
+            ("us-gov-west-1", CellMeaning::Differs),
+            ("arn:aws:lightsail:us-east-1:123456789012:InstanceSnapshot/x", CellMeaning::Differs),
+            ("arn:aws:iam::123456789012:role/x", CellMeaning::Nothing),
+            ("eu-test-1", CellMeaning::Nothing),
+            ("web-1", CellMeaning::Nothing),
+            ("moved from us-east-1 (old)", CellMeaning::Differs),
+            ("Ireland", CellMeaning::Agrees),
+            ("Ireland, Zone A", CellMeaning::Agrees),
+            ("Frankfurt", CellMeaning::Differs),
+            ("Ireland / eu-west-1", CellMeaning::Agrees),
+            ("EU (Ireland)", CellMeaning::Agrees),
+            ("Europe (Frankfurt)", CellMeaning::Differs),
+            ("eu-west-1a eu-west-1b", CellMeaning::Agrees),
+            ("eu-west-1a eu-west-2b", CellMeaning::Differs),
+            ("https://lightsail.eu-west-2.amazonaws.com", CellMeaning::Differs),
+            ("eu-west-2 (London)", CellMeaning::Differs),
+            ("US East (N. Virginia)", CellMeaning::Differs),
+            ("Virginia Irelander", CellMeaning::Nothing),
+            ("web-eu-west-2", CellMeaning::Nothing),
         ] {
             assert_eq!(of_region(cell, ireland), says, "{cell}");
         }
         let labels = ["prod", "lab"].map(|label| crate::domain::AccountLabel::parse(label).expect("a label"));
         let options = IntakeOptions { accounts: labels.into(), ..IntakeOptions::default() };
         for (cell, says) in [
-            ("Prod", Says::Agrees),
-            ("lab", Says::Differs),
-            ("123456789012", Says::Differs),
-            ("1234-5678-9012", Says::Differs),
-            ("arn:aws:lightsail:us-east-1:123456789012:InstanceSnapshot/x", Says::Differs),
-            ("12345678901", Says::Nothing),
-            ("1234-567-89012", Says::Nothing),
-            ("1111 2222 3333", Says::Differs),
-            ("=\"111122223333\"", Says::Differs),
-            ("1.11122E+11", Says::Differs),
-            ("2026-11-30 10:15:00", Says::Nothing),
-            ("laboratory", Says::Nothing),
+            ("Prod", CellMeaning::Agrees),
+            ("lab", CellMeaning::Differs),
+            ("123456789012", CellMeaning::Differs),
+            ("1234-5678-9012", CellMeaning::Differs),
+            ("arn:aws:lightsail:us-east-1:123456789012:InstanceSnapshot/x", CellMeaning::Differs),
+            ("12345678901", CellMeaning::Nothing),
+            ("1234-567-89012", CellMeaning::Nothing),
+            ("1111 2222 3333", CellMeaning::Differs),
+            ("=\"111122223333\"", CellMeaning::Differs),
+            ("1.11122E+11", CellMeaning::Differs),
+            ("2026-11-30 10:15:00", CellMeaning::Nothing),
+            ("laboratory", CellMeaning::Nothing),
         ] {
             assert_eq!(of_account(cell, "prod", &options), says, "{cell}");
         }

@@ -16,8 +16,8 @@ mod reader;
 
 mod rejected;
 
-pub use reader::{Entry, Intake, IntakeOptions, UsualRegion};
-pub use reason::{IntakeError, Reason};
+pub use reader::{Intake, IntakeOptions, IntakeRecord, UsualRegion};
+pub use reason::{IntakeError, RejectReason};
 pub use records::RECORD_LIMIT;
-pub use rejected::{Rejected, Writer as RejectedWriter};
+pub use rejected::{Rejected, RejectsWriter as RejectedWriter};
 pub use row::{PRIORITIES, Row};

@@ -2,7 +2,7 @@
 
 use super::columns::{Columns, Role};
 use super::meaning;
-use super::reason::{IntakeError, Reason};
+use super::reason::{IntakeError, RejectReason};
 use super::records::{Record, Records};
 use super::rejected::Rejected;
 use super::row::{self, Row, cut};
@@ -37,7 +37,7 @@ pub type UsualRegion = Option<Result<Region, BadRegion>>;
 
 /// What a record turned out to be.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Entry {
+pub enum IntakeRecord {
     /// A row that can be enqueued.
     Accepted(Row),
     /// A row that cannot, and why.
@@ -86,7 +86,7 @@ impl<R: Read> Intake<R> {
         Ok(Self { records, record, columns, carried, header, options, held, left })
     }
 
-    /// The names of the carried columns, in the order of [`Row::carried`].
+    /// The names of the copied columns, in the order of [`Row::carried`].
     pub fn carried_columns(&self) -> &[String] {
         &self.carried
     }
@@ -101,24 +101,24 @@ impl<R: Read> Intake<R> {
         &self.header
     }
 
-    fn judge(&self) -> Result<Entry, IntakeError> {
+    fn judge(&self) -> Result<IntakeRecord, IntakeError> {
         Ok(match row::read(&self.record, &self.columns, &self.options) {
             Ok((row, named)) => {
                 meaning::check(&row, named, &self.columns, &self.options)?;
-                Entry::Accepted(row)
+                IntakeRecord::Accepted(row)
             }
             Err((column, reason)) => {
                 // Of a row beyond the limit only the beginning is held: half a row is no row to put right.
-                let whole = if matches!(reason, Reason::TooLong { .. }) { 0 } else { usize::MAX };
+                let whole = if matches!(reason, RejectReason::TooLong { .. }) { 0 } else { usize::MAX };
                 let fields = self.record.fields().skip(self.columns.reasons).take(whole).collect();
-                Entry::Rejected(Box::new(Rejected { line: self.record.line, column, reason, fields }))
+                IntakeRecord::Rejected(Box::new(Rejected { line: self.record.line, column, reason, fields }))
             }
         })
     }
 }
 
 impl<R: Read> Iterator for Intake<R> {
-    type Item = Result<Entry, IntakeError>;
+    type Item = Result<IntakeRecord, IntakeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
@@ -140,18 +140,18 @@ impl<R: Read> Iterator for Intake<R> {
 
 impl IntakeOptions {
     /// The account that a row without one is in.
-    pub(super) fn account_of_all(&self) -> Result<AccountLabel, Reason> {
+    pub(super) fn account_of_all(&self) -> Result<AccountLabel, RejectReason> {
         match &self.account {
             Some(given) => self.known(given.as_str()),
             None if self.accounts.is_empty() || self.accounts.contains(&AccountLabel::unnamed()) => {
                 Ok(AccountLabel::unnamed())
             }
-            None => Err(Reason::NoAccount { known: self.labels() }),
+            None => Err(RejectReason::NoAccount { known: self.labels() }),
         }
     }
 
     /// The account of that label, if it is known.
-    pub(super) fn known(&self, label: &str) -> Result<AccountLabel, Reason> {
+    pub(super) fn known(&self, label: &str) -> Result<AccountLabel, RejectReason> {
         let unnamed = AccountLabel::unnamed();
         if self.accounts.is_empty() && label == unnamed.as_str() {
             return Ok(unnamed);
@@ -162,22 +162,24 @@ impl IntakeOptions {
         let given = cut(label);
         let known = self.labels();
         let near = nearest(&given, known.iter().map(String::as_str)).map(ToOwned::to_owned);
-        Err(Reason::Account { given, near, known })
+        Err(RejectReason::Account { given, near, known })
     }
 
     /// The Region of a row of `account` that names `named`, or none.
-    pub(super) fn region_of(&self, account: &AccountLabel, named: Option<Region>) -> Result<Region, Reason> {
+    pub(super) fn region_of(&self, account: &AccountLabel, named: Option<Region>) -> Result<Region, RejectReason> {
         let set = self.regions.get(account);
         let only = set.filter(|set| set.len() == 1).and_then(|set| set.first().copied());
         let usual = || match &self.usual_region {
-            Some(usual) => usual.clone().map_err(Reason::UsualRegion),
-            None => Err(Reason::NoRegion),
+            Some(usual) => usual.clone().map_err(RejectReason::UsualRegion),
+            None => Err(RejectReason::NoRegion),
         };
         let region = named.or(self.region).or(only).map_or_else(usual, Ok)?;
         match set {
-            Some(set) if !set.contains(&region) => {
-                Err(Reason::Elsewhere { account: account.clone(), region, regions: set.iter().copied().collect() })
-            }
+            Some(set) if !set.contains(&region) => Err(RejectReason::Elsewhere {
+                account: account.clone(),
+                region,
+                regions: set.iter().copied().collect(),
+            }),
             Some(_) | None => Ok(region),
         }
     }

@@ -18,8 +18,8 @@ fn read_with(text: impl AsRef<[u8]>, options: IntakeOptions) -> (Vec<Row>, Vec<R
     let mut bad = Vec::new();
     for entry in Intake::new(text.as_ref(), options).expect("a header") {
         match entry.expect("reads") {
-            Entry::Accepted(row) => rows.push(row),
-            Entry::Rejected(rejected) => bad.push(*rejected),
+            IntakeRecord::Accepted(row) => rows.push(row),
+            IntakeRecord::Rejected(rejected) => bad.push(*rejected),
         }
     }
     (rows, bad)
@@ -80,8 +80,8 @@ fn a_header_puts_each_column_in_its_place() {
         not_before: Timestamp::parse("2026-11-23T18:00:00Z").ok(),
         carried: vec![" O'Brien, \"Bo\" ".to_owned()],
     };
-    assert_eq!(first, Entry::Accepted(row));
-    let Some(Ok(Entry::Accepted(second))) = intake.next() else { panic!("a row") };
+    assert_eq!(first, IntakeRecord::Accepted(row));
+    let Some(Ok(IntakeRecord::Accepted(second))) = intake.next() else { panic!("a row") };
     assert_eq!((second.region.as_str(), second.priority, second.not_before), ("eu-west-1", 0, None));
     assert_eq!(second.carried, ["=1+1"], "the escape of a report is taken off");
     assert!(intake.next().is_none() && intake.next().is_none());
@@ -142,10 +142,13 @@ fn a_file_that_cannot_be_taken_says_why() {
     assert!(matches!(refuse(b"SQLite format 3\0\x10\0"), IntakeError::NotText("a SQLite database")));
     assert!(matches!(refuse(b"%PDF-1.7\n"), IntakeError::NotText("a PDF document")));
     assert!(matches!(refuse(b"\x7fELF\x02\x01\x01\0\0\0\0\0"), IntakeError::NotText("no text")));
-    assert!(matches!(refuse(b"name,\xff\n"), IntakeError::Header { line: 1, reason: Reason::NotUtf8 }));
+    assert!(matches!(refuse(b"name,\xff\n"), IntakeError::Header { line: 1, reason: RejectReason::NotUtf8 }));
     let long = format!("name,{}\nweb-1,x\n", "x".repeat(RECORD_LIMIT));
-    assert!(matches!(refuse(long), IntakeError::Header { line: 1, reason: Reason::TooLong { .. } }));
-    assert!(matches!(refuse("name,\"x\n"), IntakeError::Header { line: 1, reason: Reason::UnclosedQuote { .. } }));
+    assert!(matches!(refuse(long), IntakeError::Header { line: 1, reason: RejectReason::TooLong { .. } }));
+    assert!(matches!(
+        refuse("name,\"x\n"),
+        IntakeError::Header { line: 1, reason: RejectReason::UnclosedQuote { .. } }
+    ));
 }
 
 #[test]
@@ -199,7 +202,7 @@ fn each_bad_cell_is_named_by_line_column_and_way_out() {
     assert_eq!(reason(b"name,x\nweb,\xff\n"), "line 2, column x: is not UTF-8: save the file as UTF-8");
     let (_, bad) = read(format!("{}\n", "x".repeat(300)));
     assert!(
-        matches!(&bad[0].reason, Reason::Name { given, bad: BadName::Long(300, 255) } if given.chars().count() == 81)
+        matches!(&bad[0].reason, RejectReason::Name { given, bad: BadName::Long(300, 255) } if given.chars().count() == 81)
     );
 }
 
@@ -228,7 +231,7 @@ fn an_unclosed_quote_is_named_by_the_line_where_it_opens() {
 #[test]
 fn the_first_row_of_a_plain_list_can_be_bad_too() {
     let (rows, bad) = read(b"w\xffb\nweb-2\n");
-    assert_eq!((names(&rows), bad[0].reason.clone()), (vec!["web-2"], Reason::NotUtf8));
+    assert_eq!((names(&rows), bad[0].reason.clone()), (vec!["web-2"], RejectReason::NotUtf8));
     let (rows, bad) = read(format!("{}\nweb-2\n", "x".repeat(RECORD_LIMIT + 1)));
     assert_eq!((names(&rows), bad.len()), (vec!["web-2"], 1));
 }
@@ -237,9 +240,9 @@ fn the_first_row_of_a_plain_list_can_be_bad_too() {
 fn a_row_without_a_region_needs_one_from_somewhere() {
     let (rows, bad) = read_with("name,region\nweb-1,us-east-1\nweb-2,\n", IntakeOptions::default());
     assert_eq!((names(&rows), bad[0].line, bad[0].column.as_deref()), (vec!["web-1"], 3, Some("region")));
-    assert_eq!(bad[0].reason, Reason::NoRegion);
+    assert_eq!(bad[0].reason, RejectReason::NoRegion);
     let (_, bad) = read("name,region\nweb,us-west-1\n");
-    assert_eq!(bad[0].reason, Reason::Region(BadRegion::NoEndpoint("us-west-1")));
+    assert_eq!(bad[0].reason, RejectReason::Region(BadRegion::NoEndpoint("us-west-1")));
 }
 
 #[test]
@@ -252,7 +255,7 @@ fn accounts_are_those_of_the_settings() {
         bad[0].reason.to_string(),
         "\"prdo\" is no account of the settings; did you mean \"prod\"? It has prod, staging"
     );
-    assert_eq!(bad[1].reason, Reason::NoAccount { known: vec!["prod".into(), "staging".into()] });
+    assert_eq!(bad[1].reason, RejectReason::NoAccount { known: vec!["prod".into(), "staging".into()] });
 
     let given = IntakeOptions { account: AccountLabel::parse("staging").ok(), ..known.clone() };
     let (rows, bad) = read_with(text, given);
@@ -301,7 +304,7 @@ fn a_row_that_may_be_meant_for_another_lane_ends_the_file() {
         Intake::new(&b"name,dc\nweb-1,eu-west-1\nweb-2,us-east-1\nweb-3,eu-west-1\n"[..], options).expect("a header")
     };
     let mut intake = read(ireland());
-    assert!(matches!(intake.next(), Some(Ok(Entry::Accepted(_)))), "what agrees is no other lane");
+    assert!(matches!(intake.next(), Some(Ok(IntakeRecord::Accepted(_)))), "what agrees is no other lane");
     let error = intake.next().expect("a row").expect_err("it differs");
     assert_eq!(
         error.to_string(),
@@ -341,8 +344,8 @@ fn an_error_of_reading_is_told_apart_and_ends_the_file() {
         }
     }
     let mut intake = Intake::new(b"web-1\nweb-2\nw".chain(Broken), ireland()).expect("a first row");
-    assert!(matches!(intake.next(), Some(Ok(Entry::Accepted(_)))));
-    assert!(matches!(intake.next(), Some(Ok(Entry::Accepted(_)))));
+    assert!(matches!(intake.next(), Some(Ok(IntakeRecord::Accepted(_)))));
+    assert!(matches!(intake.next(), Some(Ok(IntakeRecord::Accepted(_)))));
     assert!(matches!(intake.next(), Some(Err(IntakeError::Read(_)))));
     assert!(intake.next().is_none());
 }
@@ -372,7 +375,7 @@ fn write_rejected(text: &[u8]) -> Vec<u8> {
     let intake = Intake::new(text, ireland()).expect("a header");
     let mut writer = RejectedWriter::new(Vec::new(), intake.header()).expect("writes");
     for entry in intake {
-        if let Entry::Rejected(rejected) = entry.expect("reads") {
+        if let IntakeRecord::Rejected(rejected) = entry.expect("reads") {
             writer.write(&rejected).expect("writes");
         }
     }
@@ -391,7 +394,7 @@ fn a_million_rows() {
     let begun = std::time::Instant::now();
     let rows = Intake::new(text.as_bytes(), ireland())
         .expect("a header")
-        .filter(|row| matches!(row, Ok(Entry::Accepted(_))))
+        .filter(|row| matches!(row, Ok(IntakeRecord::Accepted(_))))
         .count();
     println!("{rows} rows, {} MB: {:?}", text.len() / 1_000_000, begun.elapsed());
     assert_eq!(rows, 1_000_000);
@@ -402,7 +405,7 @@ proptest! {
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), limit in prop::option::of(0_u64..9)) {
         if let Ok(intake) = Intake::new(bytes.as_slice(), IntakeOptions { limit, ..ireland() }) {
             for entry in intake {
-                if let Entry::Rejected(rejected) = entry.expect("reads") {
+                if let IntakeRecord::Rejected(rejected) = entry.expect("reads") {
                     prop_assert!(!rejected.to_string().chars().any(char::is_control), "a message is one clean line");
                 }
             }
@@ -420,8 +423,8 @@ proptest! {
                 count += 1;
             }
             let lines: Vec<u64> = intake.map(|entry| match entry.expect("reads") {
-                Entry::Accepted(row) => row.line,
-                Entry::Rejected(rejected) => rejected.line,
+                IntakeRecord::Accepted(row) => row.line,
+                IntakeRecord::Rejected(rejected) => rejected.line,
             }).collect();
             prop_assert_eq!(lines.len() as u64 + header, count);
             prop_assert!(lines.is_sorted_by(|a, b| a < b));

@@ -9,7 +9,7 @@ use std::io;
 /// Why a row is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum RejectReason {
     /// The snapshot's name is missing or malformed; with what was given.
     #[error("the snapshot name {given:?} {bad}")]
     Name {
@@ -185,11 +185,11 @@ pub enum IntakeError {
         /// Its line.
         line: u64,
         /// What is wrong.
-        reason: Reason,
+        reason: RejectReason,
     },
     /// The account given for all rows is not known.
     #[error("--account: {0}")]
-    Account(Reason),
+    Account(RejectReason),
 }
 
 fn ways(given: &str, near: Option<&str>, known: &[String]) -> String {

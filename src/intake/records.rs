@@ -11,7 +11,7 @@ pub const RECORD_LIMIT: usize = 64 * 1024;
 
 /// What was wrong with a record as such.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum RecordFault {
     /// Beyond the limit; with the line of the quote that was open then.
     TooLong { quote: Option<u64> },
     /// The file ends inside a quoted field; with the line of its quote.
@@ -28,7 +28,7 @@ pub(super) struct Record {
     /// The line where it ends.
     pub(super) last_line: u64,
     /// What was wrong with it.
-    pub(super) fault: Option<Fault>,
+    pub(super) fault: Option<RecordFault>,
     bytes: Vec<u8>,
     ends: Vec<usize>,
     quoted: bool,
@@ -42,7 +42,7 @@ pub(super) struct Records<R> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ScanState {
     /// Before a field's first character that is not a blank.
     Lead,
     Plain,
@@ -89,7 +89,7 @@ impl Record {
     }
 
     fn too_long(&self) -> bool {
-        matches!(self.fault, Some(Fault::TooLong { .. }))
+        matches!(self.fault, Some(RecordFault::TooLong { .. }))
     }
 
     fn is_blank(&self) -> bool {
@@ -126,7 +126,7 @@ impl<R: Read> Records<R> {
     /// Reads up to the end of a line outside quotes (`true`) or of the file (`false`).
     fn read_any(&mut self, record: &mut Record) -> io::Result<bool> {
         record.begin(self.line);
-        let mut state = State::Lead;
+        let mut state = ScanState::Lead;
         let mut field_start = 0;
         let mut quote = self.line;
         let mut taken = 0_usize;
@@ -139,7 +139,7 @@ impl<R: Read> Records<R> {
             let Some(&byte) = chunk.first() else { break };
             if byte == b'\n' && std::mem::take(&mut self.after_cr) {
                 // The second half of a CRLF, already counted as a line end with the first.
-                if state == State::Quoted {
+                if state == ScanState::Quoted {
                     record.push(b"\n");
                 }
                 self.source.consume(1);
@@ -149,21 +149,21 @@ impl<R: Read> Records<R> {
             record.last_line = self.line;
             // Ordinary bytes go in one piece.
             let run = match state {
-                State::Plain => chunk.iter().position(|b| matches!(b, b',' | b'\n' | b'\r')),
-                State::Quoted => chunk.iter().position(|b| matches!(b, b'"' | b'\n' | b'\r')),
-                State::Skip => chunk.iter().position(|b| matches!(b, b'\n' | b'\r')),
-                State::Lead | State::Quote | State::Tail => Some(0),
+                ScanState::Plain => chunk.iter().position(|b| matches!(b, b',' | b'\n' | b'\r')),
+                ScanState::Quoted => chunk.iter().position(|b| matches!(b, b'"' | b'\n' | b'\r')),
+                ScanState::Skip => chunk.iter().position(|b| matches!(b, b'\n' | b'\r')),
+                ScanState::Lead | ScanState::Quote | ScanState::Tail => Some(0),
             };
             let run = run.unwrap_or(chunk.len());
             if run > 0 {
                 let (ordinary, _) = chunk.split_at(run);
                 // What lies beyond the limit is not copied, however big the source's pieces are.
-                if state != State::Skip && taken + run <= RECORD_LIMIT {
+                if state != ScanState::Skip && taken + run <= RECORD_LIMIT {
                     record.push(ordinary);
                 }
                 taken = taken.saturating_add(run);
                 self.source.consume(run);
-                limit(record, taken, (state == State::Quoted).then_some(quote));
+                limit(record, taken, (state == ScanState::Quoted).then_some(quote));
                 continue;
             }
             let ends_line = matches!(byte, b'\n' | b'\r');
@@ -172,47 +172,47 @@ impl<R: Read> Records<R> {
                 self.line += 1;
                 self.after_cr = byte == b'\r';
             }
-            if ends_line && state != State::Quoted {
+            if ends_line && state != ScanState::Quoted {
                 record.end_field();
                 return Ok(true);
             }
             taken = taken.saturating_add(1);
             state = match (state, byte) {
-                (State::Lead | State::Plain | State::Quote | State::Tail, b',') => {
+                (ScanState::Lead | ScanState::Plain | ScanState::Quote | ScanState::Tail, b',') => {
                     record.end_field();
                     field_start = record.bytes.len();
-                    State::Lead
+                    ScanState::Lead
                 }
-                (State::Lead, b'"') => {
+                (ScanState::Lead, b'"') => {
                     record.bytes.truncate(field_start);
                     record.quoted = true;
                     quote = self.line;
-                    State::Quoted
+                    ScanState::Quoted
                 }
-                (State::Quoted, b'"') => State::Quote,
-                (State::Quote, b'"') | (State::Quoted, _) => {
+                (ScanState::Quoted, b'"') => ScanState::Quote,
+                (ScanState::Quote, b'"') | (ScanState::Quoted, _) => {
                     record.push(&[byte]);
-                    State::Quoted
+                    ScanState::Quoted
                 }
-                (State::Lead, b' ' | b'\t') => {
+                (ScanState::Lead, b' ' | b'\t') => {
                     record.push(&[byte]);
-                    State::Lead
+                    ScanState::Lead
                 }
-                (State::Lead | State::Plain, _) => {
+                (ScanState::Lead | ScanState::Plain, _) => {
                     record.push(&[byte]);
-                    State::Plain
+                    ScanState::Plain
                 }
-                (State::Quote | State::Tail, b' ' | b'\t') => State::Tail,
-                (State::Quote | State::Tail, _) => {
-                    record.fault = record.fault.or(Some(Fault::AfterQuote { quote }));
-                    State::Skip
+                (ScanState::Quote | ScanState::Tail, b' ' | b'\t') => ScanState::Tail,
+                (ScanState::Quote | ScanState::Tail, _) => {
+                    record.fault = record.fault.or(Some(RecordFault::AfterQuote { quote }));
+                    ScanState::Skip
                 }
-                (State::Skip, _) => State::Skip,
+                (ScanState::Skip, _) => ScanState::Skip,
             };
-            limit(record, taken, (state == State::Quoted).then_some(quote));
+            limit(record, taken, (state == ScanState::Quoted).then_some(quote));
         }
-        if state == State::Quoted {
-            record.fault = record.fault.or(Some(Fault::Unclosed { quote }));
+        if state == ScanState::Quoted {
+            record.fault = record.fault.or(Some(RecordFault::Unclosed { quote }));
         }
         if taken > 0 {
             record.end_field();
@@ -224,7 +224,7 @@ impl<R: Read> Records<R> {
 /// Past the limit: what ended before it stays (a header is still known by it), no more is kept.
 fn limit(record: &mut Record, taken: usize, quote: Option<u64>) {
     if taken > RECORD_LIMIT && record.fault.is_none() {
-        record.fault = Some(Fault::TooLong { quote });
+        record.fault = Some(RecordFault::TooLong { quote });
     }
 }
 

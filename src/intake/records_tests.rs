@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-type Seen = (u64, Vec<String>, Option<Fault>);
+type Seen = (u64, Vec<String>, Option<RecordFault>);
 
 /// Gives its bytes in pieces of `size`.
 struct Dribble<'a>(&'a [u8], usize);
@@ -59,7 +59,7 @@ fn a_bom_is_no_part_of_the_first_field() {
 #[test]
 fn text_after_a_closing_quote_is_a_fault_and_reading_goes_on() {
     let seen = read_all(&b"a,\"b\nc,\"d\"\ne,f\n"[..]);
-    assert_eq!(seen[0].2, Some(Fault::AfterQuote { quote: 1 }));
+    assert_eq!(seen[0].2, Some(RecordFault::AfterQuote { quote: 1 }));
     assert_eq!(seen[1..], [row(3, &["e", "f"])]);
 }
 
@@ -67,7 +67,7 @@ fn text_after_a_closing_quote_is_a_fault_and_reading_goes_on() {
 fn an_unclosed_quote_names_its_line() {
     let seen = read_all(&b"a\n\"b\n\"\"c\nd\n"[..]);
     assert_eq!(seen[0], row(1, &["a"]));
-    assert_eq!((seen[1].0, seen[1].2), (2, Some(Fault::Unclosed { quote: 2 })));
+    assert_eq!((seen[1].0, seen[1].2), (2, Some(RecordFault::Unclosed { quote: 2 })));
     assert_eq!(seen.len(), 2);
 }
 
@@ -77,14 +77,14 @@ fn a_line_beyond_the_limit_is_skipped_and_not_held() {
     let (mut records, _) = Records::open(text).expect("opens");
     let mut record = Record::default();
     assert!(records.read(&mut record).expect("reads"));
-    assert_eq!(record.fault, Some(Fault::TooLong { quote: None }));
+    assert_eq!(record.fault, Some(RecordFault::TooLong { quote: None }));
     assert!(record.bytes.capacity() <= 2 * RECORD_LIMIT, "{}", record.bytes.capacity());
     assert!(records.read(&mut record).expect("reads"));
     assert_eq!((record.line, record.fault), (2, None));
 
     let fits = "x".repeat(RECORD_LIMIT);
     assert_eq!(read_all(fits.as_bytes()), [row(1, &[&fits])]);
-    assert_eq!(read_all(format!("{fits}y").as_bytes())[0].2, Some(Fault::TooLong { quote: None }));
+    assert_eq!(read_all(format!("{fits}y").as_bytes())[0].2, Some(RecordFault::TooLong { quote: None }));
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_quote_left_open_over_a_big_file_is_one_fault_with_its_line() {
     let text = format!("a\nb,\"c\n{}", "web-1,x\n".repeat(20_000));
     let seen = read_all(text.as_bytes());
     assert_eq!(seen.len(), 2);
-    assert_eq!((seen[1].0, seen[1].2), (2, Some(Fault::TooLong { quote: Some(2) })));
+    assert_eq!((seen[1].0, seen[1].2), (2, Some(RecordFault::TooLong { quote: Some(2) })));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn commas_without_end_are_not_held() {
     let (mut records, _) = Records::open(io::repeat(b',').take(5_000_000)).expect("opens");
     let mut record = Record::default();
     assert!(records.read(&mut record).expect("reads"));
-    assert_eq!(record.fault, Some(Fault::TooLong { quote: None }));
+    assert_eq!(record.fault, Some(RecordFault::TooLong { quote: None }));
     assert!(record.len() <= RECORD_LIMIT + 1);
 }
 

@@ -2,7 +2,7 @@
 //! columns with the reason in front. Intake reads such a file and passes over the reasons.
 
 use super::columns::REASONS;
-use super::reason::Reason;
+use super::reason::RejectReason;
 use crate::domain::spreadsheet;
 use std::fmt;
 use std::io::{self, Write};
@@ -15,7 +15,7 @@ pub struct Rejected {
     /// The column at fault, as the file calls it; none where the whole row is.
     pub column: Option<String>,
     /// Why.
-    pub reason: Reason,
+    pub reason: RejectReason,
     /// Its fields as they came; none where the row was beyond the limit and could not be kept.
     pub fields: csv::ByteRecord,
 }
@@ -30,11 +30,11 @@ impl fmt::Display for Rejected {
 }
 
 /// Writes rejected rows as CSV: `line,column,reason` and then the row as it came.
-pub struct Writer<W: Write> {
+pub struct RejectsWriter<W: Write> {
     out: csv::Writer<W>,
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Write> RejectsWriter<W> {
     /// Begins the file with its header; `header` is [`Intake::header`](super::Intake::header).
     pub fn new(out: W, header: &[String]) -> io::Result<Self> {
         let mut out = csv::WriterBuilder::new().flexible(true).from_writer(out);

@@ -2,7 +2,7 @@
 
 use super::columns::{Columns, Role, of_fault};
 use super::reader::IntakeOptions;
-use super::reason::Reason;
+use super::reason::RejectReason;
 use super::records::Record;
 use crate::domain::{AccountLabel, BadName, Region, SnapshotName, Timestamp, spreadsheet};
 use std::ops::RangeInclusive;
@@ -28,28 +28,32 @@ pub struct Row {
     pub priority: i64,
     /// Not to be sent earlier.
     pub not_before: Option<Timestamp>,
-    /// The cells of the carried columns in the header's order, as the file has them.
+    /// The cells of the copied columns in the header's order, as the file has them.
     pub carried: Vec<String>,
 }
 
 /// What a row names itself, and does not take from what holds for all.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Named {
+pub(super) struct RowTarget {
     pub(super) account: bool,
     pub(super) region: bool,
 }
 
 /// The column at fault, if it is one column's, and why.
-pub(super) type Against = (Option<String>, Reason);
+pub(super) type RowFault = (Option<String>, RejectReason);
 
 /// Reads one record.
-pub(super) fn read(record: &Record, columns: &Columns, options: &IntakeOptions) -> Result<(Row, Named), Against> {
+pub(super) fn read(record: &Record, columns: &Columns, options: &IntakeOptions) -> Result<(Row, RowTarget), RowFault> {
     if let Some(fault) = record.fault {
         return Err((None, of_fault(fault, record)));
     }
     let (expected, found) = (columns.all.len(), record.len());
     if expected != found {
-        let reason = if columns.header { Reason::FieldCount { expected, found } } else { Reason::PlainList { found } };
+        let reason = if columns.header {
+            RejectReason::FieldCount { expected, found }
+        } else {
+            RejectReason::PlainList { found }
+        };
         return Err((None, reason));
     }
     let mut snapshot = None;
@@ -66,20 +70,20 @@ pub(super) fn read(record: &Record, columns: &Columns, options: &IntakeOptions) 
             Role::Name => snapshot = Some(name(cell).map_err(against)?),
             Role::Carried => carried.push(spreadsheet::restore(text).to_owned()),
             Role::Region if !cell.is_empty() => {
-                region = Some(Region::parse(&cut(cell)).map_err(|bad| against(Reason::Region(bad)))?);
+                region = Some(Region::parse(&cut(cell)).map_err(|bad| against(RejectReason::Region(bad)))?);
             }
             Role::Account if !cell.is_empty() => account = Some(options.known(cell).map_err(against)?),
             Role::Priority if !cell.is_empty() => priority = number(cell).map_err(against)?,
             Role::NotBefore if !cell.is_empty() => {
-                let moment = Timestamp::parse(cell).map_err(|_| against(Reason::Time(cut(cell))))?;
+                let moment = Timestamp::parse(cell).map_err(|_| against(RejectReason::Time(cut(cell))))?;
                 not_before = Some(moment);
             }
             Role::Ignored | Role::Region | Role::Account | Role::Priority | Role::NotBefore => {}
         }
     }
     let column = |role, usual: &str| Some(columns.name_of(role).unwrap_or(usual).to_owned());
-    let snapshot = snapshot.ok_or_else(|| (column(Role::Name, "snapshot_name"), Reason::NoName))?;
-    let named = Named { account: account.is_some(), region: region.is_some() };
+    let snapshot = snapshot.ok_or_else(|| (column(Role::Name, "snapshot_name"), RejectReason::NoName))?;
+    let named = RowTarget { account: account.is_some(), region: region.is_some() };
     let account = match account {
         Some(account) => account,
         None => options.account_of_all().map_err(|reason| (column(Role::Account, "account"), reason))?,
@@ -88,23 +92,23 @@ pub(super) fn read(record: &Record, columns: &Columns, options: &IntakeOptions) 
     Ok((Row { line: record.line, snapshot, account, region, priority, not_before, carried }, named))
 }
 
-fn text_of(field: &[u8]) -> Result<&str, Reason> {
-    let text = std::str::from_utf8(field).map_err(|_| Reason::NotUtf8)?;
-    if text.contains('\0') { Err(Reason::Nul) } else { Ok(text) }
+fn text_of(field: &[u8]) -> Result<&str, RejectReason> {
+    let text = std::str::from_utf8(field).map_err(|_| RejectReason::NotUtf8)?;
+    if text.contains('\0') { Err(RejectReason::Nul) } else { Ok(text) }
 }
 
-fn name(cell: &str) -> Result<SnapshotName, Reason> {
+fn name(cell: &str) -> Result<SnapshotName, RejectReason> {
     SnapshotName::parse(cell).map_err(|bad| match bad {
-        BadName::Empty => Reason::NoName,
+        BadName::Empty => RejectReason::NoName,
         BadName::Short | BadName::Long(..) | BadName::Character(_) | BadName::Edge(_) | BadName::Blank => {
-            Reason::Name { given: cut(cell), bad }
+            RejectReason::Name { given: cut(cell), bad }
         }
     })
 }
 
-fn number(cell: &str) -> Result<i64, Reason> {
+fn number(cell: &str) -> Result<i64, RejectReason> {
     let number = cell.parse().ok().filter(|number| PRIORITIES.contains(number));
-    number.ok_or_else(|| Reason::Priority(cut(cell)))
+    number.ok_or_else(|| RejectReason::Priority(cut(cell)))
 }
 
 /// A cell as a message quotes it.

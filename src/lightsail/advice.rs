@@ -124,12 +124,12 @@ fn denied(code: &str, message: &str, usual: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::classify::{Evidence, classify};
+    use super::super::classify::{ErrorEvidence, classify};
     use super::*;
 
     fn advice_of(code: &str, message: &str, clock_ahead: Option<i64>) -> String {
         let body = serde_json::json!({ "__type": code, "message": message }).to_string();
-        classify(&Evidence { status: 400, body: body.as_bytes(), clock_ahead, ..Evidence::default() })
+        classify(&ErrorEvidence { status: 400, body: body.as_bytes(), clock_ahead, ..ErrorEvidence::default() })
             .advice(EXPORT_ACTION)
     }
 
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_refusal_without_a_code_comes_from_something_in_between() {
-        let refused = classify(&Evidence { status: 403, body: b"<html>", ..Evidence::default() });
+        let refused = classify(&ErrorEvidence { status: 403, body: b"<html>", ..ErrorEvidence::default() });
         assert!(refused.advice(EXPORT_ACTION).contains("check the proxy"), "{}", refused.advice(EXPORT_ACTION));
     }
 

@@ -97,7 +97,7 @@ pub enum OperationStatus {
 
 /// What an operation's status and end, taken together, say of the export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum OperationEnd {
     /// Not at its end.
     UnderWay,
     /// At its end, and well.
@@ -142,7 +142,7 @@ pub enum RecordState {
     Other(String),
 }
 
-/// A snapshot as a listing shows it.
+/// A snapshot as an inventory shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// Its name, as the service has it.
@@ -215,13 +215,13 @@ impl<T> Page<T> {
 impl Operation {
     /// What is to be made of it, by status and `isTerminal`: a status that is an end counts even where the flag is
     /// missing, and a flag without such a status is no answer.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> OperationEnd {
         match (&self.status, self.terminal) {
-            (OperationStatus::Succeeded, _) => Verdict::Succeeded,
-            (OperationStatus::Failed, _) => Verdict::Failed,
-            (OperationStatus::NotStarted | OperationStatus::Started, false) => Verdict::UnderWay,
+            (OperationStatus::Succeeded, _) => OperationEnd::Succeeded,
+            (OperationStatus::Failed, _) => OperationEnd::Failed,
+            (OperationStatus::NotStarted | OperationStatus::Started, false) => OperationEnd::UnderWay,
             (OperationStatus::NotStarted | OperationStatus::Started, true) | (OperationStatus::Other(_), _) => {
-                Verdict::Unclear
+                OperationEnd::Unclear
             }
         }
     }

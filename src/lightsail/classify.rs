@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// What an answer other than a readable success brought.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Evidence<'a> {
+pub(super) struct ErrorEvidence<'a> {
     /// The status.
     pub status: u16,
     /// The header `x-amzn-errortype`.
@@ -102,7 +102,7 @@ pub(super) fn is_not_found(code: &str) -> bool {
 }
 
 /// Makes an error of an answer. Where the strings disagree, the one that asks for more care decides.
-pub(super) fn classify(evidence: &Evidence<'_>) -> CallError {
+pub(super) fn classify(evidence: &ErrorEvidence<'_>) -> CallError {
     let body: Value = serde_json::from_slice(evidence.body).unwrap_or(Value::Null);
     let text = |key: &str| body.get(key).and_then(Value::as_str);
     let candidates: Vec<&str> = [evidence.header, text("code"), text("__type")]
@@ -244,7 +244,7 @@ mod tests {
     const WAIT: &str = "An export is under way. Please wait for it to complete before trying again";
 
     fn class_of(status: u16, header: Option<&str>, body: &str) -> (ErrorClass, String) {
-        let error = classify(&Evidence { status, header, body: body.as_bytes(), ..Evidence::default() });
+        let error = classify(&ErrorEvidence { status, header, body: body.as_bytes(), ..ErrorEvidence::default() });
         (error.class, error.code.as_str().to_owned())
     }
 
@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn all_three_strings_are_heard() {
         let both = r#"{"code":"DoesNotExist","__type":"com.amazonaws.lightsail#NotFoundException","message":"m"}"#;
-        let error = classify(&Evidence { status: 400, body: both.as_bytes(), ..Evidence::default() });
+        let error = classify(&ErrorEvidence { status: 400, body: both.as_bytes(), ..ErrorEvidence::default() });
         assert_eq!((error.class, error.code.as_str()), (ErrorClass::Permanent, "NotFoundException"));
         assert_eq!(error.message, "m (DoesNotExist)");
         assert!(error.is_not_found());

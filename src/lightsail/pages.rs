@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::pin::Pin;
 
-type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<Page<T>, CallError>> + Send + 'a>>;
-type Fetch<'a, T> = Box<dyn FnMut(Option<PageToken>) -> Answer<'a, T> + Send + 'a>;
+type PageAnswer<'a, T> = Pin<Box<dyn Future<Output = Result<Page<T>, CallError>> + Send + 'a>>;
+type Fetch<'a, T> = Box<dyn FnMut(Option<PageToken>) -> PageAnswer<'a, T> + Send + 'a>;
 
 /// Why a list was not read to its end. Whatever was read before proves presence, never absence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,13 +29,13 @@ pub enum ReadingError {
 pub struct Pages<'a, T> {
     call: &'static str,
     fetch: Fetch<'a, T>,
-    place: Place,
+    place: PagePosition,
     seen: HashSet<PageToken>,
     count: u32,
 }
 
 /// How far a reading is.
-enum Place {
+enum PagePosition {
     Before(Option<PageToken>),
     Complete,
     /// With the page that could not be had.
@@ -43,8 +43,8 @@ enum Place {
 }
 
 impl<'a, T: 'a> Pages<'a, T> {
-    fn over(call: &'static str, fetch: impl FnMut(Option<PageToken>) -> Answer<'a, T> + Send + 'a) -> Self {
-        Self { call, fetch: Box::new(fetch), place: Place::Before(None), seen: HashSet::new(), count: 0 }
+    fn over(call: &'static str, fetch: impl FnMut(Option<PageToken>) -> PageAnswer<'a, T> + Send + 'a) -> Self {
+        Self { call, fetch: Box::new(fetch), place: PagePosition::Before(None), seen: HashSet::new(), count: 0 }
     }
 
     /// The next page, or `None` once all were read. An error stays: it is given again rather than a `None`. Dropped in
@@ -54,9 +54,9 @@ impl<'a, T: 'a> Pages<'a, T> {
     /// [`ReadingError`], where a page cannot be had or the list runs in a circle.
     pub async fn next(&mut self) -> Result<Option<Vec<T>>, ReadingError> {
         let token = match &self.place {
-            Place::Before(token) => token.clone(),
-            Place::Complete => return Ok(None),
-            Place::Broken(_, error) => return Err(error.clone()),
+            PagePosition::Before(token) => token.clone(),
+            PagePosition::Complete => return Ok(None),
+            PagePosition::Broken(_, error) => return Err(error.clone()),
         };
         match self.read(token.clone()).await {
             Ok((items, place)) => {
@@ -64,18 +64,18 @@ impl<'a, T: 'a> Pages<'a, T> {
                 Ok(Some(items))
             }
             Err(error) => {
-                self.place = Place::Broken(token, error.clone());
+                self.place = PagePosition::Broken(token, error.clone());
                 Err(error)
             }
         }
     }
 
-    async fn read(&mut self, token: Option<PageToken>) -> Result<(Vec<T>, Place), ReadingError> {
+    async fn read(&mut self, token: Option<PageToken>) -> Result<(Vec<T>, PagePosition), ReadingError> {
         let page = (self.fetch)(token).await?;
         self.count = self.count.saturating_add(1);
         match page.next {
-            None => Ok((page.items, Place::Complete)),
-            Some(token) if self.seen.insert(token.clone()) => Ok((page.items, Place::Before(Some(token)))),
+            None => Ok((page.items, PagePosition::Complete)),
+            Some(token) if self.seen.insert(token.clone()) => Ok((page.items, PagePosition::Before(Some(token)))),
             Some(_) => Err(ReadingError::RepeatedToken { pages: self.count }),
         }
     }
@@ -83,8 +83,8 @@ impl<'a, T: 'a> Pages<'a, T> {
     /// Lets the reading go on with the page that could not be had: for a caller that has waited for a passing trouble to
     /// pass. One that ran in a circle stays broken.
     pub fn try_again(&mut self) {
-        if let Place::Broken(token, ReadingError::Call(_)) = &self.place {
-            self.place = Place::Before(token.clone());
+        if let PagePosition::Broken(token, ReadingError::Call(_)) = &self.place {
+            self.place = PagePosition::Before(token.clone());
         }
     }
 

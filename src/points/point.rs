@@ -37,14 +37,14 @@ named! {
         AnswerHeard = "answer-heard",
         /// A page is read, and not noted.
         PageRead = "page-read",
-        /// A listing is complete, and not acted upon.
-        ListingRead = "listing-read",
-        /// A listing is acted upon, and its batches are not cleared.
-        ListingActedUpon = "listing-acted-upon",
+        /// An inventory is complete, and not acted upon.
+        ListingRead = "inventory-read",
+        /// An inventory is acted upon, and its batches are not cleared.
+        ListingActedUpon = "inventory-acted-upon",
         /// There is news that has not been acted upon.
-        NewsFound = "news-found",
+        ChangesFound = "changes-found",
         /// News is acted upon, and that is not written.
-        NewsActedUpon = "news-acted-upon",
+        ChangesActedUpon = "changes-acted-upon",
         /// A look has shown nothing, and is not counted.
         LookTaken = "look-taken",
         /// Of changes that share a transaction the jobs are moved, and their history is not written.

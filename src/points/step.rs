@@ -52,27 +52,27 @@ named! {
         /// The daemon has ended in good order.
         RunEnded = "run-ended",
 
-        /// The account number of a listing is compared and stored.
+        /// The account number of an inventory is compared and stored.
         Identified = "identified",
         /// A page of snapshots is noted.
-        SnapshotsListed = "snapshots-listed",
-        /// What a listing did not show is gone.
-        ListingEnded = "listing-ended",
-        /// Jobs are held for the next listing, or let go.
-        HeldForListing = "held-for-listing",
+        SnapshotsRecorded = "snapshots-recorded",
+        /// What an inventory did not show is gone.
+        InventoryEnded = "inventory-ended",
+        /// Jobs are held for the next inventory, or let go.
+        HeldForInventory = "held-for-inventory",
         /// Batches are cleared for sending.
-        Cleared = "cleared",
+        InventoryRecorded = "inventory-recorded",
 
         /// A page of the ledger is noted.
-        LedgerSeen = "ledger-seen",
+        ObservationsRecorded = "observations-recorded",
         /// News has been acted upon.
-        NewsSettled = "news-settled",
+        ChangesProcessed = "changes-processed",
         /// An entry of the ledger has an owner.
         EntryOwned = "entry-owned",
         /// A second export is noted for the report.
         DuplicateNoted = "duplicate-noted",
         /// A look that did not show an attempt is counted.
-        LookCounted = "look-counted",
+        AbsenceChecked = "absence-checked",
         /// The next look at jobs is put off.
         PollPutOff = "poll-put-off",
 
@@ -92,13 +92,13 @@ named! {
         DelayLearned = "delay-learned",
 
         /// A breaker opens: a batch or a lane stops by itself.
-        Tripped = "tripped",
+        BreakerOpened = "breaker-opened",
         /// An open breaker lets one job go.
         ProbeChosen = "probe-chosen",
         /// That one failed: the breaker stays open for longer.
-        TripRenewed = "trip-renewed",
+        BreakerKeptOpen = "breaker-kept-open",
         /// It succeeded: the breaker is closed.
-        TripClosed = "trip-closed",
+        BreakerClosed = "breaker-closed",
 
         /// A batch's completion report is written.
         Bundled = "bundled",
@@ -133,7 +133,7 @@ named! {
         AttemptsRefunded = "attempts_refunded",
 
         /// The snapshot cannot be exported.
-        Impossible = "impossible",
+        NotExportable = "impossible",
         /// An export that is done is adopted.
         AdoptedDone = "adopted-done",
         /// An export that is under way is adopted.
@@ -162,7 +162,7 @@ named! {
         /// A person says which record a job became.
         RecordAdopted = "record-adopted",
         /// A person calls a job failed.
-        CalledFailed = "called-failed",
+        MarkedFailed = "called-failed",
         /// A person has an ended job tried afresh.
         Retried = "retried",
         /// A person pauses a job.

@@ -17,25 +17,25 @@ pub use files::disk::shared as shared_disk;
 pub use files::lock::{DatabaseLock, Held, LockError};
 pub use files::own_files::is_own_file;
 pub use files::takeover::{Takeover, TakeoverCause, TakeoverOptions, TakeoverWait};
-pub use jobs::claims::{Claimable, Load};
-pub use jobs::transition::{Answer, AttemptOutcome, SentOperation, Transition};
-pub use jobs::wakers::Wakes;
-pub use lanes::breakers::{PastTrip, Trip};
-pub use lanes::records::{Block, Identity, LaneRecord};
-pub use ledger::entries::{Entry, EntryKey, EntryStatus, ListedSnapshot, Sighting};
+pub use jobs::claims::{Claimable, LaneLoad};
+pub use jobs::transition::{AttemptAnswer, AttemptOutcome, SentOperation, Transition};
+pub use jobs::wakers::LaneWaker;
+pub use lanes::breakers::{BreakerOpening, PastOpening};
+pub use lanes::records::{AccountMatch, Block, LaneRecord};
+pub use ledger::entries::{EntryKey, EntryStatus, LedgerEntry, ListedSnapshot, Observation};
 pub use ledger::follow::{Followed, FollowedAttempt};
-pub use ledger::listing::Listed;
+pub use ledger::inventory::InventoryJob;
 pub use loading::chunk::{Chunk, NewRow};
 pub use loading::load::{BatchLoad, BatchSummary, LoadName};
 pub use loading::preview::{Preview, Previewed};
 pub use sqlite::look::ReadAgain;
-pub use steering::acting::{ActError, Acted, LeftOnes, Plan};
+pub use steering::acting::{ActError, ActPlan, Acted, SkippedJobs};
 pub use steering::pausing::PastPause;
-pub use steering::resolving::{Evidence, ResolveError, Verdict};
+pub use steering::resolving::{Resolution, ResolveError, ReviewEvidence};
 pub use steering::selection::{Cursor, ReportRow, Selector};
 pub use upkeep::backup::{BackedUp, BackupError, Overwrite};
 pub use upkeep::checkup::{Checkup, Content, LaneFound};
-pub use upkeep::peek::{Known, LaneMemory, Peek};
+pub use upkeep::peek::{KnownJob, KnownLane, Peek};
 pub use upkeep::prune::{Prunable, Pruner};
 pub use upkeep::vitals::{Foreign, Vitals};
 pub use views::batches::{BatchStage, BatchView, Pause, RowCounts};
@@ -43,12 +43,14 @@ pub use views::counts::StateCounts;
 pub use views::endings::{BatchPage, BatchRow, Ending, Step};
 pub use views::jobs::{AttemptView, JobDetail, JobView, TransitionView};
 pub use views::lanes::{Blocked, LaneView};
-pub use views::measures::{Ended, LaneMeasures, Left, Measures, REFUSED_WITHIN, Refused, Unconfirmed};
-pub use views::waiting::{Ahead, SnapshotSeen, Waiting};
+pub use views::measures::{
+    EndedExport, LaneMeasures, Measures, REFUSED_WITHIN, RefusedCall, RemainingJobs, Unconfirmed,
+};
+pub use views::waiting::{JobsAhead, QueuePosition, SnapshotSeen};
 
-use files::paths::Place;
+use files::paths::DatabaseFiles;
 use files::takeover::TakeoverAge;
-use jobs::wakers::Wakers;
+use jobs::wakers::LaneWakers;
 use sqlite::busy_retry::BusyRetry;
 use sqlite::readers::Readers;
 use sqlite::writer::Writer;
@@ -61,11 +63,11 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub struct Queue {
     path: PathBuf,
-    place: Arc<Place>,
+    place: Arc<DatabaseFiles>,
     readers: Readers,
     writer: Writer,
     takeover_age: Arc<Mutex<Option<TakeoverAge>>>,
-    wakers: Wakers,
+    wakers: LaneWakers,
     busy: Arc<BusyRetry>,
 }
 

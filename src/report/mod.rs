@@ -15,17 +15,17 @@ pub use bundle::{
     BundleError, BundleRequest, FolderError, Manifest, PartFacts, Prepared, folder_names, prepare_bundle,
 };
 pub use completion::report::{Format, ReportError, ReportRequest, Reported, write_report};
-pub use jobs::advice::{Helps, advice};
+pub use jobs::advice::{RetryAdvice, advice};
 pub use jobs::evidence::{evidence_text, resolved_text};
-pub use jobs::failures::{FailureGroup, Failures, Gathered, failures_text};
-pub use jobs::list::{JobsFormat, JobsRequest, Listed, write_jobs};
+pub use jobs::failures::{FailureCollector, FailureGroup, Failures, failures_text};
+pub use jobs::list::{JobsFormat, JobsRequest, ListSummary, write_jobs};
 pub use jobs::show::{show_json, show_text};
 pub use layout::output::{Output, OutputError, folder_of};
-pub use layout::style::{Colour, Look};
+pub use layout::style::{Colour, TextStyle};
 pub use layout::words::{adopted_note, capital, grouped, moment, percent, quoted, several};
 pub use status::{
-    Binding, Forecast, Health, Limits, NEEDS_YOU, Need, Place, StatusView, bindings, held_lanes, progress_of,
-    status_json, status_text,
+    Binding, ConfiguredLimits, Forecast, Health, LaneFilter, NEEDS_YOU, Need, StatusView, bindings, held_lanes,
+    progress_of, status_json, status_text,
 };
 pub use steering::acts::{acted_text, plan_question, touched_text};
 pub use steering::breakers::{resume_command, stopped_place, what_next};
@@ -36,5 +36,5 @@ pub use survey::plan_text::{PlanView, Price, plan_text};
 pub use upkeep::backup::backup_text;
 pub use upkeep::doctor_json::doctor_json;
 pub use upkeep::doctor_text::doctor_text;
-pub use why::explain::{Cause, Facts, Pace, THROTTLED_WITHIN, Way, Why, explain};
+pub use why::explain::{JobFacts, Pace, THROTTLED_WITHIN, WaitCause, Way, Why, explain};
 pub use why::text::{why_json, why_text};

@@ -4,7 +4,7 @@ use super::account::Account;
 use super::database_url::DatabaseUrl;
 use super::lane_settings::LaneSettings;
 use super::plan_settings::{PlanSettings, currency};
-use super::values::{Positive, Ranged, Span, Whole, folder};
+use super::values::{BoundedSpan, Positive, Ranged, Whole, folder};
 use crate::domain::{Existing, OUTCOMES_KEPT};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -47,9 +47,9 @@ struct RawExport {
     burst: Option<Whole<1, 1000>>,
     max_in_flight: Option<Whole<1, 1_000_000>>,
     max_attempts: Option<Whole<1, 100>>,
-    backoff_initial: Option<Span<1, DAY>>,
-    backoff_max: Option<Span<1, DAY>>,
-    attempt_timeout: Option<Span<100, HOUR>>,
+    backoff_initial: Option<BoundedSpan<1, DAY>>,
+    backoff_max: Option<BoundedSpan<1, DAY>>,
+    attempt_timeout: Option<BoundedSpan<100, HOUR>>,
     existing: Option<Existing>,
 }
 
@@ -63,22 +63,22 @@ struct RawRead {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
 struct RawPoll {
-    min: Option<Span<10, DAY>>,
-    max: Option<Span<10, DAY>>,
-    give_up: Option<Span<SECOND, { 365 * DAY }>>,
+    min: Option<BoundedSpan<10, DAY>>,
+    max: Option<BoundedSpan<10, DAY>>,
+    give_up: Option<BoundedSpan<SECOND, { 365 * DAY }>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
 struct RawReconcile {
-    settle: Option<Span<100, { 7 * DAY }>>,
+    settle: Option<BoundedSpan<100, { 7 * DAY }>>,
     looks: Option<Whole<1, 100>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
 struct RawProbe {
-    probe: Option<Span<100, DAY>>,
+    probe: Option<BoundedSpan<100, DAY>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -89,8 +89,8 @@ struct RawBreaker {
     at_least: Option<Whole<1, { OUTCOMES_KEPT as u64 }>>,
     in_a_row: Option<Whole<0, 1000>>,
     codes: BTreeMap<String, Whole<0, 1000>>,
-    wait: Option<Span<100, DAY>>,
-    wait_max: Option<Span<100, { 7 * DAY }>>,
+    wait: Option<BoundedSpan<100, DAY>>,
+    wait_max: Option<BoundedSpan<100, { 7 * DAY }>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -111,7 +111,7 @@ pub(super) struct RawReport {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with settings of its own")]
 pub(super) struct RawPrune {
-    pub(super) after: Option<Span<DAY, { 3650 * DAY }>>,
+    pub(super) after: Option<BoundedSpan<DAY, { 3650 * DAY }>>,
 }
 
 impl Raw {

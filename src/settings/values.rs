@@ -17,7 +17,7 @@ pub(super) type Positive<const HI: u64> = Ranged<f64, 0, HI>;
 pub(super) type Whole<const LO: u64, const HI: u64> = Ranged<u32, LO, HI>;
 
 /// A span of time from `LO` to `HI` milliseconds.
-pub(super) type Span<const LO: u64, const HI: u64> = Ranged<Duration, LO, HI>;
+pub(super) type BoundedSpan<const LO: u64, const HI: u64> = Ranged<Duration, LO, HI>;
 
 pub(super) trait Bounded: Sized {
     /// The value, where something of its kind was given that is in range.

@@ -1,6 +1,6 @@
 //! Which of the snapshots that were found are wanted. Pure.
 
-use super::{Export, Found};
+use super::{FoundSnapshot, SeenExport};
 use crate::domain::Timestamp;
 use crate::lightsail::{SnapshotKind, SnapshotState};
 use glob::Pattern;
@@ -39,9 +39,9 @@ pub struct TagWanted {
 
 /// What was chosen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Chosen {
+pub struct ChosenSnapshots {
     /// The snapshots, in the order in which they were found.
-    pub found: Vec<Found>,
+    pub found: Vec<FoundSnapshot>,
     /// How many others fit and are in state error, so that they cannot be exported.
     pub broken: u64,
 }
@@ -63,8 +63,8 @@ impl TagWanted {
 
 impl Choice {
     /// Chooses among a lane's snapshots.
-    pub fn choose(&self, found: Vec<Found>, now: Timestamp) -> Chosen {
-        let mut fitting: Vec<Found> = found.into_iter().filter(|one| self.fits(one, now)).collect();
+    pub fn choose(&self, found: Vec<FoundSnapshot>, now: Timestamp) -> ChosenSnapshots {
+        let mut fitting: Vec<FoundSnapshot> = found.into_iter().filter(|one| self.fits(one, now)).collect();
         let before = fitting.len();
         // A broken one is no newest one: it would hide the last that can be exported.
         fitting.retain(|one| one.snapshot.state != SnapshotState::Error);
@@ -72,11 +72,11 @@ impl Choice {
         if let Some(newest) = self.newest {
             fitting = newest_of_each(fitting, newest);
         }
-        fitting.retain(|one| !self.not_exported || one.export == Export::No);
-        Chosen { found: fitting, broken }
+        fitting.retain(|one| !self.not_exported || one.export == SeenExport::No);
+        ChosenSnapshots { found: fitting, broken }
     }
 
-    fn fits(&self, found: &Found, now: Timestamp) -> bool {
+    fn fits(&self, found: &FoundSnapshot, now: Timestamp) -> bool {
         let snapshot = &found.snapshot;
         let any = |patterns: &[Pattern], text: Option<&str>| {
             patterns.is_empty() || text.is_some_and(|text| patterns.iter().any(|pattern| pattern.matches(text)))
@@ -93,7 +93,7 @@ impl Choice {
 
 /// The newest of each source; one whose source is not known is the only one of its own. Of two of one moment the name
 /// decides.
-fn newest_of_each(found: Vec<Found>, newest: usize) -> Vec<Found> {
+fn newest_of_each(found: Vec<FoundSnapshot>, newest: usize) -> Vec<FoundSnapshot> {
     let mut by_age: Vec<usize> = (0..found.len()).collect();
     by_age.sort_by_key(|place| {
         found.get(*place).map(|one| (std::cmp::Reverse(one.snapshot.created_at), one.snapshot.name.as_str()))

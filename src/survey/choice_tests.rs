@@ -7,7 +7,7 @@ const DAY: i64 = 86_400_000;
 const NOW: Timestamp = Timestamp(1000 * DAY);
 
 /// A snapshot of `source` that is so many days old.
-fn found(name: &str, source: &str, days: i64) -> Found {
+fn found(name: &str, source: &str, days: i64) -> FoundSnapshot {
     let lane = Lane { account: AccountLabel::unnamed(), region: Region::parse("eu-west-1").expect("a Region") };
     let snapshot = Snapshot {
         name: name.to_owned(),
@@ -23,10 +23,10 @@ fn found(name: &str, source: &str, days: i64) -> Found {
         tags: Vec::new(),
         account: None,
     };
-    Found { lane, snapshot, export: Export::No, job: None }
+    FoundSnapshot { lane, snapshot, export: SeenExport::No, job: None }
 }
 
-fn names(choice: &Choice, found: &[Found]) -> Vec<String> {
+fn names(choice: &Choice, found: &[FoundSnapshot]) -> Vec<String> {
     choice.choose(found.to_vec(), NOW).found.into_iter().map(|one| one.snapshot.name).collect()
 }
 
@@ -74,11 +74,11 @@ fn a_broken_one_is_counted_and_hides_no_good_one() {
 #[test]
 fn the_newest_that_is_exported_already_is_not_made_up_for_by_an_older_one() {
     let mut all = [found("new", "web", 1), found("old", "web", 5), found("other", "db", 9), found("lone", "", 9)];
-    all[0].export = Export::Done { destination: "ami-1".to_owned() };
+    all[0].export = SeenExport::Done { destination: "ami-1".to_owned() };
     let newest = Choice { newest: Some(1), ..Choice::default() };
     assert_eq!(names(&newest, &all), ["new", "other", "lone"]);
     assert_eq!(names(&Choice { not_exported: true, ..newest }, &all), ["other", "lone"]);
-    all[0].export = Export::Queued;
+    all[0].export = SeenExport::Queued;
     assert_eq!(names(&Choice { not_exported: true, ..Choice::default() }, &all), ["old", "other", "lone"]);
 }
 
@@ -88,12 +88,12 @@ proptest! {
         all in prop::collection::vec((0..4_u8, -1..30_i64), 0..40),
         newest in 0..5_usize,
     ) {
-        let all: Vec<Found> = all.iter().enumerate()
+        let all: Vec<FoundSnapshot> = all.iter().enumerate()
             .map(|(at, (source, days))| found(&format!("s-{at}"), &format!("source-{source}"), *days))
             .collect();
         let kept = newest_of_each(all.clone(), newest);
         for source in ["source-0", "source-1", "source-2", "source-3"] {
-            let of = |list: &[Found]| -> Vec<Found> {
+            let of = |list: &[FoundSnapshot]| -> Vec<FoundSnapshot> {
                 list.iter().filter(|one| one.snapshot.source.as_deref() == Some(source)).cloned().collect()
             };
             let (there, here) = (of(&all), of(&kept));

@@ -2,11 +2,11 @@
 //! the completion page. Pure.
 
 use crate::domain::Timestamp;
-use crate::queue::{Ended, Left};
+use crate::queue::{EndedExport, RemainingJobs};
 use std::time::Duration;
 
 /// What public accounts say an export takes, where the database has no better.
-const DOCUMENTED: Span = Span { least: Duration::from_mins(15), most: Duration::from_hours(1) };
+const DOCUMENTED: TimeRange = TimeRange { least: Duration::from_mins(15), most: Duration::from_hours(1) };
 
 /// Fewer exports than this say nothing of the next.
 const ENOUGH: usize = 5;
@@ -23,7 +23,7 @@ const LEAST_SPREAD: f64 = 0.1;
 
 /// A range of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Span {
+pub struct TimeRange {
     /// No less than this.
     pub least: Duration,
     /// No more than this.
@@ -46,7 +46,7 @@ pub enum Basis {
 /// Exports, and the room that they take under a lane's cap. One that makes more copies than the cap goes alone, and so
 /// counts as the cap.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Load {
+pub struct ExportLoad {
     /// How many exports.
     pub exports: u64,
     /// The room that all of them take.
@@ -59,22 +59,22 @@ pub struct Load {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Work {
     /// Exports to be sent.
-    pub queued: Load,
+    pub queued: ExportLoad,
     /// Exports in flight.
-    pub in_flight: Load,
+    pub in_flight: ExportLoad,
     /// Exports of others that may go first.
-    pub ahead: Load,
+    pub ahead: ExportLoad,
 }
 
 /// How a lane was seen to go, and its limits.
 #[derive(Debug, Clone, Copy)]
 pub struct Speed<'a> {
     /// Its last ends, the newest first; none where it is not at work.
-    pub ends: &'a [Ended],
+    pub ends: &'a [EndedExport],
     /// Its last ends, which tell what an export takes.
-    pub took: &'a [Ended],
+    pub took: &'a [EndedExport],
     /// Those of all lanes, for a lane with too few of its own.
-    pub others: &'a [Ended],
+    pub others: &'a [EndedExport],
     /// The ceiling of its rate, exports a second.
     pub ceiling: f64,
     /// The rate that it has learned.
@@ -87,14 +87,14 @@ pub struct Speed<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Estimate {
     /// All of the work.
-    pub takes: Span,
+    pub takes: TimeRange,
     /// One export: what eight in ten took.
-    pub each: Span,
+    pub each: TimeRange,
     /// What that rests on.
     pub basis: Basis,
 }
 
-impl Load {
+impl ExportLoad {
     /// So many exports that make so many copies, as alike as can be.
     pub fn alike(exports: u64, copies: u64, cap: u32) -> Self {
         let copies = copies.clamp(exports, exports.saturating_mul(u64::from(cap.max(1))));
@@ -118,8 +118,8 @@ impl Work {
     }
 }
 
-impl Span {
-    fn of_exports(ended: &[Ended]) -> Option<Self> {
+impl TimeRange {
+    fn of_exports(ended: &[EndedExport]) -> Option<Self> {
         if ended.len() < ENOUGH {
             return None;
         }
@@ -144,8 +144,13 @@ impl Speed<'_> {
 
 /// What others have left in a lane that may go before the last of `queued` jobs, the lowest priority of which is `lowest`:
 /// all of a higher priority, and of the same one as many again of each batch, since batches take turns.
-pub fn ahead<'a>(queued: u64, lowest: Option<i64>, others: impl IntoIterator<Item = &'a Left>, cap: u32) -> Load {
-    others.into_iter().fold(Load::default(), |sum, other| {
+pub fn ahead<'a>(
+    queued: u64,
+    lowest: Option<i64>,
+    others: impl IntoIterator<Item = &'a RemainingJobs>,
+    cap: u32,
+) -> ExportLoad {
+    others.into_iter().fold(ExportLoad::default(), |sum, other| {
         let first = match other.highest.zip(lowest) {
             Some((theirs, mine)) if theirs < mine => 0,
             Some((theirs, mine)) if theirs == mine => other.queued.min(queued),
@@ -153,20 +158,20 @@ pub fn ahead<'a>(queued: u64, lowest: Option<i64>, others: impl IntoIterator<Ite
             Some(_) | None => other.queued,
         };
         let copies = (other.queued_copies * first).checked_div(other.queued).unwrap_or(0);
-        let in_flight = Load::alike(other.in_flight, other.copies_in_flight, cap);
-        sum.plus(Load::alike(first, copies, cap)).plus(in_flight)
+        let in_flight = ExportLoad::alike(other.in_flight, other.copies_in_flight, cap);
+        sum.plus(ExportLoad::alike(first, copies, cap)).plus(in_flight)
     })
 }
 
 /// How long a lane takes for its work: by the rate of what ended, else by the cap and what exports took.
 pub fn estimate(now: Timestamp, work: &Work, speed: &Speed<'_>) -> Estimate {
-    let (each, basis) = match (Span::of_exports(speed.took), Span::of_exports(speed.others)) {
+    let (each, basis) = match (TimeRange::of_exports(speed.took), TimeRange::of_exports(speed.others)) {
         (Some(each), _) => (each, Basis::Lane(speed.took.len())),
         (None, Some(each)) => (each, Basis::OtherLanes(speed.others.len())),
         (None, None) => (DOCUMENTED, Basis::Documented),
     };
     if work.left() == 0 {
-        return Estimate { takes: Span::default(), each, basis };
+        return Estimate { takes: TimeRange::default(), each, basis };
     }
     let by_ends = by_ends(now, work, each, speed);
     let (takes, basis) = by_ends.unwrap_or_else(|| (by_durations(work, each, speed), basis));
@@ -174,10 +179,10 @@ pub fn estimate(now: Timestamp, work: &Work, speed: &Speed<'_>) -> Estimate {
 }
 
 /// By the rate at which exports ended; nothing where too few did.
-fn by_ends(now: Timestamp, work: &Work, each: Span, speed: &Speed<'_>) -> Option<(Span, Basis)> {
+fn by_ends(now: Timestamp, work: &Work, each: TimeRange, speed: &Speed<'_>) -> Option<(TimeRange, Basis)> {
     let window = WINDOW.max(each.most.saturating_mul(2));
     let recent = speed.ends.iter().filter(|end| end.at <= now && now.since(end.at) <= window).copied();
-    let recent: Vec<Ended> = recent.collect();
+    let recent: Vec<EndedExport> = recent.collect();
     let (newest, oldest) = (recent.first()?, recent.last()?);
     if recent.len() < ENOUGH_FOR_RATE {
         return None;
@@ -197,12 +202,12 @@ fn by_ends(now: Timestamp, work: &Work, each: Span, speed: &Speed<'_>) -> Option
     // What was sent faster before a throttle ends faster still, for a while.
     let slow = speed.learned.unwrap_or(f64::INFINITY).min(rate * (1.0 - spread));
     let most = seconds((left + count(work.ahead.exports)) / slow).saturating_add(each.most).max(least);
-    Some((Span { least, most }, Basis::Ends(recent.len(), now.since(oldest.at))))
+    Some((TimeRange { least, most }, Basis::Ends(recent.len(), now.since(oldest.at))))
 }
 
 /// The time from `from` on in which one of these exports, the newest end first, was in flight or waited for its `turn`:
 /// what a lane does not do while it is held or has nothing to do says nothing of its rate.
-fn time_at_work(ends: &[Ended], from: Timestamp, turn: Duration) -> Duration {
+fn time_at_work(ends: &[EndedExport], from: Timestamp, turn: Duration) -> Duration {
     let mut sum = Duration::ZERO;
     let mut reached = None;
     for end in ends {
@@ -222,7 +227,7 @@ fn time_at_work(ends: &[Ended], from: Timestamp, turn: Duration) -> Duration {
 /// cap. While it waits for the cap, no less than `cap - widest + 1` copies are in flight, so that lasts no longer than
 /// `room * each / (cap - widest + 1)`; and then the last one takes its time. The least: nothing else is in flight, each
 /// export is as quick as the quick ones, and what is in flight ends at once.
-fn by_durations(work: &Work, each: Span, speed: &Speed<'_>) -> Span {
+fn by_durations(work: &Work, each: TimeRange, speed: &Speed<'_>) -> TimeRange {
     let cap = u64::from(speed.cap.max(1));
     let (quick, slow) = (each.least.as_secs_f64(), each.most.as_secs_f64());
     let least = match work.queued.exports {
@@ -230,10 +235,10 @@ fn by_durations(work: &Work, each: Span, speed: &Speed<'_>) -> Span {
         queued => (count(queued - 1) / speed.ceiling.max(f64::MIN_POSITIVE) + quick)
             .max(quick * (count(work.queued.room) / count(cap)).max(1.0)),
     };
-    let Load { exports, room, widest } = work.queued.plus(work.in_flight).plus(work.ahead);
+    let ExportLoad { exports, room, widest } = work.queued.plus(work.in_flight).plus(work.ahead);
     let waiting = if room <= cap { 0.0 } else { count(room) * slow / count(cap - widest.min(cap) + 1) };
     let most = seconds(count(exports) / speed.rate() + waiting + slow);
-    Span { least: seconds(least), most: most.max(seconds(least)) }
+    TimeRange { least: seconds(least), most: most.max(seconds(least)) }
 }
 
 fn seconds(seconds: f64) -> Duration {

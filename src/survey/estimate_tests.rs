@@ -10,26 +10,26 @@ fn speed(rate: f64, cap: u32) -> Speed<'static> {
 }
 
 fn work(queued: u64) -> Work {
-    Work { queued: Load::alike(queued, queued, 20), ..Work::default() }
+    Work { queued: ExportLoad::alike(queued, queued, 20), ..Work::default() }
 }
 
-fn ends(count: u32, every: Duration, took: Duration) -> Vec<Ended> {
-    (0..count).map(|n| Ended { at: NOW.before(every * n), took }).collect()
+fn ends(count: u32, every: Duration, took: Duration) -> Vec<EndedExport> {
+    (0..count).map(|n| EndedExport { at: NOW.before(every * n), took }).collect()
 }
 
-fn takes(work: &Work, ends: &[Ended]) -> Span {
+fn takes(work: &Work, ends: &[EndedExport]) -> TimeRange {
     estimate(NOW, work, &Speed { ends, took: ends, ..speed(2.0, 20) }).takes
 }
 
 #[test]
 fn what_an_export_takes_is_what_eight_in_ten_took() {
-    let took: Vec<Ended> = (1..=20).map(|minutes| Ended { at: NOW, took: MINUTE * minutes }).collect();
+    let took: Vec<EndedExport> = (1..=20).map(|minutes| EndedExport { at: NOW, took: MINUTE * minutes }).collect();
     let quick = ends(6, MINUTE, MINUTE);
     let each = |took, others| {
         let Estimate { each, basis, .. } = estimate(NOW, &work(1), &Speed { took, others, ..speed(1.0, 20) });
         (each, basis)
     };
-    assert_eq!(each(&took, &[]), (Span { least: 3 * MINUTE, most: 18 * MINUTE }, Basis::Lane(20)));
+    assert_eq!(each(&took, &[]), (TimeRange { least: 3 * MINUTE, most: 18 * MINUTE }, Basis::Lane(20)));
     assert_eq!(each(&quick[..3], &quick).1, Basis::OtherLanes(6));
     assert_eq!(each(&quick[..3], &quick[..3]), (DOCUMENTED, Basis::Documented));
 }
@@ -38,11 +38,11 @@ fn what_an_export_takes_is_what_eight_in_ten_took() {
 fn the_cap_binds_a_long_file_and_nothing_a_short_one() {
     let speed = speed(20.0, 20);
     let takes = |work: &Work| estimate(NOW, work, &speed).takes;
-    assert_eq!(takes(&work(20)), Span { least: Duration::from_millis(900_950), most: Duration::from_secs(3601) });
+    assert_eq!(takes(&work(20)), TimeRange { least: Duration::from_millis(900_950), most: Duration::from_secs(3601) });
     let long = takes(&work(1000));
-    assert_eq!(long, Span { least: MINUTE * 15 * 50, most: Duration::from_secs(50 + 3600 * 51) });
-    let none = Work { ahead: Load::alike(1000, 1000, 20), ..Work::default() };
-    assert_eq!(takes(&none), Span::default());
+    assert_eq!(long, TimeRange { least: MINUTE * 15 * 50, most: Duration::from_secs(50 + 3600 * 51) });
+    let none = Work { ahead: ExportLoad::alike(1000, 1000, 20), ..Work::default() };
+    assert_eq!(takes(&none), TimeRange::default());
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn the_time_for_which_a_lane_was_held_is_not_its_speed() {
 
 #[test]
 fn batches_of_one_priority_take_turns() {
-    let other = |highest| Left {
+    let other = |highest| RemainingJobs {
         lane: LaneId(1),
         batch: BatchId(1),
         own: true,
@@ -123,11 +123,11 @@ proptest! {
         least in 1..50_u64,
         more in 0..200_u64,
     ) {
-        let each = Span { least: Duration::from_secs(least), most: Duration::from_secs(least + more) };
+        let each = TimeRange { least: Duration::from_secs(least), most: Duration::from_secs(least + more) };
         let exact = |share: f64| f64::from(u32::try_from(least).expect("small")) + share * f64::from(u32::try_from(more).expect("small"));
         let mut work = Work::default();
-        for (copies, _) in &exports { work.queued = work.queued.plus(Load::alike(1, u64::from(*copies), cap)); }
-        for copies in &before { work.ahead = work.ahead.plus(Load::alike(1, u64::from(*copies), cap)); }
+        for (copies, _) in &exports { work.queued = work.queued.plus(ExportLoad::alike(1, u64::from(*copies), cap)); }
+        for copies in &before { work.ahead = work.ahead.plus(ExportLoad::alike(1, u64::from(*copies), cap)); }
         let alone: Vec<(u32, f64)> = exports.iter().map(|(copies, share)| (*copies, exact(*share))).collect();
         let slowest = before.iter().map(|copies| (*copies, exact(1.0)));
         let behind: Vec<(u32, f64)> = slowest.chain(alone.iter().copied()).collect();

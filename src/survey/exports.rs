@@ -8,12 +8,12 @@ use std::collections::HashMap;
 /// What the records of a lane tell of its snapshots.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exports {
-    by_arn: HashMap<SnapshotArn, Told>,
+    by_arn: HashMap<SnapshotArn, KnownExports>,
 }
 
 /// What the records tell of one snapshot: the newest export that is done, and whether one is under way.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct KnownExports {
     pub(super) done: Option<String>,
     done_at: Option<Timestamp>,
     pub(super) under_way: bool,
@@ -39,7 +39,7 @@ impl Exports {
     }
 
     /// What they tell of a snapshot.
-    pub(super) fn of(&self, arn: Option<&SnapshotArn>) -> Option<&Told> {
+    pub(super) fn of(&self, arn: Option<&SnapshotArn>) -> Option<&KnownExports> {
         self.by_arn.get(arn?)
     }
 }

@@ -3,7 +3,7 @@
 use super::{Exports, LaneReader, LaneReading, Scope, Unread};
 use crate::domain::{JobId, JobState, Lane, SnapshotArn};
 use crate::lightsail::Snapshot;
-use crate::queue::{Known, Peek, QueueError};
+use crate::queue::{KnownJob, Peek, QueueError};
 use std::collections::HashMap;
 
 /// Names that the database is asked for at once.
@@ -11,20 +11,20 @@ const CHUNK: usize = 1000;
 
 /// A snapshot that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundSnapshot {
     /// Where.
     pub lane: Lane,
     /// The snapshot.
     pub snapshot: Snapshot,
     /// What is known of its export.
-    pub export: Export,
+    pub export: SeenExport,
     /// The job that is live, or that exported it.
     pub job: Option<JobId>,
 }
 
 /// What is known of a snapshot's export.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Export {
+pub enum SeenExport {
     /// Nothing.
     No,
     /// A job waits for its turn.
@@ -59,10 +59,10 @@ impl Memory {
             for (place, known) in peek.known(lane, chunk).await? {
                 let Some(name) = chunk.get(place) else { continue };
                 match known {
-                    Known::Live { job, state } => {
+                    KnownJob::Live { job, state } => {
                         memory.live.insert((*name).to_owned(), (job, state));
                     }
-                    Known::Done { job, arn, destination } => {
+                    KnownJob::Done { job, arn, destination } => {
                         memory.done.insert(arn, (job, destination));
                     }
                 }
@@ -77,18 +77,18 @@ impl Memory {
     }
 
     /// What is known of a snapshot's export. What Lightsail says goes before what the database remembers.
-    pub(super) fn export_of(&self, snapshot: &Snapshot, exports: &Exports) -> (Export, Option<JobId>) {
+    pub(super) fn export_of(&self, snapshot: &Snapshot, exports: &Exports) -> (SeenExport, Option<JobId>) {
         let live = self.live.get(&snapshot.name);
         let remembered = snapshot.arn.as_ref().and_then(|arn| self.done.get(arn));
         let told = exports.of(snapshot.arn.as_ref());
         let job = live.map(|(job, _)| *job).or_else(|| remembered.and_then(|(job, _)| *job));
         let done = told.and_then(|told| told.done.clone()).or_else(|| remembered.map(|(_, id)| id.clone()));
         let export = match (done, live) {
-            (Some(destination), _) => Export::Done { destination },
-            (None, Some((_, JobState::Queued))) if !told.is_some_and(|told| told.under_way) => Export::Queued,
-            (None, Some(_)) => Export::UnderWay,
-            (None, None) if told.is_some_and(|told| told.under_way) => Export::UnderWay,
-            (None, None) => Export::No,
+            (Some(destination), _) => SeenExport::Done { destination },
+            (None, Some((_, JobState::Queued))) if !told.is_some_and(|told| told.under_way) => SeenExport::Queued,
+            (None, Some(_)) => SeenExport::UnderWay,
+            (None, None) if told.is_some_and(|told| told.under_way) => SeenExport::UnderWay,
+            (None, None) => SeenExport::No,
         };
         (export, job)
     }
@@ -109,14 +109,14 @@ pub enum NotFound {
 ///
 /// # Errors
 /// [`NotFound`], where the lane or the database could not be read.
-pub async fn discover(reader: &LaneReader, peek: Option<&Peek>) -> Result<(Vec<Found>, LaneReading), NotFound> {
+pub async fn discover(reader: &LaneReader, peek: Option<&Peek>) -> Result<(Vec<FoundSnapshot>, LaneReading), NotFound> {
     let mut reading = reader.read(Scope::Everything).await?;
     let snapshots = std::mem::take(&mut reading.snapshots);
     let names = snapshots.iter().map(|snapshot| snapshot.name.as_str());
     let memory = Memory::read(peek, &reader.lane, names).await?;
     let found = snapshots.into_iter().map(|snapshot| {
         let (export, job) = memory.export_of(&snapshot, &reading.exports);
-        Found { lane: reader.lane.clone(), snapshot, export, job }
+        FoundSnapshot { lane: reader.lane.clone(), snapshot, export, job }
     });
     Ok((found.collect(), reading))
 }

@@ -15,10 +15,10 @@ mod estimate;
 
 mod plan;
 
-pub use choice::{Choice, Chosen, TagWanted};
-pub use estimate::{Basis, Estimate, Load, Span, Speed, Work, ahead, estimate};
+pub use choice::{Choice, ChosenSnapshots, TagWanted};
+pub use estimate::{Basis, Estimate, ExportLoad, Speed, TimeRange, Work, ahead, estimate};
 pub use exports::Exports;
-pub use found::{Export, Found, NotFound, discover};
-pub use plan::{FailingRow, LanePlan, Plan, PlannedLane, Reason, plan};
+pub use found::{FoundSnapshot, NotFound, SeenExport, discover};
+pub use plan::{ExportPlan, FailingRow, FailureReason, LanePlan, PlannedLane, plan};
 pub use reading::{LaneReader, LaneReading, Scope, Unread};
 pub use rows::{Outlook, PlannedRow, RowOutlooks};

@@ -1,12 +1,12 @@
 //! What would become of a file: its lanes are read, its rows are judged, and how long it takes is estimated.
 
-use super::estimate::{Basis, Estimate, Load, Span, Speed, Work, ahead, estimate};
+use super::estimate::{Basis, Estimate, ExportLoad, Speed, TimeRange, Work, ahead, estimate};
 use super::found::Memory;
 use super::rows::{Outlook, PlannedRow, RowOutlooks};
 use super::{LaneReader, LaneReading, Scope, Unread};
 use crate::domain::{AccountNumber, Lane, NearNames, SnapshotName, Timestamp};
 use crate::lightsail::Snapshot;
-use crate::queue::{Ended, LaneMemory, Peek, QueueError};
+use crate::queue::{EndedExport, KnownLane, Peek, QueueError};
 use futures_util::StreamExt as _;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -27,12 +27,12 @@ pub struct PlannedLane {
     /// EBS copies under way.
     pub max_in_flight: u32,
     /// The shortest and the longest wait between two readings of the records.
-    pub poll: Span,
+    pub poll: TimeRange,
 }
 
 /// What would become of a file.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub struct ExportPlan {
     /// Rows that cannot be used at all, and were passed over.
     pub rejected: u64,
     /// Its lanes, in the order of account and Region.
@@ -59,9 +59,9 @@ pub struct LanePlan {
     /// Exports of a snapshot whose size Lightsail does not say.
     pub of_unknown_size: u64,
     /// How long they take.
-    pub takes: Span,
+    pub takes: TimeRange,
     /// How long each takes.
-    pub each: Span,
+    pub each: TimeRange,
     /// What that rests on.
     pub basis: Basis,
     /// Exports a second: what it has learned, or else the ceiling of the settings.
@@ -88,12 +88,12 @@ pub struct FailingRow {
     /// Where it is said to be.
     pub lane: Lane,
     /// Why.
-    pub reason: Reason,
+    pub reason: FailureReason,
 }
 
 /// Why a row would fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
+pub enum FailureReason {
     /// The snapshot is in state error.
     Broken,
     /// There is none of that name.
@@ -109,19 +109,19 @@ pub enum Reason {
 }
 
 /// A lane as it was found.
-struct Seen {
+struct InspectedLane {
     settings: PlannedLane,
     reading: Result<LaneReading, Unread>,
     memory: Memory,
     now: Timestamp,
-    known: LaneMemory,
+    known: KnownLane,
 }
 
 /// A lane's part of the plan in the making.
 #[derive(Default)]
-struct Part {
+struct LanePlanBuilder {
     rows: RowOutlooks,
-    load: Load,
+    load: ExportLoad,
     copies: u64,
     lowest: Option<i64>,
     gb: u64,
@@ -138,7 +138,7 @@ pub async fn plan(
     lanes: Vec<PlannedLane>,
     others: Vec<LaneReader>,
     peek: Option<&Peek>,
-) -> Result<Plan, QueueError> {
+) -> Result<ExportPlan, QueueError> {
     let mut names: BTreeMap<&Lane, BTreeSet<&str>> = BTreeMap::new();
     for row in rows {
         names.entry(&row.lane).or_default().insert(row.snapshot.as_str());
@@ -154,26 +154,30 @@ pub async fn plan(
         let now = settings.reader.clock.now();
         let known = match peek {
             Some(peek) => peek.memory(&lane, now).await?,
-            None => LaneMemory::default(),
+            None => KnownLane::default(),
         };
-        seen.insert(lane, Seen { settings, reading, memory, now, known });
+        seen.insert(lane, InspectedLane { settings, reading, memory, now, known });
     }
     drop(reading);
     let (parts, failing) = judge(rows, &seen);
     let failing = explain(failing, &seen, others).await;
-    let all_ends: Vec<Ended> = seen.values().flat_map(|lane| &lane.known.ends).copied().collect();
+    let all_ends: Vec<EndedExport> = seen.values().flat_map(|lane| &lane.known.ends).copied().collect();
     let lanes = seen.into_iter().zip(parts).map(|((lane, seen), part)| lane_plan(lane, seen, &part, &all_ends));
-    Ok(Plan { rejected: 0, lanes: lanes.collect(), failing })
+    Ok(ExportPlan { rejected: 0, lanes: lanes.collect(), failing })
 }
 
 /// What becomes of each row: its lane's parts, in the lanes' order, and the rows that would fail.
-fn judge<'r>(rows: &'r [PlannedRow], lanes: &BTreeMap<Lane, Seen>) -> (Vec<Part>, Vec<(&'r PlannedRow, Outlook)>) {
+fn judge<'r>(
+    rows: &'r [PlannedRow],
+    lanes: &BTreeMap<Lane, InspectedLane>,
+) -> (Vec<LanePlanBuilder>, Vec<(&'r PlannedRow, Outlook)>) {
     let by_name: BTreeMap<&Lane, HashMap<&str, &Snapshot>> = lanes
         .iter()
         .filter_map(|(lane, seen)| Some((lane, seen.reading.as_ref().ok()?)))
         .map(|(lane, reading)| (lane, reading.snapshots.iter().map(|one| (one.name.as_str(), one)).collect()))
         .collect();
-    let mut parts: BTreeMap<&Lane, Part> = lanes.keys().map(|lane| (lane, Part::default())).collect();
+    let mut parts: BTreeMap<&Lane, LanePlanBuilder> =
+        lanes.keys().map(|lane| (lane, LanePlanBuilder::default())).collect();
     let mut met = HashSet::new();
     let mut failing = Vec::new();
     for row in rows {
@@ -201,12 +205,12 @@ fn judge<'r>(rows: &'r [PlannedRow], lanes: &BTreeMap<Lane, Seen>) -> (Vec<Part>
     (parts.into_values().collect(), failing)
 }
 
-impl Part {
+impl LanePlanBuilder {
     fn export(&mut self, snapshot: &Snapshot, priority: i64, cap: u32) {
         self.lowest = Some(self.lowest.map_or(priority, |lowest| lowest.min(priority)));
         let copies = u64::from(snapshot.attached_disks) + 1;
         self.copies += copies;
-        self.load = self.load.plus(Load::alike(1, copies, cap));
+        self.load = self.load.plus(ExportLoad::alike(1, copies, cap));
         self.gb += u64::from(snapshot.size_gb.unwrap_or_default()) + u64::from(snapshot.attached_gb);
         self.of_unknown_size += u64::from(snapshot.size_gb.is_none());
     }
@@ -215,7 +219,7 @@ impl Part {
 /// Where what is missing may be instead.
 async fn explain(
     failing: Vec<(&PlannedRow, Outlook)>,
-    seen: &BTreeMap<Lane, Seen>,
+    seen: &BTreeMap<Lane, InspectedLane>,
     others: Vec<LaneReader>,
 ) -> Vec<FailingRow> {
     let missing: BTreeSet<&Lane> =
@@ -252,7 +256,7 @@ async fn explain(
         .collect();
     let reason = |row: &PlannedRow, outlook| {
         if outlook != Outlook::Missing {
-            return Reason::Broken;
+            return FailureReason::Broken;
         }
         let mut near =
             read(&row.lane).map(|reading| made_of(row.snapshot.as_str(), &reading.snapshots)).unwrap_or_default();
@@ -260,7 +264,7 @@ async fn explain(
             near = names.get(&row.lane).map(|names| names.near(row.snapshot.as_str())).unwrap_or_default();
         }
         let elsewhere = lanes_of.get(row.snapshot.as_str()).into_iter().flatten();
-        Reason::Missing {
+        FailureReason::Missing {
             elsewhere: elsewhere.map(|lane| (*lane).clone()).collect(),
             near: near.into_iter().map(ToOwned::to_owned).collect(),
             empty_lane: read(&row.lane).is_some_and(|reading| reading.snapshots.is_empty()),
@@ -282,8 +286,8 @@ fn made_of<'a>(source: &str, snapshots: &'a [Snapshot]) -> Vec<&'a str> {
     made.into_iter().take(OFFERED).map(|one| one.name.as_str()).collect()
 }
 
-fn lane_plan(lane: Lane, seen: Seen, part: &Part, all_ends: &[Ended]) -> LanePlan {
-    let Seen { settings, reading, now, known, .. } = seen;
+fn lane_plan(lane: Lane, seen: InspectedLane, part: &LanePlanBuilder, all_ends: &[EndedExport]) -> LanePlan {
+    let InspectedLane { settings, reading, now, known, .. } = seen;
     let rate = known.learned_rate.map_or(settings.rate, |learned| learned.min(settings.rate));
     let cap = settings.max_in_flight;
     let ahead = ahead(part.load.exports, part.lowest, &known.left, cap);
@@ -318,18 +322,18 @@ fn lane_plan(lane: Lane, seen: Seen, part: &Part, all_ends: &[Ended]) -> LanePla
     }
 }
 
-/// The reads of a run, about: one listing with one page of operations, then the records again and again until the end.
-fn reads(exports: u64, (snapshots, records): (u64, u64), takes: Span, poll: Span) -> (u64, u64) {
-    let listing = snapshots + records + 1;
+/// The reads of a run, about: one inventory with one page of operations, then the records again and again until the end.
+fn reads(exports: u64, (snapshots, records): (u64, u64), takes: TimeRange, poll: TimeRange) -> (u64, u64) {
+    let inventory = snapshots + records + 1;
     if exports == 0 {
-        return (listing, listing);
+        return (inventory, inventory);
     }
     let times = |span: Duration, pause: Duration| span.as_secs() / pause.as_secs().max(1) + 1;
-    let following = |times: u64| listing.saturating_add(times.saturating_mul(records.max(1)));
+    let following = |times: u64| inventory.saturating_add(times.saturating_mul(records.max(1)));
     (following(times(takes.least, poll.most)), following(times(takes.most, poll.least)))
 }
 
-impl Plan {
+impl ExportPlan {
     /// All rows that could be read.
     pub fn rows(&self) -> RowOutlooks {
         self.lanes.iter().fold(RowOutlooks::default(), |sum, lane| sum.plus(&lane.rows))
@@ -346,8 +350,8 @@ impl Plan {
     }
 
     /// How long it takes: as long as its slowest lane, since they go side by side.
-    pub fn takes(&self) -> Span {
-        self.lanes.iter().fold(Span::default(), |span, lane| span.beside(lane.takes))
+    pub fn takes(&self) -> TimeRange {
+        self.lanes.iter().fold(TimeRange::default(), |span, lane| span.beside(lane.takes))
     }
 
     /// Whether a lane could not be read.

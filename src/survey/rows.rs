@@ -1,7 +1,7 @@
-//! What would become of a row, by the rules of the daemon's listing: what is live or repeated makes no job, what has been
+//! What would become of a row, by the rules of the daemon's inventory: what is live or repeated makes no job, what has been
 //! exported is adopted (where that is set), what is missing or broken fails. Pure.
 
-use super::Export;
+use super::SeenExport;
 use crate::domain::{Existing, Lane, SnapshotName};
 use crate::lightsail::SnapshotState;
 
@@ -87,12 +87,12 @@ impl Outlook {
     }
 
     /// What becomes of a row that would make a job. An export that is done stands for a snapshot that has broken since.
-    pub(super) fn of_snapshot(found: Option<(&SnapshotState, &Export)>, existing: Existing) -> Self {
+    pub(super) fn of_snapshot(found: Option<(&SnapshotState, &SeenExport)>, existing: Existing) -> Self {
         let Some((state, export)) = found else { return Self::Missing };
         match (existing, export) {
-            (Existing::Adopt, Export::Done { .. }) => return Self::Exported,
-            (Existing::Adopt, Export::UnderWay | Export::Queued) => return Self::UnderWay,
-            (Existing::Adopt, Export::No) | (Existing::ExportAgain, _) => {}
+            (Existing::Adopt, SeenExport::Done { .. }) => return Self::Exported,
+            (Existing::Adopt, SeenExport::UnderWay | SeenExport::Queued) => return Self::UnderWay,
+            (Existing::Adopt, SeenExport::No) | (Existing::ExportAgain, _) => {}
         }
         match state {
             SnapshotState::Error => Self::Broken,
@@ -152,15 +152,15 @@ mod tests {
 
     #[test]
     fn an_export_that_stands_is_adopted_unless_another_is_asked_for() {
-        let done = Export::Done { destination: "ami-1".to_owned() };
+        let done = SeenExport::Done { destination: "ami-1".to_owned() };
         for (state, export, adopting, exporting_again) in [
-            (SnapshotState::Available, Export::No, Outlook::Ready, Outlook::Ready),
-            (SnapshotState::Pending, Export::No, Outlook::Pending, Outlook::Pending),
-            (SnapshotState::Error, Export::No, Outlook::Broken, Outlook::Broken),
-            (SnapshotState::Other("odd".to_owned()), Export::No, Outlook::Ready, Outlook::Ready),
+            (SnapshotState::Available, SeenExport::No, Outlook::Ready, Outlook::Ready),
+            (SnapshotState::Pending, SeenExport::No, Outlook::Pending, Outlook::Pending),
+            (SnapshotState::Error, SeenExport::No, Outlook::Broken, Outlook::Broken),
+            (SnapshotState::Other("odd".to_owned()), SeenExport::No, Outlook::Ready, Outlook::Ready),
             (SnapshotState::Available, done.clone(), Outlook::Exported, Outlook::Ready),
             (SnapshotState::Error, done, Outlook::Exported, Outlook::Broken),
-            (SnapshotState::Available, Export::UnderWay, Outlook::UnderWay, Outlook::Ready),
+            (SnapshotState::Available, SeenExport::UnderWay, Outlook::UnderWay, Outlook::Ready),
         ] {
             assert_eq!(
                 Outlook::of_snapshot(Some((&state, &export)), Existing::Adopt),

@@ -2,15 +2,15 @@
 
 use super::job_ages::JobAges;
 use super::lane_cap::LaneCap;
-use super::lane_context::{ACTOR, LaneContext};
+use super::lane_context::{ACTOR, TrackingContext};
 use super::list_lag::ListLag;
-use super::lists::{ListReader, ReadError};
-use super::plan::{Asked, Decision, Policy, decide, several_records};
+use super::lists::{LaneListReader, ReadError};
+use super::plan::{Decision, OperationChecked, Policy, decide, several_records};
 use super::poll_interval::ExportTime;
 use crate::domain::{Event, JobId, JobState, SnapshotName, backoff};
 use crate::lightsail::{ErrorClass, failed_operation};
 use crate::points::{Between, Point, reached};
-use crate::queue::{Answer, AttemptOutcome, Entry, Followed, FollowedAttempt, QueueError, Transition};
+use crate::queue::{AttemptAnswer, AttemptOutcome, Followed, FollowedAttempt, LedgerEntry, QueueError, Transition};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(super) const CHUNK: u32 = 500;
 
 /// The jobs that decisions have moved.
 #[derive(Debug, Default)]
-pub(super) struct Moved {
+pub(super) struct MovedJobs {
     pub(super) jobs: BTreeSet<JobId>,
     /// Those of which the records may say more now; of one that has succeeded with the only record of its name they do not.
     again: Vec<JobId>,
@@ -27,8 +27,8 @@ pub(super) struct Moved {
 
 /// Processes unprocessed changes.
 pub(super) struct Changes {
-    pub(super) context: Arc<LaneContext>,
-    pub(super) reader: ListReader,
+    pub(super) context: Arc<TrackingContext>,
+    pub(super) reader: LaneListReader,
     pub(super) lag: ListLag,
     pub(super) cap: LaneCap,
     pub(super) export_time: ExportTime,
@@ -36,9 +36,9 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    pub(super) fn new(context: Arc<LaneContext>) -> Self {
+    pub(super) fn new(context: Arc<TrackingContext>) -> Self {
         Self {
-            reader: ListReader(Arc::clone(&context)),
+            reader: LaneListReader(Arc::clone(&context)),
             lag: ListLag::new(Arc::clone(&context)),
             cap: LaneCap::new(Arc::clone(&context)),
             context,
@@ -51,23 +51,23 @@ impl Changes {
     pub(super) async fn process(&self) -> Result<(), ReadError> {
         let (queue, lane) = (&self.context.queue, self.context.lane.id);
         loop {
-            let changes = queue.news(lane, CHUNK).await?;
+            let changes = queue.unprocessed_changes(lane, CHUNK).await?;
             if changes.is_empty() {
                 return Ok(());
             }
-            reached(Point::Between(Between::NewsFound));
-            let jobs = queue.concerned(&changes).await?;
+            reached(Point::Between(Between::ChangesFound));
+            let jobs = queue.concerned_jobs(&changes).await?;
             // A job that came back to the queue is decided for once more: another export may stand for it.
             let moved = self.decide_for(&jobs).await?;
             self.decide_for(&moved.again).await?;
-            reached(Point::Between(Between::NewsActedUpon));
-            queue.settle_news(lane, &changes).await?;
+            reached(Point::Between(Between::ChangesActedUpon));
+            queue.mark_processed(lane, &changes).await?;
         }
     }
 
     /// Decides for these jobs and writes what follows; tells which of them moved.
-    pub(super) async fn decide_for(&self, jobs: &[JobId]) -> Result<Moved, ReadError> {
-        let mut moved = Moved::default();
+    pub(super) async fn decide_for(&self, jobs: &[JobId]) -> Result<MovedJobs, ReadError> {
+        let mut moved = MovedJobs::default();
         for chunk in jobs.chunks(usize::try_from(CHUNK).unwrap_or(1)) {
             let followed = self.with_monotonic_ages(chunk).await?;
             let now = self.context.clock.now();
@@ -97,8 +97,8 @@ impl Changes {
     pub(super) async fn entries_by_name(
         &self,
         names: &[SnapshotName],
-    ) -> Result<HashMap<SnapshotName, Vec<Entry>>, QueueError> {
-        let mut by_name = HashMap::<SnapshotName, Vec<Entry>>::new();
+    ) -> Result<HashMap<SnapshotName, Vec<LedgerEntry>>, QueueError> {
+        let mut by_name = HashMap::<SnapshotName, Vec<LedgerEntry>>::new();
         for entry in self.context.queue.entries(self.context.lane.id, names).await? {
             by_name.entry(entry.sighting.snapshot.clone()).or_default().push(entry);
         }
@@ -109,11 +109,11 @@ impl Changes {
     pub(super) async fn with_monotonic_ages(&self, jobs: &[JobId]) -> Result<Vec<Followed>, QueueError> {
         let (now, elapsed) = (self.context.clock.now(), self.context.clock.elapsed());
         let gap = self.lag.between_checks();
-        let followed = self.context.queue.followed(jobs).await?;
+        let followed = self.context.queue.followed_jobs(jobs).await?;
         Ok(followed.into_iter().map(|job| self.ages.correct(job, now, elapsed, gap)).collect())
     }
 
-    async fn decide_one(&self, job: &Followed, entries: &[Entry]) -> Result<Option<Transition>, ReadError> {
+    async fn decide_one(&self, job: &Followed, entries: &[LedgerEntry]) -> Result<Option<Transition>, ReadError> {
         let (context, last) = (&self.context, job.attempts.last());
         let now = context.clock.now();
         let policy = Policy {
@@ -122,13 +122,13 @@ impl Changes {
             give_up: context.settings.give_up,
             settle: last.map_or_else(|| self.lag.window(), |attempt| self.lag.window_of(attempt)),
             looks: context.settings.looks,
-            asked: Asked::NotYet,
+            asked: OperationChecked::NotYet,
         };
         let mut decision = decide(job, entries, &policy);
         if let Some(operation) = decision.ask.take() {
             self.reader.read_operation(&operation, &job.snapshot).await?;
             let entries = context.queue.entries(context.lane.id, std::slice::from_ref(&job.snapshot)).await?;
-            decision = decide(job, &entries, &Policy { asked: Asked::JustNow, ..policy });
+            decision = decide(job, &entries, &Policy { asked: OperationChecked::JustNow, ..policy });
         }
         self.note(job, &decision).await?;
         let Decision { event, outcome, own, settled_at, .. } = decision;
@@ -137,7 +137,7 @@ impl Changes {
         let attempt = if adopts || job.adopted { 0 } else { job.attempt };
         let Some(event) = event else {
             for entry in own {
-                context.queue.own(job.job, attempt, entry).await?;
+                context.queue.own_entries(job.job, attempt, entry).await?;
             }
             // No reading tells it sooner.
             if let Some(at) = settled_at {
@@ -149,7 +149,7 @@ impl Changes {
         let version = job.standing(context.settings.retry.max_attempts);
         let mut transition = Transition::new(job.job, &version, event, now, ACTOR)?.owning(attempt, own);
         if let Some(outcome) = outcome {
-            let answer = Answer { outcome, http_status: None, request_id: None, failure: None };
+            let answer = AttemptAnswer { outcome, http_status: None, request_id: None, failure: None };
             transition = transition.answered(answer, Vec::new());
         }
         let live = matches!(transition.to(), JobState::Exporting | JobState::Unknown);
@@ -166,7 +166,7 @@ impl Changes {
             return Ok(event);
         }
         let failure = failure.clone();
-        let LaneContext { queue, clock, settings, .. } = &*self.context;
+        let TrackingContext { queue, clock, settings, .. } = &*self.context;
         let next = queue.next_try(job.job, &settings.retry, settings.give_up, clock.now()).await?;
         Ok(match (next, event) {
             (Some(next), _) => Event::RefusedForNow(failure, next),
@@ -194,7 +194,7 @@ impl Changes {
             if let Some(attempt) = job.attempts.iter().find(absent) {
                 self.lag.learn_from_checks(attempt).await?;
             }
-            context.queue.own(job.job, *number, *entry).await?;
+            context.queue.own_entries(job.job, *number, *entry).await?;
         }
         if let Some(found) = &decision.late {
             context.queue.note(job.job, found.clone()).await?;

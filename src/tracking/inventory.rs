@@ -2,12 +2,12 @@
 //! been exported already.
 
 use super::changes::{CHUNK, Changes};
-use super::lane_context::{ACTOR, LaneContext};
+use super::lane_context::{ACTOR, TrackingContext};
 use super::lists::{Purpose, ReadError, RecordsWanted, SearchResult, SnapshotSearch};
 use super::state::{TrackerState, left};
-use crate::domain::{BatchId, ErrorCode, Event, Failure, JobId, JobState, Standing};
+use crate::domain::{BatchId, ErrorCode, Event, Failure, JobId, JobState, JobVersion};
 use crate::points::{Between, Point, reached};
-use crate::queue::{Listed, QueueError, Transition};
+use crate::queue::{InventoryJob, QueueError, Transition};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,13 +32,13 @@ impl Inventory {
     pub(super) async fn take_if_due(&self, state: &mut TrackerState) -> Result<Duration, ReadError> {
         let context = &self.0.context;
         let settings = &context.settings;
-        let uncleared = !context.queue.uncleared(context.lane.id, context.run).await?.is_empty();
+        let uncleared = !context.queue.without_inventory(context.lane.id, context.run).await?.is_empty();
         let schedule = &mut state.inventory;
         // After a takeover one inventory adopts what shows already, and one at the end of the wait clears the rest.
         let fresh = uncleared && (schedule.taken_at.is_none() || self.takeover_wait().is_zero());
         let elapsed = context.clock.elapsed();
         if !fresh {
-            let awaited = context.queue.awaits_listing(context.lane.id).await?;
+            let awaited = context.queue.awaits_inventory(context.lane.id).await?;
             schedule.pause = if awaited { schedule.pause } else { Duration::ZERO };
             let rest = left(schedule.taken_at, if awaited { schedule.pause } else { REPEAT }, elapsed);
             if !rest.is_zero() {
@@ -52,16 +52,16 @@ impl Inventory {
         state.failures.clear(Purpose::Inventory);
         state.inventory.taken_at = Some(elapsed);
         state.read_at = Some(context.clock.elapsed());
-        let awaited = context.queue.awaits_listing(context.lane.id).await?;
+        let awaited = context.queue.awaits_inventory(context.lane.id).await?;
         Ok(if awaited { state.inventory.pause } else { REPEAT })
     }
 
     /// Reads all lists, acts on what they show, and clears the batches that were there before it began.
     async fn take(&self, state: &mut TrackerState) -> Result<(), ReadError> {
         let Changes { context, reader, lag, .. } = &*self.0;
-        let LaneContext { queue, lane, run, .. } = &**context;
+        let TrackingContext { queue, lane, run, .. } = &**context;
         // What is queued from here on waits for the next inventory.
-        let batches = queue.uncleared(lane.id, *run).await?;
+        let batches = queue.without_inventory(lane.id, *run).await?;
         let held = self.held().await?;
         let takeover_wait = self.takeover_wait();
         reader.read_snapshots().await?;
@@ -69,14 +69,14 @@ impl Inventory {
         reader.read_operations().await?;
         reached(Point::Between(Between::ListingRead));
         // A job that was held only since belongs to the next inventory: this one began before it was queued.
-        let concerns = |job: &Listed| !job.held || held.contains(&job.job);
+        let concerns = |job: &InventoryJob| !job.held || held.contains(&job.job);
         let mut search = SnapshotSearch::new(reader);
         for batch in batches.iter().copied().map(Some).chain([None]) {
             self.act(batch, &mut search, concerns).await?;
         }
         reached(Point::Between(Between::ListingActedUpon));
         if takeover_wait.is_zero() {
-            queue.clear(lane.id, *run, batches).await?;
+            queue.record_inventory(lane.id, *run, batches).await?;
         } else {
             tracing::warn!(
                 lane = %lane.lane,
@@ -110,7 +110,7 @@ impl Inventory {
         &self,
         batch: Option<BatchId>,
         search: &mut SnapshotSearch<'_>,
-        concerns: impl Fn(&Listed) -> bool,
+        concerns: impl Fn(&InventoryJob) -> bool,
     ) -> Result<(), ReadError> {
         let mut after = JobId(0);
         loop {
@@ -121,17 +121,17 @@ impl Inventory {
         }
     }
 
-    async fn page(&self, batch: Option<BatchId>, after: JobId) -> Result<Vec<Listed>, QueueError> {
-        let LaneContext { queue, lane, run, .. } = &*self.0.context;
-        queue.listed(lane.id, *run, batch, after, CHUNK).await
+    async fn page(&self, batch: Option<BatchId>, after: JobId) -> Result<Vec<InventoryJob>, QueueError> {
+        let TrackingContext { queue, lane, run, .. } = &*self.0.context;
+        queue.inventory_jobs(lane.id, *run, batch, after, CHUNK).await
     }
 
-    async fn act_on(&self, page: Vec<Listed>, search: &mut SnapshotSearch<'_>) -> Result<(), ReadError> {
+    async fn act_on(&self, page: Vec<InventoryJob>, search: &mut SnapshotSearch<'_>) -> Result<(), ReadError> {
         // An export that is done stands for its job even where the snapshot is gone or broken by now: but only where
         // the snapshot's ARN is known to be the same.
         let in_ledger: Vec<JobId> = page.iter().filter(|job| job.in_ledger).map(|job| job.job).collect();
         let adopted = self.0.decide_for(&in_ledger).await?;
-        let open: Vec<&Listed> = page.iter().filter(|job| !adopted.jobs.contains(&job.job)).collect();
+        let open: Vec<&InventoryJob> = page.iter().filter(|job| !adopted.jobs.contains(&job.job)).collect();
         search.expect_missing(open.iter().filter(|job| job.snapshot_state.is_none()).count()).await?;
         let (mut hold, mut release, mut failing) = (Vec::new(), Vec::new(), Vec::new());
         for job in open {
@@ -150,19 +150,19 @@ impl Inventory {
         }
         let context = &self.0.context;
         context.apply(failing).await?;
-        context.queue.hold_for_listing(context.lane.id, &hold, &release).await?;
+        context.queue.hold_for_inventory(context.lane.id, &hold, &release).await?;
         Ok(())
     }
 
-    fn fail(&self, job: &Listed, failure: Failure) -> Result<Transition, QueueError> {
-        let LaneContext { clock, settings, .. } = &*self.0.context;
-        let version = Standing {
+    fn fail(&self, job: &InventoryJob, failure: Failure) -> Result<Transition, QueueError> {
+        let TrackingContext { clock, settings, .. } = &*self.0.context;
+        let version = JobVersion {
             state: JobState::Queued,
             attempt: job.attempt,
             used: job.used,
             max_attempts: settings.retry.max_attempts,
         };
-        Transition::new(job.job, &version, Event::Impossible(failure), clock.now(), ACTOR)
+        Transition::new(job.job, &version, Event::NotExportable(failure), clock.now(), ACTOR)
     }
 }
 

@@ -50,20 +50,20 @@ impl JobAges {
 
     /// Puts an attempt's first check as long before the last as this run has counted.
     fn spread(&self, job: JobId, attempt: &mut FollowedAttempt, now: Timestamp, elapsed: Duration, gap: Duration) {
-        let (Some(first), Some(last)) = (attempt.first_look_at, attempt.last_look_at) else { return };
+        let (Some(first), Some(last)) = (attempt.first_check_at, attempt.last_check_at) else { return };
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         let before = now.since(last).min(gap);
         let met = CheckSpread { last, at: elapsed, before, spread: last.since(first) };
         let looked = looked.entry((job, attempt.number)).or_insert(met);
         if looked.last != last {
             let passed = elapsed.saturating_sub(looked.at).saturating_add(looked.before);
-            let spread = if attempt.looks > 1 { looked.spread.saturating_add(passed) } else { Duration::ZERO };
+            let spread = if attempt.absence_checks > 1 { looked.spread.saturating_add(passed) } else { Duration::ZERO };
             *looked = CheckSpread { last, at: elapsed, before: Duration::ZERO, spread };
         }
         // A tenth more is tolerated, as between two checks: for clocks that are slewed, and for the time between the check
         // and here.
         let most = looked.spread.mul_f64(10.0 / 9.0);
-        attempt.first_look_at = Some(last.before(last.since(first).min(most)));
+        attempt.first_check_at = Some(last.before(last.since(first).min(most)));
     }
 
     /// Forgets the jobs that were not asked for in `span`.
@@ -92,7 +92,7 @@ mod tests {
             used: 1,
             adopts: true,
             adopted: false,
-            forgone: 0,
+            ignored_through: 0,
             copied_through: None,
             source_arn: None,
             snapshot_made_at: None,
@@ -106,9 +106,9 @@ mod tests {
                 baseline: 0,
                 outcome: None,
                 intended_at: since,
-                looks: 2,
-                first_look_at: Some(since),
-                last_look_at: Some(last),
+                absence_checks: 2,
+                first_check_at: Some(since),
+                last_check_at: Some(last),
                 kept_window: Duration::ZERO,
             }],
         }
@@ -117,7 +117,7 @@ mod tests {
     /// How old it is taken for, and how far its looks are spread.
     fn ages(steady: &Followed, now: Timestamp) -> (Duration, Duration) {
         let attempt = steady.attempts.first().expect("an attempt");
-        let spread = attempt.last_look_at.expect("a look").since(attempt.first_look_at.expect("a look"));
+        let spread = attempt.last_check_at.expect("a look").since(attempt.first_check_at.expect("a look"));
         (now.since(steady.since), spread)
     }
 
@@ -165,7 +165,7 @@ mod tests {
         let looked = |at: Timestamp, looks| {
             let mut job = job(JobState::Unknown, began, at);
             for attempt in &mut job.attempts {
-                (attempt.looks, attempt.first_look_at) = (looks, Some(at));
+                (attempt.absence_checks, attempt.first_check_at) = (looks, Some(at));
             }
             job
         };
@@ -173,7 +173,7 @@ mod tests {
         ages_of.correct(looked(began, 1), began, Duration::ZERO, Duration::ZERO);
         let mut anew = looked(at, 1);
         for attempt in &mut anew.attempts {
-            attempt.first_look_at = Some(began);
+            attempt.first_check_at = Some(began);
         }
         assert_eq!(ages(&ages_of.correct(anew, at, MINUTE, Duration::ZERO), at).1, Duration::ZERO);
     }

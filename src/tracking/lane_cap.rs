@@ -1,6 +1,6 @@
 //! The lane's cap on EBS copies in progress, which EC2's limits lower.
 
-use super::lane_context::{ACTOR, LaneContext};
+use super::lane_context::{ACTOR, TrackingContext};
 use crate::domain::{Failure, LaneTrouble, LoweredCap, OverLimit, Timestamp};
 use crate::lightsail::{EXPORT_ACTION, failed_operation};
 use crate::queue::QueueError;
@@ -13,14 +13,14 @@ const SAME_TROUBLE: Duration = Duration::from_mins(30);
 
 /// The cap as it stands in the store.
 pub(super) struct LaneCap {
-    context: Arc<LaneContext>,
+    context: Arc<TrackingContext>,
     lowered: Mutex<Option<LoweredCap>>,
     /// The trouble that an export failed for last: since when, and when that was, by the monotonic clock.
     failed_for: Mutex<Option<(LaneTrouble, Timestamp, Duration)>>,
 }
 
 impl LaneCap {
-    pub(super) fn new(context: Arc<LaneContext>) -> Self {
+    pub(super) fn new(context: Arc<TrackingContext>) -> Self {
         let lowered = Mutex::new(context.lane.lowered.clone());
         Self { context, lowered, failed_for: Mutex::default() }
     }

@@ -5,7 +5,7 @@ use super::tracker::TrackerSettings;
 use crate::clock::SharedClock;
 use crate::domain::{AccountNumber, JobId, LaneTrouble, RunId, Timestamp};
 use crate::lightsail::{CallError, Lightsail, READ_ACTIONS};
-use crate::queue::{Block, Identity, LaneRecord, Queue, QueueError, Transition};
+use crate::queue::{AccountMatch, Block, LaneRecord, Queue, QueueError, Transition};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(super) const ACTOR: &str = "daemon";
 
 /// A lane, its store, its client and its settings.
-pub(super) struct LaneContext {
+pub(super) struct TrackingContext {
     pub(super) queue: Queue,
     pub(super) api: Arc<dyn Lightsail>,
     pub(super) clock: SharedClock,
@@ -22,7 +22,7 @@ pub(super) struct LaneContext {
     pub(super) settings: TrackerSettings,
 }
 
-impl LaneContext {
+impl TrackingContext {
     /// Blocks the lane; logged once, not at every retry.
     pub(super) async fn block(&self, trouble: LaneTrouble, message: String) -> Result<(), QueueError> {
         self.block_again(trouble, message, None).await
@@ -63,11 +63,11 @@ impl LaneContext {
         let Some(account) = account else { return Ok(()) };
         let label = &self.lane.lane.account;
         let message = match self.queue.identify(self.lane.id, account.clone()).await? {
-            Identity::Same => {
+            AccountMatch::Same => {
                 self.api.expect_account(Some(account));
                 return Ok(());
             }
-            Identity::Other { stored } => {
+            AccountMatch::Other { stored } => {
                 self.api.expect_account(Some(stored.clone()));
                 format!(
                     "this lane is of account {stored}, and the credentials of {label:?} now show account {account}; restore \
@@ -75,7 +75,7 @@ impl LaneContext {
                     label = label.as_str()
                 )
             }
-            Identity::Shared { label: other } => format!(
+            AccountMatch::Shared { label: other } => format!(
                 "the labels {:?} and {:?} both stand for account {account} in {}; remove one of them",
                 label.as_str(),
                 other.as_str(),

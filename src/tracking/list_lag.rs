@@ -2,10 +2,10 @@
 //! while. It is measured by the monotonic clock within a run, and only where a reading missed what had been accepted: that
 //! nothing was read is no lag.
 
-use super::lane_context::LaneContext;
-use super::lists::{Completeness, ListReader, ReadError, RecordsWanted};
+use super::lane_context::TrackingContext;
+use super::lists::{Completeness, LaneListReader, ReadError, RecordsWanted};
 use super::state::TrackerState;
-use crate::domain::{AbsenceRule, JobId, ListDelay, settle_window};
+use crate::domain::{AbsenceRule, JobId, ListDelay, reconciliation_window};
 use crate::queue::{FollowedAttempt, QueueError};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,7 +40,7 @@ impl UnseenExports {
 
 /// The lag of a lane's lists.
 pub(super) struct ListLag {
-    context: Arc<LaneContext>,
+    context: Arc<TrackingContext>,
     /// The longest, as it stands in the store.
     longest: Mutex<ListDelay>,
     /// Unconfirmed attempts beside which something was in sight that could not be told to be theirs yet. After a restart the
@@ -49,7 +49,7 @@ pub(super) struct ListLag {
 }
 
 impl ListLag {
-    pub(super) fn new(context: Arc<LaneContext>) -> Self {
+    pub(super) fn new(context: Arc<TrackingContext>) -> Self {
         let longest = Mutex::new(context.lane.delay);
         Self { context, longest, in_sight: Mutex::default() }
     }
@@ -65,12 +65,13 @@ impl ListLag {
 
     /// The reconciliation window of an attempt that is intended now.
     pub(super) fn window(&self) -> Duration {
-        settle_window(self.context.settings.settle, self.longest(), self.context.clock.now())
+        reconciliation_window(self.context.settings.settle, self.longest(), self.context.clock.now())
     }
 
     /// The reconciliation window of an attempt: as it was when the attempt was intended, though it has faded or was reset since.
     pub(super) fn window_of(&self, attempt: &FollowedAttempt) -> Duration {
-        settle_window(self.context.settings.settle, self.longest(), attempt.intended_at).max(attempt.kept_window)
+        reconciliation_window(self.context.settings.settle, self.longest(), attempt.intended_at)
+            .max(attempt.kept_window)
     }
 
     pub(super) fn absence_rule(&self) -> AbsenceRule {
@@ -100,7 +101,7 @@ impl ListLag {
     /// Reads the records for what is wanted, and measures the lag while it does.
     pub(super) async fn read_records(
         &self,
-        reader: &ListReader,
+        reader: &LaneListReader,
         wanted: RecordsWanted,
         state: &mut TrackerState,
     ) -> Result<(), ReadError> {
@@ -117,7 +118,8 @@ impl ListLag {
     /// Notes which exports a reading of the records, which begins now, may bring into sight.
     async fn before_reading(&self, watch: &mut UnseenExports) -> Result<(), QueueError> {
         let (began, now) = (self.context.clock.elapsed(), self.context.clock.now());
-        let unseen = self.context.queue.unseen(self.context.lane.id, self.context.run, NEWEST, &watch.jobs()).await?;
+        let unseen =
+            self.context.queue.unseen_exports(self.context.lane.id, self.context.run, NEWEST, &watch.jobs()).await?;
         // A response that is older would have been met by the reading before.
         let most = began.saturating_sub(watch.measured_at.unwrap_or_default());
         watch.measured_at = Some(began);
@@ -144,7 +146,8 @@ impl ListLag {
             return Ok(());
         }
         let ended = self.context.clock.elapsed();
-        let unseen = self.context.queue.unseen(self.context.lane.id, self.context.run, 0, &watch.jobs()).await?;
+        let unseen =
+            self.context.queue.unseen_exports(self.context.lane.id, self.context.run, 0, &watch.jobs()).await?;
         let still: HashSet<(JobId, u32)> = unseen.into_iter().map(|(job, attempt, _)| (job, attempt)).collect();
         let mut longest = Duration::ZERO;
         watch.awaited.retain(|one, awaited| {
@@ -167,9 +170,9 @@ impl ListLag {
 
     /// Learns from an attempt that was found after absence checks that did not show it.
     pub(super) async fn learn_from_checks(&self, attempt: &FollowedAttempt) -> Result<(), QueueError> {
-        let (Some(first), Some(last)) = (attempt.first_look_at, attempt.last_look_at) else { return Ok(()) };
+        let (Some(first), Some(last)) = (attempt.first_check_at, attempt.last_check_at) else { return Ok(()) };
         // Each check came a known time after the one before, whatever the time of day was.
-        let counted = self.between_checks().saturating_mul(attempt.looks.saturating_sub(1));
+        let counted = self.between_checks().saturating_mul(attempt.absence_checks.saturating_sub(1));
         self.learn(last.since(first).min(counted)).await
     }
 

@@ -8,10 +8,10 @@ mod late;
 mod queued;
 mod unknown;
 
-use crate::domain::{ErrorCode, Event, Failure, JobState, LaneTrouble, OperationId, SnapshotArn, Timestamp, Trace};
+use crate::domain::{ErrorCode, Event, ExportRef, Failure, JobState, LaneTrouble, OperationId, SnapshotArn, Timestamp};
 use crate::lightsail::{ErrorClass, failed_operation};
-use crate::queue::{AttemptOutcome, Entry, EntryKey, EntryStatus, Followed};
-use case::{Case, Kind};
+use crate::queue::{AttemptOutcome, EntryKey, EntryStatus, Followed, LedgerEntry};
+use case::{Case, EntryKind};
 use std::time::Duration;
 
 /// What the settings and the clock say.
@@ -23,12 +23,12 @@ pub(super) struct Policy {
     pub(super) give_up: Duration,
     pub(super) settle: Duration,
     pub(super) looks: u32,
-    pub(super) asked: Asked,
+    pub(super) asked: OperationChecked,
 }
 
 /// Whether Lightsail was asked for the operation before this decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum OperationChecked {
     NotYet,
     JustNow,
 }
@@ -50,12 +50,12 @@ pub(super) struct Decision {
     pub(super) late: Option<Failure>,
     /// Something was in sight while the attempt was looked for: its looks do not tell how late the lists are.
     pub(super) in_sight: bool,
-    /// When its settle window is over, where that alone decides.
+    /// When its reconciliation window is over, where that alone decides.
     pub(super) settled_at: Option<Timestamp>,
 }
 
 /// Decides for one job. `entries` are all of its snapshot's name, in the order in which they were seen.
-pub(super) fn decide(job: &Followed, entries: &[Entry], policy: &Policy) -> Decision {
+pub(super) fn decide(job: &Followed, entries: &[LedgerEntry], policy: &Policy) -> Decision {
     let case = Case { job, entries };
     let mut decision = match job.state {
         JobState::Queued => queued::decide(&case),
@@ -70,24 +70,24 @@ pub(super) fn decide(job: &Followed, entries: &[Entry], policy: &Policy) -> Deci
 }
 
 /// Whether a record is in sight that will tell of the job's export: then nobody needs to ask for its operation.
-pub(super) fn record_in_sight(job: &Followed, entries: &[Entry]) -> bool {
+pub(super) fn record_in_sight(job: &Followed, entries: &[LedgerEntry]) -> bool {
     let case = Case { job, entries };
     entries.iter().any(|entry| {
-        Kind::Record.is(entry)
+        EntryKind::Record.is(entry)
             && entry.sighting.status == EntryStatus::UnderWay
-            && entry.id > job.forgone
+            && entry.id > job.ignored_through
             && case.same_snapshot(entry)
             && entry.owner.is_none_or(|(owner, _)| owner == job.job)
     })
 }
 
 /// Whether there are more records of the name than the one that a job can have ended with.
-pub(super) fn several_records(entries: &[Entry]) -> bool {
-    entries.iter().filter(|entry| Kind::Record.is(entry)).nth(1).is_some()
+pub(super) fn several_records(entries: &[LedgerEntry]) -> bool {
+    entries.iter().filter(|entry| EntryKind::Record.is(entry)).nth(1).is_some()
 }
 
-fn trace(operation: Option<&Entry>, record: Option<&Entry>) -> Trace {
-    let mut trace = Trace::default();
+fn export_ref_of(operation: Option<&LedgerEntry>, record: Option<&LedgerEntry>) -> ExportRef {
+    let mut trace = ExportRef::default();
     if let Some(EntryKey::Operation(id)) = operation.map(|entry| &entry.sighting.key) {
         trace.operation = Some(id.clone());
     }
@@ -101,26 +101,26 @@ fn trace(operation: Option<&Entry>, record: Option<&Entry>) -> Trace {
     trace
 }
 
-fn is_done(entry: &Entry) -> bool {
+fn is_done(entry: &LedgerEntry) -> bool {
     entry.sighting.status == EntryStatus::Succeeded && entry.sighting.destination.is_some()
 }
 
-fn has_failed(entry: &Entry) -> bool {
+fn has_failed(entry: &LedgerEntry) -> bool {
     entry.sighting.status == EntryStatus::Failed
 }
 
-fn key(entry: &Entry) -> &str {
+fn key(entry: &LedgerEntry) -> &str {
     match &entry.sighting.key {
         EntryKey::Operation(id) => id.as_str(),
         EntryKey::Record(arn) => arn.as_str(),
     }
 }
 
-fn keys(entries: &[&Entry]) -> String {
+fn keys(entries: &[&LedgerEntry]) -> String {
     entries.iter().map(|entry| key(entry)).collect::<Vec<_>>().join(", ")
 }
 
-fn reason(operation: Option<&Entry>) -> Failure {
+fn reason(operation: Option<&LedgerEntry>) -> Failure {
     operation.and_then(|entry| entry.sighting.failure.clone()).unwrap_or_else(|| {
         Failure::new(ErrorCode::OPERATION_FAILED, "Lightsail says that the export failed, and gives no reason")
     })
@@ -152,8 +152,8 @@ fn contradiction(code: &str, message: String) -> Decision {
 }
 
 /// Operation and record tell different stories.
-fn disagreement(operation: &Entry, record: &Entry) -> Decision {
-    let word = |entry: &Entry| match entry.sighting.status {
+fn disagreement(operation: &LedgerEntry, record: &LedgerEntry) -> Decision {
+    let word = |entry: &LedgerEntry| match entry.sighting.status {
         EntryStatus::UnderWay => "is under way",
         EntryStatus::Succeeded => "succeeded",
         EntryStatus::Failed => "failed",
@@ -165,7 +165,7 @@ fn disagreement(operation: &Entry, record: &Entry) -> Decision {
 }
 
 /// What was exported is not the snapshot that was asked for.
-fn made_anew(operation: &Entry, record: &Entry) -> Decision {
+fn made_by_new_attempt(operation: &LedgerEntry, record: &LedgerEntry) -> Decision {
     let of = record.sighting.snapshot_arn.as_ref().map_or("another snapshot", SnapshotArn::as_str);
     contradiction(
         ErrorCode::LEDGER_DISAGREES,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Destination, JobId, RecordArn, SnapshotArn, SnapshotName};
-use crate::queue::{FollowedAttempt, Sighting};
+use crate::queue::{FollowedAttempt, Observation};
 
 #[path = "plan_truth_tests.rs"]
 mod truth;
@@ -30,12 +30,12 @@ fn policy() -> Policy {
         give_up: 24 * HOUR,
         settle: SETTLE,
         looks: 3,
-        asked: Asked::NotYet,
+        asked: OperationChecked::NotYet,
     }
 }
 
 fn asked() -> Policy {
-    Policy { asked: Asked::JustNow, ..policy() }
+    Policy { asked: OperationChecked::JustNow, ..policy() }
 }
 
 fn job(state: JobState, attempts: Vec<FollowedAttempt>) -> Followed {
@@ -48,7 +48,7 @@ fn job(state: JobState, attempts: Vec<FollowedAttempt>) -> Followed {
         used: attempt,
         adopts: true,
         adopted: false,
-        forgone: 0,
+        ignored_through: 0,
         copied_through: None,
         source_arn: Some(SnapshotArn::new("arn:web-1")),
         snapshot_made_at: None,
@@ -68,9 +68,9 @@ fn attempt(number: u32, baseline: i64) -> FollowedAttempt {
         baseline,
         outcome: None,
         intended_at: Timestamp(0),
-        looks: 0,
-        first_look_at: None,
-        last_look_at: None,
+        absence_checks: 0,
+        first_check_at: None,
+        last_check_at: None,
         kept_window: Duration::ZERO,
     }
 }
@@ -90,14 +90,15 @@ fn absent(number: u32, baseline: i64) -> FollowedAttempt {
 
 fn looked(mut attempt: FollowedAttempt, looks: u32, spread: Duration) -> FollowedAttempt {
     let first = Timestamp(500_000);
-    (attempt.looks, attempt.first_look_at, attempt.last_look_at) = (looks, Some(first), Some(first.after(spread)));
+    (attempt.absence_checks, attempt.first_check_at, attempt.last_check_at) =
+        (looks, Some(first), Some(first.after(spread)));
     attempt
 }
 
-fn entry(id: i64, key: EntryKey, status: EntryStatus) -> Entry {
-    Entry {
+fn entry(id: i64, key: EntryKey, status: EntryStatus) -> LedgerEntry {
+    LedgerEntry {
         id,
-        sighting: Sighting {
+        sighting: Observation {
             key,
             snapshot: SnapshotName::parse("web-1").expect("a name"),
             snapshot_arn: None,
@@ -111,19 +112,19 @@ fn entry(id: i64, key: EntryKey, status: EntryStatus) -> Entry {
     }
 }
 
-fn operation(id: i64, status: EntryStatus) -> Entry {
+fn operation(id: i64, status: EntryStatus) -> LedgerEntry {
     let mut entry = entry(id, EntryKey::Operation(OperationId::new(format!("op-{id}"))), status);
     entry.sighting.failure = (status == EntryStatus::Failed).then(|| Failure::new("Boom", "it went wrong"));
     entry
 }
 
-fn operation_failed_with(id: i64, code: &str) -> Entry {
+fn operation_failed_with(id: i64, code: &str) -> LedgerEntry {
     let mut entry = operation(id, EntryStatus::Failed);
     entry.sighting.failure = Some(Failure::new(code, "no"));
     entry
 }
 
-fn record(id: i64, status: EntryStatus) -> Entry {
+fn record(id: i64, status: EntryStatus) -> LedgerEntry {
     let mut entry = entry(id, EntryKey::Record(RecordArn::new(format!("record-{id}"))), status);
     entry.sighting.snapshot_arn = Some(SnapshotArn::new("arn:web-1"));
     entry.sighting.record_name = Some(format!("name-{id}"));
@@ -133,27 +134,27 @@ fn record(id: i64, status: EntryStatus) -> Entry {
 }
 
 /// The entry is of an attempt of ours.
-fn of(mut entry: Entry, attempt: u32) -> Entry {
+fn of(mut entry: LedgerEntry, attempt: u32) -> LedgerEntry {
     entry.owner = Some((OURS, attempt));
     entry
 }
 
-fn of_another_job(mut entry: Entry) -> Entry {
+fn of_another_job(mut entry: LedgerEntry) -> LedgerEntry {
     entry.owner = Some((JobId(3), 1));
     entry
 }
 
-fn begun(mut entry: Entry, at: impl Into<Option<i64>>) -> Entry {
+fn begun(mut entry: LedgerEntry, at: impl Into<Option<i64>>) -> LedgerEntry {
     entry.sighting.created_at = at.into().map(Timestamp);
     entry
 }
 
-fn with_arn(mut entry: Entry, arn: Option<&str>) -> Entry {
+fn with_arn(mut entry: LedgerEntry, arn: Option<&str>) -> LedgerEntry {
     entry.sighting.snapshot_arn = arn.map(SnapshotArn::new);
     entry
 }
 
-fn without_destination(mut entry: Entry) -> Entry {
+fn without_destination(mut entry: LedgerEntry) -> LedgerEntry {
     entry.sighting.destination = None;
     entry
 }
@@ -169,7 +170,7 @@ fn happens(decision: &Decision) -> String {
         | Event::FoundDone(trace)
         | Event::FoundFailed(trace, ..)
         | Event::Finished(trace) => trace.clone(),
-        _ => Trace::default(),
+        _ => ExportRef::default(),
     };
     let mut said = event.name().to_owned();
     for id in trace.operation.iter().map(OperationId::as_str).chain(trace.record.iter().map(RecordArn::as_str)) {
@@ -346,7 +347,7 @@ fn an_adopted_operation_is_told_by_the_record_that_came_after_it() {
 #[test]
 fn a_record_is_in_sight_where_it_is_under_way_and_can_be_the_jobs() {
     let mut exporting = job(Exporting, vec![accepted(1, 0)]);
-    exporting.forgone = 5;
+    exporting.ignored_through = 5;
     for (entry, in_sight) in [
         (record(6, UnderWay), true),
         (of(record(6, UnderWay), 1), true),
@@ -407,7 +408,7 @@ fn a_permanent_code_ends_the_job_at_once_where_the_answer_named_what_failed() {
     assert_eq!(failure(&decide(&job(Exporting, vec![attempt(1, 0)]), &entries, &policy())), ("Busy", true));
 }
 
-/// The snapshot was made anew between the listing and the call: its export is a person's to accept, at once, not after a day.
+/// The snapshot was made anew between the inventory and the call: its export is a person's to accept, at once, not after a day.
 #[test]
 fn an_export_of_the_snapshot_that_took_the_name_over_is_for_a_person() {
     let mut exporting = job(Exporting, vec![accepted(1, 0)]);
@@ -426,7 +427,7 @@ fn an_export_of_the_snapshot_that_took_the_name_over_is_for_a_person() {
     assert_eq!(happens(&decide(&exporting, &under_way, &policy())), "nothing");
 }
 
-/// A failure that may be another hand's ends nothing before our own export would have come into sight, and none beside it.
+/// A failure that may be another client's ends nothing before our own export would have come into sight, and none beside it.
 #[test]
 fn a_permanent_code_of_what_may_be_another_hands_is_no_end_before_the_settle_window() {
     for code in PERMANENT {
@@ -445,7 +446,7 @@ fn a_permanent_code_of_what_may_be_another_hands_is_no_end_before_the_settle_win
 
 // ---- Another hand ----
 
-/// Begun before our own by another hand, and in sight only after it.
+/// Begun before our own by another client, and in sight only after it.
 #[test]
 fn of_several_records_the_one_that_began_with_the_operation_is_its_own() {
     let mut exporting = job(Exporting, vec![accepted(1, 10)]);
@@ -473,8 +474,8 @@ fn a_record_that_may_be_another_hands_ends_nothing_before_the_settle_window_is_o
     };
     let own = of(begun(operation(11, Succeeded), 200_000), 1);
     let [together, before] = [begun(record(12, Succeeded), 259_999), begun(record(12, Succeeded), 194_999)];
-    let says = |job: &Followed, entries: &[&Entry]| {
-        let entries: Vec<Entry> = entries.iter().copied().cloned().collect();
+    let says = |job: &Followed, entries: &[&LedgerEntry]| {
+        let entries: Vec<LedgerEntry> = entries.iter().copied().cloned().collect();
         happens(&decide(job, &entries, &policy()))
     };
     assert_eq!(says(&sent(Some("op-11"), 0), &[&own, &together]), "finished op-11 record-12");
@@ -516,7 +517,7 @@ fn where_nothing_tells_which_of_two_exports_is_its_own_the_report_names_both() {
     assert!(decide(&named, &entries, &policy()).late.is_some());
 }
 
-/// What was found without an answer is owned, and may be another hand's that began before.
+/// What was found without an answer is owned, and may be another client's that began before.
 #[test]
 fn of_an_attempt_that_was_found_the_other_export_is_told_whenever_it_comes_into_sight() {
     let mut found = job(Exporting, vec![attempt(1, 10)]);
@@ -567,7 +568,7 @@ fn where_a_record_says_no_time_the_first_in_sight_is_taken() {
 // ---- A quick retry ----
 
 /// The first attempt's operation failed, its record lags; the second is out.
-fn quick_retry(state: JobState) -> (Followed, Entry) {
+fn quick_retry(state: JobState) -> (Followed, LedgerEntry) {
     let mut job = job(state, vec![accepted(1, 0), attempt(2, 10)]);
     job.attempts[1].outcome = (state == Exporting).then_some(AttemptOutcome::Accepted);
     if state == Exporting {
@@ -652,7 +653,7 @@ fn an_export_of_a_deleted_snapshot_of_that_name_is_never_adopted() {
 
 #[test]
 fn an_export_of_another_snapshot_begun_after_the_call_forbids_to_send_again() {
-    // The listing was old: what was sent may have been the new snapshot's export.
+    // The inventory was old: what was sent may have been the new snapshot's export.
     let unknown = job(Unknown, vec![looked(attempt(1, 10), 3, SETTLE)]);
     let before = with_arn(record(9, UnderWay), Some("arn:web-1-again"));
     assert_eq!(happens(&decide(&unknown, &[before], &policy())), "proven_absent");
@@ -743,7 +744,7 @@ fn export_again_adopts_nothing_but_its_own_late_entries() {
 #[test]
 fn what_a_person_was_done_with_is_no_candidate_in_any_state() {
     let rejected = [record(5, Succeeded), record(6, UnderWay), operation(7, UnderWay)];
-    let after = |state, attempts| Followed { adopts: false, forgone: 7, ..job(state, attempts) };
+    let after = |state, attempts| Followed { adopts: false, ignored_through: 7, ..job(state, attempts) };
     assert_eq!(happens(&decide(&after(Queued, vec![absent(1, 4)]), &rejected, &policy())), "nothing");
     let unknown = after(Unknown, vec![attempt(1, 4), attempt(2, 7)]);
     assert_eq!(happens(&decide(&unknown, &rejected, &policy())), "nothing");
@@ -753,7 +754,7 @@ fn what_a_person_was_done_with_is_no_candidate_in_any_state() {
     assert_eq!(happens(&decide(&adopted, &rejected, &policy())), "nothing");
     assert!(!record_in_sight(&after(Exporting, vec![attempt(2, 7)]), &rejected));
     // Without the person's word the same entries are candidates.
-    let kept = |job: &Followed| decide(&Followed { forgone: 0, ..job.clone() }, &rejected, &policy());
+    let kept = |job: &Followed| decide(&Followed { ignored_through: 0, ..job.clone() }, &rejected, &policy());
     assert_eq!(happens(&kept(&after(Queued, vec![absent(1, 4)]))), "already_exported record-5");
     assert!(!kept(&unknown).earlier.is_empty() && decide(&unknown, &rejected, &policy()).earlier.is_empty());
 }
@@ -762,7 +763,7 @@ fn what_a_person_was_done_with_is_no_candidate_in_any_state() {
 fn what_shows_later_of_what_a_person_was_done_with_is_no_candidate_either() {
     // The rejected records' operations came into sight between the person's word and the next intent.
     let seen = [record(5, Succeeded), record(6, Succeeded), operation(8, Succeeded), operation(9, Succeeded)];
-    let after = |state, attempts| Followed { adopts: false, forgone: 7, ..job(state, attempts) };
+    let after = |state, attempts| Followed { adopts: false, ignored_through: 7, ..job(state, attempts) };
     let unknown = after(Unknown, vec![attempt(1, 4), attempt(2, 9)]);
     assert_eq!(happens(&decide(&unknown, &seen, &policy())), "nothing");
     let decision = decide(&unknown, &[&seen[..], &[operation(10, UnderWay)]].concat(), &policy());
@@ -888,7 +889,7 @@ fn an_entry_that_comes_after_a_resend_is_named_and_the_job_keeps_its_own() {
     assert_eq!(decide(&done, &[own, record(12, Failed)], &policy()).late, None, "nothing came of it");
 }
 
-/// A job that took over what came into sight after its attempt was taken for absent: that may be another hand's.
+/// A job that took over what came into sight after its attempt was taken for absent: that may be another client's.
 #[test]
 fn what_shows_beside_a_late_export_that_was_taken_over_is_named() {
     let mut done = job(JobState::Succeeded, vec![absent(1, 10)]);
@@ -989,7 +990,7 @@ fn a_good_export_that_an_earlier_attempt_has_is_told_unless_a_person_was_done_wi
     (done.operation, done.record) = (Some(OperationId::new("op-13")), Some(RecordArn::new("record-14")));
     assert!(decide(&done, &entries(Succeeded), &policy()).late.expect("told").message.contains("ami-4"));
     assert_eq!(decide(&done, &entries(UnderWay), &policy()).late, None, "it is about to fail");
-    done.forgone = 5;
+    done.ignored_through = 5;
     assert_eq!(decide(&done, &entries(Succeeded), &policy()).late, None);
     // A person called the job failed: what its last attempt has is no news.
     let mut failed = job(JobState::Failed, vec![accepted(1, 0)]);

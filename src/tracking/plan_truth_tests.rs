@@ -3,7 +3,7 @@
 //! what is true.
 
 use super::*;
-use crate::domain::{Destination, RecordArn, SnapshotArn, Standing, apply};
+use crate::domain::{Destination, JobVersion, RecordArn, SnapshotArn, apply};
 use proptest::prelude::*;
 
 /// Minutes; longer than anything here takes, so that what has no end by then never has one.
@@ -34,7 +34,7 @@ struct Export {
     record_has_arn: bool,
 }
 
-/// An export by another hand.
+/// An export by another client.
 #[derive(Debug, Clone)]
 struct ByHand {
     at: i64,
@@ -47,7 +47,7 @@ struct Script {
     calls: Vec<(Answered, Export)>,
     by_hand: Vec<ByHand>,
     adopts: bool,
-    /// Whether operations are read while it is exporting too, as another job's listing does.
+    /// Whether operations are read while it is exporting too, as another job's inventory does.
     both_lists: bool,
 }
 
@@ -89,7 +89,7 @@ fn script(most_lag: i64, most_by_hand: usize) -> impl Strategy<Value = Script> {
 
 /// An effect that is true, and its entries once they were seen.
 struct Effect {
-    /// The attempt that made it; 0 for another hand.
+    /// The attempt that made it; 0 for another client.
     attempt: u32,
     same_snapshot: bool,
     began: i64,
@@ -110,7 +110,7 @@ struct World {
     now: i64,
     job: Followed,
     effects: Vec<Effect>,
-    entries: Vec<Entry>,
+    entries: Vec<LedgerEntry>,
     /// The effect behind each entry.
     behind: Vec<usize>,
     ended_with: Option<Destination>,
@@ -141,7 +141,7 @@ impl World {
         }
     }
 
-    fn policy(&self, asked: Asked) -> Policy {
+    fn policy(&self, asked: OperationChecked) -> Policy {
         Policy {
             now: minutes(self.now),
             again_at: minutes(self.now + 1),
@@ -153,11 +153,11 @@ impl World {
     }
 
     /// Writes down what an effect shows of one kind.
-    fn see(&mut self, effect: usize, kind: Kind) {
+    fn see(&mut self, effect: usize, kind: EntryKind) {
         let truth = &self.effects[effect];
         let (id_there, lag, end_lag) = match kind {
-            Kind::Operation => (format!("op-of-{effect}"), truth.export.operation_lag, 0),
-            Kind::Record => (format!("record-of-{effect}"), truth.export.record_lag, truth.export.record_end_lag),
+            EntryKind::Operation => (format!("op-of-{effect}"), truth.export.operation_lag, 0),
+            EntryKind::Record => (format!("record-of-{effect}"), truth.export.record_lag, truth.export.record_end_lag),
         };
         if self.now < truth.began + lag {
             return;
@@ -166,12 +166,12 @@ impl World {
         let arn = if truth.same_snapshot { "arn:web-1" } else { "arn:web-1-other" };
         let place = self.entries.iter().position(|entry| key(entry) == id_there).unwrap_or_else(|| {
             let key = match kind {
-                Kind::Operation => EntryKey::Operation(OperationId::new(id_there)),
-                Kind::Record => EntryKey::Record(RecordArn::new(id_there)),
+                EntryKind::Operation => EntryKey::Operation(OperationId::new(id_there)),
+                EntryKind::Record => EntryKey::Record(RecordArn::new(id_there)),
             };
             let mut entry = entry(i64::try_from(self.entries.len()).expect("few") + 1, key, EntryStatus::UnderWay);
             entry.sighting.created_at = Some(minutes(truth.began));
-            let names_it = kind == Kind::Record && (truth.export.record_has_arn || !truth.same_snapshot);
+            let names_it = kind == EntryKind::Record && (truth.export.record_has_arn || !truth.same_snapshot);
             entry.sighting.snapshot_arn = names_it.then(|| SnapshotArn::new(arn));
             self.entries.push(entry);
             self.behind.push(effect);
@@ -180,21 +180,21 @@ impl World {
         let code = if self.effects[effect].export.for_good { PERMANENT[0] } else { "Boom" };
         let sighting = &mut self.entries[place].sighting;
         sighting.status = status;
-        if kind == Kind::Record && status == EntryStatus::Succeeded {
+        if kind == EntryKind::Record && status == EntryStatus::Succeeded {
             sighting.destination = Some(Destination { service: String::new(), id: format!("ami-{effect}") });
         }
-        if kind == Kind::Operation && status == EntryStatus::Failed {
+        if kind == EntryKind::Operation && status == EntryStatus::Failed {
             sighting.failure = Some(Failure::new(code, "it went wrong"));
         }
     }
 
-    fn read(&mut self, kind: Kind) {
+    fn read(&mut self, kind: EntryKind) {
         for effect in 0..self.effects.len() {
             self.see(effect, kind);
         }
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> JobVersion {
         self.job.standing(5)
     }
 
@@ -215,12 +215,12 @@ impl World {
             self.effects.push(Effect { attempt: intent.attempt, same_snapshot: true, began: self.now, export });
         }
         let failure = Failure::new("Trouble", "trouble");
-        let mut trace = Trace::default();
+        let mut trace = ExportRef::default();
         let event = match answered {
             Answered::Accepted => {
                 let effect = self.effects.len() - 1;
                 let lag = std::mem::take(&mut self.effects[effect].export.operation_lag);
-                self.see(effect, Kind::Operation);
+                self.see(effect, EntryKind::Operation);
                 self.effects[effect].export.operation_lag = lag;
                 let own = self.entries.last_mut().expect("seen");
                 own.owner = Some((self.job.job, intent.attempt));
@@ -242,23 +242,23 @@ impl World {
         }
         (self.job.state, self.job.attempt, self.job.used) = (change.to, change.attempt, change.used);
         self.due = change.due_at.map_or(self.now, |due| due.0 / 60_000);
-        if change.afresh {
+        if change.reset_export {
             (self.job.operation, self.job.record) = (None, None);
         }
-        self.job.adopted = if change.afresh { change.adopted } else { self.job.adopted || change.adopted };
-        self.job.operation = change.trace.operation.or(self.job.operation.take());
-        self.job.record = change.trace.record.or(self.job.record.take());
-        self.ended_with = change.trace.destination.or(self.ended_with.take());
+        self.job.adopted = if change.reset_export { change.adopted } else { self.job.adopted || change.adopted };
+        self.job.operation = change.export_ref.operation.or(self.job.operation.take());
+        self.job.record = change.export_ref.record.or(self.job.record.take());
+        self.ended_with = change.export_ref.destination.or(self.ended_with.take());
     }
 
     /// Decides, holds the decision against the truth, and does it; whether something happened.
     fn settle(&mut self) -> Result<bool, TestCaseError> {
-        let mut decision = decide(&self.job, &self.entries, &self.policy(Asked::NotYet));
+        let mut decision = decide(&self.job, &self.entries, &self.policy(OperationChecked::NotYet));
         if let Some(operation) = decision.ask.take() {
             let place = self.entries.iter().position(|entry| key(entry) == operation.as_str()).expect("it is known");
             let effect = self.behind[place];
-            self.see(effect, Kind::Operation);
-            decision = decide(&self.job, &self.entries, &self.policy(Asked::JustNow));
+            self.see(effect, EntryKind::Operation);
+            decision = decide(&self.job, &self.entries, &self.policy(OperationChecked::JustNow));
         }
         let adopts = matches!(decision.event, Some(Event::AlreadyExported(_) | Event::UnderWayAlready(_)));
         let last = if adopts || self.job.adopted { 0 } else { self.job.attempt };
@@ -268,7 +268,7 @@ impl World {
             let place = usize::try_from(id - 1).expect("an id");
             let effect = &self.effects[self.behind[place]];
             prop_assert!(self.entries[place].owner.is_none(), "an entry of two owners: {:?}", self.entries[place]);
-            let is_record = Kind::Record.is(&self.entries[place]);
+            let is_record = EntryKind::Record.is(&self.entries[place]);
             prop_assert!(effect.same_snapshot || !is_record, "a record of another snapshot");
             self.entries[place].owner = Some((self.job.job, attempt));
         }
@@ -301,9 +301,9 @@ impl World {
                     export: by_hand.export.clone(),
                 });
             }
-            self.read(Kind::Record);
+            self.read(EntryKind::Record);
             if script.both_lists || self.job.state != JobState::Exporting {
-                self.read(Kind::Operation);
+                self.read(EntryKind::Operation);
             }
             let mut rounds = 0;
             while self.settle()? {
@@ -312,9 +312,9 @@ impl World {
             }
             if self.job.state == JobState::Unknown && self.now >= self.look_at {
                 let attempt = self.job.attempts.last_mut().expect("an attempt");
-                attempt.looks += 1;
-                attempt.first_look_at.get_or_insert(minutes(self.now));
-                attempt.last_look_at = Some(minutes(self.now));
+                attempt.absence_checks += 1;
+                attempt.first_check_at.get_or_insert(minutes(self.now));
+                attempt.last_check_at = Some(minutes(self.now));
                 self.look_at = self.now + SETTLE_MINUTES / 2;
                 self.settle()?;
             }
@@ -345,9 +345,9 @@ impl World {
         let until = self.effects.iter().map(shown).max().unwrap_or_default();
         while self.now <= until {
             self.now += 1;
-            self.read(Kind::Record);
+            self.read(EntryKind::Record);
             if both_lists {
-                self.read(Kind::Operation);
+                self.read(EntryKind::Operation);
             }
             prop_assert!(!self.settle()?, "what has ended stays so");
         }
@@ -376,7 +376,7 @@ fn holds(script: &Script) {
     World::new(script.adopts).live(script).unwrap_or_else(|broken| panic!("{broken}"));
 }
 
-/// The answer named no operation, and another hand's that failed was taken for it; a second one of that hand's was adopted.
+/// The answer named no operation, and another client's that failed was taken for it; a second one of that hand's was adopted.
 #[test]
 fn beside_an_adopted_export_ours_is_told_where_a_failure_was_found_for_it() {
     holds(&Script {
@@ -390,7 +390,7 @@ fn beside_an_adopted_export_ours_is_told_where_a_failure_was_found_for_it() {
     });
 }
 
-/// The answer named no operation, and another hand's was taken for it: ours is told when it shows.
+/// The answer named no operation, and another client's was taken for it: ours is told when it shows.
 #[test]
 fn beside_an_operation_that_no_answer_named_ours_is_told() {
     holds(&Script {
@@ -401,7 +401,7 @@ fn beside_an_operation_that_no_answer_named_ours_is_told() {
     });
 }
 
-/// The answer named no operation, another hand's failure was taken for it, and what it had made showed beside the next
+/// The answer named no operation, another client's failure was taken for it, and what it had made showed beside the next
 /// attempt's: it is told, though it belongs to the attempt that failed.
 #[test]
 fn what_an_attempt_made_for_which_a_failure_was_found_is_told() {
@@ -416,7 +416,7 @@ fn what_an_attempt_made_for_which_a_failure_was_found_is_told() {
     });
 }
 
-/// Everything shows later than the settle window, and each attempt takes the one's before for its own: what the second has
+/// Everything shows later than the reconciliation window, and each attempt takes the one's before for its own: what the second has
 /// made belongs to nobody, and is told.
 #[test]
 fn what_began_before_the_next_attempts_own_is_told_though_that_has_the_earlier_ones_operation() {

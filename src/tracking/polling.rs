@@ -26,7 +26,7 @@ impl Polling {
     ) -> Result<(), ReadError> {
         let Changes { context, reader, lag, .. } = &*self.0;
         state.read_at = Some(context.clock.elapsed());
-        let mut jobs = context.queue.followed(due).await?;
+        let mut jobs = context.queue.followed_jobs(due).await?;
         // One that has ended needs a page of the records besides.
         let fewer_calls = jobs.len().saturating_mul(2) <= usize::try_from(state.pages).unwrap_or(usize::MAX);
         // Where operations cannot be read, the records are, until they are due to be tried again.
@@ -58,7 +58,7 @@ impl Polling {
         state: &mut TrackerState,
     ) -> Result<(), ReadError> {
         let Changes { context, lag, ages, .. } = &*self.0;
-        let jobs = context.queue.followed(due).await?;
+        let jobs = context.queue.followed_jobs(due).await?;
         let jobs: Vec<Followed> = jobs.into_iter().filter(|job| job.state == JobState::Exporting).collect();
         let entries = self.0.entries_by_name(&names(&jobs)).await?;
         let in_sight = |job: &Followed| entries.get(&job.snapshot).is_some_and(|entries| record_in_sight(job, entries));
@@ -122,7 +122,7 @@ impl Polling {
             })
             .collect();
         let ids: Vec<JobId> = jobs.iter().map(|job| job.job).collect();
-        let jobs = self.0.context.queue.followed(&ids).await?;
+        let jobs = self.0.context.queue.followed_jobs(&ids).await?;
         let has_ended = |job: &Followed| job.operation.as_ref().is_some_and(|id| ended.contains(id));
         Ok(jobs.into_iter().filter(|job| job.state == JobState::Exporting && has_ended(job)).collect())
     }

@@ -2,10 +2,10 @@
 //! prove that the call had no effect.
 
 use super::changes::Changes;
-use super::lane_context::{ACTOR, LaneContext};
+use super::lane_context::{ACTOR, TrackingContext};
 use super::lists::{Completeness, FailedRead, MOST_LISTED, Purpose, ReadError};
 use super::polling::MAX_CONSECUTIVE_ERRORS;
-use super::state::{FirstSeen, ReadStart, TrackerState};
+use super::state::{AttemptFirstSeen, ReadStart, TrackerState};
 use crate::domain::{AbsenceRule, ErrorCode, Event, Failure, JobId, JobState, Timestamp};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Followed, QueueError, Transition};
@@ -34,7 +34,7 @@ impl Reconciliation {
         state: &mut TrackerState,
     ) -> Result<(), ReadError> {
         let Changes { context, lag, ages, .. } = &*self.0;
-        let jobs = context.queue.followed(unconfirmed).await?;
+        let jobs = context.queue.followed_jobs(unconfirmed).await?;
         let unread = self.read_operations(&jobs, state).await?;
         let poll_min = context.settings.poll_min;
         let retry = state.failures.until_next(Purpose::AbsenceChecks, context).max(poll_min);
@@ -61,12 +61,12 @@ impl Reconciliation {
         }
         let forgotten = lag.longest_wait();
         ages.forget(reading.elapsed, forgotten);
-        let last = |seen: &FirstSeen| seen.checked_at.unwrap_or(seen.at);
+        let last = |seen: &AttemptFirstSeen| seen.checked_at.unwrap_or(seen.at);
         state.first_seen.retain(|_, seen| reading.elapsed.saturating_sub(last(seen)) < forgotten);
         if !checked.is_empty() {
             reached(Point::Between(Between::LookTaken));
         }
-        context.queue.count_looks(&checked, reading.at).await?;
+        context.queue.record_absence_checks(&checked, reading.at).await?;
         self.after_checks(&checked, reading.at, state, &mut later).await?;
         Ok(context.queue.poll_later(&later).await?)
     }
@@ -114,11 +114,11 @@ impl Reconciliation {
         job: &Followed,
         reading: ReadStart,
         state: &'a mut TrackerState,
-    ) -> Result<&'a mut FirstSeen, Timestamp> {
-        let LaneContext { clock, settings, .. } = &*self.0.context;
+    ) -> Result<&'a mut AttemptFirstSeen, Timestamp> {
+        let TrackingContext { clock, settings, .. } = &*self.0.context;
         let timeout = settings.attempt_timeout;
         let opens = job.attempts.last().map_or(job.since, |attempt| attempt.intended_at).after(timeout);
-        let new = FirstSeen { at: clock.elapsed(), checked_at: None, rest: Duration::ZERO };
+        let new = AttemptFirstSeen { at: clock.elapsed(), checked_at: None, rest: Duration::ZERO };
         let seen = state.first_seen.entry((job.job, job.attempt)).or_insert(new);
         // A check is as old as the start of its reading: what came after that, it may have passed by.
         let passed = |since: Duration, span: Duration| reading.elapsed.saturating_sub(since) >= span;
@@ -140,9 +140,9 @@ impl Reconciliation {
         let (moved, lag) = (self.0.decide_for(&checked).await?, &self.0.lag);
         for job in self.0.with_monotonic_ages(&checked).await? {
             let Some(attempt) = job.attempts.last().filter(|_| !moved.jobs.contains(&job.job)) else { continue };
-            let spread = attempt.last_look_at.zip(attempt.first_look_at).map(|(last, first)| last.since(first));
+            let spread = attempt.last_check_at.zip(attempt.first_check_at).map(|(last, first)| last.since(first));
             let rule = AbsenceRule { window: lag.window_of(attempt), ..lag.absence_rule() };
-            let wait = rule.until_next(attempt.looks, spread.unwrap_or_default()).min(lag.between_checks());
+            let wait = rule.until_next(attempt.absence_checks, spread.unwrap_or_default()).min(lag.between_checks());
             if let Some(seen) = state.first_seen.get_mut(&(job.job, job.attempt)) {
                 // A tenth less, for clocks that are slewed.
                 seen.rest = wait.mul_f64(0.9);

@@ -23,13 +23,13 @@ pub struct TrackerState {
     pub(super) pages: u32,
     pub(super) failures: ReadFailures,
     /// Unconfirmed attempts.
-    pub(super) first_seen: HashMap<(JobId, u32), FirstSeen>,
+    pub(super) first_seen: HashMap<(JobId, u32), AttemptFirstSeen>,
     pub(super) watch: UnseenExports,
 }
 
 /// When an unconfirmed attempt was first seen, and last checked.
 #[derive(Debug)]
-pub(super) struct FirstSeen {
+pub(super) struct AttemptFirstSeen {
     pub(super) at: Duration,
     pub(super) checked_at: Option<Duration>,
     /// How long after that the next check may come.

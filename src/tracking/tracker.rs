@@ -2,7 +2,7 @@
 
 use super::changes::{CHUNK, Changes};
 use super::inventory::Inventory;
-use super::lane_context::LaneContext;
+use super::lane_context::TrackingContext;
 use super::lists::{Purpose, ReadError, RecordsWanted};
 use super::poll_interval::Urgency;
 use super::polling::Polling;
@@ -11,7 +11,7 @@ use super::state::{ReadStart, TrackerState, left};
 use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
 use crate::domain::{JobId, JobState, RetryPolicy, RunId, Timestamp};
 use crate::lightsail::Lightsail;
-use crate::queue::{Block, LaneRecord, Load, Queue, QueueError, Wakes};
+use crate::queue::{Block, LaneLoad, LaneRecord, LaneWaker, Queue, QueueError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub struct Tracker {
     inventory: Inventory,
     polling: Polling,
     reconciliation: Reconciliation,
-    wakes: Wakes,
+    wakes: LaneWaker,
 }
 
 /// When a round may read for each state, and which jobs are due in it.
@@ -69,7 +69,7 @@ impl Tracker {
         settings: TrackerSettings,
     ) -> Self {
         let wakes = queue.wakes(lane.id);
-        let changes = Arc::new(Changes::new(Arc::new(LaneContext { queue, api, clock, run, lane, settings })));
+        let changes = Arc::new(Changes::new(Arc::new(TrackingContext { queue, api, clock, run, lane, settings })));
         Self {
             inventory: Inventory(Arc::clone(&changes)),
             polling: Polling(Arc::clone(&changes)),
@@ -173,7 +173,7 @@ impl Tracker {
     }
 
     /// Takes an inventory where one is due; tells how long until the next.
-    async fn take_inventory(&self, load: &Load, state: &mut TrackerState) -> Result<Duration, ReadError> {
+    async fn take_inventory(&self, load: &LaneLoad, state: &mut TrackerState) -> Result<Duration, ReadError> {
         if load.queued == 0 {
             state.failures.clear(Purpose::Inventory);
             return Ok(NEVER);
@@ -193,7 +193,7 @@ impl Tracker {
 
     /// The jobs that may be read for now. One reading serves all of a lane's jobs, so those that fall due soon after it wait
     /// for the next.
-    async fn due(&self, load: &Load, state: &TrackerState) -> Result<Due, QueueError> {
+    async fn due(&self, load: &LaneLoad, state: &TrackerState) -> Result<Due, QueueError> {
         let (settings, now) = (&self.changes.context.settings, self.changes.context.clock.now());
         let urgency = self.urgency(load).await?;
         let between = self.changes.export_time.poll_interval(settings.poll_min, settings.poll_max, urgency);
@@ -224,7 +224,7 @@ impl Tracker {
         context.queue.due(context.lane.id, in_state, by, latest, CHUNK).await
     }
 
-    async fn urgency(&self, load: &Load) -> Result<Urgency, QueueError> {
+    async fn urgency(&self, load: &LaneLoad) -> Result<Urgency, QueueError> {
         let context = &self.changes.context;
         if load.queued == 0 {
             return Ok(Urgency::Awaited);

@@ -8,37 +8,37 @@ use std::time::Duration;
 
 /// Everything that the checks look at.
 #[derive(Debug, Clone, Default)]
-pub struct Evidence {
+pub struct RunEvidence {
     /// Every call that arrived, in order.
-    pub calls: Vec<Call>,
+    pub calls: Vec<ObservedCall>,
     /// What Lightsail made of each snapshot.
-    pub made: BTreeMap<Subject, Made>,
+    pub made: BTreeMap<LaneSnapshot, Made>,
     /// Every job with its history.
     pub jobs: Vec<JobDetail>,
     /// Every file that was enqueued.
-    pub batches: Vec<Batch>,
+    pub batches: Vec<ReportedBatch>,
     /// The daemon's lives, in order: each from a start to a crash or an end.
     pub lives: Vec<Life>,
     /// The limits that the daemon was given.
-    pub limits: Limits,
+    pub limits: PromisedLimits,
     /// What proves that an attempt had no effect.
     pub settling: Settling,
     /// The words for a lane's trouble in [`Call::answer`]: what costs no attempt.
-    pub troubles: Troubles,
+    pub troubles: Disturbances,
     /// What ended otherwise than it was made to, in words.
     pub astray: Vec<String>,
 }
 
 /// A snapshot of a lane.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Subject {
+pub struct LaneSnapshot {
     /// Its lane.
     pub lane: Lane,
     /// Its name.
     pub name: SnapshotName,
 }
 
-impl fmt::Display for Subject {
+impl fmt::Display for LaneSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} in {}", self.name, self.lane)
     }
@@ -46,7 +46,7 @@ impl fmt::Display for Subject {
 
 /// A call that arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
+pub struct ObservedCall {
     /// Its lane.
     pub lane: Lane,
     /// What it asked for.
@@ -73,7 +73,7 @@ pub enum CallKind {
 }
 
 impl CallKind {
-    /// The lists that a listing is made of.
+    /// The lists that an inventory is made of.
     pub const LISTS: [&'static str; 4] =
         ["GetInstanceSnapshots", "GetDiskSnapshots", "GetExportSnapshotRecords", "GetOperations"];
 }
@@ -91,24 +91,24 @@ pub struct Made {
 
 /// A file that was enqueued, and what became of it.
 #[derive(Debug, Clone, Default)]
-pub struct Batch {
+pub struct ReportedBatch {
     /// The batch's name.
     pub name: String,
     /// The snapshots of the file, line by line.
-    pub file: Vec<Subject>,
+    pub file: Vec<LaneSnapshot>,
     /// The rows that the batch says it has read; nothing where there is no whole batch.
     pub read: Option<u64>,
     /// The rows that it says became new jobs, were live already, repeated others, or were rejected.
     pub sorted: u64,
     /// The lines of its report.
-    pub report: Vec<Line>,
+    pub report: Vec<ReportedRow>,
 }
 
 /// A line of a batch's report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct ReportedRow {
     /// The snapshot.
-    pub subject: Subject,
+    pub subject: LaneSnapshot,
     /// What it became.
     pub destination: Option<String>,
 }
@@ -123,7 +123,7 @@ pub struct Life {
     /// For each snapshot that it called for: what stood on disk when it was gone.
     pub sent: Vec<Sent>,
     /// The snapshots that had a live job when it was gone, as often as they had one.
-    pub live: Vec<Subject>,
+    pub live: Vec<LaneSnapshot>,
     /// The jobs that were being sent when it was gone, each with the number of the attempt.
     pub submitting: Vec<(JobId, u32)>,
     /// How far the history had come when it was gone.
@@ -134,7 +134,7 @@ pub struct Life {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
     /// The snapshot.
-    pub subject: Subject,
+    pub subject: LaneSnapshot,
     /// The calls that had arrived for it since the beginning.
     pub calls: u64,
     /// The intents for it that stood on disk.
@@ -156,7 +156,7 @@ pub struct Mark {
 
 /// The limits of each lane.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Limits {
+pub struct PromisedLimits {
     /// Exports a second, and at once.
     pub exports: (f64, u32),
     /// All other calls a second, and at once.
@@ -176,12 +176,12 @@ pub struct Settling {
 
 /// The answers that are a lane's trouble.
 #[derive(Debug, Clone, Default)]
-pub struct Troubles(pub BTreeSet<String>);
+pub struct Disturbances(pub BTreeSet<String>);
 
-impl Evidence {
+impl RunEvidence {
     /// The jobs of each snapshot.
-    pub(super) fn jobs_of(&self) -> BTreeMap<Subject, Vec<&JobDetail>> {
-        let mut all: BTreeMap<Subject, Vec<&JobDetail>> = BTreeMap::new();
+    pub(super) fn jobs_of(&self) -> BTreeMap<LaneSnapshot, Vec<&JobDetail>> {
+        let mut all: BTreeMap<LaneSnapshot, Vec<&JobDetail>> = BTreeMap::new();
         for job in &self.jobs {
             all.entry(subject(job)).or_default().push(job);
         }
@@ -189,17 +189,17 @@ impl Evidence {
     }
 
     /// The export calls of each snapshot.
-    pub(super) fn exports_of(&self) -> BTreeMap<Subject, Vec<&Call>> {
-        let mut all: BTreeMap<Subject, Vec<&Call>> = BTreeMap::new();
+    pub(super) fn exports_of(&self) -> BTreeMap<LaneSnapshot, Vec<&ObservedCall>> {
+        let mut all: BTreeMap<LaneSnapshot, Vec<&ObservedCall>> = BTreeMap::new();
         for call in &self.calls {
             if let CallKind::Export(name) = &call.kind {
-                all.entry(Subject { lane: call.lane.clone(), name: name.clone() }).or_default().push(call);
+                all.entry(LaneSnapshot { lane: call.lane.clone(), name: name.clone() }).or_default().push(call);
             }
         }
         all
     }
 }
 
-pub(super) fn subject(job: &JobDetail) -> Subject {
-    Subject { lane: job.job.lane.clone(), name: job.job.snapshot_name.clone() }
+pub(super) fn subject(job: &JobDetail) -> LaneSnapshot {
+    LaneSnapshot { lane: job.job.lane.clone(), name: job.job.snapshot_name.clone() }
 }

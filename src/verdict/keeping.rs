@@ -1,13 +1,13 @@
 //! What stays on disk: promises 3, 4, 7 and 8.
 
-use super::evidence::{Batch, Evidence, subject};
+use super::evidence::{ReportedBatch, RunEvidence, subject};
 use super::promise::Finding;
 use super::sending::is_interruption;
 use crate::domain::{JobId, JobState};
 use crate::queue::JobDetail;
 use std::collections::{BTreeSet, HashMap};
 
-pub(super) fn one_live_job(evidence: &Evidence) -> Finding {
+pub(super) fn one_live_job(evidence: &RunEvidence) -> Finding {
     let mut broken = Vec::new();
     let mut looked = 0;
     for (place, life) in evidence.lives.iter().enumerate() {
@@ -23,7 +23,7 @@ pub(super) fn one_live_job(evidence: &Evidence) -> Finding {
     Finding::of([("looks at the live jobs", censuses), ("live jobs seen", looked)], broken)
 }
 
-pub(super) fn nothing_lost(evidence: &Evidence) -> Finding {
+pub(super) fn nothing_lost(evidence: &RunEvidence) -> Finding {
     let mut broken = Vec::new();
     let mut lost = 0;
     for batch in &evidence.batches {
@@ -52,7 +52,7 @@ pub(super) fn nothing_lost(evidence: &Evidence) -> Finding {
 }
 
 /// What of a file is not in its batch or its report, in words.
-fn missing(batch: &Batch) -> Option<String> {
+fn missing(batch: &ReportedBatch) -> Option<String> {
     let Some(read) = batch.read else { return Some("it is not there".to_owned()) };
     let rows = batch.file.len() as u64;
     if read != rows || batch.sorted != rows {
@@ -65,7 +65,7 @@ fn missing(batch: &Batch) -> Option<String> {
     other.map(|place| format!("line {} of its report is another snapshot's", place + 1))
 }
 
-pub(super) fn restart_is_recovery(evidence: &Evidence) -> Finding {
+pub(super) fn restart_is_recovery(evidence: &RunEvidence) -> Finding {
     let mut broken = evidence.astray.clone();
     let jobs: HashMap<JobId, &JobDetail> = evidence.jobs.iter().map(|job| (job.job.id, job)).collect();
     let mut left = 0;
@@ -98,7 +98,7 @@ pub(super) fn restart_is_recovery(evidence: &Evidence) -> Finding {
     Finding::of(counts, broken)
 }
 
-pub(super) fn history_kept(evidence: &Evidence) -> Finding {
+pub(super) fn history_kept(evidence: &RunEvidence) -> Finding {
     let mut broken = Vec::new();
     let jobs: HashMap<JobId, &JobDetail> = evidence.jobs.iter().map(|job| (job.job.id, job)).collect();
     for mark in evidence.lives.iter().flat_map(|life| &life.marks) {

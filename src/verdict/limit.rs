@@ -1,12 +1,12 @@
 //! The limit where calls arrive: over every window of a lane's calls, whatever daemon sent them.
 
-use super::evidence::{Call, CallKind, Evidence};
+use super::evidence::{CallKind, ObservedCall, RunEvidence};
 use super::promise::Finding;
 use crate::domain::Lane;
 use std::collections::BTreeMap;
 
-pub(super) fn limit_kept(evidence: &Evidence) -> Finding {
-    let mut lanes: BTreeMap<&Lane, [Vec<&Call>; 2]> = BTreeMap::new();
+pub(super) fn limit_kept(evidence: &RunEvidence) -> Finding {
+    let mut lanes: BTreeMap<&Lane, [Vec<&ObservedCall>; 2]> = BTreeMap::new();
     for call in &evidence.calls {
         let [exports, reads] = lanes.entry(&call.lane).or_default();
         if matches!(call.kind, CallKind::Export(_)) { exports.push(call) } else { reads.push(call) }
@@ -29,7 +29,7 @@ pub(super) fn limit_kept(evidence: &Evidence) -> Finding {
 /// The first window with more calls than `burst + rate * its length`, in words. A window from the call `i` to the call `j`
 /// has `j + 1 - i` calls, so with `level(n) = n - rate * at(n)` the most crowded one that ends at `j` begins where the
 /// level was least.
-fn excess(calls: &[&Call], (rate, burst): (f64, u32)) -> Option<String> {
+fn excess(calls: &[&ObservedCall], (rate, burst): (f64, u32)) -> Option<String> {
     let mut least: Option<(f64, u64, usize)> = None;
     for (place, call) in calls.iter().enumerate() {
         #[expect(clippy::cast_precision_loss, reason = "both are far below 2^52")]

@@ -8,9 +8,10 @@ mod promise;
 mod sending;
 
 pub use evidence::{
-    Batch, Call, CallKind, Evidence, Life, Limits, Line, Made, Mark, Sent, Settling, Subject, Troubles,
+    CallKind, Disturbances, LaneSnapshot, Life, Made, Mark, ObservedCall, PromisedLimits, ReportedBatch, ReportedRow,
+    RunEvidence, Sent, Settling,
 };
-pub use promise::{Count, Finding, Promise, Verdict};
+pub use promise::{Count, Finding, Findings, Promise};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The eight promises, and what was found of each.
 
-use super::evidence::Evidence;
+use super::evidence::RunEvidence;
 use super::{keeping, limit, sending};
 use serde::Serialize;
 
@@ -57,7 +57,7 @@ impl Promise {
         }
     }
 
-    fn check(self, evidence: &Evidence) -> Finding {
+    fn check(self, evidence: &RunEvidence) -> Finding {
         match self {
             Self::WrittenBeforeSent => sending::written_before_sent(evidence),
             Self::NeverOnAGuess => sending::never_on_a_guess(evidence),
@@ -103,11 +103,11 @@ impl Finding {
 
 /// What was found of every promise.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Verdict(Vec<Finding>);
+pub struct Findings(Vec<Finding>);
 
-impl Verdict {
+impl Findings {
     /// Holds every promise against what a run left.
-    pub fn of(evidence: &Evidence) -> Self {
+    pub fn of(evidence: &RunEvidence) -> Self {
         Self(Promise::ALL.into_iter().map(|promise| promise.check(evidence)).collect())
     }
 

@@ -1,12 +1,12 @@
 //! What may be sent, and when: promises 1, 2 and 5.
 
-use super::evidence::{Call, CallKind, Evidence, Life, subject};
+use super::evidence::{CallKind, Life, ObservedCall, RunEvidence, subject};
 use super::promise::Finding;
 use crate::domain::{ErrorCode, Lane};
 use crate::queue::{AttemptOutcome, AttemptView, JobDetail};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-pub(super) fn written_before_sent(evidence: &Evidence) -> Finding {
+pub(super) fn written_before_sent(evidence: &RunEvidence) -> Finding {
     let mut broken = Vec::new();
     // At a crash nothing can be written after the fact: what is on the wire is on disk by then, or never was before it.
     for sent in evidence.lives.iter().flat_map(|life| &life.sent) {
@@ -40,7 +40,7 @@ pub(super) fn written_before_sent(evidence: &Evidence) -> Finding {
     Finding::of([("calls on the wire", on_wire), ("intents on disk", attempts(evidence).count() as u64)], broken)
 }
 
-pub(super) fn never_on_a_guess(evidence: &Evidence) -> Finding {
+pub(super) fn never_on_a_guess(evidence: &RunEvidence) -> Finding {
     let mut broken = Vec::new();
     let mut exports = 0;
     let mut needless = 0;
@@ -80,14 +80,14 @@ pub(super) fn never_on_a_guess(evidence: &Evidence) -> Finding {
     let counts = [
         ("exports begun", exports),
         ("of them needless", needless),
-        ("starts of a lane after a listing", listed),
+        ("starts of a lane after an inventory", listed),
         ("attempts proven absent", absent),
     ];
     Finding::of(counts, broken)
 }
 
 /// How many lanes a life sent in after it had asked for each of their lists, and those in which it had not.
-fn listed_first(evidence: &Evidence, life: &Life) -> (u64, Vec<Lane>) {
+fn listed_first(evidence: &RunEvidence, life: &Life) -> (u64, Vec<Lane>) {
     let mut asked: BTreeMap<&Lane, BTreeSet<&str>> = BTreeMap::new();
     let mut begun: BTreeSet<&Lane> = BTreeSet::new();
     let mut unlisted = Vec::new();
@@ -110,13 +110,13 @@ fn listed_first(evidence: &Evidence, life: &Life) -> (u64, Vec<Lane>) {
 }
 
 /// What the proof that an attempt is absent lacks, in words.
-fn unproven(evidence: &Evidence, attempt: &AttemptView) -> Option<String> {
+fn unproven(evidence: &RunEvidence, attempt: &AttemptView) -> Option<String> {
     let wanted = &evidence.settling;
-    let (Some(first), Some(last)) = (attempt.first_look_at, attempt.last_look_at) else {
+    let (Some(first), Some(last)) = (attempt.first_check_at, attempt.last_check_at) else {
         return Some("without a look".to_owned());
     };
-    if attempt.looks < wanted.looks {
-        return Some(format!("after {} of {} looks", attempt.looks, wanted.looks));
+    if attempt.absence_checks < wanted.looks {
+        return Some(format!("after {} of {} looks", attempt.absence_checks, wanted.looks));
     }
     let (after, spread) = (first.since(attempt.intended_at), last.since(first));
     if after < wanted.attempt_timeout {
@@ -125,7 +125,7 @@ fn unproven(evidence: &Evidence, attempt: &AttemptView) -> Option<String> {
     (spread < wanted.settle).then(|| format!("by looks over {} ms", spread.as_millis()))
 }
 
-pub(super) fn troubles_are_free(evidence: &Evidence) -> Finding {
+pub(super) fn troubles_are_free(evidence: &RunEvidence) -> Finding {
     let answers = answers(evidence);
     let mut broken = Vec::new();
     let mut heard = 0;
@@ -164,10 +164,10 @@ pub(super) fn is_interruption(code: Option<&ErrorCode>, event: &str) -> bool {
 }
 
 /// Each call by the request id of its answer.
-fn answers(evidence: &Evidence) -> HashMap<&str, &Call> {
+fn answers(evidence: &RunEvidence) -> HashMap<&str, &ObservedCall> {
     evidence.calls.iter().map(|call| (call.request_id.as_str(), call)).collect()
 }
 
-fn attempts(evidence: &Evidence) -> impl Iterator<Item = (&JobDetail, &AttemptView)> {
+fn attempts(evidence: &RunEvidence) -> impl Iterator<Item = (&JobDetail, &AttemptView)> {
     evidence.jobs.iter().flat_map(|job| job.attempts.iter().map(move |attempt| (job, attempt)))
 }

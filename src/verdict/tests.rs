@@ -11,20 +11,20 @@ fn lane() -> Lane {
     Lane { account: AccountLabel::unnamed(), region: Region::parse("eu-west-1").expect("a Region") }
 }
 
-fn of(name: &str) -> Subject {
-    Subject { lane: lane(), name: SnapshotName::parse(name).expect("a name") }
+fn of(name: &str) -> LaneSnapshot {
+    LaneSnapshot { lane: lane(), name: SnapshotName::parse(name).expect("a name") }
 }
 
-fn call(kind: CallKind, at_ms: u64, answer: &str, request_id: &str) -> Call {
+fn call(kind: CallKind, at_ms: u64, answer: &str, request_id: &str) -> ObservedCall {
     let effect = matches!(kind, CallKind::Export(_)) && answer == "ok";
-    Call { lane: lane(), kind, at_ms, answer: answer.to_owned(), effect, request_id: request_id.to_owned() }
+    ObservedCall { lane: lane(), kind, at_ms, answer: answer.to_owned(), effect, request_id: request_id.to_owned() }
 }
 
-fn export(name: &str, at_ms: u64, answer: &str, request_id: &str) -> Call {
+fn export(name: &str, at_ms: u64, answer: &str, request_id: &str) -> ObservedCall {
     call(CallKind::Export(of(name).name), at_ms, answer, request_id)
 }
 
-fn listing(at_ms: u64) -> Vec<Call> {
+fn inventory(at_ms: u64) -> Vec<ObservedCall> {
     CallKind::LISTS.iter().map(|list| call(CallKind::List((*list).to_owned()), at_ms, "ok", "list")).collect()
 }
 
@@ -40,9 +40,9 @@ fn attempt(number: u32, intended_at: i64, outcome: AttemptOutcome, request_id: O
         request_id: request_id.map(str::to_owned),
         error_code: None,
         error_message: None,
-        looks: 0,
-        first_look_at: None,
-        last_look_at: None,
+        absence_checks: 0,
+        first_check_at: None,
+        last_check_at: None,
     }
 }
 
@@ -106,12 +106,12 @@ fn made(name: &str) -> Made {
 
 /// Two snapshots: `web-1` was throttled, then cut off by a crash before it left, proven absent and sent again; `web-2`
 /// went well.
-fn sound() -> Evidence {
+fn sound() -> RunEvidence {
     use JobState as S;
     let mut absent = attempt(2, 2000, AttemptOutcome::Absent, None);
-    absent.looks = 3;
-    absent.first_look_at = Some(Timestamp(2400));
-    absent.last_look_at = Some(Timestamp(4200));
+    absent.absence_checks = 3;
+    absent.first_check_at = Some(Timestamp(2400));
+    absent.last_check_at = Some(Timestamp(4200));
     let first = job(
         1,
         "web-1",
@@ -139,11 +139,11 @@ fn sound() -> Evidence {
         vec![attempt(1, 1500, AttemptOutcome::Accepted, Some("r2"))],
         transitions(&[("intend", S::Submitting, 1), ("accepted", S::Exporting, 1), ("finished", S::Succeeded, 1)]),
     );
-    let mut calls = listing(900);
+    let mut calls = inventory(900);
     calls.push(export("web-1", 1001, "ThrottlingException", "r1"));
     calls.push(export("web-2", 1501, "ok", "r2"));
     let crash = calls.len();
-    calls.extend(listing(3000));
+    calls.extend(inventory(3000));
     calls.push(export("web-1", 5001, "ok", "r3"));
     let sent = |name: &str, calls, intents| Sent { subject: of(name), calls, intents };
     let mark = |id, attempts, transitions, step, event: &str| Mark {
@@ -168,12 +168,12 @@ fn sound() -> Evidence {
             ..Life::default()
         },
     ];
-    let line = |name: &str| Line { subject: of(name), destination: Some(format!("ami-{name}")) };
-    Evidence {
+    let line = |name: &str| ReportedRow { subject: of(name), destination: Some(format!("ami-{name}")) };
+    RunEvidence {
         calls,
         made: [(of("web-1"), made("web-1")), (of("web-2"), made("web-2"))].into(),
         jobs: vec![first, second],
-        batches: vec![Batch {
+        batches: vec![ReportedBatch {
             name: "one".to_owned(),
             file: vec![of("web-1"), of("web-2")],
             read: Some(2),
@@ -181,22 +181,22 @@ fn sound() -> Evidence {
             report: vec![line("web-1"), line("web-2")],
         }],
         lives,
-        limits: Limits { exports: (10.0, 2), reads: (10.0, 4) },
+        limits: PromisedLimits { exports: (10.0, 2), reads: (10.0, 4) },
         settling: Settling {
             attempt_timeout: Duration::from_millis(400),
             settle: Duration::from_millis(1800),
             looks: 3,
         },
-        troubles: Troubles(["ThrottlingException".to_owned()].into()),
+        troubles: Disturbances(["ThrottlingException".to_owned()].into()),
         astray: Vec::new(),
     }
 }
 
 /// The promises that a doctored run breaks.
-fn broken(doctor: impl FnOnce(&mut Evidence)) -> Vec<Promise> {
+fn broken(doctor: impl FnOnce(&mut RunEvidence)) -> Vec<Promise> {
     let mut evidence = sound();
     doctor(&mut evidence);
-    let verdict = Verdict::of(&evidence);
+    let verdict = Findings::of(&evidence);
     let broken: Vec<Promise> =
         verdict.findings().filter(|(_, found)| !found.broken.is_empty()).map(|(promise, _)| promise).collect();
     assert_eq!(verdict.holds(), broken.is_empty());
@@ -206,12 +206,12 @@ fn broken(doctor: impl FnOnce(&mut Evidence)) -> Vec<Promise> {
 #[test]
 fn a_sound_run_holds_with_its_counts() {
     assert_eq!(broken(|_| {}), []);
-    let told: Vec<String> = Verdict::of(&sound()).findings().map(|(_, found)| found.checked()).collect();
+    let told: Vec<String> = Findings::of(&sound()).findings().map(|(_, found)| found.checked()).collect();
     assert_eq!(
         told,
         [
             "3 calls on the wire, 4 intents on disk",
-            "2 exports begun, 0 of them needless, 2 starts of a lane after a listing, 1 attempts proven absent",
+            "2 exports begun, 0 of them needless, 2 starts of a lane after an inventory, 1 attempts proven absent",
             "2 looks at the live jobs, 2 live jobs seen",
             "2 rows in, 2 rows in the reports, 2 jobs, 0 lost",
             "1 troubles of a lane, 1 attempts cut off by a crash, 0 charged to a job",
@@ -224,7 +224,7 @@ fn a_sound_run_holds_with_its_counts() {
 
 #[test]
 fn a_verdict_on_nothing_is_none() {
-    assert!(!Verdict::default().holds());
+    assert!(!Findings::default().holds());
 }
 
 #[test]
@@ -259,10 +259,10 @@ fn a_guess_is_seen() {
     }
     assert_eq!(broken(|run| run.calls[0..5].rotate_right(1)), [Two], "listed after the first export");
     let absent = |doctor: fn(&mut AttemptView)| broken(|run| doctor(&mut run.jobs[0].attempts[1]));
-    assert_eq!(absent(|it| it.looks = 2), [Two]);
-    assert_eq!(absent(|it| it.first_look_at = Some(Timestamp(2399))), [Two]);
-    assert_eq!(absent(|it| it.last_look_at = Some(Timestamp(4199))), [Two]);
-    assert_eq!(absent(|it| it.last_look_at = None), [Two]);
+    assert_eq!(absent(|it| it.absence_checks = 2), [Two]);
+    assert_eq!(absent(|it| it.first_check_at = Some(Timestamp(2399))), [Two]);
+    assert_eq!(absent(|it| it.last_check_at = Some(Timestamp(4199))), [Two]);
+    assert_eq!(absent(|it| it.last_check_at = None), [Two]);
     assert_eq!(absent(|it| it.request_id = Some("r3".to_owned())), [Two], "its call had begun an export");
 }
 
@@ -356,13 +356,13 @@ fn a_hole_in_the_history_is_seen() {
 
 #[test]
 fn findings_of_rounds_add_up() {
-    let mut verdict = Verdict::default();
-    verdict.add(Verdict::of(&sound()));
-    verdict.add(Verdict::of(&sound()));
+    let mut verdict = Findings::default();
+    verdict.add(Findings::of(&sound()));
+    verdict.add(Findings::of(&sound()));
     let (_, first) = verdict.findings().next().expect("a finding");
     assert_eq!(first.checked(), "6 calls on the wire, 8 intents on disk");
     let mut bad = sound();
     bad.astray.push("gone".to_owned());
-    verdict.add(Verdict::of(&bad));
+    verdict.add(Findings::of(&bad));
     assert!(!verdict.holds());
 }

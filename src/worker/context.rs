@@ -34,7 +34,7 @@ pub struct RateLimiters {
 }
 
 /// The lane, and what its parts need to send for it.
-pub(super) struct LaneContext {
+pub(super) struct SendContext {
     pub(super) queue: Queue,
     pub(super) clock: SharedClock,
     pub(super) run: RunId,

@@ -1,9 +1,9 @@
 //! A lane's dispatcher: which job goes next and when, as many at once as the lane takes, one at a time while it is in trouble.
 
 use super::breakers::{self, BreakerAges};
-use super::context::{LaneContext, RateLimiters, WorkerSettings};
+use super::context::{RateLimiters, SendContext, WorkerSettings};
 use super::export_slots::ExportSlots;
-use super::lane_state::{DeniedJobs, LaneState};
+use super::lane_state::{DeniedJobs, DispatchState};
 use super::learned_rates::LearnedRates;
 use super::read_ahead::ReadAhead;
 use super::reservations::Reservations;
@@ -12,16 +12,16 @@ use super::sender::{Dispatch, DispatchResult, Sender};
 use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
 use crate::domain::{LaneTrouble, LoweredCap, RunId};
 use crate::lightsail::{Lightsail, Permit};
-use crate::queue::{Claimable, LaneRecord, Queue, QueueError, Wakes};
+use crate::queue::{Claimable, LaneRecord, LaneWaker, Queue, QueueError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 
 /// Sends a lane's jobs.
 pub struct Dispatcher {
-    context: Arc<LaneContext>,
+    context: Arc<SendContext>,
     sender: Arc<Sender>,
-    wakes: Wakes,
+    wakes: LaneWaker,
 }
 
 /// What to do next.
@@ -38,7 +38,7 @@ pub enum NextAction {
 /// What the dispatcher remembers from one action to the next. A restart loses it, and nothing depends on it.
 #[derive(Debug, Default)]
 pub struct DispatcherState {
-    lane: LaneState,
+    lane: DispatchState,
     ahead: ReadAhead,
     breaker_ages: BreakerAges,
     learned: LearnedRates,
@@ -59,7 +59,7 @@ impl Dispatcher {
     ) -> Self {
         let wakes = queue.wakes(lane.id);
         let (id, lane, reservations) = (lane.id, lane.lane, Reservations::default());
-        let context = Arc::new(LaneContext { queue, clock, run, id, lane, settings, limiters, reservations });
+        let context = Arc::new(SendContext { queue, clock, run, id, lane, settings, limiters, reservations });
         let sender = Arc::new(Sender::new(Arc::clone(&context), api));
         Self { context, sender, wakes }
     }
@@ -160,7 +160,7 @@ impl Dispatcher {
         state: &mut DispatcherState,
         out: usize,
     ) -> Result<Result<Claimable, Duration>, QueueError> {
-        let LaneContext { queue, clock, id, settings, .. } = &*self.context;
+        let SendContext { queue, clock, id, settings, .. } = &*self.context;
         let Some(record) = queue.lane_record(*id).await? else { return Ok(Err(NEVER)) };
         if state.lane.refresh(&record, settings.probe, clock.elapsed()) {
             state.ahead.clear();

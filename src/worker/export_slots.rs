@@ -20,8 +20,8 @@ const LONG_CALL: Duration = Duration::from_secs(3);
 pub(crate) struct RegionSlots(Arc<Mutex<BTreeMap<Region, ExportSlots>>>);
 
 impl RegionSlots {
-    pub(crate) fn of(&self, region: &Region) -> ExportSlots {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(region.clone()).or_default().clone()
+    pub(crate) fn of(&self, region: Region) -> ExportSlots {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(region).or_default().clone()
     }
 }
 
@@ -76,10 +76,10 @@ mod tests {
         let [hangs, healthy] = ["eu-west-1", "eu-west-2"].map(|name| Region::parse(name).expect("a Region"));
         let mut held = Vec::new();
         for _ in 0..SLOTS {
-            held.push(slots.of(&hangs).take().now_or_never().expect("a slot"));
+            held.push(slots.of(hangs).take().now_or_never().expect("a slot"));
         }
-        assert!(slots.of(&hangs).take().now_or_never().is_none(), "all slots of its lanes are taken");
-        assert!(slots.of(&healthy).take().now_or_never().is_some());
+        assert!(slots.of(hangs).take().now_or_never().is_none(), "all slots of its lanes are taken");
+        assert!(slots.of(healthy).take().now_or_never().is_some());
     }
 
     #[tokio::test]

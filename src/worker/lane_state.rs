@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// The lane as its responses show it.
 #[derive(Debug, Default)]
-pub(super) struct LaneState {
+pub(super) struct DispatchState {
     pub(super) health: LaneHealth,
     pub(super) throttles: ThrottleEpisode,
     pub(super) copy_limit: CopyLimitBackoff,
@@ -35,7 +35,7 @@ pub(super) enum DeniedJobs {
     Last,
 }
 
-impl LaneState {
+impl DispatchState {
     /// Takes over what the database says; `probe` is the first wait of a lane in trouble. Whether jobs read ahead are stale.
     pub(super) fn refresh(&mut self, record: &LaneRecord, probe: Duration, elapsed: Duration) -> bool {
         let trouble = record.block.as_ref().map(|block| block.trouble).filter(|trouble| trouble.stops_sending());

@@ -1,6 +1,6 @@
 //! Stores the rates that the lane has learned.
 
-use super::context::LaneContext;
+use super::context::SendContext;
 use crate::queue::QueueError;
 
 /// The rates as they were stored last.
@@ -12,7 +12,7 @@ pub(super) struct LearnedRates {
 
 impl LearnedRates {
     /// Stores those that have changed.
-    pub(super) async fn store(&mut self, context: &LaneContext) -> Result<(), QueueError> {
+    pub(super) async fn store(&mut self, context: &SendContext) -> Result<(), QueueError> {
         if let Some(rate) = changed(context.limiters.exports.learned(), &mut self.exports) {
             context.queue.learn_rate(context.id, rate).await?;
         }

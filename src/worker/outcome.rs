@@ -1,12 +1,12 @@
 //! What a response means, for the job and for its lane, by the error's class alone. Pure.
 
-use crate::domain::{Event, Failure, JobId, LaneTrouble, OperationId, Timestamp, Trace};
+use crate::domain::{Event, ExportRef, Failure, JobId, LaneTrouble, OperationId, Timestamp};
 use crate::lightsail::{Accepted, CallError, ErrorClass, Operation};
-use crate::queue::{Answer, AttemptOutcome, SentOperation};
+use crate::queue::{AttemptAnswer, AttemptOutcome, SentOperation};
 
 /// What is known of a call beside its response.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CallContext {
+pub(super) struct CallCircumstances {
     pub(super) job: JobId,
     /// The number of the attempt.
     pub(super) attempt: u32,
@@ -24,7 +24,7 @@ pub(super) struct CallContext {
 #[derive(Debug)]
 pub(super) struct CallOutcome {
     pub(super) event: Event,
-    pub(super) answer: Answer,
+    pub(super) answer: AttemptAnswer,
     pub(super) operations: Vec<SentOperation>,
     pub(super) lane: LaneEvent,
 }
@@ -51,7 +51,7 @@ pub(super) enum LaneEvent {
 }
 
 /// Decides what a response means.
-pub(super) fn interpret(result: Result<Accepted, CallError>, call: &CallContext) -> CallOutcome {
+pub(super) fn interpret(result: Result<Accepted, CallError>, call: &CallCircumstances) -> CallOutcome {
     match result {
         Ok(accepted) => accept(accepted),
         Err(error) => refuse(error, call),
@@ -60,12 +60,12 @@ pub(super) fn interpret(result: Result<Accepted, CallError>, call: &CallContext)
 
 fn accept(accepted: Accepted) -> CallOutcome {
     let Accepted { operations, request_id } = accepted;
-    let trace = Trace { operation: followed(&operations), ..Trace::default() };
+    let trace = ExportRef { operation: followed(&operations), ..ExportRef::default() };
     let operations =
         operations.into_iter().map(|one| SentOperation { id: one.id, created_at: one.created_at }).collect();
     CallOutcome {
         event: Event::Accepted(trace),
-        answer: Answer { outcome: AttemptOutcome::Accepted, http_status: Some(200), request_id, failure: None },
+        answer: AttemptAnswer { outcome: AttemptOutcome::Accepted, http_status: Some(200), request_id, failure: None },
         operations,
         lane: LaneEvent::Accepted,
     }
@@ -77,7 +77,7 @@ fn followed(operations: &[Operation]) -> Option<OperationId> {
     export.or(operations.first()).map(|one| one.id.clone())
 }
 
-fn refuse(error: CallError, call: &CallContext) -> CallOutcome {
+fn refuse(error: CallError, call: &CallCircumstances) -> CallOutcome {
     let failure = Failure { code: error.code.clone(), message: error.message.clone() };
     let event = job_event(&error, failure.clone(), call);
     let outcome = if error.is_without_effect() { AttemptOutcome::Refused } else { AttemptOutcome::Ambiguous };
@@ -85,13 +85,13 @@ fn refuse(error: CallError, call: &CallContext) -> CallOutcome {
     let counts = matches!(event, Event::OutcomeUnknown(_));
     CallOutcome {
         event,
-        answer: Answer { outcome, http_status, request_id, failure: Some(failure) },
+        answer: AttemptAnswer { outcome, http_status, request_id, failure: Some(failure) },
         operations: Vec::new(),
         lane: lane_event(error, counts, call),
     }
 }
 
-fn job_event(error: &CallError, failure: Failure, call: &CallContext) -> Event {
+fn job_event(error: &CallError, failure: Failure, call: &CallCircumstances) -> Event {
     match (error.class, call.retry_at) {
         (
             ErrorClass::Throttled
@@ -113,7 +113,7 @@ fn job_event(error: &CallError, failure: Failure, call: &CallContext) -> Event {
     }
 }
 
-fn lane_event(error: CallError, counts: bool, call: &CallContext) -> LaneEvent {
+fn lane_event(error: CallError, counts: bool, call: &CallCircumstances) -> LaneEvent {
     match (error.class, error.trouble()) {
         (ErrorClass::Denied, _) if call.denied_until.is_none() => LaneEvent::DeniedForGood,
         (ErrorClass::Denied, _) if call.denied_before => LaneEvent::DeniedAgain(error),
@@ -134,7 +134,7 @@ mod tests {
 
     const AT: Timestamp = Timestamp(60_000);
 
-    const CALL: CallContext = CallContext {
+    const CALL: CallCircumstances = CallCircumstances {
         job: JobId(7),
         attempt: 3,
         in_outage: false,
@@ -168,13 +168,13 @@ mod tests {
             let kept = operations.len();
             let outcome = interpret(Ok(Accepted { operations, request_id: None }), &CALL);
             let followed = followed.map(OperationId::new);
-            assert_eq!(outcome.event, Event::Accepted(Trace { operation: followed, ..Trace::default() }));
+            assert_eq!(outcome.event, Event::Accepted(ExportRef { operation: followed, ..ExportRef::default() }));
             assert_eq!(outcome.operations.len(), kept);
         }
     }
 
     /// The job's event by its name, and the lane's.
-    fn meaning(error: CallError, call: &CallContext) -> (&'static str, LaneEvent) {
+    fn meaning(error: CallError, call: &CallCircumstances) -> (&'static str, LaneEvent) {
         let outcome = interpret(Err(error), call);
         (outcome.event.name(), outcome.lane)
     }
@@ -207,16 +207,16 @@ mod tests {
     #[test]
     fn what_is_known_of_the_call_decides_with_the_class() {
         let of = |class| CallError::new(class, "Code", "words");
-        let outage = CallContext { in_outage: true, ..CALL };
+        let outage = CallCircumstances { in_outage: true, ..CALL };
         let unconfirmed = LaneEvent::Unconfirmed(of(ErrorClass::Ambiguous), None);
         assert_eq!(meaning(of(ErrorClass::Ambiguous), &outage), ("outcome_unknown_in_outage", unconfirmed));
         let off = CallError::new(ErrorClass::Credentials, "OptInRequired", "You are not subscribed to this service.");
         assert_eq!(meaning(off.clone(), &CALL).1, LaneEvent::Trouble(LaneTrouble::Denied, off));
-        let too_long = CallContext { retry_at: None, ..CALL };
+        let too_long = CallCircumstances { retry_at: None, ..CALL };
         assert_eq!(meaning(of(ErrorClass::RetryLater), &too_long), ("refused_for_good", LaneEvent::Responded));
-        let again = CallContext { denied_before: true, ..CALL };
+        let again = CallCircumstances { denied_before: true, ..CALL };
         assert_eq!(meaning(of(ErrorClass::Denied), &again).1, LaneEvent::DeniedAgain(of(ErrorClass::Denied)));
-        let last = CallContext { denied_until: None, ..again };
+        let last = CallCircumstances { denied_until: None, ..again };
         assert_eq!(meaning(of(ErrorClass::Denied), &last).1, LaneEvent::DeniedForGood);
         // The outcome is open, and the words name what the lane has to wait for.
         let no_room = CallError::new(ErrorClass::Ambiguous, "Code", "Too many snapshot copies in progress");

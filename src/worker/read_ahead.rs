@@ -1,7 +1,7 @@
 //! The next jobs to send, read from the database a few at a time, and the room that the cap leaves for them.
 
-use super::context::LaneContext;
-use super::lane_state::{DeniedJobs, LaneState};
+use super::context::SendContext;
+use super::lane_state::{DeniedJobs, DispatchState};
 use crate::domain::{BatchId, LoweredCap};
 use crate::queue::{Claimable, QueueError};
 use std::collections::VecDeque;
@@ -58,10 +58,10 @@ impl ReadAhead {
     /// Reads the next jobs. How long until the copies of other clients are to be counted again, where there are any.
     pub(super) async fn read(
         &mut self,
-        context: &LaneContext,
-        state: &LaneState,
+        context: &SendContext,
+        state: &DispatchState,
     ) -> Result<Option<Duration>, QueueError> {
-        let LaneContext { queue, id, run, settings, .. } = context;
+        let SendContext { queue, id, run, settings, .. } = context;
         let (now, elapsed) = (context.clock.now(), context.clock.elapsed());
         // In this order: a job that is released between the two is counted twice rather than not at all.
         let reserved = context.reservations.snapshot();

@@ -1,24 +1,24 @@
 //! Acts on a response for the lane: blocks and unblocks it, lowers its cap, and logs what it goes through.
 
-use super::context::LaneContext;
+use super::context::SendContext;
 use super::lane_health::HealthChange;
-use super::lane_state::LaneState;
+use super::lane_state::DispatchState;
 use super::outcome::LaneEvent;
 use super::read_ahead::ReadAhead;
 use super::sender::Response;
-use super::throttle_episode::EpisodeEdge;
+use super::throttle_episode::EpisodeChange;
 use crate::domain::{ErrorCode, LaneTrouble, LoweredCap, OverLimit, Timestamp};
 use crate::queue::{Block, QueueError};
 
 /// Acts on a response.
 pub(super) async fn on_response(
-    context: &LaneContext,
+    context: &SendContext,
     response: Response,
-    state: &mut LaneState,
+    state: &mut DispatchState,
     ahead: &mut ReadAhead,
 ) -> Result<(), QueueError> {
     let Response { sent_at, sent, event } = response;
-    let LaneContext { queue, clock, settings, id, lane, .. } = context;
+    let SendContext { queue, clock, settings, id, lane, .. } = context;
     log_throttles(context, event == LaneEvent::Throttled, state);
     if let LaneEvent::Trouble(LaneTrouble::CopyLimit, error) = &event {
         lower_cap(context, sent_at, error.code.clone(), state, ahead).await?;
@@ -26,7 +26,7 @@ pub(super) async fn on_response(
     }
     if event == LaneEvent::Accepted {
         if !state.proven {
-            queue.prove(*id).await?;
+            queue.prove_account(*id).await?;
             state.proven = true;
         }
         if state.health.trouble() == Some(LaneTrouble::CopyLimit) && !state.copy_limit.accepted(sent) {
@@ -63,13 +63,13 @@ pub(super) async fn on_response(
 
 /// EC2 has too many copies in progress: for a while the lane begins fewer.
 async fn lower_cap(
-    context: &LaneContext,
+    context: &SendContext,
     sent_at: Timestamp,
     code: ErrorCode,
-    state: &mut LaneState,
+    state: &mut DispatchState,
     ahead: &mut ReadAhead,
 ) -> Result<(), QueueError> {
-    let LaneContext { queue, clock, settings, id, lane, .. } = context;
+    let SendContext { queue, clock, settings, id, lane, .. } = context;
     let (most, now) = (settings.max_in_flight, clock.now());
     // The one that was refused is on its way back to the queue. Those of others count, as they do under the cap.
     let beside = queue.load(*id).await?.in_flight.saturating_add(queue.copies_of_others(*id, now).await?);
@@ -87,13 +87,13 @@ async fn lower_cap(
     Ok(())
 }
 
-fn log_throttles(context: &LaneContext, throttled: bool, state: &mut LaneState) {
-    let LaneContext { clock, lane, limiters, .. } = context;
+fn log_throttles(context: &SendContext, throttled: bool, state: &mut DispatchState) {
+    let SendContext { clock, lane, limiters, .. } = context;
     let edge = state.throttles.on_response(throttled, clock.elapsed());
     let rate = format!("{:.2}", limiters.exports.rate());
     match edge {
-        Some(EpisodeEdge::Began) => tracing::info!(%lane, rate, "Lightsail throttles exports: the lane slows down"),
-        Some(EpisodeEdge::Ended { throttles, lasted }) => {
+        Some(EpisodeChange::Began) => tracing::info!(%lane, rate, "Lightsail throttles exports: the lane slows down"),
+        Some(EpisodeChange::Ended { throttles, lasted }) => {
             tracing::info!(%lane, rate, throttles, seconds = lasted.as_secs(), "no throttle for a minute");
         }
         None => {}

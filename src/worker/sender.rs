@@ -1,7 +1,7 @@
 //! Sends one job: the durable intent, one call, what came of it.
 
-use super::context::LaneContext;
-use super::outcome::{CallContext, CallOutcome, LaneEvent, interpret};
+use super::context::SendContext;
+use super::outcome::{CallCircumstances, CallOutcome, LaneEvent, interpret};
 use crate::domain::{Event, JobState, LaneTrouble, Timestamp};
 use crate::lightsail::{Accepted, CallError, ErrorClass, Lightsail, Permit};
 use crate::points::{Between, Point, reached};
@@ -41,12 +41,12 @@ pub struct Response {
 
 /// Sends jobs.
 pub(super) struct Sender {
-    context: Arc<LaneContext>,
+    context: Arc<SendContext>,
     api: Arc<dyn Lightsail>,
 }
 
 impl Sender {
-    pub(super) fn new(context: Arc<LaneContext>, api: Arc<dyn Lightsail>) -> Self {
+    pub(super) fn new(context: Arc<SendContext>, api: Arc<dyn Lightsail>) -> Self {
         Self { context, api }
     }
 
@@ -75,9 +75,9 @@ impl Sender {
     }
 
     async fn write_intent(&self, dispatch: &Dispatch, now: Timestamp) -> Result<(), QueueError> {
-        let LaneContext { queue, run, settings, .. } = &*self.context;
+        let SendContext { queue, run, settings, .. } = &*self.context;
         let job = &dispatch.job;
-        let standing = job.standing(settings.retry.max_attempts);
+        let standing = job.version(settings.retry.max_attempts);
         let intent = Transition::new(job.job, &standing, Event::Intend, now, ACTOR)?;
         let intent = intent.intending(*run, job.weight, job.source_arn.clone()).probing(dispatch.probes);
         queue.transition(intent).await
@@ -85,7 +85,7 @@ impl Sender {
 
     /// Records the outcome; what it says about the lane.
     async fn record(&self, dispatch: &Dispatch, result: Result<Accepted, CallError>) -> Result<LaneEvent, QueueError> {
-        let LaneContext { queue, clock, settings, .. } = &*self.context;
+        let SendContext { queue, clock, settings, .. } = &*self.context;
         let (job, now) = (&dispatch.job, clock.now());
         let error = result.as_ref().err().cloned();
         let retry_at = match &error {
@@ -94,11 +94,11 @@ impl Sender {
             }
             Some(_) | None => None,
         };
-        let mut standing = job.standing(settings.retry.max_attempts);
+        let mut standing = job.version(settings.retry.max_attempts);
         standing.state = JobState::Submitting;
         standing.attempt = standing.attempt.saturating_add(1);
         standing.used = standing.used.saturating_add(1);
-        let call = CallContext {
+        let call = CallCircumstances {
             job: job.job,
             attempt: standing.attempt,
             in_outage: dispatch.in_outage,

@@ -8,7 +8,7 @@ const CALM: Duration = Duration::from_mins(1);
 
 /// What to log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EpisodeEdge {
+pub(super) enum EpisodeChange {
     Began,
     Ended {
         /// Calls that were throttled.
@@ -31,11 +31,11 @@ struct Episode {
 
 impl ThrottleEpisode {
     /// Records a response that came at `now`.
-    pub(super) fn on_response(&mut self, throttled: bool, now: Duration) -> Option<EpisodeEdge> {
+    pub(super) fn on_response(&mut self, throttled: bool, now: Duration) -> Option<EpisodeChange> {
         match (&mut self.0, throttled) {
             (None, true) => {
                 self.0 = Some(Episode { first: now, last: now, throttles: 1 });
-                Some(EpisodeEdge::Began)
+                Some(EpisodeChange::Began)
             }
             (Some(episode), true) => {
                 episode.last = now;
@@ -44,7 +44,7 @@ impl ThrottleEpisode {
             }
             (Some(episode), false) if now.saturating_sub(episode.last) >= CALM => {
                 let lasted = episode.last.saturating_sub(episode.first);
-                let edge = EpisodeEdge::Ended { throttles: episode.throttles, lasted };
+                let edge = EpisodeChange::Ended { throttles: episode.throttles, lasted };
                 self.0 = None;
                 Some(edge)
             }
@@ -62,10 +62,10 @@ mod tests {
         let mut episode = ThrottleEpisode::default();
         let mut respond = |throttled, second| episode.on_response(throttled, Duration::from_secs(second));
         assert_eq!(respond(false, 1), None);
-        assert_eq!(respond(true, 2), Some(EpisodeEdge::Began));
+        assert_eq!(respond(true, 2), Some(EpisodeChange::Began));
         let during = (respond(true, 3), respond(false, 40), respond(true, 50), respond(false, 109));
         assert_eq!(during, (None, None, None, None));
-        assert_eq!(respond(false, 110), Some(EpisodeEdge::Ended { throttles: 3, lasted: Duration::from_secs(48) }));
-        assert_eq!((respond(false, 300), respond(true, 301)), (None, Some(EpisodeEdge::Began)));
+        assert_eq!(respond(false, 110), Some(EpisodeChange::Ended { throttles: 3, lasted: Duration::from_secs(48) }));
+        assert_eq!((respond(false, 300), respond(true, 301)), (None, Some(EpisodeChange::Began)));
     }
 }

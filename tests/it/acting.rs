@@ -100,8 +100,8 @@ async fn three() -> Stored {
     stored
         .sql(
             "INSERT INTO runs (id, began_at, pid, version) VALUES (1, 0, 1, '0');
-             INSERT INTO clearances VALUES (1, 1, 1);
-             INSERT INTO snapshots (lane_id, name, kind, state, weight, listing)
+             INSERT INTO inventories VALUES (1, 1, 1);
+             INSERT INTO snapshots (lane_id, name, kind, state, weight, inventory)
              SELECT 1, snapshot_name, 'disk', 'available', 1, 1 FROM jobs;",
         )
         .await;
@@ -200,7 +200,7 @@ async fn what_failed_goes_back_to_the_queue_afresh_and_waits_for_the_ledger() {
     let said = stored.says(&["retry", "--state", "failed,cancelled", "--yes"]).done();
     assert!(said.contains("To retry: 1 failed, 1 cancelled."), "{said}");
     assert!(said.contains("Put back into the queue: 2 jobs. The lane's ledger is read"), "{said}");
-    assert_eq!(stored.stands(3).await, (JobState::Queued, Some(Hold::Listing)));
+    assert_eq!(stored.stands(3).await, (JobState::Queued, Some(Hold::Inventory)));
     assert_eq!(stored.last_step(3).await.3, "carol");
     let job = stored.queue.job(JobId(3)).await.expect("a read").expect("a job").job;
     assert_eq!((job.used, job.error_code, job.finished_at), (0, None, None));
@@ -224,7 +224,7 @@ async fn only_one_job_of_a_snapshot_is_tried_again() {
                     (4, 1, 1, 4, 'twice-1', 0, 'adopt', 'cancelled', 0, NULL, NULL, 0, 1),
                     (5, 1, 1, 5, 'done-1', 0, 'adopt', 'succeeded', 1, 'ami-1', NULL, 0, 1),
                     (8, 1, 1, 8, 'free-1', 0, 'adopt', 'failed', 0, NULL, 'E', 0, 1);
-             INSERT INTO tallies SELECT 1, 1, state, count(*), count(*) FROM jobs GROUP BY state;",
+             INSERT INTO job_counts SELECT 1, 1, state, count(*), count(*) FROM jobs GROUP BY state;",
         )
         .await;
     insta::assert_snapshot!(stored.says(&["retry", "--state", "failed,cancelled", "--yes"]).done(), @"
@@ -252,11 +252,11 @@ async fn a_job_that_may_not_become_live_takes_nobody_down_with_it() {
              VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'failed', 'E', 0, 1),
                     (2, 1, 1, 2, 'web-1', 0, 'adopt', 'failed', 'E', 0, 1),
                     (3, 1, 1, 3, 'web-3', 0, 'adopt', 'failed', 'E', 0, 1);
-             INSERT INTO tallies VALUES (1, 1, 'failed', 3, 3);",
+             INSERT INTO job_counts VALUES (1, 1, 'failed', 3, 3);",
         )
         .await;
     let retry = |id: i64| {
-        let standing = snapferry::domain::Standing { state: JobState::Failed, attempt: 0, used: 0, max_attempts: 5 };
+        let standing = snapferry::domain::JobVersion { state: JobState::Failed, attempt: 0, used: 0, max_attempts: 5 };
         Transition::new(JobId(id), &standing, Act::Retry.event(), Timestamp(5), "carol").expect("a change")
     };
     // Past the plan, straight at the writer, in one group.
@@ -284,12 +284,12 @@ async fn a_change_whose_history_is_forbidden_is_undone_alone() {
                                queued_at, finished_at)
              VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'failed', 'E', 0, 1),
                     (2, 1, 1, 2, 'web-2', 0, 'adopt', 'failed', 'E', 0, 1);
-             INSERT INTO tallies VALUES (1, 1, 'failed', 2, 2);
+             INSERT INTO job_counts VALUES (1, 1, 'failed', 2, 2);
              INSERT INTO transitions VALUES (1, 1, 0, 'queued', 'failed', 'impossible', 0, 'E', NULL, 'daemon');",
         )
         .await;
     let retry = |id: i64| {
-        let standing = snapferry::domain::Standing { state: JobState::Failed, attempt: 0, used: 0, max_attempts: 5 };
+        let standing = snapferry::domain::JobVersion { state: JobState::Failed, attempt: 0, used: 0, max_attempts: 5 };
         Transition::new(JobId(id), &standing, Act::Retry.event(), Timestamp(5), "carol").expect("a change")
     };
     let verdicts = stored.queue.transition_all(vec![retry(1), retry(2)]).await;
@@ -322,14 +322,14 @@ async fn a_paused_job_waits_for_a_person_and_goes_on_through_a_listing() {
     let job = stored.queue.job(JobId(2)).await.expect("a read").expect("a job").job;
     assert_eq!((job.due_at, job.error_code.is_some()), (Some(Timestamp(9_999_999_999_999)), true));
     assert!(stored.says(&["pause", "1", "--yes"]).done().contains("1 paused already (job 1)"));
-    // No listing lets it go.
-    stored.queue.hold_for_listing(LaneId(1), &[], &[JobId(1)]).await.expect("a write");
+    // No inventory lets it go.
+    stored.queue.hold_for_inventory(LaneId(1), &[], &[JobId(1)]).await.expect("a write");
     assert!(stored.is_paused(1).await);
     assert_eq!(stored.claimable(1).await, [3]);
 
     let said = stored.says(&["resume", "1", "2", "3", "--yes"]).done();
     assert!(said.contains("1 not paused (job 3)") && said.contains("Resumed 2 jobs."), "{said}");
-    assert_eq!(stored.stands(1).await, (JobState::Queued, Some(Hold::Listing)));
+    assert_eq!(stored.stands(1).await, (JobState::Queued, Some(Hold::Inventory)));
     assert!(!stored.is_paused(1).await);
     assert_eq!(stored.last_step(1).await.2, "resume");
     assert_eq!(stored.queue.unfinished(None).await.expect("a count"), 3);
@@ -342,18 +342,18 @@ async fn a_pause_takes_no_other_hold_away() {
     let stored = three().await;
     stored
         .sql(
-            "UPDATE jobs SET hold = 'listing' WHERE id = 1;
+            "UPDATE jobs SET hold = 'inventory' WHERE id = 1;
              UPDATE jobs SET due_at = 4102444800000, error_code = 'AccessDeniedException', attempt = 1 WHERE id = 2;",
         )
         .await;
     stored.says(&["pause", "1", "2", "3", "--yes"]).done();
-    for (job, hold) in [(1, Some(Hold::Listing)), (2, None), (3, None)] {
+    for (job, hold) in [(1, Some(Hold::Inventory)), (2, None), (3, None)] {
         assert_eq!(stored.stands(job).await, (JobState::Queued, hold));
         assert!(stored.is_paused(job).await);
     }
-    // A listing that finds the snapshot still pending, and answers that tell nothing, leave it so.
+    // An inventory that finds the snapshot still pending, and answers that tell nothing, leave it so.
     stored.says(&["resume", "1", "2", "3", "--yes"]).done();
-    for (job, hold) in [(1, Hold::Listing), (2, Hold::Listing), (3, Hold::Listing)] {
+    for (job, hold) in [(1, Hold::Inventory), (2, Hold::Inventory), (3, Hold::Inventory)] {
         assert_eq!(stored.stands(job).await, (JobState::Queued, Some(hold)));
     }
     assert_eq!(stored.claimable(1).await, Vec::<i64>::new());
@@ -416,12 +416,12 @@ async fn a_paused_job_whose_snapshot_is_pending_is_not_sent_too_early_after_its_
     world.enqueue(&["slow"]).await;
     let path = world.queue.path().to_owned();
     let daemon = world.start();
-    eventually("it waits", async || world.job("slow").await.hold == Some(Hold::Listing)).await;
+    eventually("it waits", async || world.job("slow").await.hold == Some(Hold::Inventory)).await;
     beside(&path, &["pause", "--name", "slow", "--yes"]).await.done();
     beside(&path, &["resume", "--name", "slow", "--yes"]).await.done();
-    let listings = || world.simulator.calls().iter().filter(|call| call.operation == "GetInstanceSnapshots").count();
-    let before = listings();
-    eventually("it is listed again", async || listings() >= before + 2).await;
+    let inventories = || world.simulator.calls().iter().filter(|call| call.operation == "GetInstanceSnapshots").count();
+    let before = inventories();
+    eventually("it is listed again", async || inventories() >= before + 2).await;
     eventually("it is exported", async || {
         theirs.advance(Duration::from_hours(1));
         world.state("slow").await == JobState::Succeeded
@@ -439,7 +439,7 @@ async fn a_pause_holds_from_its_commit_on_whatever_was_claimed_before() {
     let send = async |place: usize| {
         let job = &claimed[place];
         let intent =
-            Transition::new(job.job, &job.standing(5), snapferry::domain::Event::Intend, Timestamp(9), "daemon");
+            Transition::new(job.job, &job.version(5), snapferry::domain::Event::Intend, Timestamp(9), "daemon");
         stored.queue.transition(intent.expect("a change").intending(RunId(1), 1, None)).await
     };
     stored.says(&["pause", "1", "--yes"]).done();
@@ -474,7 +474,7 @@ async fn a_whole_batch_is_paused_and_resumed() {
     assert!(said.ends_with("Resumed.\n"), "{said}");
     assert_eq!(stored.claimable(1).await, [1, 2, 3]);
     assert_eq!(stored.says(&["resume", "--batch", "many", "--yes"]).done(), "Batch many is not paused.\n");
-    let pauses = stored.queue.pauses_met(JobId(1)).await.expect("a read");
+    let pauses = stored.queue.matching_pauses(JobId(1)).await.expect("a read");
     assert_eq!(pauses.len(), 1);
     assert_eq!((pauses[0].batch, pauses[0].paused_by.as_str()), (Some(BatchId(1)), "carol"));
     assert_eq!(pauses[0].resumed.as_ref().map(|(_, by)| by.as_str()), Some("carol"));
@@ -483,7 +483,8 @@ async fn a_whole_batch_is_paused_and_resumed() {
 /// A job that is not paused itself: what stands still is named, and how that goes on; of what does not, that it does not.
 #[tokio::test]
 async fn one_job_alone_is_resumed_only_where_it_is_paused_itself() {
-    const TRIP: &str = "INSERT INTO trips (lane_id, batch_id, tripped_at, failed, ended, code, waits_from, wait)
+    const TRIP: &str =
+        "INSERT INTO breaker_openings (lane_id, batch_id, opened_at, failed, ended, code, waits_from, wait)
         VALUES (1, 1, 1795457100000, 25, 50, NULL, 1795457100000, 600000)";
     let stored = three().await;
     let left = async |why: &str| {
@@ -498,10 +499,10 @@ async fn one_job_alone_is_resumed_only_where_it_is_paused_itself() {
     left("stopped with its batch or lane: snapferry resume --batch BATCH").await;
     // A batch stops in one lane, and others go on.
     stored
-        .sql("INSERT INTO lanes (id, account, region) VALUES (9, 'other', 'eu-west-1'); UPDATE trips SET lane_id = 9")
+        .sql("INSERT INTO lanes (id, account, region) VALUES (9, 'other', 'eu-west-1'); UPDATE breaker_openings SET lane_id = 9")
         .await;
     left("not paused").await;
-    stored.sql("UPDATE trips SET lane_id = 1, batch_id = NULL").await;
+    stored.sql("UPDATE breaker_openings SET lane_id = 1, batch_id = NULL").await;
     left("stopped with its batch or lane").await;
 }
 
@@ -529,7 +530,7 @@ async fn lanes_are_paused_by_account_or_region_and_everything_is_resumed_at_once
     }
     assert!(stored.queue.lanes(None).await.expect("a read").iter().all(|lane| lane.paused.is_none()));
     assert!(stored.queue.batches().await.expect("a read").iter().all(|batch| batch.paused.is_none()));
-    assert_eq!(stored.stands(4).await, (JobState::Queued, Some(Hold::Listing)));
+    assert_eq!(stored.stands(4).await, (JobState::Queued, Some(Hold::Inventory)));
     assert_eq!(stored.says(&["resume", "--all", "--yes"]).done(), "Nothing is paused.\n");
     assert!(stored.says(&["pause", "--all", "--yes"]).done().contains("To pause: lane default/eu-west-1"));
 }
@@ -543,14 +544,14 @@ async fn what_is_meant_is_said_where_nothing_fits_and_what_stays_stopped_where_a
     assert!(near.contains("\"SnapshotNotFond\"; did you mean \"SnapshotNotFound\"?"), "{near}");
     let none = stored.says(&["retry", "--error", "Zebra", "--yes"]).done();
     assert!(none.contains("\"Zebra\"; snapferry failures lists the codes"), "{none}");
-    let trip = "INSERT INTO trips (lane_id, batch_id, tripped_at, failed, ended, code, waits_from, wait)
+    let opening = "INSERT INTO breaker_openings (lane_id, batch_id, opened_at, failed, ended, code, waits_from, wait)
                 VALUES (1, 1, 1795457100000, 25, 50, NULL, 1795457100000, 600000)";
-    stored.sql(trip).await;
+    stored.sql(opening).await;
     let said = stored.says(&["resume", "--account", "default", "--yes"]).done();
     let stays = "Batch fleet in lane default/eu-west-1 stays stopped, its circuit breaker is open; `snapferry resume --batch fleet` resumes it.";
     assert!(said.contains(stays), "{said}");
     // The other way round: the batch goes on, and lanes of it do not.
-    stored.sql("UPDATE trips SET batch_id = NULL").await;
+    stored.sql("UPDATE breaker_openings SET batch_id = NULL").await;
     stored.says(&["pause", "--account", "prod", "--yes"]).done();
     let said = stored.says(&["resume", "--batch", "fleet", "--yes"]).done();
     for stays in [
@@ -588,7 +589,7 @@ async fn in_review() -> Stored {
     stored
         .sql(
             "INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, record_name, destination_service,
-                                 destination_id, created_at, seen_at, job_id, attempt, news)
+                                 destination_id, created_at, seen_at, job_id, attempt, unprocessed)
              VALUES (1, 'record', 'arn:r1', 'db-3', 'succeeded', 'rec-1', 'Aws::EC2::Snapshot', 'snap-1',
                      1795456818000, 0, NULL, NULL, 0),
                     (1, 'record', 'arn:r2', 'db-3', 'under_way', 'rec-2', NULL, NULL, 1795456819000, 0, NULL, NULL, 0),
@@ -673,7 +674,7 @@ async fn a_review_ends_in_failed_or_in_the_queue() {
     );
     let other = in_review().await;
     insta::assert_snapshot!(other.says(&["resolve", "6", "--send-again"]).done(), @"Job 6 is queued again, and is sent once the lane's snapshots were listed anew. 4 entries of the ledger are set aside: rec-1, rec-2, rec-3, op-7.");
-    assert_eq!(other.stands(6).await, (JobState::Queued, Some(Hold::Listing)));
+    assert_eq!(other.stands(6).await, (JobState::Queued, Some(Hold::Inventory)));
     assert_eq!(other.last_step(6).await.2, "send_again");
 }
 
@@ -745,7 +746,8 @@ async fn what_a_person_has_sent_again_adopts_no_export_that_another_hand_begins_
     };
     eventually("the third is seen", seen).await;
     let acted_upon = async || {
-        world.queue.news(LaneId(1), 10).await.expect("a read").is_empty() && world.job("web-1").await.hold.is_none()
+        world.queue.unprocessed_changes(LaneId(1), 10).await.expect("a read").is_empty()
+            && world.job("web-1").await.hold.is_none()
     };
     eventually("it is acted upon", acted_upon).await;
     assert_eq!(world.state("web-1").await, JobState::Queued);
@@ -759,7 +761,7 @@ async fn what_a_person_has_sent_again_adopts_no_export_that_another_hand_begins_
 #[tokio::test]
 async fn a_lost_answer_after_send_again_is_settled_without_what_was_rejected() {
     let mut world = rejected_by_a_person().await;
-    // Where its record was seen before its operation, it may be another hand's until this is over.
+    // Where its record was seen before its operation, it may be another client's until this is over.
     world.settings.every_lane.reconcile.settle = std::time::Duration::from_secs(1);
     // Taken, and the answer lost: the one new entry is its own, the two rejected ones are no candidates.
     let lost = lightsail_simulator::Fault {
@@ -827,7 +829,7 @@ const THROTTLED: &str = "UPDATE lanes SET proven = 1, learned_rate = 0.5;
            (3, 9, 1, 0, 0, 'refused', 400, 'InvalidInputException', (unixepoch('now') - 30) * 1000)";
 
 const ATTEMPT: &str = "INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome, error_code, \
-                       error_message, looks, first_look_at, last_look_at) \
+                       error_message, absence_checks, first_check_at, last_check_at) \
                        VALUES (2, 1, 1, 1795456817000, 0, 'ambiguous', 'Cut', 'lost', 2, 1795456900000, 1795457000000);";
 
 /// What `why 2` says with these rows, as words and as JSON.
@@ -849,19 +851,19 @@ async fn why_says(sql: &str, kind: &str, part: &str) {
 
 #[tokio::test]
 async fn why_tells_of_an_export_that_has_ended_and_may_be_anothers() {
-    const FOUND: &str = "UPDATE attempts SET outcome = 'found', first_look_at = NULL, last_look_at = NULL, looks = 0; \
+    const FOUND: &str = "UPDATE attempts SET outcome = 'found', first_check_at = NULL, last_check_at = NULL, absence_checks = 0; \
                          UPDATE jobs SET state = 'exporting', attempt = 1, next_poll_at = 4102444800000";
-    const ACCEPTED: &str = "UPDATE attempts SET outcome = 'accepted', first_look_at = NULL, last_look_at = NULL, looks = 0; \
+    const ACCEPTED: &str = "UPDATE attempts SET outcome = 'accepted', first_check_at = NULL, last_check_at = NULL, absence_checks = 0; \
                             UPDATE jobs SET state = 'exporting', attempt = 1, next_poll_at = 4102444800000";
     const RECORD: &str = "INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, record_name, \
-                          destination_service, destination_id, seen_at, job_id, attempt, news) \
+                          destination_service, destination_id, seen_at, job_id, attempt, unprocessed) \
                           VALUES (1, 'record', 'arn-1', 'snap-2', 'succeeded', 'record-1', 'Aws::EC2::Image', 'ami-1', \
                           1795456818000, 2, 1, 0);";
     for (sql, kind, part) in [
         (
             format!("{ATTEMPT} {RECORD} {FOUND}"),
             "settling",
-            "has made ami-1 of it, and nobody has the answer of its call: until the settle window of 10 min is over",
+            "has made ami-1 of it, and nobody has the answer of its call: until the reconciliation window of 10 min is over",
         ),
         (
             format!(
@@ -880,7 +882,7 @@ async fn why_tells_of_an_export_that_has_ended_and_may_be_anothers() {
         (
             format!("{ATTEMPT} {RECORD} UPDATE lanes SET longest_delay = 600000; {FOUND}"),
             "settling",
-            "until the settle window of 30 min is over",
+            "until the reconciliation window of 30 min is over",
         ),
         (format!("{ATTEMPT} {RECORD} {ACCEPTED}"), "under_way", "lightsail exports it"),
     ] {
@@ -903,7 +905,7 @@ async fn why_knows_every_reason() {
         ("UPDATE lanes SET proven = 1".into(), "ahead", "1 job of its lane is sent before it"),
         ("UPDATE lanes SET proven = 0".into(), "first_export", "the very first export"),
         (
-            "UPDATE lanes SET proven = 1; UPDATE tallies SET state = 'exporting', weight = 20".into(),
+            "UPDATE lanes SET proven = 1; UPDATE job_counts SET state = 'exporting', weight = 20".into(),
             "cap",
             "20 of 20 ebs copies",
         ),
@@ -933,31 +935,31 @@ async fn why_knows_every_reason() {
             "backoff",
             "attempt 1 went wrong (cut: lost)",
         ),
-        ("DELETE FROM clearances".into(), "unlisted", "has to be read once since the daemon's start"),
+        ("DELETE FROM inventories".into(), "unlisted", "has to be read once since the daemon's start"),
         (
-            "UPDATE snapshots SET state = 'pending'; UPDATE jobs SET hold = 'listing'".into(),
+            "UPDATE snapshots SET state = 'pending'; UPDATE jobs SET hold = 'inventory'".into(),
             "pending",
             "still pending when",
         ),
-        ("UPDATE jobs SET hold = 'listing'".into(), "listing", "has to be read before it is sent"),
+        ("UPDATE jobs SET hold = 'inventory'".into(), "inventory", "has to be read before it is sent"),
         ("UPDATE batches SET state = 'loading'".into(), "loading", "still being loaded"),
         (format!("{ATTEMPT} UPDATE jobs SET state = 'submitting', attempt = 1"), "calling", "waited for up to 30 s"),
         (
             format!("{ATTEMPT} UPDATE jobs SET state = 'unknown', attempt = 1, next_poll_at = 4102444800000"),
-            "looks",
+            "absence_checks",
             "2 of 3 complete looks",
         ),
         (
             format!("{ATTEMPT} UPDATE jobs SET state = 'unknown', attempt = 1, next_poll_at = 4102444800000"),
-            "looks",
+            "absence_checks",
             "3 looks over 10 min without a trace prove it absent, not before 2100-01-01 00:00:00 utc",
         ),
         (
             format!(
-                "{ATTEMPT} UPDATE attempts SET looks = 3, last_look_at = first_look_at + 600000; \
+                "{ATTEMPT} UPDATE attempts SET absence_checks = 3, last_check_at = first_check_at + 600000; \
                  UPDATE jobs SET state = 'unknown', attempt = 1, next_poll_at = 4102444800000"
             ),
-            "looks",
+            "absence_checks",
             "its next look without a trace proves it absent",
         ),
         (

@@ -1,4 +1,4 @@
-//! What a listing finds before anything is sent: what is missing, broken or not ready, what has been exported already,
+//! What an inventory finds before anything is sent: what is missing, broken or not ready, what has been exported already,
 //! and whose account it is.
 
 use super::world::{REGION, World, eventually};

@@ -5,8 +5,8 @@ use super::acting::{Said, beside};
 use super::stored::Stored;
 use super::world::{World, eventually};
 use lightsail_simulator::{Fault, FaultRule, Faults, Fleet, FleetEntry, SimulatorConfig};
-use snapferry::domain::{BatchName, JobState, ProbeStanding};
-use snapferry::queue::{BatchView, Trip};
+use snapferry::domain::{BatchName, JobState, ProbeState};
+use snapferry::queue::{BatchView, BreakerOpening};
 use snapferry::settings::LaneSettings;
 use std::time::Duration;
 
@@ -36,8 +36,8 @@ async fn world(names: &[(&str, &str)], failing: &[&str], set: impl FnOnce(&mut L
     world
 }
 
-async fn trips(world: &World) -> Vec<Trip> {
-    world.queue.trips(None).await.expect("breakers")
+async fn trips(world: &World) -> Vec<BreakerOpening> {
+    world.queue.breaker_openings(None).await.expect("breakers")
 }
 
 async fn batch(world: &World, name: &str) -> BatchView {
@@ -81,7 +81,7 @@ async fn a_batch_that_fails_stops_and_tries_one_at_a_time_while_others_go_on() {
     assert_eq!(open.len(), 1, "{open:?}");
     assert_eq!(open[0].batch_name.as_ref().map(BatchName::as_str), Some("batch"));
     assert_eq!(open[0].cause.to_string(), "2 jobs in a row failed with NotFoundException");
-    assert_eq!((open[0].in_vain, open[0].standing), (1, ProbeStanding::None));
+    assert_eq!((open[0].in_vain, open[0].standing), (1, ProbeState::None));
     assert_eq!(open[0].wait, Duration::from_secs(4), "doubled");
     for name in &bad[..3] {
         assert_eq!(world.state(name).await, JobState::Failed, "{name}");
@@ -138,7 +138,7 @@ async fn a_person_lets_it_go_on_and_what_failed_before_is_forgotten() {
     running.stop().await;
     assert_eq!((world.state("a-2").await, world.state("a-3").await), (JobState::Failed, JobState::Succeeded));
     assert_eq!(trips(&world).await, [], "the third failure was the first since");
-    let met = world.queue.trips_met(world.job("a-3").await.id).await.expect("breakers");
+    let met = world.queue.matching_openings(world.job("a-3").await.id).await.expect("breakers");
     assert_eq!(met.iter().map(|stop| stop.closed_by.as_str()).collect::<Vec<_>>(), ["carol"]);
 }
 
@@ -155,7 +155,7 @@ async fn a_lane_stops_where_several_batches_fail_and_no_other_lane_does() {
     eventually("the other lane goes on", async || all_succeeded(&world, &["d-0", "d-1"]).await).await;
     running.stop().await;
     let open = trips(&world).await;
-    assert_eq!(open.iter().map(|trip| trip.batch).collect::<Vec<_>>(), [None], "no batch of it");
+    assert_eq!(open.iter().map(|opening| opening.batch).collect::<Vec<_>>(), [None], "no batch of it");
     assert_eq!((world.state("c-0").await, world.state("c-1").await), (JobState::Queued, JobState::Queued));
     let status: serde_json::Value = serde_json::from_str(&said(&world, &["status", "--json"]).await).expect("JSON");
     crate::json_schema::holds("status", &status);
@@ -165,7 +165,7 @@ async fn a_lane_stops_where_several_batches_fail_and_no_other_lane_does() {
 
     // It is open after a restart, until a person says otherwise.
     let running = world.start();
-    eventually("the lane is listed", async || world.queue.trips(None).await.is_ok()).await;
+    eventually("the lane is listed", async || world.queue.breaker_openings(None).await.is_ok()).await;
     assert_eq!(trips(&world).await, open);
     said(&world, &["resume", "--account", "default", "--region", HERE, "--yes"]).await;
     eventually("all go on", async || all_succeeded(&world, &["c-0", "c-1"]).await).await;
@@ -193,7 +193,7 @@ async fn half_of_fifty_stop_a_batch_and_forty_nine_do_not() {
         let (_, outcomes) = batches.first().expect("a batch");
         assert_eq!((outcomes.ended, outcomes.failed), (50, failed));
         let policy = LaneSettings::default().breaker;
-        assert_eq!(policy.trips(outcomes).is_some(), stops, "{failed} of 50");
+        assert_eq!(policy.should_open(outcomes).is_some(), stops, "{failed} of 50");
     }
 }
 
@@ -239,7 +239,7 @@ async fn a_success_trips_no_breaker_whatever_failed_before() {
     // The sixth that ends makes three failures of six; it is a success.
     world.drain().await;
     assert!(all_succeeded(&world, &names[3..]).await);
-    let met = world.queue.trips_met(world.job("a-7").await.id).await.expect("breakers");
+    let met = world.queue.matching_openings(world.job("a-7").await.id).await.expect("breakers");
     assert_eq!((met, trips(&world).await), (vec![], vec![]));
 }
 
@@ -284,7 +284,7 @@ async fn jobs_that_are_denied_trip_no_breaker() {
         assert_eq!(world.state(name).await, JobState::Failed, "{name}");
     }
     assert!(all_succeeded(&world, &names[3..]).await);
-    let met = world.queue.trips_met(world.job("a-4").await.id).await.expect("breakers");
+    let met = world.queue.matching_openings(world.job("a-4").await.id).await.expect("breakers");
     assert_eq!((met, trips(&world).await), (vec![], vec![]));
 }
 

@@ -31,5 +31,5 @@ INSERT INTO transitions (job_id, step, at, from_state, to_state, event, attempt,
   (6, 1, 1795456813000, 'queued', 'submitting', 'intend', 1, 'daemon'),
   (6, 2, 1795456813120, 'submitting', 'exporting', 'accepted', 1, 'daemon'),
   (6, 3, 1795458000000, 'exporting', 'failed', 'operation_failed', 1, 'daemon');
-INSERT INTO tallies (lane_id, batch_id, state, jobs, weight)
+INSERT INTO job_counts (lane_id, batch_id, state, jobs, weight)
 SELECT lane_id, batch_id, state, count(*), sum(weight) FROM jobs GROUP BY lane_id, batch_id, state;

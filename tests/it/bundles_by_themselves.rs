@@ -5,7 +5,7 @@ use crate::bundle::whole;
 use crate::crash;
 use crate::world::{World, eventually};
 use lightsail_simulator::{Fleet, FleetEntry, SimulatorConfig};
-use snapferry::domain::{Event, JobState, Standing};
+use snapferry::domain::{Event, JobState, JobVersion};
 use snapferry::queue::Transition;
 use sqlx::Connection;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ fn beside(reports: &Path) -> Vec<String> {
 
 async fn retry(world: &World, name: &str) {
     let job = world.job(name).await;
-    let standing = Standing { state: job.state, attempt: job.attempts, used: job.used, max_attempts: 5 };
+    let standing = JobVersion { state: job.state, attempt: job.attempts, used: job.used, max_attempts: 5 };
     let retry = Transition::new(job.id, &standing, Event::Retry, world.clock.now(), "ann").expect("a change");
     world.queue.transition(retry).await.expect("retried");
 }
@@ -194,7 +194,7 @@ async fn what_a_kill_cut_off_is_written_at_the_next_start() {
                                queued_at, finished_at)
              SELECT i, 1, 1, i + 1, 'snap-' || i, 0, 'adopt', 'succeeded', 'ami-' || i, 1795456800000, 1795456900000 FROM n;
              INSERT INTO batch_rows (batch_id, line, job_id, disposition) SELECT 1, line, id, 'new' FROM jobs;
-             INSERT INTO tallies SELECT 1, 1, 'succeeded', {ROWS}, {ROWS};"
+             INSERT INTO job_counts SELECT 1, 1, 'succeeded', {ROWS}, {ROWS};"
         ),
     )
     .await;

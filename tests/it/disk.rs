@@ -5,7 +5,7 @@ use super::world::{REGION, World, hurried};
 use futures_util::StreamExt as _;
 use lightsail_simulator::{AppliesTo, FaultRule, Faults, Fleet, FleetEntry, SimulatorConfig};
 use snapferry::clock::{Clock, SharedClock, Sleep, SystemClock};
-use snapferry::daemon::{Daemon, DaemonError, Ended, Until};
+use snapferry::daemon::{Daemon, DaemonEnd, DaemonError, Until};
 use snapferry::domain::{AccountLabel, BatchName, Existing, JobState, Lane, Region, SnapshotName, Timestamp};
 use snapferry::queue::{LoadName, NewRow, Queue, QueueError, Selector};
 use snapferry_test_disk::{Counts, Disk, Op, Strike, What};
@@ -87,7 +87,7 @@ async fn enqueue(queue: &Queue, now: Timestamp) -> Result<(), QueueError> {
     load.seal(0, now).await.map(drop)
 }
 
-async fn drain(world: &World, queue: &Queue) -> Result<Ended, DaemonError> {
+async fn drain(world: &World, queue: &Queue) -> Result<DaemonEnd, DaemonError> {
     let (_stop, stopped) = watch::channel(false);
     let (settings, clock) = (world.settings.clone(), Arc::clone(&world.clock));
     Daemon::new(queue.clone(), settings, clock, world.connect(), "a test")?
@@ -126,7 +126,7 @@ async fn live(world: &World, path: &Path) -> Life {
     }
     if life.sealed {
         match drain(world, &queue).await {
-            Ok(Ended::Drained) => life.drained = true,
+            Ok(DaemonEnd::Drained) => life.drained = true,
             Ok(ended) => panic!("{ended:?}"),
             Err(error) => life.said = Some(told(&error)),
         }
@@ -148,7 +148,7 @@ async fn go_on(world: &World, path: &Path, life: &Life, case: &str) {
         assert_eq!(queue.unfinished(None).await.expect("a count"), 0, "{case}: the drain was confirmed, and is undone");
     }
     let ended = drain(world, &queue).await.unwrap_or_else(|error| panic!("{case}: {}", told(&error)));
-    assert_eq!(ended, Ended::Drained, "{case}");
+    assert_eq!(ended, DaemonEnd::Drained, "{case}");
     let jobs = queue.jobs_page(&Selector::default(), None, 100).await.expect("jobs");
     assert_eq!(jobs.len(), NAMES.len(), "{case}");
     for job in &jobs {
@@ -177,8 +177,8 @@ async fn check_file(path: &Path, world: &World, case: &str) {
         let off: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM (SELECT lane_id, batch_id, state, count(*) AS jobs, sum(weight) AS weight FROM jobs
                                    GROUP BY lane_id, batch_id, state) AS real
-             LEFT JOIN tallies USING (lane_id, batch_id, state)
-             WHERE tallies.jobs IS NOT real.jobs OR tallies.weight IS NOT real.weight",
+             LEFT JOIN job_counts USING (lane_id, batch_id, state)
+             WHERE job_counts.jobs IS NOT real.jobs OR job_counts.weight IS NOT real.weight",
         )
         .fetch_one(&mut db)
         .await

@@ -3,7 +3,7 @@
 use super::world::World;
 use lightsail_simulator::SimulatorConfig;
 use snapferry::domain::{
-    AccountLabel, Act, BatchName, Event, Existing, JobId, JobState, Lane, Region, SnapshotName, Standing, Timestamp,
+    AccountLabel, Act, BatchName, Event, Existing, JobId, JobState, JobVersion, Lane, Region, SnapshotName, Timestamp,
 };
 use snapferry::queue::{LoadName, NewRow, Queue, Selector, Transition};
 use sqlx::Connection;
@@ -51,11 +51,11 @@ impl Desk {
     }
 
     /// The counters, and the same counted over all jobs.
-    async fn tallies(&self) -> (i64, i64) {
+    async fn job_counts(&self) -> (i64, i64) {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path().join("desk.db"));
         let mut db = sqlx::SqliteConnection::connect_with(&options).await.expect("a database");
         let kept =
-            sqlx::query_scalar("SELECT coalesce(sum(jobs), 0) FROM tallies").fetch_one(&mut db).await.expect("kept");
+            sqlx::query_scalar("SELECT coalesce(sum(jobs), 0) FROM job_counts").fetch_one(&mut db).await.expect("kept");
         let counted = sqlx::query_scalar("SELECT count(*) FROM jobs").fetch_one(&mut db).await.expect("counted");
         db.close().await.expect("closed");
         (kept, counted)
@@ -94,7 +94,7 @@ async fn files_of_every_make_come_in_alike() {
             out(&output)
         );
         assert_eq!(desk.jobs().await, ["eu-west-1 web-1", "eu-west-1 web-2"], "{name}");
-        assert_eq!(desk.tallies().await, (2, 2), "{name}");
+        assert_eq!(desk.job_counts().await, (2, 2), "{name}");
     }
 }
 
@@ -112,7 +112,7 @@ async fn one_bad_row_keeps_the_whole_file_out_and_is_named() {
     }
     assert!(said.contains("nothing was enqueued") && said.contains("--skip-invalid"), "{said}");
     assert!(desk.jobs().await.is_empty());
-    assert_eq!(desk.tallies().await, (0, 0));
+    assert_eq!(desk.job_counts().await, (0, 0));
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn rows_point_to_jobs_that_are_live_and_add_none() {
     desk.put("two.csv", "name,region\nweb-2,eu-west-1\nweb-3,eu-west-1\nweb-1,us-east-1\n");
     let other = desk.run(&["enqueue", "two.csv", "--batch", "third"]);
     assert!(out(&other).contains("3 rows: 2 new, 1 already live"), "{}", out(&other));
-    assert_eq!(desk.tallies().await, (4, 4));
+    assert_eq!(desk.job_counts().await, (4, 4));
     // Rows of the CSV are rows of the report, always.
     let report = desk.run(&["report", "--batch", "second", "--format", "csv"]);
     assert_eq!(out(&report).lines().count(), 4, "{}", out(&report));
@@ -323,7 +323,7 @@ async fn whatever_people_did_to_a_load_that_died_the_next_takes_it_away() {
     let batch = queue.batches().await.expect("batches")[0].id;
     queue.pause(&[batch], &[], now, "ada").await.expect("paused");
     // As those could who selected it before its end.
-    let standing = Standing { state: JobState::Queued, attempt: 0, used: 0, max_attempts: 5 };
+    let standing = JobVersion { state: JobState::Queued, attempt: 0, used: 0, max_attempts: 5 };
     let cancel = Transition::new(JobId(1), &standing, Event::Cancel, now, "ada").expect("a change");
     queue.transition(cancel).await.expect("cancelled");
     queue.close().await;

@@ -1,4 +1,4 @@
-//! The store against a model of it: scripts of enqueues, listings, claims, answers, people's acts, clock jumps and crashes
+//! The store against a model of it: scripts of enqueues, inventories, claims, answers, people's acts, clock jumps and crashes
 //! are played on a real database and on a few vectors in memory, and after each deed the two say the same. A script that
 //! fails is shortened, and kept in `model/regressions.txt`.
 

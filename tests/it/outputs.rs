@@ -3,7 +3,7 @@
 
 use super::stored::Stored;
 use snapferry::queue::{DatabaseLock, Held};
-use snapferry::report::{Colour, Look};
+use snapferry::report::{Colour, TextStyle};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -15,7 +15,7 @@ async fn on_a_terminal(stored: &Stored, answer: &str, lines: &[&str]) -> String 
     let mut transcript = String::new();
     for line in lines {
         let words: Vec<&str> = line.split(' ').collect();
-        let look = Look { width: Some(WIDTH), colour: Colour::Plain };
+        let look = TextStyle { width: Some(WIDTH), colour: Colour::Plain };
         let ran = stored.run_asked(&words, look, Some(answer)).await;
         let end = match ran.result {
             Ok(exit) => format!("{exit:?}"),
@@ -31,9 +31,9 @@ async fn on_a_terminal(stored: &Stored, answer: &str, lines: &[&str]) -> String 
 
 /// A batch and a lane that have stopped by themselves, one of them with a job that is being tried.
 const STOPPED: &str = "
-    INSERT INTO trips (lane_id, batch_id, tripped_at, failed, ended, code, waits_from, wait) VALUES
+    INSERT INTO breaker_openings (lane_id, batch_id, opened_at, failed, ended, code, waits_from, wait) VALUES
         (1, 1, 1795457100000, 25, 50, NULL, 1795457100000, 600000);
-    INSERT INTO trips (lane_id, batch_id, tripped_at, failed, ended, code, waits_from, wait, probe, probes, failed_run)
+    INSERT INTO breaker_openings (lane_id, batch_id, opened_at, failed, ended, code, waits_from, wait, probe, probes, failed_run)
     VALUES (2, NULL, 1795457040000, 3, 3, 'InvalidInputException', 1795457160000, 600000, NULL, 1, 1);
     UPDATE jobs SET hold = NULL WHERE id = 7;";
 
@@ -64,13 +64,13 @@ async fn why_names_the_cap_only_for_whom_it_holds_and_what_went_wrong_with_an_ex
         .sql(
             "UPDATE lanes SET proven = 1, listed_at = 1795456800000;
              INSERT INTO runs (id, began_at, pid, version) VALUES (1, 1795456800000, 812, '0.1.0');
-             INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (1, 1, 1);
+             INSERT INTO inventories (lane_id, batch_id, run_id) VALUES (1, 1, 1);
              UPDATE jobs SET state = 'exporting', attempt = 1, submitted_at = 1795457390000 WHERE id = 1;
              UPDATE jobs SET attempt = 1, used = 1, error_code = 'InternalError', error_message = 'it broke' WHERE id = 3;
-             INSERT INTO snapshots (lane_id, name, kind, state, weight, listing)
+             INSERT INTO snapshots (lane_id, name, kind, state, weight, inventory)
              SELECT 1, snapshot_name, 'instance', 'available', iif(id = 1, 18, 3), 1 FROM jobs;
              UPDATE jobs SET weight = 18 WHERE id = 1;
-             UPDATE tallies SET weight = 18 WHERE state = 'exporting';
+             UPDATE job_counts SET weight = 18 WHERE state = 'exporting';
              INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, answered_at, outcome)
              VALUES (3, 1, 1, 1795457000000, 0, 1795457000100, 'accepted');",
         )

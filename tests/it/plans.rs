@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 /// The tables that grow with the queue.
 const GROWING: [&str; 7] = ["jobs", "batch_rows", "attempts", "transitions", "snapshots", "ledger", "live"];
 
-/// Those that look at all of a lane because that is what they are for, by how they begin: an end or a beginning of a listing,
+/// Those that look at all of a lane because that is what they are for, by how they begin: an end or a beginning of an inventory,
 /// which has read the whole lane from Lightsail page by page, once in an hour; and `doctor`'s look at the heaviest snapshot.
 const MEANT: [&str; 5] = [
     "SELECT account, region, account_number,",
-    "-- Jobs of one batch, or, without a batch, those of any that wait for a listing",
-    "DELETE FROM snapshots WHERE lane_id = ?1 AND listing < ?2",
-    "SELECT coalesce(max(listing), 0)",
+    "-- Jobs of one batch, or, without a batch, those of any that wait for an inventory",
+    "DELETE FROM snapshots WHERE lane_id = ?1 AND inventory < ?2",
+    "SELECT coalesce(max(inventory), 0)",
     "UPDATE jobs SET source_arn = ",
 ];
 
@@ -48,7 +48,7 @@ fn walks(plan: &[String]) -> Vec<&String> {
     let lane = ["(lane_id=?)", "(lane_id=? AND kind=?)", "(rowid>?)"];
     // A few rows, or so many as are under way.
     let few = [
-        "ledger_news",
+        "ledger_unprocessed",
         "jobs_paused",
         "jobs_denied",
         "jobs_held",
@@ -95,12 +95,12 @@ async fn grown() -> (Stored, SqliteConnection) {
              SELECT id, 1, 1, 1, 0, 1, 'accepted' FROM jobs WHERE attempt = 1;
              INSERT INTO transitions (job_id, step, at, from_state, to_state, event, attempt, actor)
              SELECT i, 1, 1, 'queued', 'submitting', 'intend', 1, 'daemon' FROM n;
-             INSERT INTO snapshots (lane_id, name, kind, state, weight, listing)
+             INSERT INTO snapshots (lane_id, name, kind, state, weight, inventory)
              SELECT 1, 'snap-' || i, 'disk', 'available', 1, 1 FROM n;
-             INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, seen_at, job_id, attempt, news)
+             INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, seen_at, job_id, attempt, unprocessed)
              SELECT 1, 'operation', i, 'over-' || i, 'succeeded', 1, i, 1, 0 FROM n;
-             INSERT INTO tallies SELECT lane_id, batch_id, state, count(*), sum(weight) FROM jobs GROUP BY 1, 2, 3;
-             INSERT INTO clearances VALUES (1, 2, 1);",
+             INSERT INTO job_counts SELECT lane_id, batch_id, state, count(*), sum(weight) FROM jobs GROUP BY 1, 2, 3;
+             INSERT INTO inventories VALUES (1, 2, 1);",
         )
         .await;
     let db = connect(&stored).await;
@@ -149,7 +149,7 @@ async fn a_query_that_walks_is_noticed() {
         "UPDATE jobs SET priority = 1 WHERE line = 1",
         "SELECT 1 FROM lanes JOIN ledger ON ledger.status = lanes.account",
         "SELECT 1 FROM ledger WHERE lane_id = 1 AND kind = 'record' AND seen_at = 5",
-        "SELECT max(listing) FROM snapshots WHERE lane_id = 1",
+        "SELECT max(inventory) FROM snapshots WHERE lane_id = 1",
     ] {
         assert!(!walks(&plan(&mut db, query).await).is_empty(), "{query}");
     }

@@ -39,7 +39,7 @@ async fn count(queue: &Queue, sql: &str) -> i64 {
 
 const LONG_AGO: &str = "UPDATE batches SET bundled_at = 1 WHERE bundled IS NOT NULL";
 const LEFT: &str = "SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM batch_rows) + (SELECT count(*) FROM attempts)
-                         + (SELECT count(*) FROM transitions) + (SELECT count(*) FROM batches) + (SELECT count(*) FROM tallies)";
+                         + (SELECT count(*) FROM transitions) + (SELECT count(*) FROM batches) + (SELECT count(*) FROM job_counts)";
 
 #[tokio::test]
 async fn what_was_exported_and_pruned_is_adopted_when_it_is_enqueued_again() {
@@ -104,7 +104,7 @@ async fn two_batches() -> Stored {
                     (4, 1, 2, 2, 'web-d', 0, 'adopt', 'succeeded', 'ami-4', 1, 5);
              INSERT INTO batch_rows (batch_id, line, job_id, disposition)
              VALUES (1, 1, 1, 'new'), (1, 2, 2, 'new'), (1, 3, 3, 'new'), (2, 1, 2, 'live'), (2, 2, 4, 'new');
-             INSERT INTO tallies VALUES (1, 1, 'succeeded', 3, 3), (1, 2, 'succeeded', 1, 1);",
+             INSERT INTO job_counts VALUES (1, 1, 'succeeded', 3, 3), (1, 2, 'succeeded', 1, 1);",
         )
         .await;
     stored
@@ -142,7 +142,7 @@ async fn a_batch_that_is_being_pruned_is_not_seen_and_its_name_is_free() {
     stored
         .sql(
             "INSERT INTO outcomes VALUES (1, 2, 's', 0, NULL, 0), (1, 0, 's', 0, NULL, 0);
-             INSERT INTO trips (lane_id, batch_id, tripped_at, failed, ended, waits_from, wait, probe, closed_at, closed_by)
+             INSERT INTO breaker_openings (lane_id, batch_id, opened_at, failed, ended, waits_from, wait, probe, closed_at, closed_by)
              VALUES (1, 2, 1, 1, 1, 1, 1, 4, 2, 'daemon'), (1, NULL, 1, 1, 1, 1, 1, 4, 2, 'daemon');",
         )
         .await;
@@ -167,7 +167,7 @@ async fn a_batch_that_is_being_pruned_is_not_seen_and_its_name_is_free() {
     pruner.close().await;
     assert_eq!(count(&stored.queue, "SELECT count(*) FROM jobs").await, 3);
     assert_eq!(count(&stored.queue, "SELECT count(*) FROM outcomes WHERE batch_id = 2").await, 0);
-    assert_eq!(count(&stored.queue, "SELECT count(*) FROM trips").await, 1, "the lane's stays");
+    assert_eq!(count(&stored.queue, "SELECT count(*) FROM breaker_openings").await, 1, "the lane's stays");
     assert_eq!(next(&stored, 2000).await.as_deref(), Some("old"));
     assert_eq!(count(&stored.queue, "SELECT count(*) FROM pragma_foreign_key_check").await, 0);
 }

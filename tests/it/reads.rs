@@ -114,10 +114,12 @@ async fn absence_checks_that_cannot_be_made_are_told() {
     eventually("nobody knows", async || world.state("web-1").await == JobState::Unknown).await;
     fails(&world, &["GetOperationsForResource", "GetOperations"], "InternalFailure:500");
     eventually("it is told", async || cannot_be_read(&world).await).await;
-    let checks = world.queue.job(world.job("web-1").await.id).await.expect("read").expect("a job").attempts[0].looks;
+    let checks =
+        world.queue.job(world.job("web-1").await.id).await.expect("read").expect("a job").attempts[0].absence_checks;
     let before = calls(&world, "GetOperations");
     eventually("it is tried again", async || calls(&world, "GetOperations") > before).await;
-    let now = world.queue.job(world.job("web-1").await.id).await.expect("read").expect("a job").attempts[0].looks;
+    let now =
+        world.queue.job(world.job("web-1").await.id).await.expect("read").expect("a job").attempts[0].absence_checks;
     assert_eq!(checks, now, "no check was complete");
     world.simulator.set_faults(Faults::default());
     eventually("it is sent again", async || world.state("web-1").await == JobState::Succeeded).await;
@@ -157,7 +159,7 @@ async fn a_capped_list_of_operations_proves_nothing_absent() {
         let message = block(&world).await.expect("a block").message;
         assert_eq!(message, "GetOperations: it ends after 200 operations");
         let job = world.queue.job(world.job("web-1").await.id).await.expect("read").expect("a job");
-        assert_eq!((job.job.state, job.attempts[0].looks), (JobState::Unknown, 0), "{order:?}");
+        assert_eq!((job.job.state, job.attempts[0].absence_checks), (JobState::Unknown, 0), "{order:?}");
         world.simulator.set_faults(Faults::default());
         eventually("its own operations tell", async || world.state("web-1").await == JobState::Succeeded).await;
         daemon.stop().await;

@@ -138,7 +138,10 @@ fn the_database_is_written_through_one_door() {
             assert_eq!(text.matches(".connect()").count(), 1);
         }
         if text.contains("SqliteConnection::connect_with(") {
-            assert_eq!(text.matches("SqliteConnection::connect_with(").count(), text.matches("Door::new(").count());
+            assert_eq!(
+                text.matches("SqliteConnection::connect_with(").count(),
+                text.matches("WriteConnection::new(").count()
+            );
         }
     }
     assert_eq!(wrong, Vec::<String>::new());

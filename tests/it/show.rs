@@ -101,9 +101,9 @@ async fn json_has_every_attempt_and_transition() {
           "request_id": "req-1",
           "error_code": "ThrottlingException",
           "error_message": "Rate exceeded",
-          "looks": 0,
-          "first_look_at": null,
-          "last_look_at": null
+          "absence_checks": 0,
+          "first_check_at": null,
+          "last_check_at": null
         },
         {
           "number": 2,
@@ -115,9 +115,9 @@ async fn json_has_every_attempt_and_transition() {
           "request_id": "req-2",
           "error_code": null,
           "error_message": null,
-          "looks": 0,
-          "first_look_at": null,
-          "last_look_at": null
+          "absence_checks": 0,
+          "first_check_at": null,
+          "last_check_at": null
         }
       ],
       "operation_id": "op-1",

@@ -6,7 +6,7 @@ use snapferry::cli::{Asking, Exit, Screen, Session};
 use snapferry::clock::ManualClock;
 use snapferry::domain::Timestamp;
 use snapferry::queue::{DatabaseLock, Held};
-use snapferry::report::{Colour, Look};
+use snapferry::report::{Colour, TextStyle};
 use std::time::Duration;
 
 #[tokio::test]
@@ -87,16 +87,16 @@ async fn what_holds_all_that_a_lane_has_queued_is_named_before_any_rate() {
     stored.sql("INSERT INTO runs (id, began_at, pid, version) VALUES (1, 1795456800000, 812, '0.1.0')").await;
     let unlisted = "waiting for an inventory: nothing is sent before Lightsail's records were read in this run";
     assert_eq!(lane().await, named("unlisted", unlisted));
-    stored.sql("INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (1, 1, 1)").await;
+    stored.sql("INSERT INTO inventories (lane_id, batch_id, run_id) VALUES (1, 1, 1)").await;
     assert_eq!(lane().await.0, "learned_rate");
     // Another start: what the run before it had listed counts no more.
     stored.sql("INSERT INTO runs (id, began_at, pid, version) VALUES (2, 1795456900000, 813, '0.1.0')").await;
     assert_eq!(lane().await, named("unlisted", unlisted));
-    stored.sql("UPDATE clearances SET run_id = 2").await;
+    stored.sql("UPDATE inventories SET run_id = 2").await;
     stored.sql("UPDATE jobs SET due_at = 1795457700000 + id * 60000").await;
     let until = "all that is queued waits; the first that has a time may go at 2026-11-23 18:16:00 UTC";
     assert_eq!(lane().await, named("waiting", until));
-    stored.sql("UPDATE jobs SET due_at = NULL, hold = 'listing'").await;
+    stored.sql("UPDATE jobs SET due_at = NULL, hold = 'inventory'").await;
     assert_eq!(lane().await, named("waiting", "all that is queued is held until the ledger was read again"));
     stored.sql("UPDATE jobs SET hold = NULL, paused_at = 1795457300000 WHERE id < 3").await;
     assert_eq!(lane().await.0, "waiting");
@@ -132,7 +132,7 @@ async fn colours_come_only_when_asked_for() {
     let stored = Stored::story().await;
     let plain = stored.run(&["status"]).await.done();
     assert!(!plain.contains('\u{1b}'));
-    let painted = stored.run_on(&["status"], Look { width: None, colour: Colour::Ansi }).await.done();
+    let painted = stored.run_on(&["status"], TextStyle { width: None, colour: Colour::Ansi }).await.done();
     assert!(painted.contains("\u{1b}[31mwaiting for credentials\u{1b}[0m"), "{painted}");
     let mut stripped = painted;
     for code in ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m", "\u{1b}[36m"] {
@@ -170,7 +170,7 @@ async fn watched(line: &[&str], terminal: bool) -> String {
     let (mut out, mut notes, drawn) = (Vec::new(), Vec::new(), std::cell::Cell::default());
     let (queue, settings) = (&stored.queue, &stored.settings());
     for _ in 0..3 {
-        let screen = Screen { out: &mut out, notes: &mut notes, look: Look::default(), terminal };
+        let screen = Screen { out: &mut out, notes: &mut notes, look: TextStyle::default(), terminal };
         let session = Session { queue, settings, clock: &clock, person: "ada", screen, asking: Asking::Nobody };
         assert_eq!(status.run(session, &drawn).await.expect("drawn"), Exit::Done);
         clock.advance(Duration::from_secs(1));
@@ -203,7 +203,7 @@ async fn half_done() -> Stored {
                  finished_at = 1795457400000 - 30000 * (20 - id) WHERE id <= 20;
              UPDATE jobs SET state = 'exporting', attempt = 1, submitted_at = 1795457390000 WHERE id BETWEEN 21 AND 40;
              INSERT INTO runs (id, began_at, pid, version) VALUES (1, 1795456800000, 812, '0.1.0');
-             INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (1, 1, 1);
+             INSERT INTO inventories (lane_id, batch_id, run_id) VALUES (1, 1, 1);
              INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, answered_at, outcome, http_status, error_code)
              SELECT id, 1, 1, 1795457390000, 0, 1795457399000 - 30000 * (id > 60), 'refused', 400, 'ThrottlingException'
              FROM jobs WHERE id BETWEEN 50 AND 63;",
@@ -286,7 +286,7 @@ async fn a_lane_is_at_its_cap_where_the_next_export_does_not_fit() {
     // What the next one takes is known from its snapshot; the counters take each queued job for one copy.
     stored
         .sql(
-            "INSERT INTO snapshots (lane_id, name, kind, state, weight, listing)
+            "INSERT INTO snapshots (lane_id, name, kind, state, weight, inventory)
              SELECT 1, snapshot_name, 'instance', 'available', 3, 1 FROM jobs WHERE state = 'queued'",
         )
         .await;
@@ -313,7 +313,7 @@ async fn a_forecast_waits_for_the_settle_window_of_calls_without_an_answer() {
     // Lists that lag behind stretch the window.
     stored.sql("UPDATE lanes SET longest_delay = 1200000").await;
     let said = stored.run(&["status"]).await.done();
-    let when = "done at about 19:09 UTC, when the settle window of calls without an answer is over";
+    let when = "done at about 19:09 UTC, when the reconciliation window of calls without an answer is over";
     assert!(said.contains(when), "{said}");
     let json: serde_json::Value =
         serde_json::from_str(&stored.run(&["status", "--json"]).await.done()).expect("an object");
@@ -321,12 +321,12 @@ async fn a_forecast_waits_for_the_settle_window_of_calls_without_an_answer() {
     assert_eq!(json["finish"]["rests_on"], "settling");
     // An attempt that nobody knows anything of is waited for from its first check on, and until its next one.
     stored.sql("UPDATE jobs SET state = 'unknown' WHERE id = 21; UPDATE attempts SET outcome = 'ambiguous' WHERE job_id = 21").await;
-    stored.sql("UPDATE attempts SET looks = 2, first_look_at = 1795457460000, last_look_at = 1795457460000 WHERE job_id = 21").await;
+    stored.sql("UPDATE attempts SET absence_checks = 2, first_check_at = 1795457460000, last_check_at = 1795457460000 WHERE job_id = 21").await;
     let said = stored.run(&["status"]).await.done();
-    assert!(said.contains("done at about 19:11 UTC, when the settle window"), "{said}");
+    assert!(said.contains("done at about 19:11 UTC, when the reconciliation window"), "{said}");
     stored.sql("UPDATE jobs SET next_poll_at = 1795461240000 WHERE id = 21").await;
     let said = stored.run(&["status"]).await.done();
-    assert!(said.contains("done at about 19:14 UTC, when the settle window"), "{said}");
+    assert!(said.contains("done at about 19:14 UTC, when the reconciliation window"), "{said}");
 }
 
 /// A refusal ends a job and no export; when a person decides, nobody can reckon.
@@ -360,9 +360,9 @@ async fn a_forecast_counts_neither_what_was_refused_nor_what_waits_for_a_person(
 async fn what_has_stopped_by_itself_is_named_once_in_the_headline() {
     let stored = half_done().await;
     let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
-    let trip = "INSERT INTO trips (lane_id, batch_id, tripped_at, failed, ended, code, waits_from, wait)
+    let opening = "INSERT INTO breaker_openings (lane_id, batch_id, opened_at, failed, ended, code, waits_from, wait)
                 VALUES (1, 1, 1795457100000, 25, 50, NULL, 1795457100000, 600000)";
-    stored.sql(trip).await;
+    stored.sql(opening).await;
     let said = stored.run(&["status"]).await.done();
     let headline = "running: 20 of 100 jobs done, batch many has stopped by itself; 1 thing needs you\n";
     assert!(said.starts_with(headline), "{said}");

@@ -2,12 +2,12 @@
 
 use super::tracker::{LANE, write};
 use snapferry::domain::{
-    AccountLabel, AccountNumber, Act, BatchId, BatchName, Destination, Event, Existing, Failure, JobId, JobState, Lane,
-    LaneId, LaneTrouble, OperationId, Region, RunId, SnapshotName, Standing, Timestamp, Trace,
+    AccountLabel, AccountNumber, Act, BatchId, BatchName, Destination, Event, Existing, ExportRef, Failure, JobId,
+    JobState, JobVersion, Lane, LaneId, LaneTrouble, OperationId, Region, RunId, SnapshotName, Timestamp,
 };
 use snapferry::queue::{
-    Block, Ending, EntryKey, EntryStatus, Identity, LoadName, NewRow, OpenError, Peek, Queue, QueueError, Selector,
-    Sighting, Transition,
+    AccountMatch, Block, Ending, EntryKey, EntryStatus, LoadName, NewRow, Observation, OpenError, Peek, Queue,
+    QueueError, Selector, Transition,
 };
 use sqlx::{Connection, SqliteConnection};
 use std::future::Future;
@@ -51,7 +51,7 @@ const ONE_QUEUED: &str =
 async fn a_long_page_of_the_ledger_is_written_to_its_last_row() {
     let stored = crate::stored::Stored::many(1).await;
     let name = SnapshotName::parse("snap-1").expect("a name");
-    let operation = |number: u32| Sighting {
+    let operation = |number: u32| Observation {
         key: EntryKey::Operation(OperationId::new(format!("op-{number}"))),
         snapshot: name.clone(),
         snapshot_arn: None,
@@ -62,8 +62,8 @@ async fn a_long_page_of_the_ledger_is_written_to_its_last_row() {
         created_at: None,
     };
     // More than two parts, and the last of them not full.
-    let page: Vec<Sighting> = (0..601).map(operation).collect();
-    assert_eq!(stored.queue.see(LaneId(1), &page, Timestamp(1)).await.expect("seen"), 601);
+    let page: Vec<Observation> = (0..601).map(operation).collect();
+    assert_eq!(stored.queue.record_observations(LaneId(1), &page, Timestamp(1)).await.expect("seen"), 601);
     let entries = stored.queue.entries(LaneId(1), std::slice::from_ref(&name)).await.expect("read");
     assert_eq!(
         entries.iter().map(|one| one.sighting.key.clone()).collect::<Vec<_>>(),
@@ -76,13 +76,13 @@ async fn an_entry_keeps_its_first_owner() {
     let desk = Desk::new(ONE_QUEUED).await;
     write(
         &desk.path,
-        "INSERT INTO ledger (id, lane_id, kind, key, snapshot_name, status, seen_at, news)
+        "INSERT INTO ledger (id, lane_id, kind, key, snapshot_name, status, seen_at, unprocessed)
          VALUES (7, 1, 'operation', 'op-7', 'web-1', 'under_way', 0, 0)",
     )
     .await;
     let name = SnapshotName::parse("web-1").expect("a name");
     for attempt in [1, 2] {
-        desk.queue.own(JobId(1), attempt, 7).await.expect("owned");
+        desk.queue.own_entries(JobId(1), attempt, 7).await.expect("owned");
         // Two jobs of a name ask for it twice, and it is one entry.
         let entries = desk.queue.entries(LaneId(1), &[name.clone(), name.clone()]).await.expect("read");
         assert_eq!(entries.iter().map(|entry| entry.owner).collect::<Vec<_>>(), [Some((JobId(1), 1))]);
@@ -108,11 +108,11 @@ fn six(state: &str) -> String {
 async fn what_ends_together_ends_each_as_it_did() {
     let desk = Desk::new("").await;
     write(&desk.path, six("exporting").leak()).await;
-    let standing = Standing { state: JobState::Exporting, attempt: 1, used: 1, max_attempts: 5 };
+    let standing = JobVersion { state: JobState::Exporting, attempt: 1, used: 1, max_attempts: 5 };
     let ended = |id: i64| {
         let destination = Destination { service: "Aws::EC2::Image".to_owned(), id: format!("ami-{id}") };
         let event = match id {
-            1 | 4 | 5 => Event::Finished(Trace { destination: Some(destination), ..Trace::default() }),
+            1 | 4 | 5 => Event::Finished(ExportRef { destination: Some(destination), ..ExportRef::default() }),
             _ => Event::OperationFailed(Failure::new("Boom", format!("of {id}")), None),
         };
         Transition::new(JobId(id), &standing, event, Timestamp(9), "test").expect("possible")
@@ -120,7 +120,7 @@ async fn what_ends_together_ends_each_as_it_did() {
     for verdict in desk.queue.transition_all((1..=6).map(ended).collect()).await {
         verdict.expect("written");
     }
-    let jobs = desk.queue.followed(&(1..=6).map(JobId).collect::<Vec<_>>()).await.expect("read");
+    let jobs = desk.queue.followed_jobs(&(1..=6).map(JobId).collect::<Vec<_>>()).await.expect("read");
     let ends: Vec<_> = jobs.iter().map(|job| (job.state, job.destination_id.clone(), job.error_code.clone())).collect();
     let succeeded = |id: i64| (JobState::Succeeded, Some(format!("ami-{id}")), None);
     let failed = || (JobState::Failed, None, Some("Boom".to_owned()));
@@ -131,7 +131,7 @@ async fn what_ends_together_ends_each_as_it_did() {
 async fn what_ends_together_is_written_to_the_history_with_who_ended_it() {
     let desk = Desk::new("").await;
     write(&desk.path, six("exporting").leak()).await;
-    let standing = Standing { state: JobState::Exporting, attempt: 1, used: 1, max_attempts: 5 };
+    let standing = JobVersion { state: JobState::Exporting, attempt: 1, used: 1, max_attempts: 5 };
     let who = |id: i64| if id % 3 == 0 { "ann" } else { "daemon" };
     let failed = |id: i64| {
         let event = Event::OperationFailed(Failure::new("Boom", "it went wrong"), None);
@@ -157,12 +157,12 @@ async fn a_start_says_how_many_calls_the_run_before_had_under_way() {
 /// What a breaker let go tells something only by an export of its own.
 #[tokio::test]
 async fn a_probe_that_adopted_or_was_never_sent_tells_nothing() {
-    use snapferry::domain::ProbeStanding::{Failed, Silent, Succeeded};
+    use snapferry::domain::ProbeState::{Failed, Silent, Succeeded};
     let desk = Desk::new(
         "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at, finished_at,
             attempt, used, adopted, destination_id, error_code)
          VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'succeeded', 0, 1, 1, 1, 0, 'ami-1', 'Busy');
-         INSERT INTO trips (lane_id, tripped_at, failed, ended, waits_from, wait, probe) VALUES (1, 0, 1, 1, 0, 1000, 1);",
+         INSERT INTO breaker_openings (lane_id, opened_at, failed, ended, waits_from, wait, probe) VALUES (1, 0, 1, 1, 0, 1000, 1);",
     )
     .await;
     for (change, standing) in [
@@ -174,8 +174,8 @@ async fn a_probe_that_adopted_or_was_never_sent_tells_nothing() {
         ("UPDATE jobs SET state = 'cancelled', attempt = 1, used = 1", Silent),
     ] {
         write(&desk.path, change).await;
-        let trips = desk.queue.trips(Some(LaneId(1))).await.expect("read");
-        assert_eq!(trips[0].standing, standing, "{change}");
+        let openings = desk.queue.breaker_openings(Some(LaneId(1))).await.expect("read");
+        assert_eq!(openings[0].standing, standing, "{change}");
     }
 }
 
@@ -219,14 +219,14 @@ async fn a_label_that_exports_nothing_keeps_no_other_from_its_account() {
     let number = || AccountNumber::parse("123456789012").expect("a number");
     let identify = async |lane| stored.queue.identify(LaneId(lane), number()).await.expect("an answer");
     // The wrong credentials for a while, and nothing was sent.
-    assert_eq!(identify(2).await, Identity::Same);
-    assert_eq!(identify(1).await, Identity::Same);
+    assert_eq!(identify(2).await, AccountMatch::Same);
+    assert_eq!(identify(1).await, AccountMatch::Same);
     // What the first one has to do could be exported twice.
-    assert!(matches!(identify(2).await, Identity::Shared { .. }));
+    assert!(matches!(identify(2).await, AccountMatch::Shared { .. }));
     stored.sql("UPDATE jobs SET state = 'cancelled', finished_at = 1795456900000").await;
-    assert_eq!(identify(2).await, Identity::Same);
-    stored.queue.prove(LaneId(1)).await.expect("proven");
-    assert!(matches!(identify(2).await, Identity::Shared { .. }));
+    assert_eq!(identify(2).await, AccountMatch::Same);
+    stored.queue.prove_account(LaneId(1)).await.expect("proven");
+    assert!(matches!(identify(2).await, AccountMatch::Shared { .. }));
 }
 
 /// Whatever people do, in this process or another, names the lanes in which something may be to be done, and no other.
@@ -237,7 +237,7 @@ async fn what_people_do_in_any_process_names_its_lanes_and_what_the_daemon_does_
     let other = Queue::open(&desk.path).await.expect("opened");
     let woken = async || desk.queue.take_wake_ups().await.expect("read");
     let (lane, of_one) = (LaneId(1), Selector { jobs: vec![JobId(1)], ..Selector::default() });
-    desk.queue.clear(lane, RunId(1), Vec::new()).await.expect("cleared");
+    desk.queue.record_inventory(lane, RunId(1), Vec::new()).await.expect("inventory-recorded");
     desk.queue
         .block(lane, Block { trouble: LaneTrouble::Outage, message: "x".into(), since: Timestamp(1) })
         .await
@@ -422,14 +422,14 @@ async fn a_review_is_open_until_its_records_say_what_became_of_the_snapshot() {
     assert!(open().await, "no record");
     write(
         &desk.path,
-        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, destination_id, seen_at, news)
+        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, destination_id, seen_at, unprocessed)
          VALUES (1, 'record', 'one', 'web-1', 'succeeded', 'ami-1', 0, 0);",
     )
     .await;
     assert!(!open().await);
     write(
         &desk.path,
-        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, seen_at, news)
+        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, seen_at, unprocessed)
          VALUES (1, 'record', 'two', 'web-1', 'under_way', 0, 0);",
     )
     .await;
@@ -445,7 +445,7 @@ async fn what_a_snapshot_became_besides_is_what_came_since_the_first_attempt_and
         "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at, finished_at,
              destination_id)
          VALUES (2, 1, 1, 2, 'web-1', 0, 'adopt', 'succeeded', 0, 0, 'ami-4');
-         INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, record_name, destination_id, seen_at, news, job_id, attempt)
+         INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, record_name, destination_id, seen_at, unprocessed, job_id, attempt)
          VALUES (1, 'record', 'arn-1', 'web-1', 'succeeded', 'known-before', 'ami-1', 0, 0, NULL, NULL),
                 (1, 'record', 'arn-2', 'web-1', 'succeeded', 'wanted', 'ami-2', 0, 0, NULL, NULL),
                 (1, 'record', 'arn-3', 'web-1', 'failed', 'failed', NULL, 0, 0, NULL, NULL),
@@ -456,12 +456,12 @@ async fn what_a_snapshot_became_besides_is_what_came_since_the_first_attempt_and
     .await;
     let besides = async |wanted| {
         let evidence = desk.queue.evidence(JobId(1)).await.expect("read").expect("a job");
-        evidence.exported_besides(wanted).map(|failure| failure.message)
+        evidence.other_exports(wanted).map(|failure| failure.message)
     };
     assert_eq!((besides("wanted").await, besides("arn-2").await), (None, None));
     write(
         &desk.path,
-        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, record_name, seen_at, news, job_id, attempt)
+        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, record_name, seen_at, unprocessed, job_id, attempt)
          VALUES (1, 'record', 'arn-6', 'web-1', 'under_way', 'our-own', 0, 0, 1, 1);",
     )
     .await;

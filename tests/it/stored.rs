@@ -8,7 +8,7 @@ use snapferry::cli::{
 use snapferry::clock::ManualClock;
 use snapferry::domain::Timestamp;
 use snapferry::queue::Queue;
-use snapferry::report::{Colour, Look};
+use snapferry::report::{Colour, TextStyle};
 use snapferry::settings::{Settings, Sources};
 use sqlx::Connection;
 use std::path::PathBuf;
@@ -68,7 +68,7 @@ impl Stored {
                  SELECT i, 1, 1, i + 1, 'snap-' || i, 0, 'adopt', 'queued', 1795456801000 FROM n;
                  INSERT INTO batch_rows (batch_id, line, job_id, disposition, carried)
                  SELECT 1, line, id, 'new', json_array(CAST(id AS TEXT)) FROM jobs;
-                 INSERT INTO tallies SELECT 1, 1, 'queued', {jobs}, {jobs} WHERE {jobs} > 0;"
+                 INSERT INTO job_counts SELECT 1, 1, 'queued', {jobs}, {jobs} WHERE {jobs} > 0;"
             ))
             .await;
         stored
@@ -93,20 +93,20 @@ impl Stored {
 
     /// Runs a command line in a pipe.
     pub(crate) async fn run(&self, line: &[&str]) -> Ran {
-        self.run_on(line, Look::default()).await
+        self.run_on(line, TextStyle::default()).await
     }
 
     /// Runs a command line on a terminal of that width.
     pub(crate) async fn run_wide(&self, line: &[&str], width: u16) -> Ran {
-        self.run_on(line, Look { width: Some(width), colour: Colour::Plain }).await
+        self.run_on(line, TextStyle { width: Some(width), colour: Colour::Plain }).await
     }
 
-    pub(crate) async fn run_on(&self, line: &[&str], look: Look) -> Ran {
+    pub(crate) async fn run_on(&self, line: &[&str], look: TextStyle) -> Ran {
         self.run_asked(line, look, None).await
     }
 
     /// The same, with a person who answers.
-    pub(crate) async fn run_asked(&self, line: &[&str], look: Look, answer: Option<&str>) -> Ran {
+    pub(crate) async fn run_asked(&self, line: &[&str], look: TextStyle, answer: Option<&str>) -> Ran {
         let words = std::iter::once("snapferry").chain(line.iter().copied());
         let command = Line::try_parse_from(words).expect("a command line").command;
         let (settings, clock) = (self.settings(), ManualClock::new(Timestamp::parse(NOW).expect("a time")));

@@ -15,7 +15,7 @@ INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing
   (4, 1, 1, 5, 'db-primary-nightly-2026-11-22', 0, 'adopt', 'queued', NULL, 1795457400000, 1, 1, 2, 1, NULL, 0, NULL, NULL, NULL, NULL, NULL, 'ServiceException', 'try again', 1795456801000, 1795456815000, NULL, NULL),
   (5, 1, 1, 6, 'db-2', 0, 'adopt', 'exporting', NULL, NULL, 1, 1, 2, 3, NULL, 0, 'op-5', NULL, NULL, NULL, NULL, NULL, NULL, 1795456801000, 1795456816000, NULL, 1795457205000),
   (6, 1, 1, 7, 'db-3', 0, 'adopt', 'needs_review', NULL, NULL, 1, 1, 3, 1, NULL, 0, NULL, NULL, NULL, NULL, NULL, 'TooManyCandidates', 'two exports for one attempt', 1795456801000, 1795456817000, NULL, NULL),
-  (7, 2, 1, 8, 'cache-1', 5, 'export-again', 'queued', 'listing', NULL, 0, 0, 0, 1, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1795456801000, NULL, NULL, NULL),
+  (7, 2, 1, 8, 'cache-1', 5, 'export-again', 'queued', 'inventory', NULL, 0, 0, 0, 1, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1795456801000, NULL, NULL, NULL),
   (8, 3, 2, 1, 'mail-1', 0, 'adopt', 'queued', NULL, NULL, 0, 0, 0, 1, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1795457001000, NULL, NULL, NULL),
   (9, 3, 2, 2, 'mail-2', 0, 'adopt', 'cancelled', NULL, NULL, 0, 0, 1, 1, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1795457001000, NULL, 1795457050000, NULL);
 INSERT INTO batch_rows (batch_id, line, job_id, disposition, carried) VALUES
@@ -30,7 +30,7 @@ INSERT INTO batch_rows (batch_id, line, job_id, disposition, carried) VALUES
   (2, 1, 8, 'new', NULL),
   (2, 2, 9, 'new', NULL),
   (2, 3, 5, 'live', NULL);
-INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, answered_at, outcome, http_status, request_id, error_code, error_message, looks, first_look_at, last_look_at) VALUES
+INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, answered_at, outcome, http_status, request_id, error_code, error_message, absence_checks, first_check_at, last_check_at) VALUES
   (1, 1, 1, 1795456802000, 0, 1795456802350, 'refused', 400, 'req-1', 'ThrottlingException', 'Rate exceeded', 0, NULL, NULL),
   (1, 2, 1, 1795456810000, 0, 1795456810120, 'accepted', 200, 'req-2', NULL, NULL, 0, NULL, NULL),
   (4, 1, 1, 1795456815000, 0, 1795456815900, 'refused', 500, 'req-4', 'ServiceException', 'try again', 0, NULL, NULL),
@@ -43,5 +43,5 @@ INSERT INTO transitions (job_id, step, at, from_state, to_state, event, attempt,
   (1, 4, 1795456810120, 'submitting', 'exporting', 'accepted', 2, NULL, NULL, 'daemon'),
   (1, 5, 1795456822500, 'exporting', 'succeeded', 'finished', 2, NULL, NULL, 'daemon'),
   (9, 1, 1795457050000, 'queued', 'cancelled', 'cancel', 0, NULL, NULL, 'alice');
-INSERT INTO tallies (lane_id, batch_id, state, jobs, weight)
+INSERT INTO job_counts (lane_id, batch_id, state, jobs, weight)
 SELECT lane_id, batch_id, state, count(*), sum(weight) FROM jobs GROUP BY lane_id, batch_id, state;

@@ -6,8 +6,8 @@ use super::stored::Stored;
 use lightsail_simulator::{FaultRule, Faults, FleetEntry, Limits, RateLimit};
 use snapferry::domain::{AccountLabel, Lane, Region, SnapshotName, Timestamp};
 use snapferry::queue::Peek;
-use snapferry::report::{Colour, Look, PlanView, Price, plan_text};
-use snapferry::survey::{Basis, FailingRow, LanePlan, Outlook, Plan, Reason, RowOutlooks, Span};
+use snapferry::report::{Colour, PlanView, Price, TextStyle, plan_text};
+use snapferry::survey::{Basis, ExportPlan, FailingRow, FailureReason, LanePlan, Outlook, RowOutlooks, TimeRange};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -377,7 +377,7 @@ async fn a_database_is_looked_at_as_it_is() {
             "UPDATE jobs SET submitted_at = 1795456810000, finished_at = 1795456810000 + 900000 WHERE id = 1;
              UPDATE jobs SET priority = 7, due_at = NULL, hold = NULL, paused_at = NULL WHERE state = 'queued';
              INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, destination_id, seen_at, job_id,
-                                 attempt, news)
+                                 attempt, unprocessed)
              VALUES (1, 'record', 'rec-1', 'web-1', 'arn:1', 'succeeded', 'ami-1', 1, 1, 1, 0),
                     (1, 'record', 'rec-2', 'web-2', NULL, 'succeeded', 'ami-2', 1, NULL, NULL, 0),
                     (1, 'record', 'rec-3', 'web-3', 'arn:3', 'failed', NULL, 1, NULL, NULL, 0)",
@@ -418,8 +418,9 @@ fn a_plan_fits_into_80_columns() {
         account: AccountLabel::parse(account).expect("a label"),
         region: Region::parse("eu-west-1").expect("a Region"),
     };
-    let minutes = |least: u64, most: u64| Span { least: Duration::from_mins(least), most: Duration::from_mins(most) };
-    let mut plan = Plan { rejected: 2, ..Plan::default() };
+    let minutes =
+        |least: u64, most: u64| TimeRange { least: Duration::from_mins(least), most: Duration::from_mins(most) };
+    let mut plan = ExportPlan { rejected: 2, ..ExportPlan::default() };
     plan.lanes.push(LanePlan {
         lane: lane("prod"),
         account_number: None,
@@ -444,11 +445,11 @@ fn a_plan_fits_into_80_columns() {
             snapshot: SnapshotName::parse(&format!("harbour-cafe-wordpress-{line}-20261101")).expect("a name"),
             lane: lane("prod"),
             reason: match line {
-                1 => Reason::Broken,
-                2 => Reason::Missing { elsewhere: Vec::new(), near: Vec::new(), empty_lane: true },
-                3 => Reason::Missing { elsewhere: vec![lane("shop")], near: Vec::new(), empty_lane: false },
-                4 => Reason::Missing { elsewhere: Vec::new(), near: Vec::new(), empty_lane: false },
-                _ => Reason::Missing {
+                1 => FailureReason::Broken,
+                2 => FailureReason::Missing { elsewhere: Vec::new(), near: Vec::new(), empty_lane: true },
+                3 => FailureReason::Missing { elsewhere: vec![lane("shop")], near: Vec::new(), empty_lane: false },
+                4 => FailureReason::Missing { elsewhere: Vec::new(), near: Vec::new(), empty_lane: false },
+                _ => FailureReason::Missing {
                     elsewhere: Vec::new(),
                     near: vec![format!("harbour-cafe-wordpress-{line}-20261102")],
                     empty_lane: false,
@@ -458,7 +459,7 @@ fn a_plan_fits_into_80_columns() {
         .collect();
     let price = Some(Price { per_gb_month: 0.053, currency: "" });
     let view = PlanView { plan: &plan, input: "fleet.csv", price };
-    let text = plan_text(view, Look { width: Some(80), colour: Colour::Plain });
+    let text = plan_text(view, TextStyle { width: Some(80), colour: Colour::Plain });
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     let end = text.find("line 6:").expect("more lines");
     insta::assert_snapshot!(&text[..end], @"

@@ -6,7 +6,7 @@ mod litestream;
 use super::crash::{command, start_with};
 use super::world::{World, eventually};
 use lightsail_simulator::{Faults, Fleet, FleetEntry, SimulatorConfig};
-use snapferry::domain::{JobState, Standing, Timestamp};
+use snapferry::domain::{JobState, JobVersion, Timestamp};
 use snapferry::queue::{
     Overwrite, Queue, QueueError, Selector, Takeover, TakeoverCause, TakeoverOptions, TakeoverWait, Transition,
 };
@@ -181,7 +181,7 @@ async fn intend(queue: &Queue) -> Result<(), QueueError> {
     let run = queue.begin_run(Timestamp(5), "test").await.expect("a run");
     let all = queue.jobs_page(&Selector::default(), None, 100).await.expect("jobs");
     let job = all.iter().find(|job| job.state == JobState::Queued).expect("a job");
-    let standing = Standing { state: job.state, attempt: job.attempts, used: job.used, max_attempts: 5 };
+    let standing = JobVersion { state: job.state, attempt: job.attempts, used: job.used, max_attempts: 5 };
     let intent = Transition::new(job.id, &standing, snapferry::domain::Event::Intend, Timestamp(5), "test");
     queue.transition(intent.expect("possible").intending(run, 1, None)).await
 }

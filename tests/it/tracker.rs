@@ -52,7 +52,7 @@ struct Told {
     throttled: usize,
     /// Whether operations do not say of which snapshot they are.
     nameless: bool,
-    listings: usize,
+    inventories: usize,
     /// Statements that somebody else writes while the snapshots are being listed.
     meanwhile: Option<&'static str>,
     /// How long a reading of the records takes.
@@ -176,7 +176,7 @@ impl Lightsail for Fake {
             return Ok(Page::empty());
         }
         let (names, meanwhile) = self.told(|told| {
-            told.listings += 1;
+            told.inventories += 1;
             (told.snapshots.clone(), told.meanwhile.take())
         });
         self.list()?;
@@ -234,10 +234,10 @@ pub(crate) async fn write(path: &std::path::Path, statements: &'static str) {
     let url = format!("sqlite://{}", path.display());
     let mut connection = SqliteConnection::connect(&url).await.expect("a connection");
     sqlx::raw_sql(statements).execute(&mut connection).await.expect("written");
-    // The tallies are the enqueuing's business, which is not here.
+    // The job_counts are the enqueuing's business, which is not here.
     sqlx::raw_sql(
-        "DELETE FROM tallies;
-         INSERT INTO tallies SELECT lane_id, batch_id, state, count(*), sum(weight) FROM jobs GROUP BY 1, 2, 3;",
+        "DELETE FROM job_counts;
+         INSERT INTO job_counts SELECT lane_id, batch_id, state, count(*), sum(weight) FROM jobs GROUP BY 1, 2, 3;",
     )
     .execute(&mut connection)
     .await
@@ -317,7 +317,7 @@ impl Scene {
     }
 
     async fn state(&self, job: i64) -> String {
-        let followed = self.queue.followed(&[JobId(job)]).await.expect("read");
+        let followed = self.queue.followed_jobs(&[JobId(job)]).await.expect("read");
         followed.first().expect("the job").state.to_string()
     }
 
@@ -344,7 +344,7 @@ const TWO_EXPORTING: &str =
            (2, 1, 1, 2, 'web-2', 0, 'adopt', 'exporting', 1800000000000, 1, 1, 1, 'op-2');
     INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome)
     VALUES (1, 1, 1, 1799999940000, 0, 'accepted'), (2, 1, 1, 1799999940000, 0, 'accepted');
-    INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, created_at, seen_at, job_id, attempt, news)
+    INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, created_at, seen_at, job_id, attempt, unprocessed)
     VALUES (1, 'operation', 'op-1', 'web-1', 'under_way', 1800000000000, 0, 1, 1, 0),
            (1, 'operation', 'op-2', 'web-2', 'under_way', 1800000000000, 0, 2, 1, 0);";
 
@@ -361,7 +361,7 @@ async fn of_two_jobs_of_one_name_each_entry_is_seen_once() {
         "UPDATE jobs SET snapshot_name = 'web-1', state = 'failed', finished_at = 1, error_code = 'Boom', next_poll_at = NULL
          WHERE id = 2;
          UPDATE attempts SET outcome = 'found' WHERE job_id = 2;
-         INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, seen_at, job_id, attempt, news)
+         INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, seen_at, job_id, attempt, unprocessed)
          VALUES (1, 'record', 'record-0', 'web-1', 'failed', 0, 2, 1, 0);
          UPDATE attempts SET baseline = 1 WHERE job_id = 1;
          UPDATE jobs SET next_poll_at = 1800000900000 WHERE id = 1",
@@ -399,7 +399,8 @@ async fn a_name_that_cannot_be_read_is_looked_for_in_the_list_of_all_operations(
 async fn a_reading_of_a_name_that_is_throttled_is_tried_again_and_ends_no_round() {
     let mut scene = Scene::new(TWO_UNKNOWN, Told { throttled: 3, ..both() }).await;
     scene.round().await;
-    let looks = async |scene: &Scene| scene.queue.job(JobId(1)).await.expect("read").expect("a job").attempts[0].looks;
+    let looks =
+        async |scene: &Scene| scene.queue.job(JobId(1)).await.expect("read").expect("a job").attempts[0].absence_checks;
     assert_eq!(looks(&scene).await, 1);
     // A few times: what is throttled on and on waits for another round.
     let mut scene = Scene::new(TWO_UNKNOWN, Told { throttled: 9, ..both() }).await;
@@ -429,7 +430,8 @@ async fn a_reading_that_began_before_the_window_opened_is_no_look() {
     scene.clock.advance(Duration::from_secs(20));
     scene.fake.told(|told| told.takes = Duration::from_secs(15));
     scene.round().await;
-    let looks = async |scene: &Scene| scene.queue.job(JobId(1)).await.expect("read").expect("a job").attempts[0].looks;
+    let looks =
+        async |scene: &Scene| scene.queue.job(JobId(1)).await.expect("read").expect("a job").attempts[0].absence_checks;
     assert_eq!(looks(&scene).await, 0);
     scene.round().await;
     assert_eq!(looks(&scene).await, 1);
@@ -466,14 +468,14 @@ async fn a_job_queued_again_during_a_listing_waits_for_the_next() {
     // Its snapshot is made anew, after the page was read, and a person retries it.
     scene.fake.told(|told| {
         told.snapshots = vec!["web-2"];
-        told.meanwhile = Some("UPDATE jobs SET state = 'queued', finished_at = NULL, hold = 'listing' WHERE id = 1");
+        told.meanwhile = Some("UPDATE jobs SET state = 'queued', finished_at = NULL, hold = 'inventory' WHERE id = 1");
     });
     scene.round().await;
     assert_eq!((scene.state(1).await.as_str(), scene.claimable(9).await), ("queued", vec![2]));
     scene.fake.told(|told| told.snapshots = vec!["web-1", "web-2"]);
     scene.live(MINUTE).await;
     assert_eq!(scene.claimable(9).await, [1, 2]);
-    assert_eq!(scene.fake.told(|told| told.listings), 2);
+    assert_eq!(scene.fake.told(|told| told.inventories), 2);
 }
 
 #[tokio::test]
@@ -499,7 +501,7 @@ async fn what_an_earlier_job_exported_is_not_exported_again() {
     write(
         &scene.path,
         "UPDATE jobs SET state = 'succeeded', finished_at = 0, destination_id = 'ami-1', record_arn = 'record-1' WHERE id = 1;
-         INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, destination_id, seen_at, job_id, attempt, news)
+         INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, destination_id, seen_at, job_id, attempt, unprocessed)
          VALUES (1, 'record', 'record-1', 'web-1', 'arn:aws:lightsail:eu-west-1:123456789012:InstanceSnapshot/web-1',
                  'succeeded', 'ami-1', 0, 1, 1, 0);
          INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
@@ -517,7 +519,7 @@ async fn what_the_ledger_says_is_acted_upon_before_a_job_is_claimed() {
     scene.round().await;
     write(
         &scene.path,
-        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, seen_at, news)
+        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, seen_at, unprocessed)
          VALUES (1, 'record', 'record-1', 'web-1', 'arn:aws:lightsail:eu-west-1:123456789012:InstanceSnapshot/web-1',
                  'under_way', 0, 1)",
     )
@@ -533,10 +535,10 @@ async fn a_job_that_comes_back_to_the_queue_is_looked_for_in_the_ledger() {
     let mut scene = Scene::new(TWO_EXPORTING, both()).await;
     write(
         &scene.path,
-        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, seen_at, news)
+        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, seen_at, unprocessed)
          VALUES (1, 'record', 'record-9', 'web-1', 'arn:aws:lightsail:eu-west-1:123456789012:InstanceSnapshot/web-1',
                  'under_way', 0, 0);
-         INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, seen_at, job_id, attempt, news)
+         INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, seen_at, job_id, attempt, unprocessed)
          VALUES (1, 'record', 'record-1', 'web-1', 'arn:aws:lightsail:eu-west-1:123456789012:InstanceSnapshot/web-1',
                  'failed', 0, 1, 1, 0);",
     )
@@ -549,7 +551,7 @@ async fn a_job_that_comes_back_to_the_queue_is_looked_for_in_the_ledger() {
     scene.fake.told(|told| told.records = vec![record("record-9", "web-1", Some("ami-9"))]);
     scene.live(2 * MINUTE).await;
     assert_eq!(scene.state(1).await, "succeeded");
-    let followed = scene.queue.followed(&[JobId(1)]).await.expect("read").remove(0);
+    let followed = scene.queue.followed_jobs(&[JobId(1)]).await.expect("read").remove(0);
     assert_eq!((followed.adopted, followed.destination_id.as_deref(), followed.attempt), (true, Some("ami-9"), 1));
 }
 
@@ -582,7 +584,7 @@ async fn a_snapshot_that_may_not_be_asked_for_by_name_is_sought_by_another_readi
         Scene::new(TWO_QUEUED, Told { snapshots: vec!["web-1"], missed, poisoned, ..Told::default() }).await;
     scene.round().await;
     assert_eq!((scene.claimable(9).await, scene.state(2).await.as_str()), (vec![1], "failed"));
-    assert_eq!(scene.fake.told(|told| told.listings), 2);
+    assert_eq!(scene.fake.told(|told| told.inventories), 2);
 }
 
 #[tokio::test]
@@ -598,8 +600,8 @@ async fn many_snapshots_that_a_listing_missed_are_sought_by_another_reading() {
     scene.round().await;
     assert_eq!(scene.claimable(999).await.len(), 198);
     assert_eq!((scene.state(199).await, scene.state(200).await), ("failed".to_owned(), "failed".to_owned()));
-    let (listings, asked) = scene.fake.told(|told| (told.listings, told.asked.clone()));
-    assert_eq!((listings, asked.iter().filter(|name| *name == "web-7").count()), (2, 1));
+    let (inventories, asked) = scene.fake.told(|told| (told.inventories, told.asked.clone()));
+    assert_eq!((inventories, asked.iter().filter(|name| *name == "web-7").count()), (2, 1));
     assert!(asked.len() <= 100, "{}", asked.len());
 }
 
@@ -607,14 +609,14 @@ async fn many_snapshots_that_a_listing_missed_are_sought_by_another_reading() {
 async fn a_long_run_lists_again_and_notices_what_was_deleted_or_broke() {
     let mut scene = Scene::new(TWO_QUEUED, both()).await;
     scene.live(10 * MINUTE).await;
-    assert_eq!(scene.fake.told(|told| told.listings), 1, "not without need");
+    assert_eq!(scene.fake.told(|told| told.inventories), 1, "not without need");
     scene.fake.told(|told| {
         told.snapshots = vec!["web-2"];
         told.states.insert("web-2", SnapshotState::Error);
     });
     scene.live(55 * MINUTE).await;
     assert_eq!((scene.state(1).await, scene.state(2).await), ("failed".to_owned(), "failed".to_owned()));
-    assert_eq!(scene.fake.told(|told| told.listings), 2);
+    assert_eq!(scene.fake.told(|told| told.inventories), 2);
 }
 
 #[tokio::test]
@@ -643,9 +645,9 @@ async fn a_snapshot_that_went_while_its_job_waited_is_still_told_by_its_arn() {
         older.source_arn = Some(arn_of("an-older-one"));
         told.records = vec![older, record("record-1", "web-1", Some("ami-1"))];
     });
-    write(&scene.path, "UPDATE jobs SET hold = 'listing' WHERE id = 1").await;
+    write(&scene.path, "UPDATE jobs SET hold = 'inventory' WHERE id = 1").await;
     scene.live(MINUTE).await;
-    let followed = scene.queue.followed(&[JobId(1)]).await.expect("read").remove(0);
+    let followed = scene.queue.followed_jobs(&[JobId(1)]).await.expect("read").remove(0);
     assert_eq!((scene.state(1).await.as_str(), followed.destination_id.as_deref()), ("succeeded", Some("ami-1")));
 }
 
@@ -659,10 +661,10 @@ async fn a_record_that_is_first_shown_without_its_arn_stays_one_record() {
         scene.live(MINUTE).await;
         assert_eq!(scene.state(1).await, "exporting", "{arn}");
     }
-    let followed = scene.queue.followed(&[JobId(1)]).await.expect("read").remove(0);
+    let followed = scene.queue.followed_jobs(&[JobId(1)]).await.expect("read").remove(0);
     assert_eq!(followed.record, Some(RecordArn::new("arn:record-1")));
     scene.fake.told(|told| told.records = vec![as_shown("record-1", Some("ami-1"))]);
-    // It was found, not answered: another may come into sight within the settle window.
+    // It was found, not answered: another may come into sight within the reconciliation window.
     scene.live(10 * MINUTE).await;
     assert_eq!(scene.state(1).await, "succeeded");
     let name = SnapshotName::parse("web-1").expect("a name");
@@ -674,7 +676,7 @@ const TWO_NOT_TAKEN: &str =
         attempt, used, finished_at, error_code)
     VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'failed', 0, 1, 1, 1799999990000, 'NotTaken'),
            (2, 1, 1, 2, 'web-2', 0, 'adopt', 'failed', 0, 1, 1, 1799999990000, 'NotTaken');
-    INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome, looks, first_look_at, last_look_at)
+    INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome, absence_checks, first_check_at, last_check_at)
     VALUES (1, 1, 1, 1799999000000, 0, 'absent', 3, 1799999040000, 1799999740000),
            (2, 1, 1, 1799999000000, 0, 'absent', 3, 1799999040000, 1799999740000);";
 
@@ -684,7 +686,7 @@ async fn a_late_export_of_a_job_that_has_ended_is_noticed_though_nothing_is_live
     scene.round().await;
     scene.fake.told(|told| told.records = vec![record("record-1", "web-1", Some("ami-1"))]);
     scene.live(70 * MINUTE).await;
-    let both = scene.queue.followed(&[JobId(1), JobId(2)]).await.expect("read");
+    let both = scene.queue.followed_jobs(&[JobId(1), JobId(2)]).await.expect("read");
     let told: Vec<_> = both.iter().map(|job| (job.state.as_str(), job.error_code.as_deref())).collect();
     assert_eq!(told, [("failed", Some("LateExport")), ("failed", Some("NotTaken"))]);
 }
@@ -696,7 +698,7 @@ async fn how_the_exports_end_of_a_job_that_waits_for_a_person_is_still_seen() {
         &scene.path,
         "UPDATE jobs SET state = 'needs_review', finished_at = NULL, next_poll_at = NULL WHERE id = 1;
          UPDATE attempts SET outcome = 'accepted';
-         INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, record_name, seen_at, news)
+         INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, record_name, seen_at, unprocessed)
          VALUES (1, 'record', 'record-1', 'web-1', 'under_way', 'record-1', 0, 0);",
     )
     .await;
@@ -716,7 +718,7 @@ async fn a_late_export_is_told_once_the_live_job_of_its_name_has_its_own() {
          VALUES (3, 1, 1, 3, 'web-1', 0, 'export-again', 'exporting', 1800000000000, 1, 1, 0, 'op-3');
          INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome)
          VALUES (3, 1, 1, 1799999999000, 0, 'accepted');
-         INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, created_at, seen_at, job_id, attempt, news)
+         INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, created_at, seen_at, job_id, attempt, unprocessed)
          VALUES (1, 'operation', 'op-3', 'web-1', 'under_way', 1800000000000, 0, 3, 1, 0);",
     )
     .await;
@@ -728,7 +730,7 @@ async fn a_late_export_is_told_once_the_live_job_of_its_name_has_its_own() {
     scene.live(2 * MINUTE).await;
     scene.fake.told(|told| told.records[1] = record("record-2", "web-1", Some("ami-2")));
     scene.live(2 * MINUTE).await;
-    let jobs = scene.queue.followed(&[JobId(1), JobId(3)]).await.expect("read");
+    let jobs = scene.queue.followed_jobs(&[JobId(1), JobId(3)]).await.expect("read");
     assert_eq!(jobs[0].error_code.as_deref(), Some("LateExport"));
     assert_eq!((jobs[1].state.as_str(), jobs[1].destination_id.as_deref()), ("succeeded", Some("ami-1")));
     // The two began at the same time: which of them is whose, nothing tells.
@@ -808,7 +810,7 @@ async fn an_export_that_shows_after_its_attempt_was_taken_for_absent_stretches_t
 const SECOND_UNKNOWN: &str = "INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state,
         queued_at, attempt, used, next_poll_at)
     VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'unknown', 1799999000000, 2, 2, 0);
-    INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, created_at, seen_at, job_id, attempt, news)
+    INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, created_at, seen_at, job_id, attempt, unprocessed)
     VALUES (1, 'operation', 'op-1', 'web-1', 'failed', 1799999000000, 0, 1, 1, 0);
     INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome)
     VALUES (1, 1, 1, 1799999000000, 0, 'accepted'), (1, 2, 1, 1799999940000, 1, 'ambiguous');";
@@ -828,7 +830,7 @@ async fn an_unknown_export_that_its_looks_did_not_show_tells_of_a_delay() {
 async fn what_was_in_sight_all_along_is_no_delay() {
     let failed = ExportRecord { state: RecordState::Failed, ..record("record-1", "web-1", None) };
     let mut scene = Scene::new(TWO_UNKNOWN, Told { records: vec![failed], ..both() }).await;
-    // Another may show yet, so a failed one is looked beside for the whole settle window.
+    // Another may show yet, so a failed one is looked beside for the whole reconciliation window.
     scene.live(12 * MINUTE).await;
     assert_eq!(scene.state(1).await, "queued");
     let under_way = vec![record("record-1", "web-1", None)];
@@ -911,7 +913,7 @@ async fn a_reading_ends_once_every_export_that_is_due_was_seen() {
         INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome)
         VALUES (1, 1, 1, 1799999940000, 0, 'accepted'), (2, 1, 1, 1799999940000, 0, 'accepted');";
     let (scene, pages, operations) = see_an_end(WITHOUT).await;
-    // Whose record it is, the settle window tells.
+    // Whose record it is, the reconciliation window tells.
     assert_eq!((scene.state(1).await.as_str(), scene.state(2).await.as_str()), ("exporting", "exporting"));
     assert_eq!((pages, operations), (1, 0));
 }

@@ -73,11 +73,11 @@ impl Lightsail for Scripted {
 }
 
 /// Ten queued jobs of `web-0` to `web-9`, with the ids 1 to 10, listed and cleared for run 1.
-const TEN: &str = "INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (1, 1, 1);
+const TEN: &str = "INSERT INTO inventories (lane_id, batch_id, run_id) VALUES (1, 1, 1);
     WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 9)
     INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
     SELECT n + 1, 1, 1, n, 'web-' || n, 0, 'adopt', 'queued', 0 FROM n;
-    INSERT INTO snapshots (lane_id, name, kind, state, weight, listing)
+    INSERT INTO snapshots (lane_id, name, kind, state, weight, inventory)
     SELECT 1, snapshot_name, 'instance', 'available', 1, 1 FROM jobs;";
 
 const PROVEN: &str = "UPDATE lanes SET proven = 1;";
@@ -173,7 +173,7 @@ impl Scene {
     }
 
     async fn job(&self, id: i64) -> (String, u32) {
-        let job = self.queue.followed(&[JobId(id)]).await.expect("read").remove(0);
+        let job = self.queue.followed_jobs(&[JobId(id)]).await.expect("read").remove(0);
         (job.state.to_string(), job.used)
     }
 
@@ -292,7 +292,7 @@ async fn a_clock_set_back_keeps_no_lane_without_room() {
 
 /// Three copies of other clients, which Lightsail's records show in progress.
 const OTHERS: &str = "UPDATE lanes SET proven = 1;
-    INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, created_at, seen_at, news)
+    INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, created_at, seen_at, unprocessed)
     VALUES (1, 'record', 'a', 'a', 'under_way', 0, 0, 0), (1, 'record', 'b', 'b', 'under_way', 0, 0, 0),
            (1, 'record', 'c', 'c', 'under_way', 0, 0, 0);";
 
@@ -514,12 +514,12 @@ async fn what_was_taken_before_the_lane_was_blocked_does_not_go() {
 const THREE_BATCHES: &str = "UPDATE lanes SET proven = 1;
     INSERT INTO batches (id, name, source, state, created_at, sealed_at)
     VALUES (2, 'five', '-', 'sealed', 0, 0), (3, 'three', '-', 'sealed', 0, 0);
-    INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (1, 2, 1), (1, 3, 1);
+    INSERT INTO inventories (lane_id, batch_id, run_id) VALUES (1, 2, 1), (1, 3, 1);
     WITH RECURSIVE n(n) AS (SELECT 10 UNION ALL SELECT n + 1 FROM n WHERE n < 5007)
     INSERT INTO jobs (id, lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
     SELECT n + 1, 1, 1 + (n >= 5000) + (n >= 5005), n,
            iif(n < 5000, 'web-', iif(n < 5005, 'five-', 'three-')) || n, 0, 'adopt', 'queued', 0 FROM n;
-    INSERT INTO snapshots (lane_id, name, kind, state, weight, listing)
+    INSERT INTO snapshots (lane_id, name, kind, state, weight, inventory)
     SELECT 1, snapshot_name, 'instance', 'available', 1, 1 FROM jobs WHERE id > 10;";
 
 #[tokio::test]

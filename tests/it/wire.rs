@@ -5,8 +5,8 @@ use crate::raw_server::{Act, RawServer};
 use snapferry::clock::SystemClock;
 use snapferry::domain::{OperationId, Region, SnapshotName};
 use snapferry::lightsail::{
-    AccountAccess, AwsLightsail, CallError, CredentialSource, ErrorClass, Lightsail, Limited, OperationStatus,
-    PageToken, Pages, RateLimiter, RecordState, SharedHttp, SnapshotKind, SnapshotState, Verdict,
+    AccountAccess, AwsLightsail, CallError, CredentialSource, ErrorClass, Lightsail, Limited, OperationEnd,
+    OperationStatus, PageToken, Pages, RateLimiter, RecordState, SharedHttp, SnapshotKind, SnapshotState,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -232,7 +232,7 @@ async fn an_acceptance_keeps_every_operation_with_an_id() {
     assert_eq!((ids, accepted.request_id.as_deref()), (vec!["op-1", "op-2"], Some("req-7")));
     assert_eq!(accepted.operations[0].kind, "ExportSnapshot");
     assert_eq!(accepted.operations[0].created_at.map(|at| at.0), Some(1_479_816_991_349));
-    assert_eq!(accepted.operations[0].verdict(), Verdict::UnderWay);
+    assert_eq!(accepted.operations[0].verdict(), OperationEnd::UnderWay);
     assert_eq!(accepted.operations[1].status, OperationStatus::Other(String::new()));
 
     let empty = api.export_snapshot(&name()).await.expect("accepted");

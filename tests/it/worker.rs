@@ -80,11 +80,11 @@ impl Lightsail for Denying {
 }
 
 /// Ten queued jobs of `web-0` to `web-9`, listed and cleared for run 1.
-const TEN: &str = "INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (1, 1, 1);
+const TEN: &str = "INSERT INTO inventories (lane_id, batch_id, run_id) VALUES (1, 1, 1);
     WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 9)
     INSERT INTO jobs (lane_id, batch_id, line, snapshot_name, priority, existing, state, queued_at)
     SELECT 1, 1, n, 'web-' || n, 0, 'adopt', 'queued', 0 FROM n;
-    INSERT INTO snapshots (lane_id, name, kind, state, weight, listing)
+    INSERT INTO snapshots (lane_id, name, kind, state, weight, inventory)
     SELECT 1, snapshot_name, 'instance', 'available', 1, 1 FROM jobs;";
 
 /// Sends for ten jobs for a quarter of an hour; what each is then, by its first letter, and the calls that were made.
@@ -130,7 +130,7 @@ async fn send_under(api: Denying, more: &'static str) -> (Vec<Followed>, usize) 
     let (outcome, ()) = tokio::join!(dispatcher.run(stopped, ExportSlots::default()), living);
     outcome.expect("no error");
     let jobs: Vec<JobId> = (1..=10).map(JobId).collect();
-    let followed = queue.followed(&jobs).await.expect("read");
+    let followed = queue.followed_jobs(&jobs).await.expect("read");
     let calls = api.calls.lock().expect("not poisoned").len();
     (followed, calls)
 }

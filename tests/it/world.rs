@@ -2,7 +2,7 @@
 
 use lightsail_simulator::{Call, Handle, Simulator, SimulatorConfig};
 use snapferry::clock::{SharedClock, SystemClock};
-use snapferry::daemon::{Connect, Daemon, Ended, Until};
+use snapferry::daemon::{Connect, Daemon, DaemonEnd, Until};
 use snapferry::domain::{AccountLabel, BatchName, Existing, JobState, Lane, Region, SnapshotName};
 use snapferry::lightsail::{AccountAccess, AwsLightsail, CredentialSource, Lightsail, SharedHttp};
 use snapferry::queue::{JobView, LoadName, NewRow, Queue, Selector};
@@ -52,7 +52,7 @@ impl lightsail_simulator::Clock for SimulatorTime {
 /// A daemon that runs in the background.
 pub(crate) struct Running {
     stop: watch::Sender<bool>,
-    task: tokio::task::JoinHandle<Ended>,
+    task: tokio::task::JoinHandle<DaemonEnd>,
 }
 
 impl World {
@@ -112,7 +112,7 @@ impl World {
     pub(crate) async fn drain(&self) {
         let (_stop, stopped) = watch::channel(false);
         let ended = self.daemon().run(Until::Drained, Some(PATIENCE), stopped).await.expect("a run");
-        assert_eq!(ended, Ended::Drained, "the queue was not drained in {PATIENCE:?}");
+        assert_eq!(ended, DaemonEnd::Drained, "the queue was not drained in {PATIENCE:?}");
     }
 
     /// Runs the daemon in the background.
@@ -160,7 +160,7 @@ impl Drop for World {
 impl Running {
     pub(crate) async fn stop(self) {
         self.stop.send(true).expect("a daemon");
-        assert_eq!(self.task.await.expect("no panic"), Ended::Stopped);
+        assert_eq!(self.task.await.expect("no panic"), DaemonEnd::Stopped);
     }
 }
 

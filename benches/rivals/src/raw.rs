@@ -57,7 +57,7 @@ fn accept(db: &Connection, jobs: &[(i64, String)]) -> Done {
          WHERE job_id = ?1 AND number = 1",
     )?;
     let mut seen = db.prepare_cached(
-        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, created_at, seen_at, job_id, attempt, news)
+        "INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, created_at, seen_at, job_id, attempt, unprocessed)
          VALUES (1, 'operation', ?2, ?3, 'under_way', ?4, ?4, ?1, 1, 0)",
     )?;
     for (job, name) in jobs {
@@ -99,13 +99,13 @@ fn note(db: &Connection, job: i64, step: i64, from: &str, to: &str, event: &str)
 /// The counters, once for a transaction, where no trigger keeps them.
 fn tally(db: &Connection, from: &str, to: &str, jobs: usize) -> Done {
     let kept: bool =
-        db.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'jobs_tally')", [], |row| row.get(0))?;
+        db.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'jobs_counted')", [], |row| row.get(0))?;
     if kept {
         return Ok(());
     }
     let jobs = i64::try_from(jobs)?;
     let mut counted = db.prepare_cached(
-        "INSERT INTO tallies (lane_id, batch_id, state, jobs, weight) VALUES (1, 1, ?1, ?2, ?2)
+        "INSERT INTO job_counts (lane_id, batch_id, state, jobs, weight) VALUES (1, 1, ?1, ?2, ?2)
          ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs, weight = weight + excluded.weight",
     )?;
     counted.execute(params![from, -jobs])?;

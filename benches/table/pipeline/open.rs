@@ -4,7 +4,7 @@ use super::bare::export_all;
 use super::ferry::{Ferry, REGION};
 use crate::figure::{Outcome, Pair};
 use snapferry::clock::{Clock as _, SharedClock, SystemClock};
-use snapferry::daemon::{Connect, Daemon, Ended, Until};
+use snapferry::daemon::{Connect, Daemon, DaemonEnd, Until};
 use snapferry::domain::Lane;
 use snapferry::lightsail::{AccountAccess, AwsLightsail, CredentialSource, Lightsail, SharedHttp};
 use snapferry::queue::Queue;
@@ -63,7 +63,7 @@ fn pipeline(folder: &Path) -> Result<f64, Box<dyn Error>> {
         let (_stop, stopped) = watch::channel(false);
         let ended = daemon.run(Until::Drained, Some(Duration::from_mins(10)), stopped).await?;
         queue.close().await;
-        if ended == Ended::Drained { Ok(()) } else { Err(format!("the daemon ended: {ended:?}")) }?;
+        if ended == DaemonEnd::Drained { Ok(()) } else { Err(format!("the daemon ended: {ended:?}")) }?;
         Ok(began.elapsed().as_secs_f64())
     })
 }

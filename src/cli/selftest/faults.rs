@@ -1,7 +1,7 @@
 //! Lightsail at its worst, as far as its documentation allows, and the daemon's settings for it: every wait is shortened, in
 //! proportion.
 
-use crate::verdict::{Limits, Settling, Troubles};
+use crate::verdict::{Disturbances, PromisedLimits, Settling};
 use anyhow::Context as _;
 use lightsail_simulator::{AppliesTo, FaultRule, Faults, Probability};
 use std::time::Duration;
@@ -21,7 +21,7 @@ const LATE_LISTS: Duration = Duration::from_millis(600);
 pub(super) const EXPORT_TAKES: &str = "100ms..1500ms";
 
 /// The daemon's limits.
-pub(super) const LIMITS: Limits = Limits { exports: (40.0, 10), reads: (60.0, 15) };
+pub(super) const LIMITS: PromisedLimits = PromisedLimits { exports: (40.0, 10), reads: (60.0, 15) };
 
 /// What proves an attempt absent: absence checks over three times the delay of the lists.
 pub(super) const SETTLING: Settling =
@@ -47,8 +47,8 @@ const READS: [(&str, f64); 4] =
 const TROUBLES: [(&str, &str, f64); 2] =
     [(THROTTLED, "ThrottlingException", 0.03), (EXPIRING, "ExpiredTokenException", 0.01)];
 
-pub(super) fn troubles() -> Troubles {
-    Troubles(TROUBLES.iter().map(|(_, error, _)| (*error).to_owned()).collect())
+pub(super) fn troubles() -> Disturbances {
+    Disturbances(TROUBLES.iter().map(|(_, error, _)| (*error).to_owned()).collect())
 }
 
 /// What goes wrong.

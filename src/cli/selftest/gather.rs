@@ -3,7 +3,9 @@
 use super::round::Round;
 use crate::domain::{AccountLabel, JobId, JobState, Lane, Region, SnapshotName};
 use crate::queue::{JobDetail, JobView, Selector};
-use crate::verdict::{Batch, Call, CallKind, Evidence, Life, Line, Made, Mark, Sent, Subject};
+use crate::verdict::{
+    CallKind, LaneSnapshot, Life, Made, Mark, ObservedCall, ReportedBatch, ReportedRow, RunEvidence, Sent,
+};
 use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,16 +16,16 @@ impl Round {
     /// What is on disk after a daemon has ended.
     pub(super) async fn census(&self, from: usize, crashed: bool) -> anyhow::Result<Life> {
         let calls = self.simulator.calls();
-        let of_life: BTreeSet<Subject> = calls.iter().skip(from).filter_map(exported).collect();
-        let mut arrived: BTreeMap<Subject, u64> = BTreeMap::new();
+        let of_life: BTreeSet<LaneSnapshot> = calls.iter().skip(from).filter_map(exported).collect();
+        let mut arrived: BTreeMap<LaneSnapshot, u64> = BTreeMap::new();
         for subject in calls.iter().filter_map(exported).filter(|subject| of_life.contains(subject)) {
             *arrived.entry(subject).or_default() += 1;
         }
         let jobs = self.jobs().await?;
         let mut life = Life { crashed, calls: from..calls.len(), ..Life::default() };
-        let mut intents: BTreeMap<Subject, u64> = BTreeMap::new();
+        let mut intents: BTreeMap<LaneSnapshot, u64> = BTreeMap::new();
         for job in &jobs {
-            let subject = Subject { lane: job.lane.clone(), name: job.snapshot_name.clone() };
+            let subject = LaneSnapshot { lane: job.lane.clone(), name: job.snapshot_name.clone() };
             if job.state == JobState::Submitting {
                 life.submitting.push((job.id, job.attempts));
             }
@@ -46,8 +48,8 @@ impl Round {
     }
 
     /// Everything, at the end of a round.
-    pub(super) async fn gather(&self) -> anyhow::Result<Evidence> {
-        let mut evidence = Evidence { lives: self.lives.clone(), ..Evidence::default() };
+    pub(super) async fn gather(&self) -> anyhow::Result<RunEvidence> {
+        let mut evidence = RunEvidence { lives: self.lives.clone(), ..RunEvidence::default() };
         evidence.calls = self.simulator.calls().iter().map(call).collect::<anyhow::Result<_>>()?;
         for lane in self.simulator.ledger().lanes.values() {
             let address = lane_of(&lane.region)?;
@@ -58,14 +60,15 @@ impl Round {
                     failures: one.failures as u64,
                     destinations: one.destination_ids.iter().cloned().collect(),
                 };
-                evidence.made.insert(Subject { lane: address.clone(), name }, made);
+                evidence.made.insert(LaneSnapshot { lane: address.clone(), name }, made);
             }
         }
         for job in self.jobs().await? {
             evidence.jobs.push(self.detail(job.id).await?);
         }
         for loaded in &self.loaded {
-            let mut batch = Batch { name: loaded.name.to_string(), file: loaded.file.clone(), ..Batch::default() };
+            let mut batch =
+                ReportedBatch { name: loaded.name.to_string(), file: loaded.file.clone(), ..ReportedBatch::default() };
             if let Some(view) = self.queue.batch(&loaded.name).await? {
                 let rows = view.rows;
                 batch.read = Some(rows.read);
@@ -77,15 +80,15 @@ impl Round {
         Ok(evidence)
     }
 
-    async fn report(&self, batch: crate::domain::BatchId) -> anyhow::Result<Vec<Line>> {
+    async fn report(&self, batch: crate::domain::BatchId) -> anyhow::Result<Vec<ReportedRow>> {
         let selector = Selector { batch: Some(batch), ..Selector::default() };
         let (mut lines, mut after) = (Vec::new(), None);
         loop {
             let page = self.queue.report_page(&selector, after, PAGE).await?;
             after = page.last().map(|row| row.cursor);
             let whole = page.len() == PAGE as usize;
-            lines.extend(page.into_iter().map(|row| Line {
-                subject: Subject { lane: row.job.lane, name: row.job.snapshot_name },
+            lines.extend(page.into_iter().map(|row| ReportedRow {
+                subject: LaneSnapshot { lane: row.job.lane, name: row.job.snapshot_name },
                 destination: row.job.destination_id,
             }));
             if !whole {
@@ -118,18 +121,18 @@ fn lane_of(region: &str) -> anyhow::Result<Lane> {
 }
 
 /// The snapshot of an `ExportSnapshot` call.
-fn exported(call: &lightsail_simulator::Call) -> Option<Subject> {
+fn exported(call: &lightsail_simulator::Call) -> Option<LaneSnapshot> {
     let name = call.name.as_ref().filter(|_| call.operation == "ExportSnapshot")?;
-    Some(Subject { lane: lane_of(&call.region).ok()?, name: SnapshotName::parse(name).ok()? })
+    Some(LaneSnapshot { lane: lane_of(&call.region).ok()?, name: SnapshotName::parse(name).ok()? })
 }
 
-fn call(call: &lightsail_simulator::Call) -> anyhow::Result<Call> {
+fn call(call: &lightsail_simulator::Call) -> anyhow::Result<ObservedCall> {
     let kind = match (exported(call), call.operation.as_str()) {
         (Some(subject), _) => CallKind::Export(subject.name),
         (None, list) if CallKind::LISTS.contains(&list) => CallKind::List(list.to_owned()),
         (None, _) => CallKind::Other,
     };
-    Ok(Call {
+    Ok(ObservedCall {
         lane: lane_of(&call.region)?,
         kind,
         at_ms: call.at_ms,

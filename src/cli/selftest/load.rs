@@ -4,7 +4,7 @@ use super::faults::REGIONS;
 use super::round::Round;
 use crate::domain::{AccountLabel, BatchName, Lane, Region, SnapshotName};
 use crate::queue::BatchStage;
-use crate::verdict::Subject;
+use crate::verdict::LaneSnapshot;
 use anyhow::Context as _;
 use lightsail_simulator::{FleetEntry, SnapshotChange, SourceKind};
 use std::time::Duration;
@@ -27,7 +27,7 @@ const STARTS: u32 = 20;
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) name: BatchName,
-    pub(super) file: Vec<Subject>,
+    pub(super) file: Vec<LaneSnapshot>,
 }
 
 impl Round {
@@ -90,7 +90,7 @@ impl Round {
     }
 
     /// The rows of a file: new snapshots, and some that are already live, exported, or in the file.
-    fn file(&mut self, long: bool) -> anyhow::Result<Vec<Subject>> {
+    fn file(&mut self, long: bool) -> anyhow::Result<Vec<LaneSnapshot>> {
         let mut file = Vec::new();
         for _ in 0..NEW {
             file.push(self.new_snapshot()?);
@@ -107,7 +107,7 @@ impl Round {
         Ok(file)
     }
 
-    fn new_snapshot(&mut self) -> anyhow::Result<Subject> {
+    fn new_snapshot(&mut self) -> anyhow::Result<LaneSnapshot> {
         let number = self.known.len();
         let region = REGIONS.get(number % REGIONS.len()).copied().unwrap_or_default();
         let region = Region::parse(region).context("a Region of the self-test")?;
@@ -121,7 +121,7 @@ impl Round {
                 ..FleetEntry::named(name.as_str())
             }))
             .context("a snapshot of the self-test")?;
-        let subject = Subject { lane: Lane { account: AccountLabel::unnamed(), region }, name };
+        let subject = LaneSnapshot { lane: Lane { account: AccountLabel::unnamed(), region }, name };
         self.known.push(subject.clone());
         Ok(subject)
     }

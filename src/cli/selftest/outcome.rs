@@ -1,6 +1,6 @@
 //! The result of a self-test, for people and as JSON.
 
-use crate::verdict::{Count, Evidence, Verdict};
+use crate::verdict::{Count, Findings, RunEvidence};
 use serde::Serialize;
 use std::io::Write;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ const COUNTS: usize = 80 - BEFORE_COUNTS - 1;
 /// The result.
 #[derive(Debug)]
 pub(super) struct SelftestOutcome {
-    pub(super) verdict: Verdict,
+    pub(super) verdict: Findings,
     pub(super) rounds: u32,
     pub(super) took: Duration,
     /// The folder that is kept as evidence.
@@ -56,7 +56,7 @@ struct PromiseJson<'a> {
 impl SelftestOutcome {
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            verdict: Verdict::default(),
+            verdict: Findings::default(),
             rounds: 0,
             took: Duration::ZERO,
             kept: None,
@@ -74,7 +74,7 @@ impl SelftestOutcome {
     }
 
     /// Judges a round.
-    pub(super) fn take(&mut self, evidence: &Evidence, enqueues_killed: u32) {
+    pub(super) fn take(&mut self, evidence: &RunEvidence, enqueues_killed: u32) {
         self.rounds += 1;
         let crashes = evidence.lives.iter().filter(|life| life.crashed).count();
         self.daemons_killed += u32::try_from(crashes).unwrap_or(u32::MAX);
@@ -82,7 +82,7 @@ impl SelftestOutcome {
         self.jobs += evidence.jobs.len() as u64;
         self.calls += evidence.calls.len() as u64;
         self.exports += evidence.made.values().map(|made| made.exports).sum::<u64>();
-        self.verdict.add(Verdict::of(evidence));
+        self.verdict.add(Findings::of(evidence));
     }
 
     pub(super) fn write_text(&self, out: &mut impl Write) -> std::io::Result<()> {
@@ -161,12 +161,12 @@ fn folded(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Evidence;
+    use crate::verdict::RunEvidence;
 
     #[test]
     fn a_verdict_fits_into_eighty_columns_and_breaks_no_word() {
         let mut outcome = SelftestOutcome::new(999_999_999);
-        outcome.verdict.add(Verdict::of(&Evidence::default()));
+        outcome.verdict.add(Findings::of(&RunEvidence::default()));
         let mut text = Vec::new();
         outcome.write_text(&mut text).expect("written");
         let text = String::from_utf8(text).expect("text");
@@ -176,7 +176,7 @@ mod tests {
             assert!(line.len() <= 80 && !line.ends_with(' '), "{line:?}");
         }
         let long =
-            "146 exports begun, 0 of them needless, 10 starts of a lane after a listing, 12 attempts proven absent";
+            "146 exports begun, 0 of them needless, 10 starts of a lane after an inventory, 12 attempts proven absent";
         assert!(folded(long).iter().all(|line| line.len() <= COUNTS));
         assert_eq!(folded(long).join(" "), long);
     }

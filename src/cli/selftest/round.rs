@@ -6,7 +6,7 @@ use super::load::{HESITATION_MS, Loaded};
 use super::program::Program;
 use super::progress::Progress;
 use crate::queue::Queue;
-use crate::verdict::{Evidence, Life, Subject};
+use crate::verdict::{LaneSnapshot, Life, RunEvidence};
 use anyhow::Context as _;
 use lightsail_simulator::{Fleet, Handle, Simulator, SimulatorConfig, Spread, SystemClock};
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub(super) struct Round {
     pub(super) program: Program,
     pub(super) rng: fastrand::Rng,
     /// The existing snapshots, in the order of their creation.
-    pub(super) known: Vec<Subject>,
+    pub(super) known: Vec<LaneSnapshot>,
     pub(super) loaded: Vec<Loaded>,
     pub(super) lives: Vec<Life>,
     pub(super) astray: Vec<String>,
@@ -149,7 +149,7 @@ impl Round {
     }
 
     /// Drains with a last daemon, and gathers the evidence.
-    pub(super) async fn end(&mut self, lived: anyhow::Result<()>) -> anyhow::Result<Evidence> {
+    pub(super) async fn end(&mut self, lived: anyhow::Result<()>) -> anyhow::Result<RunEvidence> {
         if lived.is_ok() {
             self.drain().await?;
         } else {

@@ -7,7 +7,7 @@ use crate::cli::steer::consent::{CALLED_OFF, ConsentArgs};
 use crate::cli::steer::pausing::{self, Places};
 use crate::cli::steer::selector::SelectorArgs;
 use crate::domain::{Act, JobId};
-use crate::queue::{Plan, Selector};
+use crate::queue::{ActPlan, Selector};
 use crate::report::touched_text;
 
 /// Retry failed or cancelled jobs
@@ -129,8 +129,10 @@ impl PauseArgs {
     /// No selection, one that is not there, nobody to ask, a database that fails.
     pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         match reach(&self.selection, self.all, "pause")? {
-            Reach::Jobs => act_on_jobs(Act::Pause, HeldPlaces::Ignore, &self.selection, self.consent, session).await,
-            Reach::Places => {
+            PauseScope::Jobs => {
+                act_on_jobs(Act::Pause, HeldPlaces::Ignore, &self.selection, self.consent, session).await
+            }
+            PauseScope::Places => {
                 let places = Places::of(&self.selection, session.queue).await?;
                 pausing::pause(&places, self.consent, session).await
             }
@@ -145,14 +147,14 @@ impl ResumeArgs {
     /// No selection, one that is not there, nobody to ask, a database that fails.
     pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         let reach = reach(&self.selection, self.all, "resume")?;
-        if reach == Reach::Jobs && !self.reset_window {
+        if reach == PauseScope::Jobs && !self.reset_window {
             return act_on_jobs(Act::Resume, HeldPlaces::Ignore, &self.selection, self.consent, session).await;
         }
         let queue = session.queue;
         let places = match reach {
-            Reach::Jobs => Places::default(),
-            Reach::Places if self.all && !self.reset_window => Places::every(queue).await?,
-            Reach::Places => Places::of(&self.selection, queue).await?,
+            PauseScope::Jobs => Places::default(),
+            PauseScope::Places if self.all && !self.reset_window => Places::every(queue).await?,
+            PauseScope::Places => Places::of(&self.selection, queue).await?,
         };
         if self.reset_window {
             return pausing::reset_window(&places, self.consent, session).await;
@@ -164,20 +166,20 @@ impl ResumeArgs {
 
 /// What is paused or resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reach {
+enum PauseScope {
     /// A batch, or lanes.
     Places,
     /// Jobs one by one.
     Jobs,
 }
 
-fn reach(selection: &SelectorArgs, all: bool, command: &str) -> Result<Reach, UsageError> {
+fn reach(selection: &SelectorArgs, all: bool, command: &str) -> Result<PauseScope, UsageError> {
     match (selection.is_empty(), all) {
-        (true, true) => Ok(Reach::Places),
+        (true, true) => Ok(PauseScope::Places),
         (true, false) => Err(no_selection(command, "--all selects everything")),
         (false, true) => Err(UsageError("--all cannot be combined with another selection".to_owned())),
-        (false, false) if selection.names_one_place() => Ok(Reach::Places),
-        (false, false) => Ok(Reach::Jobs),
+        (false, false) if selection.names_one_place() => Ok(PauseScope::Places),
+        (false, false) => Ok(PauseScope::Jobs),
     }
 }
 
@@ -230,7 +232,7 @@ async fn act_on_jobs(
 }
 
 /// Jobs that are named by their numbers must each be done; any other selection takes what it finds.
-fn all_done(plan: &Plan, named: &[JobId]) -> Exit {
+fn all_done(plan: &ActPlan, named: &[JobId]) -> Exit {
     let undone = plan.left.keys().any(|reason| !plan.act().is_done_already(*reason));
     if undone && !named.is_empty() { Exit::Failed } else { Exit::Done }
 }

@@ -60,11 +60,11 @@ impl ConsentArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Look;
+    use crate::report::TextStyle;
 
     fn ask(yes: bool, mut asking: Asking<'_>, notes: &mut Vec<u8>) -> anyhow::Result<bool> {
         let mut out = Vec::new();
-        let mut screen = Screen { out: &mut out, notes, look: Look::default(), terminal: false };
+        let mut screen = Screen { out: &mut out, notes, look: TextStyle::default(), terminal: false };
         ConsentArgs { yes }.ask("Cancel 3 jobs", &mut asking, &mut screen)
     }
 

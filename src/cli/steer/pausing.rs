@@ -5,11 +5,11 @@ use crate::cli::session::Session;
 use crate::cli::steer::consent::{CALLED_OFF, ConsentArgs};
 use crate::cli::steer::near::{hint, near};
 use crate::cli::steer::selector::SelectorArgs;
-use crate::domain::{AccountLabel, BatchId, BatchName, Lane, LaneId, Timestamp, settle_window};
-use crate::queue::{BatchView, LaneView, Plan, Queue, Trip};
+use crate::domain::{AccountLabel, BatchId, BatchName, Lane, LaneId, Timestamp, reconciliation_window};
+use crate::queue::{ActPlan, BatchView, BreakerOpening, LaneView, Queue};
 use crate::report::{
-    Look, capital, held_lanes, pause_question, pauses_text, plan_question, quoted, resume_command, resume_question,
-    resumes_text, stopped_place, touched_text,
+    TextStyle, capital, held_lanes, pause_question, pauses_text, plan_question, quoted, resume_command,
+    resume_question, resumes_text, stopped_place, touched_text,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,9 +20,9 @@ pub(in crate::cli) struct Places {
     batches: Vec<BatchView>,
     lanes: Vec<LaneView>,
     /// Their open circuit breakers.
-    trips: Vec<(Trip, Lane)>,
+    openings: Vec<(BreakerOpening, Lane)>,
     /// Open circuit breakers that are not selected: of batches in these lanes, or of lanes of these batches.
-    besides: Vec<(Trip, Lane)>,
+    besides: Vec<(BreakerOpening, Lane)>,
     /// Paused lanes of these batches that are not selected.
     paused_besides: Vec<Lane>,
 }
@@ -33,13 +33,13 @@ impl Places {
         let batch = selection.resolve(queue).await?.batch;
         let all = queue.lanes(None).await?;
         if let Some(batch) = batch {
-            let trips = trips(queue, &all, |trip| trip.batch == Some(batch.id)).await?;
+            let openings = trips(queue, &all, |opening| opening.batch == Some(batch.id)).await?;
             let its = queue.lanes(Some(batch.id)).await?;
-            let besides = self::trips(queue, &its, |trip| trip.batch.is_none()).await?;
+            let besides = self::trips(queue, &its, |opening| opening.batch.is_none()).await?;
             let paused = its.into_iter().filter(|lane| lane.paused.is_some()).map(|lane| lane.lane);
             return Ok(Self {
                 batches: vec![batch],
-                trips,
+                openings,
                 besides,
                 paused_besides: paused.collect(),
                 ..Self::default()
@@ -51,25 +51,25 @@ impl Places {
         if lanes.is_empty() && !selection.is_empty() {
             return Err(no_such_lane(&known, selection.account.as_ref()).into());
         }
-        let besides = trips(queue, &lanes, |trip| trip.batch.is_some()).await?;
-        let trips = trips(queue, &lanes, |trip| trip.batch.is_none()).await?;
-        Ok(Self { lanes, trips, besides, ..Self::default() })
+        let besides = trips(queue, &lanes, |opening| opening.batch.is_some()).await?;
+        let openings = trips(queue, &lanes, |opening| opening.batch.is_none()).await?;
+        Ok(Self { lanes, openings, besides, ..Self::default() })
     }
 
     /// The places that hold back jobs of a plan.
-    pub(in crate::cli) async fn holding(plan: &Plan, queue: &Queue) -> anyhow::Result<Self> {
+    pub(in crate::cli) async fn holding(plan: &ActPlan, queue: &Queue) -> anyhow::Result<Self> {
         let all = queue.lanes(None).await?;
         let of_batch = |name: &BatchName| plan.places.iter().any(|(batch, _)| batch == name);
         let of_lane = |lane: &Lane| plan.places.iter().any(|(_, its)| its == lane);
-        let covered = |trip: &Trip, lane: &Lane| {
-            let own = |batch: &BatchName| trip.batch_name.as_ref().is_none_or(|own| own == batch);
+        let covered = |opening: &BreakerOpening, lane: &Lane| {
+            let own = |batch: &BatchName| opening.batch_name.as_ref().is_none_or(|own| own == batch);
             plan.places.iter().any(|(batch, its)| its == lane && own(batch))
         };
-        let trips = trips(queue, &all, |_| true).await?;
+        let openings = trips(queue, &all, |_| true).await?;
         let places = Self {
             batches: queue.batches().await?.into_iter().filter(|batch| of_batch(&batch.name)).collect(),
             lanes: all.into_iter().filter(|lane| of_lane(&lane.lane)).collect(),
-            trips: trips.into_iter().filter(|(trip, lane)| covered(trip, lane)).collect(),
+            openings: openings.into_iter().filter(|(opening, lane)| covered(opening, lane)).collect(),
             ..Self::default()
         };
         Ok(places.only(PauseFilter::Held))
@@ -77,9 +77,9 @@ impl Places {
 
     /// What stays held back, each with the command that resumes it.
     pub(in crate::cli) fn staying(&self) -> Vec<String> {
-        let stopped = self.trips.iter().map(|(trip, lane)| {
-            let (place, way) = (capital(&stopped_place(trip, lane)), resume_command(trip, lane));
-            format!("{place} stays stopped, its circuit breaker is open: {}; `{way}` resumes it.", trip.cause)
+        let stopped = self.openings.iter().map(|(opening, lane)| {
+            let (place, way) = (capital(&stopped_place(opening, lane)), resume_command(opening, lane));
+            format!("{place} stays stopped, its circuit breaker is open: {}; `{way}` resumes it.", opening.cause)
         });
         let batches = self.batches.iter().filter(|batch| batch.paused.is_some()).map(|batch| {
             let name = quoted(batch.name.as_str());
@@ -90,12 +90,12 @@ impl Places {
     }
 
     /// What will be resumed.
-    pub(in crate::cli) fn going_on(&self, look: Look) -> String {
-        resumes_text(&self.batches, &self.lanes, &[], &[], &self.trips, 0, look)
+    pub(in crate::cli) fn going_on(&self, look: TextStyle) -> String {
+        resumes_text(&self.batches, &self.lanes, &[], &[], &self.openings, 0, look)
     }
 
     /// The question before resuming these and acting on a plan, without its question mark.
-    pub(in crate::cli) fn question(&self, plan: &Plan) -> String {
+    pub(in crate::cli) fn question(&self, plan: &ActPlan) -> String {
         match (self.is_empty(), plan.is_empty()) {
             (true, _) => plan_question(plan),
             (false, true) => resume_question(&self.batches, &self.lanes, None),
@@ -119,8 +119,8 @@ impl Places {
     /// All of them.
     pub(in crate::cli) async fn every(queue: &Queue) -> anyhow::Result<Self> {
         let lanes = queue.lanes(None).await?;
-        let trips = trips(queue, &lanes, |_| true).await?;
-        Ok(Self { batches: queue.batches().await?, lanes, trips, ..Self::default() })
+        let openings = trips(queue, &lanes, |_| true).await?;
+        Ok(Self { batches: queue.batches().await?, lanes, openings, ..Self::default() })
     }
 
     fn only(&self, wanted: PauseFilter) -> Self {
@@ -130,12 +130,13 @@ impl Places {
             PauseFilter::Unpaused => !paused,
             PauseFilter::Going => !paused && !stopped,
         };
-        let stopped = |batch: BatchId| self.trips.iter().any(|(trip, _)| trip.batch == Some(batch));
+        let stopped = |batch: BatchId| self.openings.iter().any(|(opening, _)| opening.batch == Some(batch));
         let batches = self.batches.iter().filter(|batch| fits(batch.paused.is_some(), stopped(batch.id)));
-        let stopped = |lane: LaneId| self.trips.iter().any(|(trip, _)| trip.batch.is_none() && trip.lane == lane);
+        let stopped =
+            |lane: LaneId| self.openings.iter().any(|(opening, _)| opening.batch.is_none() && opening.lane == lane);
         let lanes = self.lanes.iter().filter(|lane| fits(lane.paused.is_some(), stopped(lane.id)));
-        let trips = if wanted == PauseFilter::Held { self.trips.clone() } else { Vec::new() };
-        Self { batches: batches.cloned().collect(), lanes: lanes.cloned().collect(), trips, ..Self::default() }
+        let openings = if wanted == PauseFilter::Held { self.openings.clone() } else { Vec::new() };
+        Self { batches: batches.cloned().collect(), lanes: lanes.cloned().collect(), openings, ..Self::default() }
     }
 
     pub(in crate::cli) fn is_empty(&self) -> bool {
@@ -170,10 +171,14 @@ pub(in crate::cli) fn no_such_lane(known: &[Lane], account: Option<&AccountLabel
     UsageError(format!("no such lane; the lanes are: {lanes}{}", hint(&meant)))
 }
 
-async fn trips(queue: &Queue, lanes: &[LaneView], meant: impl Fn(&Trip) -> bool) -> anyhow::Result<Vec<(Trip, Lane)>> {
-    let of = |trip: &Trip| lanes.iter().find(|lane| lane.id == trip.lane).map(|lane| lane.lane.clone());
-    let trips = queue.trips(None).await?.into_iter().filter(|trip| meant(trip));
-    Ok(trips.filter_map(|trip| of(&trip).map(|lane| (trip, lane))).collect())
+async fn trips(
+    queue: &Queue,
+    lanes: &[LaneView],
+    meant: impl Fn(&BreakerOpening) -> bool,
+) -> anyhow::Result<Vec<(BreakerOpening, Lane)>> {
+    let of = |opening: &BreakerOpening| lanes.iter().find(|lane| lane.id == opening.lane).map(|lane| lane.lane.clone());
+    let openings = queue.breaker_openings(None).await?.into_iter().filter(|opening| meant(opening));
+    Ok(openings.filter_map(|opening| of(&opening).map(|lane| (opening, lane))).collect())
 }
 
 /// Pauses those of `places` that are not paused yet.
@@ -200,7 +205,7 @@ pub(in crate::cli) async fn pause(
 /// Resumes those of `places` that are held back, and the jobs of `plan`.
 pub(in crate::cli) async fn resume(
     places: &Places,
-    plan: Option<&Plan>,
+    plan: Option<&ActPlan>,
     consent: ConsentArgs,
     mut session: Session<'_>,
 ) -> anyhow::Result<Exit> {
@@ -212,15 +217,15 @@ pub(in crate::cli) async fn resume(
         let batch = places.batches.first().map(|batch| batch.id);
         (places.only(PauseFilter::Going), session.queue.paused_jobs(batch, &places.lane_ids()).await?)
     };
-    if paused.is_empty() && plan.is_some_and(Plan::is_empty) {
+    if paused.is_empty() && plan.is_some_and(ActPlan::is_empty) {
         session.screen.say("Nothing is paused.\n")?;
     }
     let plan = plan.filter(|plan| !plan.is_empty());
-    let Places { batches, lanes, trips, .. } = &paused;
+    let Places { batches, lanes, openings, .. } = &paused;
     let look = session.screen.look;
-    session.screen.say(&resumes_text(batches, lanes, &going.batches, &going.lanes, trips, staying, look))?;
-    let stopped = places.besides.iter().map(|(trip, lane)| {
-        let (place, way) = (stopped_place(trip, lane), resume_command(trip, lane));
+    session.screen.say(&resumes_text(batches, lanes, &going.batches, &going.lanes, openings, staying, look))?;
+    let stopped = places.besides.iter().map(|(opening, lane)| {
+        let (place, way) = (stopped_place(opening, lane), resume_command(opening, lane));
         format!("{} stays stopped, its circuit breaker is open; `{way}` resumes it.", capital(&place))
     });
     session.say_lines(stopped.chain(places.paused_besides.iter().map(stays_paused)).collect())?;
@@ -256,8 +261,9 @@ pub(in crate::cli) async fn reset_window(
     }
     let (queue, now) = (session.queue, session.now());
     let takeover = queue.takeover().await?.filter(|takeover| !takeover.waived);
-    let waits =
-        |lane: &LaneView, found_at: Timestamp| found_at.after(settle_window(Duration::ZERO, lane.delay, now)) > now;
+    let waits = |lane: &LaneView, found_at: Timestamp| {
+        found_at.after(reconciliation_window(Duration::ZERO, lane.delay, now)) > now
+    };
     if takeover.is_some_and(|takeover| places.lanes.iter().any(|lane| waits(lane, takeover.found_at))) {
         anyhow::bail!(
             "the wait after the takeover depends on the reconciliation window; reset the window when the wait is over"
@@ -280,13 +286,13 @@ pub(in crate::cli) async fn reset_window(
 /// What a drain left behind open circuit breakers or exhausted quotas, each with the command that resumes it.
 pub(in crate::cli) async fn left_stopped(queue: &Queue, batch: Option<BatchId>) -> anyhow::Result<Vec<String>> {
     let lanes = queue.lanes(None).await?;
-    let of_batch = |trip: &Trip| batch.is_none_or(|batch| trip.covers(batch));
-    let line = |(trip, lane): &(Trip, Lane)| {
+    let of_batch = |opening: &BreakerOpening| batch.is_none_or(|batch| opening.covers(batch));
+    let line = |(opening, lane): &(BreakerOpening, Lane)| {
         format!(
             "{} has stopped, its circuit breaker is open: {}; once the cause is fixed, resume it with `{}` and start a daemon or a run",
-            stopped_place(trip, lane),
-            trip.cause,
-            resume_command(trip, lane)
+            stopped_place(opening, lane),
+            opening.cause,
+            resume_command(opening, lane)
         )
     };
     let mut left: Vec<String> = trips(queue, &lanes, of_batch).await?.iter().map(line).collect();

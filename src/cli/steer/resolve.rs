@@ -4,7 +4,7 @@ use crate::cli::exit::{Exit, UsageError};
 use crate::cli::session::Session;
 use crate::cli::steer::selector::no_job;
 use crate::domain::JobId;
-use crate::queue::{ResolveError, Verdict};
+use crate::queue::{Resolution, ResolveError};
 use crate::report::{evidence_text, resolved_text};
 
 /// Decide on a job that needs review; without a decision, show the evidence
@@ -38,11 +38,11 @@ struct DecisionArgs {
 }
 
 impl DecisionArgs {
-    fn verdict(&self) -> Option<Verdict> {
+    fn verdict(&self) -> Option<Resolution> {
         match &self.adopt {
-            Some(record) => Some(Verdict::Adopt(record.clone())),
-            None if self.send_again => Some(Verdict::SendAgain),
-            None if self.fail => Some(Verdict::Fail),
+            Some(record) => Some(Resolution::Adopt(record.clone())),
+            None if self.send_again => Some(Resolution::SendAgain),
+            None if self.fail => Some(Resolution::Fail),
             None => None,
         }
     }

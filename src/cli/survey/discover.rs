@@ -9,7 +9,7 @@ use crate::domain::{AccountLabel, Lane, Region};
 use crate::lightsail::SnapshotKind;
 use crate::queue::Peek;
 use crate::report::{DiscoveredForm, DiscoveredSheet, Output, grouped, several};
-use crate::survey::{Choice, Export, Found, NotFound, TagWanted, discover as read_lane};
+use crate::survey::{Choice, FoundSnapshot, NotFound, SeenExport, TagWanted, discover as read_lane};
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
 use glob::Pattern;
@@ -251,11 +251,11 @@ fn closed(written: std::io::Result<Flow>) -> anyhow::Result<Exit> {
 }
 
 impl Sum {
-    fn add(&mut self, found: &[Found]) {
+    fn add(&mut self, found: &[FoundSnapshot]) {
         self.snapshots += found.len() as u64;
         for one in found {
             self.gb += u64::from(one.snapshot.size_gb.unwrap_or_default()) + u64::from(one.snapshot.attached_gb);
-            self.exported += u64::from(matches!(one.export, Export::Done { .. }));
+            self.exported += u64::from(matches!(one.export, SeenExport::Done { .. }));
         }
     }
 

@@ -5,7 +5,7 @@ use crate::cli::exit::{Exit, UsageError, or_interrupted};
 use crate::cli::survey::lane_readers::{LaneReaders, no_such_regions};
 use crate::clock::{Clock as _, SystemClock};
 use crate::doctor::{
-    AccountFacts, Asked, Facts, LanePatient, POLICY, SettingsFacts, diagnose, examine, folder, identify,
+    AccountFacts, CallerCheck, CheckedFacts, ExaminedLane, POLICY, SettingsFacts, diagnose, examine, folder, identify,
 };
 use crate::domain::{AccountLabel, Lane, Region};
 use crate::queue::{Checkup, LaneFound};
@@ -71,7 +71,7 @@ pub(in crate::cli) async fn doctor(
             Ok(context) => args.look(&context).await,
             Err(error) if error.is::<SettingsError>() => {
                 let settings = SettingsFacts { file, read: Err(format!("{error:#}")), bundle: None };
-                Ok(Facts { settings, database: None, accounts: Vec::new() })
+                Ok(CheckedFacts { settings, database: None, accounts: Vec::new() })
             }
             Err(error) => Err(error),
         }
@@ -89,7 +89,7 @@ pub(in crate::cli) async fn doctor(
 }
 
 impl DoctorArgs {
-    async fn look(&self, context: &Context) -> anyhow::Result<Facts> {
+    async fn look(&self, context: &Context) -> anyhow::Result<CheckedFacts> {
         let accounts = self.accounts(context)?;
         let spinner = spinner(&context.progress);
         spinner.set_message("checking the database");
@@ -116,7 +116,7 @@ impl DoctorArgs {
             read: Ok(context.settings.clone()),
             bundle: context.settings.bundle.as_deref().map(folder),
         };
-        Ok(Facts { settings, database: Some((path, checkup)), accounts })
+        Ok(CheckedFacts { settings, database: Some((path, checkup)), accounts })
     }
 
     fn accounts(&self, context: &Context) -> Result<BTreeSet<AccountLabel>, UsageError> {
@@ -138,17 +138,17 @@ impl DoctorArgs {
         known: &[LaneFound],
     ) -> AccountFacts {
         let (regions, region_trouble) = self.regions(context, &label, known).await;
-        let patients: Vec<LanePatient> = regions
+        let patients: Vec<ExaminedLane> = regions
             .into_iter()
             .map(|region| {
                 let reader = readers.of(Lane { account: label.clone(), region });
                 let access = context.access(&label);
-                LanePatient { lane: reader.lane, access, api: reader.api, clock: Arc::clone(&context.clock) }
+                ExaminedLane { lane: reader.lane, access, api: reader.api, clock: Arc::clone(&context.clock) }
             })
             .collect();
         let identity = match patients.first() {
             Some(patient) => identify(patient).await,
-            None => Asked::NotAsked,
+            None => CallerCheck::NotAsked,
         };
         let lanes = futures_util::stream::iter(&patients).map(examine).buffered(SIDE_BY_SIDE).collect().await;
         let access = context.settings.account(&label).cloned().unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::cli::work::enqueue::{RowArgs, say_bad};
 use crate::cli::work::input::{BadRowPolicy, BadRows, CsvSource, Message};
 use crate::domain::{AccountLabel, Lane};
 use crate::report::{PlanView, Price, plan_json, plan_text, several};
-use crate::survey::{LaneReader, Plan, PlannedLane, PlannedRow, Span, plan as survey};
+use crate::survey::{ExportPlan, LaneReader, PlannedLane, PlannedRow, TimeRange, plan as survey};
 use anyhow::anyhow;
 use indicatif::ProgressBar;
 use std::collections::BTreeSet;
@@ -70,7 +70,7 @@ impl PlanArgs {
                 reader: readers.of((*lane).clone()),
                 rate: settings.export.rate,
                 max_in_flight: settings.export.max_in_flight,
-                poll: Span { least: settings.poll.min, most: settings.poll.max },
+                poll: TimeRange { least: settings.poll.min, most: settings.poll.max },
             }
         });
         let spinner = context.progress.add(ProgressBar::new_spinner());
@@ -78,7 +78,7 @@ impl PlanArgs {
         spinner.enable_steady_tick(Duration::from_millis(100));
         let made = survey(&rows, planned.collect(), others, peek.as_ref()).await;
         spinner.finish_and_clear();
-        let mut plan = Plan { rejected: bad.count, ..made? };
+        let mut plan = ExportPlan { rejected: bad.count, ..made? };
         for lane in &mut plan.lanes {
             if let Some(unread) = lane.unread.take() {
                 lane.unread = Some(context.say_way(&lane.lane, unread).await);

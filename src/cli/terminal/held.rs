@@ -7,12 +7,12 @@ const MOST: usize = 1 << 20;
 
 /// Keeps back what is written, until it is much or is let go.
 #[derive(Debug)]
-pub(in crate::cli) struct Held<W> {
+pub(in crate::cli) struct BufferedOutput<W> {
     to: W,
     kept: Option<Vec<u8>>,
 }
 
-impl<W: Write> Held<W> {
+impl<W: Write> BufferedOutput<W> {
     pub(in crate::cli) fn new(to: W) -> Self {
         Self { to, kept: Some(Vec::new()) }
     }
@@ -29,7 +29,7 @@ impl<W: Write> Held<W> {
     }
 }
 
-impl<W: Write> Write for Held<W> {
+impl<W: Write> Write for BufferedOutput<W> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         match &mut self.kept {
             Some(kept) if kept.len() + bytes.len() <= MOST => kept.write(bytes),
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_can_be_taken_back_until_it_is_much() {
-        let mut held = Held::new(Vec::new());
+        let mut held = BufferedOutput::new(Vec::new());
         held.write_all(b"first").expect("kept");
         assert!(held.take_back());
         held.write_all(b"second").expect("kept");
@@ -57,7 +57,7 @@ mod tests {
         held.let_go().expect("written");
         assert!(held.to == b"second" && !held.take_back());
 
-        let mut held = Held::new(Vec::new());
+        let mut held = BufferedOutput::new(Vec::new());
         held.write_all(&vec![b'.'; MOST]).expect("kept");
         assert_eq!(held.to.len(), 0);
         held.write_all(b".").expect("written");

@@ -20,7 +20,7 @@ pub(in crate::cli) enum LogFormat {
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(in crate::cli) enum Colour {
+pub(in crate::cli) enum ColourChoice {
     /// On a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
@@ -30,17 +30,17 @@ pub(in crate::cli) enum Colour {
     Never,
 }
 
-impl From<Colour> for clap::ColorChoice {
-    fn from(colour: Colour) -> Self {
+impl From<ColourChoice> for clap::ColorChoice {
+    fn from(colour: ColourChoice) -> Self {
         match colour {
-            Colour::Auto => Self::Auto,
-            Colour::Always => Self::Always,
-            Colour::Never => Self::Never,
+            ColourChoice::Auto => Self::Auto,
+            ColourChoice::Always => Self::Always,
+            ColourChoice::Never => Self::Never,
         }
     }
 }
 
-impl Colour {
+impl ColourChoice {
     /// What the command line asks for, read before it is parsed.
     pub(in crate::cli) fn asked(words: &[OsString]) -> Self {
         let mut asked = None;
@@ -115,10 +115,10 @@ mod tests {
 
     #[test]
     fn colours_are_known_before_the_command_line_is() {
-        let asked = |line: &str| Colour::asked(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
-        assert_eq!(asked("snapferry status"), Colour::Auto);
-        assert_eq!(asked("snapferry --color never doctor --help"), Colour::Never);
-        assert_eq!(asked("snapferry nonsense --color=always"), Colour::Always);
-        assert_eq!(asked("snapferry --color pink --colours never --color"), Colour::Auto);
+        let asked = |line: &str| ColourChoice::asked(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(asked("snapferry status"), ColourChoice::Auto);
+        assert_eq!(asked("snapferry --color never doctor --help"), ColourChoice::Never);
+        assert_eq!(asked("snapferry nonsense --color=always"), ColourChoice::Always);
+        assert_eq!(asked("snapferry --color pink --colours never --color"), ColourChoice::Auto);
     }
 }

@@ -1,7 +1,7 @@
 //! Where a command writes: results to standard output, everything else to standard error.
 
 use crate::cli::terminal::stderr::Stderr;
-use crate::report::{Colour, Look};
+use crate::report::{Colour, TextStyle};
 use anyhow::Context as _;
 use std::io::{IsTerminal as _, Write};
 
@@ -12,7 +12,7 @@ pub struct Screen<'a> {
     /// Everything else.
     pub notes: &'a mut (dyn Write + Send),
     /// How results are laid out.
-    pub look: Look,
+    pub look: TextStyle,
     /// Whether results go to a terminal.
     pub terminal: bool,
 }
@@ -60,14 +60,14 @@ pub(in crate::cli) fn note(line: &str) {
 #[derive(Debug)]
 pub(in crate::cli) struct Notes<W> {
     to: W,
-    look: Look,
+    look: TextStyle,
     /// The line that has not ended yet.
     line: Vec<u8>,
 }
 
 impl<W: Write> Notes<W> {
     fn new(to: W, width: Option<u16>) -> Self {
-        Self { to, look: Look { width, colour: Colour::Plain }, line: Vec::new() }
+        Self { to, look: TextStyle { width, colour: Colour::Plain }, line: Vec::new() }
     }
 
     fn put(&mut self, end: &str) -> std::io::Result<()> {

@@ -4,7 +4,7 @@ use crate::cli::exit::{Exit, UsageError};
 use crate::cli::session::Session;
 use crate::cli::steer::selector::SelectorArgs;
 use crate::domain::JobState;
-use crate::report::{Gathered, failures_text};
+use crate::report::{FailureCollector, failures_text};
 
 /// Group failed jobs by cause, and show whether a retry can help
 ///
@@ -39,7 +39,7 @@ impl FailuresArgs {
         }
         let mut selector = self.selection.resolve(queue).await?.selector;
         selector.states = vec![JobState::Failed];
-        let gathered = Gathered::all(queue, &selector).await?;
+        let gathered = FailureCollector::all(queue, &selector).await?;
         let failures = gathered.groups(usize::from(self.limit), &self.selection.scope());
         if self.json {
             screen.say_json(&failures)?;

@@ -8,8 +8,8 @@ use crate::cli::views::status::read_status;
 use crate::domain::BatchName;
 use crate::queue::{BatchStage, BatchView, Queue};
 use crate::report::{
-    BundleRequest, Format, Look, Output, PartFacts, Place, ReportRequest, Reported, StatusView, adopted_note, grouped,
-    prepare_bundle, write_report,
+    BundleRequest, Format, LaneFilter, Output, PartFacts, ReportRequest, Reported, StatusView, TextStyle, adopted_note,
+    grouped, prepare_bundle, write_report,
 };
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -76,7 +76,8 @@ impl ReportArgs {
             let batch = self.only_batch(queue).await?;
             let now = clock.now();
             let status =
-                read_status(queue, Some(batch.clone()), Place::default(), |lane| settings.for_lane(lane), now).await?;
+                read_status(queue, Some(batch.clone()), LaneFilter::default(), |lane| settings.for_lane(lane), now)
+                    .await?;
             return or_interrupted(bundle(queue, &status, &batch, folder, screen.out)).await;
         }
         let selected = self.selection.resolve(queue).await?;
@@ -89,7 +90,7 @@ impl ReportArgs {
         match self.output.as_deref().filter(|path| *path != Path::new("-")) {
             None => print(queue, &request, screen).await,
             Some(path) => {
-                request.look = Look::default();
+                request.look = TextStyle::default();
                 or_interrupted(save(queue, &request, path, screen.notes, screen.look)).await
             }
         }
@@ -159,7 +160,7 @@ async fn save(
     request: &ReportRequest,
     path: &Path,
     notes: &mut (dyn Write + Send),
-    look: Look,
+    look: TextStyle,
 ) -> anyhow::Result<Exit> {
     let mut output = Output::create(path, queue.path())?;
     let reported = write_report(queue, request, output.writer()).await?;
@@ -169,7 +170,7 @@ async fn save(
 }
 
 /// A note, as the columns of the report are fixed. If it cannot be written, that is no failure.
-fn warn_of_adopted(reported: &Reported, notes: &mut (dyn Write + Send), look: Look) {
+fn warn_of_adopted(reported: &Reported, notes: &mut (dyn Write + Send), look: TextStyle) {
     if let Some(note) = adopted_note(reported.adopted) {
         let _ = write!(notes, "{}", look.lay_out(vec![note]));
     }

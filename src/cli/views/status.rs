@@ -8,7 +8,7 @@ use crate::cli::steer::selector::find_batch;
 use crate::cli::terminal::screen::{Screen, forgive_closed_pipe};
 use crate::domain::{AccountLabel, Lane, Region, Timestamp};
 use crate::queue::{BatchView, DatabaseLock, Held, Queue};
-use crate::report::{Limits, NEEDS_YOU, Place, StatusView, status_json, status_text};
+use crate::report::{ConfiguredLimits, LaneFilter, NEEDS_YOU, StatusView, status_json, status_text};
 use crate::settings::{LaneSettings, Settings};
 use anyhow::Context as _;
 use std::cell::Cell;
@@ -138,7 +138,7 @@ impl StatusArgs {
             Some(name) => Some(find_batch(queue, name).await?),
             None => None,
         };
-        let place = Place { account: self.account.clone(), region: self.region };
+        let place = LaneFilter { account: self.account.clone(), region: self.region };
         if place.is_narrow() {
             self.known(queue, &place).await?;
         }
@@ -146,7 +146,7 @@ impl StatusArgs {
     }
 
     /// Refuses an account or Region without lanes: it may be mistyped.
-    async fn known(&self, queue: &Queue, place: &Place) -> anyhow::Result<()> {
+    async fn known(&self, queue: &Queue, place: &LaneFilter) -> anyhow::Result<()> {
         let lanes = queue.lane_records().await?;
         if lanes.iter().any(|lane| place.has(&lane.lane)) {
             return Ok(());
@@ -159,14 +159,14 @@ impl StatusArgs {
 pub(in crate::cli) async fn read_status(
     queue: &Queue,
     only: Option<BatchView>,
-    place: Place,
+    place: LaneFilter,
     settings: impl Fn(&Lane) -> LaneSettings,
     now: Timestamp,
 ) -> anyhow::Result<StatusView> {
     let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("cannot read the daemon's lock")?;
     let limits = |lane: &Lane| {
         let LaneSettings { export, reconcile, .. } = settings(lane);
-        Limits {
+        ConfiguredLimits {
             ceiling: export.rate,
             cap: export.max_in_flight,
             settle: reconcile.settle,

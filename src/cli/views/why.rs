@@ -5,7 +5,7 @@ use crate::cli::session::Session;
 use crate::cli::steer::selector::no_job;
 use crate::domain::JobId;
 use crate::queue::{DatabaseLock, Held};
-use crate::report::{Facts, Pace, THROTTLED_WITHIN, explain, why_json, why_text};
+use crate::report::{JobFacts, Pace, THROTTLED_WITHIN, explain, why_json, why_text};
 use crate::settings::LaneSettings;
 use anyhow::Context;
 
@@ -40,7 +40,7 @@ impl WhyArgs {
         refused.retain(|(lane, _)| *lane == waiting.lane.id);
         let refused = refused.into_iter().map(|(_, refused)| refused).collect();
         let copies_of_others = queue.copies_of_others(waiting.lane.id, now).await?;
-        let facts = Facts { now, daemon, waiting, copies_of_others, refused, pace };
+        let facts = JobFacts { now, daemon, waiting, copies_of_others, refused, pace };
         let why = explain(&facts);
         if self.json {
             screen.say_json(&why_json(&facts, &why))?;

@@ -4,7 +4,7 @@ use crate::cli::context::{Context, DiskArgs, hear_signals, signature};
 use crate::cli::exit::Exit;
 use crate::cli::steer::pausing::left_stopped;
 use crate::cli::work::takeover::TakeoverArgs;
-use crate::daemon::{Daemon, Ended, Until};
+use crate::daemon::{Daemon, DaemonEnd, Until};
 use clap::Args;
 use std::time::Duration;
 
@@ -62,9 +62,9 @@ pub(in crate::cli) async fn daemon(args: &DaemonArgs, context: &Context) -> anyh
     let unsuccessful = if args.drain { queue.unsuccessful(None).await? } else { 0 };
     queue.close().await;
     Ok(match ended {
-        Ended::Stopped if args.drain => Exit::Interrupted,
-        Ended::OutOfTime => Exit::Incomplete,
-        Ended::Stopped | Ended::Drained if unsuccessful > 0 => Exit::Incomplete,
-        Ended::Stopped | Ended::Drained => Exit::Done,
+        DaemonEnd::Stopped if args.drain => Exit::Interrupted,
+        DaemonEnd::OutOfTime => Exit::Incomplete,
+        DaemonEnd::Stopped | DaemonEnd::Drained if unsuccessful > 0 => Exit::Incomplete,
+        DaemonEnd::Stopped | DaemonEnd::Drained => Exit::Done,
     })
 }

@@ -3,7 +3,7 @@
 
 use crate::cli::exit::UsageError;
 use crate::domain::{Existing, Lane};
-use crate::intake::{Entry, Intake, IntakeOptions, Reason, Rejected, RejectedWriter, Row};
+use crate::intake::{Intake, IntakeOptions, IntakeRecord, RejectReason, Rejected, RejectedWriter, Row};
 use crate::queue::NewRow;
 use crate::report::{folder_of, several};
 use crate::settings::Settings;
@@ -69,7 +69,7 @@ pub(in crate::cli) struct BadRows {
 #[derive(Debug)]
 struct BadRowKind {
     column: Option<String>,
-    reason: Reason,
+    reason: RejectReason,
     /// The first of them, by line.
     shown: Vec<(u64, String)>,
     /// How many more there are.
@@ -194,12 +194,12 @@ impl CsvReading {
             while more && rows.len() < CHUNK_ROWS && bytes < CHUNK_BYTES {
                 match intake.next().transpose().with_context(label)? {
                     None => more = false,
-                    Some(Entry::Accepted(_)) if self.refuses(&bad) => {}
-                    Some(Entry::Accepted(row)) => {
+                    Some(IntakeRecord::Accepted(_)) if self.refuses(&bad) => {}
+                    Some(IntakeRecord::Accepted(row)) => {
                         bytes += row.carried.iter().map(String::len).sum::<usize>();
                         rows.push(self.new_row(row, &mut lanes));
                     }
-                    Some(Entry::Rejected(rejected)) => {
+                    Some(IntakeRecord::Rejected(rejected)) => {
                         bad.take(&rejected);
                         if self.policy == BadRowPolicy::PassOver {
                             self.write_rejected(&mut rejects, intake.header(), &rejected)?;

@@ -4,8 +4,8 @@ use crate::cli::terminal::screen::note;
 use crate::cli::views::status::read_status;
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{BatchName, JobState};
-use crate::queue::{LaneView, Queue, StateCounts, Trip};
-use crate::report::{Place, StatusView, percent, progress_of, stopped_place, what_next};
+use crate::queue::{BreakerOpening, LaneView, Queue, StateCounts};
+use crate::report::{LaneFilter, StatusView, percent, progress_of, stopped_place, what_next};
 use crate::settings::Settings;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -42,7 +42,7 @@ pub(in crate::cli) async fn show(
             if clock.elapsed() >= next_reading && (terminal || counts != told) {
                 next_reading = clock.elapsed() + LINE;
                 let settings = |lane: &_| settings.for_lane(lane);
-                let status = read_status(&queue, Some(view), Place::default(), settings, clock.now()).await?;
+                let status = read_status(&queue, Some(view), LaneFilter::default(), settings, clock.now()).await?;
                 let mut about: Vec<String> = status.when().into_iter().collect();
                 about.extend(held(&status));
                 match &bar {
@@ -73,12 +73,12 @@ fn bar() -> ProgressBar {
 
 /// What holds lanes back.
 fn held(status: &StatusView) -> Vec<String> {
-    let stopped = |trip: &Trip| {
-        let lane = &status.lanes.iter().find(|lane| lane.id == trip.lane)?.lane;
-        let (place, next) = (stopped_place(trip, lane), what_next(trip, status.now));
-        Some(format!("{place} has stopped by itself: {}; {next}", trip.cause))
+    let stopped = |opening: &BreakerOpening| {
+        let lane = &status.lanes.iter().find(|lane| lane.id == opening.lane)?.lane;
+        let (place, next) = (stopped_place(opening, lane), what_next(opening, status.now));
+        Some(format!("{place} has stopped by itself: {}; {next}", opening.cause))
     };
-    status.lanes.iter().filter_map(why).chain(status.trips.iter().filter_map(stopped)).collect()
+    status.lanes.iter().filter_map(why).chain(status.openings.iter().filter_map(stopped)).collect()
 }
 
 fn why(lane: &LaneView) -> Option<String> {

@@ -6,7 +6,7 @@ use crate::cli::work::enqueue::EnqueueArgs;
 use crate::cli::work::input::CsvSource;
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, Lane, Region};
-use crate::intake::{Entry, Intake, IntakeOptions, UsualRegion};
+use crate::intake::{Intake, IntakeOptions, IntakeRecord, UsualRegion};
 use crate::lightsail::{AccountAccess, AwsLightsail, CredentialSource, Lightsail, SharedHttp};
 use crate::settings::{DatabaseUrl, LaneSettings, Settings};
 use anyhow::Context as _;
@@ -139,8 +139,8 @@ fn fleet(input: impl Read, options: IntakeOptions, accounts: &[AccountLabel]) ->
     let mut first = None;
     for entry in Intake::new(input, options)? {
         let row = match entry? {
-            Entry::Accepted(row) => row,
-            Entry::Rejected(rejected) => {
+            IntakeRecord::Accepted(row) => row,
+            IntakeRecord::Rejected(rejected) => {
                 first.get_or_insert_with(|| rejected.to_string());
                 continue;
             }

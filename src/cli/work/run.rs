@@ -10,7 +10,7 @@ use crate::cli::work::progress;
 use crate::cli::work::rehearsal::{Rehearsal, SPEED};
 use crate::cli::work::takeover::TakeoverArgs;
 use crate::clock::{Stop, stopped};
-use crate::daemon::{Connect, Daemon, DaemonError, Ended, Until};
+use crate::daemon::{Connect, Daemon, DaemonEnd, DaemonError, Until};
 use crate::domain::{BatchId, BatchName};
 use crate::intake::UsualRegion;
 use crate::queue::{DatabaseLock, Held, LockError, Queue, TakeoverOptions};
@@ -178,7 +178,7 @@ async fn work(
     if let Ok(shown) = display.await {
         shown?;
     }
-    if ended? == Ended::Stopped {
+    if ended? == DaemonEnd::Stopped {
         note(&match interrupted {
             Interrupted::CanGoOn => format!(
                 "interrupted, nothing is lost: `snapferry daemon` continues, `snapferry report --batch {}` shows how far it \
@@ -206,7 +206,7 @@ async fn drain(
     batch: BatchId,
     takeover: TakeoverOptions,
     mut stop: Stop,
-) -> anyhow::Result<Ended> {
+) -> anyhow::Result<DaemonEnd> {
     let who = signature("run", context.clock.now());
     loop {
         let (settings, clock) = (context.settings.clone(), context.clock.clone());
@@ -219,11 +219,11 @@ async fn drain(
         }
         // If the daemon ends before the batch, this process takes over.
         if queue.unfinished(Some(batch)).await? == 0 {
-            return Ok(Ended::Drained);
+            return Ok(DaemonEnd::Drained);
         }
         tokio::select! {
             () = context.clock.sleep(FOLLOW) => {}
-            () = stopped(&mut stop) => return Ok(Ended::Stopped),
+            () = stopped(&mut stop) => return Ok(DaemonEnd::Stopped),
         }
     }
 }

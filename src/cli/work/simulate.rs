@@ -3,7 +3,7 @@
 use crate::cli::exit::UsageError;
 use crate::cli::work::input::CsvSource;
 use crate::domain::{AccountNumber, Region};
-use crate::report::{Look, folder_of};
+use crate::report::{TextStyle, folder_of};
 use anyhow::{Context, anyhow};
 use lightsail_simulator::{
     AppliesTo, CopyCap, ErrorAnswer, ExportAnswer, FAULT_NAMES, Fault, FaultRule, Faults, FaultyAnswer, Fleet,
@@ -259,7 +259,7 @@ fn fault(text: &str) -> anyhow::Result<FaultRule> {
 }
 
 fn fault_help() -> String {
-    let look = Look { width: Some(50), ..Look::default() };
+    let look = TextStyle { width: Some(50), ..TextStyle::default() };
     FAULT_NAMES.iter().fold("Faults:\n".to_owned(), |mut help, (name, what)| {
         let mut name = *name;
         for line in look.lay_out(vec![(*what).to_owned()]).lines() {

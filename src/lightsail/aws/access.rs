@@ -1,7 +1,7 @@
 //! How an account is reached: credentials, endpoint, connections. The usual chain of the AWS SDK decides wherever the
 //! settings say nothing.
 
-use super::call::Watch;
+use super::call::CallObserver;
 use super::canned::{self, RawAnswer};
 use crate::domain::{BadRegion, Region};
 use aws_config::environment::EnvironmentVariableRegionProvider;
@@ -203,7 +203,7 @@ pub(super) async fn account_config(
     attempt: Duration,
     http: &SharedHttp,
 ) -> Builder {
-    let mut config = Builder::from(&base_config(access, region, attempt, http).await).interceptor(Watch);
+    let mut config = Builder::from(&base_config(access, region, attempt, http).await).interceptor(CallObserver);
     if let Some(url) = &access.endpoint_url {
         config = config.endpoint_url(url);
         if access.is_on_this_machine() {
@@ -221,7 +221,7 @@ pub(super) async fn sts(
     http: &SharedHttp,
 ) -> aws_sdk_sts::Client {
     let account = base_config(access, region, attempt, http).await;
-    aws_sdk_sts::Client::from_conf(aws_sdk_sts::config::Builder::from(&account).interceptor(Watch).build())
+    aws_sdk_sts::Client::from_conf(aws_sdk_sts::config::Builder::from(&account).interceptor(CallObserver).build())
 }
 
 /// The credentials of a profile, read each time that they are needed. The SDK's own provider keeps what it has read, which is

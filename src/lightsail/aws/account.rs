@@ -7,18 +7,18 @@ use std::sync::{Mutex, PoisonError};
 
 /// What is known of the account behind a lane's credentials.
 #[derive(Debug, Default)]
-pub(super) struct KeyAccount(Mutex<Known>);
+pub(super) struct KeyAccount(Mutex<KnownAccount>);
 
 #[derive(Debug, Default)]
-struct Known {
-    expected: Expected,
+struct KnownAccount {
+    expected: ExpectedAccount,
     /// The access key that has shown an account last, and which one.
     shown: Option<(String, AccountNumber)>,
 }
 
 /// What the lane's account is, by comparison with what it has been so far.
 #[derive(Debug, Default)]
-enum Expected {
+enum ExpectedAccount {
     /// Nothing was compared yet.
     #[default]
     Unknown,
@@ -31,13 +31,13 @@ enum Expected {
 impl KeyAccount {
     /// The account that exports may be made in.
     pub(super) fn expect(&self, account: Option<AccountNumber>) {
-        self.known().expected = account.map_or(Expected::NoneShown, Expected::This);
+        self.known().expected = account.map_or(ExpectedAccount::NoneShown, ExpectedAccount::This);
     }
 
     /// Takes up what a read that was signed with `key` has shown; whether it is another account than the one that is expected.
     pub(super) fn shows(&self, key: &str, account: AccountNumber) -> bool {
         let mut known = self.known();
-        let other = matches!(&known.expected, Expected::This(expected) if *expected != account);
+        let other = matches!(&known.expected, ExpectedAccount::This(expected) if *expected != account);
         known.shown = Some((key.to_owned(), account));
         other
     }
@@ -47,13 +47,13 @@ impl KeyAccount {
         let known = self.known();
         let shown = known.shown.as_ref().filter(|(of, _)| of == key).map(|(_, account)| account);
         match &known.expected {
-            Expected::Unknown => false,
-            Expected::NoneShown => shown.is_none(),
-            Expected::This(expected) => shown == Some(expected),
+            ExpectedAccount::Unknown => false,
+            ExpectedAccount::NoneShown => shown.is_none(),
+            ExpectedAccount::This(expected) => shown == Some(expected),
         }
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn known(&self) -> std::sync::MutexGuard<'_, KnownAccount> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

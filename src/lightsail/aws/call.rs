@@ -1,6 +1,6 @@
 //! What became of one call: whether its request may have left, and what its error means.
 
-use super::super::classify::{Evidence, classify};
+use super::super::classify::{ErrorEvidence, classify};
 use super::super::{CallError, ErrorClass, codes};
 use super::account::{KeyAccount, signing_key};
 use aws_credential_types::provider::error::CredentialsError;
@@ -21,15 +21,15 @@ use time::macros::format_description;
 
 tokio::task_local! {
     /// The call that a task is in.
-    static WATCHED: Probe;
+    static WATCHED: CallProbe;
 }
 
 /// What is seen of one call from inside the SDK.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Probe(Arc<Seen>);
+pub(super) struct CallProbe(Arc<CallTrace>);
 
 #[derive(Debug, Default)]
-struct Seen {
+struct CallTrace {
     sent: AtomicBool,
     object: AtomicBool,
     /// When the request was signed, in its own form.
@@ -42,10 +42,10 @@ struct Seen {
     held: AtomicBool,
 }
 
-impl Probe {
+impl CallProbe {
     /// For an export, which leaves only with a key that has shown the lane's account.
     pub(super) fn only_of(account: Arc<KeyAccount>) -> Self {
-        Self(Arc::new(Seen { only_of: Some(account), ..Seen::default() }))
+        Self(Arc::new(CallTrace { only_of: Some(account), ..CallTrace::default() }))
     }
 
     /// Whether it is an export's.
@@ -91,7 +91,7 @@ impl Probe {
     }
 
     /// Whether the answer was a JSON object. The SDK takes an empty body for an empty answer, and passes over what is no
-    /// JSON in members that it does not know; a broken listing must not prove that something is absent.
+    /// JSON in members that it does not know; a broken inventory must not prove that something is absent.
     pub(super) fn saw_an_object(&self) -> bool {
         self.0.object.load(Ordering::Acquire)
     }
@@ -100,10 +100,10 @@ impl Probe {
 /// The eyes of the probes, a part of every client: with an interceptor of its own for each call, the SDK would make its
 /// configuration anew, which costs an eighth of what a call does.
 #[derive(Debug)]
-pub(super) struct Watch;
+pub(super) struct CallObserver;
 
 #[dyn_dispatch_hint]
-impl Intercept for Watch {
+impl Intercept for CallObserver {
     fn name(&self) -> &'static str {
         "Watch"
     }
@@ -163,9 +163,9 @@ pub(super) fn not_an_object() -> CallError {
 }
 
 /// What an error of the SDK means.
-pub(super) fn explain<E: Error + Send + Sync + 'static>(error: &SdkError<E>, probe: &Probe) -> CallError {
+pub(super) fn explain<E: Error + Send + Sync + 'static>(error: &SdkError<E>, probe: &CallProbe) -> CallError {
     if let Some(raw) = error.raw_response() {
-        let evidence = Evidence {
+        let evidence = ErrorEvidence {
             status: raw.status().as_u16(),
             header: raw.headers().get("x-amzn-errortype"),
             body: raw.body().bytes().unwrap_or_default(),
@@ -263,7 +263,7 @@ mod tests {
         let access = AccountAccess { credentials, ..AccountAccess::default() };
         let region = Region::parse("eu-west-1").expect("a Region");
         let client = access::client(&access, region, Duration::from_secs(5), &http).await;
-        let probe = Probe::default();
+        let probe = CallProbe::default();
         client.export_snapshot().source_snapshot_name("web-1").send().await.expect_err("it is not sent");
         assert_eq!((requests.load(Ordering::Relaxed), probe.was_sent()), (0, false));
         probe.watch(client.export_snapshot().source_snapshot_name("web-1").send()).await.expect("an answer");

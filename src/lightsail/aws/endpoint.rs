@@ -2,7 +2,7 @@
 //! the one trouble is told from the other.
 
 use super::access::{self, AccountAccess, CredentialSource, SharedHttp};
-use super::call::Probe;
+use super::call::CallProbe;
 use crate::clock::Clock;
 use crate::domain::{Region, Timestamp};
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -27,7 +27,7 @@ pub struct Endpoints {
 
 /// The answer to a request that asks for nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Knocked {
+pub struct EndpointReply {
     /// How long it took, with the connection that was made for it.
     pub took: Duration,
     /// The service's time, to the second, and ours in the middle between asking and hearing.
@@ -36,7 +36,7 @@ pub struct Knocked {
 
 /// How far a request came that was not answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unreached {
+pub enum NotReached {
     /// The address is none.
     Address,
     /// The host's name is not known.
@@ -76,30 +76,30 @@ pub enum Unreached {
 pub async fn endpoints(access: &AccountAccess, region: Region) -> Endpoints {
     let nobody = CredentialSource::Fixed { access_key: "nobody".to_owned(), secret_key: "nothing".to_owned() };
     let access = AccountAccess { role_arn: None, external_id: None, credentials: nobody, ..access.clone() };
-    let (noting, patience) = (Noting::default(), Duration::from_secs(10));
+    let (noting, patience) = (NotingClient::default(), Duration::from_secs(10));
     let http = {
         let noting = noting.clone();
         SharedHttp::through(http_client_fn(move |_, _| SharedHttpConnector::new(noting.clone())))
     };
     let lightsail = access::client(&access, region, patience, &http).await;
-    let _ = Probe::default().watch(lightsail.get_operations().send()).await;
+    let _ = CallProbe::default().watch(lightsail.get_operations().send()).await;
     let lightsail = noting.take();
     let sts = access::sts(&access, region, patience, &http).await;
-    let _ = Probe::default().watch(sts.get_caller_identity().send()).await;
+    let _ = CallProbe::default().watch(sts.get_caller_identity().send()).await;
     Endpoints { lightsail, sts: noting.take() }
 }
 
 /// Keeps where a request was to go, and sends it nowhere.
 #[derive(Debug, Clone, Default)]
-struct Noting(Arc<Mutex<Option<String>>>);
+struct NotingClient(Arc<Mutex<Option<String>>>);
 
-impl Noting {
+impl NotingClient {
     fn take(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-impl HttpConnector for Noting {
+impl HttpConnector for NotingClient {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let to = request.uri().trim_end_matches('/').to_owned();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(to);
@@ -112,19 +112,19 @@ impl HttpConnector for Noting {
 ///
 /// # Errors
 /// [`Unreached`], with how far the request came.
-pub async fn knock(
+pub async fn check_endpoint(
     access: &AccountAccess,
     url: &str,
     patience: Duration,
     clock: &dyn Clock,
-) -> Result<Knocked, Unreached> {
-    let address: Uri = url.parse().map_err(|_| Unreached::Address)?;
-    let host = address.host().ok_or(Unreached::Address)?.trim_matches(['[', ']']).to_owned();
+) -> Result<EndpointReply, NotReached> {
+    let address: Uri = url.parse().map_err(|_| NotReached::Address)?;
+    let host = address.host().ok_or(NotReached::Address)?.trim_matches(['[', ']']).to_owned();
     let direct = access.is_on_this_machine();
     let proxy = if direct { ProxyConfig::disabled() } else { ProxyConfig::from_env() };
     let connector = access::connector(proxy, None, None);
     let mut request = HttpRequest::empty();
-    request.set_uri(address.clone()).map_err(|_| Unreached::Address)?;
+    request.set_uri(address.clone()).map_err(|_| NotReached::Address)?;
     let (asked, began) = (clock.now(), clock.elapsed());
     let answered = tokio::time::timeout(patience, connector.call(request)).await;
     let said = match answered {
@@ -132,7 +132,7 @@ pub async fn knock(
             let took = clock.elapsed().saturating_sub(began);
             let date = response.headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
             let time = date.map(|date| (Timestamp(date.secs().saturating_mul(1000)), asked.after(took / 2)));
-            return Ok(Knocked { took, time });
+            return Ok(EndpointReply { took, time });
         }
         Ok(Err(error)) => super::call::connection(&error),
         Err(_) => format!("no answer within {} s", patience.as_secs_f64()),
@@ -141,7 +141,7 @@ pub async fn knock(
     if let Some(proxy) = proxy {
         let uri = proxy.uri();
         let proxy = uri.authority().map_or_else(|| uri.to_string(), |it| it.host().to_owned());
-        return Err(Unreached::Proxy { proxy, said });
+        return Err(NotReached::Proxy { proxy, said });
     }
     let secure = address.scheme_str() == Some("https");
     let port = address.port_u16().unwrap_or(if secure { 443 } else { 80 });
@@ -149,19 +149,19 @@ pub async fn knock(
 }
 
 /// Goes the same way step by step, to see which one fails; `said` is what was said of all of it.
-async fn how_far(host: String, port: u16, secure: bool, said: String, patience: Duration) -> Unreached {
+async fn how_far(host: String, port: u16, secure: bool, said: String, patience: Duration) -> NotReached {
     let late = || format!("no answer within {} s", patience.as_secs_f64());
     let found = tokio::time::timeout(patience, lookup_host((host.clone(), port))).await;
     let addresses: Vec<_> = match found {
         Ok(Ok(addresses)) => addresses.collect(),
-        Ok(Err(error)) => return Unreached::Name { host, said: error.to_string() },
-        Err(_) => return Unreached::Name { host, said: late() },
+        Ok(Err(error)) => return NotReached::Name { host, said: error.to_string() },
+        Err(_) => return NotReached::Name { host, said: late() },
     };
     let to = format!("{host}:{port}");
     match tokio::time::timeout(patience, TcpStream::connect(addresses.as_slice())).await {
-        Ok(Ok(_)) if secure => Unreached::Tls { said },
-        Ok(Ok(_)) => Unreached::Answer { said },
-        Ok(Err(error)) => Unreached::Connection { to, said: error.to_string() },
-        Err(_) => Unreached::Connection { to, said: late() },
+        Ok(Ok(_)) if secure => NotReached::Tls { said },
+        Ok(Ok(_)) => NotReached::Answer { said },
+        Ok(Err(error)) => NotReached::Connection { to, said: error.to_string() },
+        Err(_) => NotReached::Connection { to, said: late() },
     }
 }

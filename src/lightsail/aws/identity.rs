@@ -1,9 +1,9 @@
 //! Whose credentials they are: STS says so to whoever has any, whatever they are allowed.
 
 use super::super::CallError;
-use super::super::classify::{Evidence, classify};
+use super::super::classify::{ErrorEvidence, classify};
 use super::access::{self, AccountAccess, SharedHttp};
-use super::call::{self, Probe};
+use super::call::{self, CallProbe};
 use crate::domain::{AccountNumber, Region};
 use aws_sdk_sts::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Who the credentials say that we are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct CallerIdentity {
     /// The account.
     pub account: Option<AccountNumber>,
     /// The user or the session of a role.
@@ -22,16 +22,16 @@ pub struct Identity {
 ///
 /// # Errors
 /// [`CallError`]: of the class `Credentials` where they do not work; any other says nothing of them.
-pub async fn who_am_i(
+pub async fn caller_identity(
     access: &AccountAccess,
     region: Region,
     patience: Duration,
     http: &SharedHttp,
-) -> Result<Identity, CallError> {
+) -> Result<CallerIdentity, CallError> {
     let client = access::sts(access, region, patience, http).await;
-    let probe = Probe::default();
+    let probe = CallProbe::default();
     match probe.watch(client.get_caller_identity().send()).await {
-        Ok(output) => Ok(Identity {
+        Ok(output) => Ok(CallerIdentity {
             account: output.account().and_then(|number| AccountNumber::parse(number).ok()),
             arn: output.arn.unwrap_or_default(),
         }),
@@ -40,12 +40,12 @@ pub async fn who_am_i(
 }
 
 /// STS answers in XML, of which the SDK makes a code and a message.
-fn explain(error: &SdkError<GetCallerIdentityError>, probe: &Probe) -> CallError {
+fn explain(error: &SdkError<GetCallerIdentityError>, probe: &CallProbe) -> CallError {
     let (Some(raw), Some(said)) = (error.raw_response(), error.as_service_error()) else {
         return call::explain(error, probe);
     };
     let body = serde_json::json!({ "message": said.message().unwrap_or_default() }).to_string();
-    classify(&Evidence {
+    classify(&ErrorEvidence {
         status: raw.status().as_u16(),
         header: said.code(),
         body: body.as_bytes(),

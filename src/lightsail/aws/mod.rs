@@ -16,8 +16,8 @@ mod shared_tests;
 
 pub use access::{AccountAccess, CredentialSource, SharedHttp, usual_region};
 pub use canned::RawAnswer;
-pub use endpoint::{Endpoints, Knocked, Unreached, endpoints, knock};
-pub use identity::{Identity, who_am_i};
+pub use endpoint::{EndpointReply, Endpoints, NotReached, check_endpoint, endpoints};
+pub use identity::{CallerIdentity, caller_identity};
 
 use super::{
     Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,
@@ -29,7 +29,7 @@ use async_trait::async_trait;
 use aws_sdk_lightsail::Client;
 use aws_sdk_lightsail::error::SdkError;
 use aws_sdk_lightsail::operation::RequestId as _;
-use call::Probe;
+use call::CallProbe;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ const LONG_READ: Duration = Duration::from_secs(3);
 
 impl AwsLightsail {
     /// A client for one lane. Reads and connects nothing before the first call; the account behind it is whatever the
-    /// ARNs of its listings say. It exports nothing before [`Lightsail::expect_account`].
+    /// ARNs of its inventories say. It exports nothing before [`Lightsail::expect_account`].
     pub fn new(access: AccountAccess, region: Region, attempt_timeout: Duration, http: SharedHttp) -> Self {
         let (config, reads) = (http.account(&access, attempt_timeout), http.reads(region));
         let (client, account) = (Mutex::default(), Arc::default());
@@ -97,11 +97,15 @@ impl AwsLightsail {
         E: std::error::Error + Send + Sync + 'static,
         F: Future<Output = Result<O, SdkError<E>>> + Send,
     {
-        self.call_watched(&Probe::default(), send).await
+        self.call_watched(&CallProbe::default(), send).await
     }
 
     /// The same, watched by `probe`.
-    async fn call_watched<O, E, F>(&self, probe: &Probe, send: impl FnOnce(Client) -> F + Send) -> Result<O, CallError>
+    async fn call_watched<O, E, F>(
+        &self,
+        probe: &CallProbe,
+        send: impl FnOnce(Client) -> F + Send,
+    ) -> Result<O, CallError>
     where
         O: Send,
         E: std::error::Error + Send + Sync + 'static,
@@ -130,7 +134,7 @@ impl AwsLightsail {
     }
 
     /// Takes up whose account a read has shown. Credentials of another than the lane's are looked for anew.
-    async fn seen(&self, probe: &Probe, account: Option<&AccountNumber>) {
+    async fn seen(&self, probe: &CallProbe, account: Option<&AccountNumber>) {
         if let Some(account) = account
             && self.account.shows(probe.key(), account.clone())
         {
@@ -156,7 +160,7 @@ fn text(token: Option<PageToken>) -> Option<String> {
 #[async_trait]
 impl Lightsail for AwsLightsail {
     async fn export_snapshot(&self, name: &SnapshotName) -> Result<Accepted, CallError> {
-        let probe = Probe::only_of(Arc::clone(&self.account));
+        let probe = CallProbe::only_of(Arc::clone(&self.account));
         let output = self
             .call_watched(&probe, |client| client.export_snapshot().source_snapshot_name(name.as_str()).send())
             .await?;
@@ -197,7 +201,7 @@ impl Lightsail for AwsLightsail {
 
     async fn export_records(&self, token: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
         let token = text(token);
-        let probe = Probe::default();
+        let probe = CallProbe::default();
         let output = self
             .call_watched(&probe, |client| client.get_export_snapshot_records().set_page_token(token).send())
             .await?;
@@ -208,7 +212,7 @@ impl Lightsail for AwsLightsail {
     }
 
     async fn snapshots(&self, kind: SnapshotKind, token: Option<PageToken>) -> Result<Page<Snapshot>, CallError> {
-        let (token, probe) = (text(token), Probe::default());
+        let (token, probe) = (text(token), CallProbe::default());
         let page = match kind {
             SnapshotKind::Instance => {
                 let send = |client: Client| client.get_instance_snapshots().set_page_token(token).send();
@@ -226,7 +230,7 @@ impl Lightsail for AwsLightsail {
     }
 
     async fn snapshot(&self, name: &SnapshotName, kind: SnapshotKind) -> Result<Option<Snapshot>, CallError> {
-        let probe = Probe::default();
+        let probe = CallProbe::default();
         let found = match kind {
             SnapshotKind::Instance => {
                 let send = |client: Client| client.get_instance_snapshot().instance_snapshot_name(name.as_str()).send();

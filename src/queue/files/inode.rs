@@ -12,10 +12,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
-type Identity = (u64, u64);
+type InodeId = (u64, u64);
 
 /// Those that this process has open.
-static OPEN: LazyLock<Mutex<HashMap<Identity, Weak<Inode>>>> = LazyLock::new(Mutex::default);
+static OPEN: LazyLock<Mutex<HashMap<InodeId, Weak<Inode>>>> = LazyLock::new(Mutex::default);
 
 /// A database file that this process has open, or is about to open.
 #[derive(Debug)]

@@ -13,14 +13,14 @@ pub(in crate::queue) const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
 
 /// The files behind the names when the store was opened.
 #[derive(Debug)]
-pub(in crate::queue) struct Place {
-    files: Vec<(PathBuf, Identity)>,
+pub(in crate::queue) struct DatabaseFiles {
+    files: Vec<(PathBuf, FileId)>,
 }
 
 /// Device and inode: what stays a file's own whatever becomes of its name.
-type Identity = (u64, u64);
+type FileId = (u64, u64);
 
-impl Place {
+impl DatabaseFiles {
     /// That of a store which is only read, and keeps nobody from anything.
     pub(in crate::queue) fn nowhere() -> Self {
         Self { files: Vec::new() }
@@ -57,7 +57,7 @@ impl Place {
 }
 
 /// What changes with each write to a file itself.
-pub(in crate::queue) type FileMark = (Identity, u64, i64, i64);
+pub(in crate::queue) type FileMark = (FileId, u64, i64, i64);
 
 pub(in crate::queue) fn file_mark(path: &Path) -> Option<FileMark> {
     let found = path.metadata().ok()?;
@@ -78,7 +78,7 @@ pub(in crate::queue) fn at_rest(path: &Path) -> Option<FileMark> {
     }
 }
 
-fn identity(found: &Metadata) -> Identity {
+fn identity(found: &Metadata) -> FileId {
     (found.dev(), found.ino())
 }
 

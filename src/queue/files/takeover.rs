@@ -1,6 +1,6 @@
 //! Takeovers: a database that is behind what was sent from it (restored from a backup or a replica, copied, an older state)
 //! does not know of every export. What tells is its counter file; from then on nothing is sent before the reconciliation
-//! window is over (see `tracking/listing.rs`), which is counted here.
+//! window is over (see `tracking/inventory.rs`), which is counted here.
 
 use crate::domain::Timestamp;
 use crate::points::{Between, Point, Step, reached};

@@ -1,6 +1,6 @@
 //! What a lane may send next, and what stands in the way of the rest.
 
-use crate::domain::{BatchId, JobId, JobState, LaneId, RunId, SnapshotArn, SnapshotName, Standing, Timestamp};
+use crate::domain::{BatchId, JobId, JobState, JobVersion, LaneId, RunId, SnapshotArn, SnapshotName, Timestamp};
 use crate::points::Step;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
@@ -30,8 +30,8 @@ pub struct Claimable {
 
 impl Claimable {
     /// Where it stands, given the attempts that it has.
-    pub fn standing(&self, max_attempts: u32) -> Standing {
-        Standing { state: JobState::Queued, attempt: self.attempt, used: self.used, max_attempts }
+    pub fn version(&self, max_attempts: u32) -> JobVersion {
+        JobVersion { state: JobState::Queued, attempt: self.attempt, used: self.used, max_attempts }
     }
 }
 
@@ -40,7 +40,7 @@ const IN_PROGRESS: Duration = Duration::from_hours(24);
 
 /// What a lane has to do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Load {
+pub struct LaneLoad {
     /// Jobs queued, whatever holds them.
     pub queued: u64,
     /// Jobs whose intent is on disk and whose answer is not.
@@ -88,18 +88,18 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn load(&self, lane: LaneId) -> Result<Load, QueueError> {
+    pub async fn load(&self, lane: LaneId) -> Result<LaneLoad, QueueError> {
         let rows = sqlx::query!(
-            r#"SELECT tallies.state, sum(tallies.jobs) AS "jobs!: i64", sum(weight) AS "weight!: i64"
-               FROM tallies JOIN batches ON batches.id = tallies.batch_id
+            r#"SELECT job_counts.state, sum(job_counts.jobs) AS "jobs!: i64", sum(weight) AS "weight!: i64"
+               FROM job_counts JOIN batches ON batches.id = job_counts.batch_id
                WHERE lane_id = ?1 AND batches.state = 'sealed'
-                 AND tallies.state IN ('queued', 'submitting', 'exporting', 'unknown')
-               GROUP BY tallies.state"#,
+                 AND job_counts.state IN ('queued', 'submitting', 'exporting', 'unknown')
+               GROUP BY job_counts.state"#,
             lane.0
         )
         .fetch_all(&self.readers)
         .await?;
-        let mut load = Load::default();
+        let mut load = LaneLoad::default();
         for row in rows {
             let jobs = u64::try_from(row.jobs).unwrap_or(0);
             let place = match row.state.as_str() {
@@ -254,31 +254,31 @@ impl Queue {
         self.writer.execute(Step::AttemptsRefunded, [refunded]).await.map(drop)
     }
 
-    /// The sealed batches with queued jobs in the lane that no listing of this run has covered.
+    /// The sealed batches with queued jobs in the lane that no inventory of this run has covered.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn uncleared(&self, lane: LaneId, run: RunId) -> Result<Vec<BatchId>, QueueError> {
+    pub async fn without_inventory(&self, lane: LaneId, run: RunId) -> Result<Vec<BatchId>, QueueError> {
         let batches = sqlx::query_scalar!(
-            r#"SELECT tallies.batch_id AS "id!: BatchId" FROM tallies JOIN batches ON batches.id = tallies.batch_id
-               WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0
+            r#"SELECT job_counts.batch_id AS "id!: BatchId" FROM job_counts JOIN batches ON batches.id = job_counts.batch_id
+               WHERE job_counts.lane_id = ?1 AND job_counts.state = 'queued' AND job_counts.jobs > 0
                  AND batches.state = 'sealed'
-                 AND NOT EXISTS (SELECT 1 FROM clearances
-                                 WHERE clearances.lane_id = ?1 AND clearances.batch_id = batches.id
-                                   AND clearances.run_id = ?2)"#,
+                 AND NOT EXISTS (SELECT 1 FROM inventories
+                                 WHERE inventories.lane_id = ?1 AND inventories.batch_id = batches.id
+                                   AND inventories.run_id = ?2)"#,
             lane.0,
             run.0
         );
         Ok(batches.fetch_all(&self.readers).await?)
     }
 
-    /// Whether a queued job waits for a listing: it is held for one, or its snapshot was not ready at the last.
+    /// Whether a queued job waits for an inventory: it is held for one, or its snapshot was not ready at the last.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn awaits_listing(&self, lane: LaneId) -> Result<bool, QueueError> {
+    pub async fn awaits_inventory(&self, lane: LaneId) -> Result<bool, QueueError> {
         let held = sqlx::query_scalar!(
-            r#"SELECT EXISTS (SELECT 1 FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND hold = 'listing')
+            r#"SELECT EXISTS (SELECT 1 FROM jobs WHERE lane_id = ?1 AND state = 'queued' AND hold = 'inventory')
                    OR EXISTS (SELECT 1 FROM snapshots INDEXED BY snapshots_unready CROSS JOIN jobs
                               ON jobs.lane_id = snapshots.lane_id AND jobs.snapshot_name = snapshots.name
                               AND jobs.finished_at IS NULL
@@ -292,20 +292,20 @@ impl Queue {
         Ok(held)
     }
 
-    /// Clears batches for sending: a listing that began after they were sealed is complete and acted upon.
+    /// Clears batches for sending: an inventory that began after they were sealed is complete and acted upon.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn clear(&self, lane: LaneId, run: RunId, batches: Vec<BatchId>) -> Result<(), QueueError> {
+    pub async fn record_inventory(&self, lane: LaneId, run: RunId, batches: Vec<BatchId>) -> Result<(), QueueError> {
         let cleared = batches.into_iter().map(move |batch| {
             sqlx::query!(
-                "INSERT INTO clearances (lane_id, batch_id, run_id) VALUES (?1, ?2, ?3)
+                "INSERT INTO inventories (lane_id, batch_id, run_id) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO UPDATE SET run_id = excluded.run_id",
                 lane.0,
                 batch.0,
                 run.0
             )
         });
-        self.writer.execute((Step::Cleared, lane), cleared).await.map(drop)
+        self.writer.execute((Step::InventoryRecorded, lane), cleared).await.map(drop)
     }
 }

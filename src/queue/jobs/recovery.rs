@@ -1,10 +1,10 @@
 //! What a start finds of the run before it: whether that ended, and the calls that it had under way.
 
-use crate::domain::{ErrorCode, Event, Failure, JobId, JobState, RunId, Standing, Timestamp};
+use crate::domain::{ErrorCode, Event, Failure, JobId, JobState, JobVersion, RunId, Timestamp};
 use crate::points::Step;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::{Answer, AttemptOutcome, Transition};
+use crate::queue::{AttemptAnswer, AttemptOutcome, Transition};
 
 impl Queue {
     /// Makes every job that an earlier run left in `submitting` unknown: nobody can say whether it was sent. It costs
@@ -32,14 +32,14 @@ impl Queue {
             let transitions = left
                 .into_iter()
                 .map(|row| {
-                    let standing = Standing {
+                    let standing = JobVersion {
                         state: JobState::Submitting,
                         attempt: row.attempt,
                         used: row.used,
                         max_attempts: u32::MAX,
                     };
                     let event = Event::OutcomeUnknownInOutage(failure.clone());
-                    let answer = Answer {
+                    let answer = AttemptAnswer {
                         outcome: AttemptOutcome::Ambiguous,
                         http_status: None,
                         request_id: None,

@@ -1,7 +1,7 @@
 //! A change of one job as data: it names the state and the attempt that it expects. The statements in `sql/` read it as JSON.
 
 use crate::domain::{
-    Change, Event, Failure, JobId, JobState, LaneTrouble, OperationId, RunId, SnapshotArn, Standing, Timestamp, apply,
+    Change, Event, Failure, JobId, JobState, JobVersion, LaneTrouble, OperationId, RunId, SnapshotArn, Timestamp, apply,
 };
 use crate::points::Step;
 use crate::queue::error::QueueError;
@@ -45,7 +45,7 @@ impl AttemptOutcome {
 
 /// What is written of the attempt with a transition.
 #[derive(Debug, Clone, Serialize)]
-pub struct Answer {
+pub struct AttemptAnswer {
     /// How it came out.
     pub outcome: AttemptOutcome,
     /// The HTTP status, where there was one.
@@ -104,7 +104,7 @@ pub struct Transition {
     #[serde(skip_serializing_if = "Option::is_none")]
     intent: Option<Intent>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::queue) answer: Option<Answer>,
+    pub(in crate::queue) answer: Option<AttemptAnswer>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(in crate::queue) operations: Vec<SentOperation>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,7 +118,7 @@ impl Transition {
     /// [`QueueError::Illegal`] when the state machine has no such change.
     pub fn new(
         job: JobId,
-        standing: &Standing,
+        standing: &JobVersion,
         event: Event,
         at: Timestamp,
         actor: impl Into<String>,
@@ -195,7 +195,7 @@ impl Transition {
     }
 
     /// How the attempt came out, and the operations that it made.
-    pub fn answered(mut self, answer: Answer, operations: Vec<SentOperation>) -> Self {
+    pub fn answered(mut self, answer: AttemptAnswer, operations: Vec<SentOperation>) -> Self {
         self.answer = Some(answer);
         self.operations = operations;
         self
@@ -210,7 +210,7 @@ impl Transition {
 
 fn step_of(event: &Event) -> Step {
     match event {
-        Event::Impossible(_) => Step::Impossible,
+        Event::NotExportable(_) => Step::NotExportable,
         Event::AlreadyExported(_) => Step::AdoptedDone,
         Event::UnderWayAlready(_) => Step::AdoptedUnderWay,
         Event::Cancel => Step::Cancelled,
@@ -233,7 +233,7 @@ fn step_of(event: &Event) -> Step {
         Event::GaveUp(_) => Step::GaveUp,
         Event::SendAgain => Step::SentAgain,
         Event::AdoptRecord(..) => Step::RecordAdopted,
-        Event::CallFailed(_) => Step::CalledFailed,
+        Event::MarkedFailed(_) => Step::MarkedFailed,
         Event::Retry => Step::Retried,
         Event::Pause => Step::Paused,
         Event::Resume => Step::Resumed,
@@ -243,14 +243,14 @@ fn step_of(event: &Event) -> Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Besides, Destination, ErrorCode, Hold, RecordArn, Trace};
+    use crate::domain::{Destination, ErrorCode, ExportRef, Hold, RecordArn, SideEffect};
     use std::collections::BTreeSet;
 
     /// A transition that leaves nothing out.
     fn complete() -> Transition {
         let now = Timestamp(1);
         let failure = Failure { code: ErrorCode::new("Code"), message: "why".to_owned() };
-        let answer = Answer {
+        let answer = AttemptAnswer {
             outcome: AttemptOutcome::Accepted,
             http_status: Some(200),
             request_id: Some("request".to_owned()),
@@ -267,16 +267,16 @@ mod tests {
                 attempt: 1,
                 used: 1,
                 due_at: Some(now),
-                hold: Some(Hold::Listing),
-                besides: Besides::Nothing,
-                trace: Trace {
+                hold: Some(Hold::Inventory),
+                side_effect: SideEffect::Nothing,
+                export_ref: ExportRef {
                     operation: Some(OperationId::new("operation")),
                     record: Some(RecordArn::new("record")),
                     record_name: Some("record".to_owned()),
                     destination: Some(Destination { service: "EC2".to_owned(), id: "ami".to_owned() }),
                 },
                 adopted: true,
-                afresh: true,
+                reset_export: true,
                 failure: Some(failure),
             },
             event: "event",
@@ -309,8 +309,8 @@ mod tests {
         paths(&value["operations"][0], "$", &mut said);
         let statements = [
             include_str!("../sql/move_jobs.sql"),
-            include_str!("../sql/look_again.sql"),
-            include_str!("../sql/look_for_late.sql"),
+            include_str!("../sql/review_records.sql"),
+            include_str!("../sql/review_late_records.sql"),
             include_str!("../sql/add_transitions.sql"),
             include_str!("../sql/add_attempts.sql"),
             include_str!("../sql/answer_attempts.sql"),

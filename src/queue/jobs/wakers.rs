@@ -13,14 +13,14 @@ use tokio::sync::Notify;
 
 /// What wakes a lane's two rooms. A clone wakes the same ones.
 #[derive(Debug, Clone, Default)]
-pub struct Wakes {
+pub struct LaneWaker {
     /// Wakes the worker.
     pub worker: Arc<Notify>,
     /// Wakes the tracker.
     pub tracker: Arc<Notify>,
 }
 
-impl Wakes {
+impl LaneWaker {
     /// Wakes both.
     pub fn all(&self) {
         self.worker.notify_one();
@@ -30,54 +30,54 @@ impl Wakes {
 
 /// The wakers of the lanes that are at work in this process.
 #[derive(Debug, Clone, Default)]
-pub(in crate::queue) struct Wakers(Arc<Mutex<HashMap<LaneId, Wakes>>>);
+pub(in crate::queue) struct LaneWakers(Arc<Mutex<HashMap<LaneId, LaneWaker>>>);
 
 /// A step, and the lane in which it was done, where it is one lane's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::queue) struct Done {
+pub(in crate::queue) struct CommittedStep {
     pub(in crate::queue) step: Step,
     pub(in crate::queue) lane: Option<LaneId>,
 }
 
-impl From<Step> for Done {
+impl From<Step> for CommittedStep {
     fn from(step: Step) -> Self {
         Self { step, lane: None }
     }
 }
 
-impl From<(Step, LaneId)> for Done {
+impl From<(Step, LaneId)> for CommittedStep {
     fn from((step, lane): (Step, LaneId)) -> Self {
         Self { step, lane: Some(lane) }
     }
 }
 
-impl Wakers {
+impl LaneWakers {
     /// A lane's wakers, from now on woken by what is committed.
-    pub(in crate::queue) fn of(&self, lane: LaneId) -> Wakes {
+    pub(in crate::queue) fn of(&self, lane: LaneId) -> LaneWaker {
         self.lanes().entry(lane).or_default().clone()
     }
 
     /// Wakes those whom a committed step concerns in its lane.
-    pub(in crate::queue) fn committed(&self, done: Done) {
+    pub(in crate::queue) fn committed(&self, done: CommittedStep) {
         let rooms = concerned(done.step);
         let lanes = self.lanes();
         let Some(wakes) = done.lane.and_then(|lane| lanes.get(&lane)) else { return };
-        if matches!(rooms, Rooms::Worker | Rooms::Both) {
+        if matches!(rooms, WakeTarget::Worker | WakeTarget::Both) {
             wakes.worker.notify_one();
         }
-        if matches!(rooms, Rooms::Tracker | Rooms::Both) {
+        if matches!(rooms, WakeTarget::Tracker | WakeTarget::Both) {
             wakes.tracker.notify_one();
         }
     }
 
-    fn lanes(&self) -> MutexGuard<'_, HashMap<LaneId, Wakes>> {
+    fn lanes(&self) -> MutexGuard<'_, HashMap<LaneId, LaneWaker>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Queue {
     /// The wakers of a lane's worker and tracker, woken from now on by what this process commits.
-    pub fn wakes(&self, lane: LaneId) -> Wakes {
+    pub fn wakes(&self, lane: LaneId) -> LaneWaker {
         self.wakers.of(lane)
     }
 
@@ -108,7 +108,7 @@ impl Queue {
 
 /// Leaves word for the daemon that people have acted in these lanes, and in those of these batches. Of the transaction in
 /// which they act.
-pub(in crate::queue) async fn leave_word(
+pub(in crate::queue) async fn add_wake_ups(
     connection: &mut SqliteConnection,
     lanes: &str,
     batches: &str,
@@ -116,7 +116,7 @@ pub(in crate::queue) async fn leave_word(
     sqlx::query!(
         "INSERT OR IGNORE INTO wake_ups (lane_id)
          SELECT value FROM json_each(?1)
-         UNION SELECT lane_id FROM tallies WHERE batch_id IN (SELECT value FROM json_each(?2))",
+         UNION SELECT lane_id FROM job_counts WHERE batch_id IN (SELECT value FROM json_each(?2))",
         lanes,
         batches
     )
@@ -126,18 +126,18 @@ pub(in crate::queue) async fn leave_word(
 }
 
 /// The same for what a group of steps did.
-pub(in crate::queue) async fn leave_word_of(
+pub(in crate::queue) async fn add_wake_ups_of(
     connection: &mut SqliteConnection,
-    all: impl Iterator<Item = &Done>,
+    all: impl Iterator<Item = &CommittedStep>,
 ) -> Result<(), QueueError> {
     let lanes: Vec<LaneId> =
-        all.filter(|done| concerned(done.step) == Rooms::Both).filter_map(|done| done.lane).collect();
-    if lanes.is_empty() { Ok(()) } else { leave_word(connection, &json(&lanes)?, "[]").await }
+        all.filter(|done| concerned(done.step) == WakeTarget::Both).filter_map(|done| done.lane).collect();
+    if lanes.is_empty() { Ok(()) } else { add_wake_ups(connection, &json(&lanes)?, "[]").await }
 }
 
 /// Who has something to do, or something else to wait for, after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rooms {
+enum WakeTarget {
     None,
     Worker,
     Tracker,
@@ -145,14 +145,14 @@ enum Rooms {
 }
 
 /// What a room does in its own turn, and takes up in the same one, wakes nobody. A new step says here whom it concerns.
-fn concerned(step: Step) -> Rooms {
+fn concerned(step: Step) -> WakeTarget {
     match step {
         // The worker may send more, or has to stop.
-        Step::HeldForListing
-        | Step::Cleared
-        | Step::NewsSettled
+        Step::HeldForInventory
+        | Step::InventoryRecorded
+        | Step::ChangesProcessed
         | Step::Unblocked
-        | Step::Impossible
+        | Step::NotExportable
         | Step::AdoptedDone
         | Step::Finished
         | Step::OperationFailed
@@ -162,17 +162,17 @@ fn concerned(step: Step) -> Rooms {
         | Step::ProvenAbsent
         | Step::Contradicted
         | Step::OverLimit
-        | Step::RefusedForNow => Rooms::Worker,
+        | Step::RefusedForNow => WakeTarget::Worker,
         // The tracker has something to follow, or a block to probe.
-        Step::Accepted | Step::OutcomeUnknown | Step::OutcomeUnknownInOutage | Step::Blocked => Rooms::Tracker,
+        Step::Accepted | Step::OutcomeUnknown | Step::OutcomeUnknownInOutage | Step::Blocked => WakeTarget::Tracker,
         // A person has acted: other processes are told as well.
         Step::Cancelled
         | Step::SentAgain
         | Step::RecordAdopted
-        | Step::CalledFailed
+        | Step::MarkedFailed
         | Step::Retried
         | Step::Paused
-        | Step::Resumed => Rooms::Both,
+        | Step::Resumed => WakeTarget::Both,
         Step::Marked
         | Step::Migrated
         | Step::LoadBegun
@@ -183,22 +183,22 @@ fn concerned(step: Step) -> Rooms {
         | Step::Recovered
         | Step::RunEnded
         | Step::Identified
-        | Step::SnapshotsListed
-        | Step::ListingEnded
-        | Step::LedgerSeen
+        | Step::SnapshotsRecorded
+        | Step::InventoryEnded
+        | Step::ObservationsRecorded
         | Step::EntryOwned
         | Step::DuplicateNoted
-        | Step::LookCounted
+        | Step::AbsenceChecked
         | Step::PollPutOff
         | Step::DueReleased
         | Step::Proven
         | Step::RateLearned
         | Step::CapLowered
         | Step::DelayLearned
-        | Step::Tripped
+        | Step::BreakerOpened
         | Step::ProbeChosen
-        | Step::TripRenewed
-        | Step::TripClosed
+        | Step::BreakerKeptOpen
+        | Step::BreakerClosed
         | Step::PlacePaused
         | Step::PlaceResumed
         | Step::WakeUpsTaken
@@ -213,6 +213,6 @@ fn concerned(step: Step) -> Rooms {
         | Step::Denied
         | Step::AdoptedUnderWay
         | Step::FoundUnderWay
-        | Step::AttemptsRefunded => Rooms::None,
+        | Step::AttemptsRefunded => WakeTarget::None,
     }
 }

@@ -65,8 +65,8 @@ async fn write_history(connection: &mut SqliteConnection, moved: &[&Transition])
             }
         };
     }
-    write_those!(|one| one.is_back(), "src/queue/sql/look_again.sql");
-    write_those!(|one| one.ended_at.is_some(), "src/queue/sql/look_for_late.sql");
+    write_those!(|one| one.is_back(), "src/queue/sql/review_records.sql");
+    write_those!(|one| one.ended_at.is_some(), "src/queue/sql/review_late_records.sql");
     write_those!(|_| true, "src/queue/sql/add_transitions.sql");
     write_those!(|one| one.is_intent(), "src/queue/sql/add_attempts.sql");
     write_those!(|one| one.answer.is_some(), "src/queue/sql/answer_attempts.sql");

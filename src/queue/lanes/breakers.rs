@@ -2,8 +2,8 @@
 //! about it is decided elsewhere; each write here takes effect with its commit, as a pause does.
 
 use crate::domain::{
-    BatchId, BatchName, BatchOutcomes, ErrorCode, JobId, JobState, LaneId, Outcomes, ProbeStanding, RunId, SnapshotArn,
-    SnapshotName, Timestamp, TripCause, TripId,
+    BatchId, BatchName, BatchOutcomes, ErrorCode, JobId, JobState, LaneId, OpenCause, OpeningId, Outcomes, ProbeState,
+    RunId, SnapshotArn, SnapshotName, Timestamp,
 };
 use crate::points::Step;
 use crate::queue::Queue;
@@ -15,9 +15,9 @@ use std::time::Duration;
 
 /// An open breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trip {
+pub struct BreakerOpening {
     /// Its number.
-    pub id: TripId,
+    pub id: OpeningId,
     /// The lane.
     pub lane: LaneId,
     /// The batch that is stopped in that lane; nothing where it is the lane as a whole.
@@ -25,9 +25,9 @@ pub struct Trip {
     /// That batch's name.
     pub batch_name: Option<BatchName>,
     /// When it opened.
-    pub tripped_at: Timestamp,
+    pub opened_at: Timestamp,
     /// What it opened on.
-    pub cause: TripCause,
+    pub cause: OpenCause,
     /// From when on it waits before it lets one job go.
     pub waits_from: Timestamp,
     /// How long.
@@ -35,27 +35,27 @@ pub struct Trip {
     /// The job that it has let go.
     pub probe: Option<JobId>,
     /// How that one stands.
-    pub standing: ProbeStanding,
+    pub standing: ProbeState,
     /// Jobs that it let go in vain.
     pub in_vain: u32,
 }
 
 /// A breaker that was open.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PastTrip {
+pub struct PastOpening {
     /// Whether it was a batch's; else it was the lane's.
     pub of_batch: bool,
     /// When it opened.
-    pub tripped_at: Timestamp,
+    pub opened_at: Timestamp,
     /// What it opened on.
-    pub cause: TripCause,
+    pub cause: OpenCause,
     /// When it was closed.
     pub closed_at: Timestamp,
     /// By whom: `daemon`, or a person.
     pub closed_by: String,
 }
 
-impl Trip {
+impl BreakerOpening {
     /// Whether it holds back the jobs of a batch in its lane.
     pub fn covers(&self, batch: BatchId) -> bool {
         self.batch.is_none_or(|own| own == batch)
@@ -75,12 +75,12 @@ impl Queue {
                FROM outcomes
                WHERE lane_id = ?1 AND failed > 0
                  AND CASE WHEN batch_id > 0
-                     THEN EXISTS (SELECT 1 FROM tallies
-                                  WHERE tallies.lane_id = ?1 AND tallies.batch_id = outcomes.batch_id
-                                    AND tallies.state = 'queued' AND tallies.jobs > 0)
-                     ELSE EXISTS (SELECT 1 FROM tallies
-                                  JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed'
-                                  WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0) END
+                     THEN EXISTS (SELECT 1 FROM job_counts
+                                  WHERE job_counts.lane_id = ?1 AND job_counts.batch_id = outcomes.batch_id
+                                    AND job_counts.state = 'queued' AND job_counts.jobs > 0)
+                     ELSE EXISTS (SELECT 1 FROM job_counts
+                                  JOIN batches ON batches.id = job_counts.batch_id AND batches.state = 'sealed'
+                                  WHERE job_counts.lane_id = ?1 AND job_counts.state = 'queued' AND job_counts.jobs > 0) END
                ORDER BY batch_id"#,
             lane.0
         )
@@ -105,9 +105,9 @@ impl Queue {
     pub async fn batch_outcomes(&self, lane: LaneId) -> Result<Vec<BatchOutcomes>, QueueError> {
         let rows = sqlx::query!(
             r#"SELECT length(recent) AS "ended!: u32", failed AS "failed!: u32", code, in_a_row AS "in_a_row!: u32",
-                      coalesce((SELECT jobs > 0 FROM tallies
-                                WHERE tallies.lane_id = ?1 AND tallies.batch_id = outcomes.batch_id
-                                  AND tallies.state = 'queued'), 0) AS "goes_on!: bool"
+                      coalesce((SELECT jobs > 0 FROM job_counts
+                                WHERE job_counts.lane_id = ?1 AND job_counts.batch_id = outcomes.batch_id
+                                  AND job_counts.state = 'queued'), 0) AS "goes_on!: bool"
                FROM outcomes WHERE lane_id = ?1 AND batch_id > 0"#,
             lane.0
         )
@@ -124,12 +124,12 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn trips(&self, lane: Option<LaneId>) -> Result<Vec<Trip>, QueueError> {
+    pub async fn breaker_openings(&self, lane: Option<LaneId>) -> Result<Vec<BreakerOpening>, QueueError> {
         let lane = lane.map(|lane| lane.0);
         let rows = sqlx::query!(
-            r#"SELECT trips.id AS "id!: i64", trips.lane_id AS "lane!: i64", trips.batch_id AS "batch: i64",
-                      (SELECT name FROM batches WHERE batches.id = trips.batch_id) AS "batch_name: String",
-                      tripped_at AS "tripped_at!: i64", failed AS "failed!: u32", ended AS "ended!: u32", code,
+            r#"SELECT breaker_openings.id AS "id!: i64", breaker_openings.lane_id AS "lane!: i64", breaker_openings.batch_id AS "batch: i64",
+                      (SELECT name FROM batches WHERE batches.id = breaker_openings.batch_id) AS "batch_name: String",
+                      opened_at AS "opened_at!: i64", failed AS "failed!: u32", ended AS "ended!: u32", code,
                       waits_from AS "waits_from!: i64", wait AS "wait!: i64", probe AS "probe: i64",
                       probes AS "probes!: u32", jobs.state AS "state?", jobs.attempt AS "attempt?: i64",
                       jobs.adopted AS "adopted?: bool",
@@ -142,9 +142,9 @@ impl Queue {
                           OR EXISTS (SELECT 1 FROM batches
                                      WHERE batches.id = jobs.batch_id AND batches.paused_at IS NOT NULL))
                           AS "laid_by?: bool"
-               FROM trips LEFT JOIN jobs ON jobs.id = trips.probe
-               WHERE trips.closed_at IS NULL AND (?1 IS NULL OR trips.lane_id = ?1)
-               ORDER BY trips.id"#,
+               FROM breaker_openings LEFT JOIN jobs ON jobs.id = breaker_openings.probe
+               WHERE breaker_openings.closed_at IS NULL AND (?1 IS NULL OR breaker_openings.lane_id = ?1)
+               ORDER BY breaker_openings.id"#,
             lane
         )
         .fetch_all(&self.readers)
@@ -153,24 +153,24 @@ impl Queue {
             .map(|row| {
                 let own = row.attempt.unwrap_or(0) > 0 && row.adopted != Some(true);
                 let standing = match row.state.as_deref().map(decode::state).transpose()? {
-                    None => ProbeStanding::None,
-                    Some(JobState::Queued) if row.laid_by == Some(true) => ProbeStanding::Silent,
+                    None => ProbeState::None,
+                    Some(JobState::Queued) if row.laid_by == Some(true) => ProbeState::Silent,
                     Some(JobState::Queued | JobState::Submitting | JobState::Exporting | JobState::Unknown) => {
-                        ProbeStanding::UnderWay
+                        ProbeState::UnderWay
                     }
-                    Some(JobState::Succeeded) if own => ProbeStanding::Succeeded,
-                    Some(JobState::Failed) if own => ProbeStanding::Failed,
+                    Some(JobState::Succeeded) if own => ProbeState::Succeeded,
+                    Some(JobState::Failed) if own => ProbeState::Failed,
                     Some(JobState::Succeeded | JobState::Failed | JobState::Cancelled | JobState::NeedsReview) => {
-                        ProbeStanding::Silent
+                        ProbeState::Silent
                     }
                 };
-                Ok(Trip {
-                    id: TripId(row.id),
+                Ok(BreakerOpening {
+                    id: OpeningId(row.id),
                     lane: LaneId(row.lane),
                     batch: row.batch.map(BatchId),
                     batch_name: row.batch_name.map(decode::batch_name).transpose()?,
-                    tripped_at: Timestamp(row.tripped_at),
-                    cause: TripCause { failed: row.failed, ended: row.ended, code: decode::code(row.code) },
+                    opened_at: Timestamp(row.opened_at),
+                    cause: OpenCause { failed: row.failed, ended: row.ended, code: decode::code(row.code) },
                     waits_from: Timestamp(row.waits_from),
                     wait: Duration::from_millis(decode::count("a breaker's wait", row.wait)?),
                     probe: row.probe.map(JobId),
@@ -185,24 +185,24 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn trips_met(&self, job: JobId) -> Result<Vec<PastTrip>, QueueError> {
+    pub async fn matching_openings(&self, job: JobId) -> Result<Vec<PastOpening>, QueueError> {
         let rows = sqlx::query!(
-            r#"SELECT trips.batch_id IS NOT NULL AS "of_batch!: bool", tripped_at AS "tripped_at!: i64",
+            r#"SELECT breaker_openings.batch_id IS NOT NULL AS "of_batch!: bool", opened_at AS "opened_at!: i64",
                       failed AS "failed!: u32", ended AS "ended!: u32", code, closed_at AS "closed_at!: i64",
                       closed_by AS "closed_by!"
-               FROM jobs JOIN trips ON trips.lane_id = jobs.lane_id
-                   AND (trips.batch_id IS NULL OR trips.batch_id = jobs.batch_id)
-               WHERE jobs.id = ?1 AND closed_at >= jobs.queued_at ORDER BY trips.id"#,
+               FROM jobs JOIN breaker_openings ON breaker_openings.lane_id = jobs.lane_id
+                   AND (breaker_openings.batch_id IS NULL OR breaker_openings.batch_id = jobs.batch_id)
+               WHERE jobs.id = ?1 AND closed_at >= jobs.queued_at ORDER BY breaker_openings.id"#,
             job.0
         )
         .fetch_all(&self.readers)
         .await?;
         Ok(rows
             .into_iter()
-            .map(|row| PastTrip {
+            .map(|row| PastOpening {
                 of_batch: row.of_batch,
-                tripped_at: Timestamp(row.tripped_at),
-                cause: TripCause { failed: row.failed, ended: row.ended, code: decode::code(row.code) },
+                opened_at: Timestamp(row.opened_at),
+                cause: OpenCause { failed: row.failed, ended: row.ended, code: decode::code(row.code) },
                 closed_at: Timestamp(row.closed_at),
                 closed_by: row.closed_by,
             })
@@ -214,7 +214,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn probe_jobs(&self, lane: LaneId, run: RunId, due: &[TripId]) -> Result<Vec<Claimable>, QueueError> {
+    pub async fn probe_jobs(&self, lane: LaneId, run: RunId, due: &[OpeningId]) -> Result<Vec<Claimable>, QueueError> {
         let due = json(due)?;
         let jobs = sqlx::query_file_as!(Claimable, "src/queue/sql/probe_jobs.sql", lane.0, run.0, due);
         Ok(jobs.fetch_all(&self.readers).await?)
@@ -224,18 +224,18 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn trip(
+    pub async fn open_breaker(
         &self,
         lane: LaneId,
         batch: Option<BatchId>,
-        cause: TripCause,
+        cause: OpenCause,
         at: Timestamp,
         wait: Duration,
     ) -> Result<bool, QueueError> {
         let (batch, wait) = (batch.map(|batch| batch.0), millis(wait));
         let code = cause.code.as_ref().map(ErrorCode::as_str);
         let tripped = sqlx::query!(
-            "INSERT INTO trips (lane_id, batch_id, tripped_at, failed, ended, code, waits_from, wait)
+            "INSERT INTO breaker_openings (lane_id, batch_id, opened_at, failed, ended, code, waits_from, wait)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?3, ?7)
              ON CONFLICT DO NOTHING",
             lane.0,
@@ -246,19 +246,19 @@ impl Queue {
             code,
             wait
         );
-        self.writer.execute(Step::Tripped, [tripped]).await.map(|rows| rows > 0)
+        self.writer.execute(Step::BreakerOpened, [tripped]).await.map(|rows| rows > 0)
     }
 
     /// Lets one job go though these breakers are open.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn choose_probe(&self, trips: &[TripId], job: JobId) -> Result<(), QueueError> {
-        let trips = json(trips)?;
+    pub async fn choose_probe(&self, openings: &[OpeningId], job: JobId) -> Result<(), QueueError> {
+        let openings = json(openings)?;
         let chosen = sqlx::query!(
-            "UPDATE trips SET probe = ?2
+            "UPDATE breaker_openings SET probe = ?2
              WHERE closed_at IS NULL AND id IN (SELECT value FROM json_each(?1))",
-            trips,
+            openings,
             job.0
         );
         self.writer.execute(Step::ProbeChosen, [chosen]).await.map(drop)
@@ -268,29 +268,35 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn renew_trip(&self, trip: TripId, run: RunId, at: Timestamp, wait: Duration) -> Result<(), QueueError> {
+    pub async fn keep_breaker_open(
+        &self,
+        opening: OpeningId,
+        run: RunId,
+        at: Timestamp,
+        wait: Duration,
+    ) -> Result<(), QueueError> {
         let wait = millis(wait);
         let renewed = sqlx::query!(
-            "UPDATE trips SET probe = NULL, probes = probes + 1, failed_run = ?2, waits_from = ?3, wait = ?4
+            "UPDATE breaker_openings SET probe = NULL, probes = probes + 1, failed_run = ?2, waits_from = ?3, wait = ?4
              WHERE id = ?1 AND closed_at IS NULL",
-            trip.0,
+            opening.0,
             run.0,
             at.0,
             wait
         );
-        self.writer.execute(Step::TripRenewed, [renewed]).await.map(drop)
+        self.writer.execute(Step::BreakerKeptOpen, [renewed]).await.map(drop)
     }
 
     /// Closes a breaker, in nobody's name; what has ended is counted anew. Whether it was open.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn close_trip(&self, trip: TripId, at: Timestamp) -> Result<bool, QueueError> {
+    pub async fn close_breaker(&self, opening: OpeningId, at: Timestamp) -> Result<bool, QueueError> {
         self.writer
-            .write(Step::TripClosed, move |connection| {
+            .write(Step::BreakerClosed, move |connection| {
                 Box::pin(async move {
-                    let trip = json(&[trip])?;
-                    Ok(close(connection, &trip, at, "daemon").await? > 0)
+                    let opening = json(&[opening])?;
+                    Ok(close(connection, &opening, at, "daemon").await? > 0)
                 })
             })
             .await
@@ -300,22 +306,22 @@ impl Queue {
 /// Closes open breakers and forgets what has ended there; how many they were.
 pub(in crate::queue) async fn close(
     connection: &mut SqliteConnection,
-    trips: &str,
+    openings: &str,
     at: Timestamp,
     actor: &str,
 ) -> Result<u64, QueueError> {
     sqlx::query!(
         "DELETE FROM outcomes
-         WHERE (lane_id, batch_id) IN (SELECT lane_id, coalesce(batch_id, 0) FROM trips
+         WHERE (lane_id, batch_id) IN (SELECT lane_id, coalesce(batch_id, 0) FROM breaker_openings
                                        WHERE closed_at IS NULL AND id IN (SELECT value FROM json_each(?1)))",
-        trips
+        openings
     )
     .execute(&mut *connection)
     .await?;
     let closed = sqlx::query!(
-        "UPDATE trips SET closed_at = ?2, closed_by = ?3
+        "UPDATE breaker_openings SET closed_at = ?2, closed_by = ?3
          WHERE closed_at IS NULL AND id IN (SELECT value FROM json_each(?1))",
-        trips,
+        openings,
         at.0,
         actor
     )

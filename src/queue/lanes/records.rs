@@ -19,7 +19,7 @@ pub struct LaneRecord {
     pub id: LaneId,
     /// Account and Region.
     pub lane: Lane,
-    /// The 12 digits, once a listing has shown them.
+    /// The 12 digits, once an inventory has shown them.
     pub account_number: Option<AccountNumber>,
     /// Whether an export was ever accepted.
     pub proven: bool,
@@ -48,9 +48,9 @@ pub struct Block {
     pub since: Timestamp,
 }
 
-/// What the account number of a listing means for its lane.
+/// What the account number of an inventory means for its lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Identity {
+pub enum AccountMatch {
     /// The number that the lane has always had, or its first.
     Same,
     /// The lane belongs to another account.
@@ -94,8 +94,8 @@ impl Queue {
                       blocked_message, longest_delay AS "longest_delay: i64", delay_seen_at AS "delay_seen_at: i64", paused_at IS NOT NULL AS "paused!: bool"
                FROM lanes
                WHERE id BETWEEN ?1 AND ?2
-                 AND EXISTS (SELECT 1 FROM tallies JOIN batches ON batches.id = tallies.batch_id
-                             WHERE tallies.lane_id = lanes.id AND batches.state = 'sealed')"#,
+                 AND EXISTS (SELECT 1 FROM job_counts JOIN batches ON batches.id = job_counts.batch_id
+                             WHERE job_counts.lane_id = lanes.id AND batches.state = 'sealed')"#,
             first,
             last
         )
@@ -125,12 +125,12 @@ impl Queue {
             .collect()
     }
 
-    /// Compares the account number that a listing showed with what is stored, and stores the first one.
+    /// Compares the account number that an inventory showed with what is stored, and stores the first one.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn identify(&self, lane: LaneId, number: AccountNumber) -> Result<Identity, QueueError> {
-        // Every page of a listing asks, and only the first one has something to write.
+    pub async fn identify(&self, lane: LaneId, number: AccountNumber) -> Result<AccountMatch, QueueError> {
+        // Every page of an inventory asks, and only the first one has something to write.
         if let Some(identity) = compare_account(&self.readers, lane, &number).await? {
             return Ok(identity);
         }
@@ -144,7 +144,7 @@ impl Queue {
                     sqlx::query!("UPDATE lanes SET account_number = ?2 WHERE id = ?1", lane.0, digits)
                         .execute(&mut *connection)
                         .await?;
-                    Ok(Identity::Same)
+                    Ok(AccountMatch::Same)
                 })
             })
             .await
@@ -189,7 +189,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn prove(&self, lane: LaneId) -> Result<(), QueueError> {
+    pub async fn prove_account(&self, lane: LaneId) -> Result<(), QueueError> {
         let proven = sqlx::query!("UPDATE lanes SET proven = 1 WHERE id = ?1 AND proven = 0", lane.0);
         self.writer.execute(Step::Proven, [proven]).await.map(drop)
     }
@@ -328,7 +328,7 @@ async fn compare_account<'c, E>(
     executor: E,
     lane: LaneId,
     number: &AccountNumber,
-) -> Result<Option<Identity>, QueueError>
+) -> Result<Option<AccountMatch>, QueueError>
 where
     E: Executor<'c, Database = Sqlite>,
 {
@@ -339,8 +339,8 @@ where
                ON other.region = lanes.region AND other.id <> lanes.id AND other.account_number = ?2
                -- A lane that has exported nothing and has nothing to do exports nothing twice.
                AND (other.proven = 1 OR EXISTS (
-                   SELECT 1 FROM tallies WHERE tallies.lane_id = other.id AND tallies.jobs > 0
-                       AND tallies.state NOT IN ('succeeded', 'failed', 'cancelled')))
+                   SELECT 1 FROM job_counts WHERE job_counts.lane_id = other.id AND job_counts.jobs > 0
+                       AND job_counts.state NOT IN ('succeeded', 'failed', 'cancelled')))
            WHERE lanes.id = ?1 LIMIT 1"#,
         lane.0,
         digits
@@ -349,11 +349,11 @@ where
     .await?;
     if let Some(stored) = known.stored.as_ref().filter(|stored| *stored != digits) {
         let stored = AccountNumber::parse(stored).map_err(|_| corrupt("an account number", stored))?;
-        return Ok(Some(Identity::Other { stored }));
+        return Ok(Some(AccountMatch::Other { stored }));
     }
     if let Some(label) = known.other {
         let label = AccountLabel::parse(&label).map_err(|_| corrupt("an account label", label))?;
-        return Ok(Some(Identity::Shared { label }));
+        return Ok(Some(AccountMatch::Shared { label }));
     }
-    Ok(known.stored.map(|_| Identity::Same))
+    Ok(known.stored.map(|_| AccountMatch::Same))
 }

@@ -1,4 +1,4 @@
-//! Lightsail's ledger and snapshots as far as they were seen. What has changed is news until it has been acted upon, so
+//! Lightsail's ledger and snapshots as far as they were seen. What has changed is unprocessed until it has been acted upon, so
 //! that a crash between reading and acting loses nothing.
 
 use crate::domain::{
@@ -48,9 +48,9 @@ impl EntryStatus {
     }
 }
 
-/// What a reading shows of one export; `sql/see.sql` reads it as JSON.
+/// What a reading shows of one export; `sql/record_observations.sql` reads it as JSON.
 #[derive(Debug, Clone, Serialize)]
-pub struct Sighting {
+pub struct Observation {
     /// Which entry.
     #[serde(flatten)]
     pub key: EntryKey,
@@ -72,16 +72,16 @@ pub struct Sighting {
 
 /// An entry of the ledger.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct LedgerEntry {
     /// Its number: what was seen later has a higher one.
     pub id: i64,
     /// What it says.
-    pub sighting: Sighting,
+    pub sighting: Observation,
     /// The job and the number of the attempt that it belongs to; attempt 0 where the job adopted it.
     pub owner: Option<(JobId, u32)>,
 }
 
-/// A snapshot as a listing shows it; `sql/list_snapshots.sql` reads it as JSON.
+/// A snapshot as an inventory shows it; `sql/list_snapshots.sql` reads it as JSON.
 #[derive(Debug, Clone, Serialize)]
 pub struct ListedSnapshot {
     /// Its name.
@@ -105,17 +105,22 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn see(&self, lane: LaneId, sightings: &[Sighting], now: Timestamp) -> Result<u64, QueueError> {
+    pub async fn record_observations(
+        &self,
+        lane: LaneId,
+        sightings: &[Observation],
+        now: Timestamp,
+    ) -> Result<u64, QueueError> {
         if sightings.is_empty() {
             return Ok(0);
         }
         let rows = in_parts(sightings)?;
         self.writer
-            .write(Step::LedgerSeen, move |connection| {
+            .write(Step::ObservationsRecorded, move |connection| {
                 Box::pin(async move {
                     let mut written = 0;
                     for rows in rows {
-                        written += see_part(connection, lane, rows, now).await?;
+                        written += record_some(connection, lane, rows, now).await?;
                     }
                     Ok(written)
                 })
@@ -127,7 +132,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn entries(&self, lane: LaneId, names: &[SnapshotName]) -> Result<Vec<Entry>, QueueError> {
+    pub async fn entries(&self, lane: LaneId, names: &[SnapshotName]) -> Result<Vec<LedgerEntry>, QueueError> {
         // Jobs of one name ask for it more than once.
         let names = json(&names.iter().collect::<BTreeSet<_>>())?;
         let rows = sqlx::query!(
@@ -159,9 +164,9 @@ impl Queue {
                 let failure = row
                     .error_code
                     .map(|code| Failure { code: ErrorCode::new(code), message: row.error_message.unwrap_or_default() });
-                Ok(Entry {
+                Ok(LedgerEntry {
                     id: row.id,
-                    sighting: Sighting {
+                    sighting: Observation {
                         key,
                         snapshot: crate::queue::sqlite::decode::snapshot_name(&row.snapshot_name)?,
                         snapshot_arn: row.snapshot_arn.map(SnapshotArn::new),
@@ -182,10 +187,10 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn news(&self, lane: LaneId, limit: u32) -> Result<Vec<i64>, QueueError> {
-        let news = sqlx::query_scalar!(
+    pub async fn unprocessed_changes(&self, lane: LaneId, limit: u32) -> Result<Vec<i64>, QueueError> {
+        let unprocessed = sqlx::query_scalar!(
             r#"SELECT id AS "id!: i64" FROM ledger
-               WHERE lane_id = ?1 AND news = 1
+               WHERE lane_id = ?1 AND unprocessed = 1
                  AND NOT EXISTS (SELECT 1 FROM jobs
                                  WHERE jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
                                    AND jobs.finished_at IS NULL AND jobs.state = 'submitting')
@@ -195,29 +200,29 @@ impl Queue {
         )
         .fetch_all(&self.readers)
         .await?;
-        Ok(news)
+        Ok(unprocessed)
     }
 
     /// These entries have been acted upon.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn settle_news(&self, lane: LaneId, entries: &[i64]) -> Result<(), QueueError> {
+    pub async fn mark_processed(&self, lane: LaneId, entries: &[i64]) -> Result<(), QueueError> {
         let entries = json(entries)?;
         let settled = sqlx::query!(
-            "UPDATE ledger SET news = 0 WHERE id IN (SELECT value FROM json_each(?1)) AND news = 1",
+            "UPDATE ledger SET unprocessed = 0 WHERE id IN (SELECT value FROM json_each(?1)) AND unprocessed = 1",
             entries
         );
-        self.writer.execute((Step::NewsSettled, lane), [settled]).await.map(drop)
+        self.writer.execute((Step::ChangesProcessed, lane), [settled]).await.map(drop)
     }
 
-    /// The number of a listing that is about to begin.
+    /// The number of an inventory that is about to begin.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn next_listing(&self, lane: LaneId) -> Result<i64, QueueError> {
+    pub async fn next_inventory(&self, lane: LaneId) -> Result<i64, QueueError> {
         let last = sqlx::query_scalar!(
-            r#"SELECT coalesce(max(listing), 0) AS "last!: i64" FROM snapshots WHERE lane_id = ?1"#,
+            r#"SELECT coalesce(max(inventory), 0) AS "last!: i64" FROM snapshots WHERE lane_id = ?1"#,
             lane.0
         )
         .fetch_one(&self.readers)
@@ -229,41 +234,41 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn list_snapshots(
+    pub async fn record_snapshots(
         &self,
         lane: LaneId,
-        listing: i64,
+        inventory: i64,
         snapshots: &[ListedSnapshot],
     ) -> Result<(), QueueError> {
         let rows = in_parts(snapshots)?;
         let listed = rows
             .into_iter()
-            .map(move |rows| sqlx::query_file!("src/queue/sql/list_snapshots.sql", rows, lane.0, listing));
-        self.writer.execute(Step::SnapshotsListed, listed).await.map(drop)
+            .map(move |rows| sqlx::query_file!("src/queue/sql/list_snapshots.sql", rows, lane.0, inventory));
+        self.writer.execute(Step::SnapshotsRecorded, listed).await.map(drop)
     }
 
-    /// Ends a listing: what it did not show is gone. Queued jobs keep the ARN of what they were for.
+    /// Ends an inventory: what it did not show is gone. Queued jobs keep the ARN of what they were for.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn end_listing(&self, lane: LaneId, listing: i64, now: Timestamp) -> Result<(), QueueError> {
+    pub async fn end_inventory(&self, lane: LaneId, inventory: i64, now: Timestamp) -> Result<(), QueueError> {
         let kept = sqlx::query!(
             "UPDATE jobs SET source_arn = (SELECT arn FROM snapshots WHERE snapshots.lane_id = jobs.lane_id
                                            AND snapshots.name = jobs.snapshot_name)
              WHERE id IN (SELECT live.id FROM snapshots CROSS JOIN jobs AS live
                           ON live.lane_id = snapshots.lane_id AND live.snapshot_name = snapshots.name
                           AND live.finished_at IS NULL
-                          WHERE live.state = 'queued' AND snapshots.lane_id = ?1 AND snapshots.listing < ?2
+                          WHERE live.state = 'queued' AND snapshots.lane_id = ?1 AND snapshots.inventory < ?2
                             AND snapshots.arn IS NOT NULL)",
             lane.0,
-            listing
+            inventory
         );
-        let gone = sqlx::query!("DELETE FROM snapshots WHERE lane_id = ?1 AND listing < ?2", lane.0, listing);
+        let gone = sqlx::query!("DELETE FROM snapshots WHERE lane_id = ?1 AND inventory < ?2", lane.0, inventory);
         let listed = sqlx::query!("UPDATE lanes SET listed_at = ?2 WHERE id = ?1", lane.0, now.0);
-        self.writer.execute(Step::ListingEnded, [kept, gone, listed]).await.map(drop)
+        self.writer.execute(Step::InventoryEnded, [kept, gone, listed]).await.map(drop)
     }
 
-    /// The state of a snapshot that the last listing showed.
+    /// The state of a snapshot that the last inventory showed.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -275,7 +280,7 @@ impl Queue {
         Ok(state)
     }
 
-    /// Up to `limit` names of snapshots that the last listing showed, from `from` on, in their order.
+    /// Up to `limit` names of snapshots that the last inventory showed, from `from` on, in their order.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -297,7 +302,7 @@ fn in_parts<T: Serialize>(rows: &[T]) -> Result<Vec<String>, QueueError> {
     rows.chunks(PART).map(json).collect()
 }
 
-async fn see_part(
+async fn record_some(
     connection: &mut SqliteConnection,
     lane: LaneId,
     rows: String,
@@ -320,6 +325,8 @@ async fn see_part(
         .execute(&mut *connection)
         .await?;
     }
-    let written = sqlx::query_file!("src/queue/sql/see.sql", rows, lane.0, now.0).execute(&mut *connection).await?;
+    let written = sqlx::query_file!("src/queue/sql/record_observations.sql", rows, lane.0, now.0)
+        .execute(&mut *connection)
+        .await?;
     Ok(written.rows_affected())
 }

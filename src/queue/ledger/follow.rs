@@ -1,7 +1,7 @@
 //! What tracking needs of jobs: who waits for the ledger, what is known of them, and the looks that were taken.
 
 use crate::domain::{
-    Failure, JobId, JobState, LaneId, OperationId, RecordArn, RunId, SnapshotArn, SnapshotName, Standing, Timestamp,
+    Failure, JobId, JobState, JobVersion, LaneId, OperationId, RecordArn, RunId, SnapshotArn, SnapshotName, Timestamp,
 };
 use crate::points::Step;
 use crate::queue::AttemptOutcome;
@@ -29,13 +29,13 @@ pub struct Followed {
     /// Whether it stands for an export that is not its own.
     pub adopted: bool,
     /// The last entry of the ledger that a person was done with when it was sent again: none up to it is the job's.
-    pub forgone: i64,
+    pub ignored_through: i64,
     /// The last entry of the ledger that the database knew when it was found to be a copy; only of a job that the copy has.
     pub copied_through: Option<i64>,
     /// The snapshot's ARN: as last listed for a queued job, also where the snapshot is gone since; as last sent for any
     /// other.
     pub source_arn: Option<SnapshotArn>,
-    /// When the snapshot that the last listing showed was made, by the service's clock.
+    /// When the snapshot that the last inventory showed was made, by the service's clock.
     pub snapshot_made_at: Option<Timestamp>,
     /// The operation that is followed.
     pub operation: Option<OperationId>,
@@ -63,11 +63,11 @@ pub struct FollowedAttempt {
     /// When it was meant.
     pub intended_at: Timestamp,
     /// Complete readings that did not show it.
-    pub looks: u32,
+    pub absence_checks: u32,
     /// When the first of them began.
-    pub first_look_at: Option<Timestamp>,
+    pub first_check_at: Option<Timestamp>,
     /// When the last of them began.
-    pub last_look_at: Option<Timestamp>,
+    pub last_check_at: Option<Timestamp>,
     /// The reconciliation window that it keeps, though the lane's was shortened since.
     pub kept_window: Duration,
 }
@@ -81,13 +81,13 @@ impl FollowedAttempt {
 
 impl Followed {
     /// Where it stands, given the attempts that it has.
-    pub fn standing(&self, max_attempts: u32) -> Standing {
-        Standing { state: self.state, attempt: self.attempt, used: self.used, max_attempts }
+    pub fn standing(&self, max_attempts: u32) -> JobVersion {
+        JobVersion { state: self.state, attempt: self.attempt, used: self.used, max_attempts }
     }
 }
 
 #[derive(Serialize)]
-struct At {
+struct PollTime {
     job: i64,
     at: i64,
 }
@@ -98,7 +98,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn concerned(&self, entries: &[i64]) -> Result<Vec<JobId>, QueueError> {
+    pub async fn concerned_jobs(&self, entries: &[i64]) -> Result<Vec<JobId>, QueueError> {
         let entries = json(entries)?;
         let jobs = sqlx::query_scalar!(
             r#"SELECT owner.job_id AS "id!: JobId"
@@ -112,7 +112,7 @@ impl Queue {
                CROSS JOIN ledger ON ledger.id = wanted.value
                CROSS JOIN jobs ON jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
                    AND jobs.finished_at IS NULL
-               -- A job of a load that goes on is not there yet; the listing after its batch is sealed finds the entry.
+               -- A job of a load that goes on is not there yet; the inventory after its batch is sealed finds the entry.
                CROSS JOIN batches ON batches.id = jobs.batch_id AND batches.state = 'sealed'
                UNION
                SELECT jobs.id
@@ -191,13 +191,13 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn followed(&self, jobs: &[JobId]) -> Result<Vec<Followed>, QueueError> {
+    pub async fn followed_jobs(&self, jobs: &[JobId]) -> Result<Vec<Followed>, QueueError> {
         let ids = json(jobs)?;
         let attempts = sqlx::query!(
             r#"SELECT attempts.job_id AS "job_id!: JobId", number AS "number!: u32", baseline AS "baseline!: i64",
-                      nullif(outcome, 'pending') AS "outcome?: AttemptOutcome", looks AS "looks!: u32",
-                      intended_at AS "intended_at!: Timestamp", first_look_at AS "first_look_at: Timestamp",
-                      last_look_at AS "last_look_at: Timestamp",
+                      nullif(outcome, 'pending') AS "outcome?: AttemptOutcome", absence_checks AS "absence_checks!: u32",
+                      intended_at AS "intended_at!: Timestamp", first_check_at AS "first_check_at: Timestamp",
+                      last_check_at AS "last_check_at: Timestamp",
                       kept_window AS "kept_window: i64"
                FROM json_each(?1) AS wanted CROSS JOIN attempts ON attempts.job_id = wanted.value
                ORDER BY attempts.job_id, number"#,
@@ -207,8 +207,8 @@ impl Queue {
         .await?;
         let rows = sqlx::query!(
             r#"SELECT jobs.id AS "id!: JobId", snapshot_name AS "snapshot: SnapshotName", jobs.state AS "state: JobState", attempt AS "attempt!: u32", used AS "used!: u32",
-                      existing = 'adopt' AND forgone IS NULL AS "adopts!: bool", adopted AS "adopted!: bool",
-                      coalesce(forgone, 0) AS "forgone!: i64",
+                      existing = 'adopt' AND ignored_through IS NULL AS "adopts!: bool", adopted AS "adopted!: bool",
+                      coalesce(ignored_through, 0) AS "ignored_through!: i64",
                       (SELECT min(last_entry) FROM takeovers WHERE last_job >= jobs.id) AS "copied_through: i64",
                       CASE WHEN jobs.state = 'queued' AND snapshots.name IS NOT NULL THEN snapshots.arn
                            ELSE coalesce(source_arn, snapshots.arn) END AS "source_arn: SnapshotArn",
@@ -229,9 +229,9 @@ impl Queue {
                 baseline: row.baseline,
                 outcome: row.outcome,
                 intended_at: row.intended_at,
-                looks: row.looks,
-                first_look_at: row.first_look_at,
-                last_look_at: row.last_look_at,
+                absence_checks: row.absence_checks,
+                first_check_at: row.first_check_at,
+                last_check_at: row.last_check_at,
                 kept_window: crate::queue::lanes::records::span(row.kept_window),
             });
         }
@@ -245,7 +245,7 @@ impl Queue {
                 used: row.used,
                 adopts: row.adopts,
                 adopted: row.adopted,
-                forgone: row.forgone,
+                ignored_through: row.ignored_through,
                 copied_through: row.copied_through,
                 source_arn: row.source_arn,
                 snapshot_made_at: row.snapshot_made_at,
@@ -264,7 +264,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn unseen(
+    pub async fn unseen_exports(
         &self,
         lane: LaneId,
         run: RunId,
@@ -303,7 +303,7 @@ impl Queue {
         if jobs.is_empty() {
             return Ok(());
         }
-        let rows = jobs.iter().map(|(job, at)| At { job: job.0, at: at.0 }).collect::<Vec<_>>();
+        let rows = jobs.iter().map(|(job, at)| PollTime { job: job.0, at: at.0 }).collect::<Vec<_>>();
         let rows = json(&rows)?;
         let put_off = sqlx::query!(
             "UPDATE jobs SET next_poll_at = later.at
@@ -319,22 +319,23 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn count_looks(&self, jobs: &[(JobId, u32)], began: Timestamp) -> Result<(), QueueError> {
+    pub async fn record_absence_checks(&self, jobs: &[(JobId, u32)], began: Timestamp) -> Result<(), QueueError> {
         if jobs.is_empty() {
             return Ok(());
         }
-        let rows = jobs.iter().map(|(job, attempt)| At { job: job.0, at: i64::from(*attempt) }).collect::<Vec<_>>();
+        let rows =
+            jobs.iter().map(|(job, attempt)| PollTime { job: job.0, at: i64::from(*attempt) }).collect::<Vec<_>>();
         let rows = json(&rows)?;
         let counted = sqlx::query!(
-            "UPDATE attempts SET looks = CASE WHEN last_look_at > ?2 THEN 1 ELSE looks + 1 END,
-                    first_look_at = CASE WHEN last_look_at > ?2 THEN ?2 ELSE coalesce(first_look_at, ?2) END,
-                    last_look_at = ?2
+            "UPDATE attempts SET absence_checks = CASE WHEN last_check_at > ?2 THEN 1 ELSE absence_checks + 1 END,
+                    first_check_at = CASE WHEN last_check_at > ?2 THEN ?2 ELSE coalesce(first_check_at, ?2) END,
+                    last_check_at = ?2
              FROM (SELECT value ->> 'job' AS job, value ->> 'at' AS number FROM json_each(?1)) AS look
              WHERE attempts.job_id = look.job AND attempts.number = look.number",
             rows,
             began.0
         );
-        self.writer.execute(Step::LookCounted, [counted]).await.map(drop)
+        self.writer.execute(Step::AbsenceChecked, [counted]).await.map(drop)
     }
 
     /// Writes down an export that was found too late, for the report to name it. The job's state stays.
@@ -357,7 +358,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn own(&self, job: JobId, attempt: u32, entry: i64) -> Result<(), QueueError> {
+    pub async fn own_entries(&self, job: JobId, attempt: u32, entry: i64) -> Result<(), QueueError> {
         let owned = sqlx::query!(
             "UPDATE ledger SET job_id = ?1, attempt = ?2 WHERE id = ?3 AND job_id IS NULL",
             job.0,

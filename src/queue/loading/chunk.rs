@@ -22,7 +22,7 @@ pub struct NewRow {
     pub not_before: Option<Timestamp>,
     /// What to do about an export that is there already.
     pub existing: Existing,
-    /// The cells of the carried columns, in their order.
+    /// The cells of the copied columns, in their order.
     pub carried: Vec<String>,
 }
 

@@ -5,14 +5,14 @@ use crate::domain::BatchId;
 use crate::points::Step;
 use crate::queue::error::QueueError;
 use crate::queue::loading::load::pause;
-use crate::queue::sqlite::connection::Door;
+use crate::queue::sqlite::connection::WriteConnection;
 use sqlx::SqliteConnection;
 
 /// Rows that one transaction removes, with their jobs: some 10 ms of work.
 const ROWS: u32 = 500;
 
 /// Takes away every batch that is `loading`; how many they were. Only for whoever holds the lock.
-pub(in crate::queue) async fn drop_all(door: &mut Door) -> Result<usize, QueueError> {
+pub(in crate::queue) async fn drop_all(door: &mut WriteConnection) -> Result<usize, QueueError> {
     let left =
         sqlx::query_scalar!(r#"SELECT id AS "id!: i64" FROM batches WHERE state = 'loading' AND pruned_at IS NULL"#)
             .fetch_all(door.connection())
@@ -24,7 +24,7 @@ pub(in crate::queue) async fn drop_all(door: &mut Door) -> Result<usize, QueueEr
 }
 
 /// Takes a batch away in steps, so that a kill in the middle leaves it known.
-pub(in crate::queue) async fn drop_batch(door: &mut Door, batch: BatchId) -> Result<(), QueueError> {
+pub(in crate::queue) async fn drop_batch(door: &mut WriteConnection, batch: BatchId) -> Result<(), QueueError> {
     loop {
         let mut transaction = door.begin().await?;
         let more = take_some(&mut transaction, batch).await?;
@@ -55,7 +55,10 @@ pub(in crate::queue) async fn take_some(connection: &mut SqliteConnection, batch
             sqlx::query!("DELETE FROM attempts WHERE job_id IN (SELECT value FROM json_each(?1))", jobs),
             sqlx::query!("DELETE FROM transitions WHERE job_id IN (SELECT value FROM json_each(?1))", jobs),
             // A breaker of the lane remembers the job that it tried last.
-            sqlx::query!("UPDATE trips SET probe = NULL WHERE probe IN (SELECT value FROM json_each(?1))", jobs),
+            sqlx::query!(
+                "UPDATE breaker_openings SET probe = NULL WHERE probe IN (SELECT value FROM json_each(?1))",
+                jobs
+            ),
             sqlx::query!("DELETE FROM jobs WHERE id IN (SELECT value FROM json_each(?1))", jobs),
         ];
         for statement in statements {
@@ -63,11 +66,11 @@ pub(in crate::queue) async fn take_some(connection: &mut SqliteConnection, batch
         }
         return Ok(true);
     }
-    sqlx::query!("DELETE FROM tallies WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
+    sqlx::query!("DELETE FROM job_counts WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM pauses WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
-    sqlx::query!("DELETE FROM trips WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
+    sqlx::query!("DELETE FROM breaker_openings WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM outcomes WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
-    sqlx::query!("DELETE FROM clearances WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
+    sqlx::query!("DELETE FROM inventories WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM batches WHERE id = ?1", batch.0).execute(&mut *connection).await?;
     Ok(false)
 }

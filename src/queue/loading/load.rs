@@ -11,7 +11,7 @@ use crate::queue::error::QueueError;
 use crate::queue::files::lock::{DatabaseLock, Held, LockError};
 use crate::queue::loading::chunk::{Chunk, NewRow, out_of_order};
 use crate::queue::loading::leftovers;
-use crate::queue::sqlite::connection::Door;
+use crate::queue::sqlite::connection::WriteConnection;
 use crate::queue::sqlite::decode::json;
 use crate::queue::sqlite::open;
 use sqlx::SqliteConnection;
@@ -62,7 +62,7 @@ pub struct BatchSummary {
 /// A batch that is being loaded. It is there only once it is sealed; dropped before, the next load takes it away.
 #[derive(Debug)]
 pub struct BatchLoad {
-    door: Door,
+    door: WriteConnection,
     batch: BatchId,
     name: BatchName,
     now: Timestamp,
@@ -73,7 +73,7 @@ pub struct BatchLoad {
 }
 
 impl Queue {
-    /// Begins to load a batch from `source` with these carried columns; what killed loads have left is taken away
+    /// Begins to load a batch from `source` with these copied columns; what killed loads have left is taken away
     /// first. Waits while another process loads; `who` is what a third one is told.
     ///
     /// # Errors
@@ -165,7 +165,7 @@ impl BatchLoad {
             let jobs = sqlx::query_file!("src/queue/sql/add_jobs.sql", rows, lane, batch, self.now.0);
             let new = number(jobs.execute(&mut *transaction).await?.rows_affected())?;
             sqlx::query!(
-                "INSERT INTO tallies (lane_id, batch_id, state, jobs, weight) SELECT ?1, ?2, 'queued', ?3, ?3 WHERE ?3 > 0
+                "INSERT INTO job_counts (lane_id, batch_id, state, jobs, weight) SELECT ?1, ?2, 'queued', ?3, ?3 WHERE ?3 > 0
                  ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs, weight = weight + excluded.weight",
                 lane,
                 batch,
@@ -221,7 +221,7 @@ impl BatchLoad {
             return Err(QueueError::Corrupt { what: "the batch just loaded", value: self.name.to_string() });
         }
         let lanes: Vec<i64> = self.lanes.into_values().collect();
-        crate::queue::jobs::wakers::leave_word(&mut transaction, &json(&lanes)?, "[]").await?;
+        crate::queue::jobs::wakers::add_wake_ups(&mut transaction, &json(&lanes)?, "[]").await?;
         transaction.commit(&[Step::LoadSealed]).await?;
         if let Err(error) = self.door.close().await {
             tracing::debug!(%error, "the load's connection was not closed cleanly; the batch is safe");
@@ -243,7 +243,7 @@ impl BatchLoad {
 
 /// The log begins anew by itself where all of it was copied at the next write. It grows where somebody else has written between
 /// each copy and the next commit; what is left to copy by then is little.
-async fn begin_log_anew(door: &mut Door) -> Result<(), QueueError> {
+async fn begin_log_anew(door: &mut WriteConnection) -> Result<(), QueueError> {
     let (_, pages, _): (i64, i64, i64) =
         sqlx::query_as("PRAGMA wal_checkpoint(NOOP)").fetch_one(door.connection()).await?;
     if pages >= LONG_LOG {
@@ -258,7 +258,7 @@ pub(in crate::queue) async fn pause() {
 }
 
 async fn begin_batch(
-    door: &mut Door,
+    door: &mut WriteConnection,
     name: LoadName,
     source: &str,
     carried: &str,

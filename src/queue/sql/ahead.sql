@@ -2,22 +2,22 @@
 -- of the same one, by turns, so many of each batch as are before the job in its own.
 SELECT count(*) AS "count!: i64" FROM (
     SELECT 1
-    FROM tallies
-    CROSS JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed' AND batches.paused_at IS NULL
-    CROSS JOIN jobs ON jobs.lane_id = tallies.lane_id AND jobs.batch_id = tallies.batch_id
+    FROM job_counts
+    CROSS JOIN batches ON batches.id = job_counts.batch_id AND batches.state = 'sealed' AND batches.paused_at IS NULL
+    CROSS JOIN jobs ON jobs.lane_id = job_counts.lane_id AND jobs.batch_id = job_counts.batch_id
         AND jobs.state = 'queued' AND jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
         AND jobs.priority > ?2
-    WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0
-      AND NOT EXISTS (SELECT 1 FROM trips
-                      WHERE trips.lane_id = ?1 AND trips.closed_at IS NULL
-                        AND (trips.batch_id IS NULL OR trips.batch_id = tallies.batch_id))
+    WHERE job_counts.lane_id = ?1 AND job_counts.state = 'queued' AND job_counts.jobs > 0
+      AND NOT EXISTS (SELECT 1 FROM breaker_openings
+                      WHERE breaker_openings.lane_id = ?1 AND breaker_openings.closed_at IS NULL
+                        AND (breaker_openings.batch_id IS NULL OR breaker_openings.batch_id = job_counts.batch_id))
     UNION ALL
     SELECT 1
-    FROM tallies
-    CROSS JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed' AND batches.paused_at IS NULL
+    FROM job_counts
+    CROSS JOIN batches ON batches.id = job_counts.batch_id AND batches.state = 'sealed' AND batches.paused_at IS NULL
     CROSS JOIN jobs ON jobs.id IN (
         SELECT equal.id FROM jobs AS equal
-        WHERE equal.lane_id = ?1 AND equal.batch_id = tallies.batch_id
+        WHERE equal.lane_id = ?1 AND equal.batch_id = job_counts.batch_id
           AND equal.state = 'queued' AND equal.hold IS NULL AND equal.due_at IS NULL AND equal.paused_at IS NULL
           AND equal.priority = ?2
         ORDER BY equal.id
@@ -27,8 +27,8 @@ SELECT count(*) AS "count!: i64" FROM (
               AND own.state = 'queued' AND own.hold IS NULL AND own.due_at IS NULL AND own.paused_at IS NULL
               AND own.priority = ?2 AND own.id < ?3
             LIMIT ?4)))
-    WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0
-      AND NOT EXISTS (SELECT 1 FROM trips
-                      WHERE trips.lane_id = ?1 AND trips.closed_at IS NULL
-                        AND (trips.batch_id IS NULL OR trips.batch_id = tallies.batch_id))
+    WHERE job_counts.lane_id = ?1 AND job_counts.state = 'queued' AND job_counts.jobs > 0
+      AND NOT EXISTS (SELECT 1 FROM breaker_openings
+                      WHERE breaker_openings.lane_id = ?1 AND breaker_openings.closed_at IS NULL
+                        AND (breaker_openings.batch_id IS NULL OR breaker_openings.batch_id = job_counts.batch_id))
     LIMIT ?4)

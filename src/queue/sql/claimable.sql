@@ -7,19 +7,19 @@ SELECT job.id AS "job!: JobId", job.batch_id AS "batch!: BatchId", job.snapshot_
 FROM (
     SELECT ready.id, ready.priority, ready.batch_id,
            row_number() OVER (PARTITION BY ready.batch_id, ready.priority ORDER BY ready.id) AS turn
-    FROM tallies
-    JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed' AND batches.paused_at IS NULL
-    JOIN clearances ON clearances.lane_id = tallies.lane_id AND clearances.batch_id = tallies.batch_id
-        AND clearances.run_id = ?2
+    FROM job_counts
+    JOIN batches ON batches.id = job_counts.batch_id AND batches.state = 'sealed' AND batches.paused_at IS NULL
+    JOIN inventories ON inventories.lane_id = job_counts.lane_id AND inventories.batch_id = job_counts.batch_id
+        AND inventories.run_id = ?2
     JOIN jobs AS ready ON ready.id IN (
         SELECT best.id FROM sendable_jobs AS best
-        WHERE best.lane_id = ?1 AND best.batch_id = tallies.batch_id AND best.denials <= ?4
+        WHERE best.lane_id = ?1 AND best.batch_id = job_counts.batch_id AND best.denials <= ?4
         ORDER BY best.priority DESC, best.id
         LIMIT ?3)
-    WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0
-      AND NOT EXISTS (SELECT 1 FROM trips
-                      WHERE trips.lane_id = ?1 AND trips.closed_at IS NULL
-                        AND (trips.batch_id IS NULL OR trips.batch_id = tallies.batch_id))
+    WHERE job_counts.lane_id = ?1 AND job_counts.state = 'queued' AND job_counts.jobs > 0
+      AND NOT EXISTS (SELECT 1 FROM breaker_openings
+                      WHERE breaker_openings.lane_id = ?1 AND breaker_openings.closed_at IS NULL
+                        AND (breaker_openings.batch_id IS NULL OR breaker_openings.batch_id = job_counts.batch_id))
     ORDER BY ready.priority DESC, turn, ready.batch_id <= ?5, ready.batch_id
     LIMIT ?3) AS next
 CROSS JOIN sendable_jobs AS job ON job.id = next.id

@@ -4,12 +4,12 @@ WITH t AS MATERIALIZED (
     SELECT value ->> '$.job' AS job, value ->> '$.from' AS old_state, value ->> '$.to' AS new_state,
            value ->> '$.expected_attempt' AS expected_attempt, value ->> '$.expected_used' AS expected_used, value ->> '$.at' AS at,
            value ->> '$.ended_at' AS ended_at, value ->> '$.hold' AS hold, value ->> '$.due_at' AS due_at,
-           value ->> '$.besides' AS besides, value ->> '$.attempt' AS attempt, value ->> '$.used' AS used,
-           value ->> '$.adopted' AS adopted, value ->> '$.afresh' AS afresh, value ->> '$.next_poll_at' AS next_poll_at,
+           value ->> '$.side_effect' AS side_effect, value ->> '$.attempt' AS attempt, value ->> '$.used' AS used,
+           value ->> '$.adopted' AS adopted, value ->> '$.reset_export' AS reset_export, value ->> '$.next_poll_at' AS next_poll_at,
            value ->> '$.probes' AS probes, value ->> '$.intent.weight' AS weight, value ->> '$.intent.source_arn' AS source_arn,
-           value ->> '$.trace.operation' AS operation, value ->> '$.trace.record' AS record,
-           value ->> '$.trace.record_name' AS record_name, value ->> '$.trace.destination.service' AS service,
-           value ->> '$.trace.destination.id' AS destination, value ->> '$.failure.code' AS code,
+           value ->> '$.export_ref.operation' AS operation, value ->> '$.export_ref.record' AS record,
+           value ->> '$.export_ref.record_name' AS record_name, value ->> '$.export_ref.destination.service' AS service,
+           value ->> '$.export_ref.destination.id' AS destination, value ->> '$.failure.code' AS code,
            value ->> '$.failure.message' AS message
     FROM jsonb_each(?1)
 )
@@ -17,22 +17,22 @@ UPDATE jobs SET
     state = t.new_state,
     hold = coalesce(t.hold, iif(t.new_state = jobs.state, jobs.hold, NULL)),
     due_at = iif(t.new_state = jobs.state, jobs.due_at, t.due_at),
-    paused_at = iif(t.besides = 'pauses', t.at, NULL),
-    forgone = iif(t.besides = 'forgoes', (SELECT coalesce(max(id), 0) FROM ledger), jobs.forgone),
+    paused_at = iif(t.side_effect = 'pause', t.at, NULL),
+    ignored_through = iif(t.side_effect = 'ignore_records', (SELECT coalesce(max(id), 0) FROM ledger), jobs.ignored_through),
     attempt = t.attempt,
     used = t.used,
     step = jobs.step + 1,
-    denials = CASE WHEN t.besides = 'denies' THEN jobs.denials + 1
+    denials = CASE WHEN t.side_effect = 'count_denial' THEN jobs.denials + 1
                    WHEN t.new_state = 'exporting' OR t.ended_at IS NOT NULL OR jobs.finished_at IS NOT NULL THEN 0
                    ELSE jobs.denials END,
     weight = coalesce(t.weight, jobs.weight),
     source_arn = coalesce(t.source_arn, jobs.source_arn),
-    adopted = t.adopted OR iif(t.afresh, 0, jobs.adopted),
-    operation_id = coalesce(t.operation, iif(t.afresh, NULL, jobs.operation_id)),
-    record_arn = coalesce(t.record, iif(t.afresh, NULL, jobs.record_arn)),
-    record_name = coalesce(t.record_name, iif(t.afresh, NULL, jobs.record_name)),
-    destination_service = coalesce(t.service, iif(t.afresh, NULL, jobs.destination_service)),
-    destination_id = coalesce(t.destination, iif(t.afresh, NULL, jobs.destination_id)),
+    adopted = t.adopted OR iif(t.reset_export, 0, jobs.adopted),
+    operation_id = coalesce(t.operation, iif(t.reset_export, NULL, jobs.operation_id)),
+    record_arn = coalesce(t.record, iif(t.reset_export, NULL, jobs.record_arn)),
+    record_name = coalesce(t.record_name, iif(t.reset_export, NULL, jobs.record_name)),
+    destination_service = coalesce(t.service, iif(t.reset_export, NULL, jobs.destination_service)),
+    destination_id = coalesce(t.destination, iif(t.reset_export, NULL, jobs.destination_id)),
     -- A duplicate once found stays in the report.
     error_code = CASE WHEN t.new_state = jobs.state THEN jobs.error_code
                       WHEN t.code IS NULL AND jobs.error_code = 'DuplicateExport' THEN jobs.error_code
@@ -54,8 +54,8 @@ WHERE jobs.id = t.job AND jobs.state = t.old_state AND jobs.attempt = t.expected
        AND EXISTS (SELECT 1 FROM lanes WHERE lanes.id = jobs.lane_id AND lanes.paused_at IS NULL
                    -- Reads that fail keep no job from being sent.
                    AND nullif(lanes.blocked_code, 'reads') IS t.probes)
-       AND NOT EXISTS (SELECT 1 FROM trips WHERE trips.lane_id = jobs.lane_id AND trips.closed_at IS NULL
-                       AND (trips.batch_id IS NULL OR trips.batch_id = jobs.batch_id) AND trips.probe IS NOT jobs.id)
+       AND NOT EXISTS (SELECT 1 FROM breaker_openings WHERE breaker_openings.lane_id = jobs.lane_id AND breaker_openings.closed_at IS NULL
+                       AND (breaker_openings.batch_id IS NULL OR breaker_openings.batch_id = jobs.batch_id) AND breaker_openings.probe IS NOT jobs.id)
        AND NOT EXISTS (SELECT 1 FROM ledger WHERE ledger.lane_id = jobs.lane_id
-                       AND ledger.snapshot_name = jobs.snapshot_name AND ledger.news = 1)))
+                       AND ledger.snapshot_name = jobs.snapshot_name AND ledger.unprocessed = 1)))
 RETURNING jobs.id AS "id!: i64", jobs.lane_id AS "lane!: i64"

@@ -3,8 +3,8 @@ SELECT batches.id AS "batch!: BatchId", batches.name AS "name!: BatchName", batc
 FROM batches
 WHERE batches.id > ?1 AND batches.state = 'sealed' AND batches.bundled IS NOT batches.amended
   AND NOT EXISTS (SELECT 1 FROM lanes
-                  CROSS JOIN tallies ON tallies.lane_id = lanes.id AND tallies.batch_id = batches.id
-                  WHERE tallies.jobs > 0 AND tallies.state NOT IN ('succeeded', 'failed', 'cancelled'))
+                  CROSS JOIN job_counts ON job_counts.lane_id = lanes.id AND job_counts.batch_id = batches.id
+                  WHERE job_counts.jobs > 0 AND job_counts.state NOT IN ('succeeded', 'failed', 'cancelled'))
   -- Jobs of other batches that this one's rows point to.
   AND (batches.rows_live = 0
        OR NOT EXISTS (SELECT 1 FROM batch_rows

@@ -1,23 +1,23 @@
 -- What waits behind a breaker goes on by itself once; after one try in vain in this run it waits for a person.
-SELECT (SELECT coalesce(sum(tallies.jobs), 0)
-        FROM tallies
-        JOIN batches ON batches.id = tallies.batch_id
-        JOIN lanes ON lanes.id = tallies.lane_id
+SELECT (SELECT coalesce(sum(job_counts.jobs), 0)
+        FROM job_counts
+        JOIN batches ON batches.id = job_counts.batch_id
+        JOIN lanes ON lanes.id = job_counts.lane_id
         WHERE batches.id = ?1
-          AND (tallies.state IN ('submitting', 'exporting', 'unknown')
-               OR (tallies.state = 'queued' AND batches.paused_at IS NULL AND lanes.paused_at IS NULL
-                   AND NOT EXISTS (SELECT 1 FROM trips
-                               WHERE trips.closed_at IS NULL AND trips.lane_id = tallies.lane_id
-                                 AND (trips.batch_id IS NULL OR trips.batch_id = tallies.batch_id)
-                                 AND trips.failed_run = (SELECT max(id) FROM runs)))))
+          AND (job_counts.state IN ('submitting', 'exporting', 'unknown')
+               OR (job_counts.state = 'queued' AND batches.paused_at IS NULL AND lanes.paused_at IS NULL
+                   AND NOT EXISTS (SELECT 1 FROM breaker_openings
+                               WHERE breaker_openings.closed_at IS NULL AND breaker_openings.lane_id = job_counts.lane_id
+                                 AND (breaker_openings.batch_id IS NULL OR breaker_openings.batch_id = job_counts.batch_id)
+                                 AND breaker_openings.failed_run = (SELECT max(id) FROM runs)))))
      - (SELECT count(*) FROM lanes CROSS JOIN jobs
         ON jobs.lane_id = lanes.id AND jobs.paused_at IS NOT NULL
         JOIN batches ON batches.id = jobs.batch_id
         WHERE batches.id = ?1 AND batches.paused_at IS NULL AND lanes.paused_at IS NULL
-          AND NOT EXISTS (SELECT 1 FROM trips
-                               WHERE trips.closed_at IS NULL AND trips.lane_id = jobs.lane_id
-                                 AND (trips.batch_id IS NULL OR trips.batch_id = jobs.batch_id)
-                                 AND trips.failed_run = (SELECT max(id) FROM runs)))
+          AND NOT EXISTS (SELECT 1 FROM breaker_openings
+                               WHERE breaker_openings.closed_at IS NULL AND breaker_openings.lane_id = jobs.lane_id
+                                 AND (breaker_openings.batch_id IS NULL OR breaker_openings.batch_id = jobs.batch_id)
+                                 AND breaker_openings.failed_run = (SELECT max(id) FROM runs)))
      -- Jobs of other batches that this one's rows point to.
      + (SELECT count(DISTINCT jobs.id)
         FROM batches CROSS JOIN batch_rows ON batch_rows.batch_id = batches.id AND batch_rows.disposition = 'live'
@@ -28,7 +28,7 @@ SELECT (SELECT coalesce(sum(tallies.jobs), 0)
           AND (jobs.state IN ('submitting', 'exporting', 'unknown')
                OR (jobs.state = 'queued' AND jobs.paused_at IS NULL AND theirs.paused_at IS NULL
                    AND lanes.paused_at IS NULL
-                   AND NOT EXISTS (SELECT 1 FROM trips
-                               WHERE trips.closed_at IS NULL AND trips.lane_id = jobs.lane_id
-                                 AND (trips.batch_id IS NULL OR trips.batch_id = jobs.batch_id)
-                                 AND trips.failed_run = (SELECT max(id) FROM runs))))) AS "count!: i64"
+                   AND NOT EXISTS (SELECT 1 FROM breaker_openings
+                               WHERE breaker_openings.closed_at IS NULL AND breaker_openings.lane_id = jobs.lane_id
+                                 AND (breaker_openings.batch_id IS NULL OR breaker_openings.batch_id = jobs.batch_id)
+                                 AND breaker_openings.failed_run = (SELECT max(id) FROM runs))))) AS "count!: i64"

@@ -3,7 +3,7 @@
 
 use crate::points::{Point, Step, reached};
 use crate::queue::error::QueueError;
-use crate::queue::files::paths::Place;
+use crate::queue::files::paths::DatabaseFiles;
 use crate::queue::sqlite::busy_retry::BusyRetry;
 use sqlx::sqlite::SqliteTransactionManager;
 use sqlx::{Connection, SqlSafeStr as _, SqliteConnection};
@@ -13,24 +13,24 @@ use std::sync::Arc;
 
 /// A connection that writes.
 #[derive(Debug)]
-pub(in crate::queue) struct Door {
+pub(in crate::queue) struct WriteConnection {
     connection: SqliteConnection,
     steps: Steps,
-    place: Option<Arc<Place>>,
+    place: Option<Arc<DatabaseFiles>>,
     busy: Arc<BusyRetry>,
 }
 
 /// A transaction that is open. Dropped, it is undone. It is what [`sqlx::Transaction`] is, which lends the connection out while
 /// it begins, so that beginning could not be tried again.
 #[derive(Debug)]
-pub(in crate::queue) struct Write<'c> {
+pub(in crate::queue) struct WriteTransaction<'c> {
     connection: &'c mut SqliteConnection,
     open: bool,
     steps: &'c Steps,
-    place: Option<&'c Place>,
+    place: Option<&'c DatabaseFiles>,
 }
 
-impl Door {
+impl WriteConnection {
     /// Puts the door before a connection.
     pub(in crate::queue) async fn new(mut connection: SqliteConnection) -> Result<Self, sqlx::Error> {
         let steps = Steps::guarding(&mut connection).await?;
@@ -44,17 +44,17 @@ impl Door {
 
     /// Lets nothing be committed once these files are gone: nobody is told of what is written where nobody can read it, and
     /// no intent that is only there is sent.
-    pub(in crate::queue) fn staying_at(self, place: &Arc<Place>) -> Self {
+    pub(in crate::queue) fn staying_at(self, place: &Arc<DatabaseFiles>) -> Self {
         Self { place: Some(Arc::clone(place)), ..self }
     }
 
     /// Whether the files are still there.
     pub(in crate::queue) fn in_place(&self) -> Result<(), QueueError> {
-        self.place.as_deref().map_or(Ok(()), Place::check)
+        self.place.as_deref().map_or(Ok(()), DatabaseFiles::check)
     }
 
     /// Begins a transaction, once no other process has one.
-    pub(in crate::queue) async fn begin(&mut self) -> Result<Write<'_>, QueueError> {
+    pub(in crate::queue) async fn begin(&mut self) -> Result<WriteTransaction<'_>, QueueError> {
         let mut retries = 0;
         let begin = || Some("BEGIN IMMEDIATE".into_sql_str());
         while let Err(error) = SqliteTransactionManager::begin(&mut self.connection, begin()).await {
@@ -62,13 +62,13 @@ impl Door {
         }
         self.busy.over();
         let (connection, place) = (&mut self.connection, self.place.as_deref());
-        Ok(Write { connection, open: true, steps: &self.steps, place })
+        Ok(WriteTransaction { connection, open: true, steps: &self.steps, place })
     }
 
     /// For what has transactions of its own: whatever `work` commits is of `step`.
-    pub(in crate::queue) fn named(&mut self, step: Step) -> Named<'_> {
+    pub(in crate::queue) fn named(&mut self, step: Step) -> NamedWrite<'_> {
         self.steps.open(&[step]);
-        Named { door: self, step }
+        NamedWrite { door: self, step }
     }
 
     /// For reading.
@@ -81,7 +81,7 @@ impl Door {
     }
 }
 
-impl Write<'_> {
+impl WriteTransaction<'_> {
     /// Makes it durable, as these steps. Without any there is nothing to be made durable.
     pub(in crate::queue) async fn commit(mut self, steps: &[Step]) -> Result<(), QueueError> {
         if steps.is_empty() {
@@ -89,7 +89,7 @@ impl Write<'_> {
             self.open = false;
             return Ok(());
         }
-        self.place.map_or(Ok(()), Place::check)?;
+        self.place.map_or(Ok(()), DatabaseFiles::check)?;
         self.steps.open(steps);
         let committed = SqliteTransactionManager::commit(self.connection).await;
         self.steps.close();
@@ -102,7 +102,7 @@ impl Write<'_> {
     }
 }
 
-impl Drop for Write<'_> {
+impl Drop for WriteTransaction<'_> {
     fn drop(&mut self) {
         if self.open {
             SqliteTransactionManager::start_rollback(self.connection);
@@ -110,7 +110,7 @@ impl Drop for Write<'_> {
     }
 }
 
-impl Deref for Write<'_> {
+impl Deref for WriteTransaction<'_> {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
@@ -118,7 +118,7 @@ impl Deref for Write<'_> {
     }
 }
 
-impl DerefMut for Write<'_> {
+impl DerefMut for WriteTransaction<'_> {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         self.connection
     }
@@ -126,12 +126,12 @@ impl DerefMut for Write<'_> {
 
 /// The door while everything that passes is of one step.
 #[derive(Debug)]
-pub(in crate::queue) struct Named<'d> {
-    door: &'d mut Door,
+pub(in crate::queue) struct NamedWrite<'d> {
+    door: &'d mut WriteConnection,
     step: Step,
 }
 
-impl Named<'_> {
+impl NamedWrite<'_> {
     pub(in crate::queue) fn connection(&mut self) -> &mut SqliteConnection {
         &mut self.door.connection
     }
@@ -147,7 +147,7 @@ impl Named<'_> {
     }
 }
 
-impl Drop for Named<'_> {
+impl Drop for NamedWrite<'_> {
     fn drop(&mut self) {
         self.door.steps.close();
     }
@@ -214,12 +214,12 @@ impl Steps {
 mod tests {
     use super::*;
 
-    async fn door() -> Door {
+    async fn door() -> WriteConnection {
         let connection = SqliteConnection::connect("sqlite::memory:").await.expect("a connection");
-        Door::new(connection).await.expect("a door")
+        WriteConnection::new(connection).await.expect("a door")
     }
 
-    async fn tables(door: &mut Door) -> i64 {
+    async fn tables(door: &mut WriteConnection) -> i64 {
         sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(door.connection()).await.expect("a count")
     }
 

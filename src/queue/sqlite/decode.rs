@@ -84,7 +84,7 @@ pub(in crate::queue) fn state(text: &str) -> Result<JobState, QueueError> {
     JobState::parse(text).ok_or_else(|| corrupt("a job's state", text))
 }
 
-/// A JSON array of texts: the names of the carried columns, or a row's values.
+/// A JSON array of texts: the names of the copied columns, or a row's values.
 pub(in crate::queue) fn texts(what: &'static str, json: Option<String>) -> Result<Vec<String>, QueueError> {
     json.map_or(Ok(Vec::new()), |json| serde_json::from_str(&json).map_err(|_| corrupt(what, json)))
 }

@@ -6,12 +6,12 @@ use crate::queue::error::{OpenError, QueueError, primary_code};
 use crate::queue::files::counter::{Counter, Intents};
 use crate::queue::files::inode::Inode;
 use crate::queue::files::lock::{DatabaseLock, Held};
-use crate::queue::files::paths::Place;
-use crate::queue::jobs::wakers::Wakers;
+use crate::queue::files::paths::DatabaseFiles;
+use crate::queue::jobs::wakers::LaneWakers;
 use crate::queue::sqlite::busy_retry::BusyRetry;
-use crate::queue::sqlite::connection::Door;
+use crate::queue::sqlite::connection::WriteConnection;
 use crate::queue::sqlite::readers::Readers;
-use crate::queue::sqlite::writer::{Beside, Writer};
+use crate::queue::sqlite::writer::{Writer, WriterParts};
 use crate::queue::upkeep::vitals::{self, Foreign, Wanted};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
@@ -45,7 +45,7 @@ pub(in crate::queue) async fn open(path: &Path) -> Result<Queue, OpenError> {
     let options = options(path);
     let owned = path.to_owned();
     let mut writing = match SqliteConnection::connect_with(&options).await {
-        Ok(connection) => Door::new(connection).await.map_err(|error| explain(path, error))?,
+        Ok(connection) => WriteConnection::new(connection).await.map_err(|error| explain(path, error))?,
         Err(error) => return Err(explain(path, error)),
     };
     let lock = if is_current(writing.connection()).await { None } else { Some(lock_migration(path).await?) };
@@ -54,10 +54,10 @@ pub(in crate::queue) async fn open(path: &Path) -> Result<Queue, OpenError> {
     prepared?;
     wait_no_longer(writing.connection()).await.map_err(|error| explain(path, error))?;
     let readers = Readers::new(reading(options));
-    let place = Arc::new(Place::of(path).map_err(|error| explain(path, error.into()))?);
-    let wakers = Wakers::default();
+    let place = Arc::new(DatabaseFiles::of(path).map_err(|error| explain(path, error.into()))?);
+    let wakers = LaneWakers::default();
     let busy = Arc::<BusyRetry>::default();
-    let beside = Beside { counter: Counter::of(path), wakers: wakers.clone() };
+    let beside = WriterParts { counter: Counter::of(path), wakers: wakers.clone() };
     let writing = writing.staying_at(&place).retrying(Arc::clone(&busy));
     let writer = Writer::start(writing, beside);
     let takeover_age = Arc::default();
@@ -94,9 +94,9 @@ fn readers_alone(path: &Path, readers: Readers) -> Queue {
         path: path.to_owned(),
         readers,
         writer: Writer::none(),
-        place: Arc::new(Place::nowhere()),
+        place: Arc::new(DatabaseFiles::nowhere()),
         takeover_age: Arc::default(),
-        wakers: Wakers::default(),
+        wakers: LaneWakers::default(),
         busy: Arc::default(),
     }
 }
@@ -164,12 +164,15 @@ pub(in crate::queue) fn newest_schema() -> i64 {
 /// Its transactions are durable only with the one that seals the batch (see [`crate::queue::loading::load`]). Its statements write or
 /// delete both ends of each reference together; with the checks on, each job of a killed load would be looked for among
 /// the rows of every batch.
-pub(in crate::queue) async fn connect_for_load(path: &Path, place: &Arc<Place>) -> Result<Door, QueueError> {
+pub(in crate::queue) async fn connect_for_load(
+    path: &Path,
+    place: &Arc<DatabaseFiles>,
+) -> Result<WriteConnection, QueueError> {
     let options = options(path).foreign_keys(false).synchronous(SqliteSynchronous::Normal);
     let mut connection = SqliteConnection::connect_with(&options).await?;
     wait_no_longer(&mut connection).await?;
     sqlx::query(COPY_LOAD_LOG).execute(&mut connection).await?;
-    Ok(Door::new(connection).await?.staying_at(place))
+    Ok(WriteConnection::new(connection).await?.staying_at(place))
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -251,7 +254,7 @@ async fn lock_migration(path: &Path) -> Result<DatabaseLock, OpenError> {
 }
 
 /// Looks at what the file is, then brings it to this version.
-async fn prepare(door: &mut Door, path: &Path) -> Result<(), OpenError> {
+async fn prepare(door: &mut WriteConnection, path: &Path) -> Result<(), OpenError> {
     // In one statement: between two another process may have made the file ours.
     let (id, tables): (i32, i64) = sqlx::query_as(
         "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)",

@@ -25,21 +25,21 @@ pub(in crate::queue) struct Readers {
     options: Arc<SqliteConnectOptions>,
     idle: Idle,
     turns: Arc<Semaphore>,
-    look: Option<Arc<Look>>,
+    look: Option<Arc<FileReader>>,
 }
 
 /// Those that nobody has taken, each with what the file was like where that was at rest when it was made.
-type Idle = Arc<Mutex<Vec<(Option<FileMark>, Shared)>>>;
+type Idle = Arc<Mutex<Vec<(Option<FileMark>, ReaderPool)>>>;
 
 /// A look at a file that this process has no part in. Where it is at rest, it is read without locks, which need not be possible:
 /// so it counts only if nobody has written to it until then.
 #[derive(Debug)]
-struct Look {
+struct FileReader {
     path: PathBuf,
     spoiled: AtomicBool,
 }
 
-type Shared = Arc<tokio::sync::Mutex<SqliteConnection>>;
+type ReaderPool = Arc<tokio::sync::Mutex<SqliteConnection>>;
 
 /// A connection that is taken; dropped, it goes back.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub(in crate::queue) struct Reader {
     connection: OwnedMutexGuard<SqliteConnection>,
     idle: Idle,
     at_rest: Option<FileMark>,
-    look: Option<Arc<Look>>,
+    look: Option<Arc<FileReader>>,
     _turn: OwnedSemaphorePermit,
 }
 
@@ -60,7 +60,7 @@ impl Readers {
 
     /// For one that is only looked at.
     pub(in crate::queue) fn looking(options: SqliteConnectOptions, path: &Path) -> Self {
-        let look = Look { path: path.to_owned(), spoiled: AtomicBool::new(false) };
+        let look = FileReader { path: path.to_owned(), spoiled: AtomicBool::new(false) };
         Self { look: Some(Arc::new(look)), ..Self::new(options) }
     }
 

@@ -5,9 +5,9 @@ use crate::queue::error::QueueError;
 use crate::queue::files::counter::Counter;
 use crate::queue::files::takeover::count_intents;
 use crate::queue::jobs::transition::Transition;
-use crate::queue::jobs::wakers::{self, Done, Wakers};
+use crate::queue::jobs::wakers::{self, CommittedStep, LaneWakers};
 use crate::queue::jobs::write_transitions;
-use crate::queue::sqlite::connection::Door;
+use crate::queue::sqlite::connection::WriteConnection;
 use futures_util::future::BoxFuture;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
@@ -19,26 +19,26 @@ use tokio::sync::{mpsc, oneshot};
 const GROUP: usize = 512;
 
 /// A write of its own: runs in the group's transaction, and afterwards tells its caller.
-type Task = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<Tell, QueueError>> + Send>;
+type Task = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<Reply, QueueError>> + Send>;
 
 /// Tells a caller how it went, once that is durable.
-type Tell = Box<dyn FnOnce(Result<(), QueueError>) + Send>;
+type Reply = Box<dyn FnOnce(Result<(), QueueError>) + Send>;
 
 /// A statement with its values, to be run later.
 pub(in crate::queue) type Statement = Query<'static, Sqlite, SqliteArguments>;
 
 enum Request {
     Transition(Box<Transition>, oneshot::Sender<Result<(), QueueError>>),
-    Task(Done, Task, oneshot::Sender<QueueError>),
+    Task(CommittedStep, Task, oneshot::Sender<QueueError>),
     Close(oneshot::Sender<()>),
 }
 
 /// What the writer has to do with beside the database.
-pub(in crate::queue) struct Beside {
+pub(in crate::queue) struct WriterParts {
     /// Intents are counted there.
     pub(in crate::queue) counter: Counter,
     /// Told of each commit.
-    pub(in crate::queue) wakers: Wakers,
+    pub(in crate::queue) wakers: LaneWakers,
 }
 
 /// A handle to the writer.
@@ -48,7 +48,7 @@ pub(in crate::queue) struct Writer {
 }
 
 impl Writer {
-    pub(in crate::queue) fn start(door: Door, beside: Beside) -> Self {
+    pub(in crate::queue) fn start(door: WriteConnection, beside: WriterParts) -> Self {
         let (requests, waiting) = mpsc::channel(GROUP * 2);
         tokio::spawn(serve(door, waiting, beside));
         Self { requests }
@@ -67,7 +67,7 @@ impl Writer {
     }
 
     /// Runs `write`, a step, in a transaction, alone or with others that wait; an error undoes what it did, and only that.
-    pub(in crate::queue) async fn write<T, F>(&self, done: impl Into<Done>, write: F) -> Result<T, QueueError>
+    pub(in crate::queue) async fn write<T, F>(&self, done: impl Into<CommittedStep>, write: F) -> Result<T, QueueError>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, QueueError>> + Send + 'static,
@@ -77,7 +77,7 @@ impl Writer {
         let task: Task = Box::new(move |connection| {
             Box::pin(async move {
                 let value = write(connection).await?;
-                let teller: Tell = Box::new(move |durable| {
+                let teller: Reply = Box::new(move |durable| {
                     // A caller that has gone away does not want to know.
                     let _ = tell.send(durable.map(|()| value));
                 });
@@ -93,7 +93,11 @@ impl Writer {
     }
 
     /// Runs statements, together a step, as [`Self::write`] does; how many rows they wrote.
-    pub(in crate::queue) async fn execute<S>(&self, done: impl Into<Done>, statements: S) -> Result<u64, QueueError>
+    pub(in crate::queue) async fn execute<S>(
+        &self,
+        done: impl Into<CommittedStep>,
+        statements: S,
+    ) -> Result<u64, QueueError>
     where
         S: IntoIterator<Item = Statement, IntoIter: Send> + Send + 'static,
     {
@@ -121,7 +125,7 @@ impl Writer {
     }
 }
 
-async fn serve(mut door: Door, mut waiting: mpsc::Receiver<Request>, mut beside: Beside) {
+async fn serve(mut door: WriteConnection, mut waiting: mpsc::Receiver<Request>, mut beside: WriterParts) {
     let mut closing = None;
     let mut broken = None;
     while closing.is_none() {
@@ -158,8 +162,8 @@ async fn gather(waiting: &mut mpsc::Receiver<Request>, group: &mut Vec<Request>)
 /// After a transaction that failed for another reason than its turn, nobody knows how the connection stands; `broken` keeps
 /// why, and whoever asks from then on is told that.
 async fn serve_group(
-    door: &mut Door,
-    beside: &mut Beside,
+    door: &mut WriteConnection,
+    beside: &mut WriterParts,
     broken: &mut Option<QueueError>,
     group: Vec<Request>,
 ) -> Option<oneshot::Sender<()>> {
@@ -187,14 +191,14 @@ async fn serve_group(
     closing
 }
 
-type Waiting = (Transition, oneshot::Sender<Result<(), QueueError>>);
+type PendingWrite = (Transition, oneshot::Sender<Result<(), QueueError>>);
 
 /// Writes a group in one transaction; why it could not, where it could not.
 async fn commit(
-    door: &mut Door,
-    Beside { counter, wakers }: &mut Beside,
-    transitions: Vec<Waiting>,
-    tasks: Vec<(Done, Task, oneshot::Sender<QueueError>)>,
+    door: &mut WriteConnection,
+    WriterParts { counter, wakers }: &mut WriterParts,
+    transitions: Vec<PendingWrite>,
+    tasks: Vec<(CommittedStep, Task, oneshot::Sender<QueueError>)>,
 ) -> Option<QueueError> {
     let (transitions, tells): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
     let (tasks, failures): (Vec<_>, Vec<_>) =
@@ -215,8 +219,8 @@ async fn commit(
             None => None,
         };
         let moved = transitions.iter().zip(&verdicts);
-        let moved = moved.filter_map(|(one, lane)| Some(Done::from((one.step(), *lane.as_ref().ok()?))));
-        let mut all: BTreeSet<Done> = moved.collect();
+        let moved = moved.filter_map(|(one, lane)| Some(CommittedStep::from((one.step(), *lane.as_ref().ok()?))));
+        let mut all: BTreeSet<CommittedStep> = moved.collect();
         for (done, task) in tasks {
             let mut inner = transaction.begin().await?;
             let failed = failures.next();
@@ -238,7 +242,7 @@ async fn commit(
                 }
             }
         }
-        wakers::leave_word_of(&mut transaction, all.iter()).await?;
+        wakers::add_wake_ups_of(&mut transaction, all.iter()).await?;
         let steps: BTreeSet<Step> = all.iter().map(|done| done.step).collect();
         transaction.commit(&steps.into_iter().collect::<Vec<_>>()).await?;
         // Before anybody is told, and so before any call: what is sent is counted outside the database too.

@@ -1,7 +1,7 @@
 //! What people do to many jobs at once: first what it would touch, then the doing, in chunks that let others write in
 //! between. Each job is moved only from where the plan found it.
 
-use crate::domain::{Act, BatchName, JobId, JobState, Lane, LeftAlone, SnapshotName, Standing, Timestamp};
+use crate::domain::{Act, BatchName, JobId, JobState, JobVersion, Lane, SkipReason, SnapshotName, Timestamp};
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
 use crate::queue::jobs::transition::Transition;
@@ -22,9 +22,9 @@ const SHOWN: usize = 10;
 
 /// What an act would touch.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct ActPlan {
     act: Act,
-    chosen: Vec<Chosen>,
+    chosen: Vec<SelectedJob>,
     /// The jobs that it takes up, by their states.
     pub states: StateCounts,
     /// The first of these jobs.
@@ -32,12 +32,12 @@ pub struct Plan {
     /// The batches and lanes of the jobs that are to be sent after it: those that it takes up, and those that are queued already.
     pub places: BTreeSet<(BatchName, Lane)>,
     /// Those that it leaves alone, by the reason.
-    pub left: BTreeMap<LeftAlone, LeftOnes>,
+    pub left: BTreeMap<SkipReason, SkippedJobs>,
 }
 
 /// Jobs that are left alone for one reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LeftOnes {
+pub struct SkippedJobs {
     /// How many.
     pub count: u64,
     /// The first of them, with the other job where there is one that is the reason.
@@ -68,14 +68,14 @@ pub struct ActError {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Chosen {
+struct SelectedJob {
     job: JobId,
     state: JobState,
     attempt: u32,
     used: u32,
 }
 
-impl Plan {
+impl ActPlan {
     /// What is to be done.
     pub fn act(&self) -> Act {
         self.act
@@ -96,7 +96,7 @@ impl Plan {
         self.left.values().map(|ones| ones.count).sum()
     }
 
-    fn leave(&mut self, reason: LeftAlone, job: JobId, other: Option<JobId>) {
+    fn leave(&mut self, reason: SkipReason, job: JobId, other: Option<JobId>) {
         let ones = self.left.entry(reason).or_default();
         ones.count += 1;
         if ones.first.len() < SHOWN {
@@ -110,8 +110,8 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn plan_act(&self, act: Act, selector: &Selector) -> Result<Plan, QueueError> {
-        let mut plan = Plan {
+    pub async fn plan_act(&self, act: Act, selector: &Selector) -> Result<ActPlan, QueueError> {
+        let mut plan = ActPlan {
             act,
             chosen: Vec::new(),
             states: StateCounts::default(),
@@ -119,7 +119,7 @@ impl Queue {
             places: BTreeSet::new(),
             left: BTreeMap::new(),
         };
-        let paused = if act == Act::Resume { self.paused_places().await? } else { PausedPlaces::default() };
+        let paused = if act == Act::Resume { self.paused_places().await? } else { PausedScopes::default() };
         // Of several ended jobs of one snapshot the last one is tried again: at most one can be live.
         let mut last_of = HashMap::<(Lane, SnapshotName), usize>::new();
         let mut after = None;
@@ -130,7 +130,7 @@ impl Queue {
             let mut rivals = if act == Act::Retry { self.rivals(&page).await? } else { HashMap::new() };
             for job in page {
                 let reason = act.leaves_alone(job.state, job.paused_at).map(|reason| paused.refine(reason, &job));
-                if reason.is_none_or(|reason| reason == LeftAlone::QueuedAlready) {
+                if reason.is_none_or(|reason| reason == SkipReason::QueuedAlready) {
                     plan.places.insert((job.batch.clone(), job.lane.clone()));
                 }
                 if let Some(reason) = reason {
@@ -138,15 +138,15 @@ impl Queue {
                     continue;
                 }
                 if let Some(rival) = rivals.remove(&job.id) {
-                    plan.leave(LeftAlone::RivalLive, job.id, Some(rival));
+                    plan.leave(SkipReason::RivalLive, job.id, Some(rival));
                     continue;
                 }
-                let chosen = Chosen { job: job.id, state: job.state, attempt: job.attempts, used: job.used };
+                let chosen = SelectedJob { job: job.id, state: job.state, attempt: job.attempts, used: job.used };
                 if act == Act::Retry {
                     let place = *last_of.entry((job.lane, job.snapshot_name)).or_insert(plan.chosen.len());
                     if let Some(earlier) = plan.chosen.get_mut(place) {
                         let earlier = std::mem::replace(earlier, chosen);
-                        plan.leave(LeftAlone::LaterTaken, earlier.job, Some(chosen.job));
+                        plan.leave(SkipReason::LaterTaken, earlier.job, Some(chosen.job));
                         continue;
                     }
                 }
@@ -165,7 +165,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`ActError`] when the database fails; what was done until then stands.
-    pub async fn act(&self, plan: &Plan, at: Timestamp, actor: &str) -> Result<Acted, ActError> {
+    pub async fn act(&self, plan: &ActPlan, at: Timestamp, actor: &str) -> Result<Acted, ActError> {
         let mut acted = Acted::default();
         for chunk in plan.chosen.chunks(CHUNK) {
             let moved = self.act_on(plan.act, chunk, at, actor, &mut acted).await;
@@ -177,15 +177,15 @@ impl Queue {
     async fn act_on(
         &self,
         act: Act,
-        chunk: &[Chosen],
+        chunk: &[SelectedJob],
         at: Timestamp,
         actor: &str,
         acted: &mut Acted,
     ) -> Result<(), QueueError> {
-        let change = |chosen: &Chosen| {
+        let change = |chosen: &SelectedJob| {
             // No act asks how many attempts there are.
-            let Chosen { job, state, attempt, used } = *chosen;
-            Transition::new(job, &Standing { state, attempt, used, max_attempts: u32::MAX }, act.event(), at, actor)
+            let SelectedJob { job, state, attempt, used } = *chosen;
+            Transition::new(job, &JobVersion { state, attempt, used, max_attempts: u32::MAX }, act.event(), at, actor)
         };
         let changes = chunk.iter().map(change).collect::<Result<Vec<_>, _>>()?;
         let mut failed = None;
@@ -208,17 +208,20 @@ impl Queue {
         Ok(rows.into_iter().map(|row| (JobId(row.id), JobId(row.live))).collect())
     }
 
-    async fn paused_places(&self) -> Result<PausedPlaces, QueueError> {
+    async fn paused_places(&self) -> Result<PausedScopes, QueueError> {
         let lanes_by_id = self.lane_records().await?;
         let batches =
             sqlx::query_scalar!(r#"SELECT name AS "name: BatchName" FROM batches WHERE paused_at IS NOT NULL"#);
         let lanes = sqlx::query_scalar!(
             r#"SELECT account || ' ' || region AS "lane!: Lane" FROM lanes WHERE paused_at IS NOT NULL"#
         );
-        let trips = self.trips(None).await?;
+        let openings = self.breaker_openings(None).await?;
         let lane_of = |id| lanes_by_id.iter().find(|record| record.id == id).map(|record| record.lane.clone());
-        Ok(PausedPlaces {
-            stopped: trips.into_iter().filter_map(|trip| Some((lane_of(trip.lane)?, trip.batch_name))).collect(),
+        Ok(PausedScopes {
+            stopped: openings
+                .into_iter()
+                .filter_map(|opening| Some((lane_of(opening.lane)?, opening.batch_name)))
+                .collect(),
             batches: batches.fetch_all(&self.readers).await?.into_iter().collect(),
             lanes: lanes.fetch_all(&self.readers).await?.into_iter().collect(),
         })
@@ -227,31 +230,31 @@ impl Queue {
 
 /// Batches and lanes that are paused as a whole.
 #[derive(Default)]
-struct PausedPlaces {
+struct PausedScopes {
     batches: HashSet<BatchName>,
     lanes: HashSet<Lane>,
     /// What has stopped by itself: a lane, or a batch in it.
     stopped: Vec<(Lane, Option<BatchName>)>,
 }
 
-impl PausedPlaces {
+impl PausedScopes {
     /// A job that is not paused itself may stand still all the same.
-    fn refine(&self, reason: LeftAlone, job: &JobView) -> LeftAlone {
-        if reason != LeftAlone::NotPaused {
+    fn refine(&self, reason: SkipReason, job: &JobView) -> SkipReason {
+        if reason != SkipReason::NotPaused {
             return reason;
         }
         if self.batches.contains(&job.batch) {
-            LeftAlone::BatchPaused
+            SkipReason::BatchPaused
         } else if self.lanes.contains(&job.lane) {
-            LeftAlone::LanePaused
+            SkipReason::LanePaused
         } else if self
             .stopped
             .iter()
             .any(|(lane, batch)| *lane == job.lane && batch.as_ref().is_none_or(|batch| *batch == job.batch))
         {
-            LeftAlone::Stopped
+            SkipReason::Stopped
         } else {
-            LeftAlone::NotPaused
+            SkipReason::NotPaused
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::domain::{BatchId, JobId, LaneId, Timestamp};
 use crate::points::Step;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::jobs::wakers::leave_word;
+use crate::queue::jobs::wakers::add_wake_ups;
 use crate::queue::sqlite::decode::{self, json};
 
 /// A pause of a batch or of a lane, gone or still there.
@@ -71,7 +71,7 @@ impl Queue {
                     )
                     .execute(&mut *connection)
                     .await?;
-                    leave_word(connection, &lanes, &batches).await?;
+                    add_wake_ups(connection, &lanes, &batches).await?;
                     Ok(noted.rows_affected())
                 })
             })
@@ -119,8 +119,8 @@ impl Queue {
                     )
                     .execute(&mut *connection)
                     .await?;
-                    let trips = sqlx::query_scalar!(
-                        r#"SELECT json_group_array(id) AS "trips!: String" FROM trips
+                    let openings = sqlx::query_scalar!(
+                        r#"SELECT json_group_array(id) AS "openings!: String" FROM breaker_openings
                            WHERE closed_at IS NULL AND (batch_id IN (SELECT value FROM json_each(?1))
                                OR (batch_id IS NULL AND lane_id IN (SELECT value FROM json_each(?2))))"#,
                         batches,
@@ -128,8 +128,8 @@ impl Queue {
                     )
                     .fetch_one(&mut *connection)
                     .await?;
-                    let closed = crate::queue::lanes::breakers::close(connection, &trips, at, &actor).await?;
-                    leave_word(connection, &lanes, &batches).await?;
+                    let closed = crate::queue::lanes::breakers::close(connection, &openings, at, &actor).await?;
+                    add_wake_ups(connection, &lanes, &batches).await?;
                     Ok(of_batches.rows_affected() + of_lanes.rows_affected() + closed)
                 })
             })
@@ -140,7 +140,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn pauses_met(&self, job: JobId) -> Result<Vec<PastPause>, QueueError> {
+    pub async fn matching_pauses(&self, job: JobId) -> Result<Vec<PastPause>, QueueError> {
         let rows = sqlx::query!(
             r#"SELECT pauses.batch_id AS "batch_id: i64", pauses.lane_id AS "lane_id: i64",
                       pauses.paused_at AS "paused_at!: i64", paused_by AS "paused_by!: String",
@@ -193,17 +193,17 @@ impl Queue {
                        WHERE jobs.lane_id = ?1 AND jobs.state = 'queued' AND jobs.denials > 0
                          AND jobs.paused_at IS NULL
                          AND batches.state = 'sealed' AND batches.paused_at IS NULL
-                         AND NOT EXISTS (SELECT 1 FROM trips WHERE lane_id = ?1 AND closed_at IS NULL
+                         AND NOT EXISTS (SELECT 1 FROM breaker_openings WHERE lane_id = ?1 AND closed_at IS NULL
                                          AND (batch_id IS NULL OR batch_id = batches.id))) AS "denied!: i64",
                       (SELECT count(*) FROM jobs JOIN batches ON batches.id = jobs.batch_id
                        WHERE jobs.lane_id = ?1 AND jobs.paused_at IS NOT NULL
                          AND batches.state = 'sealed' AND batches.paused_at IS NULL
-                         AND NOT EXISTS (SELECT 1 FROM trips WHERE lane_id = ?1 AND closed_at IS NULL
+                         AND NOT EXISTS (SELECT 1 FROM breaker_openings WHERE lane_id = ?1 AND closed_at IS NULL
                                          AND (batch_id IS NULL OR batch_id = batches.id))) AS "paused!: i64",
-                      (SELECT coalesce(sum(tallies.jobs), 0) FROM tallies JOIN batches ON batches.id = tallies.batch_id
-                       WHERE tallies.lane_id = ?1 AND tallies.state = 'queued'
+                      (SELECT coalesce(sum(job_counts.jobs), 0) FROM job_counts JOIN batches ON batches.id = job_counts.batch_id
+                       WHERE job_counts.lane_id = ?1 AND job_counts.state = 'queued'
                          AND batches.state = 'sealed' AND batches.paused_at IS NULL
-                         AND NOT EXISTS (SELECT 1 FROM trips WHERE lane_id = ?1 AND closed_at IS NULL
+                         AND NOT EXISTS (SELECT 1 FROM breaker_openings WHERE lane_id = ?1 AND closed_at IS NULL
                                          AND (batch_id IS NULL OR batch_id = batches.id))) AS "queued!: i64""#,
             lane.0
         )

@@ -1,24 +1,24 @@
 //! What a person decides on a job that needs review: the evidence, and the one change that follows.
 
-use crate::domain::{Destination, ErrorCode, Event, Failure, JobId, JobState, Standing, Timestamp, Trace};
+use crate::domain::{Destination, ErrorCode, Event, ExportRef, Failure, JobId, JobState, JobVersion, Timestamp};
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::jobs::transition::{Answer, AttemptOutcome, Transition};
-use crate::queue::ledger::entries::{Entry, EntryKey, EntryStatus};
+use crate::queue::jobs::transition::{AttemptAnswer, AttemptOutcome, Transition};
+use crate::queue::ledger::entries::{EntryKey, EntryStatus, LedgerEntry};
 use crate::queue::views::jobs::{JobDetail, JobView};
 
 /// What is known of a job that needs a decision.
 #[derive(Debug, Clone)]
-pub struct Evidence {
+pub struct ReviewEvidence {
     /// The job with its attempts.
     pub detail: JobDetail,
     /// What the ledger has of its snapshot's name, the oldest first.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<LedgerEntry>,
 }
 
 /// What a person decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Resolution {
     /// It is queued again.
     SendAgain,
     /// It became this record, by ARN or name.
@@ -72,14 +72,14 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn evidence(&self, job: JobId) -> Result<Option<Evidence>, QueueError> {
+    pub async fn evidence(&self, job: JobId) -> Result<Option<ReviewEvidence>, QueueError> {
         let Some(detail) = self.job(job).await? else { return Ok(None) };
         let lanes = self.lane_records().await?;
         let entries = match lanes.into_iter().find(|lane| lane.lane == detail.job.lane) {
             Some(lane) => self.entries(lane.id, std::slice::from_ref(&detail.job.snapshot_name)).await?,
             None => Vec::new(),
         };
-        Ok(Some(Evidence { detail, entries }))
+        Ok(Some(ReviewEvidence { detail, entries }))
     }
 
     /// Takes a decision, as `actor`.
@@ -88,8 +88,8 @@ impl Queue {
     /// [`ResolveError`]; then nothing was changed.
     pub async fn resolve(
         &self,
-        evidence: &Evidence,
-        verdict: &Verdict,
+        evidence: &ReviewEvidence,
+        verdict: &Resolution,
         at: Timestamp,
         actor: &str,
     ) -> Result<(), ResolveError> {
@@ -97,14 +97,14 @@ impl Queue {
         if job.state != JobState::NeedsReview {
             return Err(ResolveError::NotInReview(job.id, job.state));
         }
-        let standing = Standing { state: job.state, attempt: job.attempts, used: job.used, max_attempts: u32::MAX };
+        let standing = JobVersion { state: job.state, attempt: job.attempts, used: job.used, max_attempts: u32::MAX };
         let change = |event| Transition::new(job.id, &standing, event, at, actor);
         let transition = match verdict {
-            Verdict::SendAgain => change(Event::SendAgain)?,
-            Verdict::Fail => change(Event::CallFailed(called_failed(job, actor)))?,
-            Verdict::Adopt(wanted) => {
+            Resolution::SendAgain => change(Event::SendAgain)?,
+            Resolution::Fail => change(Event::MarkedFailed(marked_failed(job, actor)))?,
+            Resolution::Adopt(wanted) => {
                 let (entry, destination) = evidence.record(wanted)?;
-                let trace = Trace {
+                let trace = ExportRef {
                     operation: job.operation_id.clone(),
                     record: match &entry.sighting.key {
                         EntryKey::Record(arn) => Some(arn.clone()),
@@ -113,7 +113,7 @@ impl Queue {
                     record_name: entry.sighting.record_name.clone(),
                     destination: Some(destination),
                 };
-                let adopted = change(Event::AdoptRecord(trace, evidence.exported_besides(wanted)))?
+                let adopted = change(Event::AdoptRecord(trace, evidence.other_exports(wanted)))?
                     .owning(job.attempts, vec![entry.id]);
                 if evidence.is_open() { adopted.answered(found(), Vec::new()) } else { adopted }
             }
@@ -122,11 +122,11 @@ impl Queue {
     }
 }
 
-impl Evidence {
+impl ReviewEvidence {
     /// The record of that ARN or name, which says what it became and belongs to no other job.
-    fn record(&self, wanted: &str) -> Result<(&Entry, Destination), ResolveError> {
+    fn record(&self, wanted: &str) -> Result<(&LedgerEntry, Destination), ResolveError> {
         let records = || self.entries.iter().filter_map(|entry| Some((entry, record_name(entry)?)));
-        let is_wanted = |entry: &Entry, name: &str| name == wanted || entry_key(entry) == wanted;
+        let is_wanted = |entry: &LedgerEntry, name: &str| name == wanted || entry_key(entry) == wanted;
         let Some((entry, name)) = records().find(|(entry, name)| is_wanted(entry, name)) else {
             let known: Vec<&str> = records().map(|(_, name)| name).collect();
             let known =
@@ -145,7 +145,7 @@ impl Evidence {
 
     /// What else became of the snapshot since the first attempt, where the job became `wanted`: the report names it, as
     /// each copy costs money.
-    pub fn exported_besides(&self, wanted: &str) -> Option<Failure> {
+    pub fn other_exports(&self, wanted: &str) -> Option<Failure> {
         let baseline = self.detail.attempts.first()?.baseline;
         let others = self.entries.iter().filter(|entry| {
             entry.id > baseline
@@ -174,7 +174,7 @@ impl Evidence {
     }
 }
 
-fn entry_key(entry: &Entry) -> &str {
+fn entry_key(entry: &LedgerEntry) -> &str {
     match &entry.sighting.key {
         EntryKey::Operation(id) => id.as_str(),
         EntryKey::Record(arn) => arn.as_str(),
@@ -182,19 +182,19 @@ fn entry_key(entry: &Entry) -> &str {
 }
 
 /// A record's name, or its ARN where it has none; nothing of an operation.
-fn record_name(entry: &Entry) -> Option<&str> {
+fn record_name(entry: &LedgerEntry) -> Option<&str> {
     match &entry.sighting.key {
         EntryKey::Operation(_) => None,
         EntryKey::Record(arn) => Some(entry.sighting.record_name.as_deref().unwrap_or(arn.as_str())),
     }
 }
 
-fn found() -> Answer {
-    Answer { outcome: AttemptOutcome::Found, http_status: None, request_id: None, failure: None }
+fn found() -> AttemptAnswer {
+    AttemptAnswer { outcome: AttemptOutcome::Found, http_status: None, request_id: None, failure: None }
 }
 
 /// The trouble that needed the review stays readable in what the report shows.
-fn called_failed(job: &JobView, actor: &str) -> Failure {
+fn marked_failed(job: &JobView, actor: &str) -> Failure {
     let before = match (&job.error_code, &job.error_message) {
         (Some(code), Some(message)) => format!("; before that: {code}: {message}"),
         (Some(code), None) => format!("; before that: {code}"),

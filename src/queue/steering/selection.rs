@@ -54,7 +54,7 @@ pub struct Cursor(i64);
 pub struct ReportRow {
     /// Its place.
     pub cursor: Cursor,
-    /// The values of the batch's carried columns; none without a batch.
+    /// The values of the batch's copied columns; none without a batch.
     pub carried: Vec<String>,
     /// The job that it points to.
     pub job: JobView,

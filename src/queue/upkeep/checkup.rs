@@ -163,10 +163,10 @@ async fn objects(readers: &Readers) -> Result<BTreeMap<String, (String, Option<S
 async fn lanes(readers: &Readers) -> Result<Vec<LaneFound>, QueueError> {
     let rows = sqlx::query!(
         r#"SELECT account, region, account_number, blocked_at, blocked_code, blocked_message,
-               (SELECT coalesce(sum(tallies.jobs), 0) FROM tallies
-                JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed'
-                WHERE tallies.lane_id = lanes.id
-                  AND tallies.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review'))
+               (SELECT coalesce(sum(job_counts.jobs), 0) FROM job_counts
+                JOIN batches ON batches.id = job_counts.batch_id AND batches.state = 'sealed'
+                WHERE job_counts.lane_id = lanes.id
+                  AND job_counts.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review'))
                    AS "live_jobs!: i64",
                (SELECT coalesce(max(weight), 1) FROM snapshots WHERE snapshots.lane_id = lanes.id) AS "heaviest!: i64"
            FROM lanes ORDER BY account, region"#

@@ -7,7 +7,7 @@ use crate::queue::sqlite::decode::{self, json};
 use crate::queue::sqlite::look::ReadAgain;
 use crate::queue::sqlite::open;
 use crate::queue::sqlite::readers::Readers;
-use crate::queue::views::measures::{Ended, Left, last_ends, own_left};
+use crate::queue::views::measures::{EndedExport, RemainingJobs, last_ends, own_left};
 use std::path::{Path, PathBuf};
 
 /// A database that is only looked at.
@@ -18,7 +18,7 @@ pub struct Peek {
 
 /// What the database knows of a name in a lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Known {
+pub enum KnownJob {
     /// There is a live job.
     Live {
         /// The job.
@@ -39,15 +39,15 @@ pub enum Known {
 
 /// What the database knows of a lane.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct LaneMemory {
+pub struct KnownLane {
     /// The calls of `ExportSnapshot` a second that a throttle has taught it.
     pub learned_rate: Option<f64>,
-    /// Whose it is, as its first listing showed.
+    /// Whose it is, as its first inventory showed.
     pub account_number: Option<AccountNumber>,
     /// What its batches have left; what waits for a person's decision holds nobody up.
-    pub left: Vec<Left>,
+    pub left: Vec<RemainingJobs>,
     /// Its last exports that ended, the newest first.
-    pub ends: Vec<Ended>,
+    pub ends: Vec<EndedExport>,
 }
 
 impl Peek {
@@ -85,7 +85,7 @@ impl Peek {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn known(&self, lane: &Lane, names: &[&str]) -> Result<Vec<(usize, Known)>, QueueError> {
+    pub async fn known(&self, lane: &Lane, names: &[&str]) -> Result<Vec<(usize, KnownJob)>, QueueError> {
         self.read(async |readers| known(readers, lane, names).await).await
     }
 
@@ -93,28 +93,28 @@ impl Peek {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn memory(&self, lane: &Lane, now: Timestamp) -> Result<LaneMemory, QueueError> {
+    pub async fn memory(&self, lane: &Lane, now: Timestamp) -> Result<KnownLane, QueueError> {
         self.read(async |readers| memory(readers, lane, now).await).await
     }
 }
 
-async fn known(readers: &Readers, lane: &Lane, names: &[&str]) -> Result<Vec<(usize, Known)>, QueueError> {
+async fn known(readers: &Readers, lane: &Lane, names: &[&str]) -> Result<Vec<(usize, KnownJob)>, QueueError> {
     let (account, region, given) = (lane.account.as_str(), lane.region.as_str(), json(names)?);
     let live = sqlx::query_file!("src/queue/sql/known_live.sql", given, account, region);
     let done = sqlx::query_file!("src/queue/sql/known_done.sql", given, account, region);
     let mut known = Vec::new();
     for row in live.fetch_all(readers).await? {
-        let live = Known::Live { job: JobId(row.id), state: decode::state(&row.state)? };
+        let live = KnownJob::Live { job: JobId(row.id), state: decode::state(&row.state)? };
         known.push((place(row.place)?, live));
     }
     for row in done.fetch_all(readers).await? {
         let (job, arn) = (row.job_id.map(JobId), SnapshotArn::new(row.snapshot_arn));
-        known.push((place(row.place)?, Known::Done { job, arn, destination: row.destination_id }));
+        known.push((place(row.place)?, KnownJob::Done { job, arn, destination: row.destination_id }));
     }
     Ok(known)
 }
 
-async fn memory(readers: &Readers, lane: &Lane, now: Timestamp) -> Result<LaneMemory, QueueError> {
+async fn memory(readers: &Readers, lane: &Lane, now: Timestamp) -> Result<KnownLane, QueueError> {
     let (account, region) = (lane.account.as_str(), lane.region.as_str());
     let found = sqlx::query!(
         r#"SELECT id AS "id!: i64", learned_rate AS "learned_rate: f64", account_number FROM lanes
@@ -122,8 +122,8 @@ async fn memory(readers: &Readers, lane: &Lane, now: Timestamp) -> Result<LaneMe
         account,
         region
     );
-    let Some(found) = found.fetch_optional(readers).await? else { return Ok(LaneMemory::default()) };
-    Ok(LaneMemory {
+    let Some(found) = found.fetch_optional(readers).await? else { return Ok(KnownLane::default()) };
+    Ok(KnownLane {
         learned_rate: found.learned_rate,
         account_number: decode::account_number(found.account_number)?,
         left: own_left(readers, Some(LaneId(found.id))).await?,

@@ -7,7 +7,7 @@ use crate::points::Step;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
 use crate::queue::loading::leftovers::take_some;
-use crate::queue::sqlite::connection::Door;
+use crate::queue::sqlite::connection::WriteConnection;
 use crate::queue::sqlite::open;
 
 /// Pages that one transaction takes out of the file.
@@ -16,7 +16,7 @@ const PAGES: u32 = 256;
 /// A connection that takes things away.
 #[derive(Debug)]
 pub struct Pruner {
-    door: Door,
+    door: WriteConnection,
 }
 
 /// A batch that is over.

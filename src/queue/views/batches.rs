@@ -72,7 +72,7 @@ pub struct BatchView {
 }
 
 /// One entry of the jobs that a batch shares with others.
-pub(in crate::queue) struct Shared {
+pub(in crate::queue) struct SharedJobs {
     pub(in crate::queue) batch: i64,
     pub(in crate::queue) lane: i64,
     pub(in crate::queue) state: JobState,
@@ -129,8 +129,8 @@ impl Queue {
         )
         .fetch_all(&mut *transaction)
         .await?;
-        let tallies = sqlx::query!(
-            r#"SELECT batch_id, state, sum(jobs) AS "jobs!: i64" FROM tallies
+        let job_counts = sqlx::query!(
+            r#"SELECT batch_id, state, sum(jobs) AS "jobs!: i64" FROM job_counts
                WHERE ?1 IS NULL OR batch_id = ?1 GROUP BY batch_id, state"#,
             wanted
         )
@@ -139,7 +139,7 @@ impl Queue {
         let shared = shared_jobs(&mut transaction, only).await?;
         transaction.commit().await?;
 
-        let mut own = by_number(tallies.into_iter().map(|tally| (tally.batch_id, tally.state, tally.jobs)))?;
+        let mut own = by_number(job_counts.into_iter().map(|tally| (tally.batch_id, tally.state, tally.jobs)))?;
         let mut others: BTreeMap<i64, StateCounts> = BTreeMap::new();
         for one in shared {
             others.entry(one.batch).or_default().add(one.state, one.jobs);
@@ -161,7 +161,7 @@ impl Queue {
                     repeated: count(row.rows_repeated)?,
                     rejected: count(row.rows_rejected)?,
                 },
-                carried: decode::texts("the names of the carried columns", Some(row.carried))?,
+                carried: decode::texts("the names of the copied columns", Some(row.carried))?,
                 paused: pause(row.paused_at, row.paused_by),
                 jobs: own.remove(&row.id).unwrap_or_default(),
                 shared: others.remove(&row.id).unwrap_or_default(),
@@ -198,7 +198,7 @@ pub(in crate::queue) fn by_number(
 pub(in crate::queue) async fn shared_jobs(
     connection: &mut SqliteConnection,
     only: Option<BatchId>,
-) -> Result<Vec<Shared>, QueueError> {
+) -> Result<Vec<SharedJobs>, QueueError> {
     let wanted = only.map(|id| id.0);
-    Ok(sqlx::query_file_as!(Shared, "src/queue/sql/count_shared_jobs.sql", wanted).fetch_all(connection).await?)
+    Ok(sqlx::query_file_as!(SharedJobs, "src/queue/sql/count_shared_jobs.sql", wanted).fetch_all(connection).await?)
 }

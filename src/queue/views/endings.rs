@@ -26,7 +26,7 @@ pub struct BatchRow {
     pub line: u64,
     /// Whether an earlier row of the batch points to the same job.
     pub repeated: bool,
-    /// The values of the carried columns.
+    /// The values of the copied columns.
     pub carried: Vec<String>,
     /// The job that it points to.
     pub job: JobView,

@@ -98,13 +98,13 @@ pub struct AttemptView {
     /// The trouble in words.
     pub error_message: Option<String>,
     /// The complete readings of the ledger that did not show it.
-    pub looks: u32,
+    pub absence_checks: u32,
     /// When the first of them began.
     #[serde(serialize_with = "Timestamp::as_text_or_null")]
-    pub first_look_at: Option<Timestamp>,
+    pub first_check_at: Option<Timestamp>,
     /// When the last of them began.
     #[serde(serialize_with = "Timestamp::as_text_or_null")]
-    pub last_look_at: Option<Timestamp>,
+    pub last_check_at: Option<Timestamp>,
 }
 
 /// One change of a job's state.
@@ -200,8 +200,8 @@ async fn attempts_of(connection: &mut SqliteConnection, id: JobId) -> Result<Vec
         r#"SELECT number AS "number: u32", run_id AS "run: RunId", baseline, intended_at AS "intended_at: Timestamp",
                   answered_at AS "answered_at: Timestamp", nullif(outcome, 'pending') AS "outcome?: AttemptOutcome",
                   http_status AS "http_status: u16", request_id, error_code AS "error_code: ErrorCode", error_message,
-                  looks AS "looks: u32", first_look_at AS "first_look_at: Timestamp",
-                  last_look_at AS "last_look_at: Timestamp"
+                  absence_checks AS "absence_checks: u32", first_check_at AS "first_check_at: Timestamp",
+                  last_check_at AS "last_check_at: Timestamp"
            FROM attempts WHERE job_id = ?1 ORDER BY number"#,
         id.0
     );

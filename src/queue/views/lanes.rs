@@ -44,7 +44,7 @@ pub struct LaneView {
     pub lowered: Option<LoweredCap>,
     /// How long an export that Lightsail had was seen to be missing from its lists.
     pub delay: ListDelay,
-    /// When its last complete listing was.
+    /// When its last complete inventory was.
     pub listed_at: Option<Timestamp>,
     /// Whether it is blocked.
     pub blocked: Option<Blocked>,
@@ -74,8 +74,8 @@ impl Queue {
         )
         .fetch_all(&mut *transaction)
         .await?;
-        let tallies = sqlx::query!(
-            r#"SELECT lane_id, state, sum(jobs) AS "jobs!: i64", sum(weight) AS "copies!: i64" FROM tallies
+        let job_counts = sqlx::query!(
+            r#"SELECT lane_id, state, sum(jobs) AS "jobs!: i64", sum(weight) AS "copies!: i64" FROM job_counts
                WHERE ?1 IS NULL OR batch_id = ?1 GROUP BY lane_id, state"#,
             wanted
         )
@@ -84,8 +84,8 @@ impl Queue {
         let shared = if batch.is_some() { shared_jobs(&mut transaction, batch).await? } else { Vec::new() };
         transaction.commit().await?;
 
-        let mut jobs = by_number(tallies.iter().map(|tally| (tally.lane_id, tally.state.clone(), tally.jobs)))?;
-        let mut copies = by_number(tallies.into_iter().map(|tally| (tally.lane_id, tally.state, tally.copies)))?;
+        let mut jobs = by_number(job_counts.iter().map(|tally| (tally.lane_id, tally.state.clone(), tally.jobs)))?;
+        let mut copies = by_number(job_counts.into_iter().map(|tally| (tally.lane_id, tally.state, tally.copies)))?;
         for one in shared {
             jobs.entry(one.lane).or_default().add(one.state, one.jobs);
         }

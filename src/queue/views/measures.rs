@@ -28,7 +28,7 @@ pub const REFUSED_WITHIN: Duration = Duration::from_mins(1);
 
 /// An export that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
+pub struct EndedExport {
     /// When.
     pub at: Timestamp,
     /// How long it took, from the intent to the end that was seen.
@@ -37,7 +37,7 @@ pub struct Ended {
 
 /// Calls that were refused for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct RefusedCall {
     /// The code.
     pub code: ErrorCode,
     /// The HTTP status, if there was an answer.
@@ -52,9 +52,9 @@ pub struct Refused {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LaneMeasures {
     /// Its last exports that ended, at most a thousand, the newest first.
-    pub ends: Vec<Ended>,
+    pub ends: Vec<EndedExport>,
     /// The calls that were refused within [`REFUSED_WITHIN`].
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RefusedCall>,
     /// Whether a queued job of it waits for nothing of its own, and its batch is not paused and was listed in the newest run.
     pub any_ready: bool,
     /// Whether such jobs are there, and none of their batches was listed in the newest run.
@@ -88,7 +88,7 @@ pub struct Unconfirmed {
 
 /// What a batch has left in a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Left {
+pub struct RemainingJobs {
     /// The lane.
     pub lane: LaneId,
     /// The batch.
@@ -109,7 +109,7 @@ pub struct Left {
     pub lowest: Option<i64>,
 }
 
-impl Left {
+impl RemainingJobs {
     fn none(lane: LaneId, batch: BatchId, own: bool) -> Self {
         let (queued, in_flight, queued_copies, copies_in_flight) = (0, 0, 0, 0);
         Self { lane, batch, own, queued, in_flight, queued_copies, copies_in_flight, highest: None, lowest: None }
@@ -132,7 +132,7 @@ pub struct Measures {
     /// By lane.
     pub lanes: BTreeMap<LaneId, LaneMeasures>,
     /// By batch and lane.
-    pub left: Vec<Left>,
+    pub left: Vec<RemainingJobs>,
 }
 
 impl Queue {
@@ -158,11 +158,11 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn refused(&self, since: Timestamp, now: Timestamp) -> Result<Vec<(LaneId, Refused)>, QueueError> {
+    pub async fn refused(&self, since: Timestamp, now: Timestamp) -> Result<Vec<(LaneId, RefusedCall)>, QueueError> {
         let rows = sqlx::query_file!("src/queue/sql/last_refusals.sql", since.0, now.0, REFUSALS);
         let rows = rows.fetch_all(&self.readers).await?;
         let refused = rows.into_iter().map(|row| {
-            let refused = Refused {
+            let refused = RefusedCall {
                 code: ErrorCode::new(row.error_code.unwrap_or_default()),
                 http_status: row.http_status.and_then(|status| u16::try_from(status).ok()),
                 calls: decode::count("a count of refusals", row.refused)?,
@@ -178,13 +178,13 @@ impl Queue {
             .fetch_one(&self.readers)
             .await?;
         let listed = sqlx::query_scalar!(
-            r#"SELECT max(clearances.run_id IS ?2) AS "listed: bool"
-               FROM tallies
-               JOIN batches ON batches.id = tallies.batch_id AND batches.state = 'sealed' AND batches.paused_at IS NULL
-               LEFT JOIN clearances ON clearances.lane_id = tallies.lane_id AND clearances.batch_id = tallies.batch_id
-               WHERE tallies.lane_id = ?1 AND tallies.state = 'queued' AND tallies.jobs > 0 AND EXISTS (
+            r#"SELECT max(inventories.run_id IS ?2) AS "listed: bool"
+               FROM job_counts
+               JOIN batches ON batches.id = job_counts.batch_id AND batches.state = 'sealed' AND batches.paused_at IS NULL
+               LEFT JOIN inventories ON inventories.lane_id = job_counts.lane_id AND inventories.batch_id = job_counts.batch_id
+               WHERE job_counts.lane_id = ?1 AND job_counts.state = 'queued' AND job_counts.jobs > 0 AND EXISTS (
                    SELECT 1 FROM jobs
-                   WHERE jobs.lane_id = ?1 AND jobs.batch_id = tallies.batch_id AND jobs.state = 'queued'
+                   WHERE jobs.lane_id = ?1 AND jobs.batch_id = job_counts.batch_id AND jobs.state = 'queued'
                      AND jobs.hold IS NULL AND jobs.paused_at IS NULL AND jobs.due_at IS NULL)"#,
             lane.0,
             run
@@ -201,8 +201,8 @@ impl Queue {
             PAUSED
         );
         let unknown = sqlx::query!(
-            r#"SELECT max(open.next_poll_at) AS "next: i64", max(attempts.first_look_at) AS "first: i64",
-                      max(CASE WHEN attempts.first_look_at IS NULL THEN attempts.intended_at END) AS "unchecked: i64"
+            r#"SELECT max(open.next_poll_at) AS "next: i64", max(attempts.first_check_at) AS "first: i64",
+                      max(CASE WHEN attempts.first_check_at IS NULL THEN attempts.intended_at END) AS "unchecked: i64"
                FROM (SELECT id, attempt, next_poll_at FROM jobs WHERE lane_id = ?1 AND state = 'unknown'
                      ORDER BY next_poll_at LIMIT ?2) AS open
                CROSS JOIN attempts ON attempts.job_id = open.id AND attempts.number = open.attempt"#,
@@ -242,14 +242,15 @@ impl Queue {
         })
     }
 
-    async fn left(&self) -> Result<Vec<Left>, QueueError> {
+    async fn left(&self) -> Result<Vec<RemainingJobs>, QueueError> {
         let mut reader = self.readers.take().await?;
         let mut transaction = reader.begin().await?;
         let mut left = own_left(&mut *transaction, None).await?;
         let mut shared = BTreeMap::new();
         for one in shared_jobs(&mut transaction, None).await? {
             let (lane, batch) = (LaneId(one.lane), BatchId(one.batch));
-            let of_batch = shared.entry((one.batch, one.lane)).or_insert_with(|| Left::none(lane, batch, false));
+            let of_batch =
+                shared.entry((one.batch, one.lane)).or_insert_with(|| RemainingJobs::none(lane, batch, false));
             of_batch.add(one.state, one.jobs, one.jobs);
         }
         transaction.commit().await?;
@@ -279,17 +280,18 @@ pub(in crate::queue) async fn last_ends<'c, E>(
     reader: E,
     lane: LaneId,
     now: Timestamp,
-) -> Result<Vec<Ended>, QueueError>
+) -> Result<Vec<EndedExport>, QueueError>
 where
     E: SqliteExecutor<'c>,
 {
     let ends = sqlx::query_file!("src/queue/sql/last_ends.sql", lane.0, now.0, ENDS).fetch_all(reader).await?;
-    let ended = |at, took| Ended { at: Timestamp(at), took: Duration::from_millis(u64::try_from(took).unwrap_or(0)) };
+    let ended =
+        |at, took| EndedExport { at: Timestamp(at), took: Duration::from_millis(u64::try_from(took).unwrap_or(0)) };
     Ok(ends.into_iter().map(|end| ended(end.at, end.took)).collect())
 }
 
 /// What the sealed batches have left of their own, in that lane or in all.
-pub(in crate::queue) async fn own_left<'c, E>(reader: E, lane: Option<LaneId>) -> Result<Vec<Left>, QueueError>
+pub(in crate::queue) async fn own_left<'c, E>(reader: E, lane: Option<LaneId>) -> Result<Vec<RemainingJobs>, QueueError>
 where
     E: SqliteExecutor<'c>,
 {
@@ -298,7 +300,7 @@ where
     let mut left = BTreeMap::new();
     for row in rows {
         let (lane, batch) = (LaneId(row.lane_id), BatchId(row.batch_id));
-        let one = left.entry((row.batch_id, row.lane_id)).or_insert_with(|| Left::none(lane, batch, true));
+        let one = left.entry((row.batch_id, row.lane_id)).or_insert_with(|| RemainingJobs::none(lane, batch, true));
         let count = |value| decode::count("a tally", value);
         one.add(decode::state(&row.state)?, count(row.jobs)?, count(row.weight)?);
         (one.highest, one.lowest) = (one.highest.or(row.highest), one.lowest.or(row.lowest));

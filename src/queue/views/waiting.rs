@@ -3,24 +3,24 @@
 use crate::domain::{JobId, JobState, LaneId, Timestamp};
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::jobs::claims::Load;
+use crate::queue::jobs::claims::LaneLoad;
 use crate::queue::views::batches::BatchView;
 use crate::queue::views::lanes::LaneView;
-use crate::queue::{Entry, EntryKey, JobDetail, JobView, PastPause, PastTrip, Takeover, Trip};
+use crate::queue::{BreakerOpening, EntryKey, JobDetail, JobView, LedgerEntry, PastOpening, PastPause, Takeover};
 
 /// Jobs that are counted ahead of one at most: beyond it the exact number helps nobody, and counting costs.
 const COUNTED: i64 = 100_000;
 
 /// The jobs that a lane sends before another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Ahead {
+pub struct JobsAhead {
     /// How many.
     pub jobs: u64,
     /// Whether there are more than were counted.
     pub and_more: bool,
 }
 
-/// A snapshot as the last listing of its lane showed it.
+/// A snapshot as the last inventory of its lane showed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotSeen {
     /// `available`, `pending`, `error`, or the service's own word.
@@ -31,7 +31,7 @@ pub struct SnapshotSeen {
 
 /// Where a job stands among all others.
 #[derive(Debug, Clone)]
-pub struct Waiting {
+pub struct QueuePosition {
     /// The job with its history.
     pub detail: JobDetail,
     /// Its batch.
@@ -39,25 +39,25 @@ pub struct Waiting {
     /// Its lane.
     pub lane: LaneView,
     /// What its lane has to do.
-    pub load: Load,
+    pub load: LaneLoad,
     /// The jobs that are sent before it.
-    pub ahead: Ahead,
-    /// Whether a listing of the newest run has covered its batch.
+    pub ahead: JobsAhead,
+    /// Whether an inventory of the newest run has covered its batch.
     pub cleared: bool,
     /// When the newest run began.
     pub run_began_at: Option<Timestamp>,
-    /// Its snapshot, where a listing has shown it.
+    /// Its snapshot, where an inventory has shown it.
     pub snapshot: Option<SnapshotSeen>,
     /// The record that is taken for its own, of a job that is exporting.
-    pub record: Option<Entry>,
+    pub record: Option<LedgerEntry>,
     /// The newest takeover of the database.
     pub takeover: Option<Takeover>,
     /// The pauses that it has met with its batch and its lane.
     pub pauses: Vec<PastPause>,
     /// The open breakers behind which it stands.
-    pub trips: Vec<Trip>,
+    pub openings: Vec<BreakerOpening>,
     /// The breakers behind which it has stood.
-    pub stops: Vec<PastTrip>,
+    pub stops: Vec<PastOpening>,
 }
 
 impl Queue {
@@ -65,7 +65,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
-    pub async fn waiting(&self, id: JobId) -> Result<Option<Waiting>, QueueError> {
+    pub async fn waiting(&self, id: JobId) -> Result<Option<QueuePosition>, QueueError> {
         let Some(detail) = self.job(id).await? else { return Ok(None) };
         let gone = |what| QueueError::Corrupt { what, value: id.to_string() };
         let batch = self.batch(&detail.job.batch).await?.ok_or_else(|| gone("a job without a batch"))?;
@@ -73,13 +73,13 @@ impl Queue {
         let lane = lanes.into_iter().find(|lane| lane.lane == detail.job.lane);
         let lane = lane.ok_or_else(|| gone("a job without a lane"))?;
         let load = self.load(lane.id).await?;
-        let mut trips = self.trips(Some(lane.id)).await?;
-        trips.retain(|trip| trip.covers(batch.id));
+        let mut openings = self.breaker_openings(Some(lane.id)).await?;
+        openings.retain(|opening| opening.covers(batch.id));
         let ahead = self.ahead(lane.id, detail.job.priority, id).await?;
         let standing = sqlx::query!(
-            r#"SELECT EXISTS (SELECT 1 FROM clearances
-                              WHERE clearances.lane_id = jobs.lane_id AND clearances.batch_id = jobs.batch_id
-                                AND clearances.run_id = (SELECT max(id) FROM runs)) AS "cleared!: bool",
+            r#"SELECT EXISTS (SELECT 1 FROM inventories
+                              WHERE inventories.lane_id = jobs.lane_id AND inventories.batch_id = jobs.batch_id
+                                AND inventories.run_id = (SELECT max(id) FROM runs)) AS "cleared!: bool",
                       (SELECT began_at FROM runs ORDER BY id DESC LIMIT 1) AS "run_began_at: i64",
                       snapshots.state AS "snapshot_state?", snapshots.weight AS "snapshot_weight?: i64"
                FROM jobs LEFT JOIN snapshots
@@ -106,7 +106,7 @@ impl Queue {
             | JobState::Failed
             | JobState::Cancelled => None,
         };
-        Ok(Some(Waiting {
+        Ok(Some(QueuePosition {
             detail,
             batch,
             lane,
@@ -117,27 +117,27 @@ impl Queue {
             snapshot,
             record,
             takeover: self.takeover().await?,
-            pauses: self.pauses_met(id).await?,
-            trips,
-            stops: self.trips_met(id).await?,
+            pauses: self.matching_pauses(id).await?,
+            openings,
+            stops: self.matching_openings(id).await?,
         }))
     }
 
-    async fn record_of(&self, lane: LaneId, job: &JobView) -> Result<Option<Entry>, QueueError> {
+    async fn record_of(&self, lane: LaneId, job: &JobView) -> Result<Option<LedgerEntry>, QueueError> {
         let entries = self.entries(lane, std::slice::from_ref(&job.snapshot_name)).await?;
-        let own = |entry: &Entry| {
+        let own = |entry: &LedgerEntry| {
             matches!(entry.sighting.key, EntryKey::Record(_)) && entry.owner == Some((job.id, job.attempts))
         };
         Ok(entries.into_iter().find(own))
     }
 
     /// The jobs of a lane that have their turn before one of that priority and number, whichever batch is the next.
-    async fn ahead(&self, lane: LaneId, priority: i64, job: JobId) -> Result<Ahead, QueueError> {
+    async fn ahead(&self, lane: LaneId, priority: i64, job: JobId) -> Result<JobsAhead, QueueError> {
         let most = COUNTED + 1;
         let count = sqlx::query_file_scalar!("src/queue/sql/ahead.sql", lane.0, priority, job.0, most)
             .fetch_one(&self.readers)
             .await?;
         let jobs = crate::queue::sqlite::decode::count("a count of jobs", count.min(COUNTED))?;
-        Ok(Ahead { jobs, and_more: count > COUNTED })
+        Ok(JobsAhead { jobs, and_more: count > COUNTED })
     }
 }

@@ -4,7 +4,7 @@
 use super::axis::{ceiling, moment, short, ticks};
 use super::digest::Digest;
 use super::durations::Durations;
-use super::timeline::{Spread, Timeline};
+use super::timeline::{SlotCounts, Timeline};
 use crate::domain::{JobState, Timestamp};
 use crate::queue::StateCounts;
 use crate::report::layout::words::{fine_span, grouped, several, span};
@@ -72,7 +72,7 @@ pub(super) fn share_bar(counts: &StateCounts) -> Markup {
 pub(super) fn states(digest: &Digest) -> Markup {
     let timeline = &digest.timeline;
     let spreads = timeline.states();
-    let total = |spread: &Spread| spread.values().sum::<u64>();
+    let total = |spread: &SlotCounts| spread.values().sum::<u64>();
     let most = spreads.iter().map(total).max().unwrap_or(0);
     let top = ceiling(most);
     let seen: Vec<JobState> =
@@ -235,7 +235,7 @@ fn anchor(place: u64) -> &'static str {
 }
 
 /// The outline of each state's layer: along its upper edge, and back along its lower one.
-fn layers(spreads: &[Spread], top: u64) -> Vec<(JobState, String)> {
+fn layers(spreads: &[SlotCounts], top: u64) -> Vec<(JobState, String)> {
     let slots = u64::try_from(spreads.len()).unwrap_or(u64::MAX).max(1);
     let mut below = vec![0_u64; spreads.len()];
     let mut layers = Vec::new();
@@ -286,7 +286,7 @@ fn straight(points: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
     kept
 }
 
-fn count(spread: &Spread, state: JobState) -> u64 {
+fn count(spread: &SlotCounts, state: JobState) -> u64 {
     spread.get(&state).copied().unwrap_or(0)
 }
 

@@ -66,7 +66,7 @@ pub enum FolderError {
 
 /// A folder in the making. Without [`Workplace::publish`] nothing is left of it.
 #[derive(Debug)]
-pub(super) struct Workplace {
+pub(super) struct WorkFolder {
     target: PathBuf,
     batch: BatchFacts,
     temporary: TempDir,
@@ -74,7 +74,7 @@ pub(super) struct Workplace {
     _lock: File,
 }
 
-impl Workplace {
+impl WorkFolder {
     /// Begins the folder `path` for a batch's report; what is left over of killed ones is taken away.
     pub(super) fn begin(path: &Path, batch: BatchFacts) -> Result<Self, FolderError> {
         // What a link names is replaced, not the link.
@@ -110,14 +110,14 @@ impl Workplace {
         let Self { target, batch, temporary, _lock } = self;
         let standing = look(&target, &batch)?;
         let done = sync(temporary.path()).and_then(|()| match standing {
-            Standing::Nothing => {
+            ExistingFolder::Nothing => {
                 fs::rename(temporary.path(), &target)?;
                 // Nothing is left under the name that it had.
                 let _ = temporary.keep();
                 Ok(())
             }
             // The older report now has the temporary folder's name, and goes with it.
-            Standing::Ours => exchange(temporary.path(), &target),
+            ExistingFolder::Ours => exchange(temporary.path(), &target),
         });
         done.map_err(|source| FolderError::Failed { path: target.clone(), source })?;
         // The name is durable with its folder; not every system can say so, and the report is there either way.
@@ -128,18 +128,18 @@ impl Workplace {
 
 /// What stands at a place that a report may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum ExistingFolder {
     /// Nothing, or an empty folder.
     Nothing,
     /// An older report of the same batch.
     Ours,
 }
 
-fn look(target: &Path, batch: &BatchFacts) -> Result<Standing, FolderError> {
+fn look(target: &Path, batch: &BatchFacts) -> Result<ExistingFolder, FolderError> {
     let failed = |source| FolderError::Failed { path: target.to_owned(), source };
     let taken = |what: String| FolderError::Taken { path: target.to_owned(), what };
     match fs::symlink_metadata(target) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Standing::Nothing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ExistingFolder::Nothing),
         Err(error) => return Err(failed(error)),
         Ok(there) if !there.is_dir() => return Err(taken("it is no folder".to_owned())),
         Ok(_) => {}
@@ -148,7 +148,7 @@ fn look(target: &Path, batch: &BatchFacts) -> Result<Standing, FolderError> {
     for entry in fs::read_dir(target).map_err(failed)? {
         names.insert(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
     }
-    let Some(first) = names.first() else { return Ok(Standing::Nothing) };
+    let Some(first) = names.first() else { return Ok(ExistingFolder::Nothing) };
     let Some(sign) = read_sign(&target.join(manifest::FILE)) else { return Err(taken(first.clone())) };
     if !sign.batch.is_same(batch) {
         let BatchFacts { name, created_at, .. } = sign.batch;
@@ -162,7 +162,7 @@ fn look(target: &Path, batch: &BatchFacts) -> Result<Standing, FolderError> {
         }
         names.remove(&file.file);
     }
-    names.pop_first().map_or(Ok(Standing::Ours), |other| Err(taken(other)))
+    names.pop_first().map_or(Ok(ExistingFolder::Ours), |other| Err(taken(other)))
 }
 
 /// The manifest, where it is one of ours.

@@ -26,7 +26,7 @@ const CAUSES: usize = 50;
 
 /// What the page tells.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Page<'a> {
+pub(super) struct CompletionPage<'a> {
     pub(super) batch: &'a BatchView,
     pub(super) digest: &'a Digest,
     pub(super) rows: &'a Rows,
@@ -38,12 +38,12 @@ pub(super) struct Page<'a> {
 }
 
 /// Writes the page; how many rows its table has. The table goes out line by line, as it may be long.
-pub(super) fn write_page(out: &mut dyn Write, page: &Page<'_>) -> io::Result<u64> {
+pub(super) fn write_page(out: &mut dyn Write, page: &CompletionPage<'_>) -> io::Result<u64> {
     let shown = page.rows.shown();
     let title = format!("{}: completion report", page.batch.name);
     let doctype = html! { (DOCTYPE) };
     write!(out, "{}<html lang=\"en\">\n{}\n<body>\n<main>\n", doctype.into_string(), head(&title).into_string())?;
-    for section in [heading(page), totals(page), pictures(page), causes(page), table_head(page, shown)] {
+    for section in [heading(page), totals(page), charts_section(page), causes(page), table_head(page, shown)] {
         writeln!(out, "{}", section.into_string())?;
     }
     if shown.count() > 0 {
@@ -81,8 +81,8 @@ fn head(title: &str) -> Markup {
     }
 }
 
-fn heading(page: &Page<'_>) -> Markup {
-    let Page { batch, digest, now, forecast, .. } = page;
+fn heading(page: &CompletionPage<'_>) -> Markup {
+    let CompletionPage { batch, digest, now, forecast, .. } = page;
     let BatchFacts { source, .. } = BatchFacts::of(batch);
     html! {
         header {
@@ -113,8 +113,8 @@ fn heading(page: &Page<'_>) -> Markup {
     }
 }
 
-fn totals(page: &Page<'_>) -> Markup {
-    let Page { batch, digest, .. } = page;
+fn totals(page: &CompletionPage<'_>) -> Markup {
+    let CompletionPage { batch, digest, .. } = page;
     let counts = &digest.counts;
     let (total, succeeded) = (counts.total(), counts.of(JobState::Succeeded));
     let tiles = charts::STACK.into_iter().map(|state| (state, counts.of(state)));
@@ -153,8 +153,8 @@ fn totals(page: &Page<'_>) -> Markup {
     }
 }
 
-fn pictures(page: &Page<'_>) -> Markup {
-    let Page { digest, .. } = page;
+fn charts_section(page: &CompletionPage<'_>) -> Markup {
+    let CompletionPage { digest, .. } = page;
     html! {
         @if digest.timeline.len() > 0 {
             section aria-labelledby="timeline" {
@@ -173,7 +173,7 @@ fn pictures(page: &Page<'_>) -> Markup {
     }
 }
 
-fn causes(page: &Page<'_>) -> Markup {
+fn causes(page: &CompletionPage<'_>) -> Markup {
     let (first, others) = page.digest.causes.first(CAUSES);
     let most = first.first().map_or(0, |cause| cause.count);
     html! {
@@ -205,7 +205,7 @@ fn causes(page: &Page<'_>) -> Markup {
 }
 
 /// The section stays open: the table follows.
-fn table_head(page: &Page<'_>, shown: Shown<'_>) -> Markup {
+fn table_head(page: &CompletionPage<'_>, shown: Shown<'_>) -> Markup {
     let total = page.digest.counts.total();
     html! {
         (PreEscaped("<section class=\"long\" aria-labelledby=\"table\">"))
@@ -244,7 +244,7 @@ fn columns(shown: Shown<'_>) -> Markup {
     }
 }
 
-fn files(page: &Page<'_>) -> Markup {
+fn files(page: &CompletionPage<'_>) -> Markup {
     html! {
         section aria-labelledby="files" {
             h2 #files { "Files" }

@@ -69,7 +69,7 @@ impl Write for HashedFile {
 
 /// What a part holds, and whether it is there without a row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Kind {
+pub(super) struct PartKind {
     name: &'static str,
     pub(super) states: &'static [JobState],
     always: bool,
@@ -77,11 +77,11 @@ pub(super) struct Kind {
 
 /// Every state stands in one of them. What was called off stands apart from what failed: whoever enqueues failed.csv
 /// again means the failures alone.
-pub(super) const KINDS: [Kind; 4] = [
-    Kind { name: "succeeded.csv", states: &[JobState::Succeeded], always: true },
-    Kind { name: "failed.csv", states: &[JobState::Failed], always: true },
-    Kind { name: "cancelled.csv", states: &[JobState::Cancelled], always: false },
-    Kind {
+pub(super) const KINDS: [PartKind; 4] = [
+    PartKind { name: "succeeded.csv", states: &[JobState::Succeeded], always: true },
+    PartKind { name: "failed.csv", states: &[JobState::Failed], always: true },
+    PartKind { name: "cancelled.csv", states: &[JobState::Cancelled], always: false },
+    PartKind {
         name: "unfinished.csv",
         states: &[
             JobState::Queued,
@@ -95,14 +95,14 @@ pub(super) const KINDS: [Kind; 4] = [
 ];
 
 /// A part in the making; the file comes with its first row, or at once.
-pub(super) struct Part {
-    pub(super) kind: Kind,
+pub(super) struct PartWriter {
+    pub(super) kind: PartKind,
     sheet: Option<CsvSheet<HashedFile>>,
     rows: u64,
 }
 
-impl Part {
-    pub(super) fn begin(kind: Kind, folder: &Path, carried: &[String]) -> std::io::Result<Self> {
+impl PartWriter {
+    pub(super) fn begin(kind: PartKind, folder: &Path, carried: &[String]) -> std::io::Result<Self> {
         let sheet = if kind.always { Some(open(kind, folder, carried)?) } else { None };
         Ok(Self { kind, sheet, rows: 0 })
     }
@@ -131,7 +131,7 @@ impl Part {
     }
 }
 
-fn open(kind: Kind, folder: &Path, carried: &[String]) -> std::io::Result<CsvSheet<HashedFile>> {
+fn open(kind: PartKind, folder: &Path, carried: &[String]) -> std::io::Result<CsvSheet<HashedFile>> {
     let mut sheet = CsvSheet::new(HashedFile::create(folder, kind.name)?);
     sheet.header(carried)?;
     Ok(sheet)

@@ -41,7 +41,7 @@ pub(super) struct Timeline {
 }
 
 /// How a number of jobs was spread over the states at a slot's end.
-pub(super) type Spread = BTreeMap<JobState, u64>;
+pub(super) type SlotCounts = BTreeMap<JobState, u64>;
 
 impl Timeline {
     /// Begins at `start`; whatever was before counts as then.
@@ -81,7 +81,7 @@ impl Timeline {
     }
 
     /// The states at the end of each slot.
-    pub(super) fn states(&self) -> Vec<Spread> {
+    pub(super) fn states(&self) -> Vec<SlotCounts> {
         let mut standing = BTreeMap::<JobState, i64>::new();
         let spread = |slot: &Slot| {
             for (state, change) in &slot.change {

@@ -2,10 +2,10 @@
 //! as a page can bear into the page.
 
 use super::digest::Digest;
-use super::folder::{FolderError, Workplace};
+use super::folder::{FolderError, WorkFolder};
 use super::manifest::{BatchFacts, FILE, FORMAT, FORMAT_VERSION, Manifest, PageFacts, PartFacts};
-use super::page::{PAGE_FILE, Page, write_page};
-use super::part::{HashedFile, KINDS, Part};
+use super::page::{CompletionPage, PAGE_FILE, write_page};
+use super::part::{HashedFile, KINDS, PartWriter};
 use super::table::Rows;
 use crate::domain::Timestamp;
 use crate::queue::{BatchView, Queue, QueueError};
@@ -45,7 +45,7 @@ pub enum BundleError {
 /// A completion report that is whole and on the disk, but has not got its name yet. Dropped, nothing is left of it.
 #[derive(Debug)]
 pub struct Prepared {
-    workplace: Workplace,
+    workplace: WorkFolder,
     manifest: Manifest,
 }
 
@@ -71,19 +71,19 @@ impl Prepared {
 /// [`BundleError`], and then nothing is left of it.
 pub async fn prepare_bundle(queue: &Queue, request: &BundleRequest<'_>) -> Result<Prepared, BundleError> {
     let BundleRequest { batch, folder, .. } = request;
-    let workplace = Workplace::begin(folder, BatchFacts::of(batch))?;
+    let workplace = WorkFolder::begin(folder, BatchFacts::of(batch))?;
     let failed = |source| FolderError::Failed { path: workplace.target().to_owned(), source };
     let mut digest = Digest::new(batch);
     let mut rows = Rows::new(&batch.carried);
-    let begin = |kind| Part::begin(kind, workplace.path(), &batch.carried);
-    let mut parts: Vec<Part> = KINDS.into_iter().map(begin).collect::<io::Result<_>>().map_err(failed)?;
+    let begin = |kind| PartWriter::begin(kind, workplace.path(), &batch.carried);
+    let mut parts: Vec<PartWriter> = KINDS.into_iter().map(begin).collect::<io::Result<_>>().map_err(failed)?;
     let mut after = 0;
     loop {
         let page = queue.batch_page(batch.id, after, PAGE).await?;
         digest.add(&page);
         for row in &page.rows {
             rows.add(row);
-            let fits = |part: &&mut Part| part.kind.states.contains(&row.job.state);
+            let fits = |part: &&mut PartWriter| part.kind.states.contains(&row.job.state);
             if let Some(part) = parts.iter_mut().find(fits) {
                 part.row(workplace.path(), &batch.carried, &batch.name, &row.job, &row.carried).map_err(failed)?;
             }
@@ -103,7 +103,7 @@ pub async fn prepare_bundle(queue: &Queue, request: &BundleRequest<'_>) -> Resul
 
 /// Writes the page, and at last the manifest.
 fn finish(
-    workplace: &Workplace,
+    workplace: &WorkFolder,
     request: &BundleRequest<'_>,
     digest: &Digest,
     rows: &Rows,
@@ -115,7 +115,7 @@ fn finish(
     let mut file = HashedFile::create(workplace.path(), PAGE_FILE)?;
     let shown = write_page(
         &mut file,
-        &Page { batch, digest, rows, parts: &parts, now, version, forecast: forecast.as_deref() },
+        &CompletionPage { batch, digest, rows, parts: &parts, now, version, forecast: forecast.as_deref() },
     )?;
     let manifest = Manifest {
         format: FORMAT,

@@ -78,21 +78,21 @@ impl<'a> Members<'a, u32> {
 
 /// A line of a report as a JSON object.
 #[derive(Debug, Serialize)]
-pub(in crate::report) struct Line<'a> {
+pub(in crate::report) struct ReportLine<'a> {
     #[serde(flatten)]
     members: Members<'a, u32>,
     #[serde(flatten)]
     carried: Carried<'a>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> ReportLine<'a> {
     pub(in crate::report) fn of(row: &'a ReportRow, batch: &'a BatchName, names: &'a [String]) -> Self {
         let carried = Carried { names, values: &row.carried };
         Self { members: Members::of(&row.job, batch, row.job.attempts), carried }
     }
 }
 
-/// The carried columns: a member each, null where the row has no value.
+/// The copied columns: a member each, null where the row has no value.
 #[derive(Debug)]
 struct Carried<'a> {
     names: &'a [String],

@@ -3,11 +3,11 @@
 
 use crate::domain::BatchName;
 use crate::queue::{BatchView, Queue, QueueError, ReportRow, Selector, StateCounts};
-use crate::report::completion::columns::{Line, result};
+use crate::report::completion::columns::{ReportLine, result};
 use crate::report::completion::csv_sheet::CsvSheet;
 use crate::report::layout::json_array::JsonArray;
-use crate::report::layout::style::Look;
-use crate::report::layout::table::{Blocks, Column};
+use crate::report::layout::style::TextStyle;
+use crate::report::layout::table::{Blocks, TableColumn};
 use crate::report::layout::words::{by_state, several};
 use std::io::{BufWriter, Write};
 
@@ -38,7 +38,7 @@ pub struct ReportRequest {
     /// In what form.
     pub format: Format,
     /// How a table is laid out.
-    pub look: Look,
+    pub look: TextStyle,
 }
 
 /// Why a report was not written.
@@ -112,8 +112,12 @@ enum ReportSheet<'a> {
 }
 
 /// Four columns fit into the 80 of a terminal: an id of EC2 has 21 characters, an account and its Region 17 or more.
-const TABLE: [Column; 4] =
-    [Column::left("SNAPSHOT", 20), Column::left("LANE", 17), Column::left("STATE", 12), Column::left("RESULT", 24)];
+const TABLE: [TableColumn; 4] = [
+    TableColumn::left("SNAPSHOT", 20),
+    TableColumn::left("LANE", 17),
+    TableColumn::left("STATE", 12),
+    TableColumn::left("RESULT", 24),
+];
 
 impl<'a> ReportSheet<'a> {
     fn begin(request: &ReportRequest, out: &'a mut (dyn Write + Send)) -> std::io::Result<Self> {
@@ -131,7 +135,7 @@ impl<'a> ReportSheet<'a> {
 
     fn page(&mut self, rows: &[ReportRow], batch: Option<&BatchView>) -> std::io::Result<()> {
         let mut lines = rows.iter().map(|row| (row, name(row, batch)));
-        let object = |(row, name)| Line::of(row, name, carried(batch));
+        let object = |(row, name)| ReportLine::of(row, name, carried(batch));
         match self {
             Self::Table(out, blocks) => {
                 let cells = |ReportRow { job, .. }: &ReportRow| {
@@ -148,7 +152,7 @@ impl<'a> ReportSheet<'a> {
         }
     }
 
-    fn end(self, counts: &StateCounts, look: Look) -> std::io::Result<()> {
+    fn end(self, counts: &StateCounts, look: TextStyle) -> std::io::Result<()> {
         match self {
             Self::Table(mut out, _) => {
                 if counts.total() == 0 {

@@ -16,12 +16,12 @@ pub(in crate::report) const NAMED: usize = 8;
 /// Causes, counted.
 #[derive(Debug, Clone, Default)]
 pub(in crate::report) struct Causes {
-    causes: BTreeMap<(String, String), Told>,
+    causes: BTreeMap<(String, String), MessageText>,
     others: u64,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Told {
+struct MessageText {
     count: u64,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
@@ -30,7 +30,7 @@ struct Told {
 
 /// A cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::report) struct Cause<'a> {
+pub(in crate::report) struct FailureCause<'a> {
     pub(in crate::report) code: &'a str,
     pub(in crate::report) message: &'a str,
     pub(in crate::report) count: u64,
@@ -84,12 +84,12 @@ impl Causes {
     }
 
     /// The most frequent ones, at most `most`, the most frequent first; and how many jobs the others have.
-    pub(in crate::report) fn first(&self, most: usize) -> (Vec<Cause<'_>>, u64) {
+    pub(in crate::report) fn first(&self, most: usize) -> (Vec<FailureCause<'_>>, u64) {
         let causes = self.causes.iter().map(|((code, message), told)| {
-            let Told { count, first, last, ref jobs } = *told;
-            Cause { code, message, count, first, last, jobs }
+            let MessageText { count, first, last, ref jobs } = *told;
+            FailureCause { code, message, count, first, last, jobs }
         });
-        let mut all: Vec<Cause<'_>> = causes.collect();
+        let mut all: Vec<FailureCause<'_>> = causes.collect();
         // A stable sort: what is equally frequent stays in the order of the alphabet.
         all.sort_by_key(|cause| std::cmp::Reverse(cause.count));
         let rest = all.split_off(most.min(all.len()));

@@ -1,13 +1,13 @@
 //! What is known of a job that needs a decision, and the decisions that there are.
 
 use crate::domain::{ErrorCode, JobState};
-use crate::queue::{Entry, EntryKey, EntryStatus, Evidence, Verdict};
+use crate::queue::{EntryKey, EntryStatus, LedgerEntry, Resolution, ReviewEvidence};
 use crate::report::jobs::show;
-use crate::report::layout::style::{Look, Paint};
+use crate::report::layout::style::{Paint, TextStyle};
 use crate::report::layout::words::{one_line, quoted, trouble};
 
 /// The evidence, and the commands that decide.
-pub fn evidence_text(evidence: &Evidence, look: Look) -> String {
+pub fn evidence_text(evidence: &ReviewEvidence, look: TextStyle) -> String {
     let job = &evidence.detail.job;
     let in_review = job.state == JobState::NeedsReview;
     let heading = if in_review {
@@ -41,10 +41,10 @@ pub fn evidence_text(evidence: &Evidence, look: Look) -> String {
 }
 
 /// What follows from a decision that was taken.
-pub fn resolved_text(evidence: &Evidence, verdict: &Verdict) -> String {
+pub fn resolved_text(evidence: &ReviewEvidence, verdict: &Resolution) -> String {
     let job = &evidence.detail.job;
     match verdict {
-        Verdict::SendAgain => {
+        Resolution::SendAgain => {
             let aside = match evidence.entries.len() {
                 0 => String::new(),
                 count => {
@@ -55,19 +55,19 @@ pub fn resolved_text(evidence: &Evidence, verdict: &Verdict) -> String {
             };
             format!("Job {} is queued again, and is sent once the lane's snapshots were listed anew.{aside}\n", job.id)
         }
-        Verdict::Adopt(record) => {
-            let besides = evidence.exported_besides(record);
+        Resolution::Adopt(record) => {
+            let besides = evidence.other_exports(record);
             let besides = besides.map(|trouble| format!(" It was {}.", trouble.message)).unwrap_or_default();
             format!("Job {} has succeeded: it became {}.{}\n", job.id, one_line(record), one_line(&besides))
         }
-        Verdict::Fail => format!("Job {} has failed; snapferry retry {} would try it again.\n", job.id, job.id),
+        Resolution::Fail => format!("Job {} has failed; snapferry retry {} would try it again.\n", job.id, job.id),
     }
 }
 
-fn decisions(evidence: &Evidence, look: Look) -> Vec<String> {
+fn decisions(evidence: &ReviewEvidence, look: TextStyle) -> Vec<String> {
     let job = evidence.detail.job.id;
     let mut lines = vec![String::new(), look.colour.paint(Paint::Title, "DECIDE")];
-    let may_be_its_own = |entry: &&Entry| entry.owner.is_none_or(|(owner, _)| owner == job);
+    let may_be_its_own = |entry: &&LedgerEntry| entry.owner.is_none_or(|(owner, _)| owner == job);
     let records = evidence.entries.iter().filter(|entry| matches!(entry.sighting.key, EntryKey::Record(_)));
     for record in records.filter(may_be_its_own) {
         if let Some(made) = &record.sighting.destination {
@@ -93,7 +93,7 @@ const SEND_AGAIN: &str = "What the ledger has of it by then is set aside for goo
                           of them is its own, there will be two exports.";
 
 /// What is known of an entry. Its id has a line of its own, so that no width breaks it.
-fn entry(entry: &Entry) -> [String; 2] {
+fn entry(entry: &LedgerEntry) -> [String; 2] {
     let sighting = &entry.sighting;
     let kind = match &sighting.key {
         EntryKey::Operation(_) => "operation",
@@ -114,7 +114,7 @@ fn entry(entry: &Entry) -> [String; 2] {
 }
 
 /// What a person calls an entry by: an operation's id, a record's name, or its ARN where it has none.
-fn id(entry: &Entry) -> &str {
+fn id(entry: &LedgerEntry) -> &str {
     match &entry.sighting.key {
         EntryKey::Operation(id) => id.as_str(),
         EntryKey::Record(arn) => entry.sighting.record_name.as_deref().unwrap_or(arn.as_str()),

@@ -3,8 +3,8 @@
 use crate::domain::{JobId, Timestamp};
 use crate::queue::{JobView, Queue, QueueError, Selector};
 use crate::report::jobs::advice::advice;
-use crate::report::jobs::causes::{Cause, Causes, NAMED};
-use crate::report::layout::style::{Look, Paint};
+use crate::report::jobs::causes::{Causes, FailureCause, NAMED};
+use crate::report::layout::style::{Paint, TextStyle};
 use crate::report::layout::words::{grouped, moment, one_line, period, quoted, several};
 use serde::Serialize;
 
@@ -53,12 +53,12 @@ pub struct Failures {
 
 /// Gathers what failed, in bounded memory.
 #[derive(Debug, Default)]
-pub struct Gathered {
+pub struct FailureCollector {
     causes: Causes,
     looked_at: u64,
 }
 
-impl Gathered {
+impl FailureCollector {
     /// Takes jobs up.
     pub fn add(&mut self, jobs: &[JobView]) {
         for job in jobs {
@@ -88,7 +88,7 @@ impl Gathered {
         Failures { looked_at: self.looked_at, groups, more_groups: more_groups as u64, more_jobs }
     }
 
-    fn group(&self, cause: &Cause<'_>, scope: &str) -> FailureGroup {
+    fn group(&self, cause: &FailureCause<'_>, scope: &str) -> FailureGroup {
         let (helps, words) = advice(cause.code, cause.message);
         let alone = self.causes.of_code(cause.code) == 1;
         let few = cause.count <= NAMED as u64;
@@ -114,7 +114,7 @@ impl Gathered {
 }
 
 /// The groups as text; it ends with a line end.
-pub fn failures_text(failures: &Failures, look: Look) -> String {
+pub fn failures_text(failures: &Failures, look: TextStyle) -> String {
     if failures.looked_at == 0 {
         return "Nothing failed.\n".to_owned();
     }
@@ -132,7 +132,7 @@ pub fn failures_text(failures: &Failures, look: Look) -> String {
 }
 
 /// A group, in lines.
-pub(in crate::report) fn group_lines(group: &FailureGroup, look: Look) -> Vec<String> {
+pub(in crate::report) fn group_lines(group: &FailureGroup, look: TextStyle) -> Vec<String> {
     let code = if group.error_code.is_empty() { "(no code)" } else { &group.error_code };
     let when = match (group.first_seen, group.last_seen) {
         (Some(first), Some(last)) => format!(", {}", period(first, last)),
@@ -156,11 +156,11 @@ pub(in crate::report) fn group_lines(group: &FailureGroup, look: Look) -> Vec<St
 mod tests {
     use super::*;
     use crate::domain::ErrorCode;
-    use crate::report::jobs::advice::Helps;
+    use crate::report::jobs::advice::RetryAdvice;
     use crate::report::jobs::causes::Failed;
 
-    fn gathered(failed: &[(i64, &str, &str)]) -> Gathered {
-        let mut gathered = Gathered::default();
+    fn gathered(failed: &[(i64, &str, &str)]) -> FailureCollector {
+        let mut gathered = FailureCollector::default();
         for (job, code, message) in failed {
             gathered.looked_at += 1;
             gathered.causes.add(Failed {
@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn what_a_retry_does_is_said_in_a_word() {
-        let words: Vec<&str> = [Helps::Yes, Helps::AfterChange, Helps::Perhaps].map(Helps::as_str).into();
+        let words: Vec<&str> =
+            [RetryAdvice::Yes, RetryAdvice::AfterChange, RetryAdvice::Perhaps].map(RetryAdvice::as_str).into();
         assert_eq!(words, ["yes", "after_change", "perhaps"]);
     }
 }

@@ -5,8 +5,8 @@ use crate::queue::{JobView, Queue, Selector};
 use crate::report::completion::columns::{Members, result, time};
 use crate::report::completion::report::ReportError;
 use crate::report::layout::json_array::JsonArray;
-use crate::report::layout::style::Look;
-use crate::report::layout::table::{Blocks, Column};
+use crate::report::layout::style::TextStyle;
+use crate::report::layout::table::{Blocks, TableColumn};
 use serde::Serialize;
 use std::io::{BufWriter, Write};
 
@@ -35,12 +35,12 @@ pub struct JobsRequest {
     /// In what form.
     pub format: JobsFormat,
     /// How a table is laid out.
-    pub look: Look,
+    pub look: TextStyle,
 }
 
 /// What a list held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListSummary {
     /// How many jobs.
     pub jobs: u32,
     /// Where there are more: the last one of the list.
@@ -86,12 +86,12 @@ impl<'a, A> JobMembers<'a, A> {
     }
 }
 
-pub(in crate::report) const TABLE: [Column; 5] = [
-    Column::right("JOB"),
-    Column::left("SNAPSHOT", 16),
-    Column::left("LANE", 17),
-    Column::left("STATE", 12),
-    Column::left("RESULT", 22),
+pub(in crate::report) const TABLE: [TableColumn; 5] = [
+    TableColumn::right("JOB"),
+    TableColumn::left("SNAPSHOT", 16),
+    TableColumn::left("LANE", 17),
+    TableColumn::left("STATE", 12),
+    TableColumn::left("RESULT", 22),
 ];
 
 /// A list in the making.
@@ -108,7 +108,7 @@ pub async fn write_jobs(
     queue: &Queue,
     request: &JobsRequest,
     out: &mut (dyn Write + Send),
-) -> Result<Listed, ReportError> {
+) -> Result<ListSummary, ReportError> {
     let out = BufWriter::new(out);
     let mut sheet = match request.format {
         JobsFormat::Table => JobSheet::Table(out, Blocks::new(&TABLE, request.look.width)),
@@ -140,7 +140,7 @@ pub async fn write_jobs(
         }
         JobSheet::Json(array) => array.end()?,
     }
-    Ok(Listed { jobs: listed, more_after: last.filter(|_| more) })
+    Ok(ListSummary { jobs: listed, more_after: last.filter(|_| more) })
 }
 
 pub(in crate::report) fn cells(job: &JobView) -> Vec<String> {

@@ -3,24 +3,24 @@
 use crate::domain::{ErrorCode, Hold, JobState, Timestamp};
 use crate::queue::{AttemptOutcome, AttemptView, JobDetail, JobView, TransitionView};
 use crate::report::jobs::list::JobMembers;
-use crate::report::layout::style::{Colour, Look, Paint};
+use crate::report::layout::style::{Colour, Paint, TextStyle};
 use crate::report::layout::words::{fine_span, one_line, several, span, trouble};
 use serde::Serialize;
 
 /// A job's story as one JSON value: the members of `jobs --json`, with the attempts and the transitions as arrays.
 pub fn show_json(detail: &JobDetail) -> impl Serialize + '_ {
-    Story { job: JobMembers::of(&detail.job, &detail.attempts), transitions: &detail.transitions }
+    JobHistory { job: JobMembers::of(&detail.job, &detail.attempts), transitions: &detail.transitions }
 }
 
 #[derive(Serialize)]
-struct Story<'a> {
+struct JobHistory<'a> {
     #[serde(flatten)]
     job: JobMembers<'a, &'a [AttemptView]>,
     transitions: &'a [TransitionView],
 }
 
 /// A job's story as text; it ends with a line end.
-pub fn show_text(detail: &JobDetail, now: Timestamp, look: Look) -> String {
+pub fn show_text(detail: &JobDetail, now: Timestamp, look: TextStyle) -> String {
     let colour = look.colour;
     let job = &detail.job;
     let mut lines = vec![colour.paint(Paint::Title, format!("Job {}: {}", job.id, job.snapshot_name))];
@@ -52,7 +52,7 @@ fn facts(job: &JobView, now: Timestamp) -> Vec<(&'static str, String)> {
     };
     let mut facts =
         vec![("lane", job.lane.to_string()), ("state", format!("{}{adopted}", job.state)), ("attempts", attempts)];
-    let hold = job.hold.map(|Hold::Listing| "until the lane's ledger was read");
+    let hold = job.hold.map(|Hold::Inventory| "until the lane's ledger was read");
     let due = |at: Timestamp| {
         if at > now { format!("{} (in {})", moment(at), span(at.since(now))) } else { moment(at) }
     };
@@ -129,10 +129,10 @@ pub(in crate::report) fn attempt(attempt: &AttemptView) -> Vec<String> {
     )];
     lines.extend(indented(trouble(attempt.error_code.as_ref(), attempt.error_message.as_deref())));
     lines.extend(indented(attempt.request_id.as_deref().map(|id| format!("request {}", one_line(id)))));
-    if attempt.looks > 0 {
-        let looks = several(u64::from(attempt.looks), "look");
-        let first = attempt.first_look_at.map(|at| format!(", the first {}", moment(at))).unwrap_or_default();
-        let last = attempt.last_look_at.map(|at| format!(", the last {}", moment(at))).unwrap_or_default();
+    if attempt.absence_checks > 0 {
+        let looks = several(u64::from(attempt.absence_checks), "look");
+        let first = attempt.first_check_at.map(|at| format!(", the first {}", moment(at))).unwrap_or_default();
+        let last = attempt.last_check_at.map(|at| format!(", the last {}", moment(at))).unwrap_or_default();
         lines.extend(indented(Some(format!("{looks} at the ledger did not show it{first}{last}"))));
     }
     lines

@@ -14,14 +14,14 @@ pub enum Colour {
 
 /// How text is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Look {
+pub struct TextStyle {
     /// The columns that there are; nothing in a pipe, where lines may be as long as they are.
     pub width: Option<u16>,
     /// Colours.
     pub colour: Colour,
 }
 
-impl Look {
+impl TextStyle {
     /// The lines as one text that ends with a line end; where there is a width, those that are too long are broken.
     pub fn lay_out(self, lines: Vec<String>) -> String {
         let lines = match self.width {
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_line_is_broken_between_words_and_indented() {
-        let text = Look { width: Some(20), colour: Colour::Plain }.lay_out(vec![
+        let text = TextStyle { width: Some(20), colour: Colour::Plain }.lay_out(vec![
             "  a line of several words that is too long".to_owned(),
             String::new(),
             "a-word-that-is-longer-than-the-line and more".to_owned(),

@@ -8,13 +8,13 @@ const GAP: u16 = 2;
 
 /// A column: its title, and the width below which it is not squeezed.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::report) struct Column {
+pub(in crate::report) struct TableColumn {
     pub(in crate::report) title: &'static str,
     pub(in crate::report) least: u16,
     pub(in crate::report) alignment: CellAlignment,
 }
 
-impl Column {
+impl TableColumn {
     pub(in crate::report) const fn left(title: &'static str, least: u16) -> Self {
         Self { title, least, alignment: CellAlignment::Left }
     }
@@ -27,13 +27,13 @@ impl Column {
 /// A table whose lines come in blocks.
 #[derive(Debug)]
 pub(in crate::report) struct Blocks {
-    columns: &'static [Column],
+    columns: &'static [TableColumn],
     limit: Option<u16>,
     widths: Option<Vec<u16>>,
 }
 
 impl Blocks {
-    pub(in crate::report) fn new(columns: &'static [Column], limit: Option<u16>) -> Self {
+    pub(in crate::report) fn new(columns: &'static [TableColumn], limit: Option<u16>) -> Self {
         Self { columns, limit, widths: None }
     }
 
@@ -103,7 +103,8 @@ mod tests {
         assert_eq!(fit(&[30, 17, 12, 90], &least, Some(80)), [23, 15, 12, 24]);
     }
 
-    const COLUMNS: [Column; 3] = [Column::left("NAME", 6), Column::right("N"), Column::left("TEXT", 8)];
+    const COLUMNS: [TableColumn; 3] =
+        [TableColumn::left("NAME", 6), TableColumn::right("N"), TableColumn::left("TEXT", 8)];
 
     fn row(name: &str, number: &str, text: &str) -> Vec<String> {
         vec![name.to_owned(), number.to_owned(), text.to_owned()]

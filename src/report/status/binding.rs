@@ -1,6 +1,6 @@
 //! What binds each lane. Pure.
 
-use super::view::{Limits, StatusView};
+use super::view::{ConfiguredLimits, StatusView};
 use crate::domain::{JobState, LaneId, LaneTrouble, Timestamp};
 use crate::queue::{Blocked, LaneView};
 
@@ -67,7 +67,7 @@ impl StatusView {
     fn held_batches(&self, lane: LaneId) -> Option<Binding> {
         let ours = |batch| self.only.as_ref().is_none_or(|only| only.id == batch);
         let left = self.measures.left.iter().filter(|left| left.lane == lane && left.queued > 0 && ours(left.batch));
-        let stopped = |batch| self.trips.iter().any(|trip| trip.lane == lane && trip.covers(batch));
+        let stopped = |batch| self.openings.iter().any(|opening| opening.lane == lane && opening.covers(batch));
         let paused = |batch| self.batches.iter().any(|one| one.id == batch && one.paused.is_some());
         let mut binding = None;
         for left in left {
@@ -91,7 +91,7 @@ pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
         all.push(Binding::Blocked);
     }
     if lane.paused.is_none() && lane.blocked.as_ref().is_none_or(|blocked| !blocked.stops_sending()) {
-        let Limits { ceiling, cap, .. } = view.limits_of(lane.id);
+        let ConfiguredLimits { ceiling, cap, .. } = view.limits_of(lane.id);
         let copies = view.copies_in_flight(lane.id) + view.copies_of_others(lane.id);
         let measures = view.measures.lanes.get(&lane.id);
         let waits = measures.is_some_and(|measures| !measures.any_ready);

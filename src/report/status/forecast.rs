@@ -92,7 +92,7 @@ pub(super) fn forecast(now: Timestamp, lane: &str, work: &Work, speed: &Speed<'_
     }
     if let Some(settled) = waits.settled.filter(|_| work.in_flight.exports > 0) {
         if settled > latest {
-            let text = "when the settle window of calls without an answer is over".to_owned();
+            let text = "when the reconciliation window of calls without an answer is over".to_owned();
             (latest, rests_on) = (settled, RestsOn { kind: "settling", text });
         }
         if alone {

@@ -1,23 +1,23 @@
 use super::*;
-use crate::queue::Ended;
-use crate::survey::Load;
+use crate::queue::EndedExport;
+use crate::survey::ExportLoad;
 use proptest::prelude::*;
 
 const NOW: Timestamp = Timestamp(1_795_456_800_000);
 
-fn ends(count: u64, every: Duration, took: Duration) -> Vec<Ended> {
-    (0..count).map(|n| Ended { at: NOW.before(every * u32::try_from(n).expect("few")), took }).collect()
+fn ends(count: u64, every: Duration, took: Duration) -> Vec<EndedExport> {
+    (0..count).map(|n| EndedExport { at: NOW.before(every * u32::try_from(n).expect("few")), took }).collect()
 }
 
 struct Lane {
-    ends: Vec<Ended>,
+    ends: Vec<EndedExport>,
     learned: Option<f64>,
     cap: u32,
     ceiling: f64,
     waits: Waits,
 }
 
-fn lane(ends: Vec<Ended>) -> Lane {
+fn lane(ends: Vec<EndedExport>) -> Lane {
     Lane { ends, learned: None, cap: 20, ceiling: 2.0, waits: Waits::default() }
 }
 
@@ -30,7 +30,7 @@ impl Lane {
 }
 
 fn work(queued: u64, in_flight: u64) -> Work {
-    let alike = |exports| Load::alike(exports, exports, 20);
+    let alike = |exports| ExportLoad::alike(exports, exports, 20);
     Work { queued: alike(queued), in_flight: alike(in_flight), ..Work::default() }
 }
 
@@ -48,8 +48,8 @@ fn a_range_names_the_ends_that_it_rests_on() {
 
 #[test]
 fn where_nothing_ended_of_late_what_exports_took_and_the_cap_tell() {
-    let old: Vec<Ended> = (0..6)
-        .map(|hours| Ended { at: NOW.before(Duration::from_hours(2 + hours)), took: Duration::from_mins(10) })
+    let old: Vec<EndedExport> = (0..6)
+        .map(|hours| EndedExport { at: NOW.before(Duration::from_hours(2 + hours)), took: Duration::from_mins(10) })
         .collect();
     let forecast = lane(old).forecast(&work(100, 0));
     let (least, most) = range(&forecast);
@@ -77,7 +77,7 @@ fn an_attempt_without_an_answer_is_waited_for() {
     let Forecast::Between { rests_on, .. } = alone else { panic!("a range") };
     assert_eq!(rests_on.kind, "settling");
     // Of another batch it may be, and then nobody waits for it.
-    let beside = Work { ahead: Load::alike(1, 1, 20), ..work(0, 1) };
+    let beside = Work { ahead: ExportLoad::alike(1, 1, 20), ..work(0, 1) };
     let (least, most) = range(&open.forecast(&beside));
     assert!(least < nine && most == nine, "{least:?} {most:?}");
     let past = Lane { waits: Waits { settled: Some(NOW.before(nine)), ..Waits::default() }, ..open };
@@ -125,11 +125,11 @@ fn a_whole_is_as_late_as_its_latest_part_and_a_held_part_holds_it() {
 }
 
 prop_compose! {
-    fn any_ends()(gaps in prop::collection::vec((0..60_000_u64, 1..1_200_000_u64), 10..200)) -> Vec<Ended> {
+    fn any_ends()(gaps in prop::collection::vec((0..60_000_u64, 1..1_200_000_u64), 10..200)) -> Vec<EndedExport> {
         let mut at = NOW;
         gaps.into_iter().map(|(gap, took)| {
             at = at.before(Duration::from_millis(gap));
-            Ended { at, took: Duration::from_millis(took) }
+            EndedExport { at, took: Duration::from_millis(took) }
         }).collect()
     }
 }
@@ -149,7 +149,7 @@ proptest! {
     ) {
         let [due, settled] = [due, settled].map(|ms| ms.map(|ms| Timestamp(NOW.0 + ms)));
         let lane = Lane { ends, ceiling: rate, learned: None, cap, waits: Waits { due, settled } };
-        let ahead = Load::alike(others, others, cap);
+        let ahead = ExportLoad::alike(others, others, cap);
         let all = Work { ahead, ..work(queued, in_flight) };
         let (less_queued, less_in_flight) = (part(queued, fewer), part(in_flight, fewer));
         let less = Work { ahead, ..work(less_queued, less_in_flight) };

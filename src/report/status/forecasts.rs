@@ -3,12 +3,12 @@
 
 use super::binding::waits_for_a_job;
 use super::forecast::{Forecast, Waits, all_of, forecast, when, when_and_why};
-use super::view::{Limits, StatusView};
+use super::view::{ConfiguredLimits, StatusView};
 use crate::domain::{AbsenceRule, BatchId, JobState, LaneId, Timestamp};
-use crate::queue::{BatchStage, BatchView, LaneView, Left, Trip, Unconfirmed};
+use crate::queue::{BatchStage, BatchView, BreakerOpening, LaneView, RemainingJobs, Unconfirmed};
 use crate::report::layout::words::{moment, several};
 use crate::report::steering::breakers::stopped_place;
-use crate::survey::{Load, Speed, Work, ahead};
+use crate::survey::{ExportLoad, Speed, Work, ahead};
 
 impl StatusView {
     /// When all that it is about will be done.
@@ -49,18 +49,18 @@ impl StatusView {
         self.left(lane).filter(|left| left.own).map(|left| left.copies_in_flight).sum()
     }
 
-    fn left(&self, lane: LaneId) -> impl Iterator<Item = &Left> {
+    fn left(&self, lane: LaneId) -> impl Iterator<Item = &RemainingJobs> {
         self.measures.left.iter().filter(move |left| left.lane == lane)
     }
 
     /// When a lane will be done with a batch, or with everything.
     fn of_lane(&self, lane: &LaneView, batch: Option<BatchId>) -> Forecast {
-        let mine = |left: &&Left| batch.map_or(left.own, |batch| left.batch == batch);
-        let (mine, others): (Vec<&Left>, Vec<&Left>) = self.left(lane.id).partition(mine);
-        let Limits { ceiling, cap, .. } = self.limits_of(lane.id);
+        let mine = |left: &&RemainingJobs| batch.map_or(left.own, |batch| left.batch == batch);
+        let (mine, others): (Vec<&RemainingJobs>, Vec<&RemainingJobs>) = self.left(lane.id).partition(mine);
+        let ConfiguredLimits { ceiling, cap, .. } = self.limits_of(lane.id);
         let work = mine.iter().fold(Work::default(), |work, left| Work {
-            queued: work.queued.plus(Load::alike(left.queued, left.queued_copies, cap)),
-            in_flight: work.in_flight.plus(Load::alike(left.in_flight, left.copies_in_flight, cap)),
+            queued: work.queued.plus(ExportLoad::alike(left.queued, left.queued_copies, cap)),
+            in_flight: work.in_flight.plus(ExportLoad::alike(left.in_flight, left.copies_in_flight, cap)),
             ..work
         });
         if work.left() == 0 {
@@ -118,9 +118,9 @@ impl StatusView {
         if let Some(batch) = self.batches.iter().find(|batch| batch.paused.is_some() && waits(batch.id)) {
             return Some(format!("batch {} is resumed", batch.name));
         }
-        let stops = |trip: &&Trip| trip.lane == lane.id && trip.batch.is_none_or(waits);
-        if let Some(trip) = self.trips.iter().find(stops) {
-            return Some(format!("{} goes on", stopped_place(trip, &lane.lane)));
+        let stops = |opening: &&BreakerOpening| opening.lane == lane.id && opening.batch.is_none_or(waits);
+        if let Some(opening) = self.openings.iter().find(stops) {
+            return Some(format!("{} goes on", stopped_place(opening, &lane.lane)));
         }
         if let Some(until) = self.takeover_until(lane) {
             return Some(format!("{}, as the database was taken over from a copy", moment(until)));

@@ -52,7 +52,7 @@ struct Status<'a> {
     done: u64,
     jobs: StateCounts,
     finish: Finish,
-    batches: Vec<Batch<'a>>,
+    batches: Vec<BatchJson<'a>>,
     lanes: Vec<LaneEntry<'a>>,
     takeover: Option<TakeoverEntry>,
     failures: &'a Failures,
@@ -60,7 +60,7 @@ struct Status<'a> {
 }
 
 #[derive(Serialize)]
-struct Batch<'a> {
+struct BatchJson<'a> {
     name: &'a str,
     source: &'a str,
     state: BatchStage,
@@ -130,9 +130,9 @@ impl Finish {
     }
 }
 
-fn batch<'a>(view: &'a StatusView, batch: &'a BatchView) -> Batch<'a> {
+fn batch<'a>(view: &'a StatusView, batch: &'a BatchView) -> BatchJson<'a> {
     let (done, total) = progress_of(batch);
-    Batch {
+    BatchJson {
         name: batch.name.as_str(),
         source: &batch.source,
         state: batch.stage,
@@ -146,8 +146,8 @@ fn batch<'a>(view: &'a StatusView, batch: &'a BatchView) -> Batch<'a> {
         paused: batch.paused.as_ref(),
         breakers: view
             .stopped()
-            .filter(|(trip, _)| trip.batch == Some(batch.id))
-            .map(|(trip, lane)| BreakerEntry::of_batch(trip, lane))
+            .filter(|(opening, _)| opening.batch == Some(batch.id))
+            .map(|(opening, lane)| BreakerEntry::of_batch(opening, lane))
             .collect(),
         finish: Finish::of(&view.batch_forecast(batch), &batch.jobs.plus(&batch.shared), view.now),
     }
@@ -172,9 +172,9 @@ fn lane<'a>(status: &'a StatusView, view: &'a LaneView) -> LaneEntry<'a> {
         blocked: view.blocked.as_ref(),
         paused: view.paused.as_ref(),
         breaker: status
-            .trips
+            .openings
             .iter()
-            .find(|trip| trip.lane == view.id && trip.batch.is_none())
+            .find(|opening| opening.lane == view.id && opening.batch.is_none())
             .map(BreakerEntry::of_lane),
         ceiling: limits.ceiling,
         max_in_flight: limits.cap,

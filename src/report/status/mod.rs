@@ -14,4 +14,4 @@ pub use forecast::Forecast;
 pub use json::status_json;
 pub use needs::{Need, held_lanes};
 pub use text::{NEEDS_YOU, status_text};
-pub use view::{Health, Limits, Place, StatusView, progress_of};
+pub use view::{ConfiguredLimits, Health, LaneFilter, StatusView, progress_of};

@@ -3,7 +3,7 @@
 use super::binding::waits_for_a_job;
 use super::view::{Health, StatusView};
 use crate::domain::{JobState, Lane, LaneTrouble, Timestamp};
-use crate::queue::{BatchView, Blocked, LaneView, Left};
+use crate::queue::{BatchView, Blocked, LaneView, RemainingJobs};
 use crate::report::layout::words::{several, what_blocks};
 use crate::report::steering::breakers::{resume_batch, resume_command, resume_lane, stopped_place};
 use crate::report::steering::takeover::takeover_text;
@@ -39,14 +39,14 @@ impl StatusView {
         }
         needs.extend(self.taken_over());
         needs.extend(self.lanes.iter().filter_map(|lane| blocked_lane(lane, self.now)));
-        needs.extend(self.stopped().map(|(trip, lane)| Need {
+        needs.extend(self.stopped().map(|(opening, lane)| Need {
             kind: "breaker",
             text: format!(
                 "{} has stopped by itself: {}; once the cause is gone, let it go on",
-                stopped_place(trip, lane),
-                trip.cause
+                stopped_place(opening, lane),
+                opening.cause
             ),
-            command: resume_command(trip, lane),
+            command: resume_command(opening, lane),
         }));
         let review = jobs.of(JobState::NeedsReview);
         if review > 0 {
@@ -70,7 +70,7 @@ impl StatusView {
         }
         needs.extend(self.lanes.iter().filter_map(paused_lane));
         let queued_here = |batch: &&BatchView| {
-            let here = |left: &&Left| left.batch == batch.id && left.queued > 0;
+            let here = |left: &&RemainingJobs| left.batch == batch.id && left.queued > 0;
             !self.place.is_narrow()
                 || self.measures.left.iter().filter(here).any(|left| self.lanes.iter().any(|lane| lane.id == left.lane))
         };

@@ -7,7 +7,7 @@ use super::view::{FAILED_LOOKED_AT, Health, StatusView, has_ended, progress_of};
 use crate::domain::{JobState, Timestamp};
 use crate::queue::{BatchStage, BatchView, Blocked, LaneView, Pause};
 use crate::report::jobs::failures::group_lines;
-use crate::report::layout::style::{Colour, Look, Paint};
+use crate::report::layout::style::{Colour, Paint, TextStyle};
 use crate::report::layout::words::{
     ago, by_state, grouped, moment, of_others, one_line, percent, several, span, what_blocks,
 };
@@ -26,7 +26,7 @@ const USUAL_WIDTH: u16 = 80;
 const LONGEST_BAR: u16 = 60;
 
 /// A status as text; it ends with a line end.
-pub fn status_text(view: &StatusView, look: Look) -> String {
+pub fn status_text(view: &StatusView, look: TextStyle) -> String {
     let width = look.width.unwrap_or(USUAL_WIDTH);
     let mut lines = vec![sentence(view, look.colour)];
     if let Some(daemon) = &view.daemon {
@@ -96,7 +96,7 @@ pub(super) fn sentence(view: &StatusView, colour: Colour) -> String {
     let said = matches!(&forecast, Forecast::NotBefore(what) if stopped.is_some_and(|one| what.contains(&one)));
     let when = when(&forecast, review, view.now).filter(|_| health == Health::Running && !said);
     let when = when.map(|when| format!(", {when}")).unwrap_or_default();
-    let stopped = match view.trips.as_slice() {
+    let stopped = match view.openings.as_slice() {
         [] => String::new(),
         [one] => match &one.batch_name {
             Some(name) => format!(", batch {name} has stopped by itself"),
@@ -154,8 +154,8 @@ fn batch(lines: &mut Vec<String>, view: &StatusView, batch: &BatchView, width: u
     if let Some(pause) = &batch.paused {
         lines.push(format!("  {}", paused(pause, now, colour)));
     }
-    for (trip, lane) in view.stopped().filter(|(trip, _)| trip.batch == Some(batch.id)) {
-        lines.push(format!("  in {lane} {}", colour.paint(Paint::Bad, stopped_since(trip, now))));
+    for (opening, lane) in view.stopped().filter(|(opening, _)| opening.batch == Some(batch.id)) {
+        lines.push(format!("  in {lane} {}", colour.paint(Paint::Bad, stopped_since(opening, now))));
     }
 }
 
@@ -200,18 +200,18 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
 
 /// What binds a lane, in words.
 fn bound_by(binding: Binding, view: &StatusView, lane: &LaneView, colour: Colour) -> Option<String> {
-    let trip = view.trips.iter().find(|trip| trip.lane == lane.id && trip.batch.is_none());
+    let opening = view.openings.iter().find(|opening| opening.lane == lane.id && opening.batch.is_none());
     let ceiling = rate_of(view.limits_of(lane.id).ceiling);
     Some(match binding {
         Binding::Paused => paused(lane.paused.as_ref()?, view.now, colour),
         Binding::Blocked => blocked(lane, lane.blocked.as_ref()?, view.now, colour),
-        Binding::Breaker => trip.map_or_else(
+        Binding::Breaker => opening.map_or_else(
             || "all that is queued is of batches that have stopped by themselves".to_owned(),
-            |trip| colour.paint(Paint::Bad, stopped_since(trip, view.now)),
+            |opening| colour.paint(Paint::Bad, stopped_since(opening, view.now)),
         ),
         Binding::NoDaemon => "no daemon is running".to_owned(),
         Binding::PausedBatches => {
-            let stopped = view.trips.iter().any(|trip| trip.lane == lane.id);
+            let stopped = view.openings.iter().any(|opening| opening.lane == lane.id);
             let or_stopped = if stopped { " or have stopped by themselves" } else { "" };
             format!("all that is queued is of batches that are paused{or_stopped}")
         }
@@ -276,7 +276,7 @@ fn rate_of(rate: f64) -> String {
 /// Groups that the text has.
 const GROUPS_SHOWN: usize = 3;
 
-fn failures(lines: &mut Vec<String>, view: &StatusView, look: Look) {
+fn failures(lines: &mut Vec<String>, view: &StatusView, look: TextStyle) {
     let failures = &view.failures;
     if failures.groups.is_empty() {
         return;

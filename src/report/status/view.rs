@@ -1,11 +1,11 @@
 //! How it stands, as one reading has it.
 
-use crate::domain::{AccountLabel, JobState, Lane, LaneId, LoweredCap, Region, Timestamp, settle_window};
+use crate::domain::{AccountLabel, JobState, Lane, LaneId, LoweredCap, Region, Timestamp, reconciliation_window};
 use crate::lightsail::is_throttle;
 use crate::queue::{
-    BatchStage, BatchView, LaneView, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts, Takeover, Trip,
+    BatchStage, BatchView, BreakerOpening, LaneView, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts, Takeover,
 };
-use crate::report::jobs::failures::{Failures, Gathered};
+use crate::report::jobs::failures::{FailureCollector, Failures};
 use crate::report::layout::words::quoted;
 use crate::report::steering::breakers::stopped_place;
 use std::collections::BTreeMap;
@@ -21,15 +21,15 @@ pub struct StatusView {
     /// The batch it is about; nothing where it is about all.
     pub only: Option<BatchView>,
     /// The account and the Region it is about.
-    pub place: Place,
+    pub place: LaneFilter,
     /// The batches, the oldest first.
     pub batches: Vec<BatchView>,
     /// The lanes.
     pub lanes: Vec<LaneView>,
     /// What has stopped by itself.
-    pub trips: Vec<Trip>,
+    pub openings: Vec<BreakerOpening>,
     /// What is set for each lane.
-    pub limits: BTreeMap<LaneId, Limits>,
+    pub limits: BTreeMap<LaneId, ConfiguredLimits>,
     /// The newest takeover of the database.
     pub takeover: Option<Takeover>,
     /// What was measured of late.
@@ -40,7 +40,7 @@ pub struct StatusView {
 
 /// What is set for a lane; a daemon that was started with other settings goes by those.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits {
+pub struct ConfiguredLimits {
     /// The ceiling of its rate, exports a second.
     pub ceiling: f64,
     /// EBS copies that may be under way.
@@ -55,14 +55,14 @@ pub struct Limits {
 
 /// Which lanes are meant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct LaneFilter {
     /// Those of this account.
     pub account: Option<AccountLabel>,
     /// Those in this Region.
     pub region: Option<Region>,
 }
 
-impl Place {
+impl LaneFilter {
     /// Whether not all lanes are meant.
     pub fn is_narrow(&self) -> bool {
         self.account.is_some() || self.region.is_some()
@@ -113,10 +113,10 @@ impl StatusView {
     pub async fn read(
         queue: &Queue,
         only: Option<BatchView>,
-        place: Place,
+        place: LaneFilter,
         now: Timestamp,
         daemon: Option<String>,
-        limits: impl Fn(&Lane) -> Limits,
+        limits: impl Fn(&Lane) -> ConfiguredLimits,
     ) -> Result<Self, QueueError> {
         let batches = match &only {
             Some(batch) => vec![batch.clone()],
@@ -126,16 +126,17 @@ impl StatusView {
         lanes.retain(|lane| place.has(&lane.lane));
         let ids: Vec<LaneId> = lanes.iter().map(|lane| lane.id).collect();
         let measures = queue.measures(&ids, now).await?;
-        let mut trips = queue.trips(None).await?;
-        trips.retain(|trip| lanes.iter().any(|lane| lane.id == trip.lane));
+        let mut openings = queue.breaker_openings(None).await?;
+        openings.retain(|opening| lanes.iter().any(|lane| lane.id == opening.lane));
         if let Some(only) = &only {
-            trips.retain(|trip| trip.covers(only.id));
+            openings.retain(|opening| opening.covers(only.id));
         }
         let takeover = queue.takeover().await?;
         let limits = lanes.iter().map(|lane| (lane.id, limits(&lane.lane))).collect();
-        let mut gathered = Gathered::default();
+        let mut gathered = FailureCollector::default();
         let failures = gathered.groups(0, "");
-        let mut view = Self { now, daemon, only, place, batches, lanes, trips, limits, takeover, measures, failures };
+        let mut view =
+            Self { now, daemon, only, place, batches, lanes, openings, limits, takeover, measures, failures };
         if view.jobs().of(JobState::Failed) > 0 {
             let batch = view.only.as_ref().map(|batch| batch.id);
             let mut failed = queue.newest_failed(batch, FAILED_LOOKED_AT).await?;
@@ -158,18 +159,18 @@ impl StatusView {
     }
 
     /// What has stopped by itself, with its lane.
-    pub(super) fn stopped(&self) -> impl Iterator<Item = (&Trip, &Lane)> {
-        self.trips.iter().filter_map(|trip| {
-            let lane = self.lanes.iter().find(|lane| lane.id == trip.lane)?;
-            Some((trip, &lane.lane))
+    pub(super) fn stopped(&self) -> impl Iterator<Item = (&BreakerOpening, &Lane)> {
+        self.openings.iter().filter_map(|opening| {
+            let lane = self.lanes.iter().find(|lane| lane.id == opening.lane)?;
+            Some((opening, &lane.lane))
         })
     }
 
     /// Where it is, if it is the one thing that has stopped by itself.
     pub(super) fn stopped_alone(&self) -> Option<String> {
         let mut stopped = self.stopped();
-        let (trip, lane) = stopped.next()?;
-        stopped.next().is_none().then(|| stopped_place(trip, lane))
+        let (opening, lane) = stopped.next()?;
+        stopped.next().is_none().then(|| stopped_place(opening, lane))
     }
 
     /// The batch on a command line, with a blank before it.
@@ -187,17 +188,23 @@ impl StatusView {
     }
 
     /// What is set for a lane, and in force.
-    pub(super) fn limits_of(&self, lane: LaneId) -> Limits {
-        let none = Limits { ceiling: 1.0, cap: 1, settle: Duration::ZERO, looks: 1, attempt_timeout: Duration::ZERO };
+    pub(super) fn limits_of(&self, lane: LaneId) -> ConfiguredLimits {
+        let none = ConfiguredLimits {
+            ceiling: 1.0,
+            cap: 1,
+            settle: Duration::ZERO,
+            looks: 1,
+            attempt_timeout: Duration::ZERO,
+        };
         let set = self.limits.get(&lane).copied().unwrap_or(none);
         let lowered = self.lanes.iter().find(|view| view.id == lane).and_then(|view| view.lowered.as_ref());
         let cap = LoweredCap::in_force(lowered, u64::from(set.cap), self.now);
-        Limits { cap: u32::try_from(cap).unwrap_or(set.cap), ..set }
+        ConfiguredLimits { cap: u32::try_from(cap).unwrap_or(set.cap), ..set }
     }
 
     /// The reconciliation window of what is sent in a lane now.
     pub(super) fn window_of(&self, lane: &LaneView) -> Duration {
-        settle_window(self.limits_of(lane.id).settle, lane.delay, self.now)
+        reconciliation_window(self.limits_of(lane.id).settle, lane.delay, self.now)
     }
 
     /// Why the cap of a lane is lower than the settings have it, and what they have; nothing where it is not.

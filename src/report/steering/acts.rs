@@ -1,9 +1,9 @@
 //! What an act on many jobs would touch, and what it did, in words.
 
-use crate::domain::{Act, JobId, JobState, LeftAlone};
-use crate::queue::{Acted, LeftOnes, Plan};
+use crate::domain::{Act, JobId, JobState, SkipReason};
+use crate::queue::{ActPlan, Acted, SkippedJobs};
 use crate::report::jobs::list::{TABLE, cells};
-use crate::report::layout::style::Look;
+use crate::report::layout::style::TextStyle;
 use crate::report::layout::table::Blocks;
 use crate::report::layout::words::{by_state, capital, grouped, several};
 
@@ -11,7 +11,7 @@ use crate::report::layout::words::{by_state, capital, grouped, several};
 const NAMED: usize = 3;
 
 /// What an act would touch: a sentence, the first of the jobs, and those that it leaves alone.
-pub fn touched_text(plan: &Plan, look: Look) -> String {
+pub fn touched_text(plan: &ActPlan, look: TextStyle) -> String {
     let act = plan.act();
     if plan.is_empty() {
         let left = left_alone(plan);
@@ -33,12 +33,12 @@ pub fn touched_text(plan: &Plan, look: Look) -> String {
 }
 
 /// The question before an act, without its question mark.
-pub fn plan_question(plan: &Plan) -> String {
+pub fn plan_question(plan: &ActPlan) -> String {
     format!("{} {}", capital(verb(plan.act())), several(plan.len(), "job"))
 }
 
 /// What an act did.
-pub fn acted_text(plan: &Plan, acted: Acted, look: Look) -> String {
+pub fn acted_text(plan: &ActPlan, acted: Acted, look: TextStyle) -> String {
     let act = plan.act();
     let mut sentences = vec![format!("{} {}.", past(act), several(acted.done, "job"))];
     if acted.moved_on > 0 {
@@ -77,18 +77,18 @@ fn past(act: Act) -> &'static str {
     }
 }
 
-fn left_alone(plan: &Plan) -> Vec<String> {
+fn left_alone(plan: &ActPlan) -> Vec<String> {
     if plan.left.is_empty() {
         return Vec::new();
     }
-    let line = |(reason, ones): (&LeftAlone, &LeftOnes)| {
+    let line = |(reason, ones): (&SkipReason, &SkippedJobs)| {
         format!("  {} {} ({})", grouped(ones.count), why(plan.act(), *reason), named(ones))
     };
     let heading = format!("Left alone: {}.", several(plan.left_alone(), "job"));
     std::iter::once(heading).chain(plan.left.iter().map(line)).collect()
 }
 
-fn named(ones: &LeftOnes) -> String {
+fn named(ones: &SkippedJobs) -> String {
     let name = |(job, other): &(JobId, Option<JobId>)| match other {
         Some(other) => format!("{job} for job {other}"),
         None => job.to_string(),
@@ -100,26 +100,26 @@ fn named(ones: &LeftOnes) -> String {
     if more > 0 { format!("{word} {names} and {} more", grouped(more)) } else { format!("{word} {names}") }
 }
 
-fn why(act: Act, reason: LeftAlone) -> String {
+fn why(act: Act, reason: SkipReason) -> String {
     let text = match (reason, act) {
-        (LeftAlone::Ended(JobState::Cancelled), Act::Cancel) => "cancelled already",
-        (LeftAlone::Ended(state), _) => state.as_str(),
-        (LeftAlone::InFlight, Act::Cancel) => {
+        (SkipReason::Ended(JobState::Cancelled), Act::Cancel) => "cancelled already",
+        (SkipReason::Ended(state), _) => state.as_str(),
+        (SkipReason::InFlight, Act::Cancel) => {
             "in flight: an export cannot be cancelled at Lightsail, Lightsail goes on and it is followed to its end"
         }
-        (LeftAlone::InFlight, Act::Pause) => "in flight: Lightsail goes on, and it is followed to its end",
-        (LeftAlone::InFlight, Act::Retry | Act::Resume) => "in flight",
-        (LeftAlone::InReview, _) => "in review: decide with snapferry resolve JOB",
-        (LeftAlone::QueuedAlready, _) => "queued already",
-        (LeftAlone::PausedAlready, _) => "paused already",
-        (LeftAlone::NotPaused, _) => "not paused",
-        (LeftAlone::BatchPaused, _) => "paused with the whole batch: snapferry resume --batch BATCH",
-        (LeftAlone::LanePaused, _) => "paused with the whole lane: snapferry resume --account ACCOUNT --region REGION",
-        (LeftAlone::Stopped, _) => {
+        (SkipReason::InFlight, Act::Pause) => "in flight: Lightsail goes on, and it is followed to its end",
+        (SkipReason::InFlight, Act::Retry | Act::Resume) => "in flight",
+        (SkipReason::InReview, _) => "in review: decide with snapferry resolve JOB",
+        (SkipReason::QueuedAlready, _) => "queued already",
+        (SkipReason::PausedAlready, _) => "paused already",
+        (SkipReason::NotPaused, _) => "not paused",
+        (SkipReason::BatchPaused, _) => "paused with the whole batch: snapferry resume --batch BATCH",
+        (SkipReason::LanePaused, _) => "paused with the whole lane: snapferry resume --account ACCOUNT --region REGION",
+        (SkipReason::Stopped, _) => {
             "stopped with its batch or lane: snapferry resume --batch BATCH, or --account ACCOUNT --region REGION"
         }
-        (LeftAlone::RivalLive, _) => "left to another job of the snapshot, which is live",
-        (LeftAlone::LaterTaken, _) => "left to a later job of the snapshot, which is retried",
+        (SkipReason::RivalLive, _) => "left to another job of the snapshot, which is live",
+        (SkipReason::LaterTaken, _) => "left to a later job of the snapshot, which is retried",
     };
     text.to_owned()
 }

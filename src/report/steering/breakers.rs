@@ -1,19 +1,19 @@
 //! What has stopped by itself, in words: one phrase for status, why, resume and the end of a run.
 
-use crate::domain::{BatchName, ErrorCode, JobId, Lane, ProbeStanding, Timestamp};
-use crate::queue::Trip;
+use crate::domain::{BatchName, ErrorCode, JobId, Lane, ProbeState, Timestamp};
+use crate::queue::BreakerOpening;
 use crate::report::completion::columns::time;
 use crate::report::layout::words::{ago, quoted, several, span};
 use serde::Serialize;
 
 /// What has stopped: `batch fleet in lane prod/eu-west-1`, or `lane prod/eu-west-1`.
-pub fn stopped_place(trip: &Trip, lane: &Lane) -> String {
-    trip.batch_name.as_ref().map_or_else(|| format!("lane {lane}"), |name| format!("batch {name} in lane {lane}"))
+pub fn stopped_place(opening: &BreakerOpening, lane: &Lane) -> String {
+    opening.batch_name.as_ref().map_or_else(|| format!("lane {lane}"), |name| format!("batch {name} in lane {lane}"))
 }
 
 /// The command that lets it go on.
-pub fn resume_command(trip: &Trip, lane: &Lane) -> String {
-    trip.batch_name.as_ref().map_or_else(|| resume_lane(lane), resume_batch)
+pub fn resume_command(opening: &BreakerOpening, lane: &Lane) -> String {
+    opening.batch_name.as_ref().map_or_else(|| resume_lane(lane), resume_batch)
 }
 
 /// The command that ends a batch's pause, and closes its breakers.
@@ -27,25 +27,25 @@ pub(in crate::report) fn resume_lane(lane: &Lane) -> String {
 }
 
 /// When the breaker lets the next job go; nothing while one is under way.
-pub(in crate::report) fn next_try(trip: &Trip) -> Option<Timestamp> {
-    match trip.standing {
-        ProbeStanding::UnderWay | ProbeStanding::Succeeded => None,
-        ProbeStanding::None | ProbeStanding::Failed | ProbeStanding::Silent => Some(trip.waits_from.after(trip.wait)),
+pub(in crate::report) fn next_try(opening: &BreakerOpening) -> Option<Timestamp> {
+    match opening.standing {
+        ProbeState::UnderWay | ProbeState::Succeeded => None,
+        ProbeState::None | ProbeState::Failed | ProbeState::Silent => Some(opening.waits_from.after(opening.wait)),
     }
 }
 
 /// Since when and on what, and what comes next.
-pub(in crate::report) fn stopped_since(trip: &Trip, now: Timestamp) -> String {
-    format!("stopped by itself {}: {}; {}", ago(now, trip.tripped_at), trip.cause, what_next(trip, now))
+pub(in crate::report) fn stopped_since(opening: &BreakerOpening, now: Timestamp) -> String {
+    format!("stopped by itself {}: {}; {}", ago(now, opening.opened_at), opening.cause, what_next(opening, now))
 }
 
 /// What an open breaker waits for.
-pub fn what_next(trip: &Trip, now: Timestamp) -> String {
-    let in_vain = match trip.in_vain {
+pub fn what_next(opening: &BreakerOpening, now: Timestamp) -> String {
+    let in_vain = match opening.in_vain {
         0 => String::new(),
         tried => format!(", after {} in vain", several(u64::from(tried), "try").replace("trys", "tries")),
     };
-    match (next_try(trip), trip.probe) {
+    match (next_try(opening), opening.probe) {
         (None, Some(job)) => format!("job {job} is tried now{in_vain}"),
         (None, None) => format!("one job is tried now{in_vain}"),
         (Some(at), _) if at > now => format!("one job is tried in {}{in_vain}", span(at.since(now))),
@@ -69,39 +69,39 @@ pub(in crate::report) struct BreakerEntry<'a> {
 }
 
 impl<'a> BreakerEntry<'a> {
-    pub(in crate::report) fn of_lane(trip: &'a Trip) -> Self {
+    pub(in crate::report) fn of_lane(opening: &'a BreakerOpening) -> Self {
         Self {
             lane: None,
-            since: trip.tripped_at.to_string(),
-            cause: trip.cause.to_string(),
-            failed: trip.cause.failed,
-            ended: trip.cause.ended,
-            code: trip.cause.code.as_ref().map(ErrorCode::as_str),
-            next_try_at: time(next_try(trip)),
-            trying: trip.probe.filter(|_| trip.standing == ProbeStanding::UnderWay),
-            tried_in_vain: trip.in_vain,
+            since: opening.opened_at.to_string(),
+            cause: opening.cause.to_string(),
+            failed: opening.cause.failed,
+            ended: opening.cause.ended,
+            code: opening.cause.code.as_ref().map(ErrorCode::as_str),
+            next_try_at: time(next_try(opening)),
+            trying: opening.probe.filter(|_| opening.standing == ProbeState::UnderWay),
+            tried_in_vain: opening.in_vain,
         }
     }
 
-    pub(in crate::report) fn of_batch(trip: &'a Trip, lane: &'a Lane) -> Self {
-        Self { lane: Some(lane), ..Self::of_lane(trip) }
+    pub(in crate::report) fn of_batch(opening: &'a BreakerOpening, lane: &'a Lane) -> Self {
+        Self { lane: Some(lane), ..Self::of_lane(opening) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{LaneId, TripCause, TripId};
+    use crate::domain::{LaneId, OpenCause, OpeningId};
     use std::time::Duration;
 
-    fn trip(standing: ProbeStanding, in_vain: u32) -> Trip {
-        Trip {
-            id: TripId(1),
+    fn trip(standing: ProbeState, in_vain: u32) -> BreakerOpening {
+        BreakerOpening {
+            id: OpeningId(1),
             lane: LaneId(1),
             batch: None,
             batch_name: None,
-            tripped_at: Timestamp(0),
-            cause: TripCause { failed: 25, ended: 50, code: None },
+            opened_at: Timestamp(0),
+            cause: OpenCause { failed: 25, ended: 50, code: None },
             waits_from: Timestamp(0),
             wait: Duration::from_mins(5),
             probe: Some(JobId(7)),
@@ -114,12 +114,12 @@ mod tests {
     fn it_says_what_comes_next() {
         let at = |minute: i64| Timestamp(minute * 60_000);
         let says = |standing, tried, minute| what_next(&trip(standing, tried), at(minute));
-        assert_eq!(says(ProbeStanding::None, 0, 2), "one job is tried in 3 min");
-        assert_eq!(says(ProbeStanding::UnderWay, 0, 6), "job 7 is tried now");
-        assert_eq!(says(ProbeStanding::Silent, 1, 6), "one job is tried next, after 1 try in vain");
-        assert_eq!(says(ProbeStanding::None, 2, 4), "one job is tried in 1 min, after 2 tries in vain");
+        assert_eq!(says(ProbeState::None, 0, 2), "one job is tried in 3 min");
+        assert_eq!(says(ProbeState::UnderWay, 0, 6), "job 7 is tried now");
+        assert_eq!(says(ProbeState::Silent, 1, 6), "one job is tried next, after 1 try in vain");
+        assert_eq!(says(ProbeState::None, 2, 4), "one job is tried in 1 min, after 2 tries in vain");
         assert_eq!(
-            stopped_since(&trip(ProbeStanding::None, 0), at(2)),
+            stopped_since(&trip(ProbeState::None, 0), at(2)),
             "stopped by itself 2 min ago: 25 of the last 50 jobs failed; one job is tried in 3 min"
         );
     }

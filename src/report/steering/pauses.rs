@@ -1,8 +1,8 @@
 //! Pausing and resuming whole batches and lanes, in words.
 
 use crate::domain::{JobState, Lane};
-use crate::queue::{BatchView, LaneView, Pause, Plan, StateCounts, Trip};
-use crate::report::layout::style::Look;
+use crate::queue::{ActPlan, BatchView, BreakerOpening, LaneView, Pause, StateCounts};
+use crate::report::layout::style::TextStyle;
 use crate::report::layout::words::{moment, several};
 use crate::report::steering::acts::plan_question;
 use crate::report::steering::breakers::stopped_place;
@@ -13,7 +13,7 @@ pub fn pauses_text(
     lanes: &[LaneView],
     paused_batches: &[BatchView],
     paused_lanes: &[LaneView],
-    look: Look,
+    look: TextStyle,
 ) -> String {
     let mut text = Vec::new();
     for batch in batches {
@@ -35,16 +35,16 @@ pub fn pauses_text(
     look.lay_out(text)
 }
 
-/// What resuming these batches and lanes means, of which `trips` have stopped by themselves; `staying` jobs stay paused one
+/// What resuming these batches and lanes means, of which `openings` have stopped by themselves; `staying` jobs stay paused one
 /// by one.
 pub fn resumes_text(
     batches: &[BatchView],
     lanes: &[LaneView],
     going_batches: &[BatchView],
     going_lanes: &[LaneView],
-    trips: &[(Trip, Lane)],
+    openings: &[(BreakerOpening, Lane)],
     staying: u64,
-    look: Look,
+    look: TextStyle,
 ) -> String {
     let mut text = Vec::new();
     let line = |what: String, pause: Option<&Pause>, jobs: &StateCounts| {
@@ -54,9 +54,9 @@ pub fn resumes_text(
     let paused_lanes = lanes.iter().filter(|one| one.paused.is_some());
     text.extend(paused_batches.map(|one| line(format!("batch {}", one.name), one.paused.as_ref(), &one.jobs)));
     text.extend(paused_lanes.map(|one| line(format!("lane {}", one.lane), one.paused.as_ref(), &one.jobs)));
-    text.extend(trips.iter().map(|(trip, lane)| {
-        let place = stopped_place(trip, lane);
-        format!("To resume: {place}, stopped by itself since {}: {}.", moment(trip.tripped_at), trip.cause)
+    text.extend(openings.iter().map(|(opening, lane)| {
+        let place = stopped_place(opening, lane);
+        format!("To resume: {place}, stopped by itself since {}: {}.", moment(opening.opened_at), opening.cause)
     }));
     text.extend(going_batches.iter().map(|one| format!("Batch {} is not paused.", one.name)));
     text.extend(going_lanes.iter().map(|one| format!("Lane {} is not paused.", one.lane)));
@@ -75,7 +75,7 @@ pub fn pause_question(batches: &[BatchView], lanes: &[LaneView]) -> String {
 }
 
 /// The question before an end of pauses, without its question mark.
-pub fn resume_question(batches: &[BatchView], lanes: &[LaneView], plan: Option<&Plan>) -> String {
+pub fn resume_question(batches: &[BatchView], lanes: &[LaneView], plan: Option<&ActPlan>) -> String {
     match plan {
         Some(plan) if batches.is_empty() && lanes.is_empty() => plan_question(plan),
         Some(plan) => format!("Resume {} and {}", places(batches, lanes), several(plan.len(), "job")),

@@ -4,7 +4,7 @@ use crate::domain::Timestamp;
 use crate::lightsail::{SnapshotKind, SnapshotState};
 use crate::report::completion::csv_sheet::write_cells;
 use crate::report::layout::json_array::JsonArray;
-use crate::survey::{Export, Found};
+use crate::survey::{FoundSnapshot, SeenExport};
 use serde::{Serialize, Serializer};
 use std::io::Write;
 
@@ -49,7 +49,7 @@ enum DiscoveredLines<'a> {
 
 /// A snapshot in these columns.
 #[derive(Serialize)]
-struct Line<'a> {
+struct SnapshotLine<'a> {
     snapshot_name: &'a str,
     region: &'static str,
     account: &'a str,
@@ -68,14 +68,14 @@ struct Line<'a> {
     job: Option<i64>,
 }
 
-impl<'a> Line<'a> {
-    fn of(found: &'a Found, now: Timestamp) -> Self {
+impl<'a> SnapshotLine<'a> {
+    fn of(found: &'a FoundSnapshot, now: Timestamp) -> Self {
         let snapshot = &found.snapshot;
         let (exported, exported_as) = match &found.export {
-            Export::No => ("no", None),
-            Export::Queued => ("queued", None),
-            Export::UnderWay => ("under_way", None),
-            Export::Done { destination } => ("yes", Some(destination.as_str())),
+            SeenExport::No => ("no", None),
+            SeenExport::Queued => ("queued", None),
+            SeenExport::UnderWay => ("under_way", None),
+            SeenExport::Done { destination } => ("yes", Some(destination.as_str())),
         };
         Self {
             snapshot_name: &snapshot.name,
@@ -149,8 +149,8 @@ impl<'a> DiscoveredSheet<'a> {
     }
 
     /// Adds a lane's snapshots, and hands them on.
-    pub fn add(&mut self, found: &[Found]) -> std::io::Result<()> {
-        let mut lines = found.iter().map(|one| Line::of(one, self.now));
+    pub fn add(&mut self, found: &[FoundSnapshot]) -> std::io::Result<()> {
+        let mut lines = found.iter().map(|one| SnapshotLine::of(one, self.now));
         match &mut self.sheet {
             DiscoveredLines::Csv(csv) => {
                 lines.try_for_each(|line| write_cells(csv, line.cells()))?;

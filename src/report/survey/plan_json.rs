@@ -1,7 +1,7 @@
 //! A plan as JSON. docs/json.md has the members.
 
 use crate::report::survey::plan_text::{PlanView, why};
-use crate::survey::{Basis, FailingRow, LanePlan, Outlook, Reason, RowOutlooks, Span};
+use crate::survey::{Basis, FailingRow, FailureReason, LanePlan, Outlook, RowOutlooks, TimeRange};
 use serde_json::{Map, Value, json};
 
 /// A plan as an object, with every row that would fail.
@@ -37,7 +37,7 @@ fn counts(rows: &RowOutlooks) -> Map<String, Value> {
     Outlook::ALL.into_iter().map(|outlook| (outlook.as_str().to_owned(), rows.of(outlook).into())).collect()
 }
 
-fn seconds(span: Span) -> Value {
+fn seconds(span: TimeRange) -> Value {
     json!({ "least": span.least.as_secs(), "most": span.most.as_secs() })
 }
 
@@ -77,8 +77,8 @@ fn lane(lane: &LanePlan) -> Value {
 
 fn failing(row: &FailingRow) -> Value {
     let (near, elsewhere) = match &row.reason {
-        Reason::Broken => (&[][..], &[][..]),
-        Reason::Missing { near, elsewhere, .. } => (near.as_slice(), elsewhere.as_slice()),
+        FailureReason::Broken => (&[][..], &[][..]),
+        FailureReason::Missing { near, elsewhere, .. } => (near.as_slice(), elsewhere.as_slice()),
     };
     json!({
         "line": row.line,
@@ -86,8 +86,8 @@ fn failing(row: &FailingRow) -> Value {
         "account": row.lane.account,
         "region": row.lane.region,
         "outlook": match row.reason {
-            Reason::Broken => Outlook::Broken.as_str(),
-            Reason::Missing { .. } => Outlook::Missing.as_str(),
+            FailureReason::Broken => Outlook::Broken.as_str(),
+            FailureReason::Missing { .. } => Outlook::Missing.as_str(),
         },
         "message": why(row),
         "near": near,

@@ -1,9 +1,9 @@
 //! A plan for people: the totals, then the lanes, then the rows that would fail.
 
 use crate::domain::looks_automatic;
-use crate::report::layout::style::{Look, Paint};
+use crate::report::layout::style::{Paint, TextStyle};
 use crate::report::layout::words::{grouped, one_line, several, span};
-use crate::survey::{Basis, FailingRow, LanePlan, Outlook, Plan, Reason, RowOutlooks, Span};
+use crate::survey::{Basis, ExportPlan, FailingRow, FailureReason, LanePlan, Outlook, RowOutlooks, TimeRange};
 
 /// Rows that are named; `--json` has them all.
 const NAMED: usize = 20;
@@ -12,7 +12,7 @@ const NAMED: usize = 20;
 #[derive(Debug, Clone, Copy)]
 pub struct PlanView<'a> {
     /// The plan.
-    pub plan: &'a Plan,
+    pub plan: &'a ExportPlan,
     /// What messages call the file.
     pub input: &'a str,
     /// What stored images cost; nothing where the settings do not say.
@@ -37,7 +37,7 @@ impl Price<'_> {
 }
 
 /// A plan as text; it ends with a line end.
-pub fn plan_text(view: PlanView<'_>, look: Look) -> String {
+pub fn plan_text(view: PlanView<'_>, look: TextStyle) -> String {
     let plan = view.plan;
     let rows = plan.rows();
     let title = |text| look.colour.paint(Paint::Title, text);
@@ -57,7 +57,7 @@ pub fn plan_text(view: PlanView<'_>, look: Look) -> String {
     look.lay_out(lines)
 }
 
-fn sentence(view: &PlanView<'_>, look: Look) -> String {
+fn sentence(view: &PlanView<'_>, look: TextStyle) -> String {
     let rows = view.plan.rows();
     let verdict = match (view.plan.is_partial(), rows.failing()) {
         (true, _) => look.colour.paint(Paint::Bad, "this is not all: a lane could not be read"),
@@ -128,7 +128,7 @@ fn money(sum: f64) -> String {
     format!("{}.{cents}", whole.parse().map_or_else(|_| whole.to_owned(), grouped))
 }
 
-fn range(takes: Span) -> String {
+fn range(takes: TimeRange) -> String {
     format!("{} to {}", span(takes.least), span(takes.most))
 }
 
@@ -175,14 +175,14 @@ fn words(outlook: Outlook) -> &'static str {
 }
 
 /// The lane before this one that is the same account in the same Region under another label.
-fn same_account<'a>(plan: &'a Plan, lane: &LanePlan) -> Option<&'a LanePlan> {
+fn same_account<'a>(plan: &'a ExportPlan, lane: &LanePlan) -> Option<&'a LanePlan> {
     let before = plan.lanes.iter().take_while(|other| other.lane != lane.lane);
     let number = lane.account_number.as_ref()?;
     let same = |other: &&LanePlan| other.lane.region == lane.lane.region;
     before.filter(same).find(|other| other.account_number.as_ref() == Some(number))
 }
 
-fn lane(lines: &mut Vec<String>, plan: &Plan, lane: &LanePlan, look: Look) {
+fn lane(lines: &mut Vec<String>, plan: &ExportPlan, lane: &LanePlan, look: TextStyle) {
     lines.push(format!("{}  {}", lane.lane, outlooks(&lane.rows, 0)));
     if let Some((other, number)) = same_account(plan, lane).zip(lane.account_number.as_ref()) {
         lines.push(format!(
@@ -226,16 +226,16 @@ fn failing(row: &FailingRow) -> String {
 pub(in crate::report) fn why(row: &FailingRow) -> String {
     let automatic = " (automatic snapshots must be copied first)";
     match &row.reason {
-        Reason::Broken => "it is in state error; make a new one".to_owned(),
-        Reason::Missing { elsewhere, .. } if !elsewhere.is_empty() => {
+        FailureReason::Broken => "it is in state error; make a new one".to_owned(),
+        FailureReason::Missing { elsewhere, .. } if !elsewhere.is_empty() => {
             let lanes: Vec<String> = elsewhere.iter().map(ToString::to_string).collect();
             format!("missing; there is one in {}", lanes.join(", "))
         }
-        Reason::Missing { empty_lane: true, .. } => {
+        FailureReason::Missing { empty_lane: true, .. } => {
             format!("missing; this account has no snapshot in this Region{automatic}")
         }
-        Reason::Missing { near, .. } if near.is_empty() => format!("missing{automatic}"),
-        Reason::Missing { near, .. } => {
+        FailureReason::Missing { near, .. } if near.is_empty() => format!("missing{automatic}"),
+        FailureReason::Missing { near, .. } => {
             let hint = if looks_automatic(row.snapshot.as_str()) { automatic } else { "" };
             format!(
                 "missing; did you mean {}?{hint}",

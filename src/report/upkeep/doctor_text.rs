@@ -1,11 +1,11 @@
 //! A diagnosis for people: a sentence, then each subject with what came of it.
 
 use crate::doctor::{Check, Diagnosis, Outcome};
-use crate::report::layout::style::{Colour, Look, Paint};
+use crate::report::layout::style::{Colour, Paint, TextStyle};
 use crate::report::layout::words::{one_line, several};
 
 /// A diagnosis as text; it ends with a line end.
-pub fn doctor_text(diagnosis: &Diagnosis, look: Look) -> String {
+pub fn doctor_text(diagnosis: &Diagnosis, look: TextStyle) -> String {
     let mut lines = vec![sentence(diagnosis, look.colour)];
     // Of an account that was not reached its lanes say why.
     for section in diagnosis.sections.iter().filter(|section| !section.checks.is_empty()) {

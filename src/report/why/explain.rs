@@ -1,8 +1,8 @@
 //! Why a job stands where it stands, and what would change it. Pure: facts in, sentences out. `why_queued.rs` has the
 //! longest chapter, `why_text.rs` lays it out.
 
-use crate::domain::{AbsenceRule, ErrorCode, JobState, LaneTrouble, Timestamp, settle_window};
-use crate::queue::{AttemptOutcome, AttemptView, EntryStatus, Refused, TransitionView, Waiting};
+use crate::domain::{AbsenceRule, ErrorCode, JobState, LaneTrouble, Timestamp, reconciliation_window};
+use crate::queue::{AttemptOutcome, AttemptView, EntryStatus, QueuePosition, RefusedCall, TransitionView};
 use crate::report::layout::words::{ago, moment, one_line, several, span, trouble, what_blocks};
 use crate::report::why::queued;
 use serde::Serialize;
@@ -10,17 +10,17 @@ use std::time::Duration;
 
 /// What is known.
 #[derive(Debug, Clone)]
-pub struct Facts {
+pub struct JobFacts {
     /// The time.
     pub now: Timestamp,
     /// What the daemon says of itself; nothing where none is running.
     pub daemon: Option<String>,
     /// The job among all others.
-    pub waiting: Waiting,
+    pub waiting: QueuePosition,
     /// EBS copies of other clients in progress in its lane.
     pub copies_of_others: u64,
     /// The calls of its lane that were refused within [`THROTTLED_WITHIN`].
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RefusedCall>,
     /// The settings of its lane.
     pub pace: Pace,
 }
@@ -57,14 +57,14 @@ pub struct Why {
     /// All of it in one sentence.
     pub summary: String,
     /// The chain of causes: what binds first comes first.
-    pub causes: Vec<Cause>,
+    pub causes: Vec<WaitCause>,
     /// What would change it.
     pub ways: Vec<Way>,
 }
 
 /// A link of the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Cause {
+pub struct WaitCause {
     /// Its name in JSON.
     pub kind: &'static str,
     /// It in words.
@@ -89,13 +89,13 @@ pub struct Way {
 /// What is collected on the way.
 #[derive(Debug, Default)]
 pub(in crate::report) struct Chain {
-    pub(in crate::report) causes: Vec<Cause>,
+    pub(in crate::report) causes: Vec<WaitCause>,
     pub(in crate::report) ways: Vec<Way>,
 }
 
 impl Chain {
     pub(in crate::report) fn cause(&mut self, kind: &'static str, text: impl Into<String>) -> &mut Self {
-        self.causes.push(Cause { kind, text: text.into(), since: None, until: None });
+        self.causes.push(WaitCause { kind, text: text.into(), since: None, until: None });
         self
     }
 
@@ -121,7 +121,7 @@ impl Chain {
 }
 
 /// Says why.
-pub fn explain(facts: &Facts) -> Why {
+pub fn explain(facts: &JobFacts) -> Why {
     let job = &facts.waiting.detail.job;
     let mut chain = Chain::default();
     match job.state {
@@ -144,7 +144,7 @@ pub fn explain(facts: &Facts) -> Why {
     Why { since, summary, causes: chain.causes, ways: chain.ways }
 }
 
-impl Facts {
+impl JobFacts {
     /// When the state that the job is in began.
     pub(in crate::report) fn since(&self) -> Timestamp {
         let moved = self.last_step(|step| step.from != step.to);
@@ -158,7 +158,7 @@ impl Facts {
     /// The reconciliation window of its last attempt.
     pub(in crate::report) fn settle(&self) -> Duration {
         let intended = self.last_attempt().map_or(self.now, |attempt| attempt.intended_at);
-        settle_window(self.pace.settle, self.waiting.lane.delay, intended)
+        reconciliation_window(self.pace.settle, self.waiting.lane.delay, intended)
     }
 
     /// How the record ended that is taken for the job's, where its attempt was found in the ledger and not told by an answer.
@@ -184,7 +184,7 @@ impl Facts {
 }
 
 /// Nothing moves without a daemon.
-pub(in crate::report) fn no_daemon(facts: &Facts, chain: &mut Chain) -> bool {
+pub(in crate::report) fn no_daemon(facts: &JobFacts, chain: &mut Chain) -> bool {
     if facts.daemon.is_none() {
         chain.cause("no_daemon", "no daemon is running");
         chain.way("start one", Some("snapferry daemon".to_owned()));
@@ -193,7 +193,7 @@ pub(in crate::report) fn no_daemon(facts: &Facts, chain: &mut Chain) -> bool {
 }
 
 /// A trouble of the lane keeps its records from being read, or jobs from being sent; whether the latter.
-pub(in crate::report) fn blocked(facts: &Facts, chain: &mut Chain) -> bool {
+pub(in crate::report) fn blocked(facts: &JobFacts, chain: &mut Chain) -> bool {
     let lane = &facts.waiting.lane;
     let Some(block) = &lane.blocked else { return false };
     let stops = block.stops_sending();
@@ -230,7 +230,7 @@ fn remedy(code: &str) -> &'static str {
     }
 }
 
-fn submitting(facts: &Facts, chain: &mut Chain) {
+fn submitting(facts: &JobFacts, chain: &mut Chain) {
     let sent = facts.last_attempt().map_or(facts.since(), |attempt| attempt.intended_at);
     let until = sent.after(facts.pace.attempt_timeout);
     if facts.daemon.is_none() {
@@ -246,7 +246,7 @@ fn submitting(facts: &Facts, chain: &mut Chain) {
 }
 
 /// When the daemon looks at it next.
-fn looked_at(facts: &Facts, chain: &mut Chain) {
+fn looked_at(facts: &JobFacts, chain: &mut Chain) {
     let Some(at) = facts.waiting.detail.job.next_poll_at else { return };
     if at > facts.now {
         chain.cause("looked_at", format!("its next look is in {}", span(at.since(facts.now)))).until(Some(at));
@@ -255,7 +255,7 @@ fn looked_at(facts: &Facts, chain: &mut Chain) {
     }
 }
 
-fn exporting(facts: &Facts, chain: &mut Chain) {
+fn exporting(facts: &JobFacts, chain: &mut Chain) {
     let job = &facts.waiting.detail.job;
     let since = facts.since();
     let text = match (&job.operation_id, job.adopted) {
@@ -280,14 +280,14 @@ fn exporting(facts: &Facts, chain: &mut Chain) {
     chain.way("an export cannot be cancelled at Lightsail", None);
 }
 
-/// What it became is in sight, and may be another hand's until its settle window is over.
-fn unanswered(facts: &Facts, chain: &mut Chain, ended: &str) {
+/// What it became is in sight, and may be another client's until its reconciliation window is over.
+fn unanswered(facts: &JobFacts, chain: &mut Chain, ended: &str) {
     let since = facts.since();
     let until = since.after(facts.settle());
     chain
         .cause(
             "settling",
-            format!("Lightsail has {ended}, and nobody has the answer of its call: until the settle window of {} is over, that may be another hand's export", span(facts.settle())),
+            format!("Lightsail has {ended}, and nobody has the answer of its call: until the reconciliation window of {} is over, that may be another client's export", span(facts.settle())),
         )
         .since(Some(since))
         .until(Some(until));
@@ -297,7 +297,7 @@ fn unanswered(facts: &Facts, chain: &mut Chain, ended: &str) {
     chain.way(format!("what no other record contradicts by {} is taken for its own", moment(until)), None);
 }
 
-fn unknown(facts: &Facts, chain: &mut Chain) {
+fn unknown(facts: &JobFacts, chain: &mut Chain) {
     let said = facts.trouble().map(|said| format!(": {said}")).unwrap_or_default();
     let Pace { looks: needed, attempt_timeout, .. } = facts.pace;
     let settle = facts.settle();
@@ -309,16 +309,19 @@ fn unknown(facts: &Facts, chain: &mut Chain) {
         let opens = attempt.intended_at.after(attempt_timeout);
         let rule = AbsenceRule { checks: needed, window: settle };
         let next = facts.waiting.detail.job.next_poll_at;
-        let earliest = rule.met_at(attempt.first_look_at, opens.max(facts.now), next);
+        let earliest = rule.met_at(attempt.first_check_at, opens.max(facts.now), next);
         chain
             .cause(
-                "looks",
-                format!("{} of {needed} complete looks at the ledger have shown no trace of it", attempt.looks),
+                "absence_checks",
+                format!(
+                    "{} of {needed} complete looks at the ledger have shown no trace of it",
+                    attempt.absence_checks
+                ),
             )
-            .since(attempt.first_look_at)
+            .since(attempt.first_check_at)
             .until(Some(earliest));
-        let over = rule.met_at(attempt.first_look_at, opens.max(facts.now), None);
-        let absent = if attempt.looks >= needed && over <= facts.now {
+        let over = rule.met_at(attempt.first_check_at, opens.max(facts.now), None);
+        let absent = if attempt.absence_checks >= needed && over <= facts.now {
             "its next look without a trace proves it absent, unless the daemon was stopped for long".to_owned()
         } else {
             let over = span(settle);
@@ -332,14 +335,14 @@ fn unknown(facts: &Facts, chain: &mut Chain) {
     }
 }
 
-fn needs_review(facts: &Facts, chain: &mut Chain) {
+fn needs_review(facts: &JobFacts, chain: &mut Chain) {
     let job = facts.waiting.detail.job.id;
     let said = facts.trouble().unwrap_or_else(|| "the ledger cannot be explained".to_owned());
     chain.cause("review", format!("a person has to decide: {said}")).since(Some(facts.since()));
     chain.way("see the evidence, then decide", Some(format!("snapferry resolve {job}")));
 }
 
-fn succeeded(facts: &Facts, chain: &mut Chain) {
+fn succeeded(facts: &JobFacts, chain: &mut Chain) {
     let job = &facts.waiting.detail.job;
     let id = job.destination_id.as_deref().unwrap_or("something that is not on record");
     let text = if job.adopted {
@@ -350,7 +353,7 @@ fn succeeded(facts: &Facts, chain: &mut Chain) {
     chain.cause("succeeded", text).since(Some(facts.since()));
 }
 
-fn failed(facts: &Facts, chain: &mut Chain) {
+fn failed(facts: &JobFacts, chain: &mut Chain) {
     let job = &facts.waiting.detail.job;
     let said = facts.trouble().unwrap_or_else(|| "for no reason on record".to_owned());
     chain.cause("failed", said).since(Some(facts.since()));
@@ -365,7 +368,7 @@ fn failed(facts: &Facts, chain: &mut Chain) {
     chain.way(way, Some(format!("snapferry retry {}", job.id)));
 }
 
-fn cancelled(facts: &Facts, chain: &mut Chain) {
+fn cancelled(facts: &JobFacts, chain: &mut Chain) {
     let by = facts.last_step(|step| step.to == JobState::Cancelled).map(|step| one_line(&step.actor));
     let by = by.unwrap_or("a person".into());
     chain.cause("cancelled", format!("cancelled by {by}")).since(Some(facts.since()));

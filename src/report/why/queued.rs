@@ -8,10 +8,10 @@ use crate::report::steering::breakers::{
     next_try, resume_batch, resume_command, resume_lane, stopped_place, what_next,
 };
 use crate::report::steering::takeover::takeover_text;
-use crate::report::why::explain::{Chain, Facts, blocked, no_daemon};
+use crate::report::why::explain::{Chain, JobFacts, blocked, no_daemon};
 use std::time::Duration;
 
-pub(in crate::report) fn explain(facts: &Facts, chain: &mut Chain) {
+pub(in crate::report) fn explain(facts: &JobFacts, chain: &mut Chain) {
     let mut bound = loading(facts, chain);
     bound |= paused(facts, chain);
     bound |= no_daemon(facts, chain);
@@ -32,7 +32,7 @@ pub(in crate::report) fn explain(facts: &Facts, chain: &mut Chain) {
     past_pauses(facts, chain);
 }
 
-fn loading(facts: &Facts, chain: &mut Chain) -> bool {
+fn loading(facts: &JobFacts, chain: &mut Chain) -> bool {
     let batch = &facts.waiting.batch;
     let loading = batch.stage == BatchStage::Loading;
     if loading {
@@ -43,7 +43,7 @@ fn loading(facts: &Facts, chain: &mut Chain) -> bool {
     loading
 }
 
-fn paused(facts: &Facts, chain: &mut Chain) -> bool {
+fn paused(facts: &JobFacts, chain: &mut Chain) -> bool {
     let (batch, lane, job) = (&facts.waiting.batch, &facts.waiting.lane, &facts.waiting.detail.job);
     let by = |by: Option<&str>| by.map(|by| format!(" by {}", one_line(by))).unwrap_or_default();
     let mut bound = false;
@@ -70,29 +70,29 @@ fn paused(facts: &Facts, chain: &mut Chain) -> bool {
 }
 
 /// The job that an open breaker lets go is bound by nothing of it.
-fn stopped(facts: &Facts, chain: &mut Chain) -> bool {
+fn stopped(facts: &JobFacts, chain: &mut Chain) -> bool {
     let (waiting, lane) = (&facts.waiting, &facts.waiting.lane.lane);
     let mut bound = false;
-    for trip in &waiting.trips {
-        let place = stopped_place(trip, lane);
-        if trip.probe == Some(waiting.detail.job.id) {
-            let text = format!("its {place} has stopped by itself ({}); this one is tried all the same", trip.cause);
-            chain.cause("probe", text).since(Some(trip.tripped_at));
+    for opening in &waiting.openings {
+        let place = stopped_place(opening, lane);
+        if opening.probe == Some(waiting.detail.job.id) {
+            let text = format!("its {place} has stopped by itself ({}); this one is tried all the same", opening.cause);
+            chain.cause("probe", text).since(Some(opening.opened_at));
             continue;
         }
-        let kind = if trip.batch.is_some() { "breaker_batch" } else { "breaker_lane" };
-        let text = format!("its {place} has stopped by itself: {}", trip.cause);
-        chain.cause(kind, text).since(Some(trip.tripped_at)).until(next_try(trip));
-        let next = what_next(trip, facts.now);
+        let kind = if opening.batch.is_some() { "breaker_batch" } else { "breaker_lane" };
+        let text = format!("its {place} has stopped by itself: {}", opening.cause);
+        chain.cause(kind, text).since(Some(opening.opened_at)).until(next_try(opening));
+        let next = what_next(opening, facts.now);
         chain.way(format!("{next}; if it is exported, all the others go on"), None);
-        chain.way("let all go on once the cause is gone", Some(resume_command(trip, lane)));
+        chain.way("let all go on once the cause is gone", Some(resume_command(opening, lane)));
         bound = true;
     }
     bound
 }
 
 /// A copy does not know of every export.
-fn taken_over(facts: &Facts, chain: &mut Chain) -> bool {
+fn taken_over(facts: &JobFacts, chain: &mut Chain) -> bool {
     let Some(takeover) = facts.waiting.takeover.as_ref().filter(|takeover| !takeover.waived) else { return false };
     let until = takeover.found_at.after(facts.settle());
     if until <= facts.now {
@@ -107,10 +107,10 @@ fn taken_over(facts: &Facts, chain: &mut Chain) -> bool {
     true
 }
 
-fn held(facts: &Facts, chain: &mut Chain) -> bool {
+fn held(facts: &JobFacts, chain: &mut Chain) -> bool {
     let lane = &facts.waiting.lane.lane;
     match facts.waiting.detail.job.hold {
-        Some(Hold::Listing) => {
+        Some(Hold::Inventory) => {
             let pending = facts.waiting.snapshot.as_ref().is_some_and(|snapshot| snapshot.state == "pending");
             let asked = facts.last_step(|step| matches!(step.event.as_str(), "retry" | "resume" | "send_again"));
             if pending {
@@ -126,7 +126,7 @@ fn held(facts: &Facts, chain: &mut Chain) -> bool {
                     "the ledger of its lane {lane} has to be read before it is sent{}",
                     after.unwrap_or_default()
                 );
-                chain.cause("listing", text).since(asked.map(|step| step.at));
+                chain.cause("inventory", text).since(asked.map(|step| step.at));
                 chain.way("the daemon reads it by itself", None);
             }
         }
@@ -136,14 +136,14 @@ fn held(facts: &Facts, chain: &mut Chain) -> bool {
 }
 
 /// An outcome in words, with the trouble: of the call, or of the export that it had begun.
-fn came_out(facts: &Facts, attempt: &AttemptView) -> String {
+fn came_out(facts: &JobFacts, attempt: &AttemptView) -> String {
     let job = &facts.waiting.detail.job;
     let of_call = trouble(attempt.error_code.as_ref(), attempt.error_message.as_deref());
     let of_export = || trouble(job.error_code.as_ref(), job.error_message.as_deref());
     of_call.or_else(of_export).unwrap_or_else(|| "no trouble on record".to_owned())
 }
 
-fn not_before(facts: &Facts, chain: &mut Chain, bound: bool) -> bool {
+fn not_before(facts: &JobFacts, chain: &mut Chain, bound: bool) -> bool {
     let job = &facts.waiting.detail.job;
     let Some(due) = job.due_at.filter(|due| *due > facts.now) else { return false };
     let wait = span(due.since(facts.now));
@@ -165,7 +165,7 @@ fn not_before(facts: &Facts, chain: &mut Chain, bound: bool) -> bool {
     true
 }
 
-fn uncleared(facts: &Facts, chain: &mut Chain) -> bool {
+fn uncleared(facts: &JobFacts, chain: &mut Chain) -> bool {
     if facts.waiting.cleared {
         return false;
     }
@@ -178,7 +178,7 @@ fn uncleared(facts: &Facts, chain: &mut Chain) -> bool {
     true
 }
 
-fn the_pace(facts: &Facts, chain: &mut Chain) {
+fn the_pace(facts: &JobFacts, chain: &mut Chain) {
     let (waiting, pace) = (&facts.waiting, &facts.pace);
     let lane = &waiting.lane;
     let weight = waiting.snapshot.as_ref().map_or(1, |snapshot| snapshot.weight);
@@ -242,7 +242,7 @@ fn the_pace(facts: &Facts, chain: &mut Chain) {
     chain.way("its turn comes once those ahead have been sent", None);
 }
 
-fn last_attempt(facts: &Facts, chain: &mut Chain) {
+fn last_attempt(facts: &JobFacts, chain: &mut Chain) {
     let Some(last) = facts.last_attempt() else { return };
     let job = &facts.waiting.detail.job;
     let text = format!(
@@ -255,7 +255,7 @@ fn last_attempt(facts: &Facts, chain: &mut Chain) {
     chain.cause("last_attempt", text).since(Some(last.intended_at));
 }
 
-fn past_pauses(facts: &Facts, chain: &mut Chain) {
+fn past_pauses(facts: &JobFacts, chain: &mut Chain) {
     for PastPause { batch, lane: _, paused_at, paused_by, resumed } in &facts.waiting.pauses {
         let Some((resumed_at, resumed_by)) = resumed else { continue };
         // It held nothing up.
@@ -279,9 +279,9 @@ fn past_pauses(facts: &Facts, chain: &mut Chain) {
         };
         let text = format!(
             "its {what} had stopped by itself for {} ({}), and {by}",
-            span(stop.closed_at.since(stop.tripped_at)),
+            span(stop.closed_at.since(stop.opened_at)),
             stop.cause
         );
-        chain.cause("was_stopped", text).since(Some(stop.tripped_at)).until(Some(stop.closed_at));
+        chain.cause("was_stopped", text).since(Some(stop.opened_at)).until(Some(stop.closed_at));
     }
 }

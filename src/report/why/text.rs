@@ -1,13 +1,13 @@
 //! The answer to why, as text and as JSON.
 
 use crate::domain::{JobId, JobState, Timestamp};
-use crate::report::layout::style::{Look, Paint};
+use crate::report::layout::style::{Paint, TextStyle};
 use crate::report::layout::words::{capital, moment, period};
-use crate::report::why::explain::{Cause, Facts, Way, Why};
+use crate::report::why::explain::{JobFacts, WaitCause, Way, Why};
 use serde::Serialize;
 
 /// The answer as text; it ends with a line end.
-pub fn why_text(facts: &Facts, why: &Why, look: Look) -> String {
+pub fn why_text(facts: &JobFacts, why: &Why, look: TextStyle) -> String {
     let job = &facts.waiting.detail.job;
     let title = format!("Job {} ({}): {}", job.id, job.snapshot_name, why.summary);
     let mut lines = vec![look.colour.paint(Paint::Title, title)];
@@ -23,7 +23,7 @@ pub fn why_text(facts: &Facts, why: &Why, look: Look) -> String {
     look.lay_out(lines)
 }
 
-fn cause_line(cause: &Cause, now: Timestamp) -> String {
+fn cause_line(cause: &WaitCause, now: Timestamp) -> String {
     let text = capital(&cause.text);
     match (cause.since, cause.until) {
         (Some(since), Some(until)) if until <= now => format!("{text} ({})", period(since, until)),
@@ -35,10 +35,10 @@ fn cause_line(cause: &Cause, now: Timestamp) -> String {
 }
 
 /// The answer as one JSON value.
-pub fn why_json<'a>(facts: &'a Facts, why: &'a Why) -> impl Serialize + 'a {
+pub fn why_json<'a>(facts: &'a JobFacts, why: &'a Why) -> impl Serialize + 'a {
     let (waiting, job) = (&facts.waiting, &facts.waiting.detail.job);
     let last = waiting.detail.attempts.last();
-    Answer {
+    WhyAnswer {
         id: job.id,
         snapshot_name: job.snapshot_name.as_str(),
         batch: job.batch.as_str(),
@@ -56,13 +56,13 @@ pub fn why_json<'a>(facts: &'a Facts, why: &'a Why) -> impl Serialize + 'a {
         max_in_flight: facts.pace.max_in_flight,
         attempts_used: job.used,
         max_attempts: facts.pace.max_attempts,
-        looks: last.map_or(0, |attempt| attempt.looks),
-        looks_needed: facts.pace.looks,
+        absence_checks: last.map_or(0, |attempt| attempt.absence_checks),
+        absence_checks_needed: facts.pace.looks,
     }
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct WhyAnswer<'a> {
     id: JobId,
     snapshot_name: &'a str,
     batch: &'a str,
@@ -71,7 +71,7 @@ struct Answer<'a> {
     state: JobState,
     since: String,
     summary: &'a str,
-    causes: &'a [Cause],
+    causes: &'a [WaitCause],
     ways: &'a [Way],
     jobs_ahead: Option<u64>,
     learned_rate: Option<f64>,
@@ -80,6 +80,6 @@ struct Answer<'a> {
     max_in_flight: u64,
     attempts_used: u32,
     max_attempts: u32,
-    looks: u32,
-    looks_needed: u32,
+    absence_checks: u32,
+    absence_checks_needed: u32,
 }

@@ -5,8 +5,8 @@ use super::{FailedRead, ReadError, observations};
 use crate::domain::{LaneTrouble, OperationId, RecordArn, SnapshotName};
 use crate::lightsail::{CallError, ErrorClass, Pages, ReadingError, Snapshot, SnapshotKind};
 use crate::points::{Between, Point, reached};
-use crate::queue::{EntryKey, ListedSnapshot, QueueError, Sighting};
-use crate::tracking::lane_context::LaneContext;
+use crate::queue::{EntryKey, ListedSnapshot, Observation, QueueError};
+use crate::tracking::lane_context::TrackingContext;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(in crate::tracking) enum RecordsWanted {
 
 impl RecordsWanted {
     /// Takes away what a page showed; whether nothing is wanted any more.
-    fn are_all_among(&mut self, page: &[Sighting]) -> bool {
+    fn are_all_among(&mut self, page: &[Observation]) -> bool {
         let Self::Of(wanted) = self else { return false };
         for sighting in page {
             let EntryKey::Record(arn) = &sighting.key else { continue };
@@ -50,9 +50,9 @@ pub(super) const PAGE_RETRIES: u32 = 3;
 pub(in crate::tracking) const MOST_LISTED: usize = 200;
 
 /// The reader of a lane's lists.
-pub(in crate::tracking) struct ListReader(pub(in crate::tracking) Arc<LaneContext>);
+pub(in crate::tracking) struct LaneListReader(pub(in crate::tracking) Arc<TrackingContext>);
 
-impl ListReader {
+impl LaneListReader {
     /// Reads the records until all that is wanted was seen, or to their end; tells how many pages that took.
     pub(in crate::tracking) async fn read_records(
         &self,
@@ -61,7 +61,7 @@ impl ListReader {
         let mut pages = Pages::export_records(&*self.0.api);
         while let Some(page) = self.next_page(&mut pages).await? {
             self.0.check_account(page.iter().find_map(|record| record.account.clone())).await?;
-            let observed: Vec<Sighting> = page.into_iter().filter_map(observations::of_record).collect();
+            let observed: Vec<Observation> = page.into_iter().filter_map(observations::of_record).collect();
             let all_seen = wanted.are_all_among(&observed);
             self.write(observed).await?;
             if all_seen {
@@ -141,32 +141,32 @@ impl ListReader {
         Ok(Completeness::Incomplete)
     }
 
-    /// Reads every snapshot of the lane into a new listing.
+    /// Reads every snapshot of the lane into a new inventory.
     pub(in crate::tracking) async fn read_snapshots(&self) -> Result<(), ReadError> {
-        let listing = self.0.queue.next_listing(self.0.lane.id).await?;
-        if !self.list_snapshots(listing).await? {
+        let inventory = self.0.queue.next_inventory(self.0.lane.id).await?;
+        if !self.list_snapshots(inventory).await? {
             self.require_account().await?;
         }
-        Ok(self.0.queue.end_listing(self.0.lane.id, listing, self.0.clock.now()).await?)
+        Ok(self.0.queue.end_inventory(self.0.lane.id, inventory, self.0.clock.now()).await?)
     }
 
-    /// Reads every snapshot once more into the last listing: what either reading showed is there.
+    /// Reads every snapshot once more into the last inventory: what either reading showed is there.
     pub(in crate::tracking) async fn read_snapshots_again(&self) -> Result<(), ReadError> {
-        let listing = self.last_listing().await?;
-        self.list_snapshots(listing).await.map(drop)
+        let inventory = self.last_listing().await?;
+        self.list_snapshots(inventory).await.map(drop)
     }
 
-    /// Adds a snapshot that was requested by its name to the last listing; tells its state.
+    /// Adds a snapshot that was requested by its name to the last inventory; tells its state.
     pub(in crate::tracking) async fn add_snapshot(&self, snapshot: Snapshot) -> Result<Option<String>, ReadError> {
         self.0.check_account(snapshot.account.clone()).await?;
         let Some(row) = observations::of_snapshot(snapshot) else { return Ok(None) };
         let state = row.state.clone();
-        self.0.queue.list_snapshots(self.0.lane.id, self.last_listing().await?, &[row]).await?;
+        self.0.queue.record_snapshots(self.0.lane.id, self.last_listing().await?, &[row]).await?;
         Ok(Some(state))
     }
 
-    /// Reads both lists of snapshots into a listing; whether one of them showed the account.
-    async fn list_snapshots(&self, listing: i64) -> Result<bool, ReadError> {
+    /// Reads both lists of snapshots into an inventory; whether one of them showed the account.
+    async fn list_snapshots(&self, inventory: i64) -> Result<bool, ReadError> {
         let mut seen_account = false;
         for kind in [SnapshotKind::Instance, SnapshotKind::Disk] {
             let mut pages = Pages::snapshots(&*self.0.api, kind);
@@ -175,14 +175,14 @@ impl ListReader {
                 seen_account |= account.is_some();
                 self.0.check_account(account).await?;
                 let rows: Vec<ListedSnapshot> = page.into_iter().filter_map(observations::of_snapshot).collect();
-                self.0.queue.list_snapshots(self.0.lane.id, listing, &rows).await?;
+                self.0.queue.record_snapshots(self.0.lane.id, inventory, &rows).await?;
             }
         }
         Ok(seen_account)
     }
 
     async fn last_listing(&self) -> Result<i64, QueueError> {
-        Ok(self.0.queue.next_listing(self.0.lane.id).await? - 1)
+        Ok(self.0.queue.next_inventory(self.0.lane.id).await? - 1)
     }
 
     /// A lane whose account is known has to show it again before its snapshots count as missing.
@@ -208,8 +208,8 @@ impl ListReader {
         Err(ReadError::LaneBlocked)
     }
 
-    async fn write(&self, observed: Vec<Sighting>) -> Result<(), QueueError> {
-        self.0.queue.see(self.0.lane.id, &observed, self.0.clock.now()).await.map(drop)
+    async fn write(&self, observed: Vec<Observation>) -> Result<(), QueueError> {
+        self.0.queue.record_observations(self.0.lane.id, &observed, self.0.clock.now()).await.map(drop)
     }
 
     /// The next page, or what its error means for the lane.

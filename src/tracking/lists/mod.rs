@@ -6,7 +6,7 @@ mod read_error;
 mod read_failures;
 mod snapshot_search;
 
-pub(super) use list_reader::{Completeness, ListReader, MOST_LISTED, RecordsWanted};
+pub(super) use list_reader::{Completeness, LaneListReader, MOST_LISTED, RecordsWanted};
 pub(super) use read_error::{FailedRead, ReadError};
 pub(super) use read_failures::{Purpose, ReadFailures};
 pub(super) use snapshot_search::{SearchResult, SnapshotSearch};

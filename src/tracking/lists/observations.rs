@@ -1,21 +1,21 @@
 //! From Lightsail's lists to rows of the store. Pure.
 
 use crate::domain::{ErrorCode, Failure, SnapshotName};
-use crate::lightsail::{ExportRecord, Operation, RecordState, Snapshot, SnapshotKind, SnapshotState, Verdict};
-use crate::queue::{EntryKey, EntryStatus, ListedSnapshot, Sighting};
+use crate::lightsail::{ExportRecord, Operation, OperationEnd, RecordState, Snapshot, SnapshotKind, SnapshotState};
+use crate::queue::{EntryKey, EntryStatus, ListedSnapshot, Observation};
 
 /// The kind of operation that an export is; in no enum of the SDK.
 const EXPORT: &str = "ExportSnapshot";
 
 /// A record as a row; none where it names no snapshot.
-pub(in crate::tracking) fn of_record(record: ExportRecord) -> Option<Sighting> {
+pub(in crate::tracking) fn of_record(record: ExportRecord) -> Option<Observation> {
     let snapshot = SnapshotName::parse(record.source_name.as_deref()?).ok()?;
     let status = match record.state {
         RecordState::Succeeded => EntryStatus::Succeeded,
         RecordState::Failed => EntryStatus::Failed,
         RecordState::Started | RecordState::Other(_) => EntryStatus::UnderWay,
     };
-    Some(Sighting {
+    Some(Observation {
         key: EntryKey::Record(record.arn),
         snapshot,
         snapshot_arn: record.source_arn,
@@ -28,21 +28,21 @@ pub(in crate::tracking) fn of_record(record: ExportRecord) -> Option<Sighting> {
 }
 
 /// The exports among operations. An operation that was requested by its id is of the snapshot that is given.
-pub(in crate::tracking) fn of_operations(operations: Vec<Operation>, of: Option<&SnapshotName>) -> Vec<Sighting> {
+pub(in crate::tracking) fn of_operations(operations: Vec<Operation>, of: Option<&SnapshotName>) -> Vec<Observation> {
     operations.into_iter().filter_map(|one| of_operation(one, of)).collect()
 }
 
-fn of_operation(operation: Operation, of: Option<&SnapshotName>) -> Option<Sighting> {
+fn of_operation(operation: Operation, of: Option<&SnapshotName>) -> Option<Observation> {
     let snapshot = match of {
         Some(name) => name.clone(),
         None if operation.kind == EXPORT => SnapshotName::parse(operation.resource_name.as_deref()?).ok()?,
         None => return None,
     };
     let status = match operation.verdict() {
-        Verdict::Succeeded => EntryStatus::Succeeded,
-        Verdict::Failed => EntryStatus::Failed,
-        Verdict::UnderWay => EntryStatus::UnderWay,
-        Verdict::Unclear => {
+        OperationEnd::Succeeded => EntryStatus::Succeeded,
+        OperationEnd::Failed => EntryStatus::Failed,
+        OperationEnd::UnderWay => EntryStatus::UnderWay,
+        OperationEnd::Unclear => {
             tracing::info!(
                 operation = %operation.id, status = ?operation.status,
                 "unknown operation status; treating the operation as in progress"
@@ -56,7 +56,7 @@ fn of_operation(operation: Operation, of: Option<&SnapshotName>) -> Option<Sight
             .error_details
             .unwrap_or_else(|| "Lightsail says that the export failed, and gives no reason".to_owned()),
     });
-    Some(Sighting {
+    Some(Observation {
         key: EntryKey::Operation(operation.id),
         snapshot,
         snapshot_arn: None,

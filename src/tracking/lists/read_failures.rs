@@ -4,7 +4,7 @@
 use super::{FailedRead, ReadError};
 use crate::domain::LaneTrouble;
 use crate::queue::{Block, QueueError};
-use crate::tracking::lane_context::LaneContext;
+use crate::tracking::lane_context::TrackingContext;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ impl ReadFailures {
     }
 
     /// What is left of the wait before the next try.
-    pub(in crate::tracking) fn until_next(&self, purpose: Purpose, context: &LaneContext) -> Duration {
+    pub(in crate::tracking) fn until_next(&self, purpose: Purpose, context: &TrackingContext) -> Duration {
         let Some(failures) = self.0.get(&purpose) else { return Duration::ZERO };
         let passed = context.clock.elapsed().saturating_sub(failures.last);
         failures.wait(context.settings.poll_min).saturating_sub(passed)
@@ -82,7 +82,7 @@ impl ReadFailures {
         &mut self,
         purpose: Purpose,
         error: ReadError,
-        context: &LaneContext,
+        context: &TrackingContext,
     ) -> Result<(), ReadError> {
         let ReadError::Transient(failed) = error else { return Err(error) };
         Ok(self.on_failure(purpose, failed, context).await?)
@@ -93,7 +93,7 @@ impl ReadFailures {
         &mut self,
         purpose: Purpose,
         failed: FailedRead,
-        context: &LaneContext,
+        context: &TrackingContext,
     ) -> Result<(), QueueError> {
         let (now, elapsed, lane) = (context.clock.now(), context.clock.elapsed(), &context.lane.lane);
         let known = self.0.values().any(FailureCount::is_condition);
@@ -117,7 +117,7 @@ impl ReadFailures {
     pub(in crate::tracking) async fn end_condition(
         &self,
         block: Option<&Block>,
-        context: &LaneContext,
+        context: &TrackingContext,
     ) -> Result<(), QueueError> {
         if self.0.is_empty() && block.is_some_and(|block| block.trouble == LaneTrouble::Reads) {
             context.queue.end_trouble(context.lane.id, LaneTrouble::Reads).await?;

@@ -2,11 +2,11 @@
 //! its name before it counts as missing, and its likeliest misspelling is looked up.
 
 use super::list_reader::{PAGE_RETRIES, may_pass_at_once};
-use super::{ListReader, ReadError};
+use super::{LaneListReader, ReadError};
 use crate::domain::{ErrorCode, Failure, NearNames, SnapshotName, is_snapshot_of, looks_automatic};
 use crate::lightsail::{CallError, ErrorClass, Snapshot, SnapshotKind};
 use crate::queue::QueueError;
-use crate::tracking::lane_context::LaneContext;
+use crate::tracking::lane_context::TrackingContext;
 
 /// Names that are compared with a missing one. A lane that has more is searched by how the name begins, so that memory does
 /// not grow with it.
@@ -21,8 +21,8 @@ const NAMES: u32 = 1000;
 
 /// The search of one inventory.
 pub(in crate::tracking) struct SnapshotSearch<'a> {
-    reader: &'a ListReader,
-    context: &'a LaneContext,
+    reader: &'a LaneListReader,
+    context: &'a TrackingContext,
     requested: u32,
     read_again: bool,
     /// The names to compare with, once one is missing.
@@ -39,7 +39,7 @@ pub(in crate::tracking) enum SearchResult {
 }
 
 impl<'a> SnapshotSearch<'a> {
-    pub(in crate::tracking) fn new(reader: &'a ListReader) -> Self {
+    pub(in crate::tracking) fn new(reader: &'a LaneListReader) -> Self {
         Self { reader, context: &reader.0, requested: 0, read_again: false, names: None }
     }
 

@@ -2,18 +2,18 @@
 
 use super::has_failed;
 use crate::domain::JobId;
-use crate::queue::{AttemptOutcome, Entry, EntryKey, Followed, FollowedAttempt};
+use crate::queue::{AttemptOutcome, EntryKey, Followed, FollowedAttempt, LedgerEntry};
 use std::time::Duration;
 
 /// The two lists of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum EntryKind {
     Operation,
     Record,
 }
 
-impl Kind {
-    pub(super) fn is(self, entry: &Entry) -> bool {
+impl EntryKind {
+    pub(super) fn is(self, entry: &LedgerEntry) -> bool {
         match &entry.sighting.key {
             EntryKey::Operation(_) => self == Self::Operation,
             EntryKey::Record(_) => self == Self::Record,
@@ -25,12 +25,12 @@ impl Kind {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Case<'a> {
     pub(super) job: &'a Followed,
-    pub(super) entries: &'a [Entry],
+    pub(super) entries: &'a [LedgerEntry],
 }
 
 impl<'a> Case<'a> {
     /// Whether an entry can be of the job's snapshot: names are reused after a delete.
-    pub(super) fn same_snapshot(&self, entry: &Entry) -> bool {
+    pub(super) fn same_snapshot(&self, entry: &LedgerEntry) -> bool {
         match (&entry.sighting.snapshot_arn, &self.job.source_arn) {
             (Some(entry), Some(job)) => entry == job,
             (None, _) | (_, None) => true,
@@ -38,31 +38,31 @@ impl<'a> Case<'a> {
     }
 
     /// Whether an entry is known to be of the job's snapshot.
-    pub(super) fn known_snapshot(&self, entry: &Entry) -> bool {
+    pub(super) fn known_snapshot(&self, entry: &LedgerEntry) -> bool {
         entry.sighting.snapshot_arn.is_some() && entry.sighting.snapshot_arn == self.job.source_arn
     }
 
     /// The entry that the job names as the one that it follows.
-    pub(super) fn followed(&self, kind: Kind) -> Option<&'a Entry> {
+    pub(super) fn followed(&self, kind: EntryKind) -> Option<&'a LedgerEntry> {
         self.entries.iter().find(|entry| match (kind, &entry.sighting.key) {
-            (Kind::Operation, EntryKey::Operation(id)) => Some(id) == self.job.operation.as_ref(),
-            (Kind::Record, EntryKey::Record(arn)) => Some(arn) == self.job.record.as_ref(),
-            (Kind::Operation, EntryKey::Record(_)) | (Kind::Record, EntryKey::Operation(_)) => false,
+            (EntryKind::Operation, EntryKey::Operation(id)) => Some(id) == self.job.operation.as_ref(),
+            (EntryKind::Record, EntryKey::Record(arn)) => Some(arn) == self.job.record.as_ref(),
+            (EntryKind::Operation, EntryKey::Record(_)) | (EntryKind::Record, EntryKey::Operation(_)) => false,
         })
     }
 
     /// The entry that belongs to an attempt. An answer may have named several operations: the one that is followed comes
     /// first.
-    pub(super) fn owned(&self, attempt: u32, kind: Kind) -> Option<&'a Entry> {
-        let mine = |entry: &&Entry| entry.owner == Some((self.job.job, attempt)) && kind.is(entry);
+    pub(super) fn owned(&self, attempt: u32, kind: EntryKind) -> Option<&'a LedgerEntry> {
+        let mine = |entry: &&LedgerEntry| entry.owner == Some((self.job.job, attempt)) && kind.is(entry);
         self.followed(kind).filter(mine).or_else(|| self.entries.iter().find(mine))
     }
 
     /// Entries without an owner that came after `baseline`, and that no person was done with, oldest first.
-    pub(super) fn free(&self, baseline: i64, kind: Kind) -> Vec<&'a Entry> {
+    pub(super) fn unowned(&self, baseline: i64, kind: EntryKind) -> Vec<&'a LedgerEntry> {
         in_order(self.entries.iter().filter(|entry| {
             entry.owner.is_none()
-                && entry.id > baseline.max(self.job.forgone)
+                && entry.id > baseline.max(self.job.ignored_through)
                 && kind.is(entry)
                 && self.same_snapshot(entry)
         }))
@@ -91,45 +91,47 @@ impl<'a> Case<'a> {
     }
 
     /// The attempts that may have had an effect and have no entry of that kind, in order.
-    pub(super) fn lacking(&self, kind: Kind) -> Vec<&'a FollowedAttempt> {
+    pub(super) fn unmatched_attempts(&self, kind: EntryKind) -> Vec<&'a FollowedAttempt> {
         self.job
             .attempts
             .iter()
             .filter(|attempt| {
                 !attempt.is(AttemptOutcome::Refused)
-                    && !self.is_forgone(attempt)
+                    && !self.is_ignored(attempt)
                     && self.owned(attempt.number, kind).is_none()
             })
             .collect()
     }
 
     /// Whether a person was done with whatever the attempt may have made.
-    pub(super) fn is_forgone(&self, attempt: &FollowedAttempt) -> bool {
-        attempt.baseline < self.job.forgone
+    pub(super) fn is_ignored(&self, attempt: &FollowedAttempt) -> bool {
+        attempt.baseline < self.job.ignored_through
     }
 
     /// Whether what belongs to an attempt has failed.
     pub(super) fn has_failed(&self, attempt: &FollowedAttempt) -> bool {
-        [Kind::Operation, Kind::Record].into_iter().any(|kind| self.owned(attempt.number, kind).is_some_and(has_failed))
+        [EntryKind::Operation, EntryKind::Record]
+            .into_iter()
+            .any(|kind| self.owned(attempt.number, kind).is_some_and(has_failed))
     }
 
     /// Whether an earlier attempt's operation failed, and its record is not in sight yet.
-    pub(super) fn has_failed_before(&self, attempt: &FollowedAttempt, kind: Kind) -> bool {
+    pub(super) fn has_failed_before(&self, attempt: &FollowedAttempt, kind: EntryKind) -> bool {
         attempt.number < self.job.attempt
-            && kind == Kind::Record
-            && self.owned(attempt.number, Kind::Operation).is_some_and(has_failed)
+            && kind == EntryKind::Record
+            && self.owned(attempt.number, EntryKind::Operation).is_some_and(has_failed)
     }
 }
 
 /// Oldest first, by the service's clock, then as they were seen.
-pub(super) fn in_order<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<&'a Entry> {
-    let mut entries: Vec<&Entry> = entries.collect();
+pub(super) fn in_order<'a>(entries: impl Iterator<Item = &'a LedgerEntry>) -> Vec<&'a LedgerEntry> {
+    let mut entries: Vec<&LedgerEntry> = entries.collect();
     entries.sort_by_key(|entry| (entry.sighting.created_at, entry.id));
     entries
 }
 
 /// How far apart two entries began, both by the service's clock.
-pub(super) fn apart(one: &Entry, other: &Entry) -> Option<Duration> {
+pub(super) fn apart(one: &LedgerEntry, other: &LedgerEntry) -> Option<Duration> {
     let (one, other) = (one.sighting.created_at?, other.sighting.created_at?);
     Some(one.since(other).max(other.since(one)))
 }

@@ -1,13 +1,13 @@
 //! How far an export that Lightsail has is: done, failed, or without an end for too long. A record is taken for its own
-//! only once it decides something, because only then can it be told from an earlier attempt's or another hand's.
+//! only once it decides something, because only then can it be told from an earlier attempt's or another client's.
 
-use super::case::{Case, Kind, apart};
+use super::case::{Case, EntryKind, apart};
 use super::{
-    Asked, Decision, Policy, again, contradiction, disagreement, export_failed, has_failed, is_done, keys, made_anew,
-    no_end_seen, reason, trace,
+    Decision, OperationChecked, Policy, again, contradiction, disagreement, export_failed, export_ref_of, has_failed,
+    is_done, keys, made_by_new_attempt, no_end_seen, reason,
 };
 use crate::domain::{ErrorCode, Event, Failure};
-use crate::queue::{AttemptOutcome, Entry, EntryKey, EntryStatus};
+use crate::queue::{AttemptOutcome, EntryKey, EntryStatus, LedgerEntry};
 use std::time::Duration;
 
 /// An operation and its record that begin this close together need no waiting for one that fits better. How close
@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(super) const TOGETHER: Duration = Duration::from_mins(1);
 
 /// How long before its operation a record may begin and still be its own without waiting: what is older was rather begun by
-/// another hand.
+/// another client.
 const BEFORE: Duration = Duration::from_secs(5);
 
 pub(super) fn decide(case: &Case<'_>, policy: &Policy) -> Decision {
@@ -25,11 +25,11 @@ pub(super) fn decide(case: &Case<'_>, policy: &Policy) -> Decision {
 }
 
 /// An adopted export has no attempt of its own: it is what the job names, and what an operation so named has made.
-fn adopted<'a>(case: &Case<'a>) -> (Option<&'a Entry>, Option<&'a Entry>) {
-    let operation = case.followed(Kind::Operation);
-    let record = case.followed(Kind::Record).or_else(|| {
+fn adopted<'a>(case: &Case<'a>) -> (Option<&'a LedgerEntry>, Option<&'a LedgerEntry>) {
+    let operation = case.followed(EntryKind::Operation);
+    let record = case.followed(EntryKind::Record).or_else(|| {
         let began = operation.map_or(i64::MAX, |operation| operation.id);
-        let mut records = case.free(0, Kind::Record);
+        let mut records = case.unowned(0, EntryKind::Record);
         records.retain(|record| case.known_snapshot(record) || record.id > began);
         records.retain(|record| !has_failed(record) || operation.is_none_or(has_failed));
         nearest(operation, &records).or_else(|| records.last().copied())
@@ -38,22 +38,26 @@ fn adopted<'a>(case: &Case<'a>) -> (Option<&'a Entry>, Option<&'a Entry>) {
 }
 
 /// What the last attempt has made.
-fn sent<'a>(case: &Case<'a>, decision: &mut Decision) -> (Option<&'a Entry>, Option<&'a Entry>) {
-    let operation = case.owned(case.job.attempt, Kind::Operation).or_else(|| {
+fn sent<'a>(case: &Case<'a>, decision: &mut Decision) -> (Option<&'a LedgerEntry>, Option<&'a LedgerEntry>) {
+    let operation = case.owned(case.job.attempt, EntryKind::Operation).or_else(|| {
         // The answer named none.
-        let taken = pick(case, Kind::Operation, None, case.free(case.baseline(), Kind::Operation));
+        let taken = pick(case, EntryKind::Operation, None, case.unowned(case.baseline(), EntryKind::Operation));
         decision.own.extend(taken.map(|entry| entry.id));
         taken
     });
-    let record = case.owned(case.job.attempt, Kind::Record).or_else(|| free_record(case, operation, decision));
+    let record = case.owned(case.job.attempt, EntryKind::Record).or_else(|| unowned_record(case, operation, decision));
     (operation, record)
 }
 
-fn free_record<'a>(case: &Case<'a>, operation: Option<&Entry>, decision: &mut Decision) -> Option<&'a Entry> {
-    let mut records = case.free(case.baseline(), Kind::Record);
+fn unowned_record<'a>(
+    case: &Case<'a>,
+    operation: Option<&LedgerEntry>,
+    decision: &mut Decision,
+) -> Option<&'a LedgerEntry> {
+    let mut records = case.unowned(case.baseline(), EntryKind::Record);
     // What failed, or may be about to, is an earlier attempt's where that one's operation has failed.
-    for attempt in case.lacking(Kind::Record) {
-        if !case.has_failed_before(attempt, Kind::Record) || operation.is_some_and(has_failed) {
+    for attempt in case.unmatched_attempts(EntryKind::Record) {
+        if !case.has_failed_before(attempt, EntryKind::Record) || operation.is_some_and(has_failed) {
             continue;
         }
         if let Some(place) = records.iter().position(|record| has_failed(record)) {
@@ -66,17 +70,17 @@ fn free_record<'a>(case: &Case<'a>, operation: Option<&Entry>, decision: &mut De
         records.retain(|record| !has_failed(record));
     }
     let failed = operation.is_some_and(has_failed).then(|| records.iter().find(|record| has_failed(record))).flatten();
-    failed.copied().or_else(|| pick(case, Kind::Record, operation, records))
+    failed.copied().or_else(|| pick(case, EntryKind::Record, operation, records))
 }
 
 /// The one that began with the operation; where that cannot be told the oldest, or the newest, where an earlier attempt
 /// may have made another. What failed comes last.
 fn pick<'a>(
     case: &Case<'a>,
-    kind: Kind,
-    operation: Option<&Entry>,
-    mut candidates: Vec<&'a Entry>,
-) -> Option<&'a Entry> {
+    kind: EntryKind,
+    operation: Option<&LedgerEntry>,
+    mut candidates: Vec<&'a LedgerEntry>,
+) -> Option<&'a LedgerEntry> {
     if candidates.iter().any(|entry| !has_failed(entry)) {
         candidates.retain(|entry| !has_failed(entry));
     }
@@ -84,15 +88,15 @@ fn pick<'a>(
         return Some(nearest);
     }
     let twice = case
-        .lacking(kind)
+        .unmatched_attempts(kind)
         .iter()
         .any(|attempt| attempt.is(AttemptOutcome::Absent) && attempt.number < case.job.attempt);
     if twice { candidates.last().copied() } else { candidates.first().copied() }
 }
 
-/// The record that began nearest to the operation: what another hand began before may have come into sight only after our
+/// The record that began nearest to the operation: what another client began before may have come into sight only after our
 /// own.
-fn nearest<'a>(operation: Option<&Entry>, records: &[&'a Entry]) -> Option<&'a Entry> {
+fn nearest<'a>(operation: Option<&LedgerEntry>, records: &[&'a LedgerEntry]) -> Option<&'a LedgerEntry> {
     let operation = operation?;
     let apart: Option<Vec<_>> = records.iter().map(|record| Some((apart(operation, record)?, *record))).collect();
     apart?.into_iter().min_by_key(|(apart, _)| *apart).map(|(_, record)| record)
@@ -100,8 +104,8 @@ fn nearest<'a>(operation: Option<&Entry>, records: &[&'a Entry]) -> Option<&'a E
 
 fn conclude(
     case: &Case<'_>,
-    operation: Option<&Entry>,
-    record: Option<&Entry>,
+    operation: Option<&LedgerEntry>,
+    record: Option<&LedgerEntry>,
     policy: &Policy,
     mut decision: Decision,
 ) -> Decision {
@@ -111,7 +115,7 @@ fn conclude(
             return disagreement(operation, record);
         }
         (operation, Some(record)) if is_done(record) => {
-            if may_be_anothers(case, operation, record) && !is_settled(case, policy) {
+            if may_be_another_clients(case, operation, record) && !is_settled(case, policy) {
                 decision.settled_at = case.last().map(|attempt| attempt.intended_at.after(policy.settle));
                 return decision;
             }
@@ -119,7 +123,7 @@ fn conclude(
                 // The job is about to name an operation that no answer did.
                 decision.outcome = Some(AttemptOutcome::Found);
             }
-            Event::Finished(trace(operation, Some(record)))
+            Event::Finished(export_ref_of(operation, Some(record)))
         }
         (Some(operation), Some(record)) if has_failed(record) && !has_failed(operation) => {
             if operation.sighting.status == EntryStatus::Succeeded {
@@ -137,7 +141,7 @@ fn conclude(
             if let Some(record) = of_one_made_anew(case, operation)
                 && is_settled(case, policy) =>
         {
-            return made_anew(operation, record);
+            return made_by_new_attempt(operation, record);
         }
         (Some(_) | None, Some(_) | None) if over => return unended(case, operation, policy, decision),
         (Some(_) | None, Some(_) | None) => return decision,
@@ -147,10 +151,10 @@ fn conclude(
     decision
 }
 
-/// The record of what the call exported, where the snapshot was made anew under its name between the listing and the call.
-fn of_one_made_anew<'a>(case: &Case<'a>, operation: &Entry) -> Option<&'a Entry> {
-    let its_own = |entry: &&Entry| {
-        Kind::Record.is(entry)
+/// The record of what the call exported, where the snapshot was made anew under its name between the inventory and the call.
+fn of_one_made_anew<'a>(case: &Case<'a>, operation: &LedgerEntry) -> Option<&'a LedgerEntry> {
+    let its_own = |entry: &&LedgerEntry| {
+        EntryKind::Record.is(entry)
             && entry.owner.is_none()
             && entry.id > case.baseline()
             && !case.same_snapshot(entry)
@@ -164,7 +168,7 @@ fn of_one_made_anew<'a>(case: &Case<'a>, operation: &Entry) -> Option<&'a Entry>
 fn failed(
     case: &Case<'_>,
     failure: Failure,
-    record: Option<&Entry>,
+    record: Option<&LedgerEntry>,
     policy: &Policy,
     mut decision: Decision,
 ) -> Decision {
@@ -175,9 +179,9 @@ fn failed(
             decision.own.clear();
             return decision;
         }
-        let others: Vec<&Entry> = [Kind::Operation, Kind::Record]
+        let others: Vec<&LedgerEntry> = [EntryKind::Operation, EntryKind::Record]
             .into_iter()
-            .flat_map(|kind| case.free(case.baseline(), kind))
+            .flat_map(|kind| case.unowned(case.baseline(), kind))
             .filter(|entry| !has_failed(entry))
             .collect();
         if !others.is_empty() {
@@ -201,22 +205,22 @@ fn is_settled(case: &Case<'_>, policy: &Policy) -> bool {
     case.last().is_none_or(|attempt| policy.now.since(attempt.intended_at) >= policy.settle)
 }
 
-/// Whether a record may be another hand's, and its own not in sight yet: nothing says that it began with the operation of
+/// Whether a record may be another client's, and its own not in sight yet: nothing says that it began with the operation of
 /// the answer. What was found without an answer is owned, and may be another's all the same.
-pub(super) fn may_be_anothers(case: &Case<'_>, operation: Option<&Entry>, record: &Entry) -> bool {
+pub(super) fn may_be_another_clients(case: &Case<'_>, operation: Option<&LedgerEntry>, record: &LedgerEntry) -> bool {
     let together = || operation.is_some_and(|operation| began_together(operation, record));
     !case.job.adopted && !(case.is_certain() && (record.owner.is_some() || together()))
 }
 
-pub(super) fn began_together(operation: &Entry, record: &Entry) -> bool {
+pub(super) fn began_together(operation: &LedgerEntry, record: &LedgerEntry) -> bool {
     let Some((operation, record)) = operation.sighting.created_at.zip(record.sighting.created_at) else { return false };
     record.since(operation) < TOGETHER && operation.since(record) < BEFORE
 }
 
 /// No end that can be believed: the operation is asked for, and at last a person.
-fn unended(case: &Case<'_>, operation: Option<&Entry>, policy: &Policy, mut decision: Decision) -> Decision {
+fn unended(case: &Case<'_>, operation: Option<&LedgerEntry>, policy: &Policy, mut decision: Decision) -> Decision {
     let open = operation.filter(|entry| entry.sighting.status == EntryStatus::UnderWay);
-    if policy.asked == Asked::NotYet
+    if policy.asked == OperationChecked::NotYet
         && let Some(EntryKey::Operation(id)) = open.map(|entry| &entry.sighting.key)
     {
         decision.ask = Some(id.clone());
@@ -227,6 +231,6 @@ fn unended(case: &Case<'_>, operation: Option<&Entry>, policy: &Policy, mut deci
 }
 
 /// The operation that may say why an adopted record failed: the newest that failed as well.
-fn told_by<'a>(case: &Case<'a>) -> Option<&'a Entry> {
-    case.free(0, Kind::Operation).into_iter().rfind(|entry| has_failed(entry))
+fn told_by<'a>(case: &Case<'a>) -> Option<&'a LedgerEntry> {
+    case.unowned(0, EntryKind::Operation).into_iter().rfind(|entry| has_failed(entry))
 }

@@ -1,19 +1,19 @@
 //! Exports beside the job's own that the report has to name: what an attempt made after all, though it was taken for
-//! absent, and what another hand made, where Lightsail does not tell which is whose. What has ended stays so until a
+//! absent, and what another client made, where Lightsail does not tell which is whose. What has ended stays so until a
 //! person says otherwise.
 
-use super::case::{Case, Kind, apart};
-use super::exporting::{TOGETHER, began_together, may_be_anothers};
+use super::case::{Case, EntryKind, apart};
+use super::exporting::{TOGETHER, began_together, may_be_another_clients};
 use super::{Decision, has_failed, is_done, key};
 use crate::domain::{ErrorCode, Event, Failure, JobState};
-use crate::queue::{AttemptOutcome, Entry, FollowedAttempt};
+use crate::queue::{AttemptOutcome, FollowedAttempt, LedgerEntry};
 use std::time::Duration;
 
 /// How far the service's clock may be from ours.
 const CLOCKS_APART: Duration = Duration::from_mins(10);
 
 pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
-    let taken_now = case.entries.iter().find(|entry| Kind::Record.is(entry) && decision.own.contains(&entry.id));
+    let taken_now = case.entries.iter().find(|entry| EntryKind::Record.is(entry) && decision.own.contains(&entry.id));
     let over = match case.job.state {
         JobState::Exporting | JobState::Succeeded | JobState::NeedsReview => false,
         JobState::Failed | JobState::Cancelled => true,
@@ -25,11 +25,13 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
         JobState::Submitting | JobState::Unknown => return,
     };
     // Only once the job's own is done: before, a late one may be that.
-    let own = case.followed(Kind::Record).or_else(|| case.owned(case.job.attempt, Kind::Record)).or(taken_now);
+    let own =
+        case.followed(EntryKind::Record).or_else(|| case.owned(case.job.attempt, EntryKind::Record)).or(taken_now);
     let settled = own.is_some_and(is_done);
     // Where the job has ended, one under way may still be the record of an attempt that failed otherwise.
-    let all_absent = case.lacking(Kind::Record).iter().all(|attempt| attempt.is(AttemptOutcome::Absent));
-    let may_be_late = |entry: &&Entry| if over { all_absent || is_done(entry) } else { settled };
+    let all_absent =
+        case.unmatched_attempts(EntryKind::Record).iter().all(|attempt| attempt.is(AttemptOutcome::Absent));
+    let may_be_late = |entry: &&LedgerEntry| if over { all_absent || is_done(entry) } else { settled };
     let is_over = |attempt: &FollowedAttempt| over || attempt.number < case.job.attempt;
     // What was taken for absent, and what failed by an entry that need not be its own.
     let made_another = |attempt: &FollowedAttempt| {
@@ -39,13 +41,13 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
     let mut found = Vec::new();
     for attempt in case.job.attempts.iter().filter(|attempt| is_over(attempt)) {
         let absent = attempt.is(AttemptOutcome::Absent);
-        let late = || absent.then(|| free_beside(case, attempt.baseline, decision).next()).flatten();
-        let shown = case.owned(attempt.number, Kind::Record).or_else(|| late().filter(may_be_late));
+        let late = || absent.then(|| unowned_beside(case, attempt.baseline, decision).next()).flatten();
+        let shown = case.owned(attempt.number, EntryKind::Record).or_else(|| late().filter(may_be_late));
         // Of one that another attempt followed, what is under way may be about to fail, as its operation has.
-        let followed = attempt.number < case.job.attempt && !case.is_forgone(attempt);
-        let tells = |entry: &&Entry| (absent && !has_failed(entry)) || (followed && is_done(entry));
+        let followed = attempt.number < case.job.attempt && !case.is_ignored(attempt);
+        let tells = |entry: &&LedgerEntry| (absent && !has_failed(entry)) || (followed && is_done(entry));
         // A retry may have taken it over.
-        let is_own = |entry: &Entry| !over && own.is_some_and(|own| own.id == entry.id);
+        let is_own = |entry: &LedgerEntry| !over && own.is_some_and(|own| own.id == entry.id);
         if let Some(entry) = shown.filter(tells).filter(|entry| !is_own(entry)) {
             if entry.owner.is_none() {
                 decision.earlier.push((attempt.number, entry.id));
@@ -54,21 +56,24 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
         }
     }
     // What came into sight first need not be the attempt's: the others that it may have made are told too.
-    let of_one = |entry: &&Entry| open.iter().any(|attempt| may_be_of(case, attempt, entry));
-    let others = free_beside(case, 0, decision).filter(|entry| !has_failed(entry));
+    let of_one = |entry: &&LedgerEntry| open.iter().any(|attempt| may_be_of(case, attempt, entry));
+    let others = unowned_beside(case, 0, decision).filter(|entry| !has_failed(entry));
     found.extend(others.filter(may_be_late).filter(of_one).map(named));
     let mut unclear: Vec<String> = own.map(|own| unclear(case, decision, own)).unwrap_or_default();
     unclear.retain(|one| !found.contains(one));
     let message = if over && !found.is_empty() {
         format!(
-            "exported after all: Lightsail showed it only after the settle window, when the job had ended; {}; \
+            "exported after all: Lightsail showed it only after the reconciliation window, when the job had ended; {}; \
              `snapferry retry {}` takes it over",
             found.join(", "),
             case.job.job
         )
     } else if !found.is_empty() {
         found.extend(unclear);
-        format!("exported twice: Lightsail showed the first only after the settle window; also {}", found.join(", "))
+        format!(
+            "exported twice: Lightsail showed the first only after the reconciliation window; also {}",
+            found.join(", ")
+        )
     } else {
         decision.late = (!unclear.is_empty()).then(|| exported_twice(&unclear));
         return;
@@ -79,8 +84,8 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
 
 /// The records beside `own` that are the attempt's as likely, once the job ends with that or has ended with it: all, where
 /// nothing says which is; else those that began with the operation too, and any that fits better.
-fn unclear(case: &Case<'_>, decision: &Decision, own: &Entry) -> Vec<String> {
-    let operation = case.owned(case.job.attempt, Kind::Operation);
+fn unclear(case: &Case<'_>, decision: &Decision, own: &LedgerEntry) -> Vec<String> {
+    let operation = case.owned(case.job.attempt, EntryKind::Operation);
     let ends = matches!(decision.event, Some(Event::Finished(_)));
     let has_ended = case.job.state == JobState::Succeeded;
     if !(ends || has_ended) {
@@ -89,14 +94,14 @@ fn unclear(case: &Case<'_>, decision: &Decision, own: &Entry) -> Vec<String> {
     if case.job.adopted {
         return beside_adopted(case, decision);
     }
-    let all = if ends { may_be_anothers(case, operation, own) } else { !case.is_certain() };
-    let apart = |record: &Entry| operation.and_then(|operation| apart(operation, record));
-    let fits = |other: &Entry| apart(other).is_some_and(|other| other < TOGETHER);
-    let fits_better = |other: &Entry| apart(other).zip(apart(own)).is_some_and(|(other, own)| other < own);
+    let all = if ends { may_be_another_clients(case, operation, own) } else { !case.is_certain() };
+    let apart = |record: &LedgerEntry| operation.and_then(|operation| apart(operation, record));
+    let fits = |other: &LedgerEntry| apart(other).is_some_and(|other| other < TOGETHER);
+    let fits_better = |other: &LedgerEntry| apart(other).zip(apart(own)).is_some_and(|(other, own)| other < own);
     // Of one that does not say when it began nothing tells that it is not the operation's, unless another clearly is.
     let alone = operation.is_some_and(|operation| began_together(operation, own));
-    let unsaid = |other: &Entry| operation.is_some() && other.sighting.created_at.is_none() && !alone;
-    let beside = free_beside(case, case.baseline(), decision).filter(|entry| !has_failed(entry));
+    let unsaid = |other: &LedgerEntry| operation.is_some() && other.sighting.created_at.is_none() && !alone;
+    let beside = unowned_beside(case, case.baseline(), decision).filter(|entry| !has_failed(entry));
     beside
         .filter(|entry| all || fits(entry) || (has_ended && (fits_better(entry) || unsaid(entry))))
         .map(named)
@@ -107,43 +112,44 @@ fn exported_twice(also: &[String]) -> Failure {
     let also = also.join(", ");
     Failure::new(
         ErrorCode::DUPLICATE_EXPORT,
-        format!("exported twice: by another hand as well, and Lightsail does not say which is whose; also {also}"),
+        format!("exported twice: by another client as well, and Lightsail does not say which is whose; also {also}"),
     )
 }
 
 /// The records beside the adopted one that an attempt may have made of which nobody knows what it made: a person called
 /// the job failed, and tried it again.
 fn beside_adopted(case: &Case<'_>, decision: &Decision) -> Vec<String> {
-    let mut open = case.lacking(Kind::Record);
-    open.retain(|attempt| !case.owned(attempt.number, Kind::Operation).is_some_and(has_failed));
-    // What failed was found for it, and may have been another hand's.
+    let mut open = case.unmatched_attempts(EntryKind::Record);
+    open.retain(|attempt| !case.owned(attempt.number, EntryKind::Operation).is_some_and(has_failed));
+    // What failed was found for it, and may have been another client's.
     open.extend(case.job.attempts.iter().filter(|one| one.is(AttemptOutcome::Found) && case.has_failed(one)));
-    let is_of_one = |entry: &&Entry| open.iter().any(|attempt| may_be_of(case, attempt, entry));
-    free_beside(case, 0, decision).filter(|entry| !has_failed(entry)).filter(is_of_one).map(named).collect()
+    let is_of_one = |entry: &&LedgerEntry| open.iter().any(|attempt| may_be_of(case, attempt, entry));
+    unowned_beside(case, 0, decision).filter(|entry| !has_failed(entry)).filter(is_of_one).map(named).collect()
 }
 
 /// Whether a record may be what an attempt made: it came after its baseline, and began before the attempt that followed
-/// did, by the service's clock where that is known. A later one is rather of that attempt, or of another hand.
-fn may_be_of(case: &Case<'_>, attempt: &FollowedAttempt, record: &Entry) -> bool {
-    let began = |entry: Option<&Entry>| entry.and_then(|entry| entry.sighting.created_at);
+/// did, by the service's clock where that is known. A later one is rather of that attempt, or of another client.
+fn may_be_of(case: &Case<'_>, attempt: &FollowedAttempt, record: &LedgerEntry) -> bool {
+    let began = |entry: Option<&LedgerEntry>| entry.and_then(|entry| entry.sighting.created_at);
     let until = match case.job.attempts.iter().find(|one| one.number > attempt.number) {
         None => attempt.intended_at.after(CLOCKS_APART),
         // The latest of these, as what that one was given may be an earlier attempt's.
-        Some(next) => began(case.owned(next.number, Kind::Operation))
-            .max(began(case.owned(next.number, Kind::Record)))
+        Some(next) => began(case.owned(next.number, EntryKind::Operation))
+            .max(began(case.owned(next.number, EntryKind::Record)))
             .map_or(next.intended_at.after(CLOCKS_APART), |began| began.max(next.intended_at.before(CLOCKS_APART))),
     };
     record.id > attempt.baseline && record.sighting.created_at.is_none_or(|record| record < until)
 }
 
 /// The records without an owner beyond a baseline that this decision has given to nobody.
-fn free_beside<'a>(case: &Case<'a>, baseline: i64, decision: &Decision) -> impl Iterator<Item = &'a Entry> {
-    let given =
-        |entry: &Entry| decision.own.contains(&entry.id) || decision.earlier.iter().any(|(_, id)| *id == entry.id);
-    case.free(baseline, Kind::Record).into_iter().filter(move |entry| !given(entry))
+fn unowned_beside<'a>(case: &Case<'a>, baseline: i64, decision: &Decision) -> impl Iterator<Item = &'a LedgerEntry> {
+    let given = |entry: &LedgerEntry| {
+        decision.own.contains(&entry.id) || decision.earlier.iter().any(|(_, id)| *id == entry.id)
+    };
+    case.unowned(baseline, EntryKind::Record).into_iter().filter(move |entry| !given(entry))
 }
 
-fn named(entry: &Entry) -> String {
+fn named(entry: &LedgerEntry) -> String {
     let what = entry.sighting.destination.as_ref().map_or("not finished", |destination| destination.id.as_str());
     format!("{what} (record {})", entry.sighting.record_name.as_deref().unwrap_or(key(entry)))
 }

@@ -1,26 +1,26 @@
 //! What became of an attempt that nobody could answer for: found, proven absent, or not to be told yet.
 
-use super::case::{Case, Kind};
+use super::case::{Case, EntryKind};
 use super::{
-    Decision, Policy, again, contradiction, disagreement, has_failed, is_done, key, keys, no_end_seen, of_the_lane,
-    reason, trace,
+    Decision, Policy, again, contradiction, disagreement, export_ref_of, has_failed, is_done, key, keys, no_end_seen,
+    of_the_lane, reason,
 };
-use crate::domain::{AbsenceRule, ErrorCode, Event, Failure, Trace};
-use crate::queue::{AttemptOutcome, Entry, EntryStatus, FollowedAttempt};
+use crate::domain::{AbsenceRule, ErrorCode, Event, ExportRef, Failure};
+use crate::queue::{AttemptOutcome, EntryStatus, FollowedAttempt, LedgerEntry};
 use std::time::Duration;
 
 /// What is in sight of the last attempt, of one kind.
 #[derive(Default)]
-struct Found<'a> {
-    entry: Option<&'a Entry>,
+struct UnconfirmedSightings<'a> {
+    entry: Option<&'a LedgerEntry>,
     /// Something is in sight of which it cannot be told yet whether it is the last attempt's.
     open: bool,
 }
 
 pub(super) fn decide(case: &Case<'_>, policy: &Policy) -> Decision {
     let mut decision = Decision::default();
-    let found = assign(case, Kind::Operation, &mut decision)
-        .and_then(|operation| Ok((operation, assign(case, Kind::Record, &mut decision)?)));
+    let found = assign(case, EntryKind::Operation, &mut decision)
+        .and_then(|operation| Ok((operation, assign(case, EntryKind::Record, &mut decision)?)));
     let (operation, record) = match found {
         Ok(found) => found,
         Err(message) => return contradiction(ErrorCode::TOO_MANY_CANDIDATES, message),
@@ -30,25 +30,25 @@ pub(super) fn decide(case: &Case<'_>, policy: &Policy) -> Decision {
         (Some(operation), Some(record)) if is_done(record) && has_failed(operation) => {
             return disagreement(operation, record);
         }
-        (operation, Some(record)) if is_done(record) => Event::FoundDone(trace(operation, Some(record))),
+        (operation, Some(record)) if is_done(record) => Event::FoundDone(export_ref_of(operation, Some(record))),
         (Some(operation), Some(record)) if has_failed(record) && !has_failed(operation) => {
             if operation.sighting.status == EntryStatus::Succeeded {
                 return disagreement(operation, record);
             }
             // Another's record, or the operation's end is not in sight yet: it is followed until that is told.
             decision.own.retain(|id| *id != record.id);
-            Event::FoundUnderWay(trace(Some(operation), None))
+            Event::FoundUnderWay(export_ref_of(Some(operation), None))
         }
         (Some(operation), None) if has_failed(operation) => {
             let failure = reason(Some(operation));
-            return found_failed(case, trace(Some(operation), None), failure, policy, decision);
+            return found_failed(case, export_ref_of(Some(operation), None), failure, policy, decision);
         }
         (operation, Some(record)) if has_failed(record) => {
             let failure = reason(operation);
-            return found_failed(case, trace(operation, Some(record)), failure, policy, decision);
+            return found_failed(case, export_ref_of(operation, Some(record)), failure, policy, decision);
         }
         (None, None) => return not_found(case, policy, open, decision),
-        (operation, record) => Event::FoundUnderWay(trace(operation, record)),
+        (operation, record) => Event::FoundUnderWay(export_ref_of(operation, record)),
     };
     decision.outcome = Some(AttemptOutcome::Found);
     decision.event = Some(event);
@@ -56,17 +56,19 @@ pub(super) fn decide(case: &Case<'_>, policy: &Policy) -> Decision {
 }
 
 /// Finds the last attempt's entry, and gives to earlier attempts what is rather theirs.
-fn assign<'a>(case: &Case<'a>, kind: Kind, decision: &mut Decision) -> Result<Found<'a>, String> {
+fn assign<'a>(case: &Case<'a>, kind: EntryKind, decision: &mut Decision) -> Result<UnconfirmedSightings<'a>, String> {
     if let Some(own) = case.owned(case.job.attempt, kind) {
-        return Ok(Found { entry: Some(own), open: false });
+        return Ok(UnconfirmedSightings { entry: Some(own), open: false });
     }
-    let mut waiting = case.lacking(kind);
-    let Some(first) = waiting.iter().map(|attempt| attempt.baseline).min() else { return Ok(Found::default()) };
-    let mut candidates = case.free(first, kind);
+    let mut waiting = case.unmatched_attempts(kind);
+    let Some(first) = waiting.iter().map(|attempt| attempt.baseline).min() else {
+        return Ok(UnconfirmedSightings::default());
+    };
+    let mut candidates = case.unowned(first, kind);
     if candidates.len() > waiting.len() {
         let what = match kind {
-            Kind::Operation => "operations",
-            Kind::Record => "records",
+            EntryKind::Operation => "operations",
+            EntryKind::Record => "records",
         };
         let attempts = if waiting.len() == 1 { "attempt" } else { "attempts" };
         return Err(format!(
@@ -96,7 +98,7 @@ fn assign<'a>(case: &Case<'a>, kind: Kind, decision: &mut Decision) -> Result<Fo
         })
     });
     // The newest that may be its own; what has not failed rather than what has.
-    let its_own = |candidate: &&Entry| candidate.id > case.baseline();
+    let its_own = |candidate: &&LedgerEntry| candidate.id > case.baseline();
     let newest = candidates
         .iter()
         .rposition(|candidate| its_own(candidate) && !has_failed(candidate))
@@ -110,15 +112,24 @@ fn assign<'a>(case: &Case<'a>, kind: Kind, decision: &mut Decision) -> Result<Fo
         give(place, candidate, &mut waiting, decision);
     }
     decision.own.extend(newest.map(|entry| entry.id));
-    Ok(Found { entry: newest, open })
+    Ok(UnconfirmedSightings { entry: newest, open })
 }
 
-fn place_of(waiting: &[&FollowedAttempt], candidate: &Entry, fits: impl Fn(&FollowedAttempt) -> bool) -> Option<usize> {
+fn place_of(
+    waiting: &[&FollowedAttempt],
+    candidate: &LedgerEntry,
+    fits: impl Fn(&FollowedAttempt) -> bool,
+) -> Option<usize> {
     waiting.iter().position(|attempt| candidate.id > attempt.baseline && fits(attempt))
 }
 
 /// Gives a candidate to the attempt at that place; whether it is still to be had.
-fn give(place: Option<usize>, candidate: &Entry, waiting: &mut Vec<&FollowedAttempt>, decision: &mut Decision) -> bool {
+fn give(
+    place: Option<usize>,
+    candidate: &LedgerEntry,
+    waiting: &mut Vec<&FollowedAttempt>,
+    decision: &mut Decision,
+) -> bool {
     let Some(place) = place else { return true };
     decision.earlier.push((waiting.remove(place).number, candidate.id));
     false
@@ -126,7 +137,13 @@ fn give(place: Option<usize>, candidate: &Entry, waiting: &mut Vec<&FollowedAtte
 
 /// What failed may be somebody else's, and the last attempt's own not in sight yet: before another is sent, or the job has
 /// failed for good, the ledger is looked at as often as for one that shows nothing.
-fn found_failed(case: &Case<'_>, trace: Trace, failure: Failure, policy: &Policy, mut decision: Decision) -> Decision {
+fn found_failed(
+    case: &Case<'_>,
+    trace: ExportRef,
+    failure: Failure,
+    policy: &Policy,
+    mut decision: Decision,
+) -> Decision {
     let again = again(&failure, policy);
     decision.in_sight = true;
     if looked_through(case, policy).is_none() {
@@ -147,9 +164,9 @@ fn not_found(case: &Case<'_>, policy: &Policy, open: bool, mut decision: Decisio
         return decision;
     }
     let Some((looks, spread)) = looked_through(case, policy) else { return decision };
-    // The snapshot may have been made anew before the call, under a listing that was old by then: never a guess.
+    // The snapshot may have been made anew before the call, under an inventory that was old by then: never a guess.
     let another = case.entries.iter().filter(|entry| {
-        entry.owner.is_none() && entry.id > case.baseline() && Kind::Record.is(entry) && !case.same_snapshot(entry)
+        entry.owner.is_none() && entry.id > case.baseline() && EntryKind::Record.is(entry) && !case.same_snapshot(entry)
     });
     let another: Vec<&str> = another.map(key).collect();
     if !another.is_empty() {
@@ -173,7 +190,7 @@ fn not_found(case: &Case<'_>, policy: &Policy, open: bool, mut decision: Decisio
 /// The looks that were taken and the span between the first and the last, once they are enough.
 fn looked_through(case: &Case<'_>, policy: &Policy) -> Option<(u32, Duration)> {
     let attempt = case.last()?;
-    let spread = attempt.last_look_at?.since(attempt.first_look_at?);
+    let spread = attempt.last_check_at?.since(attempt.first_check_at?);
     let rule = AbsenceRule { checks: policy.looks, window: policy.settle };
-    rule.is_met(attempt.looks, spread).then_some((attempt.looks, spread))
+    rule.is_met(attempt.absence_checks, spread).then_some((attempt.absence_checks, spread))
 }

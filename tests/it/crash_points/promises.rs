@@ -117,7 +117,7 @@ async fn hold_database(scene: &Scene, broken: &mut Vec<String>) {
         (
             "counters that are wrong",
             "SELECT count(*) FROM (
-                 SELECT lane_id, batch_id, state, jobs, weight FROM tallies WHERE jobs <> 0
+                 SELECT lane_id, batch_id, state, jobs, weight FROM job_counts WHERE jobs <> 0
                  EXCEPT SELECT lane_id, batch_id, state, count(*), sum(weight) FROM jobs
                  GROUP BY lane_id, batch_id, state)",
         ),

@@ -209,20 +209,20 @@ impl By {
             | Step::RunBegun
             | Step::WakeUpsTaken
             | Step::RunEnded
-            | Step::SnapshotsListed
-            | Step::ListingEnded
-            | Step::Cleared
-            | Step::LedgerSeen
-            | Step::NewsSettled
+            | Step::SnapshotsRecorded
+            | Step::InventoryEnded
+            | Step::InventoryRecorded
+            | Step::ObservationsRecorded
+            | Step::ChangesProcessed
             | Step::Intended
             | Step::Accepted
             | Step::Bundled
             | Step::Finished => Self::Daemon("plain"),
             Step::PruneBegun | Step::Pruned | Step::SpaceGivenBack => Self::Pruning,
             Step::PollPutOff => Self::Daemon("long"),
-            Step::HeldForListing => Self::Daemon("pending"),
+            Step::HeldForInventory => Self::Daemon("pending"),
             Step::EntryOwned | Step::DuplicateNoted => Self::Daemon("twice"),
-            Step::LookCounted | Step::ProvenAbsent => Self::Daemon("lost-before"),
+            Step::AbsenceChecked | Step::ProvenAbsent => Self::Daemon("lost-before"),
             Step::OverLimit | Step::CapLowered => Self::Daemon("over-limit"),
             Step::DueReleased | Step::RefusedForNow => Self::Daemon("for-now"),
             Step::Blocked | Step::Unblocked => Self::Daemon("blocking"),
@@ -232,9 +232,9 @@ impl By {
             Step::RefusedForGood => Self::Daemon("for-good"),
             Step::OutcomeUnknown => Self::Daemon("ambiguous"),
             Step::OutcomeUnknownInOutage | Step::AttemptsRefunded => Self::Daemon("outage"),
-            Step::Tripped | Step::ProbeChosen | Step::TripClosed => Self::Daemon("breaking"),
-            Step::TripRenewed => Self::Daemon("breaking-longer"),
-            Step::Impossible => Self::Daemon("missing"),
+            Step::BreakerOpened | Step::ProbeChosen | Step::BreakerClosed => Self::Daemon("breaking"),
+            Step::BreakerKeptOpen => Self::Daemon("breaking-longer"),
+            Step::NotExportable => Self::Daemon("missing"),
             Step::AdoptedDone => Self::Daemon("exported"),
             Step::AdoptedUnderWay => Self::Daemon("under-way"),
             Step::FoundUnderWay => Self::Daemon("lost"),
@@ -246,7 +246,7 @@ impl By {
             Step::Cancelled => Self::Person(Deed::Cancel),
             Step::SentAgain => Self::Person(Deed::SendAgain),
             Step::RecordAdopted => Self::Person(Deed::Adopt),
-            Step::CalledFailed => Self::Person(Deed::Fail),
+            Step::MarkedFailed => Self::Person(Deed::Fail),
             Step::Retried => Self::Person(Deed::Retry),
             Step::Paused => Self::Person(Deed::Pause),
             Step::Resumed => Self::Person(Deed::Resume),
@@ -267,8 +267,8 @@ impl By {
             | Between::PageRead
             | Between::ListingRead
             | Between::ListingActedUpon
-            | Between::NewsFound
-            | Between::NewsActedUpon
+            | Between::ChangesFound
+            | Between::ChangesActedUpon
             | Between::Halted => Self::Daemon("plain"),
             Between::CallUnderWay => Self::Outside("held-call"),
             Between::LookTaken => Self::Daemon("lost-before"),

@@ -33,7 +33,7 @@ const TO_THE_POINT: Duration = Duration::from_secs(30);
 /// Snapshots of a sort at most; their scripts are written before they are needed.
 const OF_A_SORT: usize = 120;
 
-/// How long an export is missing from the lists: less than a third of the settle window.
+/// How long an export is missing from the lists: less than a third of the reconciliation window.
 const LATE: Duration = Duration::from_millis(400);
 
 const COMMON: &str = "eu-west-1";
@@ -435,7 +435,7 @@ impl Scene {
                 script.expect_account(None);
                 let snapshot = SnapshotName::parse(&name).expect("a name");
                 script.export_snapshot(&snapshot).await.expect("accepted");
-                // A listing that came before would say that nobody exports it.
+                // An inventory that came before would say that nobody exports it.
                 eventually("the script's export shows in the lists", async || {
                     let mut pages = Pages::export_records(&script);
                     while let Some(page) = pages.next().await.expect("records") {
@@ -468,7 +468,7 @@ impl Scene {
             self.run(&["resume", "--all", "--yes"], &[0]).await;
             self.run(&["daemon", "--drain"], &[0, 3]).await;
             let queue = Queue::open(&self.database()).await.expect("a database");
-            let stopped = queue.trips(None).await.expect("a read");
+            let stopped = queue.breaker_openings(None).await.expect("a read");
             let queued = queue.batches().await.expect("batches").iter().any(|one| one.jobs.of(JobState::Queued) > 0);
             queue.close().await;
             if stopped.is_empty() || !queued {

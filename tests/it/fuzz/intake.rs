@@ -1,7 +1,7 @@
 //! The CSV intake, whatever the file.
 
 use snapferry::domain::{AccountLabel, Region};
-use snapferry::intake::{Entry, Intake, IntakeError, IntakeOptions, PRIORITIES, RECORD_LIMIT, RejectedWriter};
+use snapferry::intake::{Intake, IntakeError, IntakeOptions, IntakeRecord, PRIORITIES, RECORD_LIMIT, RejectedWriter};
 use std::io::Read;
 
 /// Gives its bytes in pieces of this size.
@@ -48,13 +48,13 @@ pub(crate) fn check(data: &[u8]) {
             }
         };
         let line = match &entry {
-            Entry::Accepted(row) => {
+            IntakeRecord::Accepted(row) => {
                 assert_eq!(row.carried.len(), carried);
                 assert!(PRIORITIES.contains(&row.priority));
                 assert!(row.carried.iter().map(String::len).sum::<usize>() <= RECORD_LIMIT);
                 row.line
             }
-            Entry::Rejected(one) => {
+            IntakeRecord::Rejected(one) => {
                 let told = one.to_string();
                 assert!(told.starts_with(&format!("line {}", one.line)) && told.len() < 100 * 1024, "{told}");
                 rejected.write(one).expect("written");
@@ -68,7 +68,7 @@ pub(crate) fn check(data: &[u8]) {
     }
     assert!(entries.len() <= data.len());
     // In other pieces it is the same file.
-    let again: Vec<Entry> = read(3).expect("as before").map(|entry| entry.expect("as before")).collect();
+    let again: Vec<IntakeRecord> = read(3).expect("as before").map(|entry| entry.expect("as before")).collect();
     assert_eq!(again, entries);
     // What was rejected can be put right: the file of it is read again, line for line.
     let rejected = rejected.finish().expect("written");

@@ -56,7 +56,7 @@ pub(super) enum Disposition {
 pub(super) struct Batch {
     pub(super) rows: Vec<(usize, Disposition)>,
     pub(super) paused_at: Option<i64>,
-    /// The lanes in which a listing of this run has covered it.
+    /// The lanes in which an inventory of this run has covered it.
     pub(super) cleared: BTreeSet<usize>,
 }
 
@@ -184,11 +184,11 @@ pub(super) struct Model {
     pub(super) jobs: Vec<Job>,
     pub(super) batches: Vec<Batch>,
     pub(super) lanes_paused: [Option<i64>; LANES],
-    pub(super) trips: Vec<Trip>,
+    pub(super) openings: Vec<Trip>,
     pub(super) outcomes: Outcomes,
     /// Lanes that there is a row of.
     pub(super) met: BTreeSet<usize>,
-    /// What the last listing of each lane showed, and whether it was pending.
+    /// What the last inventory of each lane showed, and whether it was pending.
     snapshots: [BTreeMap<usize, bool>; LANES],
     news: [BTreeSet<usize>; LANES],
     /// Names of a load that died and was not taken away.
@@ -287,13 +287,13 @@ impl Job {
                 _ => return None,
             },
             S::NeedsReview => match what {
-                What::SendAgain => Effect { used: 0, hold: Some(Hold::Listing), ..to(S::Queued) },
+                What::SendAgain => Effect { used: 0, hold: Some(Hold::Inventory), ..to(S::Queued) },
                 What::AdoptRecord => Effect { destination: true, afresh: true, ..to(S::Succeeded) },
                 What::CallFailed => Effect { code: Some("CalledFailed"), ..to(S::Failed) },
                 _ => return None,
             },
             S::Failed | S::Cancelled => match what {
-                What::Retry => Effect { used: 0, hold: Some(Hold::Listing), afresh: true, ..to(S::Queued) },
+                What::Retry => Effect { used: 0, hold: Some(Hold::Inventory), afresh: true, ..to(S::Queued) },
                 _ => return None,
             },
             S::Succeeded => return None,
@@ -339,13 +339,13 @@ impl Model {
 
     /// Whether a queued job waits for a person.
     pub(super) fn waits(&self, job: &Job) -> bool {
-        self.is_paused(job) || self.over(job).any(|trip| trip.in_vain_now)
+        self.is_paused(job) || self.over(job).any(|opening| opening.in_vain_now)
     }
 
     /// The open breakers that hold a job back.
     fn over(&self, job: &Job) -> impl Iterator<Item = &Trip> {
         let (lane, batch) = (job.lane, job.batch);
-        self.trips.iter().filter(move |trip| trip.lane == lane && trip.batch.is_none_or(|own| own == batch))
+        self.openings.iter().filter(move |opening| opening.lane == lane && opening.batch.is_none_or(|own| own == batch))
     }
 
     /// The jobs that open breakers may let go: those that have been let go, then the first of each batch.
@@ -355,7 +355,7 @@ impl Model {
         for number in self.ready(lane) {
             let job = &self.jobs[number];
             let first = met.insert(job.batch) && self.over(job).next().is_some();
-            if self.trips.iter().any(|trip| trip.lane == lane && trip.probe == Some(number)) {
+            if self.openings.iter().any(|opening| opening.lane == lane && opening.probe == Some(number)) {
                 chosen.push(number);
             } else if first {
                 others.push(number);
@@ -367,10 +367,10 @@ impl Model {
     }
 
     fn close(&mut self, closes: impl Fn(&Trip) -> bool) -> u64 {
-        let (over, open): (Vec<Trip>, Vec<Trip>) = self.trips.drain(..).partition(closes);
-        self.trips = open;
-        for trip in &over {
-            self.outcomes.remove(&(trip.lane, trip.batch));
+        let (over, open): (Vec<Trip>, Vec<Trip>) = self.openings.drain(..).partition(closes);
+        self.openings = open;
+        for opening in &over {
+            self.outcomes.remove(&(opening.lane, opening.batch));
         }
         over.len() as u64
     }
@@ -445,7 +445,7 @@ impl Model {
             && (job.hold.is_some()
                 || job.due_at.is_some()
                 || self.is_paused(job)
-                || self.over(job).any(|trip| trip.probe != Some(number))
+                || self.over(job).any(|opening| opening.probe != Some(number))
                 || self.news[job.lane].contains(&job.name));
         let rival = what == What::Retry
             && (self.live(job.lane, job.name).is_some() || self.dead.contains(&(job.lane, job.name)));
@@ -463,7 +463,7 @@ impl Model {
             }
             What::Resume => {
                 job.paused_at = None;
-                job.hold = job.hold.or(Some(Hold::Listing));
+                job.hold = job.hold.or(Some(Hold::Inventory));
                 return change;
             }
             _ => {}
@@ -581,11 +581,11 @@ impl Model {
             match shown.iter().find(|(name, _)| *name == job.name) {
                 Some((_, true)) => {
                     hold.push(number);
-                    job.hold = job.hold.or(Some(Hold::Listing));
+                    job.hold = job.hold.or(Some(Hold::Inventory));
                 }
                 Some((_, false)) => {
                     release.push(number);
-                    job.hold = job.hold.filter(|hold| *hold != Hold::Listing);
+                    job.hold = job.hold.filter(|hold| *hold != Hold::Inventory);
                 }
                 None => {}
             }
@@ -661,8 +661,8 @@ impl Model {
         for batch in &mut self.batches {
             batch.cleared.clear();
         }
-        for trip in &mut self.trips {
-            trip.in_vain_now = false;
+        for opening in &mut self.openings {
+            opening.in_vain_now = false;
         }
         Asked::Restart { gently, recovered: open.len() }
     }
@@ -767,17 +767,17 @@ impl Model {
                     lane.and_then(|lane| self.lanes_paused[lane].take()),
                 ];
                 let resumed = places.into_iter().flatten().count() as u64;
-                let closed = self.close(|trip| match trip.batch {
+                let closed = self.close(|opening| match opening.batch {
                     Some(own) => batch == Some(own),
-                    None => lane == Some(trip.lane),
+                    None => lane == Some(opening.lane),
                 });
                 Asked::ResumePlace { batch, lane, resumed: resumed + closed }
             }
             Deed::Trip { batch, lane } if self.met.contains(lane) => {
                 let (lane, batch) = (*lane, self.places(*batch, None).0);
-                let opens = !self.trips.iter().any(|trip| (trip.lane, trip.batch) == (lane, batch));
+                let opens = !self.openings.iter().any(|opening| (opening.lane, opening.batch) == (lane, batch));
                 if opens {
-                    self.trips.push(Trip { lane, batch, probe: None, in_vain: 0, in_vain_now: false });
+                    self.openings.push(Trip { lane, batch, probe: None, in_vain: 0, in_vain_now: false });
                 }
                 Asked::Trip { lane, batch, opens }
             }
@@ -786,28 +786,28 @@ impl Model {
                 let mut past = Vec::new();
                 if let Some(first) = may.first().copied() {
                     let (lane, batch) = (self.jobs[first].lane, self.jobs[first].batch);
-                    for trip in &mut self.trips {
-                        if trip.lane == lane && trip.batch.is_none_or(|own| own == batch) {
-                            trip.probe = Some(first);
-                            past.push((lane, trip.batch));
+                    for opening in &mut self.openings {
+                        if opening.lane == lane && opening.batch.is_none_or(|own| own == batch) {
+                            opening.probe = Some(first);
+                            past.push((lane, opening.batch));
                         }
                     }
                 }
                 Asked::Probe { lane: *lane, may, past }
             }
             Deed::ProbeEnds { of, well } => {
-                if self.trips.is_empty() {
+                if self.openings.is_empty() {
                     return Asked::Nothing;
                 }
-                let number = of % self.trips.len();
-                let trip = &mut self.trips[number];
-                let (lane, batch) = (trip.lane, trip.batch);
+                let number = of % self.openings.len();
+                let opening = &mut self.openings[number];
+                let (lane, batch) = (opening.lane, opening.batch);
                 if *well {
-                    self.close(|trip| (trip.lane, trip.batch) == (lane, batch));
+                    self.close(|opening| (opening.lane, opening.batch) == (lane, batch));
                 } else {
-                    trip.probe = None;
-                    trip.in_vain += 1;
-                    trip.in_vain_now = true;
+                    opening.probe = None;
+                    opening.in_vain += 1;
+                    opening.in_vain_now = true;
                 }
                 Asked::ProbeEnds { lane, batch, well: *well }
             }
@@ -877,7 +877,7 @@ impl ReferenceStateMachine for Model {
             jobs: Vec::new(),
             batches: Vec::new(),
             lanes_paused: [None; LANES],
-            trips: Vec::new(),
+            openings: Vec::new(),
             outcomes: BTreeMap::new(),
             met: BTreeSet::new(),
             snapshots: [BTreeMap::new(), BTreeMap::new()],

@@ -73,7 +73,7 @@ pub(super) enum Deed {
     EnqueueKilled(Vec<RowSaid>),
     /// Killed loads are taken away.
     TakeAway,
-    /// A listing that shows these names, and these of them as pending.
+    /// An inventory that shows these names, and these of them as pending.
     List {
         lane: usize,
         shown: u8,

@@ -5,12 +5,13 @@ use super::script::{Meant, RowSaid, What};
 use futures_util::FutureExt as _;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 use snapferry::domain::{
-    AccountLabel, Act, BatchId, BatchName, Destination, ErrorCode, Event, Existing, Failure, Hold, JobId, JobState,
-    Lane, LaneId, OperationId, Outcomes, Region, RunId, SnapshotName, Standing, Timestamp, Trace, TripCause, TripId,
+    AccountLabel, Act, BatchId, BatchName, Destination, ErrorCode, Event, Existing, ExportRef, Failure, Hold, JobId,
+    JobState, JobVersion, Lane, LaneId, OpenCause, OpeningId, OperationId, Outcomes, Region, RunId, SnapshotName,
+    Timestamp,
 };
 use snapferry::queue::{
-    Answer, AttemptOutcome, BatchLoad, EntryKey, EntryStatus, JobView, ListedSnapshot, LoadName, NewRow, Queue,
-    QueueError, Selector, Sighting, Transition, Verdict as Decision,
+    AttemptAnswer, AttemptOutcome, BatchLoad, EntryKey, EntryStatus, JobView, ListedSnapshot, LoadName, NewRow,
+    Observation, Queue, QueueError, Resolution as Decision, Selector, Transition,
 };
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -56,9 +57,9 @@ async fn begin(path: &Path, now: Timestamp) -> (Queue, RunId, usize) {
     (queue, run, recovered)
 }
 
-fn trace(destination: Option<&str>) -> Trace {
+fn trace(destination: Option<&str>) -> ExportRef {
     let destination = destination.map(|id| Destination { service: "Aws::EC2::Image".to_owned(), id: id.to_owned() });
-    Trace { operation: Some(OperationId::new("op")), destination, ..Trace::default() }
+    ExportRef { operation: Some(OperationId::new("op")), destination, ..ExportRef::default() }
 }
 
 fn event(change: &Change) -> Event {
@@ -66,7 +67,7 @@ fn event(change: &Change) -> Event {
     let later = |delay: i64| Timestamp(change.at + delay);
     let done = || trace(Some(&change.destination));
     match change.what {
-        What::Impossible => Event::Impossible(failed("NotFound")),
+        What::Impossible => Event::NotExportable(failed("NotFound")),
         What::AlreadyExported => Event::AlreadyExported(done()),
         What::UnderWayAlready => Event::UnderWayAlready(trace(None)),
         What::Cancel => Event::Cancel,
@@ -88,7 +89,7 @@ fn event(change: &Change) -> Event {
         What::GaveUp => Event::GaveUp(failed("NoEnd")),
         What::SendAgain => Event::SendAgain,
         What::AdoptRecord => Event::AdoptRecord(done(), None),
-        What::CallFailed => Event::CallFailed(failed("CalledFailed")),
+        What::CallFailed => Event::MarkedFailed(failed("CalledFailed")),
         What::Retry => Event::Retry,
         What::Pause => Event::Pause,
         What::Resume => Event::Resume,
@@ -111,11 +112,11 @@ fn outcome(what: What) -> Option<AttemptOutcome> {
 impl Store {
     fn transition(&self, change: &Change) -> Result<Transition, QueueError> {
         let Change { state, attempt, used, .. } = *change;
-        let standing = Standing { state, attempt, used, max_attempts: MAX_ATTEMPTS };
+        let standing = JobVersion { state, attempt, used, max_attempts: MAX_ATTEMPTS };
         let made = Transition::new(self.jobs[change.job], &standing, event(change), Timestamp(change.at), "test")?;
         let made = match outcome(change.what) {
             Some(outcome) => {
-                let answer = Answer { outcome, http_status: None, request_id: None, failure: None };
+                let answer = AttemptAnswer { outcome, http_status: None, request_id: None, failure: None };
                 made.answered(answer, Vec::new())
             }
             None => made,
@@ -187,8 +188,8 @@ impl Store {
 
     async fn list(&self, number: usize, shown: &[(usize, bool)], hold: &[usize], release: &[usize], now: i64) {
         let id = self.lane_id(number).await;
-        let listing = self.queue.next_listing(id).await.expect("a number");
-        let batches = self.queue.uncleared(id, self.run).await.expect("batches");
+        let inventory = self.queue.next_inventory(id).await.expect("a number");
+        let batches = self.queue.without_inventory(id, self.run).await.expect("batches");
         let snapshots: Vec<ListedSnapshot> = shown
             .iter()
             .map(|(name, pending)| ListedSnapshot {
@@ -201,15 +202,15 @@ impl Store {
                 created_at: None,
             })
             .collect();
-        self.queue.list_snapshots(id, listing, &snapshots).await.expect("listed");
-        self.queue.end_listing(id, listing, Timestamp(now)).await.expect("ended");
+        self.queue.record_snapshots(id, inventory, &snapshots).await.expect("listed");
+        self.queue.end_inventory(id, inventory, Timestamp(now)).await.expect("ended");
         let ids = |jobs: &[usize]| jobs.iter().map(|job| self.jobs[*job]).collect::<Vec<_>>();
-        self.queue.hold_for_listing(id, &ids(hold), &ids(release)).await.expect("held");
-        self.queue.clear(id, self.run, batches).await.expect("cleared");
+        self.queue.hold_for_inventory(id, &ids(hold), &ids(release)).await.expect("held");
+        self.queue.record_inventory(id, self.run, batches).await.expect("inventory-recorded");
     }
 
     async fn hear(&self, number: usize, name: usize, heard: usize, now: i64) {
-        let sighting = Sighting {
+        let sighting = Observation {
             key: EntryKey::Operation(OperationId::new(format!("heard-{heard}"))),
             snapshot: snapshot(name),
             snapshot_arn: None,
@@ -219,7 +220,7 @@ impl Store {
             failure: None,
             created_at: None,
         };
-        self.queue.see(self.lane_id(number).await, &[sighting], Timestamp(now)).await.expect("seen");
+        self.queue.record_observations(self.lane_id(number).await, &[sighting], Timestamp(now)).await.expect("seen");
     }
 
     fn selector(&self, meant: Meant) -> Selector {
@@ -247,8 +248,8 @@ impl Store {
             Asked::Hear { lane, name, number } => self.hear(*lane, *name, *number, model.now).await,
             Asked::SettleNews(lane) => {
                 let lane = self.lane_id(*lane).await;
-                let news = self.queue.news(lane, 1000).await.expect("news");
-                self.queue.settle_news(lane, &news).await.expect("settled");
+                let news = self.queue.unprocessed_changes(lane, 1000).await.expect("news");
+                self.queue.mark_processed(lane, &news).await.expect("settled");
             }
             Asked::Claim { lane, most, claimed, intents } => {
                 let most = u32::try_from(*most).expect("few");
@@ -285,31 +286,44 @@ impl Store {
             }
             Asked::Trip { lane, batch, opens } => {
                 let (id, batch) = (self.lane_id(*lane).await, batch.map(|batch| self.batches[batch]));
-                let cause = TripCause { failed: 1, ended: 2, code: None };
-                let opened = self.queue.trip(id, batch, cause, now, Duration::from_mins(5)).await.expect("tripped");
+                let cause = OpenCause { failed: 1, ended: 2, code: None };
+                let opened = self
+                    .queue
+                    .open_breaker(id, batch, cause, now, Duration::from_mins(5))
+                    .await
+                    .expect("breaker-opened");
                 assert_eq!(opened, *opens);
             }
             Asked::Probe { lane, may, past } => {
-                let mut trips = Vec::new();
+                let mut openings = Vec::new();
                 for (lane, batch) in past {
-                    trips.push(self.trip(*lane, *batch).await);
+                    openings.push(self.trip(*lane, *batch).await);
                 }
                 let id = self.lane_id(*lane).await;
-                let all: Vec<TripId> =
-                    self.queue.trips(Some(id)).await.expect("trips").iter().map(|trip| trip.id).collect();
+                let all: Vec<OpeningId> = self
+                    .queue
+                    .breaker_openings(Some(id))
+                    .await
+                    .expect("openings")
+                    .iter()
+                    .map(|opening| opening.id)
+                    .collect();
                 let found = self.queue.probe_jobs(id, self.run, &all).await.expect("jobs");
                 let found: Vec<JobId> = found.into_iter().map(|job| job.job).collect();
                 assert_eq!(found, may.iter().map(|job| self.jobs[*job]).collect::<Vec<_>>(), "what may be tried");
                 if let Some(first) = found.first() {
-                    self.queue.choose_probe(&trips, *first).await.expect("chosen");
+                    self.queue.choose_probe(&openings, *first).await.expect("chosen");
                 }
             }
             Asked::ProbeEnds { lane, batch, well } => {
-                let trip = self.trip(*lane, *batch).await;
+                let opening = self.trip(*lane, *batch).await;
                 if *well {
-                    assert!(self.queue.close_trip(trip, now).await.expect("closed"));
+                    assert!(self.queue.close_breaker(opening, now).await.expect("closed"));
                 } else {
-                    self.queue.renew_trip(trip, self.run, now, Duration::from_mins(9)).await.expect("renewed");
+                    self.queue
+                        .keep_breaker_open(opening, self.run, now, Duration::from_mins(9))
+                        .await
+                        .expect("renewed");
                 }
             }
             Asked::Decide { job, again } => {
@@ -322,10 +336,10 @@ impl Store {
     }
 
     /// The number of the breaker that is open there, closed or not by the model's book.
-    async fn trip(&self, number: usize, batch: Option<usize>) -> TripId {
+    async fn trip(&self, number: usize, batch: Option<usize>) -> OpeningId {
         let (lane, batch) = (self.lane_id(number).await, batch.map(|batch| self.batches[batch]));
-        let trips = self.queue.trips(Some(lane)).await.expect("trips");
-        trips.iter().find(|trip| trip.batch == batch).expect("an open breaker").id
+        let openings = self.queue.breaker_openings(Some(lane)).await.expect("openings");
+        openings.iter().find(|opening| opening.batch == batch).expect("an open breaker").id
     }
 
     async fn places(&self, batch: Option<usize>, number: Option<usize>) -> (Vec<BatchId>, Vec<LaneId>) {
@@ -437,14 +451,18 @@ impl Store {
         assert_eq!(load.in_flight, u64::from(copies), "the copies of lane {number}");
         let due = of(JobState::Queued).filter_map(|job| job.due_at).min();
         assert_eq!(self.queue.next_due(id).await.expect("a time").map(|at| at.0), due);
-        let trips = self.queue.trips(Some(id)).await.expect("trips");
-        let found: Vec<_> = trips.iter().map(|trip| (trip.batch, trip.probe, trip.in_vain)).collect();
+        let openings = self.queue.breaker_openings(Some(id)).await.expect("openings");
+        let found: Vec<_> = openings.iter().map(|opening| (opening.batch, opening.probe, opening.in_vain)).collect();
         let wanted: Vec<_> = model
-            .trips
+            .openings
             .iter()
-            .filter(|trip| trip.lane == number)
-            .map(|trip| {
-                (trip.batch.map(|batch| self.batches[batch]), trip.probe.map(|job| self.jobs[job]), trip.in_vain)
+            .filter(|opening| opening.lane == number)
+            .map(|opening| {
+                (
+                    opening.batch.map(|batch| self.batches[batch]),
+                    opening.probe.map(|job| self.jobs[job]),
+                    opening.in_vain,
+                )
             })
             .collect();
         assert_eq!(found, wanted, "the breakers of lane {number}");

@@ -12,7 +12,7 @@ const FIVE: &str = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM
     SELECT n, 1, 1, n, 'web-' || n, 0, 'adopt', 'exporting', 1800000000000, 1, 1, 0, 'op-' || n FROM n;
     INSERT INTO attempts (job_id, number, run_id, intended_at, baseline, outcome)
     SELECT id, 1, 1, 1799999940000, 0, 'accepted' FROM jobs;
-    INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, seen_at, job_id, attempt, news)
+    INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, seen_at, job_id, attempt, unprocessed)
     SELECT 1, 'operation', operation_id, snapshot_name, 'under_way', 0, id, 1, 0 FROM jobs;";
 
 const NAMES: [&str; 5] = ["web-1", "web-2", "web-3", "web-4", "web-5"];
@@ -182,12 +182,13 @@ async fn an_unknown_attempt_is_looked_for_as_soon_as_its_call_can_be_over() {
     scene.round().await;
     let next = scene.queue.next_poll(LaneId(1), JobState::Unknown).await.expect("read");
     assert_eq!(next, Some(Timestamp(NOW).after(Duration::from_secs(2))));
-    let looks = async |scene: &Scene| scene.queue.job(JobId(1)).await.expect("read").expect("a job").attempts[0].looks;
+    let looks =
+        async |scene: &Scene| scene.queue.job(JobId(1)).await.expect("read").expect("a job").attempts[0].absence_checks;
     assert_eq!(looks(&scene).await, 0);
     scene.clock.advance(Duration::from_secs(5));
     scene.round().await;
     assert_eq!(looks(&scene).await, 1);
-    // From then on the looks are spread over the settle window.
+    // From then on the looks are spread over the reconciliation window.
     let next = scene.queue.next_poll(LaneId(1), JobState::Unknown).await.expect("read");
     assert_eq!(next, Some(Timestamp(NOW).after(Duration::from_secs(5) + 5 * MINUTE)));
 }
@@ -200,7 +201,7 @@ async fn looks_keep_their_distance_whatever_is_done_to_the_clock() {
         scene.clock.jump(scene.clock.now().after(60 * MINUTE));
         scene.live(MINUTE).await;
     }
-    let looks = scene.queue.job(JobId(1)).await.expect("read").expect("a job").attempts[0].looks;
+    let looks = scene.queue.job(JobId(1)).await.expect("read").expect("a job").attempts[0].absence_checks;
     assert_eq!(looks, 1);
 }
 
@@ -261,7 +262,7 @@ async fn a_name_that_is_missing_is_told_with_one_that_is_near() {
 async fn a_lane_that_shows_nothing_of_its_account_any_more_fails_no_job() {
     let mut scene = Scene::new(TWO_QUEUED, both()).await;
     scene.round().await;
-    write(&scene.path, "UPDATE jobs SET hold = 'listing'").await;
+    write(&scene.path, "UPDATE jobs SET hold = 'inventory'").await;
     scene.fake.told(|told| told.snapshots.clear());
     scene.live(MINUTE).await;
     let trouble = async |scene: &Scene| {
@@ -313,11 +314,11 @@ async fn missing(many: usize) -> Scene {
 #[tokio::test]
 async fn as_many_as_may_be_asked_for_by_name_need_no_second_reading() {
     let scene = missing(50).await;
-    let (listings, asked) = scene.fake.told(|told| (told.listings, told.asked.len()));
-    assert_eq!((listings, asked, scene.state(50).await.as_str()), (1, 100, "failed"));
+    let (inventories, asked) = scene.fake.told(|told| (told.inventories, told.asked.len()));
+    assert_eq!((inventories, asked, scene.state(50).await.as_str()), (1, 100, "failed"));
     let scene = missing(51).await;
-    let (listings, asked) = scene.fake.told(|told| (told.listings, told.asked.len()));
-    assert_eq!((listings, asked, scene.state(51).await.as_str()), (2, 100, "failed"));
+    let (inventories, asked) = scene.fake.told(|told| (told.inventories, told.asked.len()));
+    assert_eq!((inventories, asked, scene.state(51).await.as_str()), (2, 100, "failed"));
 }
 
 /// So many names are not all compared: those that begin like the one that is missing are.
@@ -376,7 +377,7 @@ async fn a_lane_that_has_nothing_to_do_is_read_only_where_somebody_waits_for_it(
     write(&scene.path, "UPDATE jobs SET state = 'needs_review', finished_at = NULL WHERE id = 1").await;
     scene.live(10 * MINUTE).await;
     assert!((9..=11).contains(&readings(&scene)));
-    // What was taken for absent may come into sight yet: once in a settle window.
+    // What was taken for absent may come into sight yet: once in a reconciliation window.
     let mut scene = Scene::new(TWO_NOT_TAKEN, both()).await;
     scene.live(60 * MINUTE).await;
     assert!((5..=7).contains(&readings(&scene)));
@@ -389,7 +390,7 @@ async fn a_blocked_lane_is_tried_again_by_itself_and_no_more_often_than_it_is_to
     scene.fake.told(|told| told.fails = Some(ErrorClass::Credentials));
     scene.live(3 * MINUTE).await;
     assert!(blocked(&scene).await);
-    let tried = scene.fake.told(|told| std::mem::take(&mut told.listings));
+    let tried = scene.fake.told(|told| std::mem::take(&mut told.inventories));
     assert!((5..=7).contains(&tried), "{tried}");
     scene.fake.told(|told| told.fails = None);
     scene.live(MINUTE).await;
@@ -400,10 +401,10 @@ async fn a_blocked_lane_is_tried_again_by_itself_and_no_more_often_than_it_is_to
     scene.fake.told(|told| told.fails = Some(ErrorClass::Ambiguous));
     scene.round().await;
     scene.round().await;
-    assert_eq!((blocked(&scene).await, scene.fake.told(|told| told.listings)), (false, REQUESTS));
+    assert_eq!((blocked(&scene).await, scene.fake.told(|told| told.inventories)), (false, REQUESTS));
     scene.clock.advance(Duration::from_secs(5));
     scene.round().await;
-    assert_eq!(scene.fake.told(|told| told.listings), 2 * REQUESTS);
+    assert_eq!(scene.fake.told(|told| told.inventories), 2 * REQUESTS);
 }
 
 /// An hour of errors takes some twenty tries, not thousands; the third in a row makes it the lane's trouble, and it ends by
@@ -426,7 +427,7 @@ async fn an_hour_in_which_nothing_can_be_read_takes_a_few_tries() {
     assert_eq!(told, Some(("reads".to_owned(), Timestamp(NOW))));
     scene.live(60 * MINUTE).await;
     assert_eq!(trouble(&scene).await, told);
-    let tried = scene.fake.told(|told| std::mem::take(&mut told.listings)) / REQUESTS;
+    let tried = scene.fake.told(|told| std::mem::take(&mut told.inventories)) / REQUESTS;
     assert!((12..=24).contains(&tried), "{tried}");
     scene.fake.told(|told| told.fails = None);
     scene.live(5 * MINUTE).await;
@@ -471,7 +472,7 @@ async fn after_an_early_check_the_next_one_comes_when_the_rest_has_passed() {
     write(&scene.path, "UPDATE jobs SET next_poll_at = 0").await;
     scene.restart().await;
     scene.round().await;
-    let looks = scene.queue.job(JobId(1)).await.expect("read").expect("a job").attempts[0].looks;
+    let looks = scene.queue.job(JobId(1)).await.expect("read").expect("a job").attempts[0].absence_checks;
     assert_eq!(looks, 3);
     let next = scene.queue.next_poll(LaneId(1), JobState::Unknown).await.expect("read").expect("a look");
     let window_over = Timestamp(NOW).after(10 * MINUTE);

@@ -11,7 +11,7 @@ use snapferry::domain::{
     AccountLabel, Act, BatchName, Existing, JobId, JobState, Lane, LaneId, Region, RunId, SnapshotName,
 };
 use snapferry::lightsail::{Lightsail, Permit};
-use snapferry::queue::{JobDetail, JobView, LoadName, NewRow, Overwrite, Queue, Selector, TakeoverOptions, Wakes};
+use snapferry::queue::{JobDetail, JobView, LaneWaker, LoadName, NewRow, Overwrite, Queue, Selector, TakeoverOptions};
 use snapferry::settings::LaneSettings;
 use snapferry::tracking::{Tracker, TrackerState};
 use snapferry::worker::{Dispatch, DispatchResult, Dispatcher, DispatcherState, NextAction};
@@ -53,7 +53,7 @@ pub(super) struct Tally {
     pub(super) late: usize,
     pub(super) hours: u64,
     /// Breakers that opened, and how often a person had to let go on what one held back.
-    pub(super) trips: usize,
+    pub(super) openings: usize,
     pub(super) resumed: usize,
     /// Hosts that were lost, and takeovers that were found.
     pub(super) restores: usize,
@@ -74,7 +74,7 @@ impl Tally {
         self.failed += other.failed;
         self.late += other.late;
         self.hours += other.hours;
-        self.trips += other.trips;
+        self.openings += other.openings;
         self.resumed += other.resumed;
         self.restores += other.restores;
         self.takeovers += other.takeovers;
@@ -159,7 +159,7 @@ enum Sender {
 struct Rooms {
     dispatcher: Arc<Dispatcher>,
     tracker: Arc<Tracker>,
-    wakes: Wakes,
+    wakes: LaneWaker,
     state: DispatcherState,
     sender: Sender,
     calls: Vec<Waiting<DispatchResult>>,
@@ -304,14 +304,14 @@ impl Run {
 
     /// What breakers hold back, where one was tried in vain, waits for a person: here is one. Whether there was any.
     async fn let_go_on(&mut self) -> bool {
-        let trips = self.queue.trips(None).await.expect("breakers");
+        let openings = self.queue.breaker_openings(None).await.expect("breakers");
         let batches = self.queue.batches().await.expect("batches");
-        if trips.is_empty() || batches.iter().all(|batch| batch.jobs.of(JobState::Queued) == 0) {
+        if openings.is_empty() || batches.iter().all(|batch| batch.jobs.of(JobState::Queued) == 0) {
             return false;
         }
         self.resumed += 1;
         let batches: Vec<_> = batches.iter().map(|batch| batch.id).collect();
-        let lanes: Vec<_> = trips.iter().map(|trip| trip.lane).collect();
+        let lanes: Vec<_> = openings.iter().map(|opening| opening.lane).collect();
         self.queue.resume(&batches, &lanes, self.hours.now(), "ada").await.expect("resumed");
         true
     }
@@ -500,10 +500,10 @@ impl Run {
         }
         let mut stops = std::collections::BTreeSet::new();
         for job in &outcome.jobs {
-            let met = self.queue.trips_met(job.job.id).await.expect("breakers");
+            let met = self.queue.matching_openings(job.job.id).await.expect("breakers");
             stops.extend(met.iter().map(|stop| format!("{stop:?}")));
         }
-        tally.trips = stops.len();
+        tally.openings = stops.len();
         let _ = writeln!(story, "{stops:#?}");
         for job in &outcome.jobs {
             tally.reviews += usize::from(job.job.state == JobState::NeedsReview);

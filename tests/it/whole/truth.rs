@@ -70,7 +70,7 @@ pub(super) struct Export {
     pub(super) odd: (Duration, Duration),
     /// Readings of operations and of records that may still miss it.
     pub(super) slips: [u32; 2],
-    /// Beyond what the settle window allows for.
+    /// Beyond what the reconciliation window allows for.
     pub(super) late: bool,
 }
 
@@ -205,9 +205,9 @@ impl Truth {
             ("a record without an ARN", !has_arn),
             ("an entry without a time", says_when.contains(&false)),
             ("an operation that never shows", operation_at == NEVER),
-            ("entries later than the settle window", late),
+            ("entries later than the reconciliation window", late),
             ("an export that fails", !good),
-            ("an export by another hand", by.is_none()),
+            ("an export by another client", by.is_none()),
         ] {
             if is_so {
                 self.met.insert(what.to_owned());

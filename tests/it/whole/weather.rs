@@ -230,7 +230,7 @@ impl Weather {
         weather
     }
 
-    /// Hosts that are lost, and copies of their databases, drawn at random: with lists up to a third of the settle window late,
+    /// Hosts that are lost, and copies of their databases, drawn at random: with lists up to a third of the reconciliation window late,
     /// and all that else goes wrong but for what Lightsail itself cannot explain.
     pub(super) fn of_restores(seed: u64) -> Self {
         let mut weather = Self::of(seed);

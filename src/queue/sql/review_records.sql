@@ -1,0 +1,8 @@
+-- Jobs that came back to the queue may have been exported by another client meanwhile: what the ledger has of their names
+-- is acted upon anew before they are sent.
+UPDATE ledger SET unprocessed = 1
+FROM (SELECT jobs.lane_id, jobs.snapshot_name
+      FROM jsonb_each(?1) AS given
+      CROSS JOIN jobs ON jobs.id = given.value ->> '$.job'
+      LIMIT -1) AS back
+WHERE ledger.lane_id = back.lane_id AND ledger.snapshot_name = back.snapshot_name AND ledger.unprocessed = 0
