@@ -489,7 +489,7 @@ async fn a_place_where_no_file_can_be_made_is_said_to_be_that() {
     let link = folder.path().join("queue.db");
     std::os::unix::fs::symlink(folder.path().join("nowhere/queue.db"), &link).expect("a link");
     let error = Queue::open(&link).await.expect_err("there is no such folder");
-    assert!(matches!(&error, OpenError::NotWritable { path, .. } if *path == link), "{error:?}");
+    assert!(matches!(&error, OpenError::DeadLink { path, .. } if *path == link), "{error:?}");
     let error = Peek::open(folder.path()).await.expect_err("a folder");
     assert!(matches!(error, OpenError::IsFolder { .. }), "{error:?}");
 }

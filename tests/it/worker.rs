@@ -139,8 +139,9 @@ async fn send_under(api: Denying, more: &'static str) -> (Vec<Followed>, usize) 
 async fn denied_snapshots_at_the_head_of_the_queue_do_not_block_the_rest() {
     let denied = &["web-0", "web-1", "web-2", "web-3", "web-4"];
     let (states, calls) = send(Denying { denied, ..Denying::default() }).await;
-    assert_eq!(states, "fffffeeeee");
-    assert!(calls <= 15, "{calls} calls");
+    // After three in a row nothing tells any more whose trouble it is: the last two wait for a person.
+    assert_eq!(states, "fffqqeeeee");
+    assert!(calls <= 60, "{calls} calls");
 }
 
 #[tokio::test]

@@ -21,11 +21,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How much faster time runs: an export of 15 to 60 minutes takes 1.5 to 6 seconds.
-pub(in crate::cli) const SPEED: u32 = 600;
+/// How much faster time runs: an export of 15 to 60 minutes takes 0.75 to 3 seconds.
+pub(in crate::cli) const SPEED: u32 = 1200;
 
 /// The duration of an export; in reality 15 to 60 minutes, according to public reports.
-const EXPORT_TAKES: &str = "1500ms..6s";
+const EXPORT_TAKES: &str = "750ms..3s";
 
 /// Exports per second that the simulator allows, and its burst: the ceiling of the default settings.
 const LIMIT: u32 = 20;
@@ -115,7 +115,7 @@ impl Rehearsal {
 /// Waits of minutes, shortened like the exports.
 fn hurried(real: &LaneSettings) -> LaneSettings {
     let mut settings = real.clone();
-    settings.poll.min = Duration::from_millis(250);
+    settings.poll.min = Duration::from_millis(125);
     settings.poll.max = Duration::from_secs(1);
     settings.reconcile.settle = Duration::from_secs(2);
     settings.export.attempt_timeout = Duration::from_secs(2);
