@@ -153,7 +153,7 @@ fn blocked(lane: &LaneFacts, found: &[LaneFound]) -> Option<Check> {
             "free some of the quota, or have it raised; then `snapferry resume` lets the lane go on"
         }
         Some(_) | None => {
-            "where all else here is well again, a running daemon goes on by itself; `snapferry status` shows when it does"
+            "where all else here is well again, a running daemon recovers automatically; `snapferry status` shows when it does"
         }
     };
     Some(Check::warning("blocked", text, way))

@@ -34,7 +34,7 @@ pub enum SkipReason {
     BatchPaused,
     /// It is not paused itself, its lane is.
     LanePaused,
-    /// It is not paused, its batch or its lane has stopped by itself.
+    /// It is not paused, its batch or its lane is stopped by its circuit breaker.
     Stopped,
     /// Another job of its snapshot is live.
     RivalLive,

@@ -15,7 +15,7 @@ pub enum JobState {
     Submitting,
     /// Lightsail has it.
     Exporting,
-    /// Nobody can say whether Lightsail took it; the ledger will tell.
+    /// It is not known whether Lightsail took it; the ledger will tell.
     Unknown,
     /// A person has to decide.
     NeedsReview,

@@ -91,7 +91,7 @@ impl<R: Read> Intake<R> {
         &self.carried
     }
 
-    /// Carried columns that are a slip of the pen away from one that would be read, with that one.
+    /// Copied columns that are a typo away from one that would be read, with that one.
     pub fn likely_slips(&self) -> impl Iterator<Item = (&str, &'static str)> {
         self.carried.iter().filter_map(|name| Some((name.as_str(), self.columns.near(name)?)))
     }
@@ -192,7 +192,7 @@ impl IntakeOptions {
     }
 }
 
-/// Control characters among the first bytes that no slip of the pen puts there.
+/// Control characters among the first bytes that no typo puts there.
 const NO_TEXT: usize = 4;
 
 fn is_of_no_text(byte: u8) -> bool {

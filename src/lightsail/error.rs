@@ -17,7 +17,7 @@ pub mod codes {
     pub const UNREACHABLE: &str = "Unreachable";
     /// There are no credentials, or their provider failed.
     pub const NO_CREDENTIALS: &str = "NoCredentials";
-    /// The settings have no such account: nobody can say whose credentials to take.
+    /// The settings have no such account: it is not known whose credentials to take.
     pub const NO_ACCOUNT: &str = "NoAccount";
     /// The credentials in use have not shown whose they are; an export did not leave.
     pub const ACCOUNT_NOT_SHOWN: &str = "AccountNotShown";
@@ -30,7 +30,7 @@ pub mod codes {
 pub enum ErrorClass {
     /// Refused for coming too fast; no effect. Job: no attempt used. Lane: slow down.
     Throttled,
-    /// Nobody can say whether it was taken: 5xx, `ServiceException`, `OperationFailureException`, an unreadable 200, a
+    /// It is not known whether it was taken: 5xx, `ServiceException`, `OperationFailureException`, an unreadable 200, a
     /// time-out, a connection lost after the request may have left. Job: unknown, settled from the ledger. Lane: five
     /// in a row are an outage. A read has no effect: read again.
     Ambiguous,

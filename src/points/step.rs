@@ -91,7 +91,7 @@ named! {
         /// The longest delay of a lane's lists is kept.
         DelayLearned = "delay-learned",
 
-        /// A breaker opens: a batch or a lane stops by itself.
+        /// A breaker opens: a batch or a lane is stopped by its circuit breaker.
         BreakerOpened = "breaker-opened",
         /// An open breaker lets one job go.
         ProbeChosen = "probe-chosen",
@@ -124,7 +124,7 @@ named! {
         RefusedForNow = "refused-for-now",
         /// Refused for good.
         RefusedForGood = "refused-for-good",
-        /// Nobody can say whether Lightsail took it.
+        /// It is not known whether Lightsail took it.
         OutcomeUnknown = "outcome-unknown",
         /// The same, in an outage.
         OutcomeUnknownInOutage = "outcome-unknown-in-outage",

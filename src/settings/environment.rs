@@ -14,7 +14,7 @@ pub(super) struct Variable {
 }
 
 /// Variables of ours by name alone, such as those that Kubernetes and docker set for whatever is called `snapferry`: they are none
-/// of the settings, and no slip of the pen for one.
+/// of the settings, and no typo for one.
 fn strangers(env: &[(String, String)]) -> Vec<String> {
     let ours = [KEYS[0].to_uppercase(), "CONFIG".to_owned(), "NETWORK_DISK".to_owned()];
     let is_stranger = |rest: &str| {

@@ -117,7 +117,7 @@ pub(super) fn hint(path: &[String], name: &str, siblings: &[&str], variable: Opt
     }
 }
 
-/// The one that is at most two slips of the pen away.
+/// The one that is at most two typos away.
 pub(super) fn near(given: &str, known: impl Iterator<Item = String>) -> Option<String> {
     let given = given.to_lowercase();
     known

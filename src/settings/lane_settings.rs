@@ -16,7 +16,7 @@ pub struct LaneSettings {
     pub reconcile: ReconcileSettings,
     /// How often a blocked lane tries again.
     pub probe: Duration,
-    /// When it stops by itself, and each of its batches.
+    /// When it is stopped by its circuit breaker, and each of its batches.
     pub breaker: BreakerPolicy,
 }
 

@@ -172,7 +172,7 @@ async fn another_accounts_credentials_at_a_restart_send_nothing_and_name_both_nu
     daemon.stop().await;
     assert_eq!(world.state("web-2").await, JobState::Queued);
     assert!(world.sent("web-2").is_empty());
-    // The right ones again: it goes on by itself.
+    // The right ones again: it recovers automatically.
     world.access_key = "AKIASIM123456789012".to_owned();
     world.drain().await;
     assert_eq!(world.state("web-2").await, JobState::Succeeded);

@@ -1,4 +1,4 @@
-//! What fails too often stops by itself: one batch in one lane, and never another; what is tried meanwhile, what a person
+//! What fails too often is stopped by its circuit breaker: one batch in one lane, and never another; what is tried meanwhile, what a person
 //! does, and what is left of it after a restart. The real daemon against the simulator, one call at a time.
 
 use super::acting::{Said, beside};
@@ -102,7 +102,7 @@ async fn a_batch_that_fails_stops_and_tries_one_at_a_time_while_others_go_on() {
     let status: serde_json::Value = serde_json::from_str(&said(&world, &["status", "--json"]).await).expect("JSON");
     crate::json_schema::holds("status", &status);
     crate::documented(&status);
-    assert!(status["summary"].to_string().contains("batch batch has stopped by itself"), "{status}");
+    assert!(status["summary"].to_string().contains("batch batch is stopped by its circuit breaker"), "{status}");
     assert_eq!(status["batches"][0]["breakers"][0]["region"], HERE);
     assert_eq!(status["batches"][1]["breakers"], serde_json::json!([]));
     assert_eq!(status["needs"][1]["kind"], "breaker", "{status}");
@@ -133,7 +133,10 @@ async fn a_person_lets_it_go_on_and_what_failed_before_is_forgotten() {
     eventually("it stops", async || !trips(&world).await.is_empty()).await;
     assert_eq!(world.state("a-2").await, JobState::Queued);
     let preview = said(&world, &["resume", "--batch", "batch", "--yes"]).await;
-    assert!(preview.contains("To resume: batch batch in lane default/eu-west-1, stopped by itself since"), "{preview}");
+    assert!(
+        preview.contains("To resume: batch batch in lane default/eu-west-1, stopped by its circuit breaker since"),
+        "{preview}"
+    );
     eventually("all have ended", async || batch(&world, "batch").await.jobs.live() == 0).await;
     running.stop().await;
     assert_eq!((world.state("a-2").await, world.state("a-3").await), (JobState::Failed, JobState::Succeeded));
@@ -262,7 +265,10 @@ async fn a_retry_says_what_stays_stopped_and_lets_it_go_on_where_it_is_told_to()
     said(&world, &["pause", "--account", "default", "--region", HERE, "--yes"]).await;
     said(&world, &["cancel", "--name", "a-[01]", "--yes"]).await;
     let text = said(&world, &["retry", "--state", "cancelled", "--resume", "--yes"]).await;
-    assert!(text.contains("To resume: batch batch in lane default/eu-west-1, stopped by itself since"), "{text}");
+    assert!(
+        text.contains("To resume: batch batch in lane default/eu-west-1, stopped by its circuit breaker since"),
+        "{text}"
+    );
     assert!(text.contains("To resume: lane default/eu-west-1: 2 queued jobs, paused since"), "{text}");
     assert!(text.contains("Resumed."), "{text}");
     assert_eq!(trips(&world).await, []);

@@ -29,7 +29,7 @@ async fn on_a_terminal(stored: &Stored, answer: &str, lines: &[&str]) -> String 
     transcript.replace(&folder, "DIR")
 }
 
-/// A batch and a lane that have stopped by themselves, one of them with a job that is being tried.
+/// A batch and a lane that are stopped by their circuit breakers, one of them with a job that is being tried.
 const STOPPED: &str = "
     INSERT INTO breaker_openings (lane_id, batch_id, opened_at, failed, ended, code, waits_from, wait) VALUES
         (1, 1, 1795457100000, 25, 50, NULL, 1795457100000, 600000);

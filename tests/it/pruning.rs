@@ -138,7 +138,7 @@ async fn a_batch_is_pruned_once_it_is_old_reported_as_it_stands_and_no_other_nee
 #[tokio::test]
 async fn a_batch_that_is_being_pruned_is_not_seen_and_its_name_is_free() {
     let stored = two_batches().await;
-    // It had stopped by itself, and so had its lane.
+    // It was stopped by its circuit breaker, and so had its lane.
     stored
         .sql(
             "INSERT INTO outcomes VALUES (1, 2, 's', 0, NULL, 0), (1, 0, 's', 0, NULL, 0);

@@ -118,7 +118,7 @@ async fn a_lane_that_has_nothing_to_try_its_trouble_with_needs_nobody() {
         .await;
     let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
     let said = stored.run(&["status"]).await.done();
-    assert!(said.contains("it tries again by itself") && said.contains("is blocked (outage)"), "{said}");
+    assert!(said.contains("it retries automatically") && said.contains("is blocked (outage)"), "{said}");
     stored
         .sql("UPDATE jobs SET state = 'succeeded', finished_at = 1795456900000, destination_id = 'ami-1' WHERE id = 2")
         .await;
@@ -364,7 +364,7 @@ async fn what_has_stopped_by_itself_is_named_once_in_the_headline() {
                 VALUES (1, 1, 1795457100000, 25, 50, NULL, 1795457100000, 600000)";
     stored.sql(opening).await;
     let said = stored.run(&["status"]).await.done();
-    let headline = "running: 20 of 100 jobs done, batch many has stopped by itself; 1 thing needs you\n";
+    let headline = "running: 20 of 100 jobs done, batch many is stopped by its circuit breaker; 1 thing needs you\n";
     assert!(said.starts_with(headline), "{said}");
 }
 

@@ -76,7 +76,7 @@ fn held(status: &StatusView) -> Vec<String> {
     let stopped = |opening: &BreakerOpening| {
         let lane = &status.lanes.iter().find(|lane| lane.id == opening.lane)?.lane;
         let (place, next) = (stopped_place(opening, lane), what_next(opening, status.now));
-        Some(format!("{place} has stopped by itself: {}; {next}", opening.cause))
+        Some(format!("{place} is stopped by its circuit breaker: {}; {next}", opening.cause))
     };
     status.lanes.iter().filter_map(why).chain(status.openings.iter().filter_map(stopped)).collect()
 }

@@ -13,7 +13,7 @@ impl ErrorCode {
     pub const SNAPSHOT_NOT_FOUND: &'static str = "SnapshotNotFound";
     /// The snapshot itself is in state error.
     pub const SNAPSHOT_IN_ERROR: &'static str = "SnapshotInError";
-    /// Nobody can say whether Lightsail took the call.
+    /// It is not known whether Lightsail took the call.
     pub const OUTCOME_UNKNOWN: &'static str = "OutcomeUnknown";
     /// An intent that was never followed by an answer before the process ended.
     pub const INTERRUPTED: &'static str = "Interrupted";

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-/// Names further apart than this many slips of the pen are no near miss; fewer for a short name.
+/// Names further apart than this many typos are no near miss; fewer for a short name.
 const FURTHEST: usize = 3;
 
 /// How many are offered.
@@ -11,7 +11,7 @@ const OFFERED: usize = 3;
 /// Digits at the end of a name that make a date or a time of them.
 const DATE_DIGITS: usize = 8;
 
-/// The one of a few known names that is at most two slips of the pen away, whatever its case.
+/// The one of a few known names that is at most two typos away, whatever its case.
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let given = given.to_lowercase();
     let apart = known.into_iter().map(|known| (strsim::osa_distance(&given, &known.to_lowercase()), known));
@@ -35,7 +35,7 @@ impl<'a> NearNames<'a> {
     }
 
     /// The nearest names, the nearest first; never the wanted one itself. Their digits are the same: another date or number is
-    /// another snapshot, and no slip of the pen.
+    /// another snapshot, and no typo.
     pub fn near(&self, wanted: &str) -> Vec<&'a str> {
         let allowed = (wanted.chars().count() / 3).clamp(1, FURTHEST);
         let of_wanted = letters(wanted);

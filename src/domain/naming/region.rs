@@ -101,7 +101,7 @@ impl Region {
     /// Checks a Region.
     ///
     /// # Errors
-    /// [`BadRegion`], with a hint where the text looks like a zone or a slip of the pen.
+    /// [`BadRegion`], with a hint where the text looks like a zone or a typo.
     pub fn parse(text: &str) -> Result<Self, BadRegion> {
         let find = |regions: &[&'static str], wanted: &str| regions.iter().find(|region| **region == wanted).copied();
         if let Some(region) = find(&WITH_ENDPOINT, text) {
@@ -159,7 +159,7 @@ impl Region {
     }
 }
 
-/// The Region that a slip of the pen was meant for: at most two slips away, no other as near, with the same number in it. Where
+/// The Region that a typo was meant for: at most two slips away, no other as near, with the same number in it. Where
 /// one without Lightsail is as near, nothing is: it would be another continent.
 fn near(lower: &str) -> Option<&'static str> {
     let all = WITH_ENDPOINT.iter().chain(&WITHOUT_ENDPOINT);

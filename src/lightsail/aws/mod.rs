@@ -63,7 +63,7 @@ impl AwsLightsail {
     }
 
     /// The client in use. The account's configuration is made anew after each refusal of its credentials, or when they are
-    /// another account's: the SDK reads profile files once in its life, and a lane must go on by itself once the user has renewed
+    /// another account's: the SDK reads profile files once in its life, and a lane must recover automatically once the user has renewed
     /// them.
     async fn client(&self) -> (Client, u64) {
         let Self { access, region, attempt_timeout, http, .. } = self;

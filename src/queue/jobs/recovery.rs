@@ -7,7 +7,7 @@ use crate::queue::error::QueueError;
 use crate::queue::{AttemptAnswer, AttemptOutcome, Transition};
 
 impl Queue {
-    /// Makes every job that an earlier run left in `submitting` unknown: nobody can say whether it was sent. It costs
+    /// Makes every job that an earlier run left in `submitting` unknown: it is not known whether it was sent. It costs
     /// the job no attempt. How many they were.
     ///
     /// # Errors

@@ -233,7 +233,7 @@ impl Queue {
 struct PausedScopes {
     batches: HashSet<BatchName>,
     lanes: HashSet<Lane>,
-    /// What has stopped by itself: a lane, or a batch in it.
+    /// What is stopped by its circuit breaker: a lane, or a batch in it.
     stopped: Vec<(Lane, Option<BatchName>)>,
 }
 

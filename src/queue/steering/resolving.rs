@@ -45,7 +45,7 @@ pub enum ResolveError {
     },
     /// The record does not say what it became.
     #[error(
-        "record {0} has no destination (it is {1}), so nobody can say what the job became; a running daemon looks for it \
+        "record {0} has no destination (it is {1}), so it is not known what the job became; a running daemon looks for it \
              every `poll.max`"
     )]
     NoDestination(String, &'static str),

@@ -18,7 +18,7 @@ const ROOM: usize = 6 << 20;
 const CARRIED: usize = 120;
 const MESSAGE: usize = 300;
 
-/// Carried columns that the page shows.
+/// Copied columns that the page shows.
 const COLUMNS: usize = 8;
 
 /// Lines in the making. No more is held than the page will show.

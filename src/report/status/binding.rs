@@ -13,7 +13,7 @@ pub enum Binding {
     Blocked,
     /// No daemon is at work.
     NoDaemon,
-    /// What is queued in it has stopped by itself.
+    /// What is queued in it is stopped by its circuit breaker.
     Breaker,
     /// What is queued in it is of batches that a person paused.
     PausedBatches,

@@ -42,7 +42,7 @@ impl StatusView {
         needs.extend(self.stopped().map(|(opening, lane)| Need {
             kind: "breaker",
             text: format!(
-                "{} has stopped by itself: {}; once the cause is gone, let it go on",
+                "{} is stopped by its circuit breaker: {}; once the cause is gone, let it go on",
                 stopped_place(opening, lane),
                 opening.cause
             ),
@@ -120,7 +120,7 @@ fn blocked_lane(lane: &LaneView, now: Timestamp) -> Option<Need> {
     };
     Some(Need {
         kind: "blocked",
-        text: format!("lane {} {what}; it goes on by itself once that is put right", lane.lane),
+        text: format!("lane {} {what}; it recovers automatically once that is put right", lane.lane),
         command: format!("snapferry doctor --account {} --region {}", lane.lane.account, lane.lane.region),
     })
 }

@@ -99,10 +99,10 @@ pub(super) fn sentence(view: &StatusView, colour: Colour) -> String {
     let stopped = match view.openings.as_slice() {
         [] => String::new(),
         [one] => match &one.batch_name {
-            Some(name) => format!(", batch {name} has stopped by itself"),
-            None => ", a lane has stopped by itself".to_owned(),
+            Some(name) => format!(", batch {name} is stopped by its circuit breaker"),
+            None => ", a lane is stopped by its circuit breaker".to_owned(),
         },
-        several => format!(", {} things have stopped by themselves", several.len()),
+        several => format!(", {} things are stopped by their circuit breakers", several.len()),
     };
     format!(
         "{}: {} of {} done{failed}{stopped}{when}; {needs}",
@@ -167,7 +167,7 @@ fn lane(lines: &mut Vec<String>, view: &StatusView, lane: &LaneView, colour: Col
     lines.extend(bound.map(|text| format!("  {text}")));
     if let Some((lowered, set)) = view.lowered_cap(lane) {
         lines.push(format!(
-            "  cap lowered to {} of {} for {}, because EC2 had too many copies under way ({}); it climbs back by itself",
+            "  cap lowered to {} of {} for {}, because EC2 had too many copies under way ({}); it recovers automatically",
             grouped(u64::from(view.limits_of(lane.id).cap)),
             grouped(u64::from(set)),
             span(now.since(lowered.since)),
@@ -206,13 +206,13 @@ fn bound_by(binding: Binding, view: &StatusView, lane: &LaneView, colour: Colour
         Binding::Paused => paused(lane.paused.as_ref()?, view.now, colour),
         Binding::Blocked => blocked(lane, lane.blocked.as_ref()?, view.now, colour),
         Binding::Breaker => opening.map_or_else(
-            || "all that is queued is of batches that have stopped by themselves".to_owned(),
+            || "all that is queued is of batches that are stopped by their circuit breakers".to_owned(),
             |opening| colour.paint(Paint::Bad, stopped_since(opening, view.now)),
         ),
         Binding::NoDaemon => "no daemon is running".to_owned(),
         Binding::PausedBatches => {
             let stopped = view.openings.iter().any(|opening| opening.lane == lane.id);
-            let or_stopped = if stopped { " or have stopped by themselves" } else { "" };
+            let or_stopped = if stopped { " or are stopped by their circuit breakers" } else { "" };
             format!("all that is queued is of batches that are paused{or_stopped}")
         }
         Binding::Waiting => waiting(view, lane),
@@ -250,7 +250,7 @@ fn blocked(lane: &LaneView, blocked: &Blocked, now: Timestamp, colour: Colour) -
     let next = match blocked.code.as_str() {
         "quota" if lane.paused.is_some() => "it goes on once it is resumed",
         _ if waits_for_a_job(lane, blocked) => "it tries again with the next job",
-        _ => "it tries again by itself",
+        _ => "it retries automatically",
     };
     let (what, since) = (colour.paint(Paint::Bad, what), span(now.since(blocked.since)));
     format!("{what} for {since}: {}; {next}", what_blocks(blocked))

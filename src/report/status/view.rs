@@ -26,7 +26,7 @@ pub struct StatusView {
     pub batches: Vec<BatchView>,
     /// The lanes.
     pub lanes: Vec<LaneView>,
-    /// What has stopped by itself.
+    /// What is stopped by its circuit breaker.
     pub openings: Vec<BreakerOpening>,
     /// What is set for each lane.
     pub limits: BTreeMap<LaneId, ConfiguredLimits>,
@@ -158,7 +158,7 @@ impl StatusView {
         }
     }
 
-    /// What has stopped by itself, with its lane.
+    /// What is stopped by its circuit breaker, with its lane.
     pub(super) fn stopped(&self) -> impl Iterator<Item = (&BreakerOpening, &Lane)> {
         self.openings.iter().filter_map(|opening| {
             let lane = self.lanes.iter().find(|lane| lane.id == opening.lane)?;
@@ -166,7 +166,7 @@ impl StatusView {
         })
     }
 
-    /// Where it is, if it is the one thing that has stopped by itself.
+    /// Where it is, if it is the one thing that is stopped by its circuit breaker.
     pub(super) fn stopped_alone(&self) -> Option<String> {
         let mut stopped = self.stopped();
         let (opening, lane) = stopped.next()?;

@@ -1,4 +1,4 @@
-//! What has stopped by itself, in words: one phrase for status, why, resume and the end of a run.
+//! What is stopped by its circuit breaker, in words: one phrase for status, why, resume and the end of a run.
 
 use crate::domain::{BatchName, ErrorCode, JobId, Lane, ProbeState, Timestamp};
 use crate::queue::BreakerOpening;
@@ -36,7 +36,12 @@ pub(in crate::report) fn next_try(opening: &BreakerOpening) -> Option<Timestamp>
 
 /// Since when and on what, and what comes next.
 pub(in crate::report) fn stopped_since(opening: &BreakerOpening, now: Timestamp) -> String {
-    format!("stopped by itself {}: {}; {}", ago(now, opening.opened_at), opening.cause, what_next(opening, now))
+    format!(
+        "stopped by its circuit breaker {}: {}; {}",
+        ago(now, opening.opened_at),
+        opening.cause,
+        what_next(opening, now)
+    )
 }
 
 /// What an open breaker waits for.
@@ -120,7 +125,7 @@ mod tests {
         assert_eq!(says(ProbeState::None, 2, 4), "one job is tried in 1 min, after 2 tries in vain");
         assert_eq!(
             stopped_since(&trip(ProbeState::None, 0), at(2)),
-            "stopped by itself 2 min ago: 25 of the last 50 jobs failed; one job is tried in 3 min"
+            "stopped by its circuit breaker 2 min ago: 25 of the last 50 jobs failed; one job is tried in 3 min"
         );
     }
 }

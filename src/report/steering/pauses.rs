@@ -35,7 +35,7 @@ pub fn pauses_text(
     look.lay_out(text)
 }
 
-/// What resuming these batches and lanes means, of which `openings` have stopped by themselves; `staying` jobs stay paused one
+/// What resuming these batches and lanes means, of which `openings` are stopped by their circuit breakers; `staying` jobs stay paused one
 /// by one.
 pub fn resumes_text(
     batches: &[BatchView],
@@ -56,7 +56,11 @@ pub fn resumes_text(
     text.extend(paused_lanes.map(|one| line(format!("lane {}", one.lane), one.paused.as_ref(), &one.jobs)));
     text.extend(openings.iter().map(|(opening, lane)| {
         let place = stopped_place(opening, lane);
-        format!("To resume: {place}, stopped by itself since {}: {}.", moment(opening.opened_at), opening.cause)
+        format!(
+            "To resume: {place}, stopped by its circuit breaker since {}: {}.",
+            moment(opening.opened_at),
+            opening.cause
+        )
     }));
     text.extend(going_batches.iter().map(|one| format!("Batch {} is not paused.", one.name)));
     text.extend(going_lanes.iter().map(|one| format!("Lane {} is not paused.", one.lane)));

@@ -204,7 +204,7 @@ pub(in crate::report) fn blocked(facts: &JobFacts, chain: &mut Chain) -> bool {
         Some(LaneTrouble::Quota) => "then resume the lane".to_owned(),
         _ if !stops => "it is read again within 5 min and recovers automatically".to_owned(),
         Some(LaneTrouble::CopyLimit) => "one job at a time is tried, at the latest every 5 min".to_owned(),
-        _ => format!("the lane tries again every {} and goes on by itself", span(facts.pace.probe)),
+        _ => format!("the lane tries again every {} and recovers automatically", span(facts.pace.probe)),
     };
     chain.way(format!("{}; {tries}", remedy(block.code.as_str())), None);
     stops
@@ -303,7 +303,7 @@ fn unknown(facts: &JobFacts, chain: &mut Chain) {
     let settle = facts.settle();
     let number = facts.waiting.detail.job.attempts;
     chain
-        .cause("unknown", format!("nobody can say whether Lightsail took attempt {number}{said}"))
+        .cause("unknown", format!("it is not known whether Lightsail took attempt {number}{said}"))
         .since(Some(facts.since()));
     if let Some(attempt) = facts.last_attempt() {
         let opens = attempt.intended_at.after(attempt_timeout);

@@ -76,12 +76,15 @@ fn stopped(facts: &JobFacts, chain: &mut Chain) -> bool {
     for opening in &waiting.openings {
         let place = stopped_place(opening, lane);
         if opening.probe == Some(waiting.detail.job.id) {
-            let text = format!("its {place} has stopped by itself ({}); this one is tried all the same", opening.cause);
+            let text = format!(
+                "its {place} is stopped by its circuit breaker ({}); this one is tried all the same",
+                opening.cause
+            );
             chain.cause("probe", text).since(Some(opening.opened_at));
             continue;
         }
         let kind = if opening.batch.is_some() { "breaker_batch" } else { "breaker_lane" };
-        let text = format!("its {place} has stopped by itself: {}", opening.cause);
+        let text = format!("its {place} is stopped by its circuit breaker: {}", opening.cause);
         chain.cause(kind, text).since(Some(opening.opened_at)).until(next_try(opening));
         let next = what_next(opening, facts.now);
         chain.way(format!("{next}; if it is exported, all the others go on"), None);
@@ -160,7 +163,7 @@ fn not_before(facts: &JobFacts, chain: &mut Chain, bound: bool) -> bool {
     };
     chain.cause(kind, text).until(Some(due));
     if !bound {
-        chain.way(format!("it goes on by itself at {}", moment(due)), None);
+        chain.way(format!("it recovers automatically at {}", moment(due)), None);
     }
     true
 }
@@ -205,7 +208,7 @@ fn the_pace(facts: &JobFacts, chain: &mut Chain) {
             one_line(lowered.code.as_str())
         );
         chain.cause("lowered_cap", text).since(Some(lowered.since));
-        chain.way("the cap climbs back by itself", None);
+        chain.way("the cap recovers automatically", None);
     }
     if !lane.proven {
         chain.cause("first_export", format!("the very first export of its lane {} goes alone", lane.lane));
@@ -274,11 +277,11 @@ fn past_pauses(facts: &JobFacts, chain: &mut Chain) {
     for stop in &facts.waiting.stops {
         let what = if stop.of_batch { "batch" } else { "lane" };
         let by = match stop.closed_by.as_str() {
-            "daemon" => "went on by itself".to_owned(),
+            "daemon" => "recovered automatically".to_owned(),
             person => format!("was resumed by {}", one_line(person)),
         };
         let text = format!(
-            "its {what} had stopped by itself for {} ({}), and {by}",
+            "its {what} was stopped by its circuit breaker for {} ({}), and {by}",
             span(stop.closed_at.since(stop.opened_at)),
             stop.cause
         );

@@ -390,7 +390,7 @@ impl Store {
                 JobState::Submitting | JobState::Exporting | JobState::Unknown => true,
                 _ => false,
             });
-            assert_eq!(self.queue.unfinished(id).await.expect("a count"), unfinished, "what goes on by itself");
+            assert_eq!(self.queue.unfinished(id).await.expect("a count"), unfinished, "what recovers automatically");
             let unsuccessful = count(&|job| !matches!(job.state, JobState::Succeeded | JobState::Cancelled));
             assert_eq!(self.queue.unsuccessful(id).await.expect("a count"), unsuccessful);
         }
