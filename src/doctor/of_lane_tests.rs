@@ -26,9 +26,12 @@ fn wrong(lane: &LaneFacts) -> Vec<(&'static str, Outcome)> {
 #[test]
 fn what_a_daemon_found_wrong_is_told_though_every_reading_does_well() {
     let facts = lane(Ok(knocked(None)), vec![read(None)]);
-    for (code, part) in
-        [("identity", "its own account's"), ("denied", "--policy"), ("outage", "by itself"), ("new", "by itself")]
-    {
+    for (code, part) in [
+        ("identity", "its own account's"),
+        ("denied", "--policy"),
+        ("outage", "automatically"),
+        ("new", "automatically"),
+    ] {
         let blocked = Blocked {
             since: Timestamp(1_800_000_000_000),
             code: ErrorCode::new(code),
