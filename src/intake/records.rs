@@ -2,7 +2,7 @@
 //!
 //! The csv crate reads leniently and lets a record grow without end: an unclosed quote would swallow the rest of a
 //! file in silence. This reader is the same grammar (RFC 4180, with LF, CRLF or CR) held to two more rules: a record
-//! beyond [`RECORD_LIMIT`] is not kept, and faulty quoting is a [`Fault`], never a guess.
+//! beyond [`RECORD_LIMIT`] is not kept, and faulty quoting is a [`RecordFault`], never a guess.
 
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 

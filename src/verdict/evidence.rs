@@ -23,7 +23,7 @@ pub struct RunEvidence {
     pub limits: PromisedLimits,
     /// What proves that an attempt had no effect.
     pub settling: Settling,
-    /// The words for a lane's trouble in [`Call::answer`]: what costs no attempt.
+    /// The words for a lane's trouble in [`ObservedCall::answer`]: what costs no attempt.
     pub troubles: Disturbances,
     /// What ended otherwise than it was made to, in words.
     pub astray: Vec<String>,
@@ -118,7 +118,7 @@ pub struct ReportedRow {
 pub struct Life {
     /// Whether it was killed.
     pub crashed: bool,
-    /// The place in [`Evidence::calls`] of its first call, and the one after its last.
+    /// The place in [`RunEvidence::calls`] of its first call, and the one after its last.
     pub calls: std::ops::Range<usize>,
     /// For each snapshot that it called for: what stood on disk when it was gone.
     pub sent: Vec<Sent>,

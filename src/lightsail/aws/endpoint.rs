@@ -111,7 +111,7 @@ impl HttpConnector for NotingClient {
 /// can be reached.
 ///
 /// # Errors
-/// [`Unreached`], with how far the request came.
+/// [`NotReached`], with how far the request came.
 pub async fn check_endpoint(
     access: &AccountAccess,
     url: &str,

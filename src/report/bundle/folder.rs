@@ -64,7 +64,7 @@ pub enum FolderError {
     },
 }
 
-/// A folder in the making. Without [`Workplace::publish`] nothing is left of it.
+/// A folder in the making. Without [`WorkFolder::publish`] nothing is left of it.
 #[derive(Debug)]
 pub(super) struct WorkFolder {
     target: PathBuf,
