@@ -3,7 +3,7 @@
 use super::breakers::{self, BreakerAges};
 use super::context::{RateLimiters, SendContext, WorkerSettings};
 use super::export_slots::ExportSlots;
-use super::lane_state::{DeniedJobs, DispatchState};
+use super::lane::state::{DeniedJobs, DispatchState};
 use super::learned_rates::LearnedRates;
 use super::read_ahead::ReadAhead;
 use super::reservations::Reservations;

@@ -3,18 +3,15 @@
 
 mod breakers;
 mod context;
-mod copy_limit;
 mod dispatcher;
 mod export_slots;
-mod lane_health;
-mod lane_state;
+mod lane;
 mod learned_rates;
 mod outcome;
 mod read_ahead;
 mod reservations;
 mod responses;
 mod sender;
-mod throttle_episode;
 
 pub use context::{RateLimiters, WorkerSettings};
 pub use dispatcher::{Dispatcher, DispatcherState, NextAction};

@@ -1,12 +1,12 @@
 //! Acts on a response for the lane: blocks and unblocks it, lowers its cap, and logs what it goes through.
 
 use super::context::SendContext;
-use super::lane_health::HealthChange;
-use super::lane_state::DispatchState;
+use super::lane::health::HealthChange;
+use super::lane::state::DispatchState;
+use super::lane::throttle_episode::EpisodeChange;
 use super::outcome::LaneEvent;
 use super::read_ahead::ReadAhead;
 use super::sender::Response;
-use super::throttle_episode::EpisodeChange;
 use crate::domain::{ErrorCode, LaneTrouble, LoweredCap, OverLimit, Timestamp};
 use crate::queue::{Block, QueueError};
 

@@ -1,32 +1,32 @@
 //! What the worker remembers about its lane from one response to the next. A restart loses it, and nothing depends on it.
 
-use super::copy_limit::CopyLimitBackoff;
-use super::lane_health::LaneHealth;
-use super::throttle_episode::ThrottleEpisode;
 use crate::domain::{JobId, LaneTrouble, LoweredCap};
 use crate::queue::LaneRecord;
+use crate::worker::lane::copy_limit::CopyLimitBackoff;
+use crate::worker::lane::health::LaneHealth;
+use crate::worker::lane::throttle_episode::ThrottleEpisode;
 use std::time::Duration;
 
 /// The lane as its responses show it.
 #[derive(Debug, Default)]
-pub(super) struct DispatchState {
-    pub(super) health: LaneHealth,
-    pub(super) throttles: ThrottleEpisode,
-    pub(super) copy_limit: CopyLimitBackoff,
+pub(in crate::worker) struct DispatchState {
+    pub(in crate::worker) health: LaneHealth,
+    pub(in crate::worker) throttles: ThrottleEpisode,
+    pub(in crate::worker) copy_limit: CopyLimitBackoff,
     /// The cap on copies in progress, where EC2 had too many.
-    pub(super) cap: Option<LoweredCap>,
+    pub(in crate::worker) cap: Option<LoweredCap>,
     /// Whether an export was ever accepted.
-    pub(super) proven: bool,
-    pub(super) probed_at: Option<Duration>,
+    pub(in crate::worker) proven: bool,
+    pub(in crate::worker) probed_at: Option<Duration>,
     /// The job that went last: another one probes next.
-    pub(super) last_sent: Option<JobId>,
+    pub(in crate::worker) last_sent: Option<JobId>,
     /// Since when the lane exports: since the first acceptance after the start or after its last trouble.
-    pub(super) exports_since: Option<Duration>,
+    pub(in crate::worker) exports_since: Option<Duration>,
 }
 
 /// When jobs that were denied are sent again: once another denial would tell whether it is the job's own trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DeniedJobs {
+pub(in crate::worker) enum DeniedJobs {
     /// With the others: the lane exports.
     WithOthers,
     /// Later: the lane has exported only for a moment, and IAM's changes take time to arrive everywhere.
@@ -37,7 +37,7 @@ pub(super) enum DeniedJobs {
 
 impl DispatchState {
     /// Takes over what the database says; `probe` is the first wait of a lane in trouble. Whether jobs read ahead are stale.
-    pub(super) fn refresh(&mut self, record: &LaneRecord, probe: Duration, elapsed: Duration) -> bool {
+    pub(in crate::worker) fn refresh(&mut self, record: &LaneRecord, probe: Duration, elapsed: Duration) -> bool {
         let trouble = record.block.as_ref().map(|block| block.trouble).filter(|trouble| trouble.stops_sending());
         let failed_for_copies = trouble == Some(LaneTrouble::CopyLimit) && self.health.trouble() != trouble;
         if failed_for_copies {
@@ -53,7 +53,7 @@ impl DispatchState {
     }
 
     /// How long until a lane in trouble may be probed; none where it may be now.
-    pub(super) fn until_probe(&self, probe: Duration, elapsed: Duration) -> Option<Duration> {
+    pub(in crate::worker) fn until_probe(&self, probe: Duration, elapsed: Duration) -> Option<Duration> {
         let no_room = self.health.trouble()? == LaneTrouble::CopyLimit;
         let wait = if no_room { self.copy_limit.wait().max(probe) } else { probe };
         let left = self.probed_at?.saturating_add(wait).saturating_sub(elapsed);
@@ -61,7 +61,7 @@ impl DispatchState {
     }
 
     /// When denied jobs are sent.
-    pub(super) fn denied_jobs(&self, probe: Duration, elapsed: Duration) -> DeniedJobs {
+    pub(in crate::worker) fn denied_jobs(&self, probe: Duration, elapsed: Duration) -> DeniedJobs {
         let Some(since) = self.exports_since else { return DeniedJobs::Last };
         let left = since.saturating_add(probe).saturating_sub(elapsed);
         if !left.is_zero() {

@@ -8,7 +8,7 @@ const CALM: Duration = Duration::from_mins(1);
 
 /// What to log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EpisodeChange {
+pub(in crate::worker) enum EpisodeChange {
     Began,
     Ended {
         /// Calls that were throttled.
@@ -20,7 +20,7 @@ pub(super) enum EpisodeChange {
 
 /// The current episode, if there is one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ThrottleEpisode(Option<Episode>);
+pub(in crate::worker) struct ThrottleEpisode(Option<Episode>);
 
 #[derive(Debug, Clone)]
 struct Episode {
@@ -31,7 +31,7 @@ struct Episode {
 
 impl ThrottleEpisode {
     /// Records a response that came at `now`.
-    pub(super) fn on_response(&mut self, throttled: bool, now: Duration) -> Option<EpisodeChange> {
+    pub(in crate::worker) fn on_response(&mut self, throttled: bool, now: Duration) -> Option<EpisodeChange> {
         match (&mut self.0, throttled) {
             (None, true) => {
                 self.0 = Some(Episode { first: now, last: now, throttles: 1 });

@@ -1,8 +1,8 @@
 //! Detects when responses in a row are the lane's trouble rather than the jobs'. Pure.
 
-use super::outcome::LaneEvent;
 use crate::domain::{JobId, LaneTrouble};
 use crate::lightsail::{EXPORT_ACTION, ErrorClass};
+use crate::worker::outcome::LaneEvent;
 
 /// Responses in a row without a known outcome that are an outage.
 const OUTAGE_AFTER: u32 = 5;
@@ -15,7 +15,7 @@ const MOST_FAIL: u32 = 3;
 
 /// How a response changes the lane's health.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum HealthChange {
+pub(in crate::worker) enum HealthChange {
     None,
     /// The lane is blocked.
     Block {
@@ -30,7 +30,7 @@ pub(super) enum HealthChange {
 
 /// What the lane's last responses say of it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct LaneHealth {
+pub(in crate::worker) struct LaneHealth {
     /// Responses in a row without a known outcome.
     unconfirmed: u32,
     /// Those of their attempts that were counted.
@@ -43,37 +43,37 @@ pub(super) struct LaneHealth {
 
 impl LaneHealth {
     /// Takes over what the database says of the lane: tracking may have blocked or unblocked it.
-    pub(super) fn set_trouble(&mut self, trouble: Option<LaneTrouble>) {
+    pub(in crate::worker) fn set_trouble(&mut self, trouble: Option<LaneTrouble>) {
         self.trouble = trouble;
     }
 
     /// The lane's trouble.
-    pub(super) fn trouble(&self) -> Option<LaneTrouble> {
+    pub(in crate::worker) fn trouble(&self) -> Option<LaneTrouble> {
         self.trouble
     }
 
     /// Whether only one call at a time may be out.
-    pub(super) fn one_at_a_time(&self) -> bool {
+    pub(in crate::worker) fn one_at_a_time(&self) -> bool {
         self.trouble.is_some() || self.denied >= PROBE_AFTER || self.unconfirmed >= OUTAGE_AFTER - 1
     }
 
     /// Whether denials came in a row, so that nothing tells whose trouble they are.
-    pub(super) fn doubts(&self) -> bool {
+    pub(in crate::worker) fn doubts(&self) -> bool {
         self.denied > 0 || self.denied_for_good > 0
     }
 
     /// Whether a second denial may fail its job.
-    pub(super) fn may_fail_denied(&self) -> bool {
+    pub(in crate::worker) fn may_fail_denied(&self) -> bool {
         self.trouble.is_none() && self.denied_for_good < MOST_FAIL
     }
 
     /// Whether the lane is in an outage, or would be with one more response without a known outcome.
-    pub(super) fn in_outage(&self) -> bool {
+    pub(in crate::worker) fn in_outage(&self) -> bool {
         self.trouble == Some(LaneTrouble::Outage) || self.unconfirmed >= OUTAGE_AFTER - 1
     }
 
     /// Records a response.
-    pub(super) fn on_response(&mut self, event: LaneEvent) -> HealthChange {
+    pub(in crate::worker) fn on_response(&mut self, event: LaneEvent) -> HealthChange {
         if let LaneEvent::Unconfirmed(_, attempt) = &event {
             self.unconfirmed = self.unconfirmed.saturating_add(1);
             self.counted.extend(*attempt);

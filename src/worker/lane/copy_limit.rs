@@ -7,7 +7,7 @@ const LONGEST: Duration = Duration::from_mins(5);
 
 /// The waits between probes. All times are of the monotonic clock.
 #[derive(Debug, Clone, Default)]
-pub(super) struct CopyLimitBackoff {
+pub(in crate::worker) struct CopyLimitBackoff {
     /// The wait, and since when.
     wait: Option<(Duration, Duration)>,
     /// When EC2 last refused one for lack of room.
@@ -16,7 +16,7 @@ pub(super) struct CopyLimitBackoff {
 
 impl CopyLimitBackoff {
     /// A call sent at `sent` was refused at `elapsed`. One sent before the last refusal was no probe.
-    pub(super) fn refused(&mut self, sent: Duration, first: Duration, elapsed: Duration) {
+    pub(in crate::worker) fn refused(&mut self, sent: Duration, first: Duration, elapsed: Duration) {
         if !self.sent_before_full(sent) {
             self.lengthen(first, elapsed);
             self.full_at = Some(elapsed);
@@ -24,13 +24,13 @@ impl CopyLimitBackoff {
     }
 
     /// Tracking saw an export fail for lack of room; `first` is the first wait.
-    pub(super) fn failed(&mut self, first: Duration, elapsed: Duration) {
+    pub(in crate::worker) fn failed(&mut self, first: Duration, elapsed: Duration) {
         self.lengthen(first, elapsed);
         self.full_at = None;
     }
 
     /// A call sent at `sent` was accepted: whether that shows that there is room again.
-    pub(super) fn accepted(&mut self, sent: Duration) -> bool {
+    pub(in crate::worker) fn accepted(&mut self, sent: Duration) -> bool {
         let shows_room = !self.sent_before_full(sent);
         // One that was accepted can still fail for lack of room: only where calls are refused is an acceptance the end.
         if shows_room && self.full_at.take().is_some() {
@@ -40,7 +40,7 @@ impl CopyLimitBackoff {
     }
 
     /// The wait before the next probe.
-    pub(super) fn wait(&self) -> Duration {
+    pub(in crate::worker) fn wait(&self) -> Duration {
         self.wait.map_or(Duration::ZERO, |(wait, _)| wait)
     }
 

@@ -1,0 +1,6 @@
+//! What a lane's dispatcher remembers of its lane: its health, its copy limit, and when it was throttled.
+
+pub(in crate::worker) mod copy_limit;
+pub(in crate::worker) mod health;
+pub(in crate::worker) mod state;
+pub(in crate::worker) mod throttle_episode;
