@@ -1,4 +1,4 @@
-//! When something is stopped by its circuit breaker because too much of it fails, and when it goes on. Pure: what has ended goes in as
+//! When a circuit breaker opens, as too much fails, and when it closes. Pure: what has ended goes in as
 //! counts, and time as spans. What is the lane's own trouble (credentials, outages) fails no job and is no affair of a breaker,
 //! nor are denials, which fail one only as its own.
 

@@ -159,7 +159,7 @@ impl Region {
     }
 }
 
-/// The Region that a typo was meant for: at most two slips away, no other as near, with the same number in it. Where
+/// The Region that a typo was meant for: at most two typos away, no other as near, with the same number in it. Where
 /// one without Lightsail is as near, nothing is: it would be another continent.
 fn near(lower: &str) -> Option<&'static str> {
     let all = WITH_ENDPOINT.iter().chain(&WITHOUT_ENDPOINT);

@@ -1,4 +1,4 @@
-//! Breakers: what has ended of late, by the counters that a trigger keeps, and what is stopped by its circuit breaker. What is done
+//! Circuit breakers: what has ended of late, by the counters that a trigger keeps, and which are open. What is done
 //! about it is decided elsewhere; each write here takes effect with its commit, as a pause does.
 
 use crate::domain::{
