@@ -38,9 +38,9 @@ named! {
         /// A page is read, and not noted.
         PageRead = "page-read",
         /// An inventory is complete, and not acted upon.
-        ListingRead = "inventory-read",
+        InventoryRead = "inventory-read",
         /// An inventory is acted upon, and its batches are not cleared.
-        ListingActedUpon = "inventory-acted-upon",
+        InventoryActedUpon = "inventory-acted-upon",
         /// There is news that has not been acted upon.
         ChangesFound = "changes-found",
         /// News is acted upon, and that is not written.

@@ -67,14 +67,14 @@ impl Inventory {
         reader.read_snapshots().await?;
         lag.read_records(reader, RecordsWanted::All, state).await?;
         reader.read_operations().await?;
-        reached(Point::Between(Between::ListingRead));
+        reached(Point::Between(Between::InventoryRead));
         // A job that was held only since belongs to the next inventory: this one began before it was queued.
         let concerns = |job: &InventoryJob| !job.held || held.contains(&job.job);
         let mut search = SnapshotSearch::new(reader);
         for batch in batches.iter().copied().map(Some).chain([None]) {
             self.act(batch, &mut search, concerns).await?;
         }
-        reached(Point::Between(Between::ListingActedUpon));
+        reached(Point::Between(Between::InventoryActedUpon));
         if takeover_wait.is_zero() {
             queue.record_inventory(lane.id, *run, batches).await?;
         } else {

@@ -265,8 +265,8 @@ impl By {
             | Between::BeforeCall
             | Between::AnswerHeard
             | Between::PageRead
-            | Between::ListingRead
-            | Between::ListingActedUpon
+            | Between::InventoryRead
+            | Between::InventoryActedUpon
             | Between::ChangesFound
             | Between::ChangesActedUpon
             | Between::Halted => Self::Daemon("plain"),
