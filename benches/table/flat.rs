@@ -90,7 +90,10 @@ fn peaks(ours: f64, theirs: f64) -> Pair {
 fn daemon(folder: &Path, _run: usize) -> Outcome {
     let peak = |jobs: u64| -> Result<f64, Failed> {
         let database = folder.join(format!("{jobs}.db"));
-        std::fs::copy(grown(jobs)?, &database)?;
+        let grown = grown(jobs)?;
+        std::fs::copy(&grown, &database)?;
+        // Without its counter file it would be a copy, and the daemon would wait.
+        std::fs::copy(format!("{}.sent", grown.display()), format!("{}.sent", database.display()))?;
         let simulator = Simulated::start(folder, jobs)?;
         let daemon = simulator.daemon(folder, &database)?;
         // Its start, its inventory of the whole lane, and its first exports.

@@ -43,6 +43,8 @@ named! {
 
         /// Whether the database is a copy is found out, and written down where it is.
         TakenOver = "taken-over",
+        /// How long daemons have waited after a takeover is stored.
+        TakeoverWaited = "takeover-waited",
         /// The daemon has started.
         RunBegun = "run-begun",
         /// What an earlier run left in the middle of a call is unknown.

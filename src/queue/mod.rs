@@ -49,7 +49,7 @@ pub use views::measures::{
 pub use views::waiting::{JobsAhead, QueuePosition, SnapshotSeen};
 
 use files::paths::DatabaseFiles;
-use files::takeover::TakeoverAge;
+use files::takeover::TakeoverWaited;
 use jobs::wakers::LaneWakers;
 use sqlite::busy_retry::BusyRetry;
 use sqlite::readers::Readers;
@@ -66,7 +66,7 @@ pub struct Queue {
     place: Arc<DatabaseFiles>,
     readers: Readers,
     writer: Writer,
-    takeover_age: Arc<Mutex<Option<TakeoverAge>>>,
+    takeover_waited: Arc<Mutex<Option<TakeoverWaited>>>,
     wakers: LaneWakers,
     busy: Arc<BusyRetry>,
 }

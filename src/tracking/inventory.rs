@@ -75,6 +75,7 @@ impl Inventory {
             self.act(batch, &mut search, concerns).await?;
         }
         reached(Point::Between(Between::InventoryActedUpon));
+        queue.store_takeover_wait(lag.window(), context.clock.elapsed()).await?;
         if takeover_wait.is_zero() {
             queue.record_inventory(lane.id, *run, batches).await?;
         } else {
@@ -91,8 +92,8 @@ impl Inventory {
     /// reconciliation window after the takeover is over, Lightsail's lists need not show them either.
     pub(super) fn takeover_wait(&self) -> Duration {
         let Changes { context, lag, .. } = &*self.0;
-        let age = context.queue.takeover_age(context.clock.elapsed());
-        age.map_or(Duration::ZERO, |age| lag.window().saturating_sub(age))
+        let waited = context.queue.takeover_waited(context.clock.elapsed());
+        waited.map_or(Duration::ZERO, |waited| lag.window().saturating_sub(waited))
     }
 
     async fn held(&self) -> Result<HashSet<JobId>, QueueError> {

@@ -282,16 +282,25 @@ async fn a_restore_is_declared_once_by_its_name_and_a_waived_wait_is_over() {
         assert_eq!((takeover.found_at, now), (Timestamp(at), true));
     }
     let queue = open(&path).await;
-    let age = async |options, at, elapsed| {
+    let seconds = Duration::from_secs;
+    let waited = async |options, at, elapsed| {
         queue.check_takeover(options, Timestamp(at), elapsed).await.expect("checked");
-        queue.takeover_age(elapsed + Duration::from_millis(7)).map(|age| age.as_millis())
+        queue.takeover_waited(elapsed + seconds(7)).map(|waited| waited.as_secs())
     };
-    // What passes in a run is counted by a monotonic clock, and a time in the future tells nothing.
-    assert_eq!(age(TakeoverOptions::default(), 142, Duration::from_secs(9)).await, Some(107));
-    assert_eq!(age(TakeoverOptions::default(), 5, Duration::from_secs(9)).await, Some(7));
+    // The monotonic clock counts what passes in a run, whatever the time of day says and for however long nothing ran.
+    let mut total = 0;
+    for (passes, at) in [(0, 142), (5, 9_000_000), (0, 5), (7, 142)] {
+        queue.store_takeover_wait(seconds(30), seconds(2 + passes)).await.expect("stored");
+        total += passes;
+        assert_eq!(waited(TakeoverOptions::default(), at, seconds(2)).await, Some(total + 7), "{at}");
+        let takeover = queue.takeover().await.expect("read").expect("a takeover");
+        assert_eq!(takeover.waits_from, Timestamp(at - i64::try_from(total).expect("few") * 1000));
+    }
+    queue.store_takeover_wait(seconds(30), seconds(200)).await.expect("stored");
+    assert_eq!(waited(TakeoverOptions::default(), 142, seconds(2)).await, Some(30 + 7), "the window is enough");
     let waived = TakeoverOptions { wait: TakeoverWait::Waived, ..TakeoverOptions::default() };
-    assert_eq!(age(waived, 130, Duration::ZERO).await, None);
-    assert_eq!(age(TakeoverOptions::default(), 130, Duration::ZERO).await, None, "it stays waived");
+    assert_eq!(waited(waived, 130, Duration::ZERO).await, None);
+    assert_eq!(waited(TakeoverOptions::default(), 130, Duration::ZERO).await, None, "it stays waived");
 }
 
 #[tokio::test]

@@ -450,6 +450,26 @@ async fn a_weekend_without_the_daemon_is_no_wait_of_a_job_that_was_asked_to_wait
 }
 
 #[tokio::test]
+async fn a_lane_whose_jobs_are_all_told_to_try_again_later_probes_with_one_at_a_time() {
+    let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+    scene.answers([ErrorClass::RetryLater; 7]);
+    assert_eq!(scene.send(5).await.len(), 5);
+    for probe in ["web-5", "web-6"] {
+        assert_eq!(scene.waits(0).await, PROBE);
+        scene.clock.advance(PROBE);
+        assert_eq!(scene.send(1).await, [probe]);
+    }
+    assert_eq!(
+        scene.queue.lane_records().await.expect("lanes")[0].block.as_ref().map(|block| block.trouble),
+        Some(LaneTrouble::Outage)
+    );
+    // The next probe is taken, and the others follow at once.
+    scene.clock.advance(PROBE);
+    assert_eq!(scene.send(3).await, ["web-7", "web-0", "web-1"]);
+    assert_eq!(scene.job(3).await, ("queued".to_owned(), 0));
+}
+
+#[tokio::test]
 async fn a_rate_is_kept_where_it_has_changed_by_more_than_a_twentieth() {
     // So slow that each turn reads, and by memory, so that the rate is worth keeping from the start.
     let mut scene = Scene::new(PROVEN, 20, 2.0).await;
@@ -472,9 +492,9 @@ async fn a_rate_is_kept_where_it_has_changed_by_more_than_a_twentieth() {
 #[tokio::test]
 async fn what_is_to_be_tried_later_waits_at_least_half_of_the_longest_wait() {
     let mut scene = Scene::new(PROVEN, 20, 20.0).await;
-    scene.answers([ErrorClass::RetryLater; 10]);
-    scene.send(10).await;
-    for id in 1..=10 {
+    scene.answers([ErrorClass::RetryLater; 4]);
+    scene.send(4).await;
+    for id in 1..=4 {
         let detail = scene.queue.job(JobId(id)).await.expect("read").expect("a job");
         let sent = detail.attempts[0].answered_at.expect("answered");
         let wait = detail.job.due_at.expect("it waits").since(sent);

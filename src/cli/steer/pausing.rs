@@ -261,10 +261,9 @@ pub(in crate::cli) async fn reset_window(
     }
     let (queue, now) = (session.queue, session.now());
     let takeover = queue.takeover().await?.filter(|takeover| !takeover.waived);
-    let waits = |lane: &LaneView, found_at: Timestamp| {
-        found_at.after(reconciliation_window(Duration::ZERO, lane.delay, now)) > now
-    };
-    if takeover.is_some_and(|takeover| places.lanes.iter().any(|lane| waits(lane, takeover.found_at))) {
+    let waits =
+        |lane: &LaneView, from: Timestamp| from.after(reconciliation_window(Duration::ZERO, lane.delay, now)) > now;
+    if takeover.is_some_and(|takeover| places.lanes.iter().any(|lane| waits(lane, takeover.waits_from))) {
         anyhow::bail!(
             "the wait after the takeover depends on the reconciliation window; reset the window when the wait is over"
         );

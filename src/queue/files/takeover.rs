@@ -60,6 +60,8 @@ impl TakeoverCause {
 pub struct Takeover {
     /// When that was found.
     pub found_at: Timestamp,
+    /// From when the wait counts, as the last start of a daemon has it: what passed while none was running is no wait.
+    pub waits_from: Timestamp,
     /// The last thing that was written before the copy was made, where it has anything.
     pub written_at: Option<Timestamp>,
     /// What told.
@@ -87,10 +89,10 @@ pub struct TakeoverOptions {
     pub restored: Option<String>,
 }
 
-/// How old the newest takeover was at a moment of this run, which counts on by a monotonic clock.
+/// How long the newest takeover had been waited for at a moment of this run, which counts on by a monotonic clock.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::queue) struct TakeoverAge {
-    age: Duration,
+pub(in crate::queue) struct TakeoverWaited {
+    stored: Duration,
     at: Duration,
 }
 
@@ -127,6 +129,12 @@ impl Queue {
                             .execute(&mut *connection)
                             .await?;
                     }
+                    sqlx::query!(
+                        "UPDATE takeovers SET waits_from = ?1 - waited WHERE id = (SELECT max(id) FROM takeovers)",
+                        at.0
+                    )
+                    .execute(&mut *connection)
+                    .await?;
                     // The id may be another one by now.
                     Ok((Counted::read(connection).await?.intents, cause.is_some()))
                 })
@@ -137,16 +145,40 @@ impl Queue {
         reached(Point::Between(Between::CounterLevel));
         let newest = self.takeover().await?;
         let waits = newest.as_ref().filter(|takeover| !takeover.waived);
-        let age = waits.map(|takeover| TakeoverAge { age: at.since(takeover.found_at), at: elapsed });
-        *self.takeover_age.lock().unwrap_or_else(PoisonError::into_inner) = age;
+        let waited = waits.map(|takeover| TakeoverWaited { stored: at.since(takeover.waits_from), at: elapsed });
+        *self.takeover_waited.lock().unwrap_or_else(PoisonError::into_inner) = waited;
         Ok(newest.map(|takeover| (takeover, found)))
     }
 
-    /// How long ago the newest takeover was found that is to be waited after, as this run has counted; nothing where there is
-    /// none.
-    pub fn takeover_age(&self, elapsed: Duration) -> Option<Duration> {
-        let known = *self.takeover_age.lock().unwrap_or_else(PoisonError::into_inner);
-        known.map(|known| known.age.saturating_add(elapsed.saturating_sub(known.at)))
+    /// How long daemons have waited since the newest takeover; nothing where there is nothing to wait for.
+    pub fn takeover_waited(&self, elapsed: Duration) -> Option<Duration> {
+        let known = *self.takeover_waited.lock().unwrap_or_else(PoisonError::into_inner);
+        known.map(|known| known.stored.saturating_add(elapsed.saturating_sub(known.at)))
+    }
+
+    /// Stores how long daemons have waited, so that the next start goes on from there; of no use beyond `window`.
+    ///
+    /// # Errors
+    /// [`QueueError`] when the database fails.
+    pub async fn store_takeover_wait(&self, window: Duration, elapsed: Duration) -> Result<(), QueueError> {
+        let Some(waited) = self.takeover_waited(elapsed).map(|waited| waited.min(window)) else { return Ok(()) };
+        let known = *self.takeover_waited.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_none_or(|known| known.stored >= waited) {
+            return Ok(());
+        }
+        let stored = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
+        let write = self.writer.write(Step::TakeoverWaited, move |connection| {
+            Box::pin(async move {
+                sqlx::query!(
+                    "UPDATE takeovers SET waited = max(waited, ?1) WHERE id = (SELECT max(id) FROM takeovers)",
+                    stored
+                )
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        });
+        write.await
     }
 
     /// The newest takeover.
@@ -156,7 +188,7 @@ impl Queue {
     pub async fn takeover(&self) -> Result<Option<Takeover>, QueueError> {
         let newest = sqlx::query_as!(
             Takeover,
-            r#"SELECT found_at AS "found_at: Timestamp", written_at AS "written_at: Timestamp",
+            r#"SELECT found_at AS "found_at: Timestamp", waits_from AS "waits_from: Timestamp", written_at AS "written_at: Timestamp",
                       cause AS "cause: TakeoverCause", waived_at IS NOT NULL AS "waived!: bool"
                FROM takeovers ORDER BY id DESC LIMIT 1"#
         );
@@ -226,8 +258,8 @@ async fn add(
 ) -> Result<(), QueueError> {
     let cause = cause.as_str();
     sqlx::query!(
-        "INSERT INTO takeovers (found_at, cause, name, written_at, last_job, last_entry)
-         VALUES (?1, ?2, (SELECT ?3 WHERE NOT EXISTS (SELECT 1 FROM takeovers WHERE name = ?3)),
+        "INSERT INTO takeovers (found_at, waits_from, cause, name, written_at, last_job, last_entry)
+         VALUES (?1, ?1, ?2, (SELECT ?3 WHERE NOT EXISTS (SELECT 1 FROM takeovers WHERE name = ?3)),
              (SELECT max(written) FROM (
                  SELECT intended_at AS written FROM origin
                  UNION ALL SELECT coalesce(ended_at, began_at) FROM runs WHERE id = (SELECT max(id) FROM runs)

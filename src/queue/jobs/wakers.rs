@@ -203,6 +203,7 @@ fn concerned(step: Step) -> WakeTarget {
         | Step::PlaceResumed
         | Step::WakeUpsTaken
         | Step::TakenOver
+        | Step::TakeoverWaited
         | Step::Bundled
         | Step::PruneBegun
         | Step::Pruned

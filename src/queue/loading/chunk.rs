@@ -31,7 +31,8 @@ impl Serialize for NewRow {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (snapshot, existing) = (self.snapshot.as_str(), self.existing.as_str());
         let due = self.not_before.map(|at| at.0);
-        (self.line, snapshot, self.priority, due, existing, &self.carried).serialize(serializer)
+        let carried = (!self.carried.is_empty()).then_some(&self.carried);
+        (self.line, snapshot, self.priority, due, existing, carried).serialize(serializer)
     }
 }
 

@@ -60,8 +60,8 @@ pub(in crate::queue) async fn open(path: &Path) -> Result<Queue, OpenError> {
     let beside = WriterParts { counter: Counter::of(path), wakers: wakers.clone() };
     let writing = writing.staying_at(&place).retrying(Arc::clone(&busy));
     let writer = Writer::start(writing, beside);
-    let takeover_age = Arc::default();
-    Ok(Queue { path: owned, readers, writer, place, takeover_age, wakers, busy })
+    let takeover_waited = Arc::default();
+    Ok(Queue { path: owned, readers, writer, place, takeover_waited, wakers, busy })
 }
 
 /// Readers for a database that is only looked at, and its schema; nothing where there is none yet.
@@ -95,7 +95,7 @@ fn readers_alone(path: &Path, readers: Readers) -> Queue {
         readers,
         writer: Writer::none(),
         place: Arc::new(DatabaseFiles::nowhere()),
-        takeover_age: Arc::default(),
+        takeover_waited: Arc::default(),
         wakers: LaneWakers::default(),
         busy: Arc::default(),
     }

@@ -97,7 +97,7 @@ fn stopped(facts: &JobFacts, chain: &mut Chain) -> bool {
 /// A copy does not know of every export.
 fn taken_over(facts: &JobFacts, chain: &mut Chain) -> bool {
     let Some(takeover) = facts.waiting.takeover.as_ref().filter(|takeover| !takeover.waived) else { return false };
-    let until = takeover.found_at.after(facts.settle());
+    let until = takeover.waits_from.after(facts.settle());
     if until <= facts.now {
         return false;
     }

@@ -90,6 +90,9 @@ const PLAIN: Sort =
 /// What is exported, pruned, and brought in once more: it is not exported again.
 pub(super) const OVER: &str = "over";
 
+/// What a daemon meets that is told that its database was restored.
+pub(super) const RESTORED: &str = "restored";
+
 const ENDLESS: Sort =
     Sort { name: "endless", place: Place::Impatient, script: || named("takes:1h"), end: End::Review, ..PLAIN };
 
@@ -103,8 +106,9 @@ const BREAKING: Sort = Sort {
     ..PLAIN
 };
 
-pub(super) const SORTS: [Sort; 31] = [
+pub(super) const SORTS: [Sort; 32] = [
     PLAIN,
+    Sort { name: RESTORED, ..PLAIN },
     Sort { name: OVER, ..PLAIN },
     Sort { name: "proving", place: Place::Fresh, ..PLAIN },
     Sort { name: "held-call", place: Place::Patient, script: || vec![slow(20_000, 150)], ..PLAIN },
@@ -205,6 +209,7 @@ impl By {
             Step::LoadBegun | Step::LoadAdded | Step::LoadSealed => Self::Enqueue,
             Step::LoadDropped => Self::BadEnqueue,
             Step::Recovered => Self::DaemonAfterACall,
+            Step::TakeoverWaited => Self::Daemon(RESTORED),
             Step::TakenOver
             | Step::RunBegun
             | Step::WakeUpsTaken
@@ -300,8 +305,8 @@ impl Leaving {
             _ if by == By::Opening => Self::Never("a new file has no calls"),
             _ if by == By::Pruning => Self::Never("a daemon has to have drained before"),
             Point::Between(Between::DaemonLocked | Between::CounterLevel)
-            | Point::Within(Step::TakenOver | Step::RunBegun)
-            | Point::After(Step::TakenOver | Step::RunBegun) => Self::Earlier,
+            | Point::Within(Step::TakenOver | Step::TakeoverWaited | Step::RunBegun)
+            | Point::After(Step::TakenOver | Step::TakeoverWaited | Step::RunBegun) => Self::Earlier,
             _ if matches!(by, By::Enqueue | By::BadEnqueue) => Self::Earlier,
             _ if matches!(by, By::Person(deed) if deed.after().is_some()) => {
                 Self::Never("a daemon has to have drained before")

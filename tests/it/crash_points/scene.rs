@@ -1,7 +1,7 @@
 //! A database, a Lightsail to go with it, and child processes that die where they are told to.
 
 use super::people::deed_at;
-use super::recipes::{Before, By, EXPORT_TIME, End, Leaving, OVER, Place, SORTS, Sort};
+use super::recipes::{Before, By, EXPORT_TIME, End, Leaving, OVER, Place, RESTORED, SORTS, Sort};
 use crate::world::eventually;
 use lightsail_simulator::{
     ByHand, FaultRule, Faults, Fleet, FleetEntry, Handle, Simulator, SimulatorConfig, SnapshotChange, Spread,
@@ -214,7 +214,9 @@ impl Scene {
             By::BadEnqueue => self.enqueue_what_is_bad(point).await == Died::There,
             By::Daemon(sort) => {
                 self.enqueue(&[sort], None).await;
-                self.die(point, &["daemon", "--drain"], 1).await == Died::There
+                let restored = (sort == RESTORED).then_some("--restored");
+                let arguments: Vec<&str> = ["daemon", "--drain"].into_iter().chain(restored).collect();
+                self.die(point, &arguments, 1).await == Died::There
             }
             By::DaemonAfterACall => self.die(point, &["daemon", "--drain"], 1).await == Died::There,
             By::Outside(sort) => {
