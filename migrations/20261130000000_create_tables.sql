@@ -21,9 +21,8 @@ INSERT INTO origin (one, id) VALUES (1, lower(hex(randomblob(16))));
 CREATE TABLE takeovers (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     found_at   INTEGER NOT NULL,
-    -- How long daemons have waited since, by the monotonic clock, and from when that would be by the time of day.
+    -- How long daemons have run since, by the monotonic clock.
     waited     INTEGER NOT NULL DEFAULT 0 CHECK (waited >= 0),
-    waits_from INTEGER NOT NULL,
     -- The last thing that a daemon wrote before the copy was made.
     written_at INTEGER,
     cause      TEXT    NOT NULL CHECK (cause = 'behind' OR cause = 'another' OR cause = 'no_file' OR cause = 'old_file'

@@ -331,6 +331,7 @@ impl Daemon {
                 self.start_lane(record, running);
             }
         }
+        self.queue.store_takeover_wait(self.clock.elapsed()).await?;
         if running.beats.clock_was_set(&self.clock) {
             running.lanes.values().for_each(LaneWaker::all);
         }

@@ -19,7 +19,7 @@ pub enum LaneTrouble {
     Unreachable,
     /// The account behind the label is another than it was, or stands behind two labels.
     Identity,
-    /// Ambiguous answers in a row, or jobs in a row that were told to try again later.
+    /// Ambiguous answers in a row.
     Outage,
     /// Exports in a row were denied.
     Denied,

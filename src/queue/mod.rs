@@ -18,6 +18,7 @@ pub use files::lock::{DatabaseLock, Held, LockError};
 pub use files::own_files::is_own_file;
 pub use files::takeover::{Takeover, TakeoverCause, TakeoverOptions, TakeoverWait};
 pub use jobs::claims::{Claimable, LaneLoad};
+pub use jobs::retry_waits::longest_retry_wait;
 pub use jobs::transition::{AttemptAnswer, AttemptOutcome, SentOperation, Transition};
 pub use jobs::wakers::LaneWaker;
 pub use lanes::breakers::{BreakerOpening, PastOpening};

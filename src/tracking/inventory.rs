@@ -75,7 +75,6 @@ impl Inventory {
             self.act(batch, &mut search, concerns).await?;
         }
         reached(Point::Between(Between::InventoryActedUpon));
-        queue.store_takeover_wait(lag.window(), context.clock.elapsed()).await?;
         if takeover_wait.is_zero() {
             queue.record_inventory(lane.id, *run, batches).await?;
         } else {

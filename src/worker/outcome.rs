@@ -44,8 +44,6 @@ pub(super) enum LaneEvent {
     DeniedAgain(CallError),
     /// A job has failed of a second denial.
     DeniedForGood,
-    /// A job was asked to wait.
-    RetryLater(CallError, JobId),
     /// The outcome is not known; the attempt, where it counts.
     Unconfirmed(CallError, Option<(JobId, u32)>),
     /// The service is up and knows the caller; the rest concerns the job.
@@ -125,7 +123,6 @@ fn lane_event(error: CallError, counts: bool, call: &CallCircumstances) -> LaneE
         (_, Some(trouble)) => LaneEvent::Trouble(trouble, error),
         (ErrorClass::Ambiguous, None) => LaneEvent::Unconfirmed(error, counts.then_some((call.job, call.attempt))),
         (ErrorClass::Throttled, None) => LaneEvent::Throttled,
-        (ErrorClass::RetryLater, None) => LaneEvent::RetryLater(error, call.job),
         (_, None) => LaneEvent::Responded,
     }
 }
@@ -195,7 +192,7 @@ mod tests {
             (ErrorClass::SetupInProgress, trouble(ErrorClass::SetupInProgress, LaneTrouble::Setup)),
             (ErrorClass::Unreachable, trouble(ErrorClass::Unreachable, LaneTrouble::Unreachable)),
             (ErrorClass::Denied, ("denied", LaneEvent::Denied(of(ErrorClass::Denied)))),
-            (ErrorClass::RetryLater, ("refused_for_now", LaneEvent::RetryLater(of(ErrorClass::RetryLater), JobId(7)))),
+            (ErrorClass::RetryLater, ("refused_for_now", LaneEvent::Responded)),
             (ErrorClass::Permanent, ("refused_for_good", LaneEvent::Responded)),
             (ErrorClass::Unfamiliar, ("outcome_unknown", LaneEvent::Responded)),
             (
@@ -216,7 +213,7 @@ mod tests {
         let off = CallError::new(ErrorClass::Credentials, "OptInRequired", "You are not subscribed to this service.");
         assert_eq!(meaning(off.clone(), &CALL).1, LaneEvent::Trouble(LaneTrouble::Denied, off));
         let too_long = CallCircumstances { retry_at: None, ..CALL };
-        assert_eq!(meaning(of(ErrorClass::RetryLater), &too_long).0, "refused_for_good");
+        assert_eq!(meaning(of(ErrorClass::RetryLater), &too_long), ("refused_for_good", LaneEvent::Responded));
         let again = CallCircumstances { denied_before: true, ..CALL };
         assert_eq!(meaning(of(ErrorClass::Denied), &again).1, LaneEvent::DeniedAgain(of(ErrorClass::Denied)));
         let last = CallCircumstances { denied_until: None, ..again };

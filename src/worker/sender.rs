@@ -5,7 +5,7 @@ use super::outcome::{CallCircumstances, CallOutcome, LaneEvent, interpret};
 use crate::domain::{Event, JobState, LaneTrouble, Timestamp};
 use crate::lightsail::{Accepted, CallError, ErrorClass, Lightsail, Permit};
 use crate::points::{Between, Point, reached};
-use crate::queue::{Claimable, QueueError, Transition};
+use crate::queue::{Claimable, QueueError, Transition, longest_retry_wait};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ impl Sender {
     /// The longest time that a job waits for its next call.
     pub(super) fn longest_wait(&self) -> Duration {
         let settings = &self.context.settings;
-        settings.retry.max.max(settings.probe.saturating_mul(1 << MOST_DOUBLINGS))
+        longest_retry_wait(&settings.retry, settings.give_up).max(settings.probe.saturating_mul(1 << MOST_DOUBLINGS))
     }
 
     /// Writes the intent, makes the one call, and records what came of it.

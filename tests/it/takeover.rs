@@ -290,14 +290,13 @@ async fn a_restore_is_declared_once_by_its_name_and_a_waived_wait_is_over() {
     // The monotonic clock counts what passes in a run, whatever the time of day says and for however long nothing ran.
     let mut total = 0;
     for (passes, at) in [(0, 142), (5, 9_000_000), (0, 5), (7, 142)] {
-        queue.store_takeover_wait(seconds(30), seconds(2 + passes)).await.expect("stored");
+        queue.store_takeover_wait(seconds(2 + passes)).await.expect("stored");
         total += passes;
         assert_eq!(waited(TakeoverOptions::default(), at, seconds(2)).await, Some(total + 7), "{at}");
         let takeover = queue.takeover().await.expect("read").expect("a takeover");
-        assert_eq!(takeover.waits_from, Timestamp(at - i64::try_from(total).expect("few") * 1000));
+        assert_eq!((takeover.waited, takeover.left(seconds(20))), (seconds(total), Some(seconds(20 - total))));
+        assert_eq!(takeover.left(seconds(total)), None);
     }
-    queue.store_takeover_wait(seconds(30), seconds(200)).await.expect("stored");
-    assert_eq!(waited(TakeoverOptions::default(), 142, seconds(2)).await, Some(30 + 7), "the window is enough");
     let waived = TakeoverOptions { wait: TakeoverWait::Waived, ..TakeoverOptions::default() };
     assert_eq!(waited(waived, 130, Duration::ZERO).await, None);
     assert_eq!(waited(TakeoverOptions::default(), 130, Duration::ZERO).await, None, "it stays waived");
@@ -341,6 +340,27 @@ async fn killed_while_it_is_found_a_takeover_is_found_again_or_stands() {
     }
 }
 
+async fn waited(world: &World) -> Duration {
+    world.queue.takeover().await.expect("read").map_or(Duration::ZERO, |takeover| takeover.waited)
+}
+
+#[tokio::test]
+async fn a_wait_goes_on_across_kills_and_ends_though_no_run_waits_for_all_of_it() {
+    let world = world(3, Duration::ZERO).await;
+    std::fs::remove_file(counter(world.queue.path())).expect("removed");
+    let mut before = Duration::ZERO;
+    while before < SETTLE {
+        assert_eq!(sent(&world), 0, "after {before:?}");
+        let child = daemon(&world, &[], &[]);
+        eventually("some more of the wait is stored", async || waited(&world).await > before).await;
+        kill(child);
+        before = waited(&world).await;
+        assert!(before < 2 * SETTLE, "each run begins anew");
+    }
+    let (code, _, err) = run(&world, &["daemon", "--drain"]).await;
+    assert_eq!((code, sent(&world), needless(&world)), (Some(0), 3, 0), "{err}");
+}
+
 #[tokio::test]
 async fn an_ordinary_restart_never_waits_also_after_a_kill_at_the_worst_moment() {
     for point in ["within-intended", "after-intended", "intent-counted", "before-call", "answer-heard"] {
@@ -381,6 +401,7 @@ async fn while_it_waits_every_command_says_so_and_what_shows_is_adopted() {
     })
     .await;
     assert!(world.job("web-001").await.adopted && sent(&world) == 0);
+    eventually("the wait is stored", async || waited(&world).await >= Duration::from_secs(1)).await;
     let said = async |arguments: &[&str]| {
         let mut command = command(&world, arguments);
         command.env(hour.0, &hour.1).stdin(Stdio::null());

@@ -2,15 +2,17 @@
 
 use super::tracker::{LANE, write};
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use snapferry::clock::{Clock, ManualClock};
 use snapferry::domain::{
-    BreakerPolicy, ErrorCode, JobId, LaneId, LaneTrouble, OperationId, RetryPolicy, SnapshotName, Timestamp,
+    BreakerPolicy, ErrorCode, Event, ExportRef, Failure, JobId, JobState, JobVersion, LaneId, LaneTrouble, OperationId,
+    RetryPolicy, SnapshotName, Timestamp,
 };
 use snapferry::lightsail::{
     Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, RateLimiter, Snapshot,
     SnapshotKind,
 };
-use snapferry::queue::{Block, Queue};
+use snapferry::queue::{Block, Queue, Transition};
 use snapferry::worker::{
     Dispatch, DispatchResult, Dispatcher, DispatcherState, ExportSlots, NextAction, RateLimiters, WorkerSettings,
 };
@@ -450,23 +452,75 @@ async fn a_weekend_without_the_daemon_is_no_wait_of_a_job_that_was_asked_to_wait
 }
 
 #[tokio::test]
-async fn a_lane_whose_jobs_are_all_told_to_try_again_later_probes_with_one_at_a_time() {
+async fn a_job_that_is_told_to_try_again_later_is_called_ever_more_rarely_until_it_is_given_up() {
     let mut scene = Scene::new(PROVEN, 20, 20.0).await;
-    scene.answers([ErrorClass::RetryLater; 7]);
-    assert_eq!(scene.send(5).await.len(), 5);
-    for probe in ["web-5", "web-6"] {
-        assert_eq!(scene.waits(0).await, PROBE);
-        scene.clock.advance(PROBE);
-        assert_eq!(scene.send(1).await, [probe]);
+    write(&scene.path, "UPDATE jobs SET state = 'cancelled', finished_at = 0 WHERE id > 1").await;
+    scene.answers([ErrorClass::RetryLater; 1000]);
+    let mut calls = 0;
+    while scene.job(1).await.0 != "failed" {
+        let wait = match scene.turn(0).await {
+            NextAction::Send(dispatch) => {
+                scene.sends(dispatch).await;
+                calls += 1;
+                continue;
+            }
+            NextAction::Wait(wait) => wait,
+            action @ NextAction::AwaitResponse => panic!("{action:?}"),
+        };
+        assert!(wait <= Duration::from_hours(3), "{wait:?}");
+        scene.clock.advance(wait);
     }
-    assert_eq!(
-        scene.queue.lane_records().await.expect("lanes")[0].block.as_ref().map(|block| block.trouble),
-        Some(LaneTrouble::Outage)
-    );
-    // The next probe is taken, and the others follow at once.
-    scene.clock.advance(PROBE);
-    assert_eq!(scene.send(3).await, ["web-7", "web-0", "web-1"]);
-    assert_eq!(scene.job(3).await, ("queued".to_owned(), 0));
+    // Every second for as long would be 86,400 calls.
+    assert!(calls < 200, "{calls}");
+    assert!((24..30).contains(&(scene.clock.elapsed().as_secs() / 3600)), "{:?}", scene.clock.elapsed());
+}
+
+#[tokio::test]
+async fn a_job_that_tracking_gives_back_to_the_queue_wakes_the_lanes_worker() {
+    let failure = Failure::new("Code", "words");
+    let (export, again) = (ExportRef::default(), Timestamp(9));
+    const UNKNOWN: &str = "UPDATE jobs SET state = 'unknown', attempt = 1, used = 1 WHERE id = 1";
+    const EXPORTING: &str = "UPDATE jobs SET state = 'exporting', attempt = 1, used = 1 WHERE id = 1";
+    for (state, sent, event) in [
+        (JobState::Unknown, UNKNOWN, Event::ProvenAbsent(failure.clone(), again)),
+        (JobState::Unknown, UNKNOWN, Event::FoundFailed(export, failure.clone(), Some(again))),
+        (JobState::Exporting, EXPORTING, Event::OperationFailed(failure.clone(), Some(again))),
+        (JobState::Exporting, EXPORTING, Event::OverLimit(failure.clone(), again)),
+        (JobState::Exporting, EXPORTING, Event::RefusedForNow(failure.clone(), again)),
+    ] {
+        let scene = Scene::new(PROVEN, 20, 20.0).await;
+        write(&scene.path, sent).await;
+        let wakes = scene.queue.wakes(LaneId(1));
+        let woken = || wakes.worker.notified().now_or_never().is_some();
+        let name = event.name();
+        assert!(!woken(), "{name}");
+        let version = JobVersion { state, attempt: 1, used: 1, max_attempts: 5 };
+        let change = Transition::new(JobId(1), &version, event, Timestamp(5), "daemon").expect("legal");
+        scene.queue.transition(change).await.expect("made");
+        assert!(woken(), "{name}");
+        assert_eq!(scene.job(1).await.0, "queued", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn answers_that_come_late_do_not_make_an_outage_of_another_trouble() {
+    let mut scene = Scene::new(PROVEN, 20, 20.0).await;
+    let mut out = Vec::new();
+    for under_way in 0..6 {
+        let dispatch = scene.dispatches(under_way).await;
+        out.push(dispatch);
+    }
+    scene.answers([ErrorClass::Ambiguous; 6]);
+    let mut results = Vec::new();
+    for dispatch in out {
+        results.push(scene.answered(dispatch).await);
+    }
+    scene.block(LaneTrouble::Identity).await;
+    for result in results {
+        scene.dispatcher.on_response(result, &mut scene.state).await.expect("handled");
+    }
+    let record = scene.queue.lane_records().await.expect("lanes").remove(0);
+    assert_eq!(record.block.map(|block| block.trouble), Some(LaneTrouble::Identity));
 }
 
 #[tokio::test]
@@ -492,9 +546,9 @@ async fn a_rate_is_kept_where_it_has_changed_by_more_than_a_twentieth() {
 #[tokio::test]
 async fn what_is_to_be_tried_later_waits_at_least_half_of_the_longest_wait() {
     let mut scene = Scene::new(PROVEN, 20, 20.0).await;
-    scene.answers([ErrorClass::RetryLater; 4]);
-    scene.send(4).await;
-    for id in 1..=4 {
+    scene.answers([ErrorClass::RetryLater; 10]);
+    scene.send(10).await;
+    for id in 1..=10 {
         let detail = scene.queue.job(JobId(id)).await.expect("read").expect("a job");
         let sent = detail.attempts[0].answered_at.expect("answered");
         let wait = detail.job.due_at.expect("it waits").since(sent);
@@ -525,6 +579,7 @@ async fn what_was_taken_before_the_lane_was_blocked_does_not_go() {
     scene.block(LaneTrouble::Identity).await;
     scene.sends(probe).await;
     assert_eq!(scene.job(1).await, ("queued".to_owned(), 0));
+    scene.queue.end_trouble(LaneId(1), LaneTrouble::Identity).await.expect("over");
     scene.block(LaneTrouble::Outage).await;
     scene.clock.advance(PROBE);
     assert_eq!(scene.send(1).await, ["web-1"], "another one's turn");

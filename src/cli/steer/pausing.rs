@@ -5,7 +5,7 @@ use crate::cli::session::Session;
 use crate::cli::steer::consent::{CALLED_OFF, ConsentArgs};
 use crate::cli::steer::near::{hint, near};
 use crate::cli::steer::selector::SelectorArgs;
-use crate::domain::{AccountLabel, BatchId, BatchName, Lane, LaneId, Timestamp, reconciliation_window};
+use crate::domain::{AccountLabel, BatchId, BatchName, Lane, LaneId, reconciliation_window};
 use crate::queue::{ActPlan, BatchView, BreakerOpening, LaneView, Queue};
 use crate::report::{
     TextStyle, capital, held_lanes, pause_question, pauses_text, plan_question, quoted, resume_command,
@@ -260,10 +260,12 @@ pub(in crate::cli) async fn reset_window(
         return Err(UsageError("--reset-window takes lanes: --account, --region or --all".to_owned()).into());
     }
     let (queue, now) = (session.queue, session.now());
-    let takeover = queue.takeover().await?.filter(|takeover| !takeover.waived);
-    let waits =
-        |lane: &LaneView, from: Timestamp| from.after(reconciliation_window(Duration::ZERO, lane.delay, now)) > now;
-    if takeover.is_some_and(|takeover| places.lanes.iter().any(|lane| waits(lane, takeover.waits_from))) {
+    let takeover = queue.takeover().await?;
+    let waits = |lane: &LaneView| {
+        let window = reconciliation_window(Duration::ZERO, lane.delay, now);
+        takeover.as_ref().and_then(|takeover| takeover.left(window)).is_some()
+    };
+    if places.lanes.iter().any(waits) {
         anyhow::bail!(
             "the wait after the takeover depends on the reconciliation window; reset the window when the wait is over"
         );

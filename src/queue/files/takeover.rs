@@ -60,8 +60,8 @@ impl TakeoverCause {
 pub struct Takeover {
     /// When that was found.
     pub found_at: Timestamp,
-    /// From when the wait counts, as the last start of a daemon has it: what passed while none was running is no wait.
-    pub waits_from: Timestamp,
+    /// How long daemons have waited since, as last stored: while none runs, nothing is waited.
+    pub waited: Duration,
     /// The last thing that was written before the copy was made, where it has anything.
     pub written_at: Option<Timestamp>,
     /// What told.
@@ -89,11 +89,33 @@ pub struct TakeoverOptions {
     pub restored: Option<String>,
 }
 
-/// How long the newest takeover had been waited for at a moment of this run, which counts on by a monotonic clock.
+/// The wait after a takeover is stored at most so often.
+const STORED_EVERY: Duration = Duration::from_secs(1);
+
+/// No wait is longer, whatever the reconciliation window.
+const LONGEST_WAIT: Duration = Duration::from_hours(30 * 24);
+
+/// How long the newest takeover has been waited for, which a run counts on by its monotonic clock.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::queue) struct TakeoverWaited {
+    /// What it was at the start of the run.
+    before: Duration,
+    began: Duration,
     stored: Duration,
-    at: Duration,
+}
+
+impl TakeoverWaited {
+    fn at(&self, elapsed: Duration) -> Duration {
+        self.before.saturating_add(elapsed.saturating_sub(self.began))
+    }
+}
+
+impl Takeover {
+    /// How much of the wait is left in a lane with that reconciliation window; nothing where it sends.
+    pub fn left(&self, window: Duration) -> Option<Duration> {
+        let left = window.saturating_sub(self.waited);
+        (!self.waived && !left.is_zero()).then_some(left)
+    }
 }
 
 impl Queue {
@@ -129,12 +151,6 @@ impl Queue {
                             .execute(&mut *connection)
                             .await?;
                     }
-                    sqlx::query!(
-                        "UPDATE takeovers SET waits_from = ?1 - waited WHERE id = (SELECT max(id) FROM takeovers)",
-                        at.0
-                    )
-                    .execute(&mut *connection)
-                    .await?;
                     // The id may be another one by now.
                     Ok((Counted::read(connection).await?.intents, cause.is_some()))
                 })
@@ -145,7 +161,8 @@ impl Queue {
         reached(Point::Between(Between::CounterLevel));
         let newest = self.takeover().await?;
         let waits = newest.as_ref().filter(|takeover| !takeover.waived);
-        let waited = waits.map(|takeover| TakeoverWaited { stored: at.since(takeover.waits_from), at: elapsed });
+        let waited =
+            waits.map(|takeover| TakeoverWaited { before: takeover.waited, began: elapsed, stored: takeover.waited });
         *self.takeover_waited.lock().unwrap_or_else(PoisonError::into_inner) = waited;
         Ok(newest.map(|takeover| (takeover, found)))
     }
@@ -153,32 +170,27 @@ impl Queue {
     /// How long daemons have waited since the newest takeover; nothing where there is nothing to wait for.
     pub fn takeover_waited(&self, elapsed: Duration) -> Option<Duration> {
         let known = *self.takeover_waited.lock().unwrap_or_else(PoisonError::into_inner);
-        known.map(|known| known.stored.saturating_add(elapsed.saturating_sub(known.at)))
+        known.map(|known| known.at(elapsed))
     }
 
-    /// Stores how long daemons have waited, so that the next start goes on from there; of no use beyond `window`.
+    /// Stores how long daemons have waited, ever more rarely: a restart loses a second, or a fiftieth.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
-    pub async fn store_takeover_wait(&self, window: Duration, elapsed: Duration) -> Result<(), QueueError> {
-        let Some(waited) = self.takeover_waited(elapsed).map(|waited| waited.min(window)) else { return Ok(()) };
+    pub async fn store_takeover_wait(&self, elapsed: Duration) -> Result<(), QueueError> {
         let known = *self.takeover_waited.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.is_none_or(|known| known.stored >= waited) {
+        let Some(mut known) = known.filter(|known| known.stored < LONGEST_WAIT) else { return Ok(()) };
+        let waited = known.at(elapsed);
+        if waited.saturating_sub(known.stored) < STORED_EVERY.max(known.stored / 50) {
             return Ok(());
         }
-        let stored = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
-        let write = self.writer.write(Step::TakeoverWaited, move |connection| {
-            Box::pin(async move {
-                sqlx::query!(
-                    "UPDATE takeovers SET waited = max(waited, ?1) WHERE id = (SELECT max(id) FROM takeovers)",
-                    stored
-                )
-                .execute(connection)
-                .await?;
-                Ok(())
-            })
-        });
-        write.await
+        let millis = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
+        let newest =
+            sqlx::query!("UPDATE takeovers SET waited = ?1 WHERE id = (SELECT max(id) FROM takeovers)", millis);
+        self.writer.execute(Step::TakeoverWaited, [newest]).await?;
+        known.stored = waited;
+        *self.takeover_waited.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        Ok(())
     }
 
     /// The newest takeover.
@@ -186,13 +198,18 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn takeover(&self) -> Result<Option<Takeover>, QueueError> {
-        let newest = sqlx::query_as!(
-            Takeover,
-            r#"SELECT found_at AS "found_at: Timestamp", waits_from AS "waits_from: Timestamp", written_at AS "written_at: Timestamp",
+        let newest = sqlx::query!(
+            r#"SELECT found_at AS "found_at: Timestamp", waited, written_at AS "written_at: Timestamp",
                       cause AS "cause: TakeoverCause", waived_at IS NOT NULL AS "waived!: bool"
                FROM takeovers ORDER BY id DESC LIMIT 1"#
         );
-        Ok(newest.fetch_optional(&self.readers).await?)
+        Ok(newest.fetch_optional(&self.readers).await?.map(|row| Takeover {
+            found_at: row.found_at,
+            waited: Duration::from_millis(row.waited.unsigned_abs()),
+            written_at: row.written_at,
+            cause: row.cause,
+            waived: row.waived,
+        }))
     }
 }
 
@@ -258,8 +275,8 @@ async fn add(
 ) -> Result<(), QueueError> {
     let cause = cause.as_str();
     sqlx::query!(
-        "INSERT INTO takeovers (found_at, waits_from, cause, name, written_at, last_job, last_entry)
-         VALUES (?1, ?1, ?2, (SELECT ?3 WHERE NOT EXISTS (SELECT 1 FROM takeovers WHERE name = ?3)),
+        "INSERT INTO takeovers (found_at, cause, name, written_at, last_job, last_entry)
+         VALUES (?1, ?2, (SELECT ?3 WHERE NOT EXISTS (SELECT 1 FROM takeovers WHERE name = ?3)),
              (SELECT max(written) FROM (
                  SELECT intended_at AS written FROM origin
                  UNION ALL SELECT coalesce(ended_at, began_at) FROM runs WHERE id = (SELECT max(id) FROM runs)

@@ -150,8 +150,8 @@ impl Queue {
             .await
     }
 
-    /// Notes a lane's trouble: it keeps its jobs. The first moment of one block stays, and one with its reads takes no other's
-    /// place. Whether that is new.
+    /// Notes a lane's trouble: it keeps its jobs. The first moment of one block stays. One with its reads takes no other's
+    /// place, and an outage none that calls which were out by then could not know of. Whether that is new.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -161,7 +161,8 @@ impl Queue {
             "UPDATE lanes SET blocked_message = ?3, blocked_code = ?2,
                     blocked_at = CASE WHEN blocked_code = ?2 THEN blocked_at ELSE ?4 END
              WHERE id = ?1 AND (blocked_code IS NOT ?2 OR blocked_message IS NOT ?3)
-               AND (?2 <> 'reads' OR blocked_code IS NULL OR blocked_code = 'reads')",
+               AND (?2 <> 'reads' OR blocked_code IS NULL OR blocked_code = 'reads')
+               AND (?2 <> 'outage' OR blocked_code IS NULL OR blocked_code IN ('reads', 'outage', 'setup'))",
             lane.0,
             code,
             block.message,

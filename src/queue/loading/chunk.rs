@@ -42,7 +42,8 @@ pub struct Chunk {
     pub(in crate::queue) count: u64,
     pub(in crate::queue) first_line: u64,
     pub(in crate::queue) last_line: u64,
-    pub(in crate::queue) lanes: Vec<(Lane, String)>,
+    /// The rows of each lane, as the statements take them, and how many they are.
+    pub(in crate::queue) lanes: Vec<(Lane, u64, String)>,
 }
 
 impl Chunk {
@@ -60,7 +61,7 @@ impl Chunk {
         for row in rows {
             lanes.entry(&row.lane).or_default().push(row);
         }
-        let lanes = lanes.into_iter().map(|(lane, rows)| Ok((lane.clone(), json(&rows)?)));
+        let lanes = lanes.into_iter().map(|(lane, rows)| Ok((lane.clone(), rows.len() as u64, json(&rows)?)));
         Ok(Self { count: rows.len() as u64, first_line, last_line, lanes: lanes.collect::<Result<_, QueueError>>()? })
     }
 }

@@ -160,10 +160,11 @@ impl BatchLoad {
         let batch = self.batch.0;
         let mut transaction = self.door.begin().await?;
         let mut written = 0;
-        for (lane, rows) in &chunk.lanes {
+        for (lane, count, rows) in &chunk.lanes {
             let lane = lane_id(&mut transaction, &mut self.lanes, lane).await?;
             let jobs = sqlx::query_file!("src/queue/sql/add_jobs.sql", rows, lane, batch, self.now.0);
-            let new = number(jobs.execute(&mut *transaction).await?.rows_affected())?;
+            let jobs = jobs.execute(&mut *transaction).await?;
+            let new = number(jobs.rows_affected())?;
             sqlx::query!(
                 "INSERT INTO job_counts (lane_id, batch_id, state, jobs, weight) SELECT ?1, ?2, 'queued', ?3, ?3 WHERE ?3 > 0
                  ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs, weight = weight + excluded.weight",
@@ -173,8 +174,15 @@ impl BatchLoad {
             )
             .execute(&mut *transaction)
             .await?;
-            let added = sqlx::query_file!("src/queue/sql/add_rows.sql", rows, lane, batch);
-            written += added.execute(&mut *transaction).await?.rows_affected();
+            let added = if jobs.rows_affected() == *count {
+                let first = jobs.last_insert_rowid() - new + 1;
+                sqlx::query_file!("src/queue/sql/add_new_rows.sql", rows, batch, first)
+                    .execute(&mut *transaction)
+                    .await?
+            } else {
+                sqlx::query_file!("src/queue/sql/add_rows.sql", rows, lane, batch).execute(&mut *transaction).await?
+            };
+            written += added.rows_affected();
         }
         if written != chunk.count {
             let value = format!("{written} of {}", chunk.count);

@@ -43,7 +43,7 @@ impl Preview {
     /// [`QueueError`] when the database cannot be read.
     pub async fn add(&mut self, chunk: &Chunk) -> Result<(), QueueError> {
         self.counts.live += chunk.count;
-        for (lane, rows) in &chunk.lanes {
+        for (lane, _, rows) in &chunk.lanes {
             let (account, region) = (lane.account.as_str(), lane.region.as_str());
             let names = sqlx::query_file_scalar!("src/queue/sql/names_without_job.sql", rows, account, region)
                 .fetch_all(&self.queue.readers)

@@ -86,7 +86,7 @@ impl StatusView {
         let until = queued.filter_map(|lane| self.takeover_until(lane)).max()?;
         Some(Need {
             kind: "takeover",
-            text: takeover_text(takeover, "", until, self.now),
+            text: takeover_text(takeover, "", until.since(self.now), self.now),
             command: format!("snapferry jobs --state queued{}", self.scope()),
         })
     }

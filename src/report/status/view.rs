@@ -215,8 +215,7 @@ impl StatusView {
 
     /// Until when a lane sends nothing after a takeover; nothing where it does not wait for that.
     pub(super) fn takeover_until(&self, lane: &LaneView) -> Option<Timestamp> {
-        let takeover = self.takeover.as_ref().filter(|takeover| !takeover.waived)?;
-        Some(takeover.waits_from.after(self.window_of(lane))).filter(|until| *until > self.now)
+        self.takeover.as_ref()?.left(self.window_of(lane)).map(|left| self.now.after(left))
     }
 
     /// EBS copies of other clients that a lane's records show in progress.

@@ -4,19 +4,20 @@ use crate::domain::Timestamp;
 use crate::queue::Takeover;
 use crate::report::layout::words::{moment, span};
 use serde::Serialize;
+use std::time::Duration;
 
 /// What a takeover holds back until when, and what a person has to know of any copy.
-pub(in crate::report) fn takeover_text(takeover: &Takeover, whose: &str, until: Timestamp, now: Timestamp) -> String {
+pub(in crate::report) fn takeover_text(takeover: &Takeover, whose: &str, left: Duration, now: Timestamp) -> String {
     let copy = match takeover.written_at {
         Some(at) => format!("a copy that was {} old", span(takeover.found_at.since(at))),
         None => "a copy of unknown age".to_owned(),
     };
     format!(
-        "the database was taken over from {copy} ({}): nothing{whose} is sent before {}, {} from now; what people did after \
+        "the database was taken over from {copy} ({}): nothing{whose} is sent before a daemon has waited {} more, until {}; what people did after \
          the copy was made (cancel, pause) is not in it: now is the time to look, and to do it again",
         takeover.cause.text(),
-        moment(until),
-        span(until.since(now))
+        span(left),
+        moment(now.after(left))
     )
 }
 

@@ -96,13 +96,11 @@ fn stopped(facts: &JobFacts, chain: &mut Chain) -> bool {
 
 /// A copy does not know of every export.
 fn taken_over(facts: &JobFacts, chain: &mut Chain) -> bool {
-    let Some(takeover) = facts.waiting.takeover.as_ref().filter(|takeover| !takeover.waived) else { return false };
-    let until = takeover.waits_from.after(facts.settle());
-    if until <= facts.now {
-        return false;
-    }
+    let Some(takeover) = &facts.waiting.takeover else { return false };
+    let Some(left) = takeover.left(facts.settle()) else { return false };
+    let until = facts.now.after(left);
     let whose = format!(" of its lane {}", facts.waiting.lane.lane);
-    let text = takeover_text(takeover, &whose, until, facts.now);
+    let text = takeover_text(takeover, &whose, left, facts.now);
     chain.cause("takeover", text).since(Some(takeover.found_at)).until(Some(until));
     let way =
         "it recovers automatically; `snapferry daemon --no-takeover-wait` is for who knows that nothing was in flight";

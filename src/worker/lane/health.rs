@@ -3,9 +3,8 @@
 use crate::domain::{JobId, LaneTrouble};
 use crate::lightsail::{EXPORT_ACTION, ErrorClass};
 use crate::worker::outcome::LaneEvent;
-use std::collections::BTreeSet;
 
-/// Responses in a row without a known outcome that are an outage; so are so many jobs in a row that were asked to wait.
+/// Responses in a row without a known outcome that are an outage.
 const OUTAGE_AFTER: u32 = 5;
 
 /// Denials in a row after which another job probes.
@@ -36,8 +35,6 @@ pub(in crate::worker) struct LaneHealth {
     unconfirmed: u32,
     /// Those of their attempts that were counted.
     counted: Vec<(JobId, u32)>,
-    /// Jobs that were asked to wait since another response came.
-    waiting: BTreeSet<JobId>,
     denied: u32,
     /// Jobs that have failed of a second denial since the last acceptance.
     denied_for_good: u32,
@@ -84,9 +81,6 @@ impl LaneHealth {
             self.unconfirmed = 0;
             self.counted.clear();
         }
-        if matches!(event, LaneEvent::Accepted | LaneEvent::Responded) {
-            self.waiting.clear();
-        }
         match event {
             LaneEvent::Accepted => {
                 self.denied = 0;
@@ -115,25 +109,11 @@ impl LaneHealth {
                 let message = format!("{in_a_row} calls in a row had no clear outcome; the last was {error}");
                 self.block(LaneTrouble::Outage, message)
             }
-            LaneEvent::RetryLater(error, job) if self.all_wait(job) => {
-                let message = format!("{OUTAGE_AFTER} jobs in a row were told to try again later; the last: {error}");
-                self.block(LaneTrouble::Outage, message)
-            }
-            LaneEvent::RetryLater(..) | LaneEvent::Responded
-                if matches!(self.trouble, Some(LaneTrouble::Outage | LaneTrouble::Setup)) =>
-            {
+            LaneEvent::Responded if matches!(self.trouble, Some(LaneTrouble::Outage | LaneTrouble::Setup)) => {
                 self.unblock()
             }
-            LaneEvent::Unconfirmed(..) | LaneEvent::Throttled | LaneEvent::RetryLater(..) | LaneEvent::Responded => {
-                HealthChange::None
-            }
+            LaneEvent::Unconfirmed(..) | LaneEvent::Throttled | LaneEvent::Responded => HealthChange::None,
         }
-    }
-
-    /// Whether so many jobs in a row were told to try again later, this one too, that it is no affair of theirs.
-    fn all_wait(&mut self, job: JobId) -> bool {
-        self.waiting.insert(job);
-        self.waiting.len() >= OUTAGE_AFTER as usize
     }
 
     fn unblock(&mut self) -> HealthChange {
@@ -251,24 +231,6 @@ mod tests {
         }
         let mut health = LaneHealth { trouble: Some(LaneTrouble::Denied), ..LaneHealth::default() };
         assert_eq!(health.on_response(LaneEvent::Responded), HealthChange::None);
-    }
-
-    #[test]
-    fn five_jobs_in_a_row_that_are_told_to_try_again_later_are_an_outage_and_one_job_is_not() {
-        let mut health = LaneHealth::default();
-        let later = |job| LaneEvent::RetryLater(error(), JobId(job));
-        for job in [1, 1, 1, 1, 1, 1, 2, 3, 4] {
-            assert_eq!(health.on_response(later(job)), HealthChange::None);
-        }
-        let mut responded = health.clone();
-        assert_eq!(responded.on_response(LaneEvent::Responded), HealthChange::None);
-        assert_eq!(responded.on_response(later(5)), HealthChange::None, "another response came between");
-        assert_eq!(health.on_response(LaneEvent::Throttled), HealthChange::None);
-        for probe in [5, 6, 1] {
-            assert_eq!(blocked(health.on_response(later(probe))), Some((LaneTrouble::Outage, Vec::new())));
-        }
-        assert_eq!(health.on_response(LaneEvent::Accepted), HealthChange::Unblock);
-        assert_eq!(health.on_response(later(5)), HealthChange::None);
     }
 
     #[test]

@@ -458,6 +458,10 @@ impl Run {
     /// All that is in memory is gone; another daemon begins on the same file.
     async fn crash(&mut self) {
         self.crashes += 1;
+        // As the supervisor has done since, where it got to it.
+        if self.rng.bool() {
+            self.queue.store_takeover_wait(self.hours.elapsed()).await.expect("stored");
+        }
         self.rooms.clear();
         for script in &self.scripts {
             script.truth().cut();
