@@ -1,10 +1,8 @@
 //! From a CSV to exports that have ended: how close a lane comes to what its limits allow, and in how many calls.
 
-mod bare;
 mod capped;
 mod ferry;
 mod ideal;
-mod open;
 mod paced;
 mod service;
 
@@ -40,13 +38,6 @@ pub(crate) fn figures() -> Vec<Figure> {
             against: "the same exports in the same order, each started as soon as a copy is free",
             goal: Goal::AtMost(1.02),
             pair: capped::beside_no_gap,
-        },
-        Figure {
-            name: "lane-open",
-            what: "20,000 exports without limits and durations, from `enqueue` to the drained queue",
-            against: "a bare loop of the SDK with the same concurrency",
-            goal: Goal::AtLeast(0.7),
-            pair: open::whole_pipeline,
         },
     ]
 }
