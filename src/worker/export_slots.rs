@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Calls of `ExportSnapshot` in progress at once. Each takes well under a second, so that the largest fleet (180 exports a second)
-/// does not notice.
-const SLOTS: usize = 64;
+/// Calls of `ExportSnapshot` in progress at once. Each takes well under a second, so that a Region of the largest fleet (a dozen
+/// exports a second) does not notice.
+const SLOTS: usize = 16;
 
 /// A call that takes longer gives up its slot, so that a lane that cannot be reached does not keep it.
 const LONG_CALL: Duration = Duration::from_secs(3);
