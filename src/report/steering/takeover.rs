@@ -13,7 +13,7 @@ pub(in crate::report) fn takeover_text(takeover: &Takeover, whose: &str, left: D
         None => "a copy of unknown age".to_owned(),
     };
     format!(
-        "the database was taken over from {copy} ({}): nothing{whose} is sent before a daemon has waited {} more, until {}; what people did after \
+        "the database was taken over from {copy} ({}): nothing{whose} is sent before a daemon has waited {} more, at {} at the earliest; what people did after \
          the copy was made (cancel, pause) is not in it: now is the time to look, and to do it again",
         takeover.cause.text(),
         span(left),
