@@ -77,3 +77,29 @@ WHEN OLD.state IN ('failed', 'cancelled') AND NEW.state = 'queued'
 BEGIN
     DELETE FROM outcomes WHERE lane_id = NEW.lane_id AND batch_id IN (NEW.batch_id, 0);
 END;
+
+-- Batches and lanes show their pause, and the daemon hears of it.
+CREATE TRIGGER pauses_begun AFTER INSERT ON pauses WHEN NEW.resumed_at IS NULL
+BEGIN
+    UPDATE batches SET paused_at = NEW.paused_at, paused_by = NEW.paused_by WHERE id = NEW.batch_id;
+    UPDATE lanes SET paused_at = NEW.paused_at, paused_by = NEW.paused_by WHERE id = NEW.lane_id;
+    INSERT OR IGNORE INTO wake_ups (lane_id)
+    SELECT NEW.lane_id WHERE NEW.lane_id IS NOT NULL
+    UNION SELECT lane_id FROM job_counts WHERE batch_id = NEW.batch_id;
+END;
+
+CREATE TRIGGER pauses_ended AFTER UPDATE OF resumed_at ON pauses
+BEGIN
+    UPDATE batches SET paused_at = NULL, paused_by = NULL WHERE id = NEW.batch_id;
+    UPDATE lanes SET paused_at = NULL, paused_by = NULL WHERE id = NEW.lane_id;
+    INSERT OR IGNORE INTO wake_ups (lane_id)
+    SELECT NEW.lane_id WHERE NEW.lane_id IS NOT NULL
+    UNION SELECT lane_id FROM job_counts WHERE batch_id = NEW.batch_id;
+END;
+
+-- What ended before a breaker closed counts no more. Where a person closed it, the daemon hears of it.
+CREATE TRIGGER breaker_openings_closed AFTER UPDATE OF closed_at ON breaker_openings
+BEGIN
+    DELETE FROM outcomes WHERE lane_id = NEW.lane_id AND batch_id = coalesce(NEW.batch_id, 0);
+    INSERT OR IGNORE INTO wake_ups (lane_id) SELECT NEW.lane_id WHERE NEW.closed_by <> 'daemon';
+END;

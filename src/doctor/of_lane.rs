@@ -141,18 +141,17 @@ fn untried(action: &str, error: &CallError) -> Option<Check> {
 /// What keeps a daemon from sending may show to no reading of ours.
 fn blocked(lane: &LaneFacts, found: &[LaneFound]) -> Option<Check> {
     let block = found.iter().find(|found| found.lane == lane.lane)?.blocked.as_ref()?;
-    let said = block.message.as_deref().unwrap_or(block.code.as_str());
-    let what = if block.stops_sending() { "nothing is sent here" } else { "reads keep failing here" };
-    let text = format!("{what} since {} ({}): {said}", block.since, block.code);
-    let way = match LaneTrouble::parse(block.code.as_str()) {
-        Some(LaneTrouble::Identity) => {
+    let what = if block.trouble.stops_sending() { "nothing is sent here" } else { "reads keep failing here" };
+    let text = format!("{what} since {} ({}): {}", block.since, block.trouble, block.message);
+    let way = match block.trouble {
+        LaneTrouble::Identity => {
             "give the label its own account's credentials again, or take a new label for the other account"
         }
-        Some(LaneTrouble::Denied) => "allow what the message names: `snapferry doctor --policy` prints what it needs",
-        Some(LaneTrouble::Quota) => {
+        LaneTrouble::Denied => "allow what the message names: `snapferry doctor --policy` prints what it needs",
+        LaneTrouble::Quota => {
             "free some of the quota, or have it raised; then `snapferry resume` lets the lane go on"
         }
-        Some(_) | None => {
+        _ => {
             "where all else here is well again, a running daemon recovers automatically; `snapferry status` shows when it does"
         }
     };

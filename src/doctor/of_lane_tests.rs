@@ -1,7 +1,7 @@
 use super::super::diagnosis::Outcome;
 use super::*;
-use crate::domain::{AccountLabel, ErrorCode, Lane, Region, Timestamp};
-use crate::queue::Blocked;
+use crate::domain::{AccountLabel, Lane, LaneTrouble, Region, Timestamp};
+use crate::queue::Block;
 
 fn lane(knocked: Result<EndpointReply, NotReached>, reads: Vec<Read>) -> LaneFacts {
     let lane = Lane { account: AccountLabel::unnamed(), region: Region::parse("eu-west-1").expect("a Region") };
@@ -30,12 +30,11 @@ fn what_a_daemon_found_wrong_is_told_though_every_reading_does_well() {
         ("identity", "its own account's"),
         ("denied", "--policy"),
         ("outage", "automatically"),
-        ("new", "automatically"),
     ] {
-        let blocked = Blocked {
+        let blocked = Block {
             since: Timestamp(1_800_000_000_000),
-            code: ErrorCode::new(code),
-            message: Some("it is another's".to_owned()),
+            trouble: LaneTrouble::parse(code).expect("a trouble"),
+            message: "it is another's".to_owned(),
         };
         let mut known =
             [LaneFound { lane: facts.lane.clone(), account: None, live_jobs: 0, heaviest: 1, blocked: Some(blocked) }];

@@ -93,8 +93,8 @@ mod tests {
             for state in JobState::ALL {
                 for paused in pauses {
                     if act.leaves_alone(state, paused).is_none() {
-                        let standing = JobVersion { state, attempt: 1, used: 1, max_attempts: 5 };
-                        assert!(apply(&standing, act.event()).is_ok(), "{act:?} {state} {paused:?}");
+                        let version = JobVersion { state, attempt: 1, used: 1, max_attempts: 5 };
+                        assert!(apply(&version, act.event()).is_ok(), "{act:?} {state} {paused:?}");
                     }
                 }
             }

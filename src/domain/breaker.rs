@@ -2,7 +2,7 @@
 //! counts, and time as spans. What is the lane's own trouble (credentials, outages) fails no job and is no affair of a breaker,
 //! nor are denials, which fail one only as its own.
 
-use crate::domain::ErrorCode;
+use crate::domain::{ErrorCode, named};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -60,20 +60,21 @@ pub struct OpenCause {
     pub code: Option<ErrorCode>,
 }
 
-/// How the job stands that an open breaker has let go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProbeState {
-    /// There is none.
-    None,
-    /// It has not come to its end.
-    UnderWay,
-    /// It was exported.
-    Succeeded,
-    /// It failed.
-    Failed,
-    /// It will tell nothing, or not soon: it was paused, called off, asked to wait or exported by another client, its snapshot is not
-    /// ready, or a person has to decide.
-    Silent,
+named! {
+    /// How the probe of an open breaker stands.
+    pub enum ProbeState {
+        /// There is none.
+        None = "none",
+        /// It has not ended.
+        UnderWay = "under_way",
+        /// It was exported.
+        Succeeded = "succeeded",
+        /// It failed.
+        Failed = "failed",
+        /// It shows nothing, or not soon: it was paused, cancelled, asked to wait or exported by another client, its snapshot is
+        /// not ready, or a person has to decide.
+        Silent = "silent",
+    }
 }
 
 /// What is to be done about an open breaker.

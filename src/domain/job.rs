@@ -1,64 +1,32 @@
 //! A job's states and the one function that moves it from one to the next. The database repeats the table below in a
 //! CHECK; every pair that is not listed is an error value.
 
-use crate::domain::{ErrorCode, OperationId, RecordArn, Timestamp};
+use crate::domain::{ErrorCode, Event, EventKind, OperationId, RecordArn, Timestamp, named};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
-/// Where a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JobState {
-    /// Waits for its turn.
-    Queued,
-    /// The intent to send is on disk; the answer is not.
-    Submitting,
-    /// Lightsail has it.
-    Exporting,
-    /// It is not known whether Lightsail took it; the ledger will tell.
-    Unknown,
-    /// A person has to decide.
-    NeedsReview,
-    /// Exported, and its destination is known.
-    Succeeded,
-    /// Not exported, for a reason that is on record.
-    Failed,
-    /// Called off by a person before it was sent.
-    Cancelled,
+named! {
+    /// The state of a job; its name stands in SQL, on the command line and in reports, which list states in this order.
+    pub enum JobState {
+        /// Waits for its turn.
+        Queued = "queued",
+        /// The intent to send is on disk; the response is not.
+        Submitting = "submitting",
+        /// Lightsail has accepted it.
+        Exporting = "exporting",
+        /// It is not known whether Lightsail accepted it; it is reconciled with Lightsail's records.
+        Unknown = "unknown",
+        /// A person has to decide.
+        NeedsReview = "needs_review",
+        /// Exported, and its destination is known.
+        Succeeded = "succeeded",
+        /// Not exported, for a reason that is on record.
+        Failed = "failed",
+        /// Cancelled by a person before it was sent.
+        Cancelled = "cancelled",
+    }
 }
 
 impl JobState {
-    /// Every state, in the order in which reports name them.
-    pub const ALL: [Self; 8] = [
-        Self::Queued,
-        Self::Submitting,
-        Self::Exporting,
-        Self::Unknown,
-        Self::NeedsReview,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Cancelled,
-    ];
-
-    /// The state's name in SQL, on the command line and in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Submitting => "submitting",
-            Self::Exporting => "exporting",
-            Self::Unknown => "unknown",
-            Self::NeedsReview => "needs_review",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// The state of that name.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text)
-    }
-
     /// Whether a job in it can still change without a person; one live job per snapshot and lane.
     pub fn is_live(self) -> bool {
         match self {
@@ -68,31 +36,11 @@ impl JobState {
     }
 }
 
-impl fmt::Display for JobState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Why a queued job is not to be claimed. A pause is no hold: it lies over one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Hold {
-    /// It was queued after the lane's last inventory: the ledger has to be read first.
-    Inventory,
-}
-
-impl Hold {
-    /// The hold's name in SQL.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Inventory => "inventory",
-        }
-    }
-
-    /// The hold of that name.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Inventory].into_iter().find(|hold| hold.as_str() == text)
+named! {
+    /// Why a queued job is not claimed. A pause is no hold: a job can have both.
+    pub enum Hold {
+        /// It was queued after the lane's last inventory: the ledger has to be read first.
+        Inventory = "inventory",
     }
 }
 
@@ -151,102 +99,6 @@ pub struct ExportRef {
     pub destination: Option<Destination>,
 }
 
-/// What happens to a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// The snapshot does not exist, is in state error, or is denied for good.
-    NotExportable(Failure),
-    /// Exported before, by whoever it was.
-    AlreadyExported(ExportRef),
-    /// An export of it is under way, by whoever it was.
-    UnderWayAlready(ExportRef),
-    /// A person calls it off.
-    Cancel,
-    /// The intent to send is about to be written.
-    Intend,
-    /// Lightsail took it.
-    Accepted(ExportRef),
-    /// Refused without effect, for a trouble of the lane: no attempt is used.
-    RefusedByLane(Failure),
-    /// Denied: the snapshot's trouble or the lane's. Called again not before the time given, or it was the last word on it; no
-    /// attempt is used.
-    Denied(Failure, Option<Timestamp>),
-    /// Refused without effect, or failed, for a limit of EC2's on copies: no attempt is used; another one not before the time
-    /// given.
-    OverLimit(Failure, Timestamp),
-    /// Refused without effect, or failed, because Lightsail asks to wait: no attempt is used; another one not before the time given.
-    RefusedForNow(Failure, Timestamp),
-    /// Refused for good.
-    RefusedForGood(Failure),
-    /// Nobody can say; counted against the attempts.
-    OutcomeUnknown(Failure),
-    /// Nobody can say, in an outage: not counted.
-    OutcomeUnknownInOutage(Failure),
-    /// Found in the ledger, still under way.
-    FoundUnderWay(ExportRef),
-    /// Found in the ledger, done.
-    FoundDone(ExportRef),
-    /// Found in the ledger, and it had failed: another attempt not before the time given, or none at all.
-    FoundFailed(ExportRef, Failure, Option<Timestamp>),
-    /// Every look found nothing: Lightsail did not take it. Another attempt not before the time given.
-    ProvenAbsent(Failure, Timestamp),
-    /// The ledger cannot be explained.
-    Contradiction(Failure),
-    /// The export ended well.
-    Finished(ExportRef),
-    /// The operation failed: another attempt not before the time given, or none at all.
-    OperationFailed(Failure, Option<Timestamp>),
-    /// No end was seen for too long.
-    GaveUp(Failure),
-    /// A person wants it sent again.
-    SendAgain,
-    /// A person names the record that it became; the trouble tells of others that are exports of it too.
-    AdoptRecord(ExportRef, Option<Failure>),
-    /// A person calls it failed.
-    MarkedFailed(Failure),
-    /// A person wants an ended job tried afresh.
-    Retry,
-    /// A person wants a queued job left unsent.
-    Pause,
-    /// A person lets a paused job go on.
-    Resume,
-}
-
-impl Event {
-    /// The event's name in the history.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::NotExportable(_) => "impossible",
-            Self::AlreadyExported(_) => "already_exported",
-            Self::UnderWayAlready(_) => "under_way_already",
-            Self::Cancel => "cancel",
-            Self::Intend => "intend",
-            Self::Accepted(_) => "accepted",
-            Self::RefusedByLane(_) => "refused_by_lane",
-            Self::Denied(..) => "denied",
-            Self::OverLimit(..) => "over_limit",
-            Self::RefusedForNow(..) => "refused_for_now",
-            Self::RefusedForGood(_) => "refused_for_good",
-            Self::OutcomeUnknown(_) => "outcome_unknown",
-            Self::OutcomeUnknownInOutage(_) => "outcome_unknown_in_outage",
-            Self::FoundUnderWay(_) => "found_under_way",
-            Self::FoundDone(_) => "found_done",
-            Self::FoundFailed(..) => "found_failed",
-            Self::ProvenAbsent(..) => "proven_absent",
-            Self::Contradiction(_) => "contradiction",
-            Self::Finished(_) => "finished",
-            Self::OperationFailed(..) => "operation_failed",
-            Self::GaveUp(_) => "gave_up",
-            Self::SendAgain => "send_again",
-            Self::AdoptRecord(..) => "adopt_record",
-            Self::MarkedFailed(_) => "call_failed",
-            Self::Retry => "retry",
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-        }
-    }
-}
-
 /// What a change means for the job besides its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -296,8 +148,8 @@ pub struct Change {
 pub struct IllegalTransition {
     /// The job's state.
     pub from: JobState,
-    /// The event's name.
-    pub event: &'static str,
+    /// The event.
+    pub event: EventKind,
 }
 
 /// Moves a job: the one table of transitions.
@@ -308,7 +160,7 @@ pub struct IllegalTransition {
 pub fn apply(job: &JobVersion, event: Event) -> Result<Change, IllegalTransition> {
     use Event as E;
     use JobState as S;
-    let illegal = IllegalTransition { from: job.state, event: event.name() };
+    let illegal = IllegalTransition { from: job.state, event: event.kind() };
     let to = |to: S| Change {
         to,
         attempt: job.attempt,
@@ -415,7 +267,7 @@ mod tests {
         Failure::new("ServiceException", "trouble")
     }
 
-    fn standing(state: S, used: u32) -> JobVersion {
+    fn version(state: S, used: u32) -> JobVersion {
         JobVersion { state, attempt: used, used, max_attempts: 5 }
     }
 
@@ -458,7 +310,7 @@ mod tests {
         for state in S::ALL {
             for event in every_event() {
                 for used in [1, 5] {
-                    if let Ok(change) = apply(&standing(state, used), event.clone()) {
+                    if let Ok(change) = apply(&version(state, used), event.clone()) {
                         pairs.insert((state, change.to));
                     }
                 }
@@ -496,7 +348,7 @@ mod tests {
 
     #[test]
     fn the_lanes_trouble_uses_no_attempt() {
-        let before = standing(S::Queued, 2);
+        let before = version(S::Queued, 2);
         let sent = apply(&before, Event::Intend).expect("sent");
         assert_eq!((sent.attempt, sent.used), (3, 3));
         let submitting = JobVersion { state: S::Submitting, attempt: 3, used: 3, max_attempts: 5 };
@@ -521,9 +373,9 @@ mod tests {
             (S::Unknown, Event::FoundFailed(ExportRef::default(), failure(), Some(later))),
             (S::Exporting, Event::OperationFailed(failure(), Some(later))),
         ] {
-            let left = apply(&standing(state, 4), event.clone()).expect("one left");
+            let left = apply(&version(state, 4), event.clone()).expect("one left");
             assert_eq!(left.to, S::Queued, "{event:?}");
-            let none = apply(&standing(state, 5), event.clone()).expect("none left");
+            let none = apply(&version(state, 5), event.clone()).expect("none left");
             assert_eq!(none.to, S::Failed, "{event:?}");
             assert_eq!(none.failure, Some(failure()));
         }
@@ -531,7 +383,7 @@ mod tests {
 
     /// What the event writes, of a job of three attempts.
     fn change(state: S, event: Event) -> Change {
-        apply(&standing(state, 3), event).expect("possible")
+        apply(&version(state, 3), event).expect("possible")
     }
 
     #[test]

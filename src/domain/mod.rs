@@ -5,10 +5,12 @@ mod absence_rule;
 mod act;
 mod breaker;
 mod cap;
+mod event;
 mod existing;
 mod ids;
 mod job;
 mod lane;
+mod named;
 mod naming;
 mod report_columns;
 mod retry;
@@ -20,12 +22,14 @@ pub use absence_rule::{AbsenceRule, ListDelay, WINDOW_MARGIN, reconciliation_win
 pub use act::{Act, SkipReason};
 pub use breaker::{BatchOutcomes, BreakerPolicy, BreakerStep, OUTCOMES_KEPT, OpenCause, Outcomes, ProbeState};
 pub use cap::{Limit, LoweredCap, OverLimit};
+pub use event::{Event, EventKind};
 pub use existing::Existing;
 pub use ids::{BatchId, JobId, LaneId, OpeningId, OperationId, RecordArn, RunId, SnapshotArn};
 pub use job::{
-    Change, Destination, Event, ExportRef, Failure, Hold, IllegalTransition, JobState, JobVersion, SideEffect, apply,
+    Change, Destination, ExportRef, Failure, Hold, IllegalTransition, JobState, JobVersion, SideEffect, apply,
 };
 pub use lane::{AccountLabel, AccountNumber, BadAccount, Lane};
+pub(crate) use named::named;
 pub use naming::error_code::ErrorCode;
 pub use naming::names::{BadName, BatchName, SnapshotName};
 pub use naming::near::{NearNames, is_snapshot_of, looks_automatic, nearest};

@@ -1,6 +1,7 @@
 //! The points at which a process may die: at every durable step, in the middle of it and right after it, and between.
 
-use super::step::{Step, named};
+use super::step::Step;
+use crate::domain::named;
 use std::fmt;
 
 /// A point at which a process may die.
@@ -16,7 +17,7 @@ pub enum Point {
 
 named! {
     /// What lies between two steps.
-    Between {
+    pub enum Between {
         /// A load has the lock, and nothing is written.
         LoadLocked = "load-locked",
         /// Every row is loaded, and the batch is not sealed.
@@ -57,8 +58,8 @@ named! {
 impl Point {
     /// Every point: two for each step, and those between.
     pub fn all() -> Vec<Self> {
-        let steps = Step::ALL.iter().flat_map(|step| [Self::Within(*step), Self::After(*step)]);
-        steps.chain(Between::ALL.iter().copied().map(Self::Between)).collect()
+        let steps = Step::all().flat_map(|step| [Self::Within(step), Self::After(step)]);
+        steps.chain(Between::ALL.into_iter().map(Self::Between)).collect()
     }
 }
 

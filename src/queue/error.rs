@@ -245,9 +245,6 @@ impl From<sqlx::Error> for QueueError {
             Some(19) if error.to_string().contains("jobs.lane_id, jobs.snapshot_name") => Self::Rival,
             Some(19) => Self::Forbidden(Arc::new(error)),
             _ if matches!(error, sqlx::Error::PoolClosed) => Self::Closed,
-            _ if matches!(&error, sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::Interrupted) => {
-                Self::WrittenMeanwhile
-            }
             _ => Self::Database(Arc::new(error)),
         }
     }

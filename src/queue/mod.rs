@@ -22,7 +22,7 @@ pub use jobs::retry_waits::longest_retry_wait;
 pub use jobs::transition::{AttemptAnswer, AttemptOutcome, SentOperation, Transition};
 pub use jobs::wakers::LaneWaker;
 pub use lanes::breakers::{BreakerOpening, PastOpening};
-pub use lanes::records::{AccountMatch, Block, LaneRecord};
+pub use lanes::records::{AccountMatch, Block, LaneRecord, Pause};
 pub use ledger::entries::{EntryKey, EntryStatus, LedgerEntry, ListedSnapshot, Observation};
 pub use ledger::follow::{Followed, FollowedAttempt};
 pub use ledger::inventory::InventoryJob;
@@ -39,11 +39,11 @@ pub use upkeep::checkup::{Checkup, Content, LaneFound};
 pub use upkeep::peek::{KnownJob, KnownLane, Peek};
 pub use upkeep::prune::{Prunable, Pruner};
 pub use upkeep::vitals::{Foreign, Vitals};
-pub use views::batches::{BatchStage, BatchView, Pause, RowCounts};
+pub use views::batches::{BatchStage, BatchView, RowCounts};
 pub use views::counts::StateCounts;
 pub use views::endings::{BatchPage, BatchRow, Ending, Step};
 pub use views::jobs::{AttemptView, JobDetail, JobView, TransitionView};
-pub use views::lanes::{Blocked, LaneView};
+pub use views::lanes::LaneView;
 pub use views::measures::{
     EndedExport, LaneMeasures, Measures, REFUSED_WITHIN, RefusedCall, RemainingJobs, Unconfirmed,
 };
@@ -53,8 +53,9 @@ use files::paths::DatabaseFiles;
 use files::takeover::TakeoverWaited;
 use jobs::wakers::LaneWakers;
 use sqlite::busy_retry::BusyRetry;
-use sqlite::readers::Readers;
+use sqlite::readers::AtRest;
 use sqlite::writer::Writer;
+use sqlx::SqlitePool;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -65,7 +66,8 @@ use tokio::sync::watch;
 pub struct Queue {
     path: PathBuf,
     place: Arc<DatabaseFiles>,
-    readers: Readers,
+    readers: SqlitePool,
+    at_rest: Option<AtRest>,
     writer: Writer,
     takeover_waited: Arc<Mutex<Option<TakeoverWaited>>>,
     wakers: LaneWakers,
@@ -113,7 +115,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError::WrittenMeanwhile`] where it may not be.
     pub fn sound(&self) -> Result<(), QueueError> {
-        Ok(self.readers.sound()?)
+        self.at_rest.as_ref().map_or(Ok(()), AtRest::check)
     }
 
     /// The database file.

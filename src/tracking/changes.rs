@@ -146,7 +146,7 @@ impl Changes {
             return Ok(None);
         };
         let event = self.within_give_up(job, event).await?;
-        let version = job.standing(context.settings.retry.max_attempts);
+        let version = job.version(context.settings.retry.max_attempts);
         let mut transition = Transition::new(job.job, &version, event, now, ACTOR)?.owning(attempt, own);
         if let Some(outcome) = outcome {
             let answer = AttemptAnswer { outcome, http_status: None, request_id: None, failure: None };

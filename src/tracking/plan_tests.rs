@@ -172,7 +172,7 @@ fn happens(decision: &Decision) -> String {
         | Event::Finished(trace) => trace.clone(),
         _ => ExportRef::default(),
     };
-    let mut said = event.name().to_owned();
+    let mut said = event.kind().to_string();
     for id in trace.operation.iter().map(OperationId::as_str).chain(trace.record.iter().map(RecordArn::as_str)) {
         said = format!("{said} {id}");
     }

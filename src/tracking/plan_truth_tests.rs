@@ -195,7 +195,7 @@ impl World {
     }
 
     fn standing(&self) -> JobVersion {
-        self.job.standing(5)
+        self.job.version(5)
     }
 
     fn send(&mut self, answered: Answered, export: Export) {

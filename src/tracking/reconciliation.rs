@@ -168,7 +168,7 @@ impl Reconciliation {
                 humantime::format_duration(context.settings.give_up)
             );
             let event = Event::Contradiction(Failure::new(ErrorCode::NO_END_SEEN, message));
-            let version = job.standing(context.settings.retry.max_attempts);
+            let version = job.version(context.settings.retry.max_attempts);
             transitions.push(Transition::new(job.job, &version, event, now, ACTOR)?);
         }
         context.apply(transitions).await

@@ -124,7 +124,7 @@ impl Tracker {
         let Some(record) = queue.lane_record(lane).await? else { return Ok(NEVER) };
         self.changes.cap.refresh(record.lowered.as_ref());
         self.changes.lag.refresh(record.delay);
-        if let Some(block) = record.block.as_ref().filter(|block| block.trouble.ends_with_a_reading()) {
+        if let Some(block) = record.blocked.as_ref().filter(|block| block.trouble.ends_with_a_reading()) {
             let rest = self.try_blocked_lane(block, state).await?;
             if !rest.is_zero() {
                 return Ok(rest);
@@ -141,7 +141,7 @@ impl Tracker {
         if load.exporting == 0 {
             state.failures.clear(Purpose::Operations);
         }
-        state.failures.end_condition(record.block.as_ref(), &self.changes.context).await?;
+        state.failures.end_condition(record.blocked.as_ref(), &self.changes.context).await?;
         let failing = state.failures.until_next(Purpose::Polling, &self.changes.context);
         if state.live {
             Ok(self.until_next_round(&due, failing, state).await?.min(until_inventory).max(LEAST))

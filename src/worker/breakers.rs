@@ -46,7 +46,7 @@ pub(super) async fn check(context: &SendContext, ages: &mut BreakerAges) -> Resu
     let (now, elapsed) = (clock.now(), clock.elapsed());
     for opening in openings {
         let age = ages.age((opening.id, opening.waits_from), now.since(opening.waits_from), elapsed);
-        let step = settings.breaker.step(opening.wait, age, opening.standing);
+        let step = settings.breaker.step(opening.wait, age, opening.probe_state);
         match step {
             BreakerStep::Wait(left) => check.wait_at_most(left),
             BreakerStep::Follow | BreakerStep::Try => {}

@@ -172,7 +172,7 @@ impl Dispatcher {
             state.ahead.clear();
         }
         let trouble = state.lane.health.trouble();
-        if record.paused || trouble.is_some_and(LaneTrouble::ends_with_a_reading) {
+        if record.paused.is_some() || trouble.is_some_and(LaneTrouble::ends_with_a_reading) {
             return Ok(Err(NEVER));
         }
         if let Some(wait) = state.lane.until_probe(settings.probe, clock.elapsed()) {

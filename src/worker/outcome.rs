@@ -176,7 +176,7 @@ mod tests {
     /// The job's event by its name, and the lane's.
     fn meaning(error: CallError, call: &CallCircumstances) -> (&'static str, LaneEvent) {
         let outcome = interpret(Err(error), call);
-        (outcome.event.name(), outcome.lane)
+        (outcome.event.kind().as_str(), outcome.lane)
     }
 
     #[test]

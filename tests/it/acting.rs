@@ -285,7 +285,7 @@ async fn a_change_whose_history_is_forbidden_is_undone_alone() {
              VALUES (1, 1, 1, 1, 'web-1', 0, 'adopt', 'failed', 'E', 0, 1),
                     (2, 1, 1, 2, 'web-2', 0, 'adopt', 'failed', 'E', 0, 1);
              INSERT INTO job_counts VALUES (1, 1, 'failed', 2, 2);
-             INSERT INTO transitions VALUES (1, 1, 0, 'queued', 'failed', 'impossible', 0, 'E', NULL, 'daemon');",
+             INSERT INTO transitions VALUES (1, 1, 0, 'queued', 'failed', 'not_exportable', 0, 'E', NULL, 'daemon');",
         )
         .await;
     let retry = |id: i64| {
@@ -476,8 +476,8 @@ async fn a_whole_batch_is_paused_and_resumed() {
     assert_eq!(stored.says(&["resume", "--batch", "many", "--yes"]).done(), "Batch many is not paused.\n");
     let pauses = stored.queue.matching_pauses(JobId(1)).await.expect("a read");
     assert_eq!(pauses.len(), 1);
-    assert_eq!((pauses[0].batch, pauses[0].paused_by.as_str()), (Some(BatchId(1)), "carol"));
-    assert_eq!(pauses[0].resumed.as_ref().map(|(_, by)| by.as_str()), Some("carol"));
+    assert_eq!((pauses[0].of_batch, pauses[0].paused_by.as_str()), (true, "carol"));
+    assert_eq!(pauses[0].resumed_by.as_deref(), Some("carol"));
 }
 
 /// A job that is not paused itself: what stands still is named, and how that goes on; of what does not, that it does not.

@@ -164,7 +164,7 @@ async fn another_accounts_credentials_at_a_restart_send_nothing_and_name_both_nu
     world.access_key = "AKIASIM999988887777".to_owned();
     world.enqueue(&["web-2"]).await;
     let daemon = world.start();
-    let block = async || world.queue.lane_records().await.expect("lanes")[0].block.clone();
+    let block = async || world.queue.lane_records().await.expect("lanes")[0].blocked.clone();
     eventually("the lane is blocked", async || block().await.is_some()).await;
     let blocked = block().await.expect("a block");
     assert_eq!(blocked.trouble, LaneTrouble::Identity);
@@ -192,7 +192,7 @@ async fn expired_credentials_block_one_lane_until_they_work_again() {
     world.simulator.set_faults(Faults { rules: vec![expired], ..Faults::default() });
     world.enqueue(&names).await;
     let daemon = world.start();
-    let block = async || world.queue.lane_records().await.expect("lanes")[0].block.clone();
+    let block = async || world.queue.lane_records().await.expect("lanes")[0].blocked.clone();
     eventually("the lane is blocked", async || block().await.is_some()).await;
     assert_eq!(block().await.expect("a block").trouble, LaneTrouble::Credentials);
     world.simulator.set_faults(Faults::default());
@@ -230,7 +230,7 @@ async fn one_denied_snapshot_fails_alone_and_many_in_a_row_block_the_lane() {
     world.simulator.set_faults(Faults { rules: vec![denied(None)], ..Faults::default() });
     world.enqueue(&names[4..]).await;
     let daemon = world.start();
-    let trouble = async || world.queue.lane_records().await.expect("lanes")[0].block.clone().map(|block| block.trouble);
+    let trouble = async || world.queue.lane_records().await.expect("lanes")[0].blocked.clone().map(|block| block.trouble);
     eventually("the lane is blocked", async || trouble().await == Some(LaneTrouble::Denied)).await;
     world.simulator.set_faults(Faults::default());
     eventually("all is done", async || world.queue.unfinished(None).await.expect("a count") == 0).await;
@@ -250,7 +250,7 @@ async fn an_outage_uses_up_no_attempts() {
     world.simulator.set_faults(Faults { rules: vec![outage], ..Faults::default() });
     world.enqueue(&names).await;
     let daemon = world.start();
-    let trouble = async || world.queue.lane_records().await.expect("lanes")[0].block.clone().map(|block| block.trouble);
+    let trouble = async || world.queue.lane_records().await.expect("lanes")[0].blocked.clone().map(|block| block.trouble);
     eventually("an outage", async || trouble().await == Some(LaneTrouble::Outage)).await;
     let during = world.simulator.calls().iter().filter(|call| call.operation == "ExportSnapshot").count();
     assert!(during < 15, "{during} calls went out before the outage was known");

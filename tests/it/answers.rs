@@ -64,7 +64,7 @@ async fn what_blocks_a_lane_is_named_with_the_way_out_that_the_message_names() {
         let world = World::new(SimulatorConfig { faults: rules([again]), ..fleet(&["web-1", "web-2"]) }).await;
         world.enqueue(&["web-1", "web-2"]).await;
         let daemon = world.start();
-        let blocked = async || world.queue.lane_records().await.expect("lanes")[0].block.is_some();
+        let blocked = async || world.queue.lane_records().await.expect("lanes")[0].blocked.is_some();
         eventually("the lane is blocked", blocked).await;
         // What a reading ends may be over for a moment.
         eventually(part, async || said(&world, &["status"]).await.contains(part)).await;
@@ -88,7 +88,7 @@ async fn a_refusal_that_no_list_knows_is_reconciled_ends_within_the_attempts_and
     for name in ["web-1", "web-2"] {
         assert_eq!((world.state(name).await, world.exports(name)), (JobState::Succeeded, 1), "{name}");
     }
-    assert_eq!(world.queue.lane_records().await.expect("lanes")[0].block, None);
+    assert_eq!(world.queue.lane_records().await.expect("lanes")[0].blocked, None);
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn full(others: Faults, failure: Option<OperationFailure>) -> World {
 }
 
 async fn trouble(world: &World) -> Option<LaneTrouble> {
-    world.queue.lane_records().await.expect("lanes")[0].block.as_ref().map(|block| block.trouble)
+    world.queue.lane_records().await.expect("lanes")[0].blocked.as_ref().map(|block| block.trouble)
 }
 
 /// When the calls of `ExportSnapshot` came that were refused.
@@ -191,7 +191,7 @@ async fn exports_that_fail_for_ec2s_copies_wait_in_the_same_way() {
         world.simulator.ledger().lanes.values().flat_map(|lane| lane.snapshots.values()).map(|one| one.failures).sum()
     };
     eventually("the lane waits", async || trouble(&world).await == Some(LaneTrouble::CopyLimit)).await;
-    let since = async || world.queue.lane_records().await.expect("lanes")[0].block.as_ref().map(|block| block.since);
+    let since = async || world.queue.lane_records().await.expect("lanes")[0].blocked.as_ref().map(|block| block.since);
     let (first, few) = (since().await.expect("a block"), failed());
     // The lane takes every probe, and all of them fail: that is one trouble, of which a person hears after an hour.
     eventually("some more fail", async || failed() >= few + 5).await;

@@ -81,7 +81,7 @@ async fn a_batch_that_fails_stops_and_tries_one_at_a_time_while_others_go_on() {
     assert_eq!(open.len(), 1, "{open:?}");
     assert_eq!(open[0].batch_name.as_ref().map(BatchName::as_str), Some("batch"));
     assert_eq!(open[0].cause.to_string(), "2 jobs in a row failed with NotFoundException");
-    assert_eq!((open[0].in_vain, open[0].standing), (1, ProbeState::None));
+    assert_eq!((open[0].in_vain, open[0].probe_state), (1, ProbeState::None));
     assert_eq!(open[0].wait, Duration::from_secs(4), "doubled");
     for name in &bad[..3] {
         assert_eq!(world.state(name).await, JobState::Failed, "{name}");

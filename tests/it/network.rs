@@ -284,7 +284,7 @@ async fn where_no_connection_is_made_no_job_loses_an_attempt() {
         let running = world.start();
         let trouble = async || {
             let lanes = world.queue.lane_records().await.expect("lanes");
-            lanes[0].block.as_ref().map(|block| block.trouble)
+            lanes[0].blocked.as_ref().map(|block| block.trouble)
         };
         eventually("the lane is blocked", async || trouble().await == Some(LaneTrouble::Unreachable)).await;
         running.stop().await;

@@ -11,7 +11,7 @@ const GROWING: [&str; 7] = ["jobs", "batch_rows", "attempts", "transitions", "sn
 /// Those that look at all of a lane because that is what they are for, by how they begin: an end or a beginning of an inventory,
 /// which has read the whole lane from Lightsail page by page, once in an hour; and `doctor`'s look at the heaviest snapshot.
 const MEANT: [&str; 5] = [
-    "SELECT account, region, account_number,",
+    "SELECT account || ' ' || region AS \"lane!: Lane\", account_number AS",
     "-- Jobs of one batch, or, without a batch, those of any that wait for an inventory",
     "DELETE FROM snapshots WHERE lane_id = ?1 AND inventory < ?2",
     "SELECT coalesce(max(inventory), 0)",

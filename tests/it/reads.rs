@@ -29,7 +29,7 @@ fn fails(world: &World, operations: &[&str], fault: &str) {
 }
 
 async fn block(world: &World) -> Option<Block> {
-    world.queue.lane_records().await.expect("lanes").remove(0).block
+    world.queue.lane_records().await.expect("lanes").remove(0).blocked
 }
 
 async fn cannot_be_read(world: &World) -> bool {

@@ -175,7 +175,7 @@ async fn a_probe_that_adopted_or_was_never_sent_tells_nothing() {
     ] {
         write(&desk.path, change).await;
         let openings = desk.queue.breaker_openings(Some(LaneId(1))).await.expect("read");
-        assert_eq!(openings[0].standing, standing, "{change}");
+        assert_eq!(openings[0].probe_state, standing, "{change}");
     }
 }
 
@@ -372,10 +372,10 @@ async fn a_block_is_new_where_it_says_something_new() {
     assert!(blocks(LaneTrouble::Outage, "one", 1).await);
     assert!(!blocks(LaneTrouble::Outage, "one", 2).await);
     assert!(blocks(LaneTrouble::Outage, "other", 3).await);
-    let block = desk.queue.lane_records().await.expect("lanes").remove(0).block.expect("a block");
+    let block = desk.queue.lane_records().await.expect("lanes").remove(0).blocked.expect("a block");
     assert_eq!((block.message.as_str(), block.since), ("other", Timestamp(1)), "the first moment of it stays");
     assert!(blocks(LaneTrouble::Denied, "other", 4).await);
-    let block = desk.queue.lane_records().await.expect("lanes").remove(0).block.expect("a block");
+    let block = desk.queue.lane_records().await.expect("lanes").remove(0).blocked.expect("a block");
     assert_eq!((block.trouble, block.since), (LaneTrouble::Denied, Timestamp(4)));
 }
 

@@ -363,7 +363,7 @@ async fn a_wait_goes_on_across_kills_and_ends_though_no_run_waits_for_all_of_it(
 
 #[tokio::test]
 async fn an_ordinary_restart_never_waits_also_after_a_kill_at_the_worst_moment() {
-    for point in ["within-intended", "after-intended", "intent-counted", "before-call", "answer-heard"] {
+    for point in ["within-intend", "after-intend", "intent-counted", "before-call", "answer-heard"] {
         let world = world(5, Duration::ZERO).await;
         let mark = world.folder.path().join("mark");
         let long = ("SNAPFERRY_RECONCILE__SETTLE", "1h".to_owned());

@@ -234,7 +234,7 @@ async fn two_labels_for_one_account_block_one_of_them_and_export_nothing_twice()
     enqueue_as(&world, "twin", &["web-1", "web-2"]).await;
     let daemon = world.start();
     let lanes = async || world.queue.lane_records().await.expect("lanes");
-    let blocked = async || lanes().await.into_iter().filter_map(|lane| lane.block).collect::<Vec<_>>();
+    let blocked = async || lanes().await.into_iter().filter_map(|lane| lane.blocked).collect::<Vec<_>>();
     eventually("one is blocked", async || !blocked().await.is_empty()).await;
     let done = async || world.queue.unfinished(None).await.expect("a count") == 2;
     eventually("the other is done", async || done().await).await;

@@ -180,7 +180,7 @@ impl Scene {
     }
 
     async fn trouble(&self) -> Option<LaneTrouble> {
-        self.queue.lane_records().await.expect("lanes").remove(0).block.map(|block| block.trouble)
+        self.queue.lane_records().await.expect("lanes").remove(0).blocked.map(|block| block.trouble)
     }
 
     async fn block(&self, trouble: LaneTrouble) {

@@ -121,7 +121,7 @@ async fn send_under(api: Denying, more: &'static str) -> (Vec<Followed>, usize) 
     let living = async {
         for _ in 0..450 {
             clock.advance(Duration::from_secs(2));
-            let blocked = queue.lane_records().await.expect("lanes").remove(0).block.is_some();
+            let blocked = queue.lane_records().await.expect("lanes").remove(0).blocked.is_some();
             api.outage.send_if_modified(|seen| !*seen && std::mem::replace(seen, blocked) != blocked);
             tokio::time::sleep(Duration::from_millis(4)).await;
         }

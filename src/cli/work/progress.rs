@@ -83,11 +83,7 @@ fn held(status: &StatusView) -> Vec<String> {
 
 fn why(lane: &LaneView) -> Option<String> {
     if let Some(blocked) = &lane.blocked {
-        return Some(format!(
-            "{} is blocked: {}",
-            lane.lane,
-            blocked.message.as_deref().unwrap_or(blocked.code.as_str())
-        ));
+        return Some(format!("{} is blocked: {}", lane.lane, blocked.message));
     }
     lane.paused.as_ref().map(|_| format!("{} is paused", lane.lane))
 }

@@ -2,7 +2,7 @@
 //! does not know of every export. What tells is its counter file; from then on nothing is sent before the reconciliation
 //! window is over (see `tracking/inventory.rs`), which is counted here.
 
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, named};
 use crate::points::{Between, Point, Step, reached};
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
@@ -11,38 +11,23 @@ use sqlx::SqliteConnection;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-/// Why a database is taken for a copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TakeoverCause {
-    /// Its counter file counts more intents.
-    Behind,
-    /// Its counter file is another database's.
-    Another,
-    /// It has no counter file, or one that says nothing.
-    NoFile,
-    /// Its counter file counts fewer intents than a kill can leave.
-    OldFile,
-    /// A person says so.
-    Declared,
+named! {
+    /// Why a database is taken for a copy; the cause's name stands in SQL and in JSON.
+    pub enum TakeoverCause {
+        /// Its counter file counts more intents.
+        Behind = "behind",
+        /// Its counter file belongs to another database.
+        Another = "another",
+        /// It has no valid counter file.
+        NoFile = "no_file",
+        /// Its counter file counts fewer intents than a kill can leave.
+        OldFile = "old_file",
+        /// A person declared a restore.
+        Declared = "declared",
+    }
 }
 
 impl TakeoverCause {
-    /// Its name in SQL and in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Behind => "behind",
-            Self::Another => "another",
-            Self::NoFile => "no_file",
-            Self::OldFile => "old_file",
-            Self::Declared => "declared",
-        }
-    }
-
-    pub(in crate::queue) fn parse(text: &str) -> Option<Self> {
-        let all = [Self::Behind, Self::Another, Self::NoFile, Self::OldFile, Self::Declared];
-        all.into_iter().find(|cause| cause.as_str() == text)
-    }
-
     /// It in words.
     pub fn text(self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@ use crate::domain::{BatchId, JobId, JobState, JobVersion, LaneId, RunId, Snapsho
 use crate::points::Step;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::sqlite::decode::json;
+use crate::queue::sqlite::decode::{Millis, json};
 use std::time::Duration;
 
 /// A queued job that may be sent now.
@@ -89,32 +89,19 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn load(&self, lane: LaneId) -> Result<LaneLoad, QueueError> {
-        let rows = sqlx::query!(
-            r#"SELECT job_counts.state, sum(job_counts.jobs) AS "jobs!: i64", sum(weight) AS "weight!: i64"
+        let load = sqlx::query_as!(
+            LaneLoad,
+            r#"SELECT coalesce(sum(job_counts.jobs) FILTER (WHERE job_counts.state = 'queued'), 0) AS "queued!: u64",
+                      coalesce(sum(job_counts.jobs) FILTER (WHERE job_counts.state = 'submitting'), 0) AS "submitting!: u64",
+                      coalesce(sum(job_counts.jobs) FILTER (WHERE job_counts.state = 'exporting'), 0) AS "exporting!: u64",
+                      coalesce(sum(job_counts.jobs) FILTER (WHERE job_counts.state = 'unknown'), 0) AS "unknown!: u64",
+                      coalesce(sum(weight) FILTER (WHERE job_counts.state <> 'queued'), 0) AS "in_flight!: u64"
                FROM job_counts JOIN batches ON batches.id = job_counts.batch_id
                WHERE lane_id = ?1 AND batches.state = 'sealed'
-                 AND job_counts.state IN ('queued', 'submitting', 'exporting', 'unknown')
-               GROUP BY job_counts.state"#,
+                 AND job_counts.state IN ('queued', 'submitting', 'exporting', 'unknown')"#,
             lane.0
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        let mut load = LaneLoad::default();
-        for row in rows {
-            let jobs = u64::try_from(row.jobs).unwrap_or(0);
-            let place = match row.state.as_str() {
-                "queued" => {
-                    load.queued = jobs;
-                    continue;
-                }
-                "submitting" => &mut load.submitting,
-                "exporting" => &mut load.exporting,
-                _ => &mut load.unknown,
-            };
-            *place = jobs;
-            load.in_flight += u64::try_from(row.weight).unwrap_or(0);
-        }
-        Ok(load)
+        );
+        Ok(load.fetch_one(&self.readers).await?)
     }
 
     /// EBS copies of other clients that Lightsail's records of the lane show in progress: one for each snapshot whose weight is
@@ -125,7 +112,7 @@ impl Queue {
     pub async fn copies_of_others(&self, lane: LaneId, now: Timestamp) -> Result<u64, QueueError> {
         let since = now.before(IN_PROGRESS).0;
         let copies = sqlx::query_scalar!(
-            r#"SELECT coalesce(sum(coalesce(snapshots.weight, 1)), 0) AS "copies!: i64"
+            r#"SELECT coalesce(sum(coalesce(snapshots.weight, 1)), 0) AS "copies!: u64"
                FROM ledger INDEXED BY ledger_under_way
                LEFT JOIN snapshots ON snapshots.lane_id = ledger.lane_id AND snapshots.name = ledger.snapshot_name
                WHERE ledger.lane_id = ?1 AND ledger.kind = 'record' AND ledger.status = 'under_way'
@@ -137,10 +124,8 @@ impl Queue {
                                    AND jobs.state IN ('submitting', 'exporting', 'unknown'))"#,
             lane.0,
             since
-        )
-        .fetch_one(&self.readers)
-        .await?;
-        Ok(u64::try_from(copies).unwrap_or(0))
+        );
+        Ok(copies.fetch_one(&self.readers).await?)
     }
 
     /// How often a job was refused for now, in a row as far as something else than its own export was in the way, and how long
@@ -156,7 +141,7 @@ impl Queue {
     ) -> Result<(u32, Duration), QueueError> {
         let most = i64::try_from(most.as_millis()).unwrap_or(i64::MAX);
         let row = sqlx::query!(
-            r#"SELECT count(*) AS "times!: u32", coalesce(sum(max(0, min(wait, ?2))), 0) AS "waited!: i64"
+            r#"SELECT count(*) AS "times!: u32", coalesce(sum(max(0, min(wait, ?2))), 0) AS "waited!: Millis"
                FROM (SELECT lead(at, 1, ?3) OVER (ORDER BY step) - at AS wait FROM transitions
                      WHERE job_id = ?1 AND event = 'refused_for_now'
                        AND step > (SELECT coalesce(max(step), -1) FROM transitions
@@ -168,7 +153,7 @@ impl Queue {
         )
         .fetch_one(&self.readers)
         .await?;
-        Ok((row.times, Duration::from_millis(u64::try_from(row.waited).unwrap_or(0))))
+        Ok((row.times, row.waited.into()))
     }
 
     /// Lets go of some of the jobs whose wait is over, as many as no other lane notices; when it is to be asked for more, which
@@ -214,10 +199,8 @@ impl Queue {
                AS "too_long!: bool""#,
             lane.0,
             latest.0
-        )
-        .fetch_one(&self.readers)
-        .await?;
-        Ok(too_long)
+        );
+        Ok(too_long.fetch_one(&self.readers).await?)
     }
 
     /// When the first of the waiting jobs is due.
@@ -242,8 +225,7 @@ impl Queue {
         if attempts.is_empty() {
             return Ok(());
         }
-        let rows = attempts.into_iter().map(|(job, attempt)| (job.0, attempt)).collect::<Vec<_>>();
-        let rows = json(&rows)?;
+        let rows = json(&attempts)?;
         let refunded = sqlx::query!(
             "UPDATE jobs SET used = used - 1
              FROM (SELECT value ->> 0 AS job, value ->> 1 AS attempt FROM json_each(?1)) AS open
@@ -286,10 +268,8 @@ impl Queue {
                               WHERE snapshots.lane_id = ?1 AND snapshots.state IN ('pending', 'error'))
                AS "held!: bool""#,
             lane.0
-        )
-        .fetch_one(&self.readers)
-        .await?;
-        Ok(held)
+        );
+        Ok(held.fetch_one(&self.readers).await?)
     }
 
     /// Clears batches for sending: an inventory that began after they were sealed is complete and acted upon.

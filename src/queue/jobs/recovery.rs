@@ -16,7 +16,7 @@ impl Queue {
         let mut recovered = 0;
         loop {
             let left = sqlx::query!(
-                r#"SELECT id AS "id!: i64", attempt AS "attempt!: u32", used AS "used!: u32" FROM jobs
+                r#"SELECT id AS "id!: JobId", attempt AS "attempt!: u32", used AS "used!: u32" FROM jobs
                    WHERE state = 'submitting' AND lane_id IN (SELECT id FROM lanes) LIMIT 1000"#
             )
             .fetch_all(&self.readers)
@@ -27,17 +27,13 @@ impl Queue {
             recovered += left.len();
             let failure = Failure::new(
                 ErrorCode::INTERRUPTED,
-                "Snapferry ended between the intent and the answer; the ledger will tell",
+                "Snapferry ended between the intent and the response; the attempt is reconciled with Lightsail's records",
             );
             let transitions = left
                 .into_iter()
                 .map(|row| {
-                    let standing = JobVersion {
-                        state: JobState::Submitting,
-                        attempt: row.attempt,
-                        used: row.used,
-                        max_attempts: u32::MAX,
-                    };
+                    let (attempt, used) = (row.attempt, row.used);
+                    let version = JobVersion { state: JobState::Submitting, attempt, used, max_attempts: u32::MAX };
                     let event = Event::OutcomeUnknownInOutage(failure.clone());
                     let answer = AttemptAnswer {
                         outcome: AttemptOutcome::Ambiguous,
@@ -45,7 +41,7 @@ impl Queue {
                         request_id: None,
                         failure: Some(failure.clone()),
                     };
-                    Ok(Transition::new(JobId(row.id), &standing, event, now, "daemon")?
+                    Ok(Transition::new(row.id, &version, event, now, "daemon")?
                         .answered(answer, Vec::new())
                         .named(Step::Recovered)
                         .poll_at(now))

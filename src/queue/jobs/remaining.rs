@@ -11,15 +11,14 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn unfinished(&self, batch: Option<BatchId>) -> Result<u64, QueueError> {
-        let count = match batch {
+        Ok(match batch {
             None => sqlx::query_file_scalar!("src/queue/sql/unfinished.sql").fetch_one(&self.readers).await?,
             Some(batch) => {
                 sqlx::query_file_scalar!("src/queue/sql/unfinished_of_batch.sql", batch.0)
                     .fetch_one(&self.readers)
                     .await?
             }
-        };
-        Ok(u64::try_from(count).unwrap_or(0))
+        })
     }
 
     /// Jobs that did not succeed and were not cancelled: failed, or waiting for a person. Of all, or of one batch's rows.
@@ -28,7 +27,6 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn unsuccessful(&self, batch: Option<BatchId>) -> Result<u64, QueueError> {
         let batch = batch.map(|batch| batch.0);
-        let count = sqlx::query_file_scalar!("src/queue/sql/unsuccessful.sql", batch).fetch_one(&self.readers).await?;
-        Ok(u64::try_from(count).unwrap_or(0))
+        Ok(sqlx::query_file_scalar!("src/queue/sql/unsuccessful.sql", batch).fetch_one(&self.readers).await?)
     }
 }

@@ -1,45 +1,26 @@
 //! A change of one job as data: it names the state and the attempt that it expects. The statements in `sql/` read it as JSON.
 
 use crate::domain::{
-    Change, Event, Failure, JobId, JobState, JobVersion, LaneTrouble, OperationId, RunId, SnapshotArn, Timestamp, apply,
+    Change, Event, EventKind, Failure, JobId, JobState, JobVersion, LaneTrouble, OperationId, RunId, SnapshotArn,
+    Timestamp, apply, named,
 };
 use crate::points::Step;
 use crate::queue::error::QueueError;
 use serde::Serialize;
 
-/// How an attempt came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AttemptOutcome {
-    /// Lightsail took it.
-    Accepted,
-    /// Lightsail refused it, without effect.
-    Refused,
-    /// Nobody can say.
-    Ambiguous,
-    /// Found in the ledger later.
-    Found,
-    /// Proven absent from the ledger.
-    Absent,
-}
-
-impl AttemptOutcome {
-    /// Every outcome.
-    pub const ALL: [Self; 5] = [Self::Accepted, Self::Refused, Self::Ambiguous, Self::Found, Self::Absent];
-
-    /// The outcome's name in SQL and in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Refused => "refused",
-            Self::Ambiguous => "ambiguous",
-            Self::Found => "found",
-            Self::Absent => "absent",
-        }
-    }
-
-    pub(in crate::queue) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text)
+named! {
+    /// The outcome of an attempt; its name stands in SQL and in JSON.
+    pub enum AttemptOutcome {
+        /// Lightsail accepted it.
+        Accepted = "accepted",
+        /// Lightsail refused it, without effect.
+        Refused = "refused",
+        /// It is not known whether Lightsail accepted it.
+        Ambiguous = "ambiguous",
+        /// Found in the ledger later.
+        Found = "found",
+        /// Proven absent from the ledger.
+        Absent = "absent",
     }
 }
 
@@ -90,7 +71,7 @@ pub struct Transition {
     expected_used: u32,
     #[serde(flatten)]
     change: Change,
-    event: &'static str,
+    event: EventKind,
     #[serde(skip)]
     step: Step,
     at: Timestamp,
@@ -118,22 +99,22 @@ impl Transition {
     /// [`QueueError::Illegal`] when the state machine has no such change.
     pub fn new(
         job: JobId,
-        standing: &JobVersion,
+        version: &JobVersion,
         event: Event,
         at: Timestamp,
         actor: impl Into<String>,
     ) -> Result<Self, QueueError> {
-        let (name, step) = (event.name(), step_of(&event));
-        let change = apply(standing, event)?;
+        let kind = event.kind();
+        let change = apply(version, event)?;
         Ok(Self {
             job,
-            from: standing.state,
-            expected_attempt: standing.attempt,
-            expected_used: standing.used,
+            from: version.state,
+            expected_attempt: version.attempt,
+            expected_used: version.used,
             ended_at: (!change.to.is_live()).then_some(at),
             change,
-            event: name,
-            step,
+            event: kind,
+            step: Step::Moved(kind),
             at,
             actor: actor.into(),
             next_poll_at: None,
@@ -208,38 +189,6 @@ impl Transition {
     }
 }
 
-fn step_of(event: &Event) -> Step {
-    match event {
-        Event::NotExportable(_) => Step::NotExportable,
-        Event::AlreadyExported(_) => Step::AdoptedDone,
-        Event::UnderWayAlready(_) => Step::AdoptedUnderWay,
-        Event::Cancel => Step::Cancelled,
-        Event::Intend => Step::Intended,
-        Event::Accepted(_) => Step::Accepted,
-        Event::RefusedByLane(_) => Step::RefusedByLane,
-        Event::Denied(..) => Step::Denied,
-        Event::OverLimit(..) => Step::OverLimit,
-        Event::RefusedForNow(..) => Step::RefusedForNow,
-        Event::RefusedForGood(_) => Step::RefusedForGood,
-        Event::OutcomeUnknown(_) => Step::OutcomeUnknown,
-        Event::OutcomeUnknownInOutage(_) => Step::OutcomeUnknownInOutage,
-        Event::FoundUnderWay(_) => Step::FoundUnderWay,
-        Event::FoundDone(_) => Step::FoundDone,
-        Event::FoundFailed(..) => Step::FoundFailed,
-        Event::ProvenAbsent(..) => Step::ProvenAbsent,
-        Event::Contradiction(_) => Step::Contradicted,
-        Event::Finished(_) => Step::Finished,
-        Event::OperationFailed(..) => Step::OperationFailed,
-        Event::GaveUp(_) => Step::GaveUp,
-        Event::SendAgain => Step::SentAgain,
-        Event::AdoptRecord(..) => Step::RecordAdopted,
-        Event::MarkedFailed(_) => Step::MarkedFailed,
-        Event::Retry => Step::Retried,
-        Event::Pause => Step::Paused,
-        Event::Resume => Step::Resumed,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,8 +228,8 @@ mod tests {
                 reset_export: true,
                 failure: Some(failure),
             },
-            event: "event",
-            step: Step::Retried,
+            event: EventKind::Retry,
+            step: Step::Moved(EventKind::Retry),
             at: now,
             actor: "daemon".to_owned(),
             ended_at: Some(now),

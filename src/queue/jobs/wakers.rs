@@ -1,7 +1,7 @@
 //! Who sleeps until something is committed: a lane's worker and its tracker, each woken by the steps of this process that
 //! concern it. What people do, in any process, leaves a row in `wake_ups` with the same commit, for the daemon to take.
 
-use crate::domain::LaneId;
+use crate::domain::{EventKind, LaneId};
 use crate::points::Step;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
@@ -59,13 +59,13 @@ impl LaneWakers {
 
     /// Wakes those whom a committed step concerns in its lane.
     pub(in crate::queue) fn committed(&self, done: CommittedStep) {
-        let rooms = concerned(done.step);
+        let target = concerned(done.step);
         let lanes = self.lanes();
         let Some(wakes) = done.lane.and_then(|lane| lanes.get(&lane)) else { return };
-        if matches!(rooms, WakeTarget::Worker | WakeTarget::Both) {
+        if target.worker {
             wakes.worker.notify_one();
         }
-        if matches!(rooms, WakeTarget::Tracker | WakeTarget::Both) {
+        if target.tracker {
             wakes.tracker.notify_one();
         }
     }
@@ -131,89 +131,53 @@ pub(in crate::queue) async fn add_wake_ups_of(
     all: impl Iterator<Item = &CommittedStep>,
 ) -> Result<(), QueueError> {
     let lanes: Vec<LaneId> =
-        all.filter(|done| concerned(done.step) == WakeTarget::Both).filter_map(|done| done.lane).collect();
+        all.filter(|done| concerned(done.step).processes).filter_map(|done| done.lane).collect();
     if lanes.is_empty() { Ok(()) } else { add_wake_ups(connection, &json(&lanes)?, "[]").await }
 }
 
 /// Who has something to do, or something else to wait for, after a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum WakeTarget {
-    None,
-    Worker,
-    Tracker,
-    Both,
+struct WakeTarget {
+    worker: bool,
+    tracker: bool,
+    /// Whether the daemon has to hear of it, which may be another process.
+    processes: bool,
 }
 
-/// What a room does in its own turn, and takes up in the same one, wakes nobody. A new step says here whom it concerns.
+/// Whom a step concerns. It wakes nobody where the room that takes it continues in the same turn.
 fn concerned(step: Step) -> WakeTarget {
-    match step {
-        // The worker may send more, or has to stop.
+    use EventKind as E;
+    // The worker may send more, or has to stop.
+    let worker = matches!(
+        step,
         Step::HeldForInventory
-        | Step::InventoryRecorded
-        | Step::ChangesProcessed
-        | Step::Unblocked
-        | Step::NotExportable
-        | Step::AdoptedDone
-        | Step::Finished
-        | Step::OperationFailed
-        | Step::GaveUp
-        | Step::FoundDone
-        | Step::FoundFailed
-        | Step::ProvenAbsent
-        | Step::Contradicted
-        | Step::OverLimit
-        | Step::RefusedForNow => WakeTarget::Worker,
-        // The tracker has something to follow, or a block to probe.
-        Step::Accepted | Step::OutcomeUnknown | Step::OutcomeUnknownInOutage | Step::Blocked => WakeTarget::Tracker,
-        // A person has acted: other processes are told as well.
-        Step::Cancelled
-        | Step::SentAgain
-        | Step::RecordAdopted
-        | Step::MarkedFailed
-        | Step::Retried
-        | Step::Paused
-        | Step::Resumed => WakeTarget::Both,
-        Step::Marked
-        | Step::Migrated
-        | Step::LoadBegun
-        | Step::LoadAdded
-        | Step::LoadSealed
-        | Step::LoadDropped
-        | Step::RunBegun
-        | Step::Recovered
-        | Step::RunEnded
-        | Step::Identified
-        | Step::SnapshotsRecorded
-        | Step::InventoryEnded
-        | Step::ObservationsRecorded
-        | Step::EntryOwned
-        | Step::DuplicateNoted
-        | Step::AbsenceChecked
-        | Step::PollPutOff
-        | Step::DueReleased
-        | Step::Proven
-        | Step::RateLearned
-        | Step::CapLowered
-        | Step::DelayLearned
-        | Step::BreakerOpened
-        | Step::ProbeChosen
-        | Step::BreakerKeptOpen
-        | Step::BreakerClosed
-        | Step::PlacePaused
-        | Step::PlaceResumed
-        | Step::WakeUpsTaken
-        | Step::TakenOver
-        | Step::TakeoverWaited
-        | Step::Bundled
-        | Step::PruneBegun
-        | Step::Pruned
-        | Step::SpaceGivenBack
-        | Step::Intended
-        | Step::RefusedByLane
-        | Step::RefusedForGood
-        | Step::Denied
-        | Step::AdoptedUnderWay
-        | Step::FoundUnderWay
-        | Step::AttemptsRefunded => WakeTarget::None,
-    }
+            | Step::InventoryRecorded
+            | Step::ChangesProcessed
+            | Step::Unblocked
+            | Step::Moved(
+                E::NotExportable
+                    | E::AlreadyExported
+                    | E::Finished
+                    | E::OperationFailed
+                    | E::GaveUp
+                    | E::FoundDone
+                    | E::FoundFailed
+                    | E::ProvenAbsent
+                    | E::Contradiction
+                    | E::OverLimit
+                    | E::RefusedForNow
+            )
+    );
+    // The tracker has something to follow, or a block to probe.
+    let tracker = matches!(
+        step,
+        Step::Blocked | Step::Moved(E::Accepted | E::OutcomeUnknown | E::OutcomeUnknownInOutage)
+    );
+    // A person has acted: other processes are told as well.
+    let both = matches!(
+        step,
+        Step::Moved(
+            E::Cancel | E::SendAgain | E::AdoptRecord | E::MarkedFailed | E::Retry | E::Pause | E::Resume
+        )
+    );
+    WakeTarget { worker: worker || both, tracker: tracker || both, processes: both }
 }

@@ -2,15 +2,14 @@
 //! about it is decided elsewhere; each write here takes effect with its commit, as a pause does.
 
 use crate::domain::{
-    BatchId, BatchName, BatchOutcomes, ErrorCode, JobId, JobState, LaneId, OpenCause, OpeningId, Outcomes, ProbeState,
+    BatchId, BatchName, BatchOutcomes, ErrorCode, JobId, LaneId, OpenCause, OpeningId, Outcomes, ProbeState,
     RunId, SnapshotArn, SnapshotName, Timestamp,
 };
 use crate::points::Step;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
 use crate::queue::jobs::claims::Claimable;
-use crate::queue::sqlite::decode::{self, json};
-use sqlx::SqliteConnection;
+use crate::queue::sqlite::decode::{Millis, json};
 use std::time::Duration;
 
 /// An open breaker.
@@ -34,8 +33,8 @@ pub struct BreakerOpening {
     pub wait: Duration,
     /// The job that it has let go.
     pub probe: Option<JobId>,
-    /// How that one stands.
-    pub standing: ProbeState,
+    /// How that job stands.
+    pub probe_state: ProbeState,
     /// Jobs that it let go in vain.
     pub in_vain: u32,
 }
@@ -70,8 +69,7 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn failing(&self, lane: LaneId) -> Result<(Outcomes, Vec<(BatchId, Outcomes)>), QueueError> {
         let rows = sqlx::query!(
-            r#"SELECT batch_id AS "batch!: i64", length(recent) AS "ended!: u32", failed AS "failed!: u32", code,
-                      in_a_row AS "in_a_row!: u32"
+            r#"SELECT batch_id AS "batch!: BatchId", json_array(length(recent), failed, code, in_a_row) AS "outcomes!: Outcomes"
                FROM outcomes
                WHERE lane_id = ?1 AND failed > 0
                  AND CASE WHEN batch_id > 0
@@ -88,11 +86,10 @@ impl Queue {
         .await?;
         let (mut of_lane, mut batches) = (Outcomes::default(), Vec::new());
         for row in rows {
-            let outcomes = outcomes(row.ended, row.failed, row.code, row.in_a_row);
-            if row.batch == 0 {
-                of_lane = outcomes;
+            if row.batch == BatchId(0) {
+                of_lane = row.outcomes;
             } else {
-                batches.push((BatchId(row.batch), outcomes));
+                batches.push((row.batch, row.outcomes));
             }
         }
         Ok((of_lane, batches))
@@ -103,21 +100,16 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn batch_outcomes(&self, lane: LaneId) -> Result<Vec<BatchOutcomes>, QueueError> {
-        let rows = sqlx::query!(
-            r#"SELECT length(recent) AS "ended!: u32", failed AS "failed!: u32", code, in_a_row AS "in_a_row!: u32",
+        let outcomes = sqlx::query_as!(
+            BatchOutcomes,
+            r#"SELECT json_array(length(recent), failed, code, in_a_row) AS "outcomes!: Outcomes",
                       coalesce((SELECT jobs > 0 FROM job_counts
                                 WHERE job_counts.lane_id = ?1 AND job_counts.batch_id = outcomes.batch_id
                                   AND job_counts.state = 'queued'), 0) AS "goes_on!: bool"
                FROM outcomes WHERE lane_id = ?1 AND batch_id > 0"#,
             lane.0
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        let of_batch = |outcomes, goes_on| BatchOutcomes { outcomes, goes_on };
-        Ok(rows
-            .into_iter()
-            .map(|row| of_batch(outcomes(row.ended, row.failed, row.code, row.in_a_row), row.goes_on))
-            .collect())
+        );
+        Ok(outcomes.fetch_all(&self.readers).await?)
     }
 
     /// The open breakers of a lane, or of all.
@@ -126,59 +118,8 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn breaker_openings(&self, lane: Option<LaneId>) -> Result<Vec<BreakerOpening>, QueueError> {
         let lane = lane.map(|lane| lane.0);
-        let rows = sqlx::query!(
-            r#"SELECT breaker_openings.id AS "id!: i64", breaker_openings.lane_id AS "lane!: i64", breaker_openings.batch_id AS "batch: i64",
-                      (SELECT name FROM batches WHERE batches.id = breaker_openings.batch_id) AS "batch_name: String",
-                      opened_at AS "opened_at!: i64", failed AS "failed!: u32", ended AS "ended!: u32", code,
-                      waits_from AS "waits_from!: i64", wait AS "wait!: i64", probe AS "probe: i64",
-                      probes AS "probes!: u32", jobs.state AS "state?", jobs.attempt AS "attempt?: i64",
-                      jobs.adopted AS "adopted?: bool",
-                      jobs.state = 'queued' AND (jobs.paused_at IS NOT NULL OR jobs.denials > 0 OR jobs.hold IS NOT NULL
-                          -- It was asked to wait; one of which an attempt failed is tried again soon.
-                          OR (jobs.due_at IS NOT NULL AND jobs.used = 0)
-                          OR EXISTS (SELECT 1 FROM snapshots
-                                     WHERE snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name
-                                       AND (snapshots.state = 'pending' OR snapshots.state = 'error'))
-                          OR EXISTS (SELECT 1 FROM batches
-                                     WHERE batches.id = jobs.batch_id AND batches.paused_at IS NOT NULL))
-                          AS "laid_by?: bool"
-               FROM breaker_openings LEFT JOIN jobs ON jobs.id = breaker_openings.probe
-               WHERE breaker_openings.closed_at IS NULL AND (?1 IS NULL OR breaker_openings.lane_id = ?1)
-               ORDER BY breaker_openings.id"#,
-            lane
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        rows.into_iter()
-            .map(|row| {
-                let own = row.attempt.unwrap_or(0) > 0 && row.adopted != Some(true);
-                let standing = match row.state.as_deref().map(decode::state).transpose()? {
-                    None => ProbeState::None,
-                    Some(JobState::Queued) if row.laid_by == Some(true) => ProbeState::Silent,
-                    Some(JobState::Queued | JobState::Submitting | JobState::Exporting | JobState::Unknown) => {
-                        ProbeState::UnderWay
-                    }
-                    Some(JobState::Succeeded) if own => ProbeState::Succeeded,
-                    Some(JobState::Failed) if own => ProbeState::Failed,
-                    Some(JobState::Succeeded | JobState::Failed | JobState::Cancelled | JobState::NeedsReview) => {
-                        ProbeState::Silent
-                    }
-                };
-                Ok(BreakerOpening {
-                    id: OpeningId(row.id),
-                    lane: LaneId(row.lane),
-                    batch: row.batch.map(BatchId),
-                    batch_name: row.batch_name.map(decode::batch_name).transpose()?,
-                    opened_at: Timestamp(row.opened_at),
-                    cause: OpenCause { failed: row.failed, ended: row.ended, code: decode::code(row.code) },
-                    waits_from: Timestamp(row.waits_from),
-                    wait: Duration::from_millis(decode::count("a breaker's wait", row.wait)?),
-                    probe: row.probe.map(JobId),
-                    standing,
-                    in_vain: row.probes,
-                })
-            })
-            .collect()
+        let openings = sqlx::query_file_as!(BreakerOpening, "src/queue/sql/breaker_openings.sql", lane);
+        Ok(openings.fetch_all(&self.readers).await?)
     }
 
     /// The breakers of its batch and its lane that were closed since a job was queued, the oldest first.
@@ -186,27 +127,17 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn matching_openings(&self, job: JobId) -> Result<Vec<PastOpening>, QueueError> {
-        let rows = sqlx::query!(
-            r#"SELECT breaker_openings.batch_id IS NOT NULL AS "of_batch!: bool", opened_at AS "opened_at!: i64",
-                      failed AS "failed!: u32", ended AS "ended!: u32", code, closed_at AS "closed_at!: i64",
+        let openings = sqlx::query_as!(
+            PastOpening,
+            r#"SELECT breaker_openings.batch_id IS NOT NULL AS "of_batch!: bool", opened_at AS "opened_at!: Timestamp",
+                      json_array(failed, ended, code) AS "cause!: OpenCause", closed_at AS "closed_at!: Timestamp",
                       closed_by AS "closed_by!"
                FROM jobs JOIN breaker_openings ON breaker_openings.lane_id = jobs.lane_id
                    AND (breaker_openings.batch_id IS NULL OR breaker_openings.batch_id = jobs.batch_id)
                WHERE jobs.id = ?1 AND closed_at >= jobs.queued_at ORDER BY breaker_openings.id"#,
             job.0
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| PastOpening {
-                of_batch: row.of_batch,
-                opened_at: Timestamp(row.opened_at),
-                cause: OpenCause { failed: row.failed, ended: row.ended, code: decode::code(row.code) },
-                closed_at: Timestamp(row.closed_at),
-                closed_by: row.closed_by,
-            })
-            .collect())
+        );
+        Ok(openings.fetch_all(&self.readers).await?)
     }
 
     /// Jobs that open breakers of a lane may let go, given which of them are due; each with its batch. Those that were
@@ -287,51 +218,18 @@ impl Queue {
         self.writer.execute(Step::BreakerKeptOpen, [renewed]).await.map(drop)
     }
 
-    /// Closes a breaker, in nobody's name; what has ended is counted anew. Whether it was open.
+    /// Closes a breaker automatically; a trigger forgets what has ended there. Whether it was open.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn close_breaker(&self, opening: OpeningId, at: Timestamp) -> Result<bool, QueueError> {
-        self.writer
-            .write(Step::BreakerClosed, move |connection| {
-                Box::pin(async move {
-                    let opening = json(&[opening])?;
-                    Ok(close(connection, &opening, at, "daemon").await? > 0)
-                })
-            })
-            .await
+        let closed = sqlx::query!(
+            "UPDATE breaker_openings SET closed_at = ?2, closed_by = 'daemon' WHERE id = ?1 AND closed_at IS NULL",
+            opening.0,
+            at.0
+        );
+        self.writer.execute(Step::BreakerClosed, [closed]).await.map(|rows| rows > 0)
     }
-}
-
-/// Closes open breakers and forgets what has ended there; how many they were.
-pub(in crate::queue) async fn close(
-    connection: &mut SqliteConnection,
-    openings: &str,
-    at: Timestamp,
-    actor: &str,
-) -> Result<u64, QueueError> {
-    sqlx::query!(
-        "DELETE FROM outcomes
-         WHERE (lane_id, batch_id) IN (SELECT lane_id, coalesce(batch_id, 0) FROM breaker_openings
-                                       WHERE closed_at IS NULL AND id IN (SELECT value FROM json_each(?1)))",
-        openings
-    )
-    .execute(&mut *connection)
-    .await?;
-    let closed = sqlx::query!(
-        "UPDATE breaker_openings SET closed_at = ?2, closed_by = ?3
-         WHERE closed_at IS NULL AND id IN (SELECT value FROM json_each(?1))",
-        openings,
-        at.0,
-        actor
-    )
-    .execute(&mut *connection)
-    .await?;
-    Ok(closed.rows_affected())
-}
-
-fn outcomes(ended: u32, failed: u32, code: Option<String>, in_a_row: u32) -> Outcomes {
-    Outcomes { ended, failed, row: decode::code(code).map(|code| (code, in_a_row)) }
 }
 
 fn millis(span: Duration) -> i64 {

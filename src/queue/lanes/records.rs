@@ -1,19 +1,16 @@
 //! Lanes: who they are, what blocks them, what they have learned; and the runs of the daemon.
 
 use crate::domain::{
-    AccountLabel, AccountNumber, ErrorCode, Lane, LaneId, LaneTrouble, ListDelay, LoweredCap, RunId, Timestamp,
-    WINDOW_MARGIN,
+    AccountLabel, AccountNumber, Lane, LaneId, LaneTrouble, ListDelay, LoweredCap, RunId, Timestamp, WINDOW_MARGIN,
 };
 use crate::points::Step;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::sqlite::decode::{corrupt, lane as lane_of};
+use serde::Serialize;
 use sqlx::{Executor, Sqlite};
-use std::ops::RangeInclusive;
-use std::time::Duration;
 
 /// A lane as the store knows it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LaneRecord {
     /// Its number.
     pub id: LaneId,
@@ -21,31 +18,45 @@ pub struct LaneRecord {
     pub lane: Lane,
     /// The 12 digits, once an inventory has shown them.
     pub account_number: Option<AccountNumber>,
-    /// Whether an export was ever accepted.
+    /// Whether an export was ever accepted; until then one goes alone.
     pub proven: bool,
-    /// The rate of its exports that it has learned, in calls a second.
+    /// The rate of its exports that it has learned from throttles, in calls a second.
     pub learned_rate: Option<f64>,
     /// The rate of its reads that it has learned.
     pub learned_read_rate: Option<f64>,
-    /// The cap on its copies under way, where EC2 had too many of them.
+    /// The cap on its copies in progress, where EC2 had too many of them.
     pub lowered: Option<LoweredCap>,
-    /// How long an export that Lightsail had was seen to be missing from its lists.
+    /// The longest time that an export which Lightsail had was missing from its lists.
     pub delay: ListDelay,
+    /// When its last complete inventory was.
+    pub listed_at: Option<Timestamp>,
     /// What blocks it.
-    pub block: Option<Block>,
-    /// Whether a person has paused it.
-    pub paused: bool,
+    pub blocked: Option<Block>,
+    /// A person's pause.
+    pub paused: Option<Pause>,
 }
 
 /// Why a lane sends nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Block {
+    /// Since when.
+    #[serde(serialize_with = "Timestamp::as_text")]
+    pub since: Timestamp,
     /// What is wrong.
+    #[serde(rename = "code")]
     pub trouble: LaneTrouble,
     /// One line for a person, with the way out.
     pub message: String,
+}
+
+/// A person's pause of a batch or a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pause {
     /// Since when.
+    #[serde(serialize_with = "Timestamp::as_text")]
     pub since: Timestamp,
+    /// Who paused it, where that is known.
+    pub by: Option<String>,
 }
 
 /// What the account number of an inventory means for its lane.
@@ -72,9 +83,8 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn lane_records(&self) -> Result<Vec<LaneRecord>, QueueError> {
-        let mut lanes = self.lanes_within(i64::MIN..=i64::MAX).await?;
-        lanes.sort_by(|one, other| one.lane.cmp(&other.lane));
-        Ok(lanes)
+        let lanes = sqlx::query_file_as!(LaneRecord, "src/queue/sql/lane_records.sql", None::<i64>, false);
+        Ok(lanes.fetch_all(&self.readers).await?)
     }
 
     /// One lane, if it ever had a job.
@@ -82,47 +92,8 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn lane_record(&self, lane: LaneId) -> Result<Option<LaneRecord>, QueueError> {
-        Ok(self.lanes_within(lane.0..=lane.0).await?.pop())
-    }
-
-    async fn lanes_within(&self, ids: RangeInclusive<i64>) -> Result<Vec<LaneRecord>, QueueError> {
-        let (first, last) = ids.into_inner();
-        let rows = sqlx::query!(
-            r#"SELECT id AS "id!: i64", account, region, account_number, proven AS "proven!: bool",
-                      learned_rate AS "learned_rate: f64", learned_read_rate AS "learned_read_rate: f64",
-                      lowered_cap AS "lowered_cap: i64", lowered_at AS "lowered_at: i64", lowered_code, blocked_at AS "blocked_at: i64", blocked_code,
-                      blocked_message, longest_delay AS "longest_delay: i64", delay_seen_at AS "delay_seen_at: i64", paused_at IS NOT NULL AS "paused!: bool"
-               FROM lanes
-               WHERE id BETWEEN ?1 AND ?2
-                 AND EXISTS (SELECT 1 FROM job_counts JOIN batches ON batches.id = job_counts.batch_id
-                             WHERE job_counts.lane_id = lanes.id AND batches.state = 'sealed')"#,
-            first,
-            last
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        rows.into_iter()
-            .map(|row| {
-                let trouble = row.blocked_code.as_deref().and_then(LaneTrouble::parse);
-                let block = row.blocked_at.zip(trouble).map(|(since, trouble)| Block {
-                    trouble,
-                    message: row.blocked_message.unwrap_or_default(),
-                    since: Timestamp(since),
-                });
-                Ok(LaneRecord {
-                    id: LaneId(row.id),
-                    lane: lane_of(&row.account, &row.region)?,
-                    account_number: row.account_number.and_then(|number| AccountNumber::parse(&number).ok()),
-                    proven: row.proven,
-                    learned_rate: row.learned_rate,
-                    learned_read_rate: row.learned_read_rate,
-                    lowered: lowered_cap(row.lowered_cap, row.lowered_at, row.lowered_code),
-                    delay: list_delay(row.longest_delay, row.delay_seen_at),
-                    block,
-                    paused: row.paused,
-                })
-            })
-            .collect()
+        let lanes = sqlx::query_file_as!(LaneRecord, "src/queue/sql/lane_records.sql", lane.0, false);
+        Ok(lanes.fetch_optional(&self.readers).await?)
     }
 
     /// Compares the account number that an inventory showed with what is stored, and stores the first one.
@@ -287,15 +258,13 @@ impl Queue {
         self.writer
             .write(Step::RunBegun, move |connection| {
                 Box::pin(async move {
-                    let id = sqlx::query_scalar!(
-                        r#"INSERT INTO runs (began_at, pid, version) VALUES (?1, ?2, ?3) RETURNING id AS "id!: i64""#,
+                    let begun = sqlx::query_scalar!(
+                        r#"INSERT INTO runs (began_at, pid, version) VALUES (?1, ?2, ?3) RETURNING id AS "id!: RunId""#,
                         at.0,
                         pid,
                         version
-                    )
-                    .fetch_one(&mut *connection)
-                    .await?;
-                    Ok(RunId(id))
+                    );
+                    Ok(begun.fetch_one(connection).await?)
                 })
             })
             .await
@@ -311,19 +280,6 @@ impl Queue {
     }
 }
 
-pub(in crate::queue) fn list_delay(longest: Option<i64>, seen_at: Option<i64>) -> ListDelay {
-    ListDelay { longest: span(longest), seen_at: seen_at.map(Timestamp) }
-}
-
-pub(in crate::queue) fn span(millis: Option<i64>) -> Duration {
-    Duration::from_millis(millis.and_then(|millis| u64::try_from(millis).ok()).unwrap_or_default())
-}
-
-pub(in crate::queue) fn lowered_cap(to: Option<i64>, since: Option<i64>, code: Option<String>) -> Option<LoweredCap> {
-    let to = u64::try_from(to?).ok()?;
-    Some(LoweredCap { to, since: Timestamp(since?), code: ErrorCode::new(code?) })
-}
-
 /// What an account number is to a lane; nothing where the lane has none yet, and nobody else has this one.
 async fn compare_account<'c, E>(
     executor: E,
@@ -335,7 +291,7 @@ where
 {
     let digits = number.as_str();
     let known = sqlx::query!(
-        r#"SELECT lanes.account_number AS stored, other.account AS "other: String"
+        r#"SELECT lanes.account_number AS "stored: AccountNumber", other.account AS "other: AccountLabel"
            FROM lanes LEFT JOIN lanes AS other
                ON other.region = lanes.region AND other.id <> lanes.id AND other.account_number = ?2
                -- A lane that has exported nothing and has nothing to do exports nothing twice.
@@ -348,13 +304,9 @@ where
     )
     .fetch_one(executor)
     .await?;
-    if let Some(stored) = known.stored.as_ref().filter(|stored| *stored != digits) {
-        let stored = AccountNumber::parse(stored).map_err(|_| corrupt("an account number", stored))?;
-        return Ok(Some(AccountMatch::Other { stored }));
-    }
-    if let Some(label) = known.other {
-        let label = AccountLabel::parse(&label).map_err(|_| corrupt("an account label", label))?;
-        return Ok(Some(AccountMatch::Shared { label }));
-    }
-    Ok(known.stored.map(|_| AccountMatch::Same))
+    Ok(match (known.stored, known.other) {
+        (Some(stored), _) if stored != *number => Some(AccountMatch::Other { stored }),
+        (_, Some(label)) => Some(AccountMatch::Shared { label }),
+        (stored, None) => stored.map(|_| AccountMatch::Same),
+    })
 }

@@ -2,7 +2,7 @@
 //! that a crash between reading and acting loses nothing.
 
 use crate::domain::{
-    Destination, ErrorCode, Failure, JobId, LaneId, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp,
+    Destination, ErrorCode, Failure, JobId, LaneId, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp, named,
 };
 use crate::points::Step;
 use crate::queue::Queue;
@@ -25,26 +25,15 @@ pub enum EntryKey {
     Record(RecordArn),
 }
 
-/// How far an export is by an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EntryStatus {
-    /// No end yet.
-    UnderWay,
-    /// Ended well.
-    Succeeded,
-    /// Ended badly.
-    Failed,
-}
-
-impl EntryStatus {
-    /// The status's name in SQL.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::UnderWay => "under_way",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-        }
+named! {
+    /// How far an export is by an entry; the status's name stands in SQL.
+    pub enum EntryStatus {
+        /// No end yet.
+        UnderWay = "under_way",
+        /// Ended well.
+        Succeeded = "succeeded",
+        /// Ended badly.
+        Failed = "failed",
     }
 }
 
@@ -136,9 +125,11 @@ impl Queue {
         // Jobs of one name ask for it more than once.
         let names = json(&names.iter().collect::<BTreeSet<_>>())?;
         let rows = sqlx::query!(
-            r#"SELECT ledger.id AS "id!: i64", kind, ledger."key", snapshot_name, snapshot_arn, status, record_name,
-                      destination_service, destination_id, error_code, error_message,
-                      created_at AS "created_at: i64", job_id AS "job_id: i64", attempt AS "attempt: u32"
+            r#"SELECT ledger.id AS "id!: i64", kind = 'operation' AS "is_operation!: bool", ledger."key",
+                      snapshot_name AS "snapshot: SnapshotName", snapshot_arn AS "snapshot_arn: SnapshotArn",
+                      status AS "status: EntryStatus", record_name, destination_service, destination_id,
+                      error_code AS "error_code: ErrorCode", error_message, created_at AS "created_at: Timestamp",
+                      job_id AS "job_id: JobId", attempt AS "attempt: u32"
                FROM json_each(?2) AS wanted CROSS JOIN ledger
                WHERE ledger.lane_id = ?1 AND ledger.snapshot_name = wanted.value
                ORDER BY ledger.id"#,
@@ -147,39 +138,29 @@ impl Queue {
         )
         .fetch_all(&self.readers)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                let key = match row.kind.as_str() {
-                    "operation" => EntryKey::Operation(OperationId::new(row.key)),
-                    _ => EntryKey::Record(RecordArn::new(row.key)),
-                };
-                let status = match row.status.as_str() {
-                    "succeeded" => EntryStatus::Succeeded,
-                    "failed" => EntryStatus::Failed,
-                    _ => EntryStatus::UnderWay,
-                };
-                let destination = row
+        let entries = rows.into_iter().map(|row| LedgerEntry {
+            id: row.id,
+            sighting: Observation {
+                key: if row.is_operation {
+                    EntryKey::Operation(OperationId::new(row.key))
+                } else {
+                    EntryKey::Record(RecordArn::new(row.key))
+                },
+                snapshot: row.snapshot,
+                snapshot_arn: row.snapshot_arn,
+                status: row.status,
+                record_name: row.record_name,
+                destination: row
                     .destination_id
-                    .map(|id| Destination { service: row.destination_service.unwrap_or_default(), id });
-                let failure = row
+                    .map(|id| Destination { service: row.destination_service.unwrap_or_default(), id }),
+                failure: row
                     .error_code
-                    .map(|code| Failure { code: ErrorCode::new(code), message: row.error_message.unwrap_or_default() });
-                Ok(LedgerEntry {
-                    id: row.id,
-                    sighting: Observation {
-                        key,
-                        snapshot: crate::queue::sqlite::decode::snapshot_name(&row.snapshot_name)?,
-                        snapshot_arn: row.snapshot_arn.map(SnapshotArn::new),
-                        status,
-                        record_name: row.record_name,
-                        destination,
-                        failure,
-                        created_at: row.created_at.map(Timestamp),
-                    },
-                    owner: row.job_id.map(JobId).zip(row.attempt),
-                })
-            })
-            .collect()
+                    .map(|code| Failure { code, message: row.error_message.unwrap_or_default() }),
+                created_at: row.created_at,
+            },
+            owner: row.job_id.zip(row.attempt),
+        });
+        Ok(entries.collect())
     }
 
     /// Up to `limit` entries that have not been acted upon. Those of a job that is being sent wait for its answer: it

@@ -8,7 +8,7 @@ use crate::queue::AttemptOutcome;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
 use crate::queue::sqlite::decode::json;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer};
 use std::time::Duration;
 
 /// A job that the ledger may say something of.
@@ -52,7 +52,7 @@ pub struct Followed {
 }
 
 /// An attempt as tracking sees it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct FollowedAttempt {
     /// Its number.
     pub number: u32,
@@ -69,7 +69,23 @@ pub struct FollowedAttempt {
     /// When the last of them began.
     pub last_check_at: Option<Timestamp>,
     /// The reconciliation window that it keeps, though the lane's was shortened since.
+    #[serde(deserialize_with = "from_millis")]
     pub kept_window: Duration,
+}
+
+/// Attempts as a column of their job.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(in crate::queue) struct FollowedAttempts(Vec<FollowedAttempt>);
+
+impl From<FollowedAttempts> for Vec<FollowedAttempt> {
+    fn from(attempts: FollowedAttempts) -> Self {
+        attempts.0
+    }
+}
+
+fn from_millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_millis)
 }
 
 impl FollowedAttempt {
@@ -81,15 +97,9 @@ impl FollowedAttempt {
 
 impl Followed {
     /// Where it stands, given the attempts that it has.
-    pub fn standing(&self, max_attempts: u32) -> JobVersion {
+    pub fn version(&self, max_attempts: u32) -> JobVersion {
         JobVersion { state: self.state, attempt: self.attempt, used: self.used, max_attempts }
     }
-}
-
-#[derive(Serialize)]
-struct PollTime {
-    job: i64,
-    at: i64,
 }
 
 impl Queue {
@@ -193,70 +203,8 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn followed_jobs(&self, jobs: &[JobId]) -> Result<Vec<Followed>, QueueError> {
         let ids = json(jobs)?;
-        let attempts = sqlx::query!(
-            r#"SELECT attempts.job_id AS "job_id!: JobId", number AS "number!: u32", baseline AS "baseline!: i64",
-                      nullif(outcome, 'pending') AS "outcome?: AttemptOutcome", absence_checks AS "absence_checks!: u32",
-                      intended_at AS "intended_at!: Timestamp", first_check_at AS "first_check_at: Timestamp",
-                      last_check_at AS "last_check_at: Timestamp",
-                      kept_window AS "kept_window: i64"
-               FROM json_each(?1) AS wanted CROSS JOIN attempts ON attempts.job_id = wanted.value
-               ORDER BY attempts.job_id, number"#,
-            ids
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        let rows = sqlx::query!(
-            r#"SELECT jobs.id AS "id!: JobId", snapshot_name AS "snapshot: SnapshotName", jobs.state AS "state: JobState", attempt AS "attempt!: u32", used AS "used!: u32",
-                      existing = 'adopt' AND ignored_through IS NULL AS "adopts!: bool", adopted AS "adopted!: bool",
-                      coalesce(ignored_through, 0) AS "ignored_through!: i64",
-                      (SELECT min(last_entry) FROM takeovers WHERE last_job >= jobs.id) AS "copied_through: i64",
-                      CASE WHEN jobs.state = 'queued' AND snapshots.name IS NOT NULL THEN snapshots.arn
-                           ELSE coalesce(source_arn, snapshots.arn) END AS "source_arn: SnapshotArn",
-                      snapshots.created_at AS "snapshot_made_at: Timestamp", operation_id AS "operation: OperationId",
-                      record_arn AS "record: RecordArn", error_code, destination_id,
-                      coalesce((SELECT max(at) FROM transitions WHERE transitions.job_id = jobs.id), queued_at)
-                          AS "since!: Timestamp"
-               FROM json_each(?1) AS wanted CROSS JOIN jobs ON jobs.id = wanted.value
-               LEFT JOIN snapshots ON snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name"#,
-            ids
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        let mut by_job = std::collections::HashMap::<JobId, Vec<FollowedAttempt>>::new();
-        for row in attempts {
-            by_job.entry(row.job_id).or_default().push(FollowedAttempt {
-                number: row.number,
-                baseline: row.baseline,
-                outcome: row.outcome,
-                intended_at: row.intended_at,
-                absence_checks: row.absence_checks,
-                first_check_at: row.first_check_at,
-                last_check_at: row.last_check_at,
-                kept_window: crate::queue::lanes::records::span(row.kept_window),
-            });
-        }
-        Ok(rows
-            .into_iter()
-            .map(|row| Followed {
-                job: row.id,
-                snapshot: row.snapshot,
-                state: row.state,
-                attempt: row.attempt,
-                used: row.used,
-                adopts: row.adopts,
-                adopted: row.adopted,
-                ignored_through: row.ignored_through,
-                copied_through: row.copied_through,
-                source_arn: row.source_arn,
-                snapshot_made_at: row.snapshot_made_at,
-                operation: row.operation,
-                record: row.record,
-                error_code: row.error_code,
-                destination_id: row.destination_id,
-                since: row.since,
-                attempts: by_job.remove(&row.id).unwrap_or_default(),
-            })
-            .collect())
+        let jobs = sqlx::query_file_as!(Followed, "src/queue/sql/followed_jobs.sql", ids);
+        Ok(jobs.fetch_all(&self.readers).await?)
     }
 
     /// Of the `newest` exports under way in a lane, that were sent last, and of these `besides`: those that Lightsail
@@ -273,7 +221,7 @@ impl Queue {
     ) -> Result<Vec<(JobId, u32, Timestamp)>, QueueError> {
         let besides = json(besides)?;
         let rows = sqlx::query!(
-            r#"SELECT jobs.id AS "id!: i64", jobs.attempt AS "attempt!: u32", attempts.answered_at AS "answered_at!: i64"
+            r#"SELECT jobs.id AS "id!: JobId", jobs.attempt AS "attempt!: u32", attempts.answered_at AS "answered_at!: Timestamp"
                FROM (SELECT id FROM (SELECT id FROM jobs WHERE lane_id = ?1 AND state = 'exporting'
                                      ORDER BY submitted_at DESC LIMIT ?3)
                      UNION SELECT value FROM json_each(?4)) AS watched
@@ -292,7 +240,7 @@ impl Queue {
         )
         .fetch_all(&self.readers)
         .await?;
-        Ok(rows.into_iter().map(|row| (JobId(row.id), row.attempt, Timestamp(row.answered_at))).collect())
+        Ok(rows.into_iter().map(|row| (row.id, row.attempt, row.answered_at)).collect())
     }
 
     /// Puts off the next look at these jobs.
@@ -303,11 +251,10 @@ impl Queue {
         if jobs.is_empty() {
             return Ok(());
         }
-        let rows = jobs.iter().map(|(job, at)| PollTime { job: job.0, at: at.0 }).collect::<Vec<_>>();
-        let rows = json(&rows)?;
+        let rows = json(jobs)?;
         let put_off = sqlx::query!(
             "UPDATE jobs SET next_poll_at = later.at
-             FROM (SELECT value ->> 'job' AS job, value ->> 'at' AS at FROM json_each(?1)) AS later
+             FROM (SELECT value ->> 0 AS job, value ->> 1 AS at FROM json_each(?1)) AS later
              WHERE jobs.id = later.job AND jobs.state IN ('exporting', 'unknown')",
             rows
         );
@@ -323,15 +270,13 @@ impl Queue {
         if jobs.is_empty() {
             return Ok(());
         }
-        let rows =
-            jobs.iter().map(|(job, attempt)| PollTime { job: job.0, at: i64::from(*attempt) }).collect::<Vec<_>>();
-        let rows = json(&rows)?;
+        let rows = json(jobs)?;
         let counted = sqlx::query!(
             "UPDATE attempts SET absence_checks = CASE WHEN last_check_at > ?2 THEN 1 ELSE absence_checks + 1 END,
                     first_check_at = CASE WHEN last_check_at > ?2 THEN ?2 ELSE coalesce(first_check_at, ?2) END,
                     last_check_at = ?2
-             FROM (SELECT value ->> 'job' AS job, value ->> 'at' AS number FROM json_each(?1)) AS look
-             WHERE attempts.job_id = look.job AND attempts.number = look.number",
+             FROM (SELECT value ->> 0 AS job, value ->> 1 AS number FROM json_each(?1)) AS checked
+             WHERE attempts.job_id = checked.job AND attempts.number = checked.number",
             rows,
             began.0
         );

@@ -1,6 +1,6 @@
 -- Walks the claim index of each batch that may be sent for, as far as the limit at most: what has a higher priority, and
 -- of the same one, by turns, so many of each batch as are before the job in its own.
-SELECT count(*) AS "count!: i64" FROM (
+SELECT count(*) AS "count!: u32" FROM (
     SELECT 1
     FROM job_counts
     CROSS JOIN batches ON batches.id = job_counts.batch_id AND batches.state = 'sealed' AND batches.paused_at IS NULL

@@ -1,6 +1,6 @@
 -- Which of the names have an export that is done, by the records that were seen; whose ARN is known, as a name is reused.
-SELECT CAST(given.key AS INTEGER) AS "place!: i64", ledger.job_id, ledger.snapshot_arn AS "snapshot_arn!",
-       ledger.destination_id AS "destination_id!"
+SELECT CAST(given.key AS INTEGER) AS "place!: u32", ledger.job_id AS "job: JobId", ledger.snapshot_arn AS "arn!: SnapshotArn",
+       ledger.destination_id AS "destination!"
 FROM json_each(?1) AS given
 CROSS JOIN lanes ON lanes.account = ?2 AND lanes.region = ?3
 CROSS JOIN ledger ON ledger.lane_id = lanes.id AND ledger.snapshot_name = given.value AND ledger.kind = 'record'

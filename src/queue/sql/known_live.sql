@@ -1,5 +1,5 @@
 -- Which of the names have a live job; the jobs of a load that goes on, or that was killed, are not there yet.
-SELECT CAST(given.key AS INTEGER) AS "place!: i64", jobs.id AS "id!: i64", jobs.state
+SELECT CAST(given.key AS INTEGER) AS "place!: u32", jobs.id AS "job!: JobId", jobs.state AS "state!: JobState"
 FROM json_each(?1) AS given
 CROSS JOIN lanes ON lanes.account = ?2 AND lanes.region = ?3
 CROSS JOIN jobs ON jobs.lane_id = lanes.id AND jobs.snapshot_name = given.value

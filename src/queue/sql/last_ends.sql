@@ -1,5 +1,5 @@
 -- The last exports of a lane that ended, the newest first. What was adopted, called off or refused says nothing of the pace.
-SELECT recent.finished_at AS "at!: i64", recent.finished_at - recent.submitted_at AS "took!: i64"
+SELECT recent.finished_at AS "at!: Timestamp", recent.finished_at - recent.submitted_at AS "took!: Millis"
 FROM (
     SELECT id, state, attempt, adopted, submitted_at, finished_at FROM jobs
     WHERE lane_id = ?1 AND finished_at IS NOT NULL AND finished_at <= ?2

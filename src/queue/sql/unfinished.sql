@@ -17,4 +17,4 @@ SELECT (SELECT coalesce(sum(job_counts.jobs), 0)
           AND NOT EXISTS (SELECT 1 FROM breaker_openings
                                WHERE breaker_openings.closed_at IS NULL AND breaker_openings.lane_id = jobs.lane_id
                                  AND (breaker_openings.batch_id IS NULL OR breaker_openings.batch_id = jobs.batch_id)
-                                 AND breaker_openings.failed_run = (SELECT max(id) FROM runs))) AS "count!: i64"
+                                 AND breaker_openings.failed_run = (SELECT max(id) FROM runs))) AS "count!: u64"

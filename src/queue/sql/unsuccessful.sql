@@ -6,4 +6,4 @@ SELECT (SELECT coalesce(sum(job_counts.jobs), 0)
         FROM batches CROSS JOIN batch_rows ON batch_rows.batch_id = batches.id AND batch_rows.disposition = 'live'
         JOIN jobs ON jobs.id = batch_rows.job_id
         WHERE batches.id = ?1 AND batches.rows_live > 0
-          AND jobs.state NOT IN ('succeeded', 'cancelled')) AS "count!: i64"
+          AND jobs.state NOT IN ('succeeded', 'cancelled')) AS "count!: u64"

@@ -51,11 +51,74 @@ columns! {
     Hold: String => |hold| Hold::parse(&hold).ok_or_else(|| corrupt("a job's hold", hold));
     AttemptOutcome: String => |outcome| AttemptOutcome::parse(&outcome).ok_or_else(|| corrupt("an attempt's outcome", outcome));
     TakeoverCause: String => |cause| TakeoverCause::parse(&cause).ok_or_else(|| corrupt("the cause of a takeover", cause));
+    AccountNumber: String => |number| AccountNumber::parse(&number).map_err(|_| corrupt("an account number", number));
+    AccountLabel: String => |label| AccountLabel::parse(&label).map_err(|_| corrupt("an account label", label));
+    BatchStage: String => |stage| BatchStage::parse(&stage).ok_or_else(|| corrupt("a batch's state", stage));
+    EntryStatus: String => |status| EntryStatus::parse(&status).ok_or_else(|| corrupt("an entry's status", status));
+    ProbeState: String => |state| ProbeState::parse(&state).ok_or_else(|| corrupt("a probe's state", state));
     // An account's label has no space.
     Lane: String => |both| {
         let (account, region) = both.split_once(' ').unwrap_or((&both, ""));
         lane(account, region)
     };
+    Millis: i64 => |span| Ok(Millis(Duration::from_millis(count("a span", span)?)));
+    // What several columns say together is read as a JSON array of them.
+    OpeningId: i64 => |id| Ok(OpeningId(id));
+    OpenCause: String => |json| {
+        let (failed, ended, code) = parts("the cause of an opening", json)?;
+        Ok(OpenCause { failed, ended, code })
+    };
+    Outcomes: String => |json| {
+        let (ended, failed, code, in_a_row): (u32, u32, Option<ErrorCode>, u32) = parts("outcomes", json)?;
+        Ok(Outcomes { ended, failed, row: code.map(|code| (code, in_a_row)) })
+    };
+    ListDelay: String => |json| {
+        let (longest, seen_at): (Option<u64>, Option<Timestamp>) = parts("a delay of lists", json)?;
+        Ok(ListDelay { longest: Duration::from_millis(longest.unwrap_or_default()), seen_at })
+    };
+    LoweredCap: String => |json| {
+        let (to, since, code) = parts("a lowered cap", json)?;
+        Ok(LoweredCap { to, since, code })
+    };
+    Block: String => |json| {
+        let (trouble, since, message) = parts("a block", json)?;
+        Ok(Block { trouble, since, message })
+    };
+    Pause: String => |json| {
+        let (since, by) = parts("a pause", json)?;
+        Ok(Pause { since, by })
+    };
+    StateCounts: String => |json| parts("counts by state", json);
+    RowCounts: String => |json| {
+        let (read, new, live, repeated, rejected) = parts("counts of rows", json)?;
+        Ok(RowCounts { read, new, live, repeated, rejected })
+    };
+    FollowedAttempts: String => |json| parts("the attempts of a job", json);
+    Texts: Option<String> => |json| json.map_or(Ok(Texts(Vec::new())), |json| parts("texts", json));
+}
+
+/// A JSON array of texts: the names of the copied columns, or a row's values.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(in crate::queue) struct Texts(Vec<String>);
+
+impl From<Texts> for Vec<String> {
+    fn from(texts: Texts) -> Self {
+        texts.0
+    }
+}
+
+/// A span, stored in milliseconds.
+pub(in crate::queue) struct Millis(Duration);
+
+impl From<Millis> for Duration {
+    fn from(millis: Millis) -> Self {
+        millis.0
+    }
+}
+
+fn parts<T: DeserializeOwned>(what: &'static str, json: String) -> Result<T, QueueError> {
+    serde_json::from_str(&json).map_err(|_| corrupt(what, json))
 }
 
 pub(in crate::queue) fn corrupt(what: &'static str, value: impl Into<String>) -> QueueError {

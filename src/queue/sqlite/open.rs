@@ -10,12 +10,12 @@ use crate::queue::files::paths::DatabaseFiles;
 use crate::queue::jobs::wakers::LaneWakers;
 use crate::queue::sqlite::busy_retry::BusyRetry;
 use crate::queue::sqlite::connection::WriteConnection;
-use crate::queue::sqlite::readers::Readers;
+use crate::queue::sqlite::readers::{FileReaders, readers};
 use crate::queue::sqlite::writer::{Writer, WriterParts};
 use crate::queue::upkeep::vitals::{self, Foreign, Wanted};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection, SqliteConnection};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ pub(in crate::queue) async fn open(path: &Path) -> Result<Queue, OpenError> {
     lock.into_iter().for_each(DatabaseLock::remove);
     prepared?;
     wait_no_longer(writing.connection()).await.map_err(|error| explain(path, error))?;
-    let readers = Readers::new(reading(options));
+    let readers = readers(reading(options));
     let place = Arc::new(DatabaseFiles::of(path).map_err(|error| explain(path, error.into()))?);
     let wakers = LaneWakers::default();
     let busy = Arc::<BusyRetry>::default();
@@ -61,23 +61,23 @@ pub(in crate::queue) async fn open(path: &Path) -> Result<Queue, OpenError> {
     let writing = writing.staying_at(&place).retrying(Arc::clone(&busy));
     let writer = Writer::start(writing, beside);
     let takeover_waited = Arc::default();
-    Ok(Queue { path: owned, readers, writer, place, takeover_waited, wakers, busy })
+    Ok(Queue { path: owned, readers, at_rest: None, writer, place, takeover_waited, wakers, busy })
 }
 
 /// Readers for a database that is only looked at, and its schema; nothing where there is none yet.
-pub(in crate::queue) async fn peek(path: &Path) -> Result<Option<(Readers, i64)>, OpenError> {
+pub(in crate::queue) async fn peek(path: &Path) -> Result<Option<(FileReaders, i64)>, OpenError> {
     if !is_there(path)? {
         return Ok(None);
     }
     let readers = readers_of(path);
-    let found = recognise(&readers, path).await;
-    readers.sound().map_err(|error| OpenError::Other { path: path.to_owned(), source: error.into() })?;
+    let found = recognise(&readers.pool, path).await;
+    readers.check().map_err(|source| OpenError::Other { path: path.to_owned(), source })?;
     Ok(found?.map(|schema| (readers, schema)))
 }
 
 /// Connections to look at a file with, whatever is in it.
-pub(in crate::queue) fn readers_of(path: &Path) -> Readers {
-    Readers::looking(reading(options(path)).busy_timeout(LOOK_WAITS), path)
+pub(in crate::queue) fn readers_of(path: &Path) -> FileReaders {
+    FileReaders::of(path, reading(options(path)).busy_timeout(LOOK_WAITS))
 }
 
 /// A store that is only read.
@@ -89,10 +89,11 @@ pub(in crate::queue) async fn open_to_read(path: &Path) -> Result<Queue, OpenErr
     }
 }
 
-fn readers_alone(path: &Path, readers: Readers) -> Queue {
+fn readers_alone(path: &Path, readers: FileReaders) -> Queue {
     Queue {
         path: path.to_owned(),
-        readers,
+        readers: readers.pool,
+        at_rest: readers.at_rest,
         writer: Writer::none(),
         place: Arc::new(DatabaseFiles::nowhere()),
         takeover_waited: Arc::default(),
@@ -102,16 +103,15 @@ fn readers_alone(path: &Path, readers: Readers) -> Queue {
 }
 
 pub(in crate::queue) async fn empty_to_read(path: &Path) -> Result<Queue, OpenError> {
-    let readers = empty().await.map_err(|source| OpenError::Other { path: path.to_owned(), source })?;
-    Ok(readers_alone(path, readers))
+    let pool = empty().await.map_err(|source| OpenError::Other { path: path.to_owned(), source })?;
+    Ok(readers_alone(path, FileReaders { pool, at_rest: None }))
 }
 
 /// What there is where there is no database: one in memory, which has a name of its own that its connections share.
-pub(in crate::queue) async fn empty() -> Result<Readers, QueueError> {
-    let options: SqliteConnectOptions = "sqlite::memory:".parse()?;
-    let mut connection = options.connect().await?;
-    MIGRATIONS.run(&mut connection).await.map_err(|error| QueueError::Database(Arc::new(error)))?;
-    Ok(Readers::beside(options, connection))
+pub(in crate::queue) async fn empty() -> Result<SqlitePool, QueueError> {
+    let pool = readers("sqlite::memory:".parse()?);
+    MIGRATIONS.run(&pool).await.map_err(|error| QueueError::Database(Arc::new(error)))?;
+    Ok(pool)
 }
 
 /// Whether there is a file with anything in it.
@@ -124,7 +124,7 @@ pub(in crate::queue) fn is_there(path: &Path) -> Result<bool, OpenError> {
 }
 
 /// What [`Peek`](crate::queue::Peek) would say of the file behind such a connection, and the schema that it has.
-pub(in crate::queue) async fn recognise(readers: &Readers, path: &Path) -> Result<Option<i64>, OpenError> {
+pub(in crate::queue) async fn recognise(readers: &SqlitePool, path: &Path) -> Result<Option<i64>, OpenError> {
     let (id, tables): (i32, i64) = sqlx::query_as(
         "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)",
     )

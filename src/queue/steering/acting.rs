@@ -156,7 +156,7 @@ impl Queue {
         plan.chosen.sort_unstable_by_key(|chosen| chosen.job);
         plan.states = plan.chosen.iter().map(|chosen| (chosen.state, 1)).collect();
         let first: Vec<i64> = plan.chosen.iter().take(SHOWN).map(|chosen| chosen.job.0).collect();
-        let mut connection = self.readers.take().await?;
+        let mut connection = self.readers.acquire().await?;
         plan.first = jobs_by_id(&mut connection, &first).await?;
         Ok(plan)
     }

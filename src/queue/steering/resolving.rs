@@ -97,8 +97,8 @@ impl Queue {
         if job.state != JobState::NeedsReview {
             return Err(ResolveError::NotInReview(job.id, job.state));
         }
-        let standing = JobVersion { state: job.state, attempt: job.attempts, used: job.used, max_attempts: u32::MAX };
-        let change = |event| Transition::new(job.id, &standing, event, at, actor);
+        let version = JobVersion { state: job.state, attempt: job.attempts, used: job.used, max_attempts: u32::MAX };
+        let change = |event| Transition::new(job.id, &version, event, at, actor);
         let transition = match verdict {
             Resolution::SendAgain => change(Event::SendAgain)?,
             Resolution::Fail => change(Event::MarkedFailed(marked_failed(job, actor)))?,

@@ -74,8 +74,7 @@ impl Queue {
         after: Option<JobId>,
         limit: u32,
     ) -> Result<Vec<JobView>, QueueError> {
-        let mut reader = self.readers.take().await?;
-        let mut transaction = reader.begin().await?;
+        let mut transaction = self.readers.begin().await?;
         let ids = job_keys(&mut transaction, selector, after.map(|id| id.0), limit).await?;
         let jobs = jobs_by_id(&mut transaction, &ids).await?;
         transaction.commit().await?;
@@ -106,8 +105,7 @@ impl Queue {
         limit: u32,
     ) -> Result<Vec<ReportRow>, QueueError> {
         let after = after.map(|cursor| cursor.0);
-        let mut reader = self.readers.take().await?;
-        let mut transaction = reader.begin().await?;
+        let mut transaction = self.readers.begin().await?;
         let rows = if let Some(batch) = selector.batch {
             batch_rows(&mut transaction, selector, batch, after, limit).await?
         } else {

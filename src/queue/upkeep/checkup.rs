@@ -1,14 +1,13 @@
 //! A check-up of a database: what its file and its content are like. It changes nothing, not even where the content is
 //! broken, the file may not be written, or a daemon is at work on it.
 
-use crate::domain::{AccountNumber, ErrorCode, Lane, Timestamp};
+use crate::domain::{AccountNumber, Lane};
 use crate::queue::error::{OpenError, QueueError};
-use crate::queue::sqlite::decode;
+use crate::queue::lanes::records::Block;
 use crate::queue::sqlite::look::ReadAgain;
 use crate::queue::sqlite::open;
-use crate::queue::sqlite::readers::Readers;
 use crate::queue::upkeep::vitals::Vitals;
-use crate::queue::views::lanes::Blocked;
+use sqlx::SqlitePool;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -55,7 +54,7 @@ pub struct LaneFound {
     /// The EBS copies that its heaviest snapshot takes.
     pub heaviest: u64,
     /// What a daemon found to be wrong with it.
-    pub blocked: Option<Blocked>,
+    pub blocked: Option<Block>,
 }
 
 impl Checkup {
@@ -76,29 +75,22 @@ async fn look(path: &Path) -> Result<Option<Content>, OpenError> {
     if !open::is_there(path)? {
         return Ok(None);
     }
+    let other = |source| OpenError::Other { path: path.to_owned(), source };
     let readers = open::readers_of(path);
-    let found = async {
-        match open::recognise(&readers, path).await {
-            Ok(None) => Ok(None),
-            Ok(Some(schema)) => {
-                let read = content(&readers, schema).await;
-                read.map(Some).map_err(|source| OpenError::Other { path: path.to_owned(), source })
-            }
-            Err(error @ OpenError::Other { .. }) => match faults(&readers).await {
-                Ok(faults) if !faults.is_empty() => Ok(Some(Content { faults, ..Content::default() })),
-                Ok(_) | Err(_) => Err(error),
-            },
-            Err(error) => Err(error),
-        }
-    }
-    .await;
-    let sound = readers.sound();
-    readers.close().await;
-    sound.map_err(|error| OpenError::Other { path: path.to_owned(), source: error.into() })?;
+    let found = match open::recognise(&readers.pool, path).await {
+        Ok(None) => Ok(None),
+        Ok(Some(schema)) => content(&readers.pool, schema).await.map(Some).map_err(other),
+        Err(error @ OpenError::Other { .. }) => match faults(&readers.pool).await {
+            Ok(faults) if !faults.is_empty() => Ok(Some(Content { faults, ..Content::default() })),
+            Ok(_) | Err(_) => Err(error),
+        },
+        Err(error) => Err(error),
+    };
+    readers.close().await.map_err(other)?;
     found
 }
 
-async fn content(readers: &Readers, schema: i64) -> Result<Content, QueueError> {
+async fn content(readers: &SqlitePool, schema: i64) -> Result<Content, QueueError> {
     let newest_schema = open::newest_schema();
     let mut content = Content { schema, newest_schema, faults: faults(readers).await?, ..Content::default() };
     if !content.faults.is_empty() {
@@ -107,13 +99,9 @@ async fn content(readers: &Readers, schema: i64) -> Result<Content, QueueError> 
     }
     content.half_migrated =
         sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE NOT success").fetch_optional(readers).await?;
-    let dangling: Vec<(String, i64)> =
-        sqlx::query_as("SELECT \"table\", count(*) FROM pragma_foreign_key_check GROUP BY 1")
-            .fetch_all(readers)
-            .await?;
-    for (table, count) in dangling {
-        content.dangling.push((table, decode::count("a number of rows", count)?));
-    }
+    content.dangling = sqlx::query_as("SELECT \"table\", count(*) FROM pragma_foreign_key_check GROUP BY 1")
+        .fetch_all(readers)
+        .await?;
     if schema == newest_schema {
         content.misfits = misfits(readers).await?;
     }
@@ -122,7 +110,7 @@ async fn content(readers: &Readers, schema: i64) -> Result<Content, QueueError> 
 }
 
 /// What `quick_check` says. A file so broken that it cannot be checked says it as an error.
-async fn faults(readers: &Readers) -> Result<Vec<String>, QueueError> {
+async fn faults(readers: &SqlitePool) -> Result<Vec<String>, QueueError> {
     let checked: Result<Vec<String>, _> = sqlx::query_scalar(QUICK_CHECK).fetch_all(readers).await;
     match checked {
         Ok(said) => Ok(said.into_iter().filter(|line| line != "ok").collect()),
@@ -135,7 +123,7 @@ async fn faults(readers: &Readers) -> Result<Vec<String>, QueueError> {
 }
 
 /// What a new database has, and this one has not, or otherwise.
-async fn misfits(readers: &Readers) -> Result<Vec<String>, QueueError> {
+async fn misfits(readers: &SqlitePool) -> Result<Vec<String>, QueueError> {
     let model = open::empty().await?;
     let (ours, found) = (objects(&model).await?, objects(readers).await?);
     model.close().await;
@@ -152,7 +140,7 @@ async fn misfits(readers: &Readers) -> Result<Vec<String>, QueueError> {
 }
 
 /// Tables, indexes and triggers by name: of what kind, and as what they were made.
-async fn objects(readers: &Readers) -> Result<BTreeMap<String, (String, Option<String>)>, QueueError> {
+async fn objects(readers: &SqlitePool) -> Result<BTreeMap<String, (String, Option<String>)>, QueueError> {
     let rows: Vec<(String, String, Option<String>)> =
         sqlx::query_as("SELECT name, type, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
             .fetch_all(readers)
@@ -160,30 +148,19 @@ async fn objects(readers: &Readers) -> Result<BTreeMap<String, (String, Option<S
     Ok(rows.into_iter().map(|(name, kind, sql)| (name, (kind, sql))).collect())
 }
 
-async fn lanes(readers: &Readers) -> Result<Vec<LaneFound>, QueueError> {
-    let rows = sqlx::query!(
-        r#"SELECT account, region, account_number, blocked_at, blocked_code, blocked_message,
+async fn lanes(readers: &SqlitePool) -> Result<Vec<LaneFound>, QueueError> {
+    let lanes = sqlx::query_as!(
+        LaneFound,
+        r#"SELECT account || ' ' || region AS "lane!: Lane", account_number AS "account: AccountNumber",
                (SELECT coalesce(sum(job_counts.jobs), 0) FROM job_counts
                 JOIN batches ON batches.id = job_counts.batch_id AND batches.state = 'sealed'
                 WHERE job_counts.lane_id = lanes.id
                   AND job_counts.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review'))
-                   AS "live_jobs!: i64",
-               (SELECT coalesce(max(weight), 1) FROM snapshots WHERE snapshots.lane_id = lanes.id) AS "heaviest!: i64"
+                   AS "live_jobs!: u64",
+               (SELECT coalesce(max(weight), 1) FROM snapshots WHERE snapshots.lane_id = lanes.id) AS "heaviest!: u64",
+               iif(blocked_at IS NULL, NULL, json_array(blocked_code, blocked_at, coalesce(blocked_message, blocked_code)))
+                   AS "blocked: Block"
            FROM lanes ORDER BY account, region"#
     );
-    let mut lanes = Vec::new();
-    for row in rows.fetch_all(readers).await? {
-        lanes.push(LaneFound {
-            lane: decode::lane(&row.account, &row.region)?,
-            account: decode::account_number(row.account_number)?,
-            live_jobs: decode::count("a tally", row.live_jobs)?,
-            heaviest: decode::count("a weight", row.heaviest)?,
-            blocked: row.blocked_at.zip(row.blocked_code).map(|(since, code)| Blocked {
-                since: Timestamp(since),
-                code: ErrorCode::new(code),
-                message: row.blocked_message,
-            }),
-        });
-    }
-    Ok(lanes)
+    Ok(lanes.fetch_all(readers).await?)
 }

@@ -3,11 +3,11 @@
 
 use crate::domain::{AccountNumber, JobId, JobState, Lane, LaneId, SnapshotArn, Timestamp};
 use crate::queue::error::{OpenError, QueueError};
-use crate::queue::sqlite::decode::{self, json};
+use crate::queue::sqlite::decode::json;
 use crate::queue::sqlite::look::ReadAgain;
 use crate::queue::sqlite::open;
-use crate::queue::sqlite::readers::Readers;
 use crate::queue::views::measures::{EndedExport, RemainingJobs, last_ends, own_left};
+use sqlx::SqlitePool;
 use std::path::{Path, PathBuf};
 
 /// A database that is only looked at.
@@ -66,14 +66,12 @@ impl Peek {
     }
 
     /// Reads with connections of its own: only so are they known to be sound for this one reading.
-    async fn read<T>(&self, read: impl AsyncFn(&Readers) -> Result<T, QueueError>) -> Result<T, QueueError> {
+    async fn read<T>(&self, read: impl AsyncFn(&SqlitePool) -> Result<T, QueueError>) -> Result<T, QueueError> {
         let mut again = ReadAgain::default();
         loop {
             let readers = open::readers_of(&self.path);
-            let found = read(&readers).await;
-            let sound = readers.sound();
-            readers.close().await;
-            match sound.map_err(QueueError::from).and(found) {
+            let found = read(&readers.pool).await;
+            match readers.close().await.and(found) {
                 Err(error) if error.may_pass() && again.wait().await => {}
                 found => return found,
             }
@@ -98,39 +96,34 @@ impl Peek {
     }
 }
 
-async fn known(readers: &Readers, lane: &Lane, names: &[&str]) -> Result<Vec<(usize, KnownJob)>, QueueError> {
+async fn known(readers: &SqlitePool, lane: &Lane, names: &[&str]) -> Result<Vec<(usize, KnownJob)>, QueueError> {
     let (account, region, given) = (lane.account.as_str(), lane.region.as_str(), json(names)?);
     let live = sqlx::query_file!("src/queue/sql/known_live.sql", given, account, region);
     let done = sqlx::query_file!("src/queue/sql/known_done.sql", given, account, region);
     let mut known = Vec::new();
     for row in live.fetch_all(readers).await? {
-        let live = KnownJob::Live { job: JobId(row.id), state: decode::state(&row.state)? };
-        known.push((place(row.place)?, live));
+        known.push((row.place as usize, KnownJob::Live { job: row.job, state: row.state }));
     }
     for row in done.fetch_all(readers).await? {
-        let (job, arn) = (row.job_id.map(JobId), SnapshotArn::new(row.snapshot_arn));
-        known.push((place(row.place)?, KnownJob::Done { job, arn, destination: row.destination_id }));
+        let done = KnownJob::Done { job: row.job, arn: row.arn, destination: row.destination };
+        known.push((row.place as usize, done));
     }
     Ok(known)
 }
 
-async fn memory(readers: &Readers, lane: &Lane, now: Timestamp) -> Result<KnownLane, QueueError> {
+async fn memory(readers: &SqlitePool, lane: &Lane, now: Timestamp) -> Result<KnownLane, QueueError> {
     let (account, region) = (lane.account.as_str(), lane.region.as_str());
     let found = sqlx::query!(
-        r#"SELECT id AS "id!: i64", learned_rate AS "learned_rate: f64", account_number FROM lanes
-               WHERE account = ?1 AND region = ?2"#,
+        r#"SELECT id AS "id!: LaneId", learned_rate, account_number AS "account_number: AccountNumber" FROM lanes
+           WHERE account = ?1 AND region = ?2"#,
         account,
         region
     );
     let Some(found) = found.fetch_optional(readers).await? else { return Ok(KnownLane::default()) };
     Ok(KnownLane {
         learned_rate: found.learned_rate,
-        account_number: decode::account_number(found.account_number)?,
-        left: own_left(readers, Some(LaneId(found.id))).await?,
-        ends: last_ends(readers, LaneId(found.id), now).await?,
+        account_number: found.account_number,
+        left: own_left(readers, Some(found.id)).await?,
+        ends: last_ends(readers, found.id, now).await?,
     })
-}
-
-fn place(key: i64) -> Result<usize, QueueError> {
-    usize::try_from(key).map_err(|_| decode::corrupt("a place", key.to_string()))
 }

@@ -1,11 +1,12 @@
 //! Counts of jobs by state.
 
 use crate::domain::JobState;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// How many of something there are in each state.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(transparent)]
 pub struct StateCounts(BTreeMap<JobState, u64>);
 
 impl StateCounts {

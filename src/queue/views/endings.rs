@@ -95,8 +95,7 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn batch_page(&self, batch: BatchId, after: u64, limit: u32) -> Result<BatchPage, QueueError> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
-        let mut reader = self.readers.take().await?;
-        let mut transaction = reader.begin().await?;
+        let mut transaction = self.readers.begin().await?;
         let keys = sqlx::query!(
             r#"SELECT line AS "line!: i64", job_id AS "job!: i64", disposition = 'repeated' AS "repeated!: bool", carried
                FROM batch_rows WHERE batch_id = ?1 AND line > ?2 ORDER BY line LIMIT ?3"#,

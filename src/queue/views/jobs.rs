@@ -148,8 +148,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn job(&self, id: JobId) -> Result<Option<JobDetail>, QueueError> {
-        let mut reader = self.readers.take().await?;
-        let mut transaction = reader.begin().await?;
+        let mut transaction = self.readers.begin().await?;
         let Some(job) = jobs_by_id(&mut transaction, &[id.0]).await?.pop() else { return Ok(None) };
         let attempts = attempts_of(&mut transaction, id).await?;
         let transitions = transitions_of(&mut transaction, id).await?;

@@ -1,11 +1,10 @@
 //! What was measured of late and what is left, for a forecast. Reads only, each through a window of an index or the
 //! kept counters, so that a million jobs cost no more than a thousand.
 
-use crate::domain::{BatchId, ErrorCode, JobState, LaneId, RunId, Timestamp};
+use crate::domain::{BatchId, ErrorCode, LaneId, RunId, Timestamp};
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::sqlite::decode;
-use crate::queue::views::batches::shared_jobs;
+use crate::queue::sqlite::decode::Millis;
 use crate::queue::views::jobs::{JobView, jobs_by_id};
 use sqlx::SqliteExecutor;
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,23 +108,6 @@ pub struct RemainingJobs {
     pub lowest: Option<i64>,
 }
 
-impl RemainingJobs {
-    fn none(lane: LaneId, batch: BatchId, own: bool) -> Self {
-        let (queued, in_flight, queued_copies, copies_in_flight) = (0, 0, 0, 0);
-        Self { lane, batch, own, queued, in_flight, queued_copies, copies_in_flight, highest: None, lowest: None }
-    }
-
-    fn add(&mut self, state: JobState, jobs: u64, copies: u64) {
-        if state == JobState::Queued {
-            self.queued += jobs;
-            self.queued_copies += copies;
-        } else if state.is_live() && state != JobState::NeedsReview {
-            self.in_flight += jobs;
-            self.copies_in_flight += copies;
-        }
-    }
-}
-
 /// All of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Measures {
@@ -150,7 +132,9 @@ impl Queue {
                 lane.refused.push(refused);
             }
         }
-        measures.left = self.left().await?;
+        measures.left = own_left(&self.readers, None).await?;
+        let shared = sqlx::query_file_as!(RemainingJobs, "src/queue/sql/left_of_others.sql");
+        measures.left.extend(shared.fetch_all(&self.readers).await?);
         Ok(measures)
     }
 
@@ -160,17 +144,11 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn refused(&self, since: Timestamp, now: Timestamp) -> Result<Vec<(LaneId, RefusedCall)>, QueueError> {
         let rows = sqlx::query_file!("src/queue/sql/last_refusals.sql", since.0, now.0, REFUSALS);
-        let rows = rows.fetch_all(&self.readers).await?;
-        let refused = rows.into_iter().map(|row| {
-            let refused = RefusedCall {
-                code: ErrorCode::new(row.error_code.unwrap_or_default()),
-                http_status: row.http_status.and_then(|status| u16::try_from(status).ok()),
-                calls: decode::count("a count of refusals", row.refused)?,
-                last: Timestamp(row.last),
-            };
-            Ok((LaneId(row.lane), refused))
+        let refused = rows.fetch_all(&self.readers).await?.into_iter().map(|row| {
+            let call = RefusedCall { code: row.code, http_status: row.http_status, calls: row.calls, last: row.last };
+            (row.lane, call)
         });
-        refused.collect()
+        Ok(refused.collect())
     }
 
     async fn lane_measures(&self, lane: LaneId, now: Timestamp) -> Result<LaneMeasures, QueueError> {
@@ -190,36 +168,33 @@ impl Queue {
             run
         );
         let last_due = sqlx::query_scalar!(
-            r#"SELECT max(due_at) AS "due: i64" FROM jobs
+            r#"SELECT max(due_at) AS "due: Timestamp" FROM jobs
                WHERE lane_id = ?1 AND state = 'queued' AND due_at IS NOT NULL"#,
             lane.0
         );
         let paused = sqlx::query_scalar!(
-            r#"SELECT DISTINCT batch_id AS "batch!: i64" FROM (
+            r#"SELECT DISTINCT batch_id AS "batch!: BatchId" FROM (
                    SELECT batch_id FROM jobs WHERE lane_id = ?1 AND paused_at IS NOT NULL LIMIT ?2)"#,
             lane.0,
             PAUSED
         );
-        let unknown = sqlx::query!(
-            r#"SELECT max(open.next_poll_at) AS "next: i64", max(attempts.first_check_at) AS "first: i64",
-                      max(CASE WHEN attempts.first_check_at IS NULL THEN attempts.intended_at END) AS "unchecked: i64"
+        let unconfirmed = sqlx::query_as!(
+            Unconfirmed,
+            r#"SELECT (SELECT max(coalesce((SELECT max(at) FROM transitions WHERE transitions.job_id = sent.id),
+                                           attempts.intended_at))
+                       FROM (SELECT id, attempt FROM jobs WHERE lane_id = ?1 AND state = 'exporting'
+                             ORDER BY next_poll_at LIMIT ?2) AS sent
+                       CROSS JOIN attempts ON attempts.job_id = sent.id AND attempts.number = sent.attempt
+                       WHERE attempts.outcome = 'ambiguous' OR attempts.outcome = 'found') AS "found: Timestamp",
+                      max(attempts.first_check_at) AS "first_check: Timestamp",
+                      max(CASE WHEN attempts.first_check_at IS NULL THEN attempts.intended_at END) AS "unchecked: Timestamp",
+                      max(open.next_poll_at) AS "next_check: Timestamp"
                FROM (SELECT id, attempt, next_poll_at FROM jobs WHERE lane_id = ?1 AND state = 'unknown'
                      ORDER BY next_poll_at LIMIT ?2) AS open
                CROSS JOIN attempts ON attempts.job_id = open.id AND attempts.number = open.attempt"#,
             lane.0,
             OPEN
         );
-        let found = sqlx::query_scalar!(
-            r#"SELECT max(coalesce((SELECT max(at) FROM transitions WHERE transitions.job_id = open.id),
-                                   attempts.intended_at)) AS "at: i64"
-               FROM (SELECT id, attempt FROM jobs WHERE lane_id = ?1 AND state = 'exporting'
-                     ORDER BY next_poll_at LIMIT ?2) AS open
-               CROSS JOIN attempts ON attempts.job_id = open.id AND attempts.number = open.attempt
-               WHERE attempts.outcome = 'ambiguous' OR attempts.outcome = 'found'"#,
-            lane.0,
-            OPEN
-        );
-        let unknown = unknown.fetch_one(&self.readers).await?;
         let first_due = self.next_due(lane).await?;
         let listed = listed.fetch_one(&self.readers).await?;
         let next = self.claimable(lane, RunId(run), 1).await?;
@@ -230,32 +205,11 @@ impl Queue {
             unlisted: listed == Some(false),
             next_weight: next.first().map(|job| job.weight),
             first_due,
-            last_due: last_due.fetch_one(&self.readers).await?.map(Timestamp),
-            unconfirmed: Unconfirmed {
-                found: found.fetch_one(&self.readers).await?.map(Timestamp),
-                first_check: unknown.first.map(Timestamp),
-                unchecked: unknown.unchecked.map(Timestamp),
-                next_check: unknown.next.map(Timestamp),
-            },
+            last_due: last_due.fetch_one(&self.readers).await?,
+            unconfirmed: unconfirmed.fetch_one(&self.readers).await?,
             copies_of_others: self.copies_of_others(lane, now).await?,
-            paused_in: paused.fetch_all(&self.readers).await?.into_iter().map(BatchId).collect(),
+            paused_in: paused.fetch_all(&self.readers).await?.into_iter().collect(),
         })
-    }
-
-    async fn left(&self) -> Result<Vec<RemainingJobs>, QueueError> {
-        let mut reader = self.readers.take().await?;
-        let mut transaction = reader.begin().await?;
-        let mut left = own_left(&mut *transaction, None).await?;
-        let mut shared = BTreeMap::new();
-        for one in shared_jobs(&mut transaction, None).await? {
-            let (lane, batch) = (LaneId(one.lane), BatchId(one.batch));
-            let of_batch =
-                shared.entry((one.batch, one.lane)).or_insert_with(|| RemainingJobs::none(lane, batch, false));
-            of_batch.add(one.state, one.jobs, one.jobs);
-        }
-        transaction.commit().await?;
-        left.extend(shared.into_values());
-        Ok(left)
     }
 
     /// Of the `most` failed jobs with the highest numbers those of the batch, or all of them.
@@ -264,8 +218,7 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn newest_failed(&self, batch: Option<BatchId>, most: u32) -> Result<Vec<JobView>, QueueError> {
         let wanted = batch.map(|id| id.0);
-        let mut reader = self.readers.take().await?;
-        let mut transaction = reader.begin().await?;
+        let mut transaction = self.readers.begin().await?;
         let rows =
             sqlx::query_file!("src/queue/sql/newest_failed.sql", wanted, most).fetch_all(&mut *transaction).await?;
         let ids: Vec<i64> = rows.into_iter().map(|row| row.id).collect();
@@ -284,10 +237,8 @@ pub(in crate::queue) async fn last_ends<'c, E>(
 where
     E: SqliteExecutor<'c>,
 {
-    let ends = sqlx::query_file!("src/queue/sql/last_ends.sql", lane.0, now.0, ENDS).fetch_all(reader).await?;
-    let ended =
-        |at, took| EndedExport { at: Timestamp(at), took: Duration::from_millis(u64::try_from(took).unwrap_or(0)) };
-    Ok(ends.into_iter().map(|end| ended(end.at, end.took)).collect())
+    let ends = sqlx::query_file_as!(EndedExport, "src/queue/sql/last_ends.sql", lane.0, now.0, ENDS);
+    Ok(ends.fetch_all(reader).await?)
 }
 
 /// What the sealed batches have left of their own, in that lane or in all.
@@ -296,14 +247,5 @@ where
     E: SqliteExecutor<'c>,
 {
     let lane = lane.map(|lane| lane.0);
-    let rows = sqlx::query_file!("src/queue/sql/left.sql", lane).fetch_all(reader).await?;
-    let mut left = BTreeMap::new();
-    for row in rows {
-        let (lane, batch) = (LaneId(row.lane_id), BatchId(row.batch_id));
-        let one = left.entry((row.batch_id, row.lane_id)).or_insert_with(|| RemainingJobs::none(lane, batch, true));
-        let count = |value| decode::count("a tally", value);
-        one.add(decode::state(&row.state)?, count(row.jobs)?, count(row.weight)?);
-        (one.highest, one.lowest) = (one.highest.or(row.highest), one.lowest.or(row.lowest));
-    }
-    Ok(left.into_values().collect())
+    Ok(sqlx::query_file_as!(RemainingJobs, "src/queue/sql/left.sql", lane).fetch_all(reader).await?)
 }

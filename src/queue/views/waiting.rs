@@ -9,7 +9,7 @@ use crate::queue::views::lanes::LaneView;
 use crate::queue::{BreakerOpening, EntryKey, JobDetail, JobView, LedgerEntry, PastOpening, PastPause, Takeover};
 
 /// Jobs that are counted ahead of one at most: beyond it the exact number helps nobody, and counting costs.
-const COUNTED: i64 = 100_000;
+const COUNTED: u32 = 100_000;
 
 /// The jobs that a lane sends before another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,12 +76,12 @@ impl Queue {
         let mut openings = self.breaker_openings(Some(lane.id)).await?;
         openings.retain(|opening| opening.covers(batch.id));
         let ahead = self.ahead(lane.id, detail.job.priority, id).await?;
-        let standing = sqlx::query!(
+        let facts = sqlx::query!(
             r#"SELECT EXISTS (SELECT 1 FROM inventories
                               WHERE inventories.lane_id = jobs.lane_id AND inventories.batch_id = jobs.batch_id
                                 AND inventories.run_id = (SELECT max(id) FROM runs)) AS "cleared!: bool",
-                      (SELECT began_at FROM runs ORDER BY id DESC LIMIT 1) AS "run_began_at: i64",
-                      snapshots.state AS "snapshot_state?", snapshots.weight AS "snapshot_weight?: i64"
+                      (SELECT began_at FROM runs ORDER BY id DESC LIMIT 1) AS "run_began_at: Timestamp",
+                      snapshots.state AS "snapshot_state?", snapshots.weight AS "snapshot_weight?: u64"
                FROM jobs LEFT JOIN snapshots
                    ON snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name
                WHERE jobs.id = ?1"#,
@@ -89,32 +89,18 @@ impl Queue {
         )
         .fetch_one(&self.readers)
         .await?;
-        let snapshot = match standing.snapshot_state.zip(standing.snapshot_weight) {
-            Some((state, weight)) => Some(SnapshotSeen {
-                state,
-                weight: crate::queue::sqlite::decode::count("a snapshot's weight", weight)?,
-            }),
-            None => None,
-        };
-        let record = match detail.job.state {
-            JobState::Exporting => self.record_of(lane.id, &detail.job).await?,
-            JobState::Queued
-            | JobState::Submitting
-            | JobState::Unknown
-            | JobState::NeedsReview
-            | JobState::Succeeded
-            | JobState::Failed
-            | JobState::Cancelled => None,
-        };
+        let snapshot = facts.snapshot_state.zip(facts.snapshot_weight);
+        let exporting = detail.job.state == JobState::Exporting;
+        let record = if exporting { self.record_of(lane.id, &detail.job).await? } else { None };
         Ok(Some(QueuePosition {
             detail,
             batch,
             lane,
             load,
             ahead,
-            cleared: standing.cleared,
-            run_began_at: standing.run_began_at.map(Timestamp),
-            snapshot,
+            cleared: facts.cleared,
+            run_began_at: facts.run_began_at,
+            snapshot: snapshot.map(|(state, weight)| SnapshotSeen { state, weight }),
             record,
             takeover: self.takeover().await?,
             pauses: self.matching_pauses(id).await?,
@@ -134,10 +120,8 @@ impl Queue {
     /// The jobs of a lane that have their turn before one of that priority and number, whichever batch is the next.
     async fn ahead(&self, lane: LaneId, priority: i64, job: JobId) -> Result<JobsAhead, QueueError> {
         let most = COUNTED + 1;
-        let count = sqlx::query_file_scalar!("src/queue/sql/ahead.sql", lane.0, priority, job.0, most)
-            .fetch_one(&self.readers)
-            .await?;
-        let jobs = crate::queue::sqlite::decode::count("a count of jobs", count.min(COUNTED))?;
-        Ok(JobsAhead { jobs, and_more: count > COUNTED })
+        let count = sqlx::query_file_scalar!("src/queue/sql/ahead.sql", lane.0, priority, job.0, most);
+        let count = count.fetch_one(&self.readers).await?;
+        Ok(JobsAhead { jobs: count.min(COUNTED).into(), and_more: count > COUNTED })
     }
 }

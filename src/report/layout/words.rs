@@ -1,7 +1,7 @@
 //! Numbers, spans and messages as people read them.
 
 use crate::domain::{ErrorCode, Timestamp};
-use crate::queue::{Blocked, StateCounts};
+use crate::queue::{Block, StateCounts};
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
@@ -124,8 +124,8 @@ pub(in crate::report) fn trouble(code: Option<&ErrorCode>, message: Option<&str>
 }
 
 /// What blocks a lane: its message says more than its code, which is in it already.
-pub(in crate::report) fn what_blocks(blocked: &Blocked) -> String {
-    one_line(blocked.message.as_deref().unwrap_or(blocked.code.as_str())).into_owned()
+pub(in crate::report) fn what_blocks(block: &Block) -> String {
+    one_line(&block.message).into_owned()
 }
 
 /// How many of some copies other clients have begun.

@@ -1,8 +1,8 @@
 //! What binds each lane. Pure.
 
 use super::view::{ConfiguredLimits, StatusView};
-use crate::domain::{JobState, LaneId, LaneTrouble, Timestamp};
-use crate::queue::{Blocked, LaneView};
+use crate::domain::{JobState, LaneId, Timestamp};
+use crate::queue::{Block, LaneView};
 
 /// What keeps a lane from going faster.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -90,7 +90,7 @@ pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
     if lane.blocked.is_some() {
         all.push(Binding::Blocked);
     }
-    if lane.paused.is_none() && lane.blocked.as_ref().is_none_or(|blocked| !blocked.stops_sending()) {
+    if lane.paused.is_none() && lane.blocked.as_ref().is_none_or(|blocked| !blocked.trouble.stops_sending()) {
         let ConfiguredLimits { ceiling, cap, .. } = view.limits_of(lane.id);
         let copies = view.copies_in_flight(lane.id) + view.copies_of_others(lane.id);
         let measures = view.measures.lanes.get(&lane.id);
@@ -119,8 +119,7 @@ pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
 const NEARLY: f64 = 0.95;
 
 /// Whether a blocked lane has nothing to try with: its trouble ends with an export that is taken, and none is queued.
-pub(super) fn waits_for_a_job(lane: &LaneView, blocked: &Blocked) -> bool {
-    let by_export = LaneTrouble::parse(blocked.code.as_str())
-        .is_some_and(|trouble| trouble.stops_sending() && !trouble.ends_with_a_reading());
+pub(super) fn waits_for_a_job(lane: &LaneView, block: &Block) -> bool {
+    let by_export = block.trouble.stops_sending() && !block.trouble.ends_with_a_reading();
     by_export && lane.jobs.of(JobState::Queued) == 0
 }

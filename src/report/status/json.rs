@@ -7,7 +7,7 @@ use super::needs::Need;
 use super::text::sentence;
 use super::view::{StatusView, progress_of};
 use crate::domain::{AccountNumber, JobState, Lane, LoweredCap, Timestamp};
-use crate::queue::{BatchStage, BatchView, Blocked, LaneView, Pause, RowCounts, StateCounts};
+use crate::queue::{BatchStage, BatchView, Block, LaneView, Pause, RowCounts, StateCounts};
 use crate::report::completion::columns::time;
 use crate::report::jobs::failures::Failures;
 use crate::report::layout::style::Colour;
@@ -91,7 +91,7 @@ struct LaneEntry<'a> {
     reconciliation_window_ms: u64,
     first_export_accepted: bool,
     listed_at: Option<String>,
-    blocked: Option<&'a Blocked>,
+    blocked: Option<&'a Block>,
     paused: Option<&'a Pause>,
     breaker: Option<BreakerEntry<'a>>,
     ceiling: f64,

@@ -3,7 +3,7 @@
 use super::binding::waits_for_a_job;
 use super::view::{Health, StatusView};
 use crate::domain::{JobState, Lane, LaneTrouble, Timestamp};
-use crate::queue::{BatchView, Blocked, LaneView, RemainingJobs};
+use crate::queue::{BatchView, Block, LaneView, RemainingJobs};
 use crate::report::layout::words::{several, what_blocks};
 use crate::report::steering::breakers::{resume_batch, resume_command, resume_lane, stopped_place};
 use crate::report::steering::takeover::takeover_text;
@@ -108,12 +108,11 @@ const ROOM_WITHIN: Duration = Duration::from_hours(1);
 
 fn blocked_lane(lane: &LaneView, now: Timestamp) -> Option<Need> {
     let blocked = lane.blocked.as_ref().filter(|blocked| lane.jobs.live() > 0 && !waits_for_a_job(lane, blocked))?;
-    match LaneTrouble::parse(blocked.code.as_str()) {
-        Some(LaneTrouble::Quota) if lane.paused.is_some() => return None,
-        Some(LaneTrouble::CopyLimit) if now.since(blocked.since) < ROOM_WITHIN => return None,
-        Some(_) | None => {}
+    let held = blocked.trouble == LaneTrouble::Quota && lane.paused.is_some();
+    if held || (blocked.trouble == LaneTrouble::CopyLimit && now.since(blocked.since) < ROOM_WITHIN) {
+        return None;
     }
-    let what = match blocked.code.as_str() {
+    let what = match blocked.trouble.as_str() {
         "credentials" => "waits for credentials".to_owned(),
         "reads" => "cannot be read".to_owned(),
         code => format!("is blocked ({code})"),
@@ -127,7 +126,7 @@ fn blocked_lane(lane: &LaneView, now: Timestamp) -> Option<Need> {
 
 /// Why a lane is held for a person that no person has paused.
 fn held_for_quota(lane: &LaneView) -> Option<String> {
-    let quota = |blocked: &&Blocked| LaneTrouble::parse(blocked.code.as_str()) == Some(LaneTrouble::Quota);
+    let quota = |block: &&Block| block.trouble == LaneTrouble::Quota;
     lane.blocked.as_ref().filter(|_| lane.paused.is_some()).filter(quota).map(what_blocks)
 }
 

@@ -5,7 +5,7 @@ use super::binding::{Binding, bindings, waits_for_a_job};
 use super::forecast::{Forecast, when};
 use super::view::{FAILED_LOOKED_AT, Health, StatusView, has_ended, progress_of};
 use crate::domain::{JobState, Timestamp};
-use crate::queue::{BatchStage, BatchView, Blocked, LaneView, Pause};
+use crate::queue::{BatchStage, BatchView, Block, LaneView, Pause};
 use crate::report::jobs::failures::group_lines;
 use crate::report::layout::style::{Colour, Paint, TextStyle};
 use crate::report::layout::words::{
@@ -239,21 +239,21 @@ fn bound_by(binding: Binding, view: &StatusView, lane: &LaneView, colour: Colour
     })
 }
 
-fn blocked(lane: &LaneView, blocked: &Blocked, now: Timestamp, colour: Colour) -> String {
-    let what = match blocked.code.as_str() {
+fn blocked(lane: &LaneView, block: &Block, now: Timestamp, colour: Colour) -> String {
+    let what = match block.trouble.as_str() {
         "credentials" => "waiting for credentials",
         "reads" => "reads keep failing",
         "copy_limit" => "waiting for room in EC2",
         "quota" => "held",
         _ => "blocked",
     };
-    let next = match blocked.code.as_str() {
+    let next = match block.trouble.as_str() {
         "quota" if lane.paused.is_some() => "it goes on once it is resumed",
-        _ if waits_for_a_job(lane, blocked) => "it tries again with the next job",
+        _ if waits_for_a_job(lane, block) => "it tries again with the next job",
         _ => "it retries automatically",
     };
-    let (what, since) = (colour.paint(Paint::Bad, what), span(now.since(blocked.since)));
-    format!("{what} for {since}: {}; {next}", what_blocks(blocked))
+    let (what, since) = (colour.paint(Paint::Bad, what), span(now.since(block.since)));
+    format!("{what} for {since}: {}; {next}", what_blocks(block))
 }
 
 /// What all that a lane has queued waits for.

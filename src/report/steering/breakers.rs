@@ -28,7 +28,7 @@ pub(in crate::report) fn resume_lane(lane: &Lane) -> String {
 
 /// When the breaker lets the next job go; nothing while one is under way.
 pub(in crate::report) fn next_try(opening: &BreakerOpening) -> Option<Timestamp> {
-    match opening.standing {
+    match opening.probe_state {
         ProbeState::UnderWay | ProbeState::Succeeded => None,
         ProbeState::None | ProbeState::Failed | ProbeState::Silent => Some(opening.waits_from.after(opening.wait)),
     }
@@ -83,7 +83,7 @@ impl<'a> BreakerEntry<'a> {
             ended: opening.cause.ended,
             code: opening.cause.code.as_ref().map(ErrorCode::as_str),
             next_try_at: time(next_try(opening)),
-            trying: opening.probe.filter(|_| opening.standing == ProbeState::UnderWay),
+            trying: opening.probe.filter(|_| opening.probe_state == ProbeState::UnderWay),
             tried_in_vain: opening.in_vain,
         }
     }
@@ -99,7 +99,7 @@ mod tests {
     use crate::domain::{LaneId, OpenCause, OpeningId};
     use std::time::Duration;
 
-    fn trip(standing: ProbeState, in_vain: u32) -> BreakerOpening {
+    fn trip(probe_state: ProbeState, in_vain: u32) -> BreakerOpening {
         BreakerOpening {
             id: OpeningId(1),
             lane: LaneId(1),
@@ -110,7 +110,7 @@ mod tests {
             waits_from: Timestamp(0),
             wait: Duration::from_mins(5),
             probe: Some(JobId(7)),
-            standing,
+            probe_state,
             in_vain,
         }
     }
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn it_says_what_comes_next() {
         let at = |minute: i64| Timestamp(minute * 60_000);
-        let says = |standing, tried, minute| what_next(&trip(standing, tried), at(minute));
+        let says = |probe_state, tried, minute| what_next(&trip(probe_state, tried), at(minute));
         assert_eq!(says(ProbeState::None, 0, 2), "one job is tried in 3 min");
         assert_eq!(says(ProbeState::UnderWay, 0, 6), "job 7 is tried now");
         assert_eq!(says(ProbeState::Silent, 1, 6), "one job is tried next, after 1 try in vain");

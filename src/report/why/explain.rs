@@ -196,37 +196,36 @@ pub(in crate::report) fn no_daemon(facts: &JobFacts, chain: &mut Chain) -> bool 
 pub(in crate::report) fn blocked(facts: &JobFacts, chain: &mut Chain) -> bool {
     let lane = &facts.waiting.lane;
     let Some(block) = &lane.blocked else { return false };
-    let stops = block.stops_sending();
+    let stops = block.trouble.stops_sending();
     let what = if stops { "is blocked" } else { "cannot be read" };
     let text = format!("its lane {} {what}: {}", lane.lane, what_blocks(block));
     chain.cause("blocked", text).since(Some(block.since));
-    let tries = match LaneTrouble::parse(block.code.as_str()) {
-        Some(LaneTrouble::Quota) => "then resume the lane".to_owned(),
+    let tries = match block.trouble {
+        LaneTrouble::Quota => "then resume the lane".to_owned(),
         _ if !stops => "it is read again within 5 min and recovers automatically".to_owned(),
-        Some(LaneTrouble::CopyLimit) => "one job at a time is tried, at the latest every 5 min".to_owned(),
+        LaneTrouble::CopyLimit => "one job at a time is tried, at the latest every 5 min".to_owned(),
         _ => format!("the lane tries again every {} and recovers automatically", span(facts.pace.probe)),
     };
-    chain.way(format!("{}; {tries}", remedy(block.code.as_str())), None);
+    chain.way(format!("{}; {tries}", remedy(block.trouble)), None);
     stops
 }
 
 /// What helps against a lane's trouble.
-fn remedy(code: &str) -> &'static str {
-    match LaneTrouble::parse(code) {
-        Some(LaneTrouble::Credentials) => "renew the account's credentials (profile, SSO login or role)",
-        Some(LaneTrouble::Unreachable) => "see to the connection to Lightsail's endpoint",
-        Some(LaneTrouble::Identity) => {
+fn remedy(trouble: LaneTrouble) -> &'static str {
+    match trouble {
+        LaneTrouble::Credentials => "renew the account's credentials (profile, SSO login or role)",
+        LaneTrouble::Unreachable => "see to the connection to Lightsail's endpoint",
+        LaneTrouble::Identity => {
             "give the label its own account's credentials again, or start a new label for the other"
         }
-        Some(LaneTrouble::Outage) => "Lightsail has to recover",
-        Some(LaneTrouble::Denied) => "allow what the message names (`snapferry doctor --policy` has all that it needs)",
-        Some(LaneTrouble::Reads) => "see what its reads are answered with, and allow lightsail:Get* if they are denied",
-        Some(LaneTrouble::Setup) => "AWS has to finish setting the account or the Region up",
-        Some(LaneTrouble::Clock) => "let NTP set this machine's clock",
-        Some(LaneTrouble::NotEnabled) => "enable the Region for the account",
-        Some(LaneTrouble::CopyLimit) => "other snapshot copies have to end",
-        Some(LaneTrouble::Quota) => "free some of the quota, or have it raised",
-        None => "put that right",
+        LaneTrouble::Outage => "Lightsail has to recover",
+        LaneTrouble::Denied => "allow what the message names (`snapferry doctor --policy` has all that it needs)",
+        LaneTrouble::Reads => "see what its reads are answered with, and allow lightsail:Get* if they are denied",
+        LaneTrouble::Setup => "AWS has to finish setting the account or the Region up",
+        LaneTrouble::Clock => "let NTP set this machine's clock",
+        LaneTrouble::NotEnabled => "enable the Region for the account",
+        LaneTrouble::CopyLimit => "other snapshot copies have to end",
+        LaneTrouble::Quota => "free some of the quota, or have it raised",
     }
 }
 

@@ -257,20 +257,20 @@ fn last_attempt(facts: &JobFacts, chain: &mut Chain) {
 }
 
 fn past_pauses(facts: &JobFacts, chain: &mut Chain) {
-    for PastPause { batch, lane: _, paused_at, paused_by, resumed } in &facts.waiting.pauses {
-        let Some((resumed_at, resumed_by)) = resumed else { continue };
+    for PastPause { of_batch, paused_at, paused_by, resumed_at, resumed_by } in &facts.waiting.pauses {
+        let Some((resumed_at, resumed_by)) = resumed_at.zip(resumed_by.as_deref()) else { continue };
         // It held nothing up.
         if resumed_at.since(*paused_at) < Duration::from_secs(1) {
             continue;
         }
-        let what = if batch.is_some() { "batch" } else { "lane" };
+        let what = if *of_batch { "batch" } else { "lane" };
         let text = format!(
             "its {what} was paused for {} by {}, resumed by {}",
             span(resumed_at.since(*paused_at)),
             one_line(paused_by),
             one_line(resumed_by)
         );
-        chain.cause("was_paused", text).since(Some(*paused_at)).until(Some(*resumed_at));
+        chain.cause("was_paused", text).since(Some(*paused_at)).until(Some(resumed_at));
     }
     for stop in &facts.waiting.stops {
         let what = if stop.of_batch { "batch" } else { "lane" };

@@ -38,7 +38,7 @@ pub(in crate::worker) enum DeniedJobs {
 impl DispatchState {
     /// Takes over what the database says; `probe` is the first wait of a lane in trouble. Whether jobs read ahead are stale.
     pub(in crate::worker) fn refresh(&mut self, record: &LaneRecord, probe: Duration, elapsed: Duration) -> bool {
-        let trouble = record.block.as_ref().map(|block| block.trouble).filter(|trouble| trouble.stops_sending());
+        let trouble = record.blocked.as_ref().map(|block| block.trouble).filter(|trouble| trouble.stops_sending());
         let failed_for_copies = trouble == Some(LaneTrouble::CopyLimit) && self.health.trouble() != trouble;
         if failed_for_copies {
             // Tracking has seen an export fail.

@@ -30,7 +30,7 @@ impl Deed {
             Self::Retry => "missing",
             Self::SendAgain => "sent-again",
             Self::Adopt => "twice-lost",
-            Self::Fail => "called-failed",
+            Self::Fail => "marked-failed",
         }
     }
 

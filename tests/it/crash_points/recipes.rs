@@ -2,6 +2,7 @@
 
 use super::people::Deed;
 use lightsail_simulator::{Effect, ErrorAnswer, Fault, FaultyAnswer, OperationFailure};
+use snapferry::domain::EventKind;
 use snapferry::points::{Between, Point, Step};
 use std::time::Duration;
 
@@ -131,7 +132,7 @@ pub(super) const SORTS: [Sort; 32] = [
     Sort { name: "over-limit", script: || named("operation-fails:ResourceLimitExceeded"), ..PLAIN },
     Sort { name: "long", script: || named("takes:1s"), ..PLAIN },
     Sort { name: "called-off", end: End::OnceOrCancelled, ..PLAIN },
-    Sort { name: "called-failed", end: End::ReviewOrFailed, ..ENDLESS },
+    Sort { name: "marked-failed", end: End::ReviewOrFailed, ..ENDLESS },
     Sort { name: "sent-again", end: End::ReviewOrTwice, ..ENDLESS },
     Sort { name: "pending", before: Before::Pending, ..PLAIN },
     Sort { name: "missing", before: Before::Missing, end: End::Failed, count: 2, ..PLAIN },
@@ -219,42 +220,42 @@ impl By {
             | Step::InventoryRecorded
             | Step::ObservationsRecorded
             | Step::ChangesProcessed
-            | Step::Intended
-            | Step::Accepted
+            | Step::Moved(EventKind::Intend)
+            | Step::Moved(EventKind::Accepted)
             | Step::Bundled
-            | Step::Finished => Self::Daemon("plain"),
+            | Step::Moved(EventKind::Finished) => Self::Daemon("plain"),
             Step::PruneBegun | Step::Pruned | Step::SpaceGivenBack => Self::Pruning,
             Step::PollPutOff => Self::Daemon("long"),
             Step::HeldForInventory => Self::Daemon("pending"),
             Step::EntryOwned | Step::DuplicateNoted => Self::Daemon("twice"),
-            Step::AbsenceChecked | Step::ProvenAbsent => Self::Daemon("lost-before"),
-            Step::OverLimit | Step::CapLowered => Self::Daemon("over-limit"),
-            Step::DueReleased | Step::RefusedForNow => Self::Daemon("for-now"),
+            Step::AbsenceChecked | Step::Moved(EventKind::ProvenAbsent) => Self::Daemon("lost-before"),
+            Step::Moved(EventKind::OverLimit) | Step::CapLowered => Self::Daemon("over-limit"),
+            Step::DueReleased | Step::Moved(EventKind::RefusedForNow) => Self::Daemon("for-now"),
             Step::Blocked | Step::Unblocked => Self::Daemon("blocking"),
             Step::Identified | Step::Proven | Step::DelayLearned => Self::Daemon("proving"),
-            Step::RateLearned | Step::RefusedByLane => Self::Daemon("throttled"),
-            Step::Denied => Self::Daemon("denied"),
-            Step::RefusedForGood => Self::Daemon("for-good"),
-            Step::OutcomeUnknown => Self::Daemon("ambiguous"),
-            Step::OutcomeUnknownInOutage | Step::AttemptsRefunded => Self::Daemon("outage"),
+            Step::RateLearned | Step::Moved(EventKind::RefusedByLane) => Self::Daemon("throttled"),
+            Step::Moved(EventKind::Denied) => Self::Daemon("denied"),
+            Step::Moved(EventKind::RefusedForGood) => Self::Daemon("for-good"),
+            Step::Moved(EventKind::OutcomeUnknown) => Self::Daemon("ambiguous"),
+            Step::Moved(EventKind::OutcomeUnknownInOutage) | Step::AttemptsRefunded => Self::Daemon("outage"),
             Step::BreakerOpened | Step::ProbeChosen | Step::BreakerClosed => Self::Daemon("breaking"),
             Step::BreakerKeptOpen => Self::Daemon("breaking-longer"),
-            Step::NotExportable => Self::Daemon("missing"),
-            Step::AdoptedDone => Self::Daemon("exported"),
-            Step::AdoptedUnderWay => Self::Daemon("under-way"),
-            Step::FoundUnderWay => Self::Daemon("lost"),
-            Step::FoundDone => Self::Daemon("late-answer"),
-            Step::FoundFailed => Self::Daemon("lost-failing"),
-            Step::Contradicted => Self::Daemon("twice-lost"),
-            Step::OperationFailed => Self::Daemon("failing"),
-            Step::GaveUp => Self::Daemon("endless"),
-            Step::Cancelled => Self::Person(Deed::Cancel),
-            Step::SentAgain => Self::Person(Deed::SendAgain),
-            Step::RecordAdopted => Self::Person(Deed::Adopt),
-            Step::MarkedFailed => Self::Person(Deed::Fail),
-            Step::Retried => Self::Person(Deed::Retry),
-            Step::Paused => Self::Person(Deed::Pause),
-            Step::Resumed => Self::Person(Deed::Resume),
+            Step::Moved(EventKind::NotExportable) => Self::Daemon("missing"),
+            Step::Moved(EventKind::AlreadyExported) => Self::Daemon("exported"),
+            Step::Moved(EventKind::UnderWayAlready) => Self::Daemon("under-way"),
+            Step::Moved(EventKind::FoundUnderWay) => Self::Daemon("lost"),
+            Step::Moved(EventKind::FoundDone) => Self::Daemon("late-answer"),
+            Step::Moved(EventKind::FoundFailed) => Self::Daemon("lost-failing"),
+            Step::Moved(EventKind::Contradiction) => Self::Daemon("twice-lost"),
+            Step::Moved(EventKind::OperationFailed) => Self::Daemon("failing"),
+            Step::Moved(EventKind::GaveUp) => Self::Daemon("endless"),
+            Step::Moved(EventKind::Cancel) => Self::Person(Deed::Cancel),
+            Step::Moved(EventKind::SendAgain) => Self::Person(Deed::SendAgain),
+            Step::Moved(EventKind::AdoptRecord) => Self::Person(Deed::Adopt),
+            Step::Moved(EventKind::MarkedFailed) => Self::Person(Deed::Fail),
+            Step::Moved(EventKind::Retry) => Self::Person(Deed::Retry),
+            Step::Moved(EventKind::Pause) => Self::Person(Deed::Pause),
+            Step::Moved(EventKind::Resume) => Self::Person(Deed::Resume),
             Step::PlacePaused => Self::Person(Deed::PausePlace),
             Step::PlaceResumed => Self::Person(Deed::ResumePlace),
         }

@@ -240,7 +240,7 @@ impl Job {
         };
         Some(match self.state {
             S::Queued => match what {
-                What::Impossible => Effect { code: Some("NotFound"), ..to(S::Failed) },
+                What::NotExportable => Effect { code: Some("NotFound"), ..to(S::Failed) },
                 What::AlreadyExported => Effect { destination: true, adopted: true, afresh: true, ..to(S::Succeeded) },
                 What::UnderWayAlready => Effect { adopted: true, afresh: true, ..to(S::Exporting) },
                 What::Cancel => to(S::Cancelled),
@@ -289,7 +289,7 @@ impl Job {
             S::NeedsReview => match what {
                 What::SendAgain => Effect { used: 0, hold: Some(Hold::Inventory), ..to(S::Queued) },
                 What::AdoptRecord => Effect { destination: true, afresh: true, ..to(S::Succeeded) },
-                What::CallFailed => Effect { code: Some("CalledFailed"), ..to(S::Failed) },
+                What::MarkedFailed => Effect { code: Some("CalledFailed"), ..to(S::Failed) },
                 _ => return None,
             },
             S::Failed | S::Cancelled => match what {
@@ -303,7 +303,7 @@ impl Job {
 
 fn name_of(what: What) -> &'static str {
     match what {
-        What::Impossible => "impossible",
+        What::NotExportable => "not_exportable",
         What::AlreadyExported => "already_exported",
         What::UnderWayAlready => "under_way_already",
         What::Cancel => "cancel",
@@ -325,7 +325,7 @@ fn name_of(what: What) -> &'static str {
         What::GaveUp => "gave_up",
         What::SendAgain => "send_again",
         What::AdoptRecord => "adopt_record",
-        What::CallFailed => "call_failed",
+        What::MarkedFailed => "marked_failed",
         What::Retry => "retry",
         What::Pause => "pause",
         What::Resume => "resume",
@@ -815,7 +815,7 @@ impl Model {
                 let Some(number) = self.pick(*of, |job| job.state == JobState::NeedsReview) else {
                     return Asked::Nothing;
                 };
-                self.change(number, if *again { What::SendAgain } else { What::CallFailed });
+                self.change(number, if *again { What::SendAgain } else { What::MarkedFailed });
                 if !again {
                     self.jobs[number].code = Some(ErrorCode::FAILED_BY_USER);
                 }

@@ -19,7 +19,7 @@ pub(super) struct RowSaid {
 /// What happens to a job, without whom and what for. The delay is until it is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
-    Impossible,
+    NotExportable,
     AlreadyExported,
     UnderWayAlready,
     Cancel,
@@ -41,7 +41,7 @@ pub(super) enum What {
     GaveUp,
     SendAgain,
     AdoptRecord,
-    CallFailed,
+    MarkedFailed,
     Retry,
     Pause,
     Resume,
@@ -178,7 +178,7 @@ pub(super) fn answer() -> impl Strategy<Value = What> {
 /// What happens to jobs by themselves, most of it in the middle of their way.
 fn fitting() -> impl Strategy<Value = What> {
     prop_oneof![
-        1 => Just(What::Impossible),
+        1 => Just(What::NotExportable),
         1 => Just(What::AlreadyExported),
         1 => Just(What::UnderWayAlready),
         6 => answer(),
@@ -201,7 +201,7 @@ fn anything() -> impl Strategy<Value = What> {
             What::Intend,
             What::SendAgain,
             What::AdoptRecord,
-            What::CallFailed,
+            What::MarkedFailed,
             What::Retry,
             What::Pause,
             What::Resume,

@@ -67,7 +67,7 @@ fn event(change: &Change) -> Event {
     let later = |delay: i64| Timestamp(change.at + delay);
     let done = || trace(Some(&change.destination));
     match change.what {
-        What::Impossible => Event::NotExportable(failed("NotFound")),
+        What::NotExportable => Event::NotExportable(failed("NotFound")),
         What::AlreadyExported => Event::AlreadyExported(done()),
         What::UnderWayAlready => Event::UnderWayAlready(trace(None)),
         What::Cancel => Event::Cancel,
@@ -89,7 +89,7 @@ fn event(change: &Change) -> Event {
         What::GaveUp => Event::GaveUp(failed("NoEnd")),
         What::SendAgain => Event::SendAgain,
         What::AdoptRecord => Event::AdoptRecord(done(), None),
-        What::CallFailed => Event::MarkedFailed(failed("CalledFailed")),
+        What::MarkedFailed => Event::MarkedFailed(failed("CalledFailed")),
         What::Retry => Event::Retry,
         What::Pause => Event::Pause,
         What::Resume => Event::Resume,

@@ -60,7 +60,7 @@ async fn operations_that_cannot_be_read_are_told_until_they_can() {
     for (poison, rounds) in [(ErrorClass::Denied, 1), (ErrorClass::Ambiguous, 3)] {
         let mut scene = five("", &OPERATIONS).await;
         scene.fake.told(|told| told.poison = Some(poison));
-        let block = async |scene: &Scene| scene.queue.lane_records().await.expect("lanes").remove(0).block;
+        let block = async |scene: &Scene| scene.queue.lane_records().await.expect("lanes").remove(0).blocked;
         for _ in 0..rounds {
             assert_eq!(block(&scene).await, None, "{poison}");
             scene.round().await;
@@ -267,7 +267,7 @@ async fn a_lane_that_shows_nothing_of_its_account_any_more_fails_no_job() {
     scene.live(MINUTE).await;
     let trouble = async |scene: &Scene| {
         let lane = scene.queue.lane_records().await.expect("lanes").remove(0);
-        lane.block.map(|block| block.trouble.to_string())
+        lane.blocked.map(|block| block.trouble.to_string())
     };
     assert_eq!((trouble(&scene).await.as_deref(), scene.state(1).await.as_str()), (Some("identity"), "queued"));
     // A record says whose it is: the snapshots are gone indeed.
@@ -386,7 +386,7 @@ async fn a_lane_that_has_nothing_to_do_is_read_only_where_somebody_waits_for_it(
 #[tokio::test]
 async fn a_blocked_lane_is_tried_again_by_itself_and_no_more_often_than_it_is_to_be() {
     let mut scene = Scene::new(TWO_QUEUED, both()).await;
-    let blocked = async |scene: &Scene| scene.queue.lane_records().await.expect("lanes").remove(0).block.is_some();
+    let blocked = async |scene: &Scene| scene.queue.lane_records().await.expect("lanes").remove(0).blocked.is_some();
     scene.fake.told(|told| told.fails = Some(ErrorClass::Credentials));
     scene.live(3 * MINUTE).await;
     assert!(blocked(&scene).await);
@@ -415,7 +415,7 @@ async fn an_hour_in_which_nothing_can_be_read_takes_a_few_tries() {
     scene.fake.told(|told| told.fails = Some(ErrorClass::Ambiguous));
     let trouble = async |scene: &Scene| {
         let lane = scene.queue.lane_records().await.expect("lanes").remove(0);
-        lane.block.map(|block| (block.trouble.to_string(), block.since))
+        lane.blocked.map(|block| (block.trouble.to_string(), block.since))
     };
     for _ in 0..2 {
         scene.round().await;
@@ -444,7 +444,7 @@ async fn reads_that_fail_take_no_other_troubles_place() {
     scene.live(5 * MINUTE).await;
     scene.fake.told(|told| told.fails = None);
     scene.live(5 * MINUTE).await;
-    let block = scene.queue.lane_records().await.expect("lanes").remove(0).block.expect("still blocked");
+    let block = scene.queue.lane_records().await.expect("lanes").remove(0).blocked.expect("still blocked");
     assert_eq!((block.trouble.to_string().as_str(), block.since), ("outage", Timestamp(1)));
 }
 

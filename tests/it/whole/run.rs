@@ -428,7 +428,7 @@ impl Run {
         if acted.done > 0
             && let Some((lane, _)) = of
         {
-            self.scripts[lane].truth().meets(format!("a person's {}", act.event().name()));
+            self.scripts[lane].truth().meets(format!("a person's {}", act.event().kind()));
         }
         self.take_up_lanes().await;
     }
