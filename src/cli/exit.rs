@@ -83,10 +83,10 @@ mod tests {
         assert_eq!(Exit::of_error(&given), Exit::Usage);
         let taken = anyhow::Error::from(QueueError::Taken("there is one".into()));
         assert_eq!(Exit::of_error(&taken), Exit::Usage);
-        let folder = anyhow::Error::from(OpenError::NoFolder { folder: "/none".into() });
+        let folder = anyhow::Error::from(OpenError::NoFolder("/none".into()));
         assert_eq!(Exit::of_error(&folder), Exit::Usage);
         assert_eq!(Exit::of_error(&OutputError::NoFolder("none".into()).into()), Exit::Usage);
-        let newer = OpenError::Newer { path: "x.db".into(), schema: 9 };
+        let newer = OpenError::Newer("x.db".into(), 9);
         assert_eq!(Exit::of_error(&newer.into()), Exit::Failed);
         let happened = IntakeError::Read(std::io::ErrorKind::BrokenPipe.into());
         assert_eq!(Exit::of_error(&happened.into()), Exit::Failed);

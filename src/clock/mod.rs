@@ -26,14 +26,14 @@ pub trait Clock: Send + Sync + 'static {
     /// The time of day: for what is written down. It may jump.
     fn now(&self) -> Timestamp;
 
-    /// Time since this clock began: for pacing and waits. It never goes back.
+    /// The monotonic clock: time since this clock began. It never goes back.
     fn elapsed(&self) -> Duration;
 
     /// Waits for `span` of this clock's time.
     fn sleep(&self, span: Duration) -> Sleep;
 }
 
-/// The wait of somebody who has nothing to wait for but a wake-up: longer than any that is asked for.
+/// The wait of a task that has nothing to wait for but a wake-up: longer than any other.
 pub const NEVER: Duration = Duration::from_hours(1_000_000);
 
 /// The longest sleep of a lane that has live jobs. Wake-ups and due times end it earlier; this is behind them.
@@ -42,7 +42,7 @@ pub const BACKSTOP: Duration = Duration::from_mins(1);
 /// A signal to stop, heard by many.
 pub type Stop = tokio::sync::watch::Receiver<bool>;
 
-/// Waits until the signal says stop, or nobody is left who could say so.
+/// Waits for the signal to stop, or until its sender is gone.
 pub async fn stopped(stop: &mut Stop) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

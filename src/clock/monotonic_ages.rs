@@ -1,5 +1,5 @@
-//! How old things are by the monotonic clock. A stored time of day is trusted once, when a thing is first seen; from there on
-//! this run counts by itself, so that setting the clock ages nothing.
+//! Ages by the monotonic clock. A stored time of day is trusted once, when a thing is first seen; from then on this run counts
+//! itself, so that setting the clock ages nothing.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -29,7 +29,7 @@ impl<K: Eq + Hash> MonotonicAges<K> {
         self.0.remove(key);
     }
 
-    /// Forgets those that nobody has asked for in `span`.
+    /// Forgets those that were not asked for in `span`.
     pub fn forget_unasked(&mut self, span: Duration, elapsed: Duration) {
         self.0.retain(|_, seen| elapsed.saturating_sub(seen.asked_at) < span);
     }

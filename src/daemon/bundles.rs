@@ -1,5 +1,5 @@
-//! The completion reports that come by themselves: once for each ending of a batch. What is written is noted in the
-//! database behind it, so a daemon that was killed in between writes it at its next start.
+//! Automatic completion reports: one for each ending of a batch. A report is noted in the database once it is written, so a daemon
+//! that was killed in between writes it at its next start.
 
 use super::service::{BackgroundService, in_one_line, longer};
 use crate::clock::{SharedClock, Stop, stopped};
@@ -10,16 +10,16 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How often it is looked for batches that have ended.
+/// How often to look for batches that have ended.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// A look that takes long leaves the database alone for that many times as long.
+/// After a round that took long, the database is left alone for this many times as long.
 const REST: u32 = 20;
 
-/// The longest rest between two looks.
+/// The longest rest between two rounds.
 const LONGEST_REST: Duration = Duration::from_mins(1);
 
-/// So many reports of a batch that somebody has worked on are left beside the newest.
+/// How many reports of a batch that somebody has edited are kept beside the newest.
 const BESIDE: u32 = 9;
 
 /// Writes the reports of batches that have ended.
@@ -31,23 +31,23 @@ pub(super) struct Bundles {
     pub(super) troubles: FailedBundles,
 }
 
-/// What could not be written, when it is tried again, after which wait, and why.
+/// Reports that could not be written: when to retry, after which wait, and why.
 #[derive(Debug, Default, Clone)]
 pub(super) struct FailedBundles(HashMap<BatchId, (Duration, Duration, String)>);
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
-    #[error("the folder {path:?} cannot be made")]
+    #[error("the folder {path:?} cannot be created")]
     Folder { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    #[error("a part of Snapferry failed")]
+    #[error("a part of Snapferry panicked, which is a bug")]
     Part(#[source] tokio::task::JoinError),
 }
 
 impl BackgroundService for Bundles {
-    const WHAT: &'static str = "the writing of completion reports";
+    const WHAT: &'static str = "writing completion reports";
 
     async fn once(&mut self, stop: &Stop) -> Result<Duration, QueueError> {
         let began = self.clock.elapsed();
@@ -72,9 +72,9 @@ impl Bundles {
                 Ok(Some(path)) => {
                     self.troubles.0.remove(&ending.batch);
                     self.queue.note_bundled(&ending, self.clock.now()).await?;
-                    tracing::info!(batch = %ending.name, folder = %path.display(), "the completion report is written");
+                    tracing::info!(batch = %ending.name, folder = %path.display(), "completion report written");
                 }
-                // Stopped, or the batch was taken up again: another ending is to come.
+                // Stopped, or the batch was retried: it will end again.
                 Ok(None) => {}
                 Err(trouble) => self.troubles.note(&ending, &trouble, self.clock.elapsed()),
             }
@@ -82,7 +82,7 @@ impl Bundles {
         Ok(())
     }
 
-    /// Writes one; where, unless it was stopped or overtaken.
+    /// Writes a report and returns its folder, unless it was stopped or overtaken.
     async fn write(&self, ending: &Ending, stop: &Stop) -> Result<Option<PathBuf>, Trouble> {
         make(&self.folder)?;
         let (this, ending, mut stop) = (self.clone(), ending.clone(), stop.clone());
@@ -107,7 +107,7 @@ impl Bundles {
         for name in names {
             let folder = self.folder.join(name);
             let now = self.clock.now();
-            // It has ended: there is nothing to forecast.
+            // The batch has ended: there is nothing to forecast.
             let version = env!("CARGO_PKG_VERSION");
             let request = BundleRequest { batch: &batch, folder: &folder, now, version, forecast: None };
             match prepare_bundle(&self.queue, &request).await {
@@ -118,8 +118,7 @@ impl Bundles {
                     prepared.publish()?;
                     return Ok(Some(folder));
                 }
-                // The report of a batch of that name from another database, or one that somebody has worked on: this one
-                // takes the next name.
+                // A report of another database's batch of that name, or one that somebody has edited: use the next name.
                 Err(error @ BundleError::Folder(FolderError::OtherBatch { .. } | FolderError::Changed { .. })) => {
                     refused = Some(error);
                 }
@@ -130,7 +129,7 @@ impl Bundles {
     }
 }
 
-/// Makes the folder of all reports; the one that it is in has to be there, as a mount that is missing is no place.
+/// Creates the folder of all reports. Its parent must exist: it may be a mount that is missing.
 fn make(folder: &Path) -> Result<(), Trouble> {
     match std::fs::create_dir(folder) {
         Err(source) if !folder.is_dir() => Err(Trouble::Folder { path: folder.to_owned(), source }),
@@ -143,7 +142,7 @@ impl FailedBundles {
         self.0.get(&batch).is_some_and(|(until, ..)| now < *until)
     }
 
-    /// Says it, once for as long as it stays the same.
+    /// Logs the trouble, once for as long as it stays the same.
     fn note(&mut self, ending: &Ending, trouble: &Trouble, now: Duration) {
         let said = in_one_line(trouble);
         let before = self.0.remove(&ending.batch);
@@ -151,8 +150,8 @@ impl FailedBundles {
         if before.is_none_or(|(.., before)| before != said) {
             tracing::warn!(
                 batch = %ending.name,
-                "its completion report is not written: {said}; it is tried again, and `snapferry report --bundle DIR --batch` \
-                 writes it anywhere else"
+                "its completion report cannot be written: {said}; retrying; `snapferry report --bundle DIR --batch` writes it \
+                 elsewhere"
             );
         }
         self.0.insert(ending.batch, (now + wait, wait, said));

@@ -1,4 +1,4 @@
-//! One lane's parts, put together.
+//! One lane's parts, composed.
 
 use crate::clock::{SharedClock, Stop};
 use crate::domain::{Lane, RunId};
@@ -10,16 +10,16 @@ use crate::worker::{Dispatcher, RateLimiters, RegionSlots, WorkerSettings};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// Makes the way to a lane's Lightsail: the AWS client, or one that a test or a rehearsal gives.
+/// Connects to a lane's Lightsail: the AWS client, or one for a test or a rehearsal.
 pub type Connect = Arc<dyn Fn(&Lane, &LaneSettings) -> Arc<dyn Lightsail> + Send + Sync>;
 
-/// A lane's parts, that do nothing until they are driven.
+/// A lane's parts, which do nothing until they are driven.
 pub struct LaneParts {
-    /// It sends.
+    /// Sends.
     pub dispatcher: Dispatcher,
-    /// It follows.
+    /// Follows exports.
     pub tracker: Tracker,
-    /// What wakes the two.
+    /// Wakes the two.
     pub wakes: LaneWaker,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct DaemonContext {
     pub(super) slots: RegionSlots,
 }
 
-/// Puts a lane's parts together.
+/// Composes a lane's parts.
 pub fn compose(
     queue: Queue,
     clock: SharedClock,
@@ -46,7 +46,7 @@ pub fn compose(
     let wakes = queue.wakes(record.id);
     let exports =
         RateLimiter::new(settings.export.rate, settings.export.burst, record.learned_rate, Arc::clone(&clock));
-    // Without memory at its ceiling: reads have no effect, and a page that is throttled is asked for again.
+    // Reads start at their ceiling: they have no effect, and a throttled page is requested again.
     let read_rate = record.learned_read_rate.or(Some(settings.read.rate));
     let reads = RateLimiter::new(settings.read.rate, settings.read.burst, read_rate, Arc::clone(&clock));
     let client: Arc<dyn Lightsail> = Arc::new(Limited::new(connect(&record.lane, settings), reads.clone()));

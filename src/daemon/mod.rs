@@ -1,5 +1,5 @@
-//! Composition by hand: one worker and one tracker for each lane, the pulse that hears of other processes' writes, and
-//! the order of stopping. It holds no rules.
+//! Composition: one worker and one tracker for each lane, the supervisor that polls the store for other processes' writes, and the
+//! order of shutdown. It holds no rules.
 
 mod bundles;
 mod lane;

@@ -1,23 +1,22 @@
-//! Taking batches away that are over for long: now and then, in small steps with rests between them, so that no commit of a
-//! lane waits for it.
+//! Pruning: deletes batches that ended long ago, in small steps with rests between them, so that no commit of a lane waits for it.
 
 use super::service::BackgroundService;
 use crate::clock::{SharedClock, Stop};
 use crate::queue::{Pruner, Queue, QueueError};
 use std::time::Duration;
 
-/// How often it is looked for batches that are old enough.
+/// How often to look for batches that are old enough.
 const LOOK: Duration = Duration::from_hours(1);
 
-/// After each step the disk is the lanes' for so many times as long as that took.
+/// After each step the disk is left to the lanes for this many times as long as the step took.
 const REST: u32 = 4;
 
-/// Takes away what is over.
+/// Deletes old batches.
 #[derive(Clone)]
 pub(super) struct Pruning {
     pub(super) queue: Queue,
     pub(super) clock: SharedClock,
-    /// How old a completion report has to be.
+    /// The least age of a batch's completion report.
     pub(super) after: Duration,
 }
 
@@ -31,8 +30,7 @@ impl BackgroundService for Pruning {
 }
 
 impl Pruning {
-    /// Has the file give back what is pruned: one that was made before that could be is written anew, once, while nothing
-    /// waits for it yet.
+    /// Makes the file give back the space of what is pruned. A file that cannot is rewritten, once, while nothing waits for it yet.
     pub(super) async fn prepare(&self) {
         let made = async {
             let mut pruner = self.queue.pruner().await?;
@@ -42,12 +40,12 @@ impl Pruning {
         };
         match made.await {
             Ok(false) => {}
-            Ok(true) => tracing::info!("the database was written anew, so that it gives back what is pruned"),
-            Err(error) => tracing::warn!(%error, "the database keeps the space of what is pruned, and uses it again"),
+            Ok(true) => tracing::info!("the database was rewritten, so that it gives back the space of what is pruned"),
+            Err(error) => tracing::warn!(%error, "the database keeps the space of what is pruned, and reuses it"),
         }
     }
 
-    /// Prunes what is due, once, with rests that are so many times as long as the steps before them.
+    /// Prunes what is due, once; after each step it rests for `rest` times as long.
     pub(super) async fn prune(&self, rest: u32, stop: &Stop) -> Result<(), QueueError> {
         let mut pruner = self.queue.pruner().await?;
         let done = self.prune_with(&mut pruner, rest, stop).await;
@@ -57,7 +55,7 @@ impl Pruning {
 
     async fn prune_with(&self, pruner: &mut Pruner, rest: u32, stop: &Stop) -> Result<(), QueueError> {
         let (by, mut after) = (self.clock.now().before(self.after), None);
-        // What an earlier run has begun comes first.
+        // First what an earlier run has begun.
         let mut any = self.steps(async |pruner| pruner.take_away().await, pruner, rest, stop).await?;
         while let Some(prunable) = pruner.next(by, after).await? {
             after = Some(prunable.batch);
@@ -65,7 +63,7 @@ impl Pruning {
                 return Ok(());
             }
             if pruner.begin(prunable.batch, self.clock.now()).await? {
-                tracing::info!(batch = %prunable.name, "the batch is over for long, and taken out of the database");
+                tracing::info!(batch = %prunable.name, "pruning the batch: it ended long ago");
                 any = true;
                 self.steps(async |pruner| pruner.take_away().await, pruner, rest, stop).await?;
             }
@@ -76,7 +74,7 @@ impl Pruning {
         Ok(())
     }
 
-    /// Does `one` step until there is nothing left of it; whether there was anything.
+    /// Repeats a step until there is nothing left to do; whether there was anything.
     async fn steps(
         &self,
         one: impl AsyncFn(&mut Pruner) -> Result<bool, QueueError>,

@@ -1,4 +1,4 @@
-//! What goes on beside the lanes and never ends them: where it fails, or panics, it is said, and tried again.
+//! Services that run beside the lanes and never end them: a failure or a panic is logged, and the service is retried.
 
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::queue::QueueError;
@@ -10,12 +10,12 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(5);
 
-/// Something that is done again and again.
+/// Something that is done periodically.
 pub(super) trait BackgroundService: Send + 'static {
     /// What a person calls it.
     const WHAT: &'static str;
 
-    /// Does what is due; how long it rests then.
+    /// Does what is due; how long to wait then.
     fn once(&mut self, stop: &Stop) -> impl Future<Output = Result<Duration, QueueError>> + Send;
 }
 
@@ -24,7 +24,7 @@ pub(super) fn longer(wait: Option<Duration>) -> Duration {
     wait.map_or(FIRST, |wait| (wait * 2).min(LONGEST))
 }
 
-/// Keeps a service going until `stop`.
+/// Runs a service until `stop`.
 pub(super) async fn keep<S: BackgroundService>(
     mut service: S,
     clock: SharedClock,
@@ -43,14 +43,12 @@ pub(super) async fn keep<S: BackgroundService>(
             failed => {
                 let why = match failed {
                     Ok(Err(error)) => in_one_line(&error),
-                    Ok(Ok(_)) | Err(_) => {
-                        "a part of Snapferry failed (a panic, which is an error of Snapferry's)".to_owned()
-                    }
+                    Ok(Ok(_)) | Err(_) => "a part of Snapferry panicked, which is a bug".to_owned(),
                 };
                 let wait = longer(failing);
                 failing = Some(wait);
                 tracing::warn!(
-                    "{what} failed: {why}; it is tried again in {}, and exports go on meanwhile",
+                    "{what} failed: {why}; retrying in {}; exports continue",
                     humantime::format_duration(wait)
                 );
                 wait
@@ -65,13 +63,8 @@ pub(super) async fn keep<S: BackgroundService>(
 }
 
 pub(super) fn in_one_line(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        said = format!("{said}: {error}");
-        cause = error.source();
-    }
-    said
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

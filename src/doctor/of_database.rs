@@ -57,7 +57,7 @@ fn unopened(error: &OpenError) -> Check {
 
 /// What has passed leaves a sound file: only one that is broken is given up.
 fn way_out_of(error: &OpenError) -> &'static str {
-    let OpenError::Other { source, .. } = error else { return LOOK_AGAIN };
+    let OpenError::Other(_, source) = error else { return LOOK_AGAIN };
     if matches!(source, QueueError::DiskFull) {
         "make room on its disk; the database itself has taken no harm"
     } else if matches!(source, QueueError::Busy) {

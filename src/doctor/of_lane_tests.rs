@@ -26,11 +26,7 @@ fn wrong(lane: &LaneFacts) -> Vec<(&'static str, Outcome)> {
 #[test]
 fn what_a_daemon_found_wrong_is_told_though_every_reading_does_well() {
     let facts = lane(Ok(knocked(None)), vec![read(None)]);
-    for (code, part) in [
-        ("identity", "its own account's"),
-        ("denied", "--policy"),
-        ("outage", "automatically"),
-    ] {
+    for (code, part) in [("identity", "its own account's"), ("denied", "--policy"), ("outage", "automatically")] {
         let blocked = Block {
             since: Timestamp(1_800_000_000_000),
             trouble: LaneTrouble::parse(code).expect("a trouble"),

@@ -1,39 +1,39 @@
-//! How long Lightsail's records are given to tell of an attempt whose answer nobody has, and when they are read for it. Pure.
+//! How long an unconfirmed attempt may stay missing from Lightsail's records before it is proven absent, and when to check. Pure.
 
 use crate::domain::Timestamp;
 use std::time::Duration;
 
-/// The reconciliation window is at least so many times a delay of the lists that was seen.
+/// The reconciliation window is at least this many times the longest delay of the lists that was seen.
 pub const WINDOW_MARGIN: u32 = 3;
 
-/// A delay counts for half after so long without another such. With the margin its like is covered for eleven days, which is
-/// when troubles of a service come back, and after five weeks two hours are back at ten minutes.
+/// After this long a delay counts for half. With the margin, a delay as long is covered for eleven days, within which the trouble
+/// of a service may come back; after five weeks, two hours are down to ten minutes.
 const HALF_LIFE: Duration = Duration::from_hours(7 * 24);
 
-/// How late a lane's lists were seen to be.
+/// How late a lane's lists were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ListDelay {
-    /// So late.
+    /// The longest delay that was seen.
     pub longest: Duration,
-    /// Then.
+    /// When it was seen.
     pub seen_at: Option<Timestamp>,
 }
 
 impl ListDelay {
-    /// What it counts for at that time.
+    /// What it counts for at `now`.
     pub fn at(self, now: Timestamp) -> Duration {
         let age = self.seen_at.map_or(Duration::ZERO, |seen| now.since(seen));
         self.longest.mul_f64(0.5_f64.powf(age.as_secs_f64() / HALF_LIFE.as_secs_f64()))
     }
 }
 
-/// The reconciliation window of an attempt intended at that time: what the settings say, and more where the lists have been
-/// seen to lag behind. It stays the same however much later it is asked for.
+/// The reconciliation window of an attempt intended at that time: what the settings say, or more where the lists were late. It does
+/// not depend on when it is computed.
 pub fn reconciliation_window(least: Duration, delay: ListDelay, intended: Timestamp) -> Duration {
     least.max(delay.at(intended).saturating_mul(WINDOW_MARGIN))
 }
 
-/// What proves an unconfirmed attempt absent: so many absence checks, spread over the reconciliation window.
+/// What proves an unconfirmed attempt absent: a number of absence checks, spread over the reconciliation window.
 #[derive(Debug, Clone, Copy)]
 pub struct AbsenceRule {
     /// Complete readings that do not show it.
@@ -43,18 +43,18 @@ pub struct AbsenceRule {
 }
 
 impl AbsenceRule {
-    /// Whether so many checks over so long a time prove it.
+    /// Whether this many checks over this long a time prove it.
     pub fn is_met(self, taken: u32, spread: Duration) -> bool {
         taken >= self.checks && spread >= self.window
     }
 
-    /// The wait for the next check: what is left of the window, shared among the checks that are left.
+    /// The wait for the next check: the rest of the window, divided among the checks that are left.
     pub fn until_next(self, taken: u32, spread: Duration) -> Duration {
         let left = self.checks.saturating_sub(taken).max(1);
         (self.window.saturating_sub(spread) / left).max(Duration::from_millis(1))
     }
 
-    /// When it is met at the earliest: the first check was at `first`, or can be from `opens` on, and the next one is at `next`.
+    /// When it is met at the earliest: the first check was at `first`, or is possible from `opens` on, and the next one is at `next`.
     pub fn met_at(self, first: Option<Timestamp>, opens: Timestamp, next: Option<Timestamp>) -> Timestamp {
         let over = first.unwrap_or(opens).after(self.window);
         next.map_or(over, |next| over.max(next))

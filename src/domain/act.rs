@@ -1,44 +1,44 @@
-//! What a person may do to many jobs at once, and which of them that leaves alone. Pure: state and pause in, a reason out.
+//! What a person may do to many jobs at once, and which jobs that skips. Pure: state and pause in, a reason out.
 
 use crate::domain::{Event, JobState, Timestamp};
 
 /// What a person does to jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Act {
-    /// Tries afresh what failed or was cancelled.
+    /// Retries what failed or was cancelled.
     Retry,
-    /// Calls off what is queued.
+    /// Cancels what is queued.
     Cancel,
-    /// Leaves unsent what is queued.
+    /// Pauses what is queued.
     Pause,
-    /// Lets go on what was paused.
+    /// Resumes what was paused.
     Resume,
 }
 
-/// Why an act leaves a job alone.
+/// Why an act skips a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SkipReason {
-    /// It is in that state, which the act cannot change: it has ended.
+    /// It has ended, in a state that the act cannot change.
     Ended(JobState),
-    /// Its call is out, or Lightsail has it.
+    /// Its call is in progress, or Lightsail has it.
     InFlight,
     /// It waits for a decision.
     InReview,
-    /// It is queued anyway.
+    /// It is already queued.
     QueuedAlready,
-    /// It is paused already.
+    /// It is already paused.
     PausedAlready,
     /// It is not paused.
     NotPaused,
-    /// It is not paused itself, its batch is.
+    /// Its batch is paused, not the job itself.
     BatchPaused,
-    /// It is not paused itself, its lane is.
+    /// Its lane is paused, not the job itself.
     LanePaused,
-    /// It is not paused, its batch or its lane is stopped by its circuit breaker.
+    /// It is not paused; the circuit breaker of its batch or its lane is open.
     Stopped,
     /// Another job of its snapshot is live.
     RivalLive,
-    /// Another job of its snapshot, a later one, is taken up by the same act.
+    /// The same act retries a later job of its snapshot.
     LaterTaken,
 }
 
@@ -53,7 +53,7 @@ impl Act {
         }
     }
 
-    /// Why a job that stands so is left alone; nothing where it is taken up.
+    /// Why a job is skipped; nothing where the act applies to it.
     pub fn leaves_alone(self, state: JobState, paused_at: Option<Timestamp>) -> Option<SkipReason> {
         use JobState as S;
         let paused = paused_at.is_some();
@@ -70,7 +70,7 @@ impl Act {
         }
     }
 
-    /// Whether a job that is left alone is where the act would have brought it: asked twice, done once.
+    /// Whether a skipped job is already where the act would have brought it.
     pub fn is_done_already(self, left: SkipReason) -> bool {
         match self {
             Self::Retry => matches!(left, SkipReason::QueuedAlready | SkipReason::LaterTaken),

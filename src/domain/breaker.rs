@@ -1,31 +1,30 @@
-//! When a circuit breaker opens, as too much fails, and when it closes. Pure: what has ended goes in as
-//! counts, and time as spans. What is the lane's own trouble (credentials, outages) fails no job and is no affair of a breaker,
-//! nor are denials, which fail one only as its own.
+//! When a circuit breaker opens because too much fails, and when it closes. Pure: counts of what ended go in, and spans of time. A
+//! breaker does not count the lane's own trouble (credentials, outages), which fails no job, nor denials.
 
 use crate::domain::{ErrorCode, named};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-/// Of the jobs that were sent and have ended, so many of the last are looked at. The schema's trigger keeps no more.
+/// How many of the last jobs that were sent and have ended count. The schema's trigger keeps no more.
 pub const OUTCOMES_KEPT: u32 = 200;
 
-/// What the settings say of breakers.
+/// The settings of circuit breakers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BreakerPolicy {
-    /// Whether there are any.
+    /// Whether there are breakers at all.
     pub enabled: bool,
     /// The share of failures at which one opens, above 0 and at most 1.
     pub share: f64,
-    /// Jobs that must have ended before a share says something.
+    /// Jobs that must have ended before the share counts.
     pub at_least: u32,
     /// Failures in a row with one code at which one opens; 0 for never.
     pub in_a_row: u32,
-    /// The same for single codes, whatever case they are written in.
+    /// The same for single codes, ignoring case.
     pub codes: BTreeMap<String, u32>,
-    /// How long it waits before it lets one job go.
+    /// How long it waits before it sends a probe.
     pub wait: Duration,
-    /// The wait doubles with each one that goes in vain, up to this.
+    /// The wait doubles with each failed probe, up to this.
     pub wait_max: Duration,
 }
 
@@ -49,14 +48,14 @@ pub struct BatchOutcomes {
     pub goes_on: bool,
 }
 
-/// What a breaker opened on.
+/// Why a breaker opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenCause {
-    /// So many failed.
+    /// Jobs that failed.
     pub failed: u32,
-    /// Of so many that ended.
+    /// The jobs that ended, those included.
     pub ended: u32,
-    /// With this code all of them, in a row; nothing where it is the share that counts.
+    /// The code with which all of them failed in a row; nothing where the share counts.
     pub code: Option<ErrorCode>,
 }
 
@@ -77,24 +76,23 @@ named! {
     }
 }
 
-/// What is to be done about an open breaker.
+/// What to do about an open breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakerStep {
-    /// Nothing goes for so long.
+    /// Send nothing for this long.
     Wait(Duration),
-    /// One job may go.
+    /// Send one job as the probe.
     Try,
-    /// The one that went is waited for.
+    /// Wait for the probe to end.
     Follow,
-    /// It is over.
+    /// Close it.
     Close,
-    /// It is not over; the next one goes after this wait.
+    /// Keep it open; the next probe is sent after this wait.
     Renew(Duration),
 }
 
 impl BreakerPolicy {
-    /// Whether these outcomes are too many failures. Only a failure opens a breaker: where the last one was a success, what
-    /// failed before it does not.
+    /// Why these outcomes open a breaker, if they do. Only a failure opens one: where the last job succeeded, earlier failures do not.
     pub fn should_open(&self, outcomes: &Outcomes) -> Option<OpenCause> {
         let (code, times) = outcomes.row.as_ref().filter(|_| self.enabled)?;
         let limit = self.limit(code);
@@ -105,8 +103,8 @@ impl BreakerPolicy {
         (ended >= self.at_least && self.is_too_much(outcomes)).then_some(OpenCause { failed, ended, code: None })
     }
 
-    /// The same for a lane, given its batches: what one batch brings on itself is that batch's own. A lane is stopped
-    /// where more than one batch fails in it, and none that is left goes well.
+    /// The same for a lane, given its batches: the failures of one batch are its own. A lane's breaker opens where more than one
+    /// batch fails in it, and no other batch with queued jobs does well.
     pub fn should_open_lane(&self, lane: &Outcomes, batches: &[BatchOutcomes]) -> Option<OpenCause> {
         let cause = self.should_open(lane)?;
         let failing = |batch: &BatchOutcomes| match &cause.code {
@@ -119,7 +117,7 @@ impl BreakerPolicy {
         (several && none_goes_well).then_some(cause)
     }
 
-    /// What is to be done about a breaker that has been open, or open again, for `age` and is to wait for `wait`.
+    /// What to do about a breaker that has waited for `age` of its `wait`.
     pub fn step(&self, wait: Duration, age: Duration, probe: ProbeState) -> BreakerStep {
         if !self.enabled {
             return BreakerStep::Close;

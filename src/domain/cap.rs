@@ -1,17 +1,16 @@
-//! How many EBS copies of a lane may be under way: the number in the settings, or for a while fewer, where EC2 had too many.
-//! Pure.
+//! How many EBS copies of a lane may be in progress: as many as the settings say, or fewer for a while where EC2 had too many. Pure.
 
 use crate::domain::{ErrorCode, Timestamp};
 use serde::Serialize;
 use std::time::Duration;
 
-/// How often a lowered cap climbs: copies take minutes, and what one more does is told by those that end.
+/// How often a lowered cap rises: copies take minutes, and only those that end show what one more does.
 const CLIMB: Duration = Duration::from_mins(2);
 
-/// A limit of EC2's for which an export is refused or fails, and not for its snapshot.
+/// An EC2 limit because of which an export is refused or fails, whatever its snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// On the copies in progress at once: it passes once others have ended.
+    /// On concurrent copies: it passes once others have ended.
     Copies,
     /// A quota of the account, such as that of all snapshots: it does not pass by itself.
     Quota,
@@ -19,8 +18,8 @@ pub enum Limit {
 
 impl Limit {
     /// The limit that a code names. EC2 documents `ResourceLimitExceeded` ("too many snapshot copies in progress"),
-    /// `ConcurrentSnapshotLimitExceeded`, `SnapshotCreationPerVolumeRateExceeded`, and for quotas `SnapshotLimitExceeded`
-    /// and its like; which of them Lightsail passes on, and how it spells them, nobody has written down.
+    /// `ConcurrentSnapshotLimitExceeded`, `SnapshotCreationPerVolumeRateExceeded`, and for quotas `SnapshotLimitExceeded` and others;
+    /// which of them Lightsail passes on, and in what form, is not documented.
     pub fn of_code(code: &str) -> Option<Self> {
         let code = code.to_lowercase();
         let has = |words: &[&str]| words.iter().any(|words| code.contains(words));
@@ -49,20 +48,20 @@ impl Limit {
 /// A cap below the one in the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LoweredCap {
-    /// EBS copies under way at most, at first.
+    /// The most EBS copies in progress, at first.
     #[serde(skip)]
     pub to: u64,
     /// Since when.
     #[serde(serialize_with = "Timestamp::as_text")]
     pub since: Timestamp,
-    /// The code of the export that failed for it.
+    /// The code of the export that failed because of it.
     pub code: ErrorCode,
 }
 
-/// An export that failed for a limit of EC2's.
+/// An export that failed because of an EC2 limit.
 #[derive(Debug, Clone)]
 pub struct OverLimit {
-    /// EBS copies of the lane that were under way then, its own among them.
+    /// EBS copies of the lane that were in progress then, its own included.
     pub in_flight: u64,
     /// EBS copies of the lane beside which EC2 took no more, where it refused them at once.
     pub beside: Option<u64>,
@@ -73,15 +72,15 @@ pub struct OverLimit {
 }
 
 impl LoweredCap {
-    /// The cap that is in force at `now`, where the settings allow `most`. One that was lowered in the future was so before
-    /// the clock was set back, and is forgotten.
+    /// The cap in force at `now`, where the settings allow `most`. One that was lowered in the future dates from before the clock was
+    /// set back, and no longer counts.
     pub fn in_force(lowered: Option<&Self>, most: u64, now: Timestamp) -> u64 {
         let Some(lowered) = lowered.filter(|lowered| lowered.since <= now) else { return most };
         let steps = now.since(lowered.since).as_secs() / CLIMB.as_secs();
         lowered.to.saturating_add(steps.saturating_mul((most / 10).max(1))).min(most)
     }
 
-    /// How long until the cap in force climbs; nothing where it does not.
+    /// How long until the cap in force rises; nothing where it does not.
     pub fn climbs_in(lowered: Option<&Self>, most: u64, now: Timestamp) -> Option<Duration> {
         let lowered = lowered.filter(|_| Self::in_force(lowered, most, now) < most)?;
         let since = now.since(lowered.since);

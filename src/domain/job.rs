@@ -44,7 +44,7 @@ named! {
     }
 }
 
-/// What a job is when something happens to it.
+/// The part of a job that an event has to match: an optimistic lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobVersion {
     /// Its state.
@@ -53,11 +53,11 @@ pub struct JobVersion {
     pub attempt: u32,
     /// The attempts that count against the limit.
     pub used: u32,
-    /// The attempts that it has.
+    /// How many it may use.
     pub max_attempts: u32,
 }
 
-/// What an export became.
+/// What an export produced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destination {
     /// The service as Lightsail names it: `Aws::EC2::Image`, `Aws::EC2::Snapshot`.
@@ -66,7 +66,7 @@ pub struct Destination {
     pub id: String,
 }
 
-/// Why something did not go well.
+/// Why something failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The code to select and group by.
@@ -82,7 +82,7 @@ impl Failure {
     }
 }
 
-/// What is known of an export once it is seen in the ledger.
+/// What is known of an export once the ledger shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ExportRef {
     /// Its operation.
@@ -94,12 +94,12 @@ pub struct ExportRef {
     /// The record's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record_name: Option<String>,
-    /// What it became.
+    /// What it produced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destination: Option<Destination>,
 }
 
-/// What a change means for the job besides its state.
+/// What a change does to the job beside its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SideEffect {
@@ -107,14 +107,14 @@ pub enum SideEffect {
     Nothing,
     /// A person has it paused.
     Pause,
-    /// The job is done with every entry that the ledger has by now: none of them is its own.
+    /// Every entry that the ledger has by now is ignored: none of them is the job's.
     IgnoreRecords,
     /// Its export was denied.
     CountDenial,
 }
 
-/// What is to be written for an event. A change within a state touches the pause alone, and adds a hold where there is
-/// none: what the job waits for and the trouble that it shows stay as they were.
+/// What is written for an event. A change within a state changes only the pause, and adds a hold where there is none: what the
+/// job waits for and the failure that it shows stay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// The state after it.
@@ -123,21 +123,21 @@ pub struct Change {
     pub attempt: u32,
     /// The attempts that count after it.
     pub used: u32,
-    /// Not to be sent before; only of a queued job.
+    /// Not to be sent earlier; only of a queued job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
-    /// Why it is not to be claimed; only of a queued job.
+    /// Why it is not claimed; only of a queued job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
-    /// What it means besides.
+    /// Its side effect.
     pub side_effect: SideEffect,
-    /// What is newly known of the export; what it leaves out stays as it was.
+    /// What is newly known of the export; what is missing here stays as it was.
     pub export_ref: ExportRef,
-    /// Whether the job now stands for an export that was not its own.
+    /// Whether the job now has an export that was not its own.
     pub adopted: bool,
-    /// Whether what was known of an earlier export is dropped: a fresh start.
+    /// Whether what was known of an earlier export is dropped.
     pub reset_export: bool,
-    /// The trouble to show from now on; nothing clears it.
+    /// The failure to show from now on; nothing clears it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
 }
@@ -181,11 +181,11 @@ pub fn apply(job: &JobVersion, event: Event) -> Result<Change, IllegalTransition
     let uncharged = job.used.saturating_sub(1);
     let change = match (job.state, event) {
         (S::Queued, E::NotExportable(failure)) => Change { failure: Some(failure), ..to(S::Failed) },
-        (S::Queued, E::AlreadyExported(trace)) => {
-            Change { export_ref: trace, adopted: true, reset_export: true, ..to(S::Succeeded) }
+        (S::Queued, E::AlreadyExported(export_ref)) => {
+            Change { export_ref, adopted: true, reset_export: true, ..to(S::Succeeded) }
         }
-        (S::Queued, E::UnderWayAlready(trace)) => {
-            Change { export_ref: trace, adopted: true, reset_export: true, ..to(S::Exporting) }
+        (S::Queued, E::UnderWayAlready(export_ref)) => {
+            Change { export_ref, adopted: true, reset_export: true, ..to(S::Exporting) }
         }
         (S::Queued, E::Cancel) => to(S::Cancelled),
         (S::Queued, E::Intend) => Change {
@@ -198,7 +198,7 @@ pub fn apply(job: &JobVersion, event: Event) -> Result<Change, IllegalTransition
         // The ledger may have grown meanwhile: it is read anew before the job is sent.
         (S::Queued, E::Resume) => Change { hold: Some(Hold::Inventory), ..to(S::Queued) },
 
-        (S::Submitting, E::Accepted(trace)) => Change { export_ref: trace, ..to(S::Exporting) },
+        (S::Submitting, E::Accepted(export_ref)) => Change { export_ref, ..to(S::Exporting) },
         (S::Submitting, E::RefusedByLane(failure)) => {
             Change { used: uncharged, failure: Some(failure), ..to(S::Queued) }
         }
@@ -218,24 +218,24 @@ pub fn apply(job: &JobVersion, event: Event) -> Result<Change, IllegalTransition
             Change { used: uncharged, failure: Some(failure), ..to(S::Unknown) }
         }
 
-        (S::Unknown, E::FoundUnderWay(trace)) => Change { export_ref: trace, ..to(S::Exporting) },
-        (S::Unknown, E::FoundDone(trace)) => Change { export_ref: trace, ..to(S::Succeeded) },
-        (S::Unknown, E::FoundFailed(trace, failure, again)) => {
-            Change { export_ref: trace, ..again_or_failed(failure, again) }
+        (S::Unknown, E::FoundUnderWay(export_ref)) => Change { export_ref, ..to(S::Exporting) },
+        (S::Unknown, E::FoundDone(export_ref)) => Change { export_ref, ..to(S::Succeeded) },
+        (S::Unknown, E::FoundFailed(export_ref, failure, again)) => {
+            Change { export_ref, ..again_or_failed(failure, again) }
         }
         (S::Unknown, E::ProvenAbsent(failure, due)) => again_or_failed(failure, Some(due)),
         (S::Queued | S::Unknown | S::Exporting, E::Contradiction(failure)) | (S::Exporting, E::GaveUp(failure)) => {
             Change { failure: Some(failure), ..to(S::NeedsReview) }
         }
 
-        (S::Exporting, E::Finished(trace)) => Change { export_ref: trace, ..to(S::Succeeded) },
+        (S::Exporting, E::Finished(export_ref)) => Change { export_ref, ..to(S::Succeeded) },
         (S::Exporting, E::OperationFailed(failure, again)) => again_or_failed(failure, again),
 
         (S::NeedsReview, E::SendAgain) => {
             Change { used: 0, hold: Some(Hold::Inventory), side_effect: SideEffect::IgnoreRecords, ..to(S::Queued) }
         }
-        (S::NeedsReview, E::AdoptRecord(trace, failure)) => {
-            Change { export_ref: trace, reset_export: true, failure, ..to(S::Succeeded) }
+        (S::NeedsReview, E::AdoptRecord(export_ref, failure)) => {
+            Change { export_ref, reset_export: true, failure, ..to(S::Succeeded) }
         }
         (S::NeedsReview, E::MarkedFailed(failure)) => Change { failure: Some(failure), ..to(S::Failed) },
 

@@ -32,7 +32,7 @@ pub use lane::{AccountLabel, AccountNumber, BadAccount, Lane};
 pub(crate) use named::named;
 pub use naming::error_code::ErrorCode;
 pub use naming::names::{BadName, BatchName, SnapshotName};
-pub use naming::near::{NearNames, is_snapshot_of, looks_automatic, nearest};
+pub use naming::near::{is_snapshot_of, looks_automatic, near_names, nearest};
 pub use naming::region::{BadRegion, Region};
 pub use report_columns::REPORT_COLUMNS;
 pub use retry::{RetryPolicy, backoff};

@@ -1,8 +1,8 @@
-//! How often and when an attempt is made again.
+//! How often and when an attempt is retried.
 
 use std::time::Duration;
 
-/// What the settings say of retries.
+/// The settings of retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Attempts that a job has before it fails, 1 or more.

@@ -1,4 +1,4 @@
-//! What can be wrong with a lane as a whole. It costs no job an attempt.
+//! What can be wrong with a lane as a whole. It uses no attempt of any job.
 
 use crate::domain::named;
 
@@ -31,7 +31,7 @@ named! {
 }
 
 impl LaneTrouble {
-    /// Whether a reading shows that it is over; otherwise only an export can.
+    /// Whether a reading shows that it has ended; otherwise only an export does.
     pub fn ends_with_a_reading(self) -> bool {
         match self {
             Self::Credentials | Self::Clock | Self::NotEnabled | Self::Unreachable | Self::Identity => true,

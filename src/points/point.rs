@@ -9,7 +9,7 @@ use std::fmt;
 pub enum Point {
     /// The step's statements have run, and it is not committed.
     Within(Step),
-    /// It is committed, and nobody has been told.
+    /// It is committed, and no caller has been told.
     After(Step),
     /// Between two steps.
     Between(Between),
@@ -18,37 +18,37 @@ pub enum Point {
 named! {
     /// What lies between two steps.
     pub enum Between {
-        /// A load has the lock, and nothing is written.
+        /// A load has the lock and has written nothing.
         LoadLocked = "load-locked",
-        /// Every row is loaded, and the batch is not sealed.
+        /// Every row is loaded; the batch is not sealed.
         LoadComplete = "load-complete",
-        /// The daemon has its lock, and its run is not there.
+        /// The daemon has its lock; its run does not exist yet.
         DaemonLocked = "daemon-locked",
-        /// The counter file is level with the database, and nothing was sent since.
+        /// The counter file is level with the database; nothing was sent since.
         CounterLevel = "counter-level",
-        /// A job may be sent, and its intent is not written.
+        /// A job may be sent; its intent is not written.
         BeforeIntent = "before-intent",
-        /// Intents are committed and counted beside the database, and nobody has been told.
+        /// Intents are committed and counted beside the database; no caller has been told.
         IntentCounted = "intent-counted",
-        /// The sender knows that the intent is written, and has not called.
+        /// The sender knows that the intent is written, and has not made the call.
         BeforeCall = "before-call",
-        /// The call has arrived, and its answer has not.
+        /// The call is in progress.
         CallUnderWay = "call-under-way",
-        /// The answer is there, and not written.
+        /// The response has arrived, and is not written.
         AnswerHeard = "answer-heard",
-        /// A page is read, and not noted.
+        /// A page is read, and not recorded.
         PageRead = "page-read",
-        /// An inventory is complete, and not acted upon.
+        /// An inventory is complete, and not processed.
         InventoryRead = "inventory-read",
-        /// An inventory is acted upon, and its batches are not cleared.
+        /// An inventory is processed; its batches may not be sent yet.
         InventoryActedUpon = "inventory-acted-upon",
-        /// There is news that has not been acted upon.
+        /// There are unprocessed changes.
         ChangesFound = "changes-found",
-        /// News is acted upon, and that is not written.
+        /// Changes are processed, and not marked so.
         ChangesActedUpon = "changes-acted-upon",
-        /// A look has shown nothing, and is not counted.
-        LookTaken = "look-taken",
-        /// Of changes that share a transaction the jobs are moved, and their history is not written.
+        /// An absence check found nothing, and is not counted.
+        AbsenceCheckDone = "absence-check-done",
+        /// The jobs of a group are moved; their history is not written.
         GroupHalfWritten = "group-half-written",
         /// The daemon is about to end.
         Halted = "halted",

@@ -1,4 +1,4 @@
-//! What can go wrong with the store, in words that say what to do. No type of sqlx leaves the room.
+//! What can go wrong with the store; each message says what to do. No type of sqlx leaves the room.
 
 use crate::domain::{BatchName, IllegalTransition, JobId};
 use crate::queue::upkeep::vitals::Foreign;
@@ -8,140 +8,73 @@ use std::sync::Arc;
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The folder is not there.
-    #[error("the folder {folder:?} for the database does not exist; create it, or name another file with --database")]
-    NoFolder {
-        /// The folder.
-        folder: PathBuf,
-    },
+    /// The folder does not exist.
+    #[error("the folder {0:?} for the database does not exist; create it, or name another file with --database")]
+    NoFolder(PathBuf),
     /// A folder on the way to it may not be entered.
     #[error(
-        "the database {path:?} cannot be reached: this user may not enter the folder {folder:?}; run as a user who may, or put \
-         owner and mode of that folder right"
+        "the database {0:?} cannot be reached: this user may not enter the folder {1:?}; run as a user who may, or correct owner and \
+         mode of that folder"
     )]
-    NoEntry {
-        /// The database.
-        path: PathBuf,
-        /// The first such folder.
-        folder: PathBuf,
-    },
-    /// It is a link to what is not there: its disk may not be mounted, so that nothing is created.
+    NoEntry(PathBuf, PathBuf),
+    /// It is a link to a file that does not exist: its disk may not be mounted, so nothing is created.
     #[error(
-        "the database {path:?} is a link to {target:?}, which does not exist; create that, or name another file with --database"
+        "the database {0:?} is a link to {1:?}, which does not exist; create that, or name another file with --database"
     )]
-    DeadLink {
-        /// The link.
-        path: PathBuf,
-        /// Where it leads.
-        target: PathBuf,
-    },
+    DeadLink(PathBuf, PathBuf),
     /// The path is a folder.
-    #[error("{path:?} is a folder; name a file in it with --database sqlite://PATH")]
-    IsFolder {
-        /// The path.
-        path: PathBuf,
-    },
-    /// It may not be written.
+    #[error("{0:?} is a folder; name a file in it with --database sqlite://PATH")]
+    IsFolder(PathBuf),
+    /// It cannot be read or written (the second), for the system's reason.
     #[error(
-        "the database {path:?} cannot be written: {reason}; run as its owner, or put owner and mode of the file and its folder right"
+        "the database {0:?} cannot be {1}: {2}; run as its owner, or correct owner and mode of the file and its folder"
     )]
-    NotWritable {
-        /// The file.
-        path: PathBuf,
-        /// The system's word.
-        reason: String,
-    },
-    /// It may not be read.
-    #[error(
-        "the database {path:?} cannot be read: {reason}; run as its owner, or put owner and mode of the file and its folder right"
-    )]
-    NotReadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's word.
-        reason: String,
-    },
+    Denied(PathBuf, &'static str, String),
     /// Its disk takes no writes.
     #[error(
-        "the database {path:?} cannot be written: its disk is mounted read-only; mount it for writing, or name another file"
+        "the database {0:?} cannot be written: its disk is mounted read-only; mount it for writing, or name another file"
     )]
-    ReadOnlyDisk {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Its log holds something, and the log's index can be neither found nor made.
+    ReadOnlyDisk(PathBuf),
+    /// Its log holds changes, and the log's index can be neither found nor created.
     #[error(
-        "the database {path:?} cannot be read where it is: its log holds changes, and reading them creates a file beside it; copy \
-         both to a folder of your own, and name that copy with --database: `cp {0} {0}-wal FOLDER`",
-        path.display()
+        "the database {0:?} cannot be read where it is: its log holds changes, and reading them creates a file beside it; copy \
+         both to a folder of your own, and name that copy with --database: `cp {path} {path}-wal FOLDER`",
+        path = .0.display()
     )]
-    LogUnread {
-        /// The file.
-        path: PathBuf,
-    },
+    LogUnread(PathBuf),
     /// It is something else.
-    #[error("{path:?} is not a Snapferry database; name another file with --database")]
-    NotADatabase {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A newer Snapferry wrote it.
+    #[error("{0:?} is not a Snapferry database; name another file with --database")]
+    NotADatabase(PathBuf),
+    /// A newer Snapferry wrote it: it has a migration that this program does not know.
+    #[error("the database {0:?} was written by a newer Snapferry (schema {1}); use that version or a newer one")]
+    Newer(PathBuf, i64),
+    /// A build from before the first release wrote it: it has a migration that this program no longer has.
     #[error(
-        "the database {path:?} was written by a newer Snapferry (schema {schema}); use that version or a newer one"
+        "the database {0:?} was made by a pre-release build of Snapferry (schema {1}); finish it with that build, or name another \
+         file with --database"
     )]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// The migration that this program does not know.
-        schema: i64,
-    },
-    /// A build from before the first release wrote it.
+    PreRelease(PathBuf, i64),
+    /// An older version wrote it, and it is only to be read.
     #[error(
-        "the database {path:?} was made by a pre-release build of Snapferry (schema {schema}); let that build finish it, or \
-         name another file with --database"
+        "the database {0:?} was written by an older Snapferry (schema {1}); start the daemon of this version, which migrates it"
     )]
-    PreRelease {
-        /// The file.
-        path: PathBuf,
-        /// A migration that this program no longer has.
-        schema: i64,
-    },
-    /// Some of its files are somebody else's.
-    #[error("the database {path:?} cannot be {wanted}: {foreign}; {}", foreign.way())]
-    OutOfReach {
-        /// The database.
-        path: PathBuf,
-        /// Its files, or the folder.
-        foreign: Foreign,
-        /// What was to be done with it.
-        wanted: &'static str,
-    },
-    /// An older version wrote it, and it is not to be changed.
-    #[error(
-        "the database {path:?} was written by an older Snapferry (schema {schema}); start the daemon of this version, which \
-         brings it up to date"
-    )]
-    Older {
-        /// The file.
-        path: PathBuf,
-        /// Its last migration.
-        schema: i64,
-    },
+    Older(PathBuf, i64),
+    /// Some of its files, or its folder, belong to another user; the last field is what was to be done with it.
+    #[error("the database {0:?} cannot be {2}: {1}; {way}", way = .1.way())]
+    OutOfReach(PathBuf, Foreign, &'static str),
     /// Anything else.
-    #[error("the database {path:?} cannot be opened")]
-    Other {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: QueueError,
-    },
+    #[error("the database {0:?} cannot be opened")]
+    Other(PathBuf, #[source] QueueError),
 }
 
 impl OpenError {
     /// As [`QueueError::may_pass`].
     pub fn may_pass(&self) -> bool {
-        let cause = if let Self::Other { source, .. } = self { source.may_pass() } else { false };
-        cause || matches!(self, Self::NotReadable { .. } | Self::OutOfReach { .. } | Self::LogUnread { .. })
+        match self {
+            Self::Denied(..) | Self::OutOfReach(..) | Self::LogUnread(_) => true,
+            Self::Other(_, source) => source.may_pass(),
+            _ => false,
+        }
     }
 }
 
@@ -149,24 +82,21 @@ impl OpenError {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum QueueError {
     /// The job has moved on: not in the state or attempt that was expected. Nothing was written.
-    #[error("job {job} is no longer in the state that this change expected; nothing was written")]
-    Stale {
-        /// The job.
-        job: JobId,
-    },
+    #[error("job {0} is no longer in the state that this change expected; nothing was written")]
+    Stale(JobId),
     /// The change is not in the state machine.
     #[error(transparent)]
     Illegal(#[from] IllegalTransition),
-    /// This user may not write it.
+    /// This user may not write the database.
     #[error("the database or a file beside it may not be written; `snapferry doctor` names the file and the way out")]
     ReadOnly,
-    /// No room on the disk.
+    /// The disk is full.
     #[error("the disk that holds the database is full; nothing of this change was written. Make room and start again")]
     DiskFull,
-    /// The counter file cannot be read or written. Of what was committed nothing is lost, and nothing more is sent.
+    /// The counter file cannot be read or written. Nothing that was committed is lost; nothing more is sent.
     #[error(
-        "the counter file {file:?} beside the database cannot be used, and without it nothing is sent; put that right and \
-             start again, nothing is lost"
+        "the counter file {file:?} beside the database cannot be used, and without it nothing is sent; fix that and start again, \
+         no work is lost"
     )]
     Counter {
         /// The file.
@@ -174,24 +104,21 @@ pub enum QueueError {
         /// Why.
         source: Arc<std::io::Error>,
     },
-    /// The file is no longer the one that was opened: what is written now, nobody will ever read.
+    /// The file is no longer the one that was opened: nobody will ever read what is written now.
     #[error(
-        "the database file {file:?} was deleted, moved or replaced while it was in use; put it back, or start again on \
+        "the database file {0:?} was deleted, moved or replaced while it was in use; put it back, or start again on \
          what is there now (what was exported meanwhile is found at Lightsail, and not exported again)"
     )]
-    Replaced {
-        /// The file that is not there, or another.
-        file: PathBuf,
-    },
+    Replaced(PathBuf),
     /// Another process held the database for too long.
     #[error(
-        "another program keeps the database locked; end that program, or wait for it and try again (fuser tells which it is)"
+        "another program keeps the database locked; end that program, or wait for it and try again (fuser shows which it is)"
     )]
     Busy,
     /// What was read was written at the same time.
     #[error("the database was written while it was read; run the command again")]
     WrittenMeanwhile,
-    /// A name that is taken.
+    /// The name is taken.
     #[error("{0}")]
     Taken(String),
     /// Another job of that snapshot and lane is live. Nothing was written.
@@ -200,27 +127,22 @@ pub enum QueueError {
     /// A rule of the schema forbids it. Nothing was written.
     #[error("a rule of the database forbids this change; nothing was written")]
     Forbidden(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// The lock of loading could not be had.
+    /// A lock could not be taken.
     #[error(transparent)]
     Lock(#[from] Arc<crate::queue::files::lock::LockError>),
     /// The store was closed.
     #[error("the database was closed")]
     Closed,
     /// The database holds something that this program cannot have written.
-    #[error("the database holds {what} that cannot be read: {value:?}")]
-    Corrupt {
-        /// Which column.
-        what: &'static str,
-        /// What stands there.
-        value: String,
-    },
+    #[error("the database holds {0} that cannot be read: {1:?}")]
+    Corrupt(&'static str, String),
     /// The file is broken.
     #[error(
         "the database file is broken; stop the daemon, see snapferry doctor, and go back to a backup or begin a new file \
          (what was exported is found at Lightsail, and not exported again)"
     )]
     Broken(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// Anything else that the database said.
+    /// Any other error of the database.
     #[error("the database failed")]
     Database(#[source] Arc<dyn std::error::Error + Send + Sync>),
 }
@@ -261,7 +183,7 @@ fn code(error: &sqlx::Error) -> Option<u32> {
 }
 
 impl QueueError {
-    /// Whether it may be another process that came or went at that moment, so that to read again may help.
+    /// Whether another process may have opened or closed the database at that moment, so that reading again may help.
     pub fn may_pass(&self) -> bool {
         // SQLITE_CANTOPEN and SQLITE_PROTOCOL: the log was there, and was gone, or the other way round.
         let passing = |error: &sqlx::Error| matches!(primary_code(error), Some(14 | 15));
@@ -269,8 +191,8 @@ impl QueueError {
         cause || matches!(self, Self::WrittenMeanwhile | Self::ReadOnly)
     }
 
-    /// There is a batch of that name.
+    /// A batch has that name.
     pub(crate) fn taken(name: &BatchName) -> Self {
-        Self::Taken(format!("there is a batch {name} already; give this one another name with --batch NAME"))
+        Self::Taken(format!("a batch {name} already exists; give this one another name with --batch NAME"))
     }
 }

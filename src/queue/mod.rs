@@ -59,7 +59,6 @@ use sqlx::SqlitePool;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// The store of one database file. Cheap to clone; the last one to go closes it.
 #[derive(Debug, Clone)]
@@ -135,11 +134,6 @@ impl Queue {
     /// says otherwise.
     pub fn wait_for_turns(&self, most: Option<Duration>) {
         self.busy.limit(most);
-    }
-
-    /// Whether writes wait for another process.
-    pub fn kept_waiting(&self) -> watch::Receiver<bool> {
-        self.busy.waiting()
     }
 
     /// Moves a job; durable when this returns.

@@ -4,7 +4,7 @@ use super::estimate::{Basis, Estimate, ExportLoad, Speed, TimeRange, Work, ahead
 use super::found::Memory;
 use super::rows::{Outlook, PlannedRow, RowOutlooks};
 use super::{LaneReader, LaneReading, Scope, Unread};
-use crate::domain::{AccountNumber, Lane, NearNames, SnapshotName, Timestamp};
+use crate::domain::{AccountNumber, Lane, SnapshotName, Timestamp, near_names};
 use crate::lightsail::Snapshot;
 use crate::queue::{EndedExport, KnownLane, Peek, QueueError};
 use futures_util::StreamExt as _;
@@ -250,18 +250,14 @@ async fn explain(
             }
         }
     }
-    let names: BTreeMap<&Lane, NearNames<'_>> = missing
-        .into_iter()
-        .filter_map(|lane| Some((lane, NearNames::new(read(lane)?.snapshots.iter().map(|one| one.name.as_str())))))
-        .collect();
     let reason = |row: &PlannedRow, outlook| {
         if outlook != Outlook::Missing {
             return FailureReason::Broken;
         }
-        let mut near =
-            read(&row.lane).map(|reading| made_of(row.snapshot.as_str(), &reading.snapshots)).unwrap_or_default();
+        let snapshots = read(&row.lane).map(|reading| reading.snapshots.as_slice()).unwrap_or_default();
+        let mut near = made_of(row.snapshot.as_str(), snapshots);
         if near.is_empty() {
-            near = names.get(&row.lane).map(|names| names.near(row.snapshot.as_str())).unwrap_or_default();
+            near = near_names(row.snapshot.as_str(), snapshots.iter().map(|one| one.name.as_str()));
         }
         let elsewhere = lanes_of.get(row.snapshot.as_str()).into_iter().flatten();
         FailureReason::Missing {

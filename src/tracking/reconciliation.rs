@@ -64,7 +64,7 @@ impl Reconciliation {
         let last = |seen: &AttemptFirstSeen| seen.checked_at.unwrap_or(seen.at);
         state.first_seen.retain(|_, seen| reading.elapsed.saturating_sub(last(seen)) < forgotten);
         if !checked.is_empty() {
-            reached(Point::Between(Between::LookTaken));
+            reached(Point::Between(Between::AbsenceCheckDone));
         }
         context.queue.record_absence_checks(&checked, reading.at).await?;
         self.after_checks(&checked, reading.at, state, &mut later).await?;

@@ -230,7 +230,8 @@ async fn one_denied_snapshot_fails_alone_and_many_in_a_row_block_the_lane() {
     world.simulator.set_faults(Faults { rules: vec![denied(None)], ..Faults::default() });
     world.enqueue(&names[4..]).await;
     let daemon = world.start();
-    let trouble = async || world.queue.lane_records().await.expect("lanes")[0].blocked.clone().map(|block| block.trouble);
+    let trouble =
+        async || world.queue.lane_records().await.expect("lanes")[0].blocked.clone().map(|block| block.trouble);
     eventually("the lane is blocked", async || trouble().await == Some(LaneTrouble::Denied)).await;
     world.simulator.set_faults(Faults::default());
     eventually("all is done", async || world.queue.unfinished(None).await.expect("a count") == 0).await;
@@ -250,7 +251,8 @@ async fn an_outage_uses_up_no_attempts() {
     world.simulator.set_faults(Faults { rules: vec![outage], ..Faults::default() });
     world.enqueue(&names).await;
     let daemon = world.start();
-    let trouble = async || world.queue.lane_records().await.expect("lanes")[0].blocked.clone().map(|block| block.trouble);
+    let trouble =
+        async || world.queue.lane_records().await.expect("lanes")[0].blocked.clone().map(|block| block.trouble);
     eventually("an outage", async || trouble().await == Some(LaneTrouble::Outage)).await;
     let during = world.simulator.calls().iter().filter(|call| call.operation == "ExportSnapshot").count();
     assert!(during < 15, "{during} calls went out before the outage was known");

@@ -295,7 +295,7 @@ async fn a_report_that_breaks_off_leaves_nothing() {
     let before = stored.text("out/manifest.json");
     stored.sql("UPDATE batch_rows SET carried = 'broken' WHERE line = 1100").await;
     let said = stored.bundle_error(&stored.path("out"), "many").await;
-    insta::assert_snapshot!(said, @r#"the report could not be read from the database: the database holds a row's carried values that cannot be read: "broken""#);
+    insta::assert_snapshot!(said, @r#"the report could not be read from the database: the database holds copied values that cannot be read: "broken""#);
     assert_eq!(stored.text("out/manifest.json"), before);
     whole(&stored.path("out"));
     let left: Vec<String> =

@@ -217,7 +217,7 @@ async fn the_program_on_a_file_system_that_takes_no_more_says_so_in_one_line() {
     shell.args(inner.get_args()).env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let child = shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("a shell");
     let said = error_of(child).await;
-    assert!(said.contains("start again once that is mended, nothing is lost") && said.contains("I/O error"), "{said}");
+    assert!(said.contains("fix the cause and start again, no work is lost") && said.contains("I/O error"), "{said}");
     drain(&world).await;
     exported_once(&world, &world.queue, 40).await;
 }

@@ -191,7 +191,7 @@ async fn a_file_is_there_whole_or_not_at_all() {
     // A value that cannot be read comes up in the middle; what was there before stays, and nothing else is left.
     stored.sql("UPDATE batch_rows SET carried = 'broken' WHERE batch_id = 1 AND line = 9").await;
     let error = stored.run(&words).await.result.expect_err("a broken row");
-    insta::assert_snapshot!(format!("{error:#}"), @r#"the report could not be read from the database: the database holds a row's carried values that cannot be read: "broken""#);
+    insta::assert_snapshot!(format!("{error:#}"), @r#"the report could not be read from the database: the database holds copied values that cannot be read: "broken""#);
     assert_eq!(std::fs::read_to_string(&path).expect("the report"), written);
     let left: Vec<String> = std::fs::read_dir(stored.folder.path())
         .expect("the folder")

@@ -45,3 +45,6 @@ INSERT INTO transitions (job_id, step, at, from_state, to_state, event, attempt,
   (9, 1, 1795457050000, 'queued', 'cancelled', 'cancel', 0, NULL, NULL, 'alice');
 INSERT INTO job_counts (lane_id, batch_id, state, jobs, weight)
 SELECT lane_id, batch_id, state, count(*), sum(weight) FROM jobs GROUP BY lane_id, batch_id, state;
+INSERT INTO pauses (batch_id, lane_id, paused_at, paused_by)
+SELECT id, NULL, paused_at, paused_by FROM batches WHERE paused_at IS NOT NULL
+UNION ALL SELECT NULL, id, paused_at, paused_by FROM lanes WHERE paused_at IS NOT NULL;

@@ -492,7 +492,7 @@ async fn a_job_that_tracking_gives_back_to_the_queue_wakes_the_lanes_worker() {
         write(&scene.path, sent).await;
         let wakes = scene.queue.wakes(LaneId(1));
         let woken = || wakes.worker.notified().now_or_never().is_some();
-        let name = event.name();
+        let name = event.kind();
         assert!(!woken(), "{name}");
         let version = JobVersion { state, attempt: 1, used: 1, max_attempts: 5 };
         let change = Transition::new(JobId(1), &version, event, Timestamp(5), "daemon").expect("legal");
@@ -520,7 +520,7 @@ async fn answers_that_come_late_do_not_make_an_outage_of_another_trouble() {
         scene.dispatcher.on_response(result, &mut scene.state).await.expect("handled");
     }
     let record = scene.queue.lane_records().await.expect("lanes").remove(0);
-    assert_eq!(record.block.map(|block| block.trouble), Some(LaneTrouble::Identity));
+    assert_eq!(record.blocked.map(|block| block.trouble), Some(LaneTrouble::Identity));
 }
 
 #[tokio::test]

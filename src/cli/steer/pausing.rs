@@ -36,7 +36,7 @@ impl Places {
             let openings = trips(queue, &all, |opening| opening.batch == Some(batch.id)).await?;
             let its = queue.lanes(Some(batch.id)).await?;
             let besides = self::trips(queue, &its, |opening| opening.batch.is_none()).await?;
-            let paused = its.into_iter().filter(|lane| lane.paused.is_some()).map(|lane| lane.lane);
+            let paused = its.into_iter().filter(|lane| lane.paused.is_some()).map(|lane| lane.record.lane);
             return Ok(Self {
                 batches: vec![batch],
                 openings,

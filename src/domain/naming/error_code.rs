@@ -13,15 +13,15 @@ impl ErrorCode {
     pub const SNAPSHOT_NOT_FOUND: &'static str = "SnapshotNotFound";
     /// The snapshot itself is in state error.
     pub const SNAPSHOT_IN_ERROR: &'static str = "SnapshotInError";
-    /// It is not known whether Lightsail took the call.
+    /// It is not known whether Lightsail accepted the call.
     pub const OUTCOME_UNKNOWN: &'static str = "OutcomeUnknown";
-    /// An intent that was never followed by an answer before the process ended.
+    /// The process ended between the intent and the response.
     pub const INTERRUPTED: &'static str = "Interrupted";
     /// Proven absent from the ledger, and no attempt is left.
     pub const NOT_TAKEN: &'static str = "NotTaken";
     /// More candidates in the ledger than attempts.
     pub const TOO_MANY_CANDIDATES: &'static str = "TooManyCandidates";
-    /// Operation and record tell different stories.
+    /// Operation and record contradict each other.
     pub const LEDGER_DISAGREES: &'static str = "LedgerDisagrees";
     /// The database is a copy, and Lightsail shows an export that the copy does not know.
     pub const EXPORTED_AFTER_COPY: &'static str = "ExportedAfterCopy";
@@ -33,7 +33,7 @@ impl ErrorCode {
     pub const LATE_EXPORT: &'static str = "LateExport";
     /// Lightsail failed the operation without giving a code.
     pub const OPERATION_FAILED: &'static str = "OperationFailed";
-    /// A person decided that the job has failed.
+    /// A person marked the job as failed.
     pub const FAILED_BY_USER: &'static str = "FailedByUser";
 
     /// Takes a code as it came; a code is one word of at most 128 characters.

@@ -3,25 +3,26 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// Source: AWS General Reference, "Amazon Lightsail endpoints and quotas". The SDK's enum also has us-west-1, which
-/// has no endpoint.
-const WITH_ENDPOINT: [&str; 16] = [
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-southeast-3",
-    "ap-southeast-5",
-    "ca-central-1",
-    "eu-central-1",
-    "eu-north-1",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "us-east-1",
-    "us-east-2",
-    "us-west-2",
+/// The Regions with a Lightsail endpoint, in the alphabet's order, and what AWS calls each where it gives no code, in small letters.
+/// Source: AWS General Reference, "Amazon Lightsail endpoints and quotas" and "AWS Regions". The SDK's enum also has us-west-1,
+/// which has no endpoint.
+const WITH_ENDPOINT: [(&str, &str); 16] = [
+    ("ap-northeast-1", "tokyo"),
+    ("ap-northeast-2", "seoul"),
+    ("ap-south-1", "mumbai"),
+    ("ap-southeast-1", "singapore"),
+    ("ap-southeast-2", "sydney"),
+    ("ap-southeast-3", "jakarta"),
+    ("ap-southeast-5", "malaysia"),
+    ("ca-central-1", "montreal"),
+    ("eu-central-1", "frankfurt"),
+    ("eu-north-1", "stockholm"),
+    ("eu-west-1", "ireland"),
+    ("eu-west-2", "london"),
+    ("eu-west-3", "paris"),
+    ("us-east-1", "virginia"),
+    ("us-east-2", "ohio"),
+    ("us-west-2", "oregon"),
 ];
 
 /// The other Regions of AWS, without Lightsail. Source: AWS General Reference, "AWS Regions"; one that is opened later is
@@ -52,29 +53,17 @@ const WITHOUT_ENDPOINT: [&str; 23] = [
     "eusc-de-east-1",
 ];
 
-/// What AWS calls the Regions with Lightsail where it gives no code, in small letters. Source: AWS General Reference, "AWS Regions".
-const DISPLAYED: [(&str, &str); 16] = [
-    ("tokyo", "ap-northeast-1"),
-    ("seoul", "ap-northeast-2"),
-    ("mumbai", "ap-south-1"),
-    ("singapore", "ap-southeast-1"),
-    ("sydney", "ap-southeast-2"),
-    ("jakarta", "ap-southeast-3"),
-    ("malaysia", "ap-southeast-5"),
-    ("montreal", "ca-central-1"),
-    ("frankfurt", "eu-central-1"),
-    ("stockholm", "eu-north-1"),
-    ("ireland", "eu-west-1"),
-    ("london", "eu-west-2"),
-    ("paris", "eu-west-3"),
-    ("virginia", "us-east-1"),
-    ("ohio", "us-east-2"),
-    ("oregon", "us-west-2"),
-];
-
 /// Words beside such a name.
 const BESIDE: [&str; 13] =
     ["europe", "eu", "asia", "pacific", "ap", "us", "east", "west", "central", "canada", "n", "region", "zone"];
+
+fn codes() -> impl Iterator<Item = &'static str> {
+    WITH_ENDPOINT.iter().map(|(code, _)| *code)
+}
+
+fn list() -> String {
+    codes().collect::<Vec<_>>().join(", ")
+}
 
 /// A Region with a Lightsail endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,13 +76,13 @@ pub enum BadRegion {
     #[error("{0:?} is an availability zone; its Region is {1:?}")]
     Zone(String, &'static str),
     /// A Region of AWS, but without Lightsail.
-    #[error("{0} has no Lightsail; it is in {list}", list = WITH_ENDPOINT.join(", "))]
+    #[error("{0} has no Lightsail; it is in {list}", list = list())]
     NoEndpoint(&'static str),
     /// Near one that exists.
     #[error("{0:?} is no Region of Lightsail; did you mean {1:?}?")]
     Near(String, &'static str),
     /// Nothing like a Region.
-    #[error("{0:?} is no Region of Lightsail; it is in {list}", list = WITH_ENDPOINT.join(", "))]
+    #[error("{0:?} is no Region of Lightsail; it is in {list}", list = list())]
     Unknown(String),
 }
 
@@ -103,16 +92,17 @@ impl Region {
     /// # Errors
     /// [`BadRegion`], with a hint where the text looks like a zone or a typo.
     pub fn parse(text: &str) -> Result<Self, BadRegion> {
-        let find = |regions: &[&'static str], wanted: &str| regions.iter().find(|region| **region == wanted).copied();
-        if let Some(region) = find(&WITH_ENDPOINT, text) {
+        let find = |wanted: &str| codes().find(|code| *code == wanted);
+        if let Some(region) = find(text) {
             return Ok(Self(region));
         }
         let lower = text.to_ascii_lowercase();
         let zone_of = lower.strip_suffix(|c: char| c.is_ascii_lowercase());
-        if let Some(region) = zone_of.and_then(|zone_of| find(&WITH_ENDPOINT, zone_of)) {
+        if let Some(region) = zone_of.and_then(find) {
             return Err(BadRegion::Zone(text.to_owned(), region));
         }
-        if let Some(region) = find(&WITHOUT_ENDPOINT, zone_of.unwrap_or(&lower)) {
+        let code = zone_of.unwrap_or(&lower);
+        if let Some(region) = WITHOUT_ENDPOINT.into_iter().find(|region| *region == code) {
             return Err(BadRegion::NoEndpoint(region));
         }
         Err(match near(&lower) {
@@ -138,7 +128,7 @@ impl Region {
     pub fn displayed_in(lower: &str) -> Vec<Option<Self>> {
         let words: Vec<&str> =
             lower.split(|c: char| !(c.is_alphanumeric() || c == '-')).filter(|word| !word.is_empty()).collect();
-        let named = |word: &str| DISPLAYED.iter().find(|(name, _)| *name == word).map(|(_, code)| Self(code));
+        let named = |word: &str| WITH_ENDPOINT.iter().find(|(_, name)| *name == word).map(|(code, _)| Self(code));
         let is_beside = |word: &&str| {
             named(word).is_some() || BESIDE.contains(word) || word.len() == 1 || Self::named_by(word).is_some()
         };
@@ -150,7 +140,7 @@ impl Region {
 
     /// Every Region with an endpoint, in the alphabet's order.
     pub fn all() -> impl Iterator<Item = Self> {
-        WITH_ENDPOINT.iter().map(|region| Self(region))
+        codes().map(Self)
     }
 
     /// The Region's code.
@@ -162,16 +152,16 @@ impl Region {
 /// The Region that a typo was meant for: at most two typos away, no other as near, with the same number in it. Where
 /// one without Lightsail is as near, nothing is: it would be another continent.
 fn near(lower: &str) -> Option<&'static str> {
-    let all = WITH_ENDPOINT.iter().chain(&WITHOUT_ENDPOINT);
-    let mut near: Vec<(usize, &'static str)> = all
-        .map(|region| (strsim::osa_distance(lower, region), *region))
+    let mut near: Vec<(usize, &'static str)> = codes()
+        .chain(WITHOUT_ENDPOINT)
+        .map(|region| (strsim::osa_distance(lower, region), region))
         .filter(|(distance, _)| *distance <= 2)
         .collect();
     near.sort_unstable();
     let (distance, region) = *near.first()?;
     let alone = near.get(1).is_none_or(|(other, _)| *other > distance);
     let number = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    (alone && WITH_ENDPOINT.contains(&region) && number(region) == number(lower)).then_some(region)
+    (alone && codes().any(|code| code == region) && number(region) == number(lower)).then_some(region)
 }
 
 /// Whether a text in small letters looks like a Region of AWS, or like a zone.

@@ -6,9 +6,13 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Seek, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Who looks at a lock has it, shared, for the blink of an eye; who wants it lets others have a turn so often.
 const ASKS: u32 = 200;
+
+/// How often a lock that somebody else has is asked for again.
+const POLL: Duration = Duration::from_millis(50);
 
 /// What a lock is for; each has a file of its own beside the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,19 +152,21 @@ impl DatabaseLock {
         let _ = std::fs::remove_file(&self.path);
     }
 
-    /// Takes the lock of `database`, and waits for whoever has it. Blocks the thread.
+    /// Takes the lock of `database`, and waits for whoever has it; the caller may give up meanwhile.
     ///
     /// # Errors
     /// [`LockError::Unusable`] or [`LockError::NotOurs`].
-    pub fn wait(database: &Path, held: Held, who: &str) -> Result<Self, LockError> {
-        let path = beside(database, held.ending());
+    pub(in crate::queue) async fn wait(database: &Path, held: Held, who: &str) -> Result<Self, LockError> {
+        let mut logged = false;
         loop {
-            let mut file = open(&path)?;
-            file.lock().map_err(|source| LockError::Unusable { lock: path.clone(), source })?;
-            if is_at(&file, &path) {
-                // As above; this one is removed when its work is done.
-                let _ = sign(&mut file, who);
-                return Ok(Self { _inode: None, _file: file, path });
+            match Self::take(database, held, who) {
+                Err(LockError::Taken { holder, lock, .. }) => {
+                    if !std::mem::replace(&mut logged, true) {
+                        tracing::info!(holder, ?lock, "waiting for a lock");
+                    }
+                    tokio::time::sleep(POLL).await;
+                }
+                taken => return taken,
             }
         }
     }
@@ -240,18 +246,16 @@ mod tests {
         DatabaseLock::take(&hard, Held::Daemon, "the next").expect("it is free");
     }
 
-    #[test]
-    fn whoever_waited_for_a_lock_file_that_was_removed_takes_the_one_that_is_there() {
+    #[tokio::test]
+    async fn whoever_waited_for_a_lock_file_that_was_removed_takes_the_one_that_is_there() {
         let folder = tempfile::tempdir().expect("a folder");
         let database = folder.path().join("q.db");
-        let first = DatabaseLock::wait(&database, Held::Migration, "the first").expect("a lock");
+        let first = DatabaseLock::take(&database, Held::Migration, "the first").expect("a lock");
         let old = File::open(&first.path).expect("the file");
-        let waiting = std::thread::spawn({
-            let database = database.clone();
-            move || DatabaseLock::wait(&database, Held::Migration, "the second").expect("a lock")
-        });
+        let mut waiting = Box::pin(DatabaseLock::wait(&database, Held::Migration, "the second"));
+        assert!(tokio::time::timeout(POLL * 2, &mut waiting).await.is_err(), "it waits");
         first.remove();
-        let second = waiting.join().expect("no panic");
+        let second = waiting.await.expect("a lock");
         assert!(!is_at(&old, &second.path) && second.path.exists());
     }
 }

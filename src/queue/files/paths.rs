@@ -42,14 +42,13 @@ impl DatabaseFiles {
     /// Whether all of it is still there.
     pub(in crate::queue) fn check(&self) -> Result<(), QueueError> {
         for (file, opened) in &self.files {
-            match file.metadata() {
-                Ok(found) if identity(&found) == *opened => {}
-                Ok(_) => return Err(QueueError::Replaced { file: file.clone() }),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    return Err(QueueError::Replaced { file: file.clone() });
-                }
-                // What cannot be looked at for another reason is no sign of that: the database itself will say.
-                Err(_) => {}
+            let replaced = match file.metadata() {
+                Ok(found) => identity(&found) != *opened,
+                // Any other error does not show that it was: the database itself will.
+                Err(error) => error.kind() == io::ErrorKind::NotFound,
+            };
+            if replaced {
+                return Err(QueueError::Replaced(file.clone()));
             }
         }
         Ok(())

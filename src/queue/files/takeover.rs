@@ -7,6 +7,7 @@ use crate::points::{Between, Point, Step, reached};
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
 use crate::queue::files::counter::{Counter, Intents};
+use crate::queue::sqlite::decode::Millis;
 use sqlx::SqliteConnection;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -183,18 +184,13 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn takeover(&self) -> Result<Option<Takeover>, QueueError> {
-        let newest = sqlx::query!(
-            r#"SELECT found_at AS "found_at: Timestamp", waited, written_at AS "written_at: Timestamp",
+        let newest = sqlx::query_as!(
+            Takeover,
+            r#"SELECT found_at AS "found_at: Timestamp", waited AS "waited: Millis", written_at AS "written_at: Timestamp",
                       cause AS "cause: TakeoverCause", waived_at IS NOT NULL AS "waived!: bool"
                FROM takeovers ORDER BY id DESC LIMIT 1"#
         );
-        Ok(newest.fetch_optional(&self.readers).await?.map(|row| Takeover {
-            found_at: row.found_at,
-            waited: Duration::from_millis(row.waited.unsigned_abs()),
-            written_at: row.written_at,
-            cause: row.cause,
-            waived: row.waived,
-        }))
+        Ok(newest.fetch_optional(&self.readers).await?)
     }
 }
 

@@ -96,10 +96,8 @@ impl Queue {
         self.writer
             .write(Step::WakeUpsTaken, move |connection| {
                 Box::pin(async move {
-                    let lanes = sqlx::query_scalar!(r#"DELETE FROM wake_ups RETURNING lane_id AS "lane!: i64""#)
-                        .fetch_all(&mut *connection)
-                        .await?;
-                    Ok(lanes.into_iter().map(LaneId).collect())
+                    let lanes = sqlx::query_scalar!(r#"DELETE FROM wake_ups RETURNING lane_id AS "lane!: LaneId""#);
+                    Ok(lanes.fetch_all(connection).await?)
                 })
             })
             .await
@@ -130,8 +128,7 @@ pub(in crate::queue) async fn add_wake_ups_of(
     connection: &mut SqliteConnection,
     all: impl Iterator<Item = &CommittedStep>,
 ) -> Result<(), QueueError> {
-    let lanes: Vec<LaneId> =
-        all.filter(|done| concerned(done.step).processes).filter_map(|done| done.lane).collect();
+    let lanes: Vec<LaneId> = all.filter(|done| concerned(done.step).processes).filter_map(|done| done.lane).collect();
     if lanes.is_empty() { Ok(()) } else { add_wake_ups(connection, &json(&lanes)?, "[]").await }
 }
 
@@ -168,16 +165,12 @@ fn concerned(step: Step) -> WakeTarget {
             )
     );
     // The tracker has something to follow, or a block to probe.
-    let tracker = matches!(
-        step,
-        Step::Blocked | Step::Moved(E::Accepted | E::OutcomeUnknown | E::OutcomeUnknownInOutage)
-    );
+    let tracker =
+        matches!(step, Step::Blocked | Step::Moved(E::Accepted | E::OutcomeUnknown | E::OutcomeUnknownInOutage));
     // A person has acted: other processes are told as well.
     let both = matches!(
         step,
-        Step::Moved(
-            E::Cancel | E::SendAgain | E::AdoptRecord | E::MarkedFailed | E::Retry | E::Pause | E::Resume
-        )
+        Step::Moved(E::Cancel | E::SendAgain | E::AdoptRecord | E::MarkedFailed | E::Retry | E::Pause | E::Resume)
     );
     WakeTarget { worker: worker || both, tracker: tracker || both, processes: both }
 }

@@ -45,13 +45,13 @@ async fn write_group(connection: &mut SqliteConnection, transitions: &[Transitio
     let mut some: Vec<&Transition> = transitions.iter().filter(|one| named.insert(one.job)).collect();
     let rows = json(&some)?;
     let moved = sqlx::query_file!("src/queue/sql/move_jobs.sql", rows).fetch_all(&mut *connection).await?;
-    let mut lanes: HashMap<JobId, LaneId> = moved.into_iter().map(|row| (JobId(row.id), LaneId(row.lane))).collect();
+    let mut lanes: HashMap<JobId, LaneId> = moved.into_iter().map(|row| (row.id, row.lane)).collect();
     if lanes.len() > 1 {
         reached(Point::Between(Between::GroupHalfWritten));
     }
     some.retain(|one| lanes.contains_key(&one.job));
     write_history(connection, &some).await?;
-    Ok(transitions.iter().map(|one| lanes.remove(&one.job).ok_or(QueueError::Stale { job: one.job })).collect())
+    Ok(transitions.iter().map(|one| lanes.remove(&one.job).ok_or(QueueError::Stale(one.job))).collect())
 }
 
 /// What the changes that were made say beside the jobs themselves.

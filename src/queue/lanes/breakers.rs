@@ -2,8 +2,8 @@
 //! about it is decided elsewhere; each write here takes effect with its commit, as a pause does.
 
 use crate::domain::{
-    BatchId, BatchName, BatchOutcomes, ErrorCode, JobId, LaneId, OpenCause, OpeningId, Outcomes, ProbeState,
-    RunId, SnapshotArn, SnapshotName, Timestamp,
+    BatchId, BatchName, BatchOutcomes, ErrorCode, JobId, LaneId, OpenCause, OpeningId, Outcomes, ProbeState, RunId,
+    SnapshotArn, SnapshotName, Timestamp,
 };
 use crate::points::Step;
 use crate::queue::Queue;

@@ -6,8 +6,9 @@ use crate::domain::{
 use crate::points::Step;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
+use crate::queue::views::batches::BatchStage;
 use serde::Serialize;
-use sqlx::{Executor, Sqlite};
+use sqlx::SqliteExecutor;
 
 /// A lane as the store knows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,8 +84,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn lane_records(&self) -> Result<Vec<LaneRecord>, QueueError> {
-        let lanes = sqlx::query_file_as!(LaneRecord, "src/queue/sql/lane_records.sql", None::<i64>, false);
-        Ok(lanes.fetch_all(&self.readers).await?)
+        read_lanes(&self.readers, None, Some(BatchStage::Sealed)).await
     }
 
     /// One lane, if it ever had a job.
@@ -92,8 +92,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn lane_record(&self, lane: LaneId) -> Result<Option<LaneRecord>, QueueError> {
-        let lanes = sqlx::query_file_as!(LaneRecord, "src/queue/sql/lane_records.sql", lane.0, false);
-        Ok(lanes.fetch_optional(&self.readers).await?)
+        Ok(read_lanes(&self.readers, Some(lane), Some(BatchStage::Sealed)).await?.pop())
     }
 
     /// Compares the account number that an inventory showed with what is stored, and stores the first one.
@@ -207,8 +206,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn learn_delay(&self, lane: LaneId, delay: ListDelay) -> Result<(), QueueError> {
-        let longest = i64::try_from(delay.longest.as_millis()).unwrap_or(i64::MAX);
-        self.keep_delay(vec![lane], Some(longest), delay.seen_at).await
+        self.keep_delay(vec![lane], delay).await
     }
 
     /// Forgets how late the lists of these lanes were. The attempts that are open keep the window that they have.
@@ -216,16 +214,12 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn forget_delays(&self, lanes: Vec<LaneId>) -> Result<(), QueueError> {
-        self.keep_delay(lanes, None, None).await
+        self.keep_delay(lanes, ListDelay::default()).await
     }
 
-    async fn keep_delay(
-        &self,
-        lanes: Vec<LaneId>,
-        longest: Option<i64>,
-        seen_at: Option<Timestamp>,
-    ) -> Result<(), QueueError> {
-        let seen_at = seen_at.map(|at| at.0);
+    async fn keep_delay(&self, lanes: Vec<LaneId>, delay: ListDelay) -> Result<(), QueueError> {
+        let longest = i64::try_from(delay.longest.as_millis()).unwrap_or(i64::MAX);
+        let seen_at = delay.seen_at.map(|at| at.0);
         let learned = lanes.into_iter().flat_map(move |lane| {
             let kept = sqlx::query!(
                 "UPDATE attempts SET kept_window = max(coalesce(kept_window, 0), open.window)
@@ -280,6 +274,19 @@ impl Queue {
     }
 }
 
+/// One lane, or all in the order of accounts and Regions: those that have a batch in this stage, or any.
+pub(in crate::queue) async fn read_lanes<'c, E>(
+    reader: E,
+    lane: Option<LaneId>,
+    stage: Option<BatchStage>,
+) -> Result<Vec<LaneRecord>, QueueError>
+where
+    E: SqliteExecutor<'c>,
+{
+    let (lane, stage) = (lane.map(|lane| lane.0), stage.map(BatchStage::as_str));
+    Ok(sqlx::query_file_as!(LaneRecord, "src/queue/sql/lane_records.sql", lane, stage).fetch_all(reader).await?)
+}
+
 /// What an account number is to a lane; nothing where the lane has none yet, and nobody else has this one.
 async fn compare_account<'c, E>(
     executor: E,
@@ -287,7 +294,7 @@ async fn compare_account<'c, E>(
     number: &AccountNumber,
 ) -> Result<Option<AccountMatch>, QueueError>
 where
-    E: Executor<'c, Database = Sqlite>,
+    E: SqliteExecutor<'c>,
 {
     let digits = number.as_str();
     let known = sqlx::query!(

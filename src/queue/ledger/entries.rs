@@ -153,9 +153,7 @@ impl Queue {
                 destination: row
                     .destination_id
                     .map(|id| Destination { service: row.destination_service.unwrap_or_default(), id }),
-                failure: row
-                    .error_code
-                    .map(|code| Failure { code, message: row.error_message.unwrap_or_default() }),
+                failure: row.error_code.map(|code| Failure { code, message: row.error_message.unwrap_or_default() }),
                 created_at: row.created_at,
             },
             owner: row.job_id.zip(row.attempt),

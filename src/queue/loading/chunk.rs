@@ -67,5 +67,5 @@ impl Chunk {
 }
 
 pub(in crate::queue) fn out_of_order(line: u64) -> QueueError {
-    QueueError::Corrupt { what: "a line out of order", value: line.to_string() }
+    QueueError::Corrupt("a line out of order", line.to_string())
 }

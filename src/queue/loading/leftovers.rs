@@ -13,12 +13,12 @@ const ROWS: u32 = 500;
 
 /// Takes away every batch that is `loading`; how many they were. Only for whoever holds the lock.
 pub(in crate::queue) async fn drop_all(door: &mut WriteConnection) -> Result<usize, QueueError> {
-    let left =
-        sqlx::query_scalar!(r#"SELECT id AS "id!: i64" FROM batches WHERE state = 'loading' AND pruned_at IS NULL"#)
-            .fetch_all(door.connection())
-            .await?;
+    let left = sqlx::query_scalar!(
+        r#"SELECT id AS "id!: BatchId" FROM batches WHERE state = 'loading' AND pruned_at IS NULL"#
+    );
+    let left = left.fetch_all(door.connection()).await?;
     for batch in &left {
-        drop_batch(door, BatchId(*batch)).await?;
+        drop_batch(door, *batch).await?;
     }
     Ok(left.len())
 }
@@ -66,11 +66,16 @@ pub(in crate::queue) async fn take_some(connection: &mut SqliteConnection, batch
         }
         return Ok(true);
     }
-    sqlx::query!("DELETE FROM job_counts WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
-    sqlx::query!("DELETE FROM pauses WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
-    sqlx::query!("DELETE FROM breaker_openings WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
-    sqlx::query!("DELETE FROM outcomes WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
-    sqlx::query!("DELETE FROM inventories WHERE batch_id = ?1", batch.0).execute(&mut *connection).await?;
-    sqlx::query!("DELETE FROM batches WHERE id = ?1", batch.0).execute(&mut *connection).await?;
+    let statements = [
+        sqlx::query!("DELETE FROM job_counts WHERE batch_id = ?1", batch.0),
+        sqlx::query!("DELETE FROM pauses WHERE batch_id = ?1", batch.0),
+        sqlx::query!("DELETE FROM breaker_openings WHERE batch_id = ?1", batch.0),
+        sqlx::query!("DELETE FROM outcomes WHERE batch_id = ?1", batch.0),
+        sqlx::query!("DELETE FROM inventories WHERE batch_id = ?1", batch.0),
+        sqlx::query!("DELETE FROM batches WHERE id = ?1", batch.0),
+    ];
+    for statement in statements {
+        statement.execute(&mut *connection).await?;
+    }
     Ok(false)
 }

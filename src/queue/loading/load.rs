@@ -28,9 +28,6 @@ const PAUSE_AFTER: u32 = 12;
 /// Pages from which on a load begins the log anew: 32 MiB.
 const LONG_LOG: i64 = 8000;
 
-/// How often a load that waits for another looks whether that has ended.
-const LOCK_LOOK: Duration = Duration::from_millis(50);
-
 /// What a new batch is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadName {
@@ -86,7 +83,7 @@ impl Queue {
         who: &str,
         now: Timestamp,
     ) -> Result<BatchLoad, QueueError> {
-        let lock = self.lock_loads(who).await?;
+        let lock = DatabaseLock::wait(self.path(), Held::Load, who).await.map_err(Arc::new)?;
         let mut door = open::connect_for_load(self.path(), &self.place).await?;
         reached(Point::Between(Between::LoadLocked));
         let left = leftovers::drop_all(&mut door).await?;
@@ -111,23 +108,6 @@ impl Queue {
         let left = leftovers::drop_all(&mut door).await?;
         door.close().await?;
         Ok(left)
-    }
-
-    /// Looks again and again instead of blocking a thread, so that whoever waits can give up.
-    async fn lock_loads(&self, who: &str) -> Result<DatabaseLock, QueueError> {
-        let mut told = false;
-        loop {
-            match DatabaseLock::take(self.path(), Held::Load, who) {
-                Ok(lock) => return Ok(lock),
-                Err(LockError::Taken { holder, .. }) if !told => {
-                    tracing::info!(holder, "waiting for another load to end");
-                    told = true;
-                }
-                Err(LockError::Taken { .. }) => {}
-                Err(error) => return Err(Arc::new(error).into()),
-            }
-            tokio::time::sleep(LOCK_LOOK).await;
-        }
     }
 }
 
@@ -186,7 +166,7 @@ impl BatchLoad {
         }
         if written != chunk.count {
             let value = format!("{written} of {}", chunk.count);
-            return Err(QueueError::Corrupt { what: "rows just loaded", value });
+            return Err(QueueError::Corrupt("rows just loaded", value));
         }
         transaction.commit(&[Step::LoadAdded]).await?;
         self.chunks += 1;
@@ -226,7 +206,7 @@ impl BatchLoad {
         .execute(&mut *transaction)
         .await?;
         if sealed.rows_affected() != 1 {
-            return Err(QueueError::Corrupt { what: "the batch just loaded", value: self.name.to_string() });
+            return Err(QueueError::Corrupt("the batch just loaded", self.name.to_string()));
         }
         let lanes: Vec<i64> = self.lanes.into_values().collect();
         crate::queue::jobs::wakers::add_wake_ups(&mut transaction, &json(&lanes)?, "[]").await?;
@@ -276,15 +256,14 @@ async fn begin_batch(
         LoadName::Given(name) => (name, false),
         LoadName::Derived(name) => (name, true),
     };
-    let mut number = 1;
+    let (mut name, mut number) = (given.clone(), 1);
     // In a transaction of its own: a row comes back before it is committed, and an error of that commit would go unheard.
     let mut transaction = door.begin().await?;
     loop {
-        let name = if number == 1 { given.clone() } else { numbered(&given, number) };
         let text = name.as_str();
         let made = sqlx::query_scalar!(
             r#"INSERT INTO batches (name, source, state, created_at, carried) VALUES (?1, ?2, 'loading', ?3, ?4)
-               ON CONFLICT (name) DO NOTHING RETURNING id AS "id!: i64""#,
+               ON CONFLICT (name) DO NOTHING RETURNING id AS "id!: BatchId""#,
             text,
             source,
             now.0,
@@ -292,16 +271,15 @@ async fn begin_batch(
         )
         .fetch_optional(&mut *transaction)
         .await?;
-        match made {
-            Some(id) => {
-                transaction.commit(&[Step::LoadBegun]).await?;
-                return Ok((BatchId(id), name));
-            }
-            None if derived => number += 1,
-            None => {
-                return Err(QueueError::taken(&name));
-            }
+        if let Some(id) = made {
+            transaction.commit(&[Step::LoadBegun]).await?;
+            return Ok((id, name));
         }
+        if !derived {
+            return Err(QueueError::taken(&name));
+        }
+        number += 1;
+        name = numbered(&given, number);
     }
 }
 
@@ -334,5 +312,5 @@ async fn lane_id(
 }
 
 fn number(count: u64) -> Result<i64, QueueError> {
-    i64::try_from(count).map_err(|_| QueueError::Corrupt { what: "a number too big", value: count.to_string() })
+    i64::try_from(count).map_err(|_| QueueError::Corrupt("a number too big", count.to_string()))
 }

@@ -1,4 +1,4 @@
--- One lane, or all of them: those of sealed batches, or (?2) any.
+-- One lane, or all: those that have a batch in the stage ?2, or any.
 SELECT id AS "id!: LaneId", account || ' ' || region AS "lane!: Lane", account_number AS "account_number: AccountNumber",
        proven AS "proven!: bool", learned_rate, learned_read_rate,
        iif(lowered_cap IS NULL, NULL, json_array(lowered_cap, lowered_at, lowered_code)) AS "lowered: LoweredCap",
@@ -9,6 +9,6 @@ SELECT id AS "id!: LaneId", account || ' ' || region AS "lane!: Lane", account_n
 FROM lanes
 -- A range, so that one lane is found without a walk through all.
 WHERE id BETWEEN coalesce(?1, 0) AND coalesce(?1, 9223372036854775807)
-  AND (?2 OR EXISTS (SELECT 1 FROM job_counts JOIN batches ON batches.id = job_counts.batch_id
-                     WHERE job_counts.lane_id = lanes.id AND batches.state = 'sealed'))
+  AND (?2 IS NULL OR EXISTS (SELECT 1 FROM job_counts JOIN batches ON batches.id = job_counts.batch_id
+                             WHERE job_counts.lane_id = lanes.id AND batches.state = ?2))
 ORDER BY +account, +region

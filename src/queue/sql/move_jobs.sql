@@ -58,4 +58,4 @@ WHERE jobs.id = t.job AND jobs.state = t.old_state AND jobs.attempt = t.expected
                        AND (breaker_openings.batch_id IS NULL OR breaker_openings.batch_id = jobs.batch_id) AND breaker_openings.probe IS NOT jobs.id)
        AND NOT EXISTS (SELECT 1 FROM ledger WHERE ledger.lane_id = jobs.lane_id
                        AND ledger.snapshot_name = jobs.snapshot_name AND ledger.unprocessed = 1)))
-RETURNING jobs.id AS "id!: i64", jobs.lane_id AS "lane!: i64"
+RETURNING jobs.id AS "id!: JobId", jobs.lane_id AS "lane!: LaneId"

@@ -1,5 +1,5 @@
 -- The failed jobs with the highest numbers; of these, those of a batch.
-SELECT newest.id AS "id!: i64"
+SELECT newest.id AS "id!: JobId"
 FROM (
     SELECT id, batch_id FROM jobs
     WHERE state = 'failed'

@@ -4,7 +4,6 @@
 use crate::queue::error::QueueError;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// Well below [`crate::queue::loading::load::PAUSE`], so that a load's pause is never missed.
 const WAIT: Duration = Duration::from_millis(1);
@@ -12,54 +11,53 @@ const WAIT: Duration = Duration::from_millis(1);
 /// A minute of retries (each takes at least as long as [`WAIT`]).
 const MOST: u32 = 60_000;
 
-/// So many retries have no end.
+/// This many retries have no end.
 const FOR_EVER: u32 = u32::MAX;
 
-/// How long a write waits while another process writes, and whether it does.
+/// After this many, some seconds, the wait is logged.
+const LOGGED: u32 = 4000;
+
+/// How long a write waits while another process writes.
 #[derive(Debug)]
-pub(in crate::queue) struct BusyRetry {
-    most: AtomicU32,
-    waiting: watch::Sender<bool>,
-}
+pub(in crate::queue) struct BusyRetry(AtomicU32);
 
 impl Default for BusyRetry {
     fn default() -> Self {
-        Self { most: AtomicU32::new(MOST), waiting: watch::Sender::new(false) }
+        Self(AtomicU32::new(MOST))
     }
 }
 
 impl BusyRetry {
-    /// From now on, also for what waits already.
+    /// From now on, also for what is already waiting.
     pub(in crate::queue) fn limit(&self, most: Option<Duration>) {
         let most = most.map_or(FOR_EVER, |most| u32::try_from(most.as_millis()).unwrap_or(FOR_EVER));
-        self.most.store(most, Ordering::Relaxed);
+        self.0.store(most, Ordering::Relaxed);
     }
 
-    pub(in crate::queue) fn waiting(&self) -> watch::Receiver<bool> {
-        self.waiting.subscribe()
-    }
-
-    /// Waits a little for the next of so many retries where `error` says that another process writes. Any other error, or the
-    /// last of them, comes back.
+    /// Waits a little before the next retry where `error` says that another process writes. Any other error, or the last of them,
+    /// comes back.
     pub(in crate::queue) async fn wait(&self, retries: &mut u32, error: sqlx::Error) -> Result<(), QueueError> {
         let error = QueueError::from(error);
-        let most = self.most.load(Ordering::Relaxed);
+        let most = self.0.load(Ordering::Relaxed);
         if !matches!(error, QueueError::Busy) || (most != FOR_EVER && *retries >= most) {
             return Err(error);
         }
         *retries = retries.saturating_add(1);
-        self.tell(true);
+        if *retries == LOGGED {
+            tracing::warn!(
+                "another program holds the database's write lock; until it releases it, nothing is written, and nothing is sent \
+                 (fuser shows which program it is)"
+            );
+        }
         tokio::time::sleep(WAIT).await;
         Ok(())
     }
 
-    /// Nobody else writes any more.
-    pub(in crate::queue) fn over(&self) {
-        self.tell(false);
-    }
-
-    fn tell(&self, waiting: bool) {
-        self.waiting.send_if_modified(|told| std::mem::replace(told, waiting) != waiting);
+    /// The wait has ended after so many retries.
+    pub(in crate::queue) fn over(retries: u32) {
+        if retries >= LOGGED {
+            tracing::info!("the database's write lock is free again; writing resumes");
+        }
     }
 }
 
@@ -87,12 +85,10 @@ mod tests {
         assert!(matches!(busy_retry.wait(&mut first, busy().await).await, Err(QueueError::Busy)), "after a minute");
         busy_retry.limit(None);
         for _ in 0..3 {
-            assert!(busy_retry.wait(&mut long, busy().await).await.is_ok() && *busy_retry.waiting().borrow());
+            assert!(busy_retry.wait(&mut long, busy().await).await.is_ok());
         }
         busy_retry.limit(Some(Duration::from_secs(2)));
         assert!(matches!(busy_retry.wait(&mut long, busy().await).await, Err(QueueError::Busy)));
-        busy_retry.over();
-        assert!(!*busy_retry.waiting().borrow());
         let other = busy_retry.wait(&mut 0, sqlx::Error::RowNotFound).await;
         assert!(matches!(other, Err(QueueError::Database(_))), "{other:?}");
     }

@@ -1,5 +1,5 @@
-//! The one door to the disk: what is committed on a connection that writes has a name, a [`Step`]. In a build with debug
-//! assertions the database refuses to commit what has none, so that no write can be added past the crash points.
+//! The one way to the disk: what is committed on a connection that writes has a name, a [`Step`]. The database refuses to
+//! commit what has none, so that no write can be added past the crash points.
 
 use crate::points::{Point, Step, reached};
 use crate::queue::error::QueueError;
@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteTransactionManager;
 use sqlx::{Connection, SqlSafeStr as _, SqliteConnection};
 use sqlx_core::transaction::TransactionManager as _;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A connection that writes.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl WriteConnection {
         Ok(Self { connection, steps, place: None, busy: Arc::default() })
     }
 
-    /// Waits for other processes as `busy` says, and tells it.
+    /// Waits for other processes as `busy` says.
     pub(in crate::queue) fn retrying(self, busy: Arc<BusyRetry>) -> Self {
         Self { busy, ..self }
     }
@@ -60,7 +60,7 @@ impl WriteConnection {
         while let Err(error) = SqliteTransactionManager::begin(&mut self.connection, begin()).await {
             self.busy.wait(&mut retries, error).await?;
         }
-        self.busy.over();
+        BusyRetry::over(retries);
         let (connection, place) = (&mut self.connection, self.place.as_deref());
         Ok(WriteTransaction { connection, open: true, steps: &self.steps, place })
     }
@@ -154,11 +154,9 @@ impl Drop for NamedWrite<'_> {
 }
 
 /// The steps that may be committed now.
-#[cfg(debug_assertions)]
 #[derive(Debug, Clone, Default)]
-struct Steps(std::sync::Arc<std::sync::Mutex<Vec<Step>>>);
+struct Steps(Arc<Mutex<Vec<Step>>>);
 
-#[cfg(debug_assertions)]
 impl Steps {
     /// Has the database ask at each commit, after the last statement and before the first byte.
     async fn guarding(connection: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
@@ -187,30 +185,12 @@ impl Steps {
         self.lock().clear();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Step>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<Step>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Nobody asks.
-#[cfg(not(debug_assertions))]
-#[derive(Debug)]
-struct Steps;
-
-#[cfg(not(debug_assertions))]
-#[expect(clippy::unused_self, clippy::unused_async, reason = "as with debug assertions")]
-impl Steps {
-    async fn guarding(_connection: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
-        Ok(Self)
-    }
-
-    fn open(&self, _steps: &[Step]) {}
-
-    fn close(&self) {}
 }
 
 #[cfg(test)]
-#[cfg(debug_assertions)]
 mod tests {
     use super::*;
 

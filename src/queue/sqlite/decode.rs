@@ -2,16 +2,24 @@
 //! The checked queries name the domain's types for their columns.
 
 use crate::domain::{
-    AccountLabel, AccountNumber, BatchId, BatchName, ErrorCode, Hold, JobId, JobState, Lane, LaneId, OperationId,
-    RecordArn, Region, RunId, SnapshotArn, SnapshotName, Timestamp,
+    AccountLabel, AccountNumber, BatchId, BatchName, ErrorCode, Hold, JobId, JobState, Lane, LaneId, ListDelay,
+    LoweredCap, OpenCause, OpeningId, OperationId, Outcomes, ProbeState, RecordArn, Region, RunId, SnapshotArn,
+    SnapshotName, Timestamp,
 };
 use crate::queue::error::QueueError;
 use crate::queue::files::takeover::TakeoverCause;
 use crate::queue::jobs::transition::AttemptOutcome;
-use serde::Serialize;
+use crate::queue::lanes::records::{Block, Pause};
+use crate::queue::ledger::entries::EntryStatus;
+use crate::queue::ledger::follow::FollowedAttempts;
+use crate::queue::views::batches::{BatchStage, RowCounts};
+use crate::queue::views::counts::StateCounts;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
 use sqlx::{Decode, Sqlite, Type};
+use std::time::Duration;
 
 /// How a column of one type is read as another.
 macro_rules! columns {
@@ -59,7 +67,9 @@ columns! {
     // An account's label has no space.
     Lane: String => |both| {
         let (account, region) = both.split_once(' ').unwrap_or((&both, ""));
-        lane(account, region)
+        let account = AccountLabel::parse(account).map_err(|_| corrupt("an account label", account))?;
+        let region = Region::parse(region).map_err(|_| corrupt("a Region", region))?;
+        Ok(Lane { account, region })
     };
     Millis: i64 => |span| Ok(Millis(Duration::from_millis(count("a span", span)?)));
     // What several columns say together is read as a JSON array of them.
@@ -94,11 +104,11 @@ columns! {
         Ok(RowCounts { read, new, live, repeated, rejected })
     };
     FollowedAttempts: String => |json| parts("the attempts of a job", json);
-    Texts: Option<String> => |json| json.map_or(Ok(Texts(Vec::new())), |json| parts("texts", json));
+    Texts: Option<String> => |json| json.map_or(Ok(Texts(Vec::new())), |json| parts("copied values", json));
 }
 
 /// A JSON array of texts: the names of the copied columns, or a row's values.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub(in crate::queue) struct Texts(Vec<String>);
 
@@ -109,6 +119,7 @@ impl From<Texts> for Vec<String> {
 }
 
 /// A span, stored in milliseconds.
+#[derive(Debug)]
 pub(in crate::queue) struct Millis(Duration);
 
 impl From<Millis> for Duration {
@@ -122,49 +133,14 @@ fn parts<T: DeserializeOwned>(what: &'static str, json: String) -> Result<T, Que
 }
 
 pub(in crate::queue) fn corrupt(what: &'static str, value: impl Into<String>) -> QueueError {
-    QueueError::Corrupt { what, value: value.into() }
-}
-
-pub(in crate::queue) fn lane(account: &str, region: &str) -> Result<Lane, QueueError> {
-    let account = AccountLabel::parse(account).map_err(|_| corrupt("an account", account))?;
-    let region = Region::parse(region).map_err(|_| corrupt("a Region", region))?;
-    Ok(Lane { account, region })
-}
-
-pub(in crate::queue) fn account_number(text: Option<String>) -> Result<Option<AccountNumber>, QueueError> {
-    text.map(|text| AccountNumber::parse(&text).map_err(|_| corrupt("an account number", text))).transpose()
-}
-
-pub(in crate::queue) fn batch_name(text: String) -> Result<BatchName, QueueError> {
-    BatchName::parse(&text).map_err(|_| corrupt("a batch's name", text))
-}
-
-pub(in crate::queue) fn snapshot_name(text: &str) -> Result<SnapshotName, QueueError> {
-    SnapshotName::parse(text).map_err(|_| corrupt("a snapshot's name", text))
-}
-
-pub(in crate::queue) fn state(text: &str) -> Result<JobState, QueueError> {
-    JobState::parse(text).ok_or_else(|| corrupt("a job's state", text))
-}
-
-/// A JSON array of texts: the names of the copied columns, or a row's values.
-pub(in crate::queue) fn texts(what: &'static str, json: Option<String>) -> Result<Vec<String>, QueueError> {
-    json.map_or(Ok(Vec::new()), |json| serde_json::from_str(&json).map_err(|_| corrupt(what, json)))
+    QueueError::Corrupt(what, value.into())
 }
 
 pub(in crate::queue) fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, QueueError> {
     serde_json::to_string(rows).map_err(|error| QueueError::Database(std::sync::Arc::new(error)))
 }
 
-pub(in crate::queue) fn code(text: Option<String>) -> Option<ErrorCode> {
-    text.map(ErrorCode::new)
-}
-
-pub(in crate::queue) fn moment(at: Option<i64>) -> Option<Timestamp> {
-    at.map(Timestamp)
-}
-
 /// A number that the schema keeps from being negative.
-pub(in crate::queue) fn count(what: &'static str, value: i64) -> Result<u64, QueueError> {
+fn count(what: &'static str, value: i64) -> Result<u64, QueueError> {
     u64::try_from(value).map_err(|_| corrupt(what, value.to_string()))
 }

@@ -1,9 +1,9 @@
-//! Reading beside the owner's commands: each that opens and closes the database makes its log and takes it away again, and a look
-//! that falls into that moment fails, or sees half of it.
+//! Reading beside the owner's commands: each of them that opens and closes the database creates its log and removes it again, and
+//! a reading at that moment fails, or sees half of it.
 
 use std::time::Duration;
 
-/// A look that falls into such a moment each time has another cause.
+/// A reading that fails so often has another cause.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(25);
 
@@ -20,5 +20,19 @@ impl ReadAgain {
         }
         tokio::time::sleep(PAUSE).await;
         true
+    }
+}
+
+/// Reads, and again where the error may pass.
+pub(in crate::queue) async fn read_again<T, E>(
+    read: impl AsyncFn() -> Result<T, E>,
+    may_pass: fn(&E) -> bool,
+) -> Result<T, E> {
+    let mut again = ReadAgain::default();
+    loop {
+        match read().await {
+            Err(error) if may_pass(&error) && again.wait().await => {}
+            read => return read,
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::queue::sqlite::writer::{Writer, WriterParts};
 use crate::queue::upkeep::vitals::{self, Foreign, Wanted};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
-use sqlx::{Connection, SqliteConnection, SqlitePool};
+use sqlx::{Connection, SqliteConnection, SqliteExecutor, SqlitePool};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -71,7 +71,7 @@ pub(in crate::queue) async fn peek(path: &Path) -> Result<Option<(FileReaders, i
     }
     let readers = readers_of(path);
     let found = recognise(&readers.pool, path).await;
-    readers.check().map_err(|source| OpenError::Other { path: path.to_owned(), source })?;
+    readers.check().map_err(|source| OpenError::Other(path.to_owned(), source))?;
     Ok(found?.map(|schema| (readers, schema)))
 }
 
@@ -83,7 +83,7 @@ pub(in crate::queue) fn readers_of(path: &Path) -> FileReaders {
 /// A store that is only read.
 pub(in crate::queue) async fn open_to_read(path: &Path) -> Result<Queue, OpenError> {
     match peek(path).await? {
-        Some((_, schema)) if schema < newest_schema() => Err(OpenError::Older { path: path.to_owned(), schema }),
+        Some((_, schema)) if schema < newest_schema() => Err(OpenError::Older(path.to_owned(), schema)),
         Some((readers, _)) => Ok(readers_alone(path, readers)),
         None => empty_to_read(path).await,
     }
@@ -103,7 +103,7 @@ fn readers_alone(path: &Path, readers: FileReaders) -> Queue {
 }
 
 pub(in crate::queue) async fn empty_to_read(path: &Path) -> Result<Queue, OpenError> {
-    let pool = empty().await.map_err(|source| OpenError::Other { path: path.to_owned(), source })?;
+    let pool = empty().await.map_err(|source| OpenError::Other(path.to_owned(), source))?;
     Ok(readers_alone(path, FileReaders { pool, at_rest: None }))
 }
 
@@ -125,14 +125,9 @@ pub(in crate::queue) fn is_there(path: &Path) -> Result<bool, OpenError> {
 
 /// What [`Peek`](crate::queue::Peek) would say of the file behind such a connection, and the schema that it has.
 pub(in crate::queue) async fn recognise(readers: &SqlitePool, path: &Path) -> Result<Option<i64>, OpenError> {
-    let (id, tables): (i32, i64) = sqlx::query_as(
-        "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)",
-    )
-    .fetch_one(readers)
-    .await
-    .map_err(|error| explain_for(path, error, Wanted::Read))?;
+    let (id, tables) = identify(readers).await.map_err(|error| explain_for(path, error, Wanted::Read))?;
     if id != APPLICATION_ID {
-        return if tables == 0 { Ok(None) } else { Err(OpenError::NotADatabase { path: path.to_owned() }) };
+        return if tables == 0 { Ok(None) } else { Err(OpenError::NotADatabase(path.to_owned())) };
     }
     let newest: Result<Option<i64>, _> =
         sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(readers).await;
@@ -148,10 +143,17 @@ pub(in crate::queue) async fn recognise(readers: &SqlitePool, path: &Path) -> Re
     }
 }
 
+/// The mark of a file and how many tables it has; in one statement, as between two another process may have marked the file.
+async fn identify<'c, E: SqliteExecutor<'c>>(connection: E) -> Result<(i32, i64), sqlx::Error> {
+    sqlx::query_as("SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)")
+        .fetch_one(connection)
+        .await
+}
+
 /// A schema that this program does not have: later than all of its own, or from before the first of them.
 fn foreign(path: &Path, schema: i64) -> OpenError {
-    let path = path.to_owned();
-    if schema > newest_schema() { OpenError::Newer { path, schema } } else { OpenError::PreRelease { path, schema } }
+    let known = if schema > newest_schema() { OpenError::Newer } else { OpenError::PreRelease };
+    known(path.to_owned(), schema)
 }
 
 /// The schema that this program brings a database to.
@@ -214,21 +216,21 @@ fn check_path(path: &Path) -> Result<(), OpenError> {
     let may_not = |at: &&Path| at.metadata().is_err_and(|error| error.kind() == ErrorKind::PermissionDenied);
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     if let Some(folder) = absolute.ancestors().filter(may_not).last().and_then(Path::parent) {
-        return Err(OpenError::NoEntry { path: path.to_owned(), folder: folder.to_owned() });
+        return Err(OpenError::NoEntry(path.to_owned(), folder.to_owned()));
     }
     if let Ok(target) = path.read_link()
         && path.metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
     {
-        return Err(OpenError::DeadLink { path: path.to_owned(), target });
+        return Err(OpenError::DeadLink(path.to_owned(), target));
     }
     if path.is_dir() {
-        return Err(OpenError::IsFolder { path: path.to_owned() });
+        return Err(OpenError::IsFolder(path.to_owned()));
     }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         Some(_) | None => Path::new("."),
     };
-    if folder.is_dir() { Ok(()) } else { Err(OpenError::NoFolder { folder: folder.to_owned() }) }
+    if folder.is_dir() { Ok(()) } else { Err(OpenError::NoFolder(folder.to_owned())) }
 }
 
 /// Whether the file is ours and has every migration; whatever is odd about it is for `prepare` to say.
@@ -244,26 +246,16 @@ async fn migrations_done(connection: &mut SqliteConnection) -> usize {
 
 /// Two processes that find a new file at one moment take turns: the second finds it made.
 async fn lock_migration(path: &Path) -> Result<DatabaseLock, OpenError> {
-    let (owned, who) = (path.to_owned(), format!("a start of Snapferry, pid {}", std::process::id()));
-    let other = |source: QueueError| OpenError::Other { path: path.to_owned(), source };
-    let waited = tokio::task::spawn_blocking(move || DatabaseLock::wait(&owned, Held::Migration, &who)).await;
-    match waited {
-        Ok(lock) => lock.map_err(|error| other(QueueError::Database(Arc::new(error)))),
-        Err(_) => Err(other(QueueError::Closed)),
-    }
+    let who = format!("a start of Snapferry, pid {}", std::process::id());
+    let lock = DatabaseLock::wait(path, Held::Migration, &who).await.map_err(Arc::new);
+    lock.map_err(|error| OpenError::Other(path.to_owned(), error.into()))
 }
 
 /// Looks at what the file is, then brings it to this version.
 async fn prepare(door: &mut WriteConnection, path: &Path) -> Result<(), OpenError> {
-    // In one statement: between two another process may have made the file ours.
-    let (id, tables): (i32, i64) = sqlx::query_as(
-        "SELECT (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)",
-    )
-    .fetch_one(door.connection())
-    .await
-    .map_err(|error| explain(path, error))?;
+    let (id, tables) = identify(door.connection()).await.map_err(|error| explain(path, error))?;
     if id != APPLICATION_ID && (tables > 0 || id != 0) {
-        return Err(OpenError::NotADatabase { path: path.to_owned() });
+        return Err(OpenError::NotADatabase(path.to_owned()));
     }
     // Only now: both are properties of the file, and a file that is not ours must stay as it was. One of ours has lost the
     // first where it was restored from a backup or a dump.
@@ -294,7 +286,7 @@ async fn prepare(door: &mut WriteConnection, path: &Path) -> Result<(), OpenErro
 async fn make(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
     let mut making = connection.begin().await.map_err(|error| explain(path, error))?;
     MIGRATIONS.run(&mut *making).await.map_err(|error| explain_migration(path, error))?;
-    make_counter(&mut making, path).await.map_err(|source| OpenError::Other { path: path.to_owned(), source })?;
+    make_counter(&mut making, path).await.map_err(|source| OpenError::Other(path.to_owned(), source))?;
     making.commit().await.map_err(|error| explain(path, error))
 }
 
@@ -315,7 +307,7 @@ fn explain_migration(path: &Path, error: MigrateError) -> OpenError {
     if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = error {
         return explain(path, error);
     }
-    OpenError::Other { path: path.to_owned(), source: QueueError::Database(Arc::new(error)) }
+    OpenError::Other(path.to_owned(), QueueError::Database(Arc::new(error)))
 }
 
 fn explain(path: &Path, error: sqlx::Error) -> OpenError {
@@ -330,14 +322,13 @@ pub(in crate::queue) fn check_for_sending(path: &Path) -> Result<(), OpenError> 
 /// Whether this user may do with the files of the database what is wanted; `SQLite` says it late, and not of which file.
 fn check_access(path: &Path, wanted: Wanted) -> Result<(), OpenError> {
     if wanted != Wanted::Read && vitals::is_read_only(path) {
-        return Err(OpenError::ReadOnlyDisk { path: path.to_owned() });
+        return Err(OpenError::ReadOnlyDisk(path.to_owned()));
     }
     vitals::foreign(path, wanted).map_or(Ok(()), |foreign| Err(out_of_reach(path, foreign, wanted)))
 }
 
 fn out_of_reach(path: &Path, foreign: Foreign, wanted: Wanted) -> OpenError {
-    let wanted = if wanted == Wanted::Read { "read" } else { "written" };
-    OpenError::OutOfReach { path: path.to_owned(), foreign, wanted }
+    OpenError::OutOfReach(path.to_owned(), foreign, wanted.as_str())
 }
 
 /// What `SQLite` says is seldom the cause: it cannot open a file for want of room, of rights, or of a lock.
@@ -345,27 +336,23 @@ fn explain_for(path: &Path, error: sqlx::Error, wanted: Wanted) -> OpenError {
     // SQLite's result codes: 26 SQLITE_NOTADB, 8 SQLITE_READONLY, 14 SQLITE_CANTOPEN, 23 SQLITE_AUTH, 3 SQLITE_PERM, 10 SQLITE_IOERR.
     let code = primary_code(&error);
     if code == Some(26) {
-        return OpenError::NotADatabase { path: path.to_owned() };
+        return OpenError::NotADatabase(path.to_owned());
     }
     if matches!(code, Some(10 | 14)) && vitals::is_full(path) {
-        return OpenError::Other { path: path.to_owned(), source: QueueError::DiskFull };
+        return OpenError::Other(path.to_owned(), QueueError::DiskFull);
     }
     if !matches!(code, Some(3 | 8 | 14 | 23)) {
-        return OpenError::Other { path: path.to_owned(), source: error.into() };
+        return OpenError::Other(path.to_owned(), error.into());
     }
     if let Err(error) = check_access(path, wanted) {
         return error;
     }
     if wanted == Wanted::Read && vitals::log_needs_index(path) {
-        return OpenError::LogUnread { path: path.to_owned() };
+        return OpenError::LogUnread(path.to_owned());
     }
     if let Some(foreign) = vitals::foreign_folder(path) {
         return out_of_reach(path, foreign, wanted);
     }
     let said = error.as_database_error().map(|said| said.message().to_owned());
-    let (path, reason) = (path.to_owned(), said.unwrap_or_else(|| error.to_string()));
-    match wanted {
-        Wanted::Read => OpenError::NotReadable { path, reason },
-        Wanted::Written | Wanted::Sent => OpenError::NotWritable { path, reason },
-    }
+    OpenError::Denied(path.to_owned(), wanted.as_str(), said.unwrap_or_else(|| error.to_string()))
 }

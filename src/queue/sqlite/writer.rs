@@ -13,23 +13,54 @@ use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Connection, Sqlite, SqliteConnection};
 use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
 
 /// Writes that one transaction takes at most: enough to share an fsync widely, few enough to answer soon.
 const GROUP: usize = 512;
 
-/// A write of its own: runs in the group's transaction, and afterwards tells its caller.
-type Task = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<Reply, QueueError>> + Send>;
+/// A write of its own, with its caller.
+trait Task: Send {
+    /// Runs in the group's transaction.
+    fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, Result<(), QueueError>>;
 
-/// Tells a caller how it went, once that is durable.
-type Reply = Box<dyn FnOnce(Result<(), QueueError>) + Send>;
+    /// Tells the caller, once that is durable.
+    fn tell(self: Box<Self>, done: Result<(), QueueError>);
+}
+
+struct PendingTask<T, F> {
+    write: Option<F>,
+    value: Option<T>,
+    caller: oneshot::Sender<Result<T, QueueError>>,
+}
+
+impl<T, F> Task for PendingTask<T, F>
+where
+    T: Send,
+    F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, QueueError>> + Send,
+{
+    fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, Result<(), QueueError>> {
+        Box::pin(async move {
+            if let Some(write) = self.write.take() {
+                self.value = Some(write(connection).await?);
+            }
+            Ok(())
+        })
+    }
+
+    fn tell(self: Box<Self>, done: Result<(), QueueError>) {
+        let Self { value, caller, .. } = *self;
+        // A caller that has gone away does not want to know.
+        let _ = caller.send(done.and_then(|()| value.ok_or(QueueError::Closed)));
+    }
+}
 
 /// A statement with its values, to be run later.
 pub(in crate::queue) type Statement = Query<'static, Sqlite, SqliteArguments>;
 
 enum Request {
     Transition(Box<Transition>, oneshot::Sender<Result<(), QueueError>>),
-    Task(CommittedStep, Task, oneshot::Sender<QueueError>),
+    Task(CommittedStep, Box<dyn Task>),
     Close(oneshot::Sender<()>),
 }
 
@@ -45,25 +76,30 @@ pub(in crate::queue) struct WriterParts {
 #[derive(Debug, Clone)]
 pub(in crate::queue) struct Writer {
     requests: mpsc::Sender<Request>,
+    broken: Broken,
 }
+
+/// Why the writer has ended, where it ended by a failure.
+type Broken = Arc<OnceLock<QueueError>>;
 
 impl Writer {
     pub(in crate::queue) fn start(door: WriteConnection, beside: WriterParts) -> Self {
         let (requests, waiting) = mpsc::channel(GROUP * 2);
-        tokio::spawn(serve(door, waiting, beside));
-        Self { requests }
+        let broken = Broken::default();
+        tokio::spawn(serve(door, waiting, beside, Arc::clone(&broken)));
+        Self { requests, broken }
     }
 
     /// One that takes nothing, for a store that is only read.
     pub(in crate::queue) fn none() -> Self {
-        Self { requests: mpsc::channel(1).0 }
+        Self { requests: mpsc::channel(1).0, broken: Broken::default() }
     }
 
     /// Moves a job. Many at once share a transaction.
     pub(in crate::queue) async fn transition(&self, transition: Transition) -> Result<(), QueueError> {
         let (tell, told) = oneshot::channel();
         self.send(Request::Transition(Box::new(transition), tell)).await?;
-        told.await.map_err(|_| QueueError::Closed)?
+        told.await.map_err(|_| self.ended())?
     }
 
     /// Runs `write`, a step, in a transaction, alone or with others that wait; an error undoes what it did, and only that.
@@ -72,24 +108,10 @@ impl Writer {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, QueueError>> + Send + 'static,
     {
-        let (tell, told) = oneshot::channel::<Result<T, QueueError>>();
-        let (failed, failure) = oneshot::channel();
-        let task: Task = Box::new(move |connection| {
-            Box::pin(async move {
-                let value = write(connection).await?;
-                let teller: Reply = Box::new(move |durable| {
-                    // A caller that has gone away does not want to know.
-                    let _ = tell.send(durable.map(|()| value));
-                });
-                Ok(teller)
-            })
-        });
-        self.send(Request::Task(done.into(), task, failed)).await?;
-        match told.await {
-            Ok(told) => told,
-            // The task failed before it could tell, or the writer has ended.
-            Err(_) => Err(failure.await.unwrap_or(QueueError::Closed)),
-        }
+        let (caller, told) = oneshot::channel();
+        let task = PendingTask { write: Some(write), value: None, caller };
+        self.send(Request::Task(done.into(), Box::new(task))).await?;
+        told.await.map_err(|_| self.ended())?
     }
 
     /// Runs statements, together a step, as [`Self::write`] does; how many rows they wrote.
@@ -121,18 +143,37 @@ impl Writer {
     }
 
     async fn send(&self, request: Request) -> Result<(), QueueError> {
-        self.requests.send(request).await.map_err(|_| QueueError::Closed)
+        self.requests.send(request).await.map_err(|_| self.ended())
+    }
+
+    fn ended(&self) -> QueueError {
+        self.broken.get().cloned().unwrap_or(QueueError::Closed)
     }
 }
 
-async fn serve(mut door: WriteConnection, mut waiting: mpsc::Receiver<Request>, mut beside: WriterParts) {
+/// After a transaction that failed for another reason than its turn, the state of the connection is unknown: the writer ends.
+async fn serve(
+    mut door: WriteConnection,
+    mut waiting: mpsc::Receiver<Request>,
+    mut beside: WriterParts,
+    broken: Broken,
+) {
     let mut closing = None;
-    let mut broken = None;
-    while closing.is_none() {
+    while closing.is_none() && broken.get().is_none() {
         let Some(first) = waiting.recv().await else { break };
         let mut group = vec![first];
         gather(&mut waiting, &mut group).await;
-        closing = serve_group(&mut door, &mut beside, &mut broken, group).await;
+        let (mut transitions, mut tasks) = (Vec::new(), Vec::new());
+        for request in group {
+            match request {
+                Request::Transition(transition, tell) => transitions.push((*transition, tell)),
+                Request::Task(step, task) => tasks.push((step, task)),
+                Request::Close(tell) => closing = Some(tell),
+            }
+        }
+        if !transitions.is_empty() || !tasks.is_empty() {
+            commit(&mut door, &mut beside, &broken, transitions, tasks).await;
+        }
     }
     waiting.close();
     if let Err(error) = door.close().await {
@@ -159,125 +200,81 @@ async fn gather(waiting: &mut mpsc::Receiver<Request>, group: &mut Vec<Request>)
     }
 }
 
-/// After a transaction that failed for another reason than its turn, nobody knows how the connection stands; `broken` keeps
-/// why, and whoever asks from then on is told that.
-async fn serve_group(
-    door: &mut WriteConnection,
-    beside: &mut WriterParts,
-    broken: &mut Option<QueueError>,
-    group: Vec<Request>,
-) -> Option<oneshot::Sender<()>> {
-    let mut closing = None;
-    let mut transitions = Vec::new();
-    let mut tasks = Vec::new();
-    for request in group {
-        if let Some(error) = broken.as_ref() {
-            match request {
-                Request::Transition(_, tell) => drop(tell.send(Err(error.clone()))),
-                Request::Task(_, _, failed) => drop(failed.send(error.clone())),
-                Request::Close(tell) => closing = Some(tell),
-            }
-            continue;
-        }
-        match request {
-            Request::Transition(transition, tell) => transitions.push((*transition, tell)),
-            Request::Task(done, task, failed) => tasks.push((done, task, failed)),
-            Request::Close(tell) => closing = Some(tell),
-        }
-    }
-    if !transitions.is_empty() || !tasks.is_empty() {
-        *broken = commit(door, beside, transitions, tasks).await.filter(|error| !matches!(error, QueueError::Busy));
-    }
-    closing
-}
-
 type PendingWrite = (Transition, oneshot::Sender<Result<(), QueueError>>);
 
-/// Writes a group in one transaction; why it could not, where it could not.
+/// Writes a group in one transaction, and tells its callers.
 async fn commit(
     door: &mut WriteConnection,
-    WriterParts { counter, wakers }: &mut WriterParts,
+    beside: &mut WriterParts,
+    broken: &Broken,
     transitions: Vec<PendingWrite>,
-    tasks: Vec<(CommittedStep, Task, oneshot::Sender<QueueError>)>,
-) -> Option<QueueError> {
-    let (transitions, tells): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
-    let (tasks, failures): (Vec<_>, Vec<_>) =
-        tasks.into_iter().map(|(done, task, failed)| ((done, task), failed)).unzip();
-    let mut failures = failures.into_iter();
-    let mut told_tasks = Vec::new();
-    let outcome = async {
-        let mut transaction = door.begin().await?;
-        let verdicts = if transitions.is_empty() {
-            Vec::new()
-        } else {
-            write_transitions::write(&mut transaction, &transitions).await?
-        };
-        let intents = transitions.iter().zip(&verdicts).filter(|(one, done)| done.is_ok() && one.is_intent());
-        let intents = intents.map(|(one, _)| one);
-        let count = match intents.clone().map(Transition::at).max() {
-            Some(at) => Some(count_intents(&mut transaction, intents.count(), at).await?),
-            None => None,
-        };
-        let moved = transitions.iter().zip(&verdicts);
-        let moved = moved.filter_map(|(one, lane)| Some(CommittedStep::from((one.step(), *lane.as_ref().ok()?))));
-        let mut all: BTreeSet<CommittedStep> = moved.collect();
-        for (done, task) in tasks {
-            let mut inner = transaction.begin().await?;
-            let failed = failures.next();
-            match task(&mut inner).await {
-                Ok(tell) => {
-                    told_tasks.push(tell);
-                    inner.commit().await?;
-                    all.insert(done);
-                }
-                Err(error) => {
-                    let undone = inner.rollback().await.is_err();
-                    if let Some(failed) = failed {
-                        let _ = failed.send(error.clone());
-                    }
-                    if undone {
-                        // A disk that is full or fails has undone the outer transaction already: all hear why.
-                        return Err(error);
-                    }
-                }
+    mut tasks: Vec<(CommittedStep, Box<dyn Task>)>,
+) {
+    let (transitions, callers): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
+    let written = write_group(door, beside, &transitions, &mut tasks).await;
+    if let Err(error) = &written
+        && !matches!(error, QueueError::Busy)
+    {
+        let _ = broken.set(error.clone());
+    }
+    let all = |error: QueueError| (vec![Err(error.clone()); callers.len()], vec![Err(error); tasks.len()]);
+    let (moved, done) = written.unwrap_or_else(all);
+    for (caller, moved) in callers.into_iter().zip(moved) {
+        let _ = caller.send(moved);
+    }
+    for ((_, task), done) in tasks.into_iter().zip(done) {
+        task.tell(done);
+    }
+}
+
+/// What became of each transition and of each task.
+type GroupResults = (Vec<Result<(), QueueError>>, Vec<Result<(), QueueError>>);
+
+async fn write_group(
+    door: &mut WriteConnection,
+    WriterParts { counter, wakers }: &mut WriterParts,
+    transitions: &[Transition],
+    tasks: &mut [(CommittedStep, Box<dyn Task>)],
+) -> Result<GroupResults, QueueError> {
+    let mut transaction = door.begin().await?;
+    let moved = if transitions.is_empty() {
+        Vec::new()
+    } else {
+        write_transitions::write(&mut transaction, transitions).await?
+    };
+    let intents = transitions.iter().zip(&moved).filter(|(one, lane)| lane.is_ok() && one.is_intent());
+    let intents = intents.map(|(one, _)| one);
+    let count = match intents.clone().map(Transition::at).max() {
+        Some(at) => Some(count_intents(&mut transaction, intents.count(), at).await?),
+        None => None,
+    };
+    let steps = transitions.iter().zip(&moved);
+    let steps = steps.filter_map(|(one, lane)| Some(CommittedStep::from((one.step(), *lane.as_ref().ok()?))));
+    let mut all: BTreeSet<CommittedStep> = steps.collect();
+    let mut done = Vec::with_capacity(tasks.len());
+    for (step, task) in tasks {
+        let mut inner = transaction.begin().await?;
+        let ran = task.run(&mut inner).await;
+        match &ran {
+            Ok(()) => {
+                inner.commit().await?;
+                all.insert(*step);
             }
+            // A disk that is full or fails has undone the outer transaction already: all callers are told why.
+            Err(error) => inner.rollback().await.map_err(|_| error.clone())?,
         }
-        wakers::add_wake_ups_of(&mut transaction, all.iter()).await?;
-        let steps: BTreeSet<Step> = all.iter().map(|done| done.step).collect();
-        transaction.commit(&steps.into_iter().collect::<Vec<_>>()).await?;
-        // Before anybody is told, and so before any call: what is sent is counted outside the database too.
-        if let Some(count) = count {
-            counter.write(&count).await?;
-            reached(Point::Between(Between::IntentCounted));
-        }
-        for done in all {
-            wakers.committed(done);
-        }
-        Ok::<_, QueueError>(verdicts)
+        done.push(ran);
     }
-    .await;
-    let durable = outcome.as_ref().map(|_| ()).map_err(Clone::clone);
-    for tell in told_tasks {
-        tell(durable.clone());
+    wakers::add_wake_ups_of(&mut transaction, all.iter()).await?;
+    let steps: BTreeSet<Step> = all.iter().map(|done| done.step).collect();
+    transaction.commit(&steps.into_iter().collect::<Vec<_>>()).await?;
+    // Before anybody is told, and so before any call: what is sent is counted outside the database too.
+    if let Some(count) = count {
+        counter.write(&count).await?;
+        reached(Point::Between(Between::IntentCounted));
     }
-    if let Err(error) = &durable {
-        // Those whose turn never came.
-        for failed in failures {
-            let _ = failed.send(error.clone());
-        }
+    for step in all {
+        wakers.committed(step);
     }
-    match outcome {
-        Ok(verdicts) => {
-            for (tell, verdict) in tells.into_iter().zip(verdicts) {
-                let _ = tell.send(verdict.map(drop));
-            }
-            None
-        }
-        Err(error) => {
-            for tell in tells {
-                let _ = tell.send(Err(error.clone()));
-            }
-            Some(error)
-        }
-    }
+    Ok((moved.into_iter().map(|lane| lane.map(drop)).collect(), done))
 }

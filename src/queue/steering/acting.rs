@@ -1,7 +1,7 @@
 //! What people do to many jobs at once: first what it would touch, then the doing, in chunks that let others write in
 //! between. Each job is moved only from where the plan found it.
 
-use crate::domain::{Act, BatchName, JobId, JobState, JobVersion, Lane, SkipReason, SnapshotName, Timestamp};
+use crate::domain::{Act, BatchName, JobId, JobVersion, Lane, SkipReason, SnapshotName, Timestamp};
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
 use crate::queue::jobs::transition::Transition;
@@ -24,7 +24,7 @@ const SHOWN: usize = 10;
 #[derive(Debug, Clone)]
 pub struct ActPlan {
     act: Act,
-    chosen: Vec<SelectedJob>,
+    chosen: Vec<(JobId, JobVersion)>,
     /// The jobs that it takes up, by their states.
     pub states: StateCounts,
     /// The first of these jobs.
@@ -65,14 +65,6 @@ pub struct ActError {
     pub all: u64,
     /// Why.
     pub source: QueueError,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct SelectedJob {
-    job: JobId,
-    state: JobState,
-    attempt: u32,
-    used: u32,
 }
 
 impl ActPlan {
@@ -141,21 +133,21 @@ impl Queue {
                     plan.leave(SkipReason::RivalLive, job.id, Some(rival));
                     continue;
                 }
-                let chosen = SelectedJob { job: job.id, state: job.state, attempt: job.attempts, used: job.used };
+                let chosen = (job.id, job.version());
                 if act == Act::Retry {
                     let place = *last_of.entry((job.lane, job.snapshot_name)).or_insert(plan.chosen.len());
                     if let Some(earlier) = plan.chosen.get_mut(place) {
                         let earlier = std::mem::replace(earlier, chosen);
-                        plan.leave(SkipReason::LaterTaken, earlier.job, Some(chosen.job));
+                        plan.leave(SkipReason::LaterTaken, earlier.0, Some(chosen.0));
                         continue;
                     }
                 }
                 plan.chosen.push(chosen);
             }
         }
-        plan.chosen.sort_unstable_by_key(|chosen| chosen.job);
-        plan.states = plan.chosen.iter().map(|chosen| (chosen.state, 1)).collect();
-        let first: Vec<i64> = plan.chosen.iter().take(SHOWN).map(|chosen| chosen.job.0).collect();
+        plan.chosen.sort_unstable_by_key(|(job, _)| *job);
+        plan.states = plan.chosen.iter().map(|(_, version)| (version.state, 1)).collect();
+        let first: Vec<JobId> = plan.chosen.iter().take(SHOWN).map(|(job, _)| *job).collect();
         let mut connection = self.readers.acquire().await?;
         plan.first = jobs_by_id(&mut connection, &first).await?;
         Ok(plan)
@@ -177,16 +169,12 @@ impl Queue {
     async fn act_on(
         &self,
         act: Act,
-        chunk: &[SelectedJob],
+        chunk: &[(JobId, JobVersion)],
         at: Timestamp,
         actor: &str,
         acted: &mut Acted,
     ) -> Result<(), QueueError> {
-        let change = |chosen: &SelectedJob| {
-            // No act asks how many attempts there are.
-            let SelectedJob { job, state, attempt, used } = *chosen;
-            Transition::new(job, &JobVersion { state, attempt, used, max_attempts: u32::MAX }, act.event(), at, actor)
-        };
+        let change = |(job, version): &(JobId, JobVersion)| Transition::new(*job, version, act.event(), at, actor);
         let changes = chunk.iter().map(change).collect::<Result<Vec<_>, _>>()?;
         let mut failed = None;
         for verdict in self.transition_all(changes).await {
@@ -205,7 +193,7 @@ impl Queue {
         let ended: Vec<JobId> = page.iter().filter(|job| !job.state.is_live()).map(|job| job.id).collect();
         let ended = json(&ended)?;
         let rows = sqlx::query_file!("src/queue/sql/rivals.sql", ended).fetch_all(&self.readers).await?;
-        Ok(rows.into_iter().map(|row| (JobId(row.id), JobId(row.live))).collect())
+        Ok(rows.into_iter().map(|row| (row.id, row.live)).collect())
     }
 
     async fn paused_places(&self) -> Result<PausedScopes, QueueError> {

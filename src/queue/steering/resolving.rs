@@ -1,6 +1,6 @@
 //! What a person decides on a job that needs review: the evidence, and the one change that follows.
 
-use crate::domain::{Destination, ErrorCode, Event, ExportRef, Failure, JobId, JobState, JobVersion, Timestamp};
+use crate::domain::{Destination, ErrorCode, Event, ExportRef, Failure, JobId, JobState, Timestamp};
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
 use crate::queue::jobs::transition::{AttemptAnswer, AttemptOutcome, Transition};
@@ -97,8 +97,7 @@ impl Queue {
         if job.state != JobState::NeedsReview {
             return Err(ResolveError::NotInReview(job.id, job.state));
         }
-        let version = JobVersion { state: job.state, attempt: job.attempts, used: job.used, max_attempts: u32::MAX };
-        let change = |event| Transition::new(job.id, &version, event, at, actor);
+        let change = |event| Transition::new(job.id, &job.version(), event, at, actor);
         let transition = match verdict {
             Resolution::SendAgain => change(Event::SendAgain)?,
             Resolution::Fail => change(Event::MarkedFailed(marked_failed(job, actor)))?,

@@ -7,10 +7,9 @@
 use crate::domain::{AccountLabel, BatchId, ErrorCode, JobId, JobState, Region};
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::sqlite::decode::{self, json};
-use crate::queue::views::jobs::{JobView, jobs_by_id};
+use crate::queue::sqlite::decode::{Texts, json};
+use crate::queue::views::jobs::{JobView, jobs_by_id, jobs_of_rows};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
-use std::collections::HashMap;
 
 /// Which jobs are meant: those that fit every kind of condition, and one of several of a kind. Empty means all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -89,8 +88,7 @@ impl Queue {
         let mut query = QueryBuilder::new("SELECT count(*) FROM jobs WHERE 1");
         narrow_to_batch(&mut query, selector, None);
         narrow(&mut query, selector)?;
-        let count: i64 = query.build_query_scalar().fetch_one(&self.readers).await?;
-        decode::count("a count of jobs", count)
+        Ok(query.build_query_scalar().fetch_one(&self.readers).await?)
     }
 
     /// The next `limit` lines of a report after `after`: with a batch one for each of its rows in the file's order,
@@ -124,7 +122,7 @@ async fn job_keys(
     selector: &Selector,
     after: Option<i64>,
     limit: u32,
-) -> Result<Vec<i64>, QueueError> {
+) -> Result<Vec<JobId>, QueueError> {
     let mut query = QueryBuilder::new("SELECT jobs.id FROM jobs WHERE jobs.id > ");
     query.push_bind(after.unwrap_or(0));
     narrow_to_batch(&mut query, selector, after);
@@ -149,23 +147,13 @@ async fn batch_rows(
     query.push_bind(batch.0).push(" AND batch_rows.line > ").push_bind(after.unwrap_or(0));
     narrow(&mut query, selector)?;
     query.push(" ORDER BY batch_rows.line LIMIT ").push_bind(limit);
-    let keys: Vec<(i64, i64, Option<String>)> = query.build_query_as().fetch_all(&mut *connection).await?;
+    let keys: Vec<(i64, JobId, Texts)> = query.build_query_as().fetch_all(&mut *connection).await?;
 
-    let mut ids: Vec<i64> = keys.iter().map(|(_, id, _)| *id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let jobs = jobs_by_id(connection, &ids).await?;
-    let jobs: HashMap<i64, JobView> = jobs.into_iter().map(|job| (job.id.0, job)).collect();
-    let mut rows = Vec::with_capacity(keys.len());
-    for (line, id, carried) in keys {
-        let job = jobs.get(&id).cloned();
-        rows.push(ReportRow {
-            cursor: Cursor(line),
-            carried: decode::texts("a row's carried values", carried)?,
-            job: job.ok_or_else(|| decode::corrupt("a row of a job that is not there", id.to_string()))?,
-        });
-    }
-    Ok(rows)
+    let jobs = jobs_of_rows(connection, keys.iter().map(|(_, id, _)| *id)).await?;
+    let rows = keys.into_iter().filter_map(|(line, id, carried)| {
+        Some(ReportRow { cursor: Cursor(line), carried: carried.into(), job: jobs.get(&id)?.clone() })
+    });
+    Ok(rows.collect())
 }
 
 /// The jobs of a batch. The page is read in the order of ids, not by the index of batches (the plus forbids it), or

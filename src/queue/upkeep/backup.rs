@@ -118,10 +118,10 @@ async fn make_usable(part: &Path) -> Result<u64, QueueError> {
     let options = SqliteConnectOptions::new().filename(part).create_if_missing(false);
     let mut copy = SqliteConnection::connect_with(&options).await?;
     sqlx::query("PRAGMA journal_mode = WAL").execute(&mut copy).await?;
-    let jobs: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs").fetch_one(&mut copy).await?;
+    let jobs: u64 = sqlx::query_scalar("SELECT count(*) FROM jobs").fetch_one(&mut copy).await?;
     // The last one to close takes the log away.
     copy.close().await?;
-    crate::queue::sqlite::decode::count("a count of jobs", jobs)
+    Ok(jobs)
 }
 
 fn keep(part: NamedTempFile, file: &Path, database: &Path, overwrite: Overwrite) -> std::io::Result<u64> {

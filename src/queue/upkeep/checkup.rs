@@ -4,7 +4,7 @@
 use crate::domain::{AccountNumber, Lane};
 use crate::queue::error::{OpenError, QueueError};
 use crate::queue::lanes::records::Block;
-use crate::queue::sqlite::look::ReadAgain;
+use crate::queue::sqlite::look::read_again;
 use crate::queue::sqlite::open;
 use crate::queue::upkeep::vitals::Vitals;
 use sqlx::SqlitePool;
@@ -60,14 +60,8 @@ pub struct LaneFound {
 impl Checkup {
     /// Looks at the database at `path`.
     pub async fn of(path: &Path) -> Self {
-        let mut again = ReadAgain::default();
-        loop {
-            let (vitals, content) = (Vitals::of(path), look(path).await);
-            match content {
-                Err(error) if error.may_pass() && again.wait().await => {}
-                content => return Self { vitals, content },
-            }
-        }
+        let content = read_again(async || look(path).await, OpenError::may_pass).await;
+        Self { vitals: Vitals::of(path), content }
     }
 }
 
@@ -75,12 +69,12 @@ async fn look(path: &Path) -> Result<Option<Content>, OpenError> {
     if !open::is_there(path)? {
         return Ok(None);
     }
-    let other = |source| OpenError::Other { path: path.to_owned(), source };
+    let other = |source| OpenError::Other(path.to_owned(), source);
     let readers = open::readers_of(path);
     let found = match open::recognise(&readers.pool, path).await {
         Ok(None) => Ok(None),
         Ok(Some(schema)) => content(&readers.pool, schema).await.map(Some).map_err(other),
-        Err(error @ OpenError::Other { .. }) => match faults(&readers.pool).await {
+        Err(error @ OpenError::Other(..)) => match faults(&readers.pool).await {
             Ok(faults) if !faults.is_empty() => Ok(Some(Content { faults, ..Content::default() })),
             Ok(_) | Err(_) => Err(error),
         },

@@ -4,7 +4,7 @@
 use crate::domain::{AccountNumber, JobId, JobState, Lane, LaneId, SnapshotArn, Timestamp};
 use crate::queue::error::{OpenError, QueueError};
 use crate::queue::sqlite::decode::json;
-use crate::queue::sqlite::look::ReadAgain;
+use crate::queue::sqlite::look::read_again;
 use crate::queue::sqlite::open;
 use crate::queue::views::measures::{EndedExport, RemainingJobs, last_ends, own_left};
 use sqlx::SqlitePool;
@@ -56,26 +56,18 @@ impl Peek {
     /// # Errors
     /// [`OpenError`] for a file that cannot be read, that is no database of ours, or that a newer Snapferry wrote.
     pub async fn open(path: &Path) -> Result<Option<Self>, OpenError> {
-        let mut again = ReadAgain::default();
-        loop {
-            match open::peek(path).await {
-                Err(error) if error.may_pass() && again.wait().await => {}
-                found => return Ok(found?.map(|_| Self { path: path.to_owned() })),
-            }
-        }
+        let found = read_again(async || open::peek(path).await, OpenError::may_pass).await?;
+        Ok(found.map(|_| Self { path: path.to_owned() }))
     }
 
     /// Reads with connections of its own: only so are they known to be sound for this one reading.
     async fn read<T>(&self, read: impl AsyncFn(&SqlitePool) -> Result<T, QueueError>) -> Result<T, QueueError> {
-        let mut again = ReadAgain::default();
-        loop {
+        let once = async || {
             let readers = open::readers_of(&self.path);
             let found = read(&readers.pool).await;
-            match readers.close().await.and(found) {
-                Err(error) if error.may_pass() && again.wait().await => {}
-                found => return found,
-            }
-        }
+            readers.close().await.and(found)
+        };
+        read_again(once, QueueError::may_pass).await
     }
 
     /// What is known of each of `names` in a lane: the place in `names`, and what; several for one name, or none. Rows of

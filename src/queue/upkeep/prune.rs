@@ -95,13 +95,13 @@ impl Pruner {
     /// [`QueueError`] when the database fails.
     pub async fn take_away(&mut self) -> Result<bool, QueueError> {
         let begun = sqlx::query_scalar!(
-            r#"SELECT id AS "id!: i64" FROM batches WHERE state = 'loading' AND pruned_at IS NOT NULL ORDER BY id LIMIT 1"#
+            r#"SELECT id AS "id!: BatchId" FROM batches WHERE state = 'loading' AND pruned_at IS NOT NULL ORDER BY id LIMIT 1"#
         )
         .fetch_optional(self.door.connection())
         .await?;
         let Some(batch) = begun else { return Ok(false) };
         let mut transaction = self.door.begin().await?;
-        take_some(&mut transaction, BatchId(batch)).await?;
+        take_some(&mut transaction, batch).await?;
         transaction.commit(&[Step::Pruned]).await?;
         Ok(true)
     }

@@ -111,6 +111,13 @@ pub(in crate::queue) enum Wanted {
     Sent,
 }
 
+impl Wanted {
+    /// As it reads in "cannot be ...".
+    pub(in crate::queue) fn as_str(self) -> &'static str {
+        if self == Self::Read { "read" } else { "written" }
+    }
+}
+
 /// Files that belong to another user and keep this one out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Foreign {

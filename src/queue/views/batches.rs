@@ -110,9 +110,8 @@ impl Queue {
     async fn read_batches(&self, only: Option<BatchId>) -> Result<Vec<BatchView>, QueueError> {
         let wanted = only.map(|id| id.0);
         let mut transaction = self.readers.begin().await?;
-        let mut batches = sqlx::query_file_as!(BatchView, "src/queue/sql/batches.sql", wanted)
-            .fetch_all(&mut *transaction)
-            .await?;
+        let mut batches =
+            sqlx::query_file_as!(BatchView, "src/queue/sql/batches.sql", wanted).fetch_all(&mut *transaction).await?;
         for one in shared_jobs(&mut transaction, only).await? {
             if let Some(batch) = batches.iter_mut().find(|batch| batch.id == one.batch) {
                 batch.shared.add(one.state, one.jobs);

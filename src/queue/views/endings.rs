@@ -4,9 +4,8 @@
 use crate::domain::{BatchId, BatchName, JobId, JobState, Timestamp};
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::sqlite::decode::{self, json};
-use crate::queue::views::jobs::{JobView, jobs_by_id};
-use std::collections::HashMap;
+use crate::queue::sqlite::decode::{Texts, json};
+use crate::queue::views::jobs::{JobView, jobs_of_rows};
 
 /// A batch of which every row has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +96,8 @@ impl Queue {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         let mut transaction = self.readers.begin().await?;
         let keys = sqlx::query!(
-            r#"SELECT line AS "line!: i64", job_id AS "job!: i64", disposition = 'repeated' AS "repeated!: bool", carried
+            r#"SELECT line AS "line!: u64", job_id AS "job!: JobId", disposition = 'repeated' AS "repeated!: bool",
+                      carried AS "carried!: Texts"
                FROM batch_rows WHERE batch_id = ?1 AND line > ?2 ORDER BY line LIMIT ?3"#,
             batch.0,
             after,
@@ -105,25 +105,16 @@ impl Queue {
         )
         .fetch_all(&mut *transaction)
         .await?;
-        let mut ids: Vec<i64> = keys.iter().map(|key| key.job).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let jobs: HashMap<i64, JobView> =
-            jobs_by_id(&mut transaction, &ids).await?.into_iter().map(|job| (job.id.0, job)).collect();
-        let firsts: Vec<i64> = keys.iter().filter(|key| !key.repeated).map(|key| key.job).collect();
+        let jobs = jobs_of_rows(&mut transaction, keys.iter().map(|key| key.job)).await?;
+        let firsts: Vec<JobId> = keys.iter().filter(|key| !key.repeated).map(|key| key.job).collect();
         let wanted = json(&firsts)?;
         let steps = sqlx::query_file_as!(Step, "src/queue/sql/steps_of_jobs.sql", wanted);
-        let mut page = BatchPage { rows: Vec::new(), steps: steps.fetch_all(&mut *transaction).await? };
+        let steps = steps.fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
-        for key in keys {
-            let job = jobs.get(&key.job).cloned();
-            page.rows.push(BatchRow {
-                line: decode::count("a row's line", key.line)?,
-                repeated: key.repeated,
-                carried: decode::texts("a row's carried values", key.carried)?,
-                job: job.ok_or_else(|| decode::corrupt("a row of a job that is not there", key.job.to_string()))?,
-            });
-        }
-        Ok(page)
+        let rows = keys.into_iter().filter_map(|key| {
+            let job = jobs.get(&key.job)?.clone();
+            Some(BatchRow { line: key.line, repeated: key.repeated, carried: key.carried.into(), job })
+        });
+        Ok(BatchPage { rows: rows.collect(), steps })
     }
 }

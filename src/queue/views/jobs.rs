@@ -1,8 +1,8 @@
 //! Jobs as they stand, and one job with its whole history. Reads only.
 
 use crate::domain::{
-    BatchName, ErrorCode, Hold, JobId, JobState, Lane, OperationId, RecordArn, RunId, SnapshotArn, SnapshotName,
-    Timestamp,
+    BatchName, ErrorCode, Hold, JobId, JobState, JobVersion, Lane, OperationId, RecordArn, RunId, SnapshotArn,
+    SnapshotName, Timestamp,
 };
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
@@ -10,6 +10,7 @@ use crate::queue::jobs::transition::AttemptOutcome;
 use crate::queue::sqlite::decode::json;
 use serde::{Serialize, Serializer};
 use sqlx::SqliteConnection;
+use std::collections::{BTreeSet, HashMap};
 
 /// A job as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +69,13 @@ pub struct JobView {
     pub finished_at: Option<Timestamp>,
     /// When it is looked at next.
     pub next_poll_at: Option<Timestamp>,
+}
+
+impl JobView {
+    /// What a person's act expects it to be; no act asks how many attempts there are.
+    pub(in crate::queue) fn version(&self) -> JobVersion {
+        JobVersion { state: self.state, attempt: self.attempts, used: self.used, max_attempts: u32::MAX }
+    }
 }
 
 /// One attempt to send a job.
@@ -149,7 +157,7 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn job(&self, id: JobId) -> Result<Option<JobDetail>, QueueError> {
         let mut transaction = self.readers.begin().await?;
-        let Some(job) = jobs_by_id(&mut transaction, &[id.0]).await?.pop() else { return Ok(None) };
+        let Some(job) = jobs_by_id(&mut transaction, &[id]).await?.pop() else { return Ok(None) };
         let attempts = attempts_of(&mut transaction, id).await?;
         let transitions = transitions_of(&mut transaction, id).await?;
         transaction.commit().await?;
@@ -187,10 +195,20 @@ impl Queue {
 /// The jobs with these ids, in the order of the ids, each once for each time that it is named.
 pub(in crate::queue) async fn jobs_by_id(
     connection: &mut SqliteConnection,
-    ids: &[i64],
+    ids: &[JobId],
 ) -> Result<Vec<JobView>, QueueError> {
     let wanted = json(ids)?;
     Ok(sqlx::query_file_as!(JobView, "src/queue/sql/jobs_by_id.sql", wanted).fetch_all(connection).await?)
+}
+
+/// The jobs to which rows point, by their ids.
+pub(in crate::queue) async fn jobs_of_rows(
+    connection: &mut SqliteConnection,
+    ids: impl Iterator<Item = JobId>,
+) -> Result<HashMap<JobId, JobView>, QueueError> {
+    let ids: BTreeSet<JobId> = ids.collect();
+    let jobs = jobs_by_id(connection, &ids.into_iter().collect::<Vec<_>>()).await?;
+    Ok(jobs.into_iter().map(|job| (job.id, job)).collect())
 }
 
 async fn attempts_of(connection: &mut SqliteConnection, id: JobId) -> Result<Vec<AttemptView>, QueueError> {

@@ -1,11 +1,11 @@
 //! Lanes with the counts of their jobs. Reads only.
 
 use crate::domain::{BatchId, LaneId};
+use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::lanes::records::LaneRecord;
+use crate::queue::lanes::records::{LaneRecord, read_lanes};
 use crate::queue::views::batches::shared_jobs;
 use crate::queue::views::counts::StateCounts;
-use crate::queue::Queue;
 use std::collections::HashMap;
 use std::ops::Deref;
 
@@ -37,9 +37,7 @@ impl Queue {
     pub async fn lanes(&self, batch: Option<BatchId>) -> Result<Vec<LaneView>, QueueError> {
         let wanted = batch.map(|id| id.0);
         let mut transaction = self.readers.begin().await?;
-        let records = sqlx::query_file_as!(LaneRecord, "src/queue/sql/lane_records.sql", None::<i64>, true)
-            .fetch_all(&mut *transaction)
-            .await?;
+        let records = read_lanes(&mut *transaction, None, None).await?;
         let counts = sqlx::query!(
             r#"SELECT lane_id AS "lane!: LaneId", json_group_object(state, jobs) AS "jobs!: StateCounts",
                       json_group_object(state, copies) AS "copies!: StateCounts"

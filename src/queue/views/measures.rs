@@ -1,7 +1,7 @@
 //! What was measured of late and what is left, for a forecast. Reads only, each through a window of an index or the
 //! kept counters, so that a million jobs cost no more than a thousand.
 
-use crate::domain::{BatchId, ErrorCode, LaneId, RunId, Timestamp};
+use crate::domain::{BatchId, ErrorCode, JobId, LaneId, RunId, Timestamp};
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
 use crate::queue::sqlite::decode::Millis;
@@ -219,9 +219,8 @@ impl Queue {
     pub async fn newest_failed(&self, batch: Option<BatchId>, most: u32) -> Result<Vec<JobView>, QueueError> {
         let wanted = batch.map(|id| id.0);
         let mut transaction = self.readers.begin().await?;
-        let rows =
-            sqlx::query_file!("src/queue/sql/newest_failed.sql", wanted, most).fetch_all(&mut *transaction).await?;
-        let ids: Vec<i64> = rows.into_iter().map(|row| row.id).collect();
+        let ids = sqlx::query_file_scalar!("src/queue/sql/newest_failed.sql", wanted, most);
+        let ids = ids.fetch_all(&mut *transaction).await?;
         let jobs = jobs_by_id(&mut transaction, &ids).await?;
         transaction.commit().await?;
         Ok(jobs)

@@ -67,7 +67,7 @@ impl Queue {
     /// [`QueueError`] when the database cannot be read.
     pub async fn waiting(&self, id: JobId) -> Result<Option<QueuePosition>, QueueError> {
         let Some(detail) = self.job(id).await? else { return Ok(None) };
-        let gone = |what| QueueError::Corrupt { what, value: id.to_string() };
+        let gone = |what| QueueError::Corrupt(what, id.to_string());
         let batch = self.batch(&detail.job.batch).await?.ok_or_else(|| gone("a job without a batch"))?;
         let lanes = self.lanes(None).await?;
         let lane = lanes.into_iter().find(|lane| lane.lane == detail.job.lane);

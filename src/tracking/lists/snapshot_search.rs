@@ -3,7 +3,7 @@
 
 use super::list_reader::{PAGE_RETRIES, may_pass_at_once};
 use super::{LaneListReader, ReadError};
-use crate::domain::{ErrorCode, Failure, NearNames, SnapshotName, is_snapshot_of, looks_automatic};
+use crate::domain::{ErrorCode, Failure, SnapshotName, is_snapshot_of, looks_automatic, near_names};
 use crate::lightsail::{CallError, ErrorClass, Snapshot, SnapshotKind};
 use crate::queue::QueueError;
 use crate::tracking::lane_context::TrackingContext;
@@ -143,7 +143,7 @@ impl<'a> SnapshotSearch<'a> {
 }
 
 fn near<'a>(wanted: &str, names: &'a [String]) -> Option<&'a str> {
-    NearNames::new(names.iter().map(String::as_str)).near(wanted).into_iter().next()
+    near_names(wanted, names.iter().map(String::as_str)).into_iter().next()
 }
 
 fn not_found(wanted: &str, near: Option<&str>, empty: bool) -> Failure {

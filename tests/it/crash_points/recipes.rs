@@ -277,7 +277,7 @@ impl By {
             | Between::ChangesActedUpon
             | Between::Halted => Self::Daemon("plain"),
             Between::CallUnderWay => Self::Outside("held-call"),
-            Between::LookTaken => Self::Daemon("lost-before"),
+            Between::AbsenceCheckDone => Self::Daemon("lost-before"),
             Between::GroupHalfWritten => Self::Daemon("missing"),
         }
     }
