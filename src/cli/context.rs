@@ -3,7 +3,7 @@
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::steer::consent::Asking;
-use crate::cli::terminal::held::BufferedOutput;
+use crate::cli::terminal::buffered::BufferedOutput;
 use crate::cli::terminal::screen::{Screen, notes};
 use crate::clock::{SharedClock, Stop, SystemClock};
 use crate::daemon::Connect;
@@ -12,7 +12,7 @@ use crate::intake::UsualRegion;
 use crate::lightsail::{
     AccountAccess, AwsLightsail, CallError, ErrorClass, FailingClient, Lightsail, SharedHttp, codes, usual_region,
 };
-use crate::queue::{OpenError, Queue, QueueError, ReadAgain, shared_disk};
+use crate::queue::{OpenError, Queue, QueueError, ReadAgain};
 use crate::report::{Colour, TextStyle, moment};
 use crate::settings::{LaneSettings, Settings, Sources};
 use anyhow::Context as _;
@@ -21,34 +21,35 @@ use indicatif::MultiProgress;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 /// The global options, turned into what the commands use.
-pub(in crate::cli) struct Context {
+#[derive(Clone)]
+pub(crate) struct Context {
     /// The settings.
-    pub(in crate::cli) settings: Settings,
+    pub(crate) settings: Settings,
     /// The file that they are from, where there is one.
-    pub(in crate::cli) settings_file: Option<PathBuf>,
+    pub(crate) settings_file: Option<PathBuf>,
     /// The machine's clock.
-    pub(in crate::cli) clock: SharedClock,
+    pub(crate) clock: SharedClock,
     /// The progress display.
-    pub(in crate::cli) progress: MultiProgress,
+    pub(crate) progress: MultiProgress,
     /// Whether stdout has colours.
-    pub(in crate::cli) coloured: bool,
+    pub(crate) coloured: bool,
     /// The name in the history for what this process is asked to do.
-    pub(in crate::cli) person: String,
+    pub(crate) person: String,
     /// The folder of the database, if Snapferry may create it: one that a person named has to exist.
-    pub(in crate::cli) own_folder: Option<PathBuf>,
+    pub(crate) own_folder: Option<PathBuf>,
 }
 
 /// Where results go, and everything else.
-pub(in crate::cli) type Outputs<'a> = (&'a mut (dyn Write + Send), &'a mut (dyn Write + Send));
+pub(crate) type Outputs<'a> = (&'a mut (dyn Write + Send), &'a mut (dyn Write + Send));
 
 /// What a command does with the database.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cli) enum Access {
+pub(crate) enum Access {
     /// It reads: the database is not created, and may be read-only.
     Read,
     /// The same once more, as `--watch` does: whether it is empty was noted the first time.
@@ -60,7 +61,7 @@ pub(in crate::cli) enum Access {
 }
 
 /// The settings file that these options and the environment select, if it exists.
-pub(in crate::cli) fn settings_file(config_file: Option<PathBuf>) -> Option<PathBuf> {
+pub(crate) fn settings_file(config_file: Option<PathBuf>) -> Option<PathBuf> {
     sources(config_file, None, etcetera::choose_base_strategy().ok().as_ref()).file().filter(|file| file.exists())
 }
 
@@ -77,7 +78,7 @@ fn sources(config_file: Option<PathBuf>, database: Option<String>, folders: Opti
 }
 
 impl Context {
-    pub(in crate::cli) fn load(
+    pub(crate) fn load(
         config_file: Option<PathBuf>,
         database: Option<String>,
         progress: MultiProgress,
@@ -104,17 +105,13 @@ impl Context {
     }
 
     /// Where a command's words go, and how they are laid out.
-    pub(in crate::cli) fn screen<'a>(
-        &self,
-        out: &'a mut (dyn Write + Send),
-        notes: &'a mut (dyn Write + Send),
-    ) -> Screen<'a> {
+    pub(crate) fn screen<'a>(&self, out: &'a mut (dyn Write + Send), notes: &'a mut (dyn Write + Send)) -> Screen<'a> {
         screen(self.coloured, out, notes)
     }
 
     /// Opens the database, runs a command on it, and closes it. What only reads begins anew where another process came or went
     /// meanwhile, as long as nothing is printed.
-    pub(in crate::cli) async fn with_queue(
+    pub(crate) async fn with_queue(
         &self,
         access: Access,
         run: impl AsyncFn(Session<'_>) -> anyhow::Result<Exit>,
@@ -126,11 +123,11 @@ impl Context {
             (BufferedOutput::new(std::io::stdout()), BufferedOutput::new(notes()), ReadAgain::default());
         loop {
             match self.once(access, &run, (&mut out, &mut notes)).await {
-                Err(error) if may_pass(&error) && out.take_back() && again.wait().await => drop(notes.take_back()),
+                Err(error) if may_pass(&error) && out.discard() && again.wait().await => drop(notes.discard()),
                 ended => {
                     // A note that cannot be written is no failure.
-                    let _ = notes.let_go();
-                    out.let_go().context("cannot write to standard output")?;
+                    let _ = notes.release();
+                    out.release().context("cannot write to standard output")?;
                     return ended;
                 }
             }
@@ -165,7 +162,7 @@ impl Context {
     }
 
     /// Runs a command on an open database.
-    pub(in crate::cli) async fn on(
+    pub(crate) async fn on(
         &self,
         queue: &Queue,
         run: impl AsyncFnOnce(Session<'_>) -> anyhow::Result<Exit>,
@@ -184,30 +181,24 @@ impl Context {
     }
 
     /// Whether there cannot be a database yet, because its folder does not exist.
-    pub(in crate::cli) fn has_no_folder_yet(&self) -> bool {
+    pub(crate) fn has_no_folder_yet(&self) -> bool {
         self.own_folder.as_deref().is_some_and(is_missing)
     }
 
     /// Creates the database's folder, if Snapferry may.
-    pub(in crate::cli) fn make_own_folder(&self) -> anyhow::Result<()> {
+    pub(crate) fn make_own_folder(&self) -> anyhow::Result<()> {
         self.own_folder.as_ref().filter(|folder| is_missing(folder)).map_or(Ok(()), |folder| {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))
         })
     }
 
     /// Opens the database, and creates it if there is none.
-    ///
-    /// # Errors
-    /// What is wrong with it, and the way out.
-    pub(in crate::cli) async fn queue(&self) -> anyhow::Result<Queue> {
+    pub(crate) async fn queue(&self) -> anyhow::Result<Queue> {
         self.make_own_folder()?;
         Ok(Queue::open(self.settings.database.path()).await?)
     }
 
     /// Opens the database to read it: it may belong to another user, or be on a read-only disk.
-    ///
-    /// # Errors
-    /// What is wrong with it, and the way out.
     async fn read_queue(&self, notes: &mut (dyn Write + Send)) -> anyhow::Result<Queue> {
         let path = self.settings.database.path();
         let queue = if self.has_no_folder_yet() { Queue::empty(path).await? } else { Queue::look(path).await? };
@@ -215,19 +206,19 @@ impl Context {
     }
 
     /// The Region of an account by the AWS configuration: environment and files only.
-    pub(in crate::cli) async fn usual_region(&self, account: Option<&AccountLabel>) -> UsualRegion {
+    pub(crate) async fn usual_region(&self, account: Option<&AccountLabel>) -> UsualRegion {
         let unnamed = AccountLabel::unnamed();
         let label = account.unwrap_or(&unnamed);
         usual_region(self.settings.account(label).and_then(|account| account.profile.as_deref())).await.transpose()
     }
 
     /// How an account is reached.
-    pub(in crate::cli) fn access(&self, label: &AccountLabel) -> AccountAccess {
+    pub(crate) fn access(&self, label: &AccountLabel) -> AccountAccess {
         access(&self.settings, label)
     }
 
     /// The connection to Lightsail through the AWS SDK, with one HTTP client for all lanes.
-    pub(in crate::cli) fn connect(&self) -> Connect {
+    pub(crate) fn connect(&self) -> Connect {
         let http = SharedHttp::new();
         let settings = self.settings.clone();
         Arc::new(move |lane: &Lane, lane_settings: &LaneSettings| {
@@ -242,42 +233,11 @@ impl Context {
 }
 
 /// How a lock describes this process. The host is part of it, as in every container the pid is 1.
-pub(in crate::cli) fn signature(command: &str, now: Timestamp) -> String {
+pub(crate) fn signature(command: &str, now: Timestamp) -> String {
     let read = |file: &str| std::fs::read_to_string(file).ok().filter(|name| !name.trim().is_empty());
     let host = read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname"));
     let host = host.as_deref().map_or("this host", str::trim);
     format!("snapferry {command}, pid {} on {host}, since {}", std::process::id(), moment(now))
-}
-
-/// Which disks the database of a sending process may be on.
-#[derive(Debug, Clone, Copy, clap::Args)]
-pub(in crate::cli) struct DiskArgs {
-    /// Allow a database on a network disk; no other host may use it
-    #[arg(long, env = "SNAPFERRY_NETWORK_DISK", value_parser = clap::builder::FalseyValueParser::new())]
-    network_disk: bool,
-}
-
-impl DiskArgs {
-    /// Warns of unknown variables, and refuses files of another user, and disks that other hosts may use at the same time: neither
-    /// locks nor `SQLite`'s WAL work between hosts.
-    pub(in crate::cli) fn check(self, context: &Context) -> anyhow::Result<()> {
-        let ignored = context.settings.ignored.join(", ");
-        if !ignored.is_empty() {
-            tracing::warn!(variables = ignored, "ignored: these variables begin with SNAPFERRY_ but are not settings");
-        }
-        context.make_own_folder()?;
-        let path = context.settings.database.path();
-        Queue::check_for_sending(path)?;
-        match shared_disk(path) {
-            Some(kind) if !self.network_disk => anyhow::bail!(
-                "the database {} is on a network disk ({kind}), where a daemon on another host could export the same \
-                 snapshots again; move it to a local disk or a block volume (Litestream makes copies), or add \
-                 --network-disk if no other host uses it",
-                path.display()
-            ),
-            Some(_) | None => Ok(()),
-        }
-    }
 }
 
 async fn asked(queue: Queue, notes: &mut (dyn Write + Send)) -> anyhow::Result<Queue> {
@@ -295,7 +255,7 @@ async fn asked(queue: Queue, notes: &mut (dyn Write + Send)) -> anyhow::Result<Q
 }
 
 /// Whether there is nothing at `path`; what may not be looked at is there.
-pub(in crate::cli) fn is_missing(path: &Path) -> bool {
+pub(crate) fn is_missing(path: &Path) -> bool {
     path.metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
@@ -325,7 +285,7 @@ fn stranger(label: &AccountLabel) -> FailingClient {
 }
 
 /// The screen of a command that runs without settings.
-pub(in crate::cli) fn screen<'a>(
+pub(crate) fn screen<'a>(
     coloured: bool,
     out: &'a mut (dyn Write + Send),
     notes: &'a mut (dyn Write + Send),
@@ -353,59 +313,44 @@ fn person(env: &[(String, String)]) -> String {
     }
 }
 
-/// The signals that a process is asked to stop with.
-pub(in crate::cli) struct Signals {
+/// The signals that ask a process to stop.
+pub(crate) struct Signals {
     /// Whether one came.
-    pub(in crate::cli) stop: Stop,
-    is_over: Arc<AtomicBool>,
+    pub(crate) stop: Stop,
+    /// How many came that ask for a stop; the second one exits at once.
+    requests: Arc<AtomicU32>,
 }
 
 impl Signals {
-    /// The work is over, and only its result is to be printed: from now on each signal ends the process.
-    pub(in crate::cli) fn work_is_over(&self) {
-        self.is_over.store(true, Ordering::Relaxed);
+    /// The work is over, and only its result remains to be printed: from now on each signal exits.
+    pub(crate) fn work_is_over(&self) {
+        self.requests.store(2, Ordering::Relaxed);
     }
 }
 
 /// Listens for SIGTERM, Ctrl-C and SIGHUP. The first one starts an orderly stop; a second SIGTERM or Ctrl-C exits at once,
 /// which is safe too. When a terminal closes, SIGHUP may come twice or before a SIGTERM; under nohup it stays ignored.
-///
-/// # Errors
-/// When signals cannot be received.
-pub(in crate::cli) fn hear_signals() -> anyhow::Result<Signals> {
-    let (tell, stop) = watch::channel(false);
-    let is_over = Arc::<AtomicBool>::default();
-    let work = Arc::clone(&is_over);
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
-    let mut hangup = if hangup_is_ignored() {
-        None
-    } else {
-        Some(signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?)
-    };
-    tokio::spawn(async move {
-        let mut heard = 0_u8;
-        loop {
-            let asked = tokio::select! {
-                _ = terminate.recv() => 1,
-                _ = interrupt.recv() => 1,
-                () = async {
-                    match &mut hangup {
-                        Some(hangup) => drop(hangup.recv().await),
-                        None => std::future::pending().await,
-                    }
-                } => 0,
-            };
-            heard += asked;
-            if heard > 1 || work.load(Ordering::Relaxed) {
-                std::process::exit(130);
-            }
-            if !tell.send_replace(true) {
-                tracing::info!("stopping: waiting for calls in progress; a second signal stops at once");
-            }
+pub(crate) fn hear_signals() -> anyhow::Result<Signals> {
+    let (sender, stop) = watch::channel(false);
+    let requests = Arc::<AtomicU32>::default();
+    for (kind, counts) in [(SignalKind::terminate(), 1), (SignalKind::interrupt(), 1), (SignalKind::hangup(), 0)] {
+        if kind == SignalKind::hangup() && hangup_is_ignored() {
+            continue;
         }
-    });
-    Ok(Signals { stop, is_over })
+        let mut signals = signal(kind).context("cannot listen for signals")?;
+        let (sender, requests) = (sender.clone(), Arc::clone(&requests));
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                if requests.fetch_add(counts, Ordering::Relaxed) + counts > 1 {
+                    std::process::exit(130);
+                }
+                if !sender.send_replace(true) {
+                    tracing::info!("stopping: waiting for calls in progress; a second signal stops at once");
+                }
+            }
+        });
+    }
+    Ok(Signals { stop, requests })
 }
 
 /// Whether SIGHUP was ignored when the process started, as nohup does.

@@ -26,29 +26,26 @@ pub enum Exit {
 impl Exit {
     /// The status for an error that ended a command: wrong usage, or a failure.
     pub fn of_error(error: &anyhow::Error) -> Self {
-        let given = error.chain().any(|cause| {
-            let input = cause.downcast_ref::<IntakeError>().is_some_and(|it| !matches!(it, IntakeError::Read(_)));
-            let taken = matches!(cause.downcast_ref::<QueueError>(), Some(QueueError::Taken(_)));
-            let place = matches!(
-                cause.downcast_ref::<OpenError>(),
-                Some(OpenError::NoFolder { .. } | OpenError::IsFolder { .. } | OpenError::NotADatabase { .. })
-            );
-            let output =
-                cause.downcast_ref::<OutputError>().is_some_and(|it| !matches!(it, OutputError::Failed { .. }));
-            input
-                || taken
-                || place
-                || output
-                || cause.is::<UsageError>()
-                || cause.is::<SettingsError>()
-                || is_bad_word(cause)
-        });
-        if given { Self::Usage } else { Self::Failed }
+        if error.chain().any(is_usage) { Self::Usage } else { Self::Failed }
     }
 }
 
+/// Whether a cause lies in what was given, not in what happened.
+fn is_usage(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.is::<UsageError>()
+        || cause.is::<SettingsError>()
+        || (cause.is::<BadName>() || cause.is::<BadRegion>() || cause.is::<BadAccount>())
+        || cause.downcast_ref().is_some_and(|input| !matches!(input, IntakeError::Read(_)))
+        || cause.downcast_ref().is_some_and(|output| !matches!(output, OutputError::Failed { .. }))
+        || matches!(cause.downcast_ref(), Some(QueueError::Taken(_)))
+        || matches!(
+            cause.downcast_ref(),
+            Some(OpenError::NoFolder { .. } | OpenError::IsFolder { .. } | OpenError::NotADatabase { .. })
+        )
+}
+
 /// Runs to the end, or until Ctrl-C: then what is half-written has no name yet, and is removed.
-pub(in crate::cli) async fn or_interrupted(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+pub(crate) async fn or_interrupted(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
     tokio::select! {
         ended = work => ended,
         interrupted = tokio::signal::ctrl_c() => {
@@ -62,10 +59,6 @@ pub(in crate::cli) async fn or_interrupted(work: impl Future<Output = anyhow::Re
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
-
-fn is_bad_word(cause: &(dyn std::error::Error + 'static)) -> bool {
-    cause.is::<BadName>() || cause.is::<BadRegion>() || cause.is::<BadAccount>()
-}
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

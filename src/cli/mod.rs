@@ -25,12 +25,12 @@ pub use views::show::ShowArgs;
 pub use views::status::StatusArgs;
 pub use views::why::WhyArgs;
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use context::{Access, Context};
 use indicatif::MultiProgress;
 use std::io::Write as _;
 use std::path::PathBuf;
-use terminal::logging::{ColourChoice, LogFormat};
+use terminal::logging::{LogFormat, colours_asked_for, is_coloured};
 
 /// Export Amazon Lightsail snapshots to EC2 in bulk, each exactly once
 #[derive(Debug, Parser)]
@@ -75,9 +75,9 @@ struct Global {
     /// Increase log verbosity (-v info, -vv debug)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     verbose: u8,
-    /// When to use colours
+    /// When to use colours; auto: on a terminal, unless NO_COLOR is set
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, help_heading = "Global options")]
-    color: ColourChoice,
+    color: ColorChoice,
 }
 
 #[derive(Debug, Subcommand)]
@@ -119,7 +119,7 @@ fn run_command() -> Exit {
         terminal::screen::note(&Cli::command().render_help().to_string());
         return Exit::Usage;
     }
-    let colour = ColourChoice::asked(&words);
+    let colour = colours_asked_for(&words);
     let cli = match parse(words, colour) {
         Ok(cli) => cli,
         Err(error) => {
@@ -128,9 +128,9 @@ fn run_command() -> Exit {
                 let _ = error.print();
                 return Exit::Done;
             }
-            let (coloured, said) = (colour.wanted(&std::io::stderr(), no_color()), error.render());
-            let said = if coloured { said.ansi().to_string() } else { said.to_string() };
-            let _ = write!(terminal::screen::notes(), "{said}");
+            let (coloured, text) = (is_coloured(colour, &std::io::stderr(), no_color()), error.render());
+            let text = if coloured { text.ansi().to_string() } else { text.to_string() };
+            let _ = write!(terminal::screen::notes(), "{text}");
             return Exit::Usage;
         }
     };
@@ -151,8 +151,8 @@ fn run_command() -> Exit {
 }
 
 /// Reads the command line. Help and errors have the colours that it asks for.
-fn parse(words: Vec<std::ffi::OsString>, colour: ColourChoice) -> Result<Cli, clap::Error> {
-    let mut command = Cli::command().color(colour.into());
+fn parse(words: Vec<std::ffi::OsString>, colour: ColorChoice) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command().color(colour);
     let matches = command.try_get_matches_from_mut(words)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
@@ -160,14 +160,9 @@ fn parse(words: Vec<std::ffi::OsString>, colour: ColourChoice) -> Result<Cli, cl
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let Cli { global, command } = cli;
     let progress = MultiProgress::with_draw_target(terminal::stderr::display());
-    let no_color = no_color();
-    terminal::logging::set_up(
-        level(&global, &command),
-        global.log_format,
-        global.color.wanted(&std::io::stderr(), no_color),
-        &progress,
-    );
-    let coloured = global.color.wanted(&std::io::stdout(), no_color);
+    let log_is_coloured = is_coloured(global.color, &std::io::stderr(), no_color());
+    terminal::logging::set_up(level(&global, &command), global.log_format, log_is_coloured, &progress);
+    let coloured = is_coloured(global.color, &std::io::stdout(), no_color());
     let config_file = global.config.clone();
     let context = || Context::load(global.config, global.database, progress, coloured);
     match command {
@@ -218,17 +213,16 @@ fn complain(error: &anyhow::Error, format: LogFormat) -> Exit {
     if is_closed_pipe(error) {
         return Exit::Done;
     }
-    let mut said = String::new();
-    for cause in error.chain() {
-        let text = cause.to_string();
+    let mut message = String::new();
+    for cause in error.chain().map(ToString::to_string) {
         // A cause that the sentence already contains adds nothing.
-        if !said.contains(&text) {
-            said = if said.is_empty() { text } else { format!("{said}: {text}") };
+        if !message.contains(&cause) {
+            message = if message.is_empty() { cause } else { format!("{message}: {cause}") };
         }
     }
     match format {
-        LogFormat::Text => terminal::screen::note(&format!("error: {said}")),
-        LogFormat::Json => tracing::error!("{said}"),
+        LogFormat::Text => terminal::screen::note(&format!("error: {message}")),
+        LogFormat::Json => tracing::error!("{message}"),
     }
     Exit::of_error(error)
 }

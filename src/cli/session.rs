@@ -25,22 +25,22 @@ pub struct Session<'a> {
 }
 
 impl Session<'_> {
-    pub(in crate::cli) fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// Prints each line, broken where the terminal is too narrow for it.
-    pub(in crate::cli) fn say_lines(&mut self, lines: Vec<String>) -> anyhow::Result<()> {
+    pub(crate) fn say_lines(&mut self, lines: Vec<String>) -> anyhow::Result<()> {
         if lines.is_empty() { Ok(()) } else { self.screen.say(&self.screen.look.lay_out(lines)) }
     }
 
     /// Asks a question such as `Cancel 3 jobs`, unless --yes answers it.
-    pub(in crate::cli) fn agrees(&mut self, consent: ConsentArgs, question: &str) -> anyhow::Result<bool> {
+    pub(crate) fn agrees(&mut self, consent: ConsentArgs, question: &str) -> anyhow::Result<bool> {
         consent.ask(question, &mut self.asking, &mut self.screen)
     }
 
     /// Does what was planned, and says what came of it.
-    pub(in crate::cli) async fn act(&mut self, plan: &ActPlan) -> anyhow::Result<()> {
+    pub(crate) async fn act(&mut self, plan: &ActPlan) -> anyhow::Result<()> {
         let acted = self.queue.act(plan, self.now(), self.person).await?;
         self.screen.say(&acted_text(plan, acted, self.screen.look))
     }

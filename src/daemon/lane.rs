@@ -58,9 +58,9 @@ pub fn compose(
         run,
         record.clone(),
         WorkerSettings {
-            retry: settings.export.retry,
+            retry: settings.export.retry(),
             max_in_flight: u64::from(settings.export.max_in_flight),
-            probe: settings.probe,
+            probe: settings.lane.probe,
             give_up: settings.poll.give_up,
             first_poll: settings.poll.min,
             breaker: settings.breaker.clone(),
@@ -73,14 +73,14 @@ pub fn compose(
         run,
         record,
         TrackerSettings {
-            retry: settings.export.retry,
+            retry: settings.export.retry(),
             poll_min: settings.poll.min,
             poll_max: settings.poll.max,
             give_up: settings.poll.give_up,
             settle: settings.reconcile.settle,
             looks: settings.reconcile.looks,
             attempt_timeout: settings.export.attempt_timeout,
-            probe: settings.probe,
+            probe: settings.lane.probe,
             max_in_flight: u64::from(settings.export.max_in_flight),
         },
     );

@@ -1,12 +1,12 @@
-//! Which column holds what: the header read once, so that rows are taken by place.
+//! Which column holds what. The header is read once; rows are then read by position.
 
 use super::meaning::{Confidence, EXACT, is_of_snapshot, looks_like, of_name};
 use super::reason::{IntakeError, RejectReason};
-use super::records::{Record, RecordFault};
+use super::records::Record;
 use crate::domain::{REPORT_COLUMNS, spreadsheet};
 use std::collections::{BTreeMap, HashMap};
 
-/// What a column is to us.
+/// The role of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Role {
     Name,
@@ -14,9 +14,9 @@ pub(super) enum Role {
     Account,
     Priority,
     NotBefore,
-    /// Goes through to the report.
+    /// Copied to the report.
     Carried,
-    /// A column of our own report that says nothing about what to export.
+    /// A column of our own report that does not tell what to export.
     Ignored,
 }
 
@@ -24,11 +24,11 @@ pub(super) enum Role {
 #[derive(Debug)]
 pub(super) struct Column {
     pub(super) role: Role,
-    /// As the file has it.
+    /// As in the file.
     pub(super) name: String,
-    /// Region or account, where its name looks like that.
+    /// Region or account, if its name suggests one.
     pub(super) looks_like: Option<Role>,
-    /// A person has said that it is only to be copied, whatever it holds.
+    /// A person has declared that it is only to be copied, whatever it holds.
     pub(super) declared: bool,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Columns {
     pub(super) all: Vec<Column>,
     /// Whether the file names them.
     pub(super) header: bool,
-    /// How many at the front are the reasons that [`super::RejectedWriter`] puts before a row.
+    /// How many columns at the front were added by [`super::RejectsWriter`].
     pub(super) reasons: usize,
 }
 
@@ -47,10 +47,10 @@ pub(super) struct Columns {
 pub(super) const REASONS: [&str; 3] = ["line", "column", "reason"];
 
 impl Columns {
-    /// Finds the columns in a file's first record; without a known one in it, the file is a plain list of names. Those in
-    /// `copied` are only copied, whatever they are called.
+    /// Finds the columns in a file's first record; without a known one, the file is a plain list of names. Those in `copied`
+    /// are only copied, whatever their name.
     pub(super) fn find(first: &Record, copied: &[String]) -> Result<Self, IntakeError> {
-        let texts: Vec<Option<&str>> = first.fields().map(|field| std::str::from_utf8(field).ok()).collect();
+        let texts: Vec<Option<&str>> = first.fields.iter().map(|field| std::str::from_utf8(field).ok()).collect();
         let found = || texts.iter().flatten().map(ToString::to_string).collect();
         if texts.iter().flatten().any(|text| is_known(text)) {
             return Self::of_header(&names(first, &texts)?, copied);
@@ -94,11 +94,11 @@ impl Columns {
         for (role, mut columns) in meant {
             columns.sort_unstable();
             match columns.as_slice() {
-                // Nobody knows which of two is meant that say it as surely.
+                // Which of two equally sure names is meant cannot be known.
                 [(one, first), (other, second), ..] if one == other => {
                     return Err(IntakeError::SameMeaning(pair(names, *first, *second)));
                 }
-                // "name" is not the snapshot's where another column says more of it.
+                // "name" may not be the snapshot's if another column seems to be about the snapshot.
                 [(Confidence::Weak, name), ..]
                     if role == Role::Name
                         && let Some(other) =
@@ -125,40 +125,30 @@ impl Columns {
         Ok(Self { all, header: true, reasons })
     }
 
-    /// Whether a column of its own says it.
+    /// Whether a column has this role.
     pub(super) fn has(&self, wanted: Role) -> bool {
         self.name_of(wanted).is_some()
     }
 
-    /// The column that a name may be meant for, where the file has no such column.
+    /// The missing column that a name may be a typo for.
     pub(super) fn near(&self, name: &str) -> Option<&'static str> {
         let name = name.to_lowercase();
         let missing = EXACT.into_iter().filter(|(role, _)| !self.has(*role));
         missing.map(|(_, known)| known).find(|known| strsim::osa_distance(&name, known) <= 2)
     }
 
-    /// The name of the column for a role, as the file has it, or else as it may be called.
+    /// The name of the column with this role, as in the file.
     pub(super) fn name_of(&self, wanted: Role) -> Option<&str> {
         self.all.iter().find(|column| column.role == wanted).map(|column| column.name.as_str())
     }
 }
 
-/// What was wrong with a record as such, as a reason.
-pub(super) fn of_fault(fault: RecordFault, record: &Record) -> RejectReason {
-    let last_line = record.last_line;
-    match fault {
-        RecordFault::TooLong { quote } => RejectReason::TooLong { quote, last_line },
-        RecordFault::Unclosed { quote } => RejectReason::UnclosedQuote { quote, last_line },
-        RecordFault::AfterQuote { quote } => RejectReason::AfterQuote { quote },
-    }
-}
-
-/// A cell of the header without blanks around it and without a spreadsheet's escape.
+/// A cell of the header without surrounding blanks and a spreadsheet's escape.
 fn clean(text: &str) -> &str {
     spreadsheet::restore(text.trim())
 }
 
-/// Whether a cell of a first record is the name of a column that is read.
+/// Whether a cell of the first record is a known column's name.
 fn is_known(text: &str) -> bool {
     of_name(&clean(text).to_lowercase()).is_some()
 }
@@ -168,7 +158,7 @@ fn is_of_reports(lower: &str) -> bool {
     REPORT_COLUMNS.contains(&lower)
 }
 
-/// Whether it is a column of our own report that says nothing about what to export.
+/// Whether it is a column of our own report that does not tell what to export.
 fn is_ignored(lower: &str) -> bool {
     is_of_reports(lower) && !matches!(of_name(lower), Some((_, Confidence::Exact)))
 }
@@ -177,7 +167,7 @@ fn is_ignored(lower: &str) -> bool {
 fn names<'a>(first: &Record, texts: &[Option<&'a str>]) -> Result<Vec<&'a str>, IntakeError> {
     let faulty = |reason| IntakeError::Header { line: first.line, reason };
     if let Some(fault) = first.fault {
-        return Err(faulty(of_fault(fault, first)));
+        return Err(faulty(fault.into()));
     }
     let mut names = Vec::with_capacity(texts.len());
     for (at, text) in texts.iter().enumerate() {
@@ -193,13 +183,13 @@ fn names<'a>(first: &Record, texts: &[Option<&'a str>]) -> Result<Vec<&'a str>, 
     Ok(names)
 }
 
-/// Two columns, each with its place from 1, as a message names them.
+/// Two columns, each with its position from 1, for a message.
 fn pair(names: &[&str], first: usize, second: usize) -> String {
     let [first, second] = [first, second].map(|at| format!("{:?} (column {})", names.get(at).unwrap_or(&""), at + 1));
     format!("{first} and {second}")
 }
 
-/// A divider that would make a header of what is one field now.
+/// A separator that would turn this single field into a header.
 fn other_delimiter(field: &str) -> Option<char> {
     [';', '\t', '|'].into_iter().find(|divider| field.contains(*divider) && field.split(*divider).any(is_known))
 }

@@ -1,5 +1,5 @@
-//! What a column means that has a name of its own, and what a cell names wherever it stands: a Region or an account that
-//! is not the row's must not go to the report unnoticed.
+//! What the name of a column means, and what a cell names in any column: a Region or account that differs from the row's
+//! must not be copied to the report unnoticed.
 
 use super::columns::{Columns, Role};
 use super::reader::IntakeOptions;
@@ -7,7 +7,7 @@ use super::reason::IntakeError;
 use super::row::{Row, RowTarget, cut};
 use crate::domain::Region;
 
-/// The names that the documentation gives them.
+/// The documented names.
 pub(super) const EXACT: [(Role, &str); 5] = [
     (Role::Name, "snapshot_name"),
     (Role::Region, "region"),
@@ -16,7 +16,7 @@ pub(super) const EXACT: [(Role, &str); 5] = [
     (Role::NotBefore, "not_before"),
 ];
 
-/// The usual names of what a row says, compared without case, blanks, hyphens and underscores.
+/// Common names, compared without case, blanks, hyphens and underscores.
 const USUAL: [(Role, &[&str]); 3] = [
     (
         Role::Name,
@@ -59,21 +59,21 @@ const USUAL: [(Role, &[&str]); 3] = [
     ),
 ];
 
-/// Behind `account`, these still name the account; a manager is a person.
+/// After `account`, these words still name the account; an account manager is a person.
 const OF_ACCOUNTS: [&str; 9] = ["alias", "aws", "id", "ids", "label", "name", "no", "nr", "number"];
 
-/// How surely a column's name says what it means. The surest one of a meaning is taken, the others are copied.
+/// How surely a column's name tells its meaning. The surest column for a meaning is read, the others are copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Confidence {
-    /// The name that the documentation gives it.
+    /// The documented name.
     Exact,
-    /// A usual name.
+    /// A common name.
     Usual,
-    /// A word that may well be said of something else.
+    /// A word that often means something else.
     Weak,
 }
 
-/// What a column's name says that it is; `lower` is the name in small letters.
+/// The meaning of a column's name, given in lower case.
 pub(super) fn of_name(lower: &str) -> Option<(Role, Confidence)> {
     if let Some((role, _)) = EXACT.iter().find(|(_, name)| *name == lower) {
         return Some((*role, Confidence::Exact));
@@ -86,9 +86,9 @@ pub(super) fn of_name(lower: &str) -> Option<(Role, Confidence)> {
     Some((*role, Confidence::Usual))
 }
 
-/// Region or account, where the name of a column that is copied looks like it.
+/// Region or account, if the name of a copied column suggests one.
 pub(super) fn looks_like(name: &str) -> Option<Role> {
-    // What stands in brackets explains the rest: "aws account (owner)".
+    // Brackets explain the rest: "aws account (owner)".
     let name = match (name.find('('), name.trim_end().strip_suffix(')')) {
         (Some(bracket), Some(_)) if name.to_lowercase().find("account").is_some_and(|word| word < bracket) => {
             name.get(..bracket).unwrap_or(name)
@@ -120,7 +120,7 @@ pub(super) fn is_of_snapshot(name: &str) -> bool {
         && words.iter().any(|word| word.starts_with("snapshot") || word == "export")
 }
 
-/// `homeRegion`, `home_region` and `Home region` are of two words.
+/// The words of a name: `homeRegion`, `home_region` and `Home region` have two.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut small = false;
@@ -139,9 +139,9 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Refuses the file where a column that is copied names another Region or account than a row would be exported in, and
-/// the row has that from what holds for all. Where the file has a column for it, an empty cell there is a word too: only a
-/// column that is called the same is asked then.
+/// Refuses the file if a copied column names another Region or account than the row would be exported in, and the row
+/// itself names none. If the file has a column for it, an empty cell there is deliberate, and only copied columns with a
+/// similar name count.
 pub(super) fn check(
     row: &Row,
     named: RowTarget,
@@ -177,7 +177,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// What a cell says of a row's Region or account.
+/// What a cell says about a row's Region or account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CellMeaning {
     Nothing,
@@ -187,9 +187,9 @@ pub(super) enum CellMeaning {
     Differs,
 }
 
-/// What `cell` says of the Region that a row is in.
+/// What `cell` says about the Region of a row.
 pub(super) fn of_region(cell: &str, region: Region) -> CellMeaning {
-    // Whatever stands around it: "Ireland (eu-west-1)", an ARN, an endpoint.
+    // In any context: "Ireland (eu-west-1)", an ARN, an endpoint.
     let lower = cell.to_lowercase();
     let codes = lower.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).filter_map(Region::named_by);
     let named: Vec<Option<Region>> = codes.chain(Region::displayed_in(&lower)).collect();
@@ -200,7 +200,7 @@ pub(super) fn of_region(cell: &str, region: Region) -> CellMeaning {
     }
 }
 
-/// What `cell` says of the account that a row is in, as the settings call it.
+/// What `cell` says about the account of a row, as the settings call it.
 pub(super) fn of_account(cell: &str, account: &str, options: &IntakeOptions) -> CellMeaning {
     if cell.eq_ignore_ascii_case(account) {
         return CellMeaning::Agrees;
@@ -210,7 +210,7 @@ pub(super) fn of_account(cell: &str, account: &str, options: &IntakeOptions) -> 
     if holds_number(number) || label() { CellMeaning::Differs } else { CellMeaning::Nothing }
 }
 
-/// Whether a cell holds an account number, however it was written or a spreadsheet has spoilt it: 1234-5678-9012, 1111 2222 3333,
+/// Whether a cell holds an account number in any notation, even spoilt by a spreadsheet: 1234-5678-9012, 1111 2222 3333,
 /// ="111122223333", 1.11122E+11.
 fn holds_number(cell: &str) -> bool {
     let digits: String = cell.chars().filter(char::is_ascii_digit).collect();

@@ -1,41 +1,41 @@
-//! The front of the room: a file in, its rows out one by one.
+//! Reads a CSV file row by row.
 
 use super::columns::{Columns, Role};
 use super::meaning;
 use super::reason::{IntakeError, RejectReason};
-use super::records::{Record, Records};
+use super::records::{Record, RecordFault, Records};
 use super::rejected::Rejected;
 use super::row::{self, Row, cut};
 use crate::domain::{AccountLabel, BadRegion, Region, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
-/// What holds for all rows of a file unless a row says otherwise.
+/// What applies to all rows of a file unless a row says otherwise.
 #[derive(Debug, Clone, Default)]
 pub struct IntakeOptions {
-    /// The account of a row that names none; `default` where none is given here either.
+    /// The account of a row that names none; without one it is `default`.
     pub account: Option<AccountLabel>,
     /// The Region of a row that names none.
     pub region: Option<Region>,
-    /// The one that is taken where nothing else names any. Without it such a row is rejected.
+    /// The Region if nothing else names one. Without it such a row is rejected.
     pub usual_region: UsualRegion,
-    /// The Regions of the accounts that have some in the settings: a row is in one of them, and where there is but one
-    /// it need not be named. Accounts that have none there can be in any.
+    /// The Regions that the settings list for accounts: a row must be in one of them, and a single one need not be named.
+    /// Other accounts can be in any Region.
     pub regions: BTreeMap<AccountLabel, BTreeSet<Region>>,
-    /// The accounts that the settings know; none of them means that only `default` is known.
+    /// The accounts in the settings; if empty, only `default` is known.
     pub accounts: BTreeSet<AccountLabel>,
     /// The priority of a row that has none, one of [`PRIORITIES`](super::PRIORITIES).
     pub priority: i64,
-    /// Columns that are only copied to the report, whatever they are called and hold.
+    /// Columns to copy to the report only, whatever their name and content.
     pub copied: Vec<String>,
-    /// Read so many records, good or bad, and no more.
+    /// The most records to read, good or bad.
     pub limit: Option<u64>,
 }
 
-/// The Region of the AWS configuration, if it names one. It may be none of Lightsail's, which only matters where it is needed.
+/// The Region of the AWS configuration, if it names one. Whether Lightsail has it matters only if it is needed.
 pub type UsualRegion = Option<Result<Region, BadRegion>>;
 
-/// What a record turned out to be.
+/// A record, judged.
 #[derive(Debug, Clone, PartialEq)]
 pub enum IntakeRecord {
     /// A row that can be enqueued.
@@ -44,9 +44,9 @@ pub enum IntakeRecord {
     Rejected(Box<Rejected>),
 }
 
-/// Reads a CSV file row by row: an iterator over its records, each accepted or rejected. It ends after the last
-/// one, after [`IntakeOptions::limit`], or after an error: of reading, or of a row that may be meant for another lane,
-/// [`IntakeError::Ambiguous`], for which nothing of the file is good.
+/// An iterator over the records of a CSV file, each accepted or rejected. It ends after the last one, after
+/// [`IntakeOptions::limit`], or after an error: of reading, or [`IntakeError::Ambiguous`], a row that may be meant for
+/// another lane and spoils the whole file.
 pub struct Intake<R> {
     records: Records<R>,
     record: Record,
@@ -54,7 +54,7 @@ pub struct Intake<R> {
     carried: Vec<String>,
     header: Vec<String>,
     options: IntakeOptions,
-    /// The first record is a row and not yet given out.
+    /// The first record is a row that has not been returned yet.
     held: bool,
     left: u64,
 }
@@ -63,7 +63,7 @@ impl<R: Read> Intake<R> {
     /// Reads the header, or finds that there is none.
     ///
     /// # Errors
-    /// [`IntakeError`] where nothing of the file can be taken, or `options.account` is not known.
+    /// [`IntakeError`] if the file cannot be used at all, or `options.account` is unknown.
     pub fn new(reader: R, options: IntakeOptions) -> Result<Self, IntakeError> {
         if options.account.is_some() {
             options.account_of_all().map_err(IntakeError::Account)?;
@@ -91,12 +91,12 @@ impl<R: Read> Intake<R> {
         &self.carried
     }
 
-    /// Copied columns that are a typo away from one that would be read, with that one.
+    /// Copied columns that may be a typo for a known column, with that column.
     pub fn likely_slips(&self) -> impl Iterator<Item = (&str, &'static str)> {
         self.carried.iter().filter_map(|name| Some((name.as_str(), self.columns.near(name)?)))
     }
 
-    /// The names of the file's columns, for [`RejectedWriter`](super::RejectedWriter).
+    /// The names of the file's columns, for [`RejectsWriter`](super::RejectsWriter).
     pub fn header(&self) -> &[String] {
         &self.header
     }
@@ -108,9 +108,10 @@ impl<R: Read> Intake<R> {
                 IntakeRecord::Accepted(row)
             }
             Err((column, reason)) => {
-                // Of a row beyond the limit only the beginning is held: half a row is no row to put right.
-                let whole = if matches!(reason, RejectReason::TooLong { .. }) { 0 } else { usize::MAX };
-                let fields = self.record.fields().skip(self.columns.reasons).take(whole).collect();
+                // Only the beginning of a row beyond the limit is kept, and half a row cannot be corrected.
+                let whole =
+                    if matches!(reason, RejectReason::Record(RecordFault::TooLong { .. })) { 0 } else { usize::MAX };
+                let fields = self.record.fields.iter().skip(self.columns.reasons).take(whole).collect();
                 IntakeRecord::Rejected(Box::new(Rejected { line: self.record.line, column, reason, fields }))
             }
         })
@@ -139,7 +140,7 @@ impl<R: Read> Iterator for Intake<R> {
 }
 
 impl IntakeOptions {
-    /// The account that a row without one is in.
+    /// The account of a row that names none.
     pub(super) fn account_of_all(&self) -> Result<AccountLabel, RejectReason> {
         match &self.account {
             Some(given) => self.known(given.as_str()),
@@ -165,7 +166,7 @@ impl IntakeOptions {
         Err(RejectReason::Account { given, near, known })
     }
 
-    /// The Region of a row of `account` that names `named`, or none.
+    /// The Region of a row of `account`; `named` is the one that the row names.
     pub(super) fn region_of(&self, account: &AccountLabel, named: Option<Region>) -> Result<Region, RejectReason> {
         let set = self.regions.get(account);
         let only = set.filter(|set| set.len() == 1).and_then(|set| set.first().copied());
@@ -192,14 +193,14 @@ impl IntakeOptions {
     }
 }
 
-/// Control characters among the first bytes that no typo puts there.
+/// Control characters among the first bytes that cannot be typos.
 const NO_TEXT: usize = 4;
 
 fn is_of_no_text(byte: u8) -> bool {
     byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n' | 0x1b)
 }
 
-/// What a file is, by its first bytes, where it is no text in UTF-8.
+/// What a file is, by its first bytes, if it is not UTF-8 text.
 fn foreign(start: &[u8]) -> Option<&'static str> {
     match start {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("text in UTF-16"),
@@ -207,7 +208,7 @@ fn foreign(start: &[u8]) -> Option<&'static str> {
         [0x1f, 0x8b, ..] => Some("compressed with gzip"),
         [b'S', b'Q', b'L', b'i', b't', b'e', b' ', ..] => Some("a SQLite database"),
         [b'%', b'P', b'D', b'F', ..] => Some("a PDF document"),
-        _ if start.iter().filter(|byte| is_of_no_text(**byte)).count() >= NO_TEXT => Some("no text"),
+        _ if start.iter().filter(|byte| is_of_no_text(**byte)).count() >= NO_TEXT => Some("not text"),
         _ => None,
     }
 }

@@ -18,7 +18,7 @@ fn read_all(reader: impl Read) -> Vec<Seen> {
     let mut record = Record::default();
     let mut seen = Vec::new();
     while records.read(&mut record).expect("reads") {
-        let fields = record.fields().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
+        let fields = record.fields.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
         seen.push((record.line, fields, record.fault));
     }
     seen
@@ -73,12 +73,12 @@ fn an_unclosed_quote_names_its_line() {
 
 #[test]
 fn a_line_beyond_the_limit_is_skipped_and_not_held() {
-    let text = io::repeat(b'x').take(50_000_000).chain(&b"\nb\n"[..]);
+    let text = io::repeat(b'x').take(5_000_000).chain(&b"\nb\n"[..]);
     let (mut records, _) = Records::open(text).expect("opens");
     let mut record = Record::default();
     assert!(records.read(&mut record).expect("reads"));
     assert_eq!(record.fault, Some(RecordFault::TooLong { quote: None }));
-    assert!(record.bytes.capacity() <= 2 * RECORD_LIMIT, "{}", record.bytes.capacity());
+    assert!(record.field.capacity() <= 2 * RECORD_LIMIT, "{}", record.field.capacity());
     assert!(records.read(&mut record).expect("reads"));
     assert_eq!((record.line, record.fault), (2, None));
 
@@ -101,7 +101,7 @@ fn commas_without_end_are_not_held() {
     let mut record = Record::default();
     assert!(records.read(&mut record).expect("reads"));
     assert_eq!(record.fault, Some(RecordFault::TooLong { quote: None }));
-    assert!(record.len() <= RECORD_LIMIT + 1);
+    assert!(record.fields.len() <= RECORD_LIMIT + 1);
 }
 
 proptest! {

@@ -1,5 +1,5 @@
-//! Rows that were rejected, and the file they are written to, so that they can be put right and enqueued: the same
-//! columns with the reason in front. Intake reads such a file and passes over the reasons.
+//! Rejected rows, and the file they are written to, so that they can be corrected and enqueued: the same columns with the
+//! reason in front. Intake reads such a file and ignores the reasons.
 
 use super::columns::REASONS;
 use super::reason::RejectReason;
@@ -12,11 +12,11 @@ use std::io::{self, Write};
 pub struct Rejected {
     /// The line where it begins, from 1.
     pub line: u64,
-    /// The column at fault, as the file calls it; none where the whole row is.
+    /// The column at fault, as in the file; none if the whole row is.
     pub column: Option<String>,
     /// Why.
     pub reason: RejectReason,
-    /// Its fields as they came; none where the row was beyond the limit and could not be kept.
+    /// Its fields, unchanged; none if the row was beyond the limit and could not be kept.
     pub fields: csv::ByteRecord,
 }
 
@@ -29,7 +29,7 @@ impl fmt::Display for Rejected {
     }
 }
 
-/// Writes rejected rows as CSV: `line,column,reason` and then the row as it came.
+/// Writes rejected rows as CSV: `line,column,reason`, then the unchanged row.
 pub struct RejectsWriter<W: Write> {
     out: csv::Writer<W>,
 }
@@ -54,7 +54,7 @@ impl<W: Write> RejectsWriter<W> {
         self.out.write_field(spreadsheet::neutralise(rejected.column.as_deref().unwrap_or_default()).as_bytes())?;
         self.out.write_field(spreadsheet::neutralise(&rejected.reason.to_string()).as_bytes())?;
         for field in &rejected.fields {
-            // Bytes that are no UTF-8 go out as they came in; only the mark is decided on their text.
+            // Bytes that are not UTF-8 stay as they are; the text only decides on the escape.
             let text = String::from_utf8_lossy(field);
             if spreadsheet::neutralise(&text).len() == text.len() {
                 self.out.write_field(field)?;
@@ -66,7 +66,7 @@ impl<W: Write> RejectsWriter<W> {
         Ok(())
     }
 
-    /// Writes out what is held back and gives the destination back.
+    /// Writes out what is buffered and returns the destination.
     pub fn finish(self) -> io::Result<W> {
         self.out.into_inner().map_err(csv::IntoInnerError::into_error)
     }

@@ -1,16 +1,16 @@
-//! One record into one row, or the first reason against it.
+//! Turns a record into a row, or into the first reason to reject it.
 
-use super::columns::{Columns, Role, of_fault};
+use super::columns::{Columns, Role};
 use super::reader::IntakeOptions;
 use super::reason::RejectReason;
 use super::records::Record;
 use crate::domain::{AccountLabel, BadName, Region, SnapshotName, Timestamp, spreadsheet};
 use std::ops::RangeInclusive;
 
-/// The priorities that a row can have; the higher goes first.
+/// The priorities of rows; higher goes first.
 pub const PRIORITIES: RangeInclusive<i64> = -1000..=1000;
 
-/// How much of a cell a message quotes.
+/// The characters of a cell that a message quotes.
 const QUOTED: usize = 80;
 
 /// A row that can be enqueued.
@@ -24,30 +24,30 @@ pub struct Row {
     pub account: AccountLabel,
     /// The Region it is in.
     pub region: Region,
-    /// The higher goes first; one of [`PRIORITIES`].
+    /// One of [`PRIORITIES`]; higher goes first.
     pub priority: i64,
-    /// Not to be sent earlier.
+    /// The earliest time to send it.
     pub not_before: Option<Timestamp>,
-    /// The cells of the copied columns in the header's order, as the file has them.
+    /// The cells of the copied columns, unchanged, in the order of the header.
     pub carried: Vec<String>,
 }
 
-/// What a row names itself, and does not take from what holds for all.
+/// What a row names itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RowTarget {
     pub(super) account: bool,
     pub(super) region: bool,
 }
 
-/// The column at fault, if it is one column's, and why.
+/// The column at fault, unless the whole row is, and the reason.
 pub(super) type RowFault = (Option<String>, RejectReason);
 
 /// Reads one record.
 pub(super) fn read(record: &Record, columns: &Columns, options: &IntakeOptions) -> Result<(Row, RowTarget), RowFault> {
     if let Some(fault) = record.fault {
-        return Err((None, of_fault(fault, record)));
+        return Err((None, fault.into()));
     }
-    let (expected, found) = (columns.all.len(), record.len());
+    let (expected, found) = (columns.all.len(), record.fields.len());
     if expected != found {
         let reason = if columns.header {
             RejectReason::FieldCount { expected, found }
@@ -62,7 +62,7 @@ pub(super) fn read(record: &Record, columns: &Columns, options: &IntakeOptions) 
     let mut priority = options.priority;
     let mut not_before = None;
     let mut carried = Vec::with_capacity(columns.all.iter().filter(|column| column.role == Role::Carried).count());
-    for (field, column) in record.fields().zip(&columns.all) {
+    for (field, column) in record.fields.iter().zip(&columns.all) {
         let against = |reason| (Some(column.name.clone()), reason);
         let text = text_of(field).map_err(against)?;
         let cell = spreadsheet::restore(text.trim());

@@ -171,12 +171,12 @@ pub struct Snapshot {
     pub account: Option<AccountNumber>,
 }
 
-/// Of what a snapshot was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What a snapshot was made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum SnapshotKind {
-    /// A server; exported as an AMI.
+    /// An instance, exported as an AMI
     Instance,
-    /// A disk; exported as an EBS snapshot.
+    /// A disk, exported as an EBS snapshot
     Disk,
 }
 

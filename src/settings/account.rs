@@ -1,4 +1,4 @@
-//! An account of the settings: where its credentials and its Regions are.
+//! An account of the settings: its credentials and its Regions.
 
 use super::values::text;
 use crate::domain::Region;
@@ -12,25 +12,25 @@ pub struct Account {
     /// The profile of the AWS configuration.
     #[serde(deserialize_with = "text")]
     pub profile: Option<String>,
-    /// The role to take on.
+    /// The role to assume.
     #[serde(deserialize_with = "role")]
     pub role_arn: Option<String>,
-    /// What the role asks for besides.
+    /// The external id that the role requires.
     pub external_id: Option<ExternalId>,
-    /// Where Lightsail is reached, if not at its usual place.
+    /// Lightsail's endpoint, if not the usual one.
     #[serde(deserialize_with = "endpoint")]
     pub endpoint_url: Option<String>,
-    /// Its Regions: those that are looked at where none is named, and the only ones that a row can be in. Without any it
-    /// can be in all.
+    /// Its Regions: those that are read where none is named, and the only ones that a row can be in. Without any, a row can be
+    /// in all.
     pub regions: Vec<Region>,
 }
 
-/// What a role asks for besides credentials. Never shown.
+/// What a role requires besides credentials. Never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ExternalId(String);
 
 impl ExternalId {
-    /// The text, for the call that takes on the role.
+    /// The text, for the call that assumes the role.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -46,11 +46,11 @@ impl<'de> Deserialize<'de> for ExternalId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The usual errors would show what was given.
         let given = String::deserialize(deserializer)
-            .map_err(|_| serde::de::Error::custom("is no text: write it in quotes"))?;
+            .map_err(|_| serde::de::Error::custom("is not text: write it in quotes"))?;
         if (2..=1224).contains(&given.len()) {
             Ok(Self(given))
         } else {
-            Err(serde::de::Error::custom("has 2 to 1224 characters (STS, AssumeRole)"))
+            Err(serde::de::Error::custom("must have 2 to 1224 characters (STS, AssumeRole)"))
         }
     }
 }
@@ -61,7 +61,7 @@ fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
         |arn: &String| arn.starts_with("arn:") && arn.split(':').nth(5).is_some_and(|it| it.starts_with("role/"));
     match given {
         Some(arn) if !fits(&arn) => Err(serde::de::Error::custom(format!(
-            "{arn:?} is no role: write it as arn:aws:iam::123456789012:role/NAME"
+            "{arn:?} is not a role: write it as arn:aws:iam::123456789012:role/NAME"
         ))),
         given => Ok(given),
     }
@@ -73,11 +73,11 @@ fn endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
     let host = host.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
     match host {
         Some(host) if host.contains('@') => {
-            Err(serde::de::Error::custom("has a user in it: credentials come from the AWS chain, leave them out"))
+            Err(serde::de::Error::custom("contains a user name: leave it out, credentials come from the AWS chain"))
         }
         Some(host) if !host.is_empty() && !url.contains(char::is_whitespace) => Ok(Some(url)),
         _ => Err(serde::de::Error::custom(format!(
-            "{url:?} is no endpoint: write it as https://HOST or http://HOST:PORT"
+            "{url:?} is not an endpoint: write it as https://HOST or http://HOST:PORT"
         ))),
     }
 }

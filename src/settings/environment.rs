@@ -1,33 +1,26 @@
 //! Environment variables into settings: `SNAPFERRY_` and the path with `__`, such as `SNAPFERRY_EXPORT__RATE`.
 
-use super::error::{KEYS, near};
-use crate::domain::Region;
+use super::error::KEYS;
+use super::layers::Layer;
+use crate::domain::{Region, nearest};
 use figment::value::Value;
 
 const PREFIX: &str = "SNAPFERRY_";
 
-/// One variable that sets something. Each is a layer of its own, so that an error can name it.
-pub(super) struct Variable {
-    pub(super) name: String,
-    pub(super) path: Vec<String>,
-    pub(super) value: Value,
-}
-
-/// Variables of ours by name alone, such as those that Kubernetes and docker set for whatever is called `snapferry`: they are none
-/// of the settings, and no typo for one.
+/// Variables that only begin like ours, such as those that Kubernetes and docker set for a service called `snapferry`: neither
+/// settings nor typos of one.
 fn strangers(env: &[(String, String)]) -> Vec<String> {
-    let ours = [KEYS[0].to_uppercase(), "CONFIG".to_owned(), "NETWORK_DISK".to_owned()];
-    let is_stranger = |rest: &str| {
-        !is_option(rest)
-            && (rest.starts_with("ENV_") || !rest.contains("__") && near(rest, ours.iter().cloned()).is_none())
-    };
+    let database = KEYS[0].to_uppercase();
+    let is_near = |rest: &str| nearest(rest, [database.as_str(), "CONFIG", "NETWORK_DISK"]).is_some();
+    let is_stranger =
+        |rest: &str| !is_option(rest) && (rest.starts_with("ENV_") || !rest.contains("__") && !is_near(rest));
     let names = env.iter().map(|(name, _)| name).filter(|name| name.strip_prefix(PREFIX).is_some_and(is_stranger));
     let mut names: Vec<String> = names.cloned().collect();
     names.sort();
     names
 }
 
-/// The same, each with the setting that may be meant: one `_` is easily written for two.
+/// The same, each with the setting that may be meant: one `_` is easily typed for two.
 pub(super) fn ignored(env: &[(String, String)]) -> Vec<String> {
     let meant = |name: &str| KEYS.iter().map(|key| name_of(key)).find(|known| known.replace("__", "_") == name);
     let told = |name: String| match meant(&name) {
@@ -37,9 +30,9 @@ pub(super) fn ignored(env: &[(String, String)]) -> Vec<String> {
     strangers(env).into_iter().map(told).collect()
 }
 
-/// The variables that set something. An empty one counts as not set. `labels` and `lanes` are what the file has: a
-/// name of the environment has capitals and `_` only, so `PROD_EU` means the account `prod-eu` if there is one.
-pub(super) fn variables(env: &[(String, String)], labels: &[String], lanes: &[String]) -> Vec<Variable> {
+/// The variables that set something, each a layer of its own. An empty one counts as not set. `labels` and `lanes` are those of
+/// the file: a variable's name has only capitals and `_`, so `PROD_EU` means the account `prod-eu` if there is one.
+pub(super) fn variables(env: &[(String, String)], labels: &[String], lanes: &[String]) -> Vec<Layer> {
     let strangers = strangers(env);
     let mut found: Vec<(&String, Vec<String>, &String)> = env
         .iter()
@@ -49,7 +42,7 @@ pub(super) fn variables(env: &[(String, String)], labels: &[String], lanes: &[St
             Some((name, rest.split("__").map(str::to_lowercase).collect(), text))
         })
         .collect();
-    // The environment comes in no order.
+    // The environment has no order.
     found.sort();
     let mut labels = labels.to_vec();
     for (_, path, _) in &mut found {
@@ -74,12 +67,8 @@ pub(super) fn variables(env: &[(String, String)], labels: &[String], lanes: &[St
             {
                 lane.clone_from(known);
             }
-            let key = match path.as_slice() {
-                [section, codes, _] if section == "breaker" && codes == "codes" => "codes",
-                path => path.last().map_or("", String::as_str),
-            };
-            let value = value_of(key, text.trim());
-            Variable { name: name.clone(), path, value }
+            let value = value_of(path.last().map_or("", String::as_str), text.trim());
+            Layer { name: name.clone(), path, value }
         })
         .collect()
 }
@@ -89,7 +78,7 @@ pub(super) fn name_of(path: &str) -> String {
     format!("{PREFIX}{}", path.replace('.', "__").to_uppercase())
 }
 
-/// Options of the command line that can be given as a variable, but are no settings.
+/// Options of the command line that can be given as variables, but are not settings.
 fn is_option(rest: &str) -> bool {
     matches!(rest, "CONFIG" | "LOG" | "NETWORK_DISK") || rest.starts_with("LOG_")
 }
@@ -98,15 +87,9 @@ fn plain(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect()
 }
 
-/// Numbers and lists by their key; everything else is text, also where it looks like a number.
+/// A switch, a list, or a text; settings that are numbers accept a text.
 fn value_of(key: &str, text: &str) -> Value {
     match key {
-        "rate" | "burst" | "max_in_flight" | "max_attempts" | "looks" | "price_per_gb_month" | "share" | "at_least"
-        | "in_a_row" | "codes" => text
-            .parse::<i64>()
-            .map(Value::from)
-            .or_else(|_| text.parse::<f64>().map(Value::from))
-            .unwrap_or_else(|_| Value::from(text)),
         "enabled" => text.parse::<bool>().map_or_else(|_| Value::from(text), Value::from),
         "regions" => Value::from(text.split(',').map(|region| region.trim().to_owned()).collect::<Vec<_>>()),
         _ => Value::from(text),

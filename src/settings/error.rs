@@ -1,6 +1,7 @@
 //! What is wrong with the settings: the key, where it was set, and the way out.
 
-use super::environment;
+use super::environment::name_of;
+use crate::domain::nearest;
 use std::io;
 use std::path::PathBuf;
 
@@ -8,11 +9,11 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// The file that was asked for is not there.
+    /// The requested file does not exist.
     #[error("the settings file {} does not exist: create it or leave out --config (SNAPFERRY_CONFIG)", .0.display())]
     NoFile(PathBuf),
-    /// The file holds something else than text.
-    #[error("the settings file {} is no text in UTF-8: it is written in TOML", .0.display())]
+    /// The file is not text.
+    #[error("the settings file {} is not UTF-8 text: write it in TOML", .0.display())]
     NotText(PathBuf),
     /// The file is a folder.
     #[error("the settings file {} is a folder: name a file in it", .0.display())]
@@ -25,8 +26,8 @@ pub enum SettingsError {
         /// Why.
         source: io::Error,
     },
-    /// The file is no TOML.
-    #[error("the settings file {}, line {line}, column {column}, is no TOML: {message}", file.display())]
+    /// The file is not TOML.
+    #[error("the settings file {}, line {line}, column {column}, is not TOML: {message}", file.display())]
     Syntax {
         /// The file.
         file: PathBuf,
@@ -37,7 +38,7 @@ pub enum SettingsError {
         /// What the parser says.
         message: String,
     },
-    /// A key that means nothing.
+    /// An unknown key.
     #[error("{origin}: there is no setting {key}{}", .hint)]
     UnknownKey {
         /// The key, as a path.
@@ -57,17 +58,17 @@ pub enum SettingsError {
         /// What is wrong with it, and the way out.
         message: String,
     },
-    /// There is no folder for the database.
-    #[error("no folder for the database was found, as there is no home folder: give --database sqlite://PATH")]
+    /// There is no place for the database.
+    #[error("there is no home folder to hold the database: add --database sqlite://PATH")]
     NoDatabase,
 }
 
-/// Where a value stands. An option is called by the key's name already.
+/// Where a value was set. The name of an option already says which setting it is.
 fn place(origin: &str, key: &str) -> String {
     if origin.starts_with("--") { origin.to_owned() } else { format!("{origin}: {key}") }
 }
 
-/// Every setting but those of accounts and of single lanes.
+/// All settings, except those of accounts and of single lanes.
 pub(super) const KEYS: [&str; 27] = [
     "database",
     "export.rate",
@@ -98,12 +99,10 @@ pub(super) const KEYS: [&str; 27] = [
     "prune.after",
 ];
 
-/// What may be meant by a key that is not among `siblings`, from a file or a variable.
+/// What an unknown key of a file or a variable may mean; `siblings` are the known keys in its place.
 pub(super) fn hint(path: &[String], name: &str, siblings: &[&str], variable: Option<&str>) -> String {
-    if let Some(variable) = variable
-        && let Some(near) =
-            near(variable, KEYS.iter().chain(&["config", "network_disk"]).map(|key| environment::name_of(key)))
-    {
+    let variables: Vec<String> = KEYS.into_iter().chain(["config", "network_disk"]).map(name_of).collect();
+    if let Some(near) = variable.and_then(|variable| nearest(variable, variables.iter().map(String::as_str))) {
         return format!("; did you mean {near}?");
     }
     let same_name = |key: &&str| path.len() == 1 && key.rsplit('.').next() == Some(name);
@@ -111,18 +110,8 @@ pub(super) fn hint(path: &[String], name: &str, siblings: &[&str], variable: Opt
     if !elsewhere.is_empty() {
         return format!("; did you mean {}?", elsewhere.join(" or "));
     }
-    match near(name, siblings.iter().map(ToString::to_string)) {
+    match nearest(name, siblings.iter().copied()) {
         Some(near) => format!("; did you mean {near:?}?"),
         None => format!("; there is {}", siblings.join(", ")),
     }
-}
-
-/// The one that is at most two typos away.
-pub(super) fn near(given: &str, known: impl Iterator<Item = String>) -> Option<String> {
-    let given = given.to_lowercase();
-    known
-        .map(|known| (strsim::osa_distance(&given, &known.to_lowercase()), known))
-        .min()
-        .filter(|(distance, known)| *distance <= 2 && *distance < known.len())
-        .map(|(_, known)| known)
 }

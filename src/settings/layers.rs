@@ -1,7 +1,8 @@
-//! The layers laid over each other, and which of them set what.
+//! The layers of settings, and which of them set what.
 
-use super::environment::{self, Variable};
+use super::environment;
 use super::error::{SettingsError, hint};
+use super::lane_settings::LaneSections;
 use super::raw::Raw;
 use figment::error::{Actual, Kind};
 use figment::providers::{Format, Toml};
@@ -10,26 +11,31 @@ use figment::{Error, Figment, Metadata, Profile, Provider};
 use std::io;
 use std::path::PathBuf;
 
-/// Where settings come from. Nothing is looked up besides. Never shown: the environment may hold credentials.
+/// Where settings come from; nothing else is read. Never shown, as the environment may hold credentials.
 #[derive(Clone, Default)]
 pub struct Sources {
-    /// `--config`; it must exist. Without it, `SNAPFERRY_CONFIG` of `env` is taken, then the user's file if there.
+    /// `--config`, which must exist. Without it `SNAPFERRY_CONFIG` of `env` counts, then the user's file if there is one.
     pub config_file: Option<PathBuf>,
     /// `--database`.
     pub database: Option<String>,
     /// The environment.
     pub env: Vec<(String, String)>,
-    /// The user's folder for configuration, in which `snapferry/snapferry.toml` may be.
+    /// The user's folder for configuration, which may hold `snapferry/snapferry.toml`.
     pub user_config_dir: Option<PathBuf>,
-    /// The user's folder for data, in which the database is unless it is set.
+    /// The user's folder for data, which holds the database unless another one is set.
     pub user_data_dir: Option<PathBuf>,
 }
 
-/// What all layers say together.
+/// All layers together.
 pub(super) struct Layers(Figment);
 
-/// The name of the layer of the command line.
-const OPTION: &str = "--database";
+/// A layer with a name, so that an error can say where a value was set.
+pub(super) struct Layer {
+    pub(super) name: String,
+    /// Where the value goes.
+    pub(super) path: Vec<String>,
+    pub(super) value: Value,
+}
 
 impl Sources {
     /// The settings file: one that must exist, or the user's, which may be missing.
@@ -60,60 +66,73 @@ impl Sources {
             let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
             SettingsError::Syntax { line, column, message: error.message().replace('\n', ", "), file: file.clone() }
         })?;
-        Ok(Some(Layer { name: file.display().to_string(), dict }))
+        Ok(Some(Layer { name: file.display().to_string(), path: Vec::new(), value: Value::from(dict) }))
     }
 }
 
 impl Layers {
-    /// Reads the file and lays environment and options over it.
+    /// Reads the file; environment and options override it.
     pub(super) fn read(sources: &Sources) -> Result<Self, SettingsError> {
         let file = sources.read_file()?;
         let keys_of = |section: &str| -> Vec<String> {
-            let section = file.as_ref().and_then(|file| file.dict.get(section)).and_then(Value::as_dict);
+            let section = file.as_ref().and_then(|file| file.value.as_dict()?.get(section)?.as_dict());
             section.map(|dict| dict.keys().cloned().collect()).unwrap_or_default()
         };
         let variables = environment::variables(&sources.env, &keys_of("accounts"), &keys_of("lanes"));
-        if let Some(Variable { name, path, .. }) = variables.iter().find(|it| it.path.iter().any(String::is_empty)) {
+        if let Some(Layer { name, path, .. }) = variables.iter().find(|it| it.path.iter().any(String::is_empty)) {
             let hint = "; a path of names joined by __ is expected".to_owned();
             return Err(SettingsError::UnknownKey { key: dotted(path), origin: name.clone(), hint });
         }
-        let option = sources.database.iter().map(|database| Variable {
-            name: OPTION.to_owned(),
+        let option = sources.database.iter().map(|database| Layer {
+            name: "--database".to_owned(),
             path: vec!["database".to_owned()],
             value: Value::from(database.as_str()),
         });
-        let above = variables.into_iter().chain(option).map(Layer::from);
-        Ok(Self(file.into_iter().chain(above).fold(Figment::new(), Figment::merge)))
+        Ok(Self(file.into_iter().chain(variables).chain(option).fold(Figment::new(), Figment::merge)))
+    }
+
+    /// What is set for each single lane, over what is set for all.
+    pub(super) fn lanes(&self) -> Result<Vec<(String, LaneSections)>, SettingsError> {
+        let layer = |dict: Dict| Layer { name: "lanes".to_owned(), path: Vec::new(), value: Value::from(dict) };
+        let all = ["export", "read", "poll", "reconcile"].into_iter();
+        let all = all.filter_map(|section| Some((section.to_owned(), self.0.find_value(section).ok()?)));
+        let all = Figment::from(layer(all.collect()));
+        let lanes = self.0.find_value("lanes").ok().and_then(Value::into_dict).unwrap_or_default();
+        let lane = |(key, own): (String, Value)| {
+            let merged = all.clone().merge(layer(own.into_dict().unwrap_or_default()));
+            Ok((key, merged.extract().map_err(|error| self.refused(error))?))
+        };
+        lanes.into_iter().map(lane).collect()
     }
 
     /// Checks types, ranges and names.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is wrong with these types")]
     pub(super) fn extract(&self) -> Result<Raw, SettingsError> {
-        self.0.extract().map_err(|error: Error| {
-            let Error { mut path, kind, .. } = error;
-            let message = match kind {
-                Kind::UnknownField(name, siblings) => {
-                    let origin = self.origin(&path);
-                    let variable = origin.starts_with("SNAPFERRY_").then_some(origin.as_str());
-                    let hint = hint(&path, &name, siblings, variable);
-                    return SettingsError::UnknownKey { key: dotted(&path), origin, hint };
-                }
-                Kind::UnknownVariant(given, known) => {
-                    format!("{given:?} is not possible: it is {}", known.join(" or "))
-                }
-                // Inside of an external id nothing may be shown; its own errors are messages.
-                Kind::InvalidType(given, wanted) | Kind::InvalidValue(given, wanted) => {
-                    format!("found {}, expected {}", found(&given), expected(&wanted))
-                }
-                Kind::Message(message) => message,
-                other => other.to_string(),
-            };
-            // A place in a list is no key.
-            if path.last().is_some_and(|last| last.parse::<usize>().is_ok()) {
-                path.pop();
+        self.0.extract().map_err(|error| self.refused(error))
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "these types have no other errors")]
+    fn refused(&self, error: Error) -> SettingsError {
+        let Error { mut path, kind, .. } = error;
+        let message = match kind {
+            Kind::UnknownField(name, siblings) => {
+                let origin = self.origin(&path);
+                let variable = origin.starts_with("SNAPFERRY_").then_some(origin.as_str());
+                let hint = hint(&path, &name, siblings, variable);
+                return SettingsError::UnknownKey { key: dotted(&path), origin, hint };
             }
-            self.value_error(&path, message)
-        })
+            Kind::UnknownVariant(given, known) => format!("{given:?} is not possible: use {}", known.join(" or ")),
+            // The errors of an external id, which must not be shown, are messages of their own.
+            Kind::InvalidType(given, wanted) | Kind::InvalidValue(given, wanted) => {
+                format!("found {}, expected {}", found(&given), expected(&wanted))
+            }
+            Kind::Message(message) => message,
+            other => other.to_string(),
+        };
+        // An index in a list is no key.
+        if path.last().is_some_and(|last| last.parse::<usize>().is_ok()) {
+            path.pop();
+        }
+        self.value_error(&path, message)
     }
 
     /// The error of a value at a path.
@@ -132,7 +151,7 @@ impl Layers {
         metadata.map_or_else(|| "the settings".to_owned(), |metadata| metadata.name.to_string())
     }
 
-    /// By hand, as a label can have a period.
+    /// By hand, as a label can contain a period.
     fn find(&self, path: &[String]) -> Option<Value> {
         let (first, rest) = path.split_first()?;
         let mut value = self.0.find_value(first).ok()?;
@@ -143,7 +162,7 @@ impl Layers {
     }
 }
 
-/// What was found, in a person's words.
+/// What was found, in words.
 #[expect(clippy::wildcard_enum_match_arm, reason = "TOML and the environment hold nothing else")]
 pub(super) fn found(given: &Actual) -> String {
     match given {
@@ -158,7 +177,7 @@ pub(super) fn found(given: &Actual) -> String {
     }
 }
 
-/// What was expected, likewise.
+/// What was expected, in words.
 fn expected(wanted: &str) -> &str {
     match wanted {
         "a sequence" => "a list",
@@ -169,7 +188,7 @@ fn expected(wanted: &str) -> &str {
     }
 }
 
-/// A section has no layer of its own: that of the first thing in it.
+/// The layer of a value; a section counts as set by the layer of its first value.
 fn first_tag(value: &Value) -> figment::value::Tag {
     match value.as_dict().and_then(|dict| dict.values().next()) {
         Some(inner) => first_tag(inner),
@@ -184,25 +203,14 @@ fn dotted(path: &[String]) -> String {
     path.iter().map(|key| if bare(key) { key.clone() } else { format!("{key:?}") }).collect::<Vec<_>>().join(".")
 }
 
-/// A layer that is known by its name.
-struct Layer {
-    name: String,
-    dict: Dict,
-}
-
-impl From<Variable> for Layer {
-    fn from(Variable { name, path, value }: Variable) -> Self {
-        let nested = path.into_iter().rev().fold(value, |value, key| Value::from(Dict::from([(key, value)])));
-        Self { name, dict: nested.into_dict().unwrap_or_default() }
-    }
-}
-
 impl Provider for Layer {
     fn metadata(&self) -> Metadata {
         Metadata::named(self.name.clone())
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, Error> {
-        Ok(Profile::Default.collect(self.dict.clone()))
+        let nest = |value, key: &String| Value::from(Dict::from([(key.clone(), value)]));
+        let nested = self.path.iter().rev().fold(self.value.clone(), nest);
+        Ok(Profile::Default.collect(nested.into_dict().unwrap_or_default()))
     }
 }

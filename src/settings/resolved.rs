@@ -3,30 +3,30 @@
 use super::account::Account;
 use super::database_url::DatabaseUrl;
 use super::environment::ignored;
-use super::error::{SettingsError, near};
-use super::lane_settings::LaneSettings;
+use super::error::SettingsError;
+use super::lane_settings::{LaneSections, LaneSettings};
 use super::layers::{Layers, Sources};
 use super::plan_settings::PlanSettings;
 use super::values::written;
-use crate::domain::{AccountLabel, Lane, Region};
+use crate::domain::{AccountLabel, Lane, Region, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What is set, all of it.
+/// All settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// The database.
     pub database: DatabaseUrl,
     /// What is set for all lanes.
     pub every_lane: LaneSettings,
-    /// What a plan reckons with.
+    /// The settings of `snapferry plan`.
     pub plan: PlanSettings,
-    /// The folder in which each batch that ends gets its completion report; none is written without it.
+    /// The folder for completion reports; without it none is written.
     pub bundle: Option<PathBuf>,
-    /// How long after its completion report a batch is taken out of the database; none is without it.
+    /// How long after its completion report a batch is pruned; without it none is.
     pub prune_after: Option<Duration>,
-    /// Variables of the environment that begin as ours do, and are others'.
+    /// Environment variables that begin like ours but belong to others.
     pub ignored: Vec<String>,
     accounts: BTreeMap<AccountLabel, Account>,
     lanes: BTreeMap<Lane, LaneSettings>,
@@ -37,34 +37,43 @@ impl Settings {
     pub fn load(sources: &Sources) -> Result<Self, SettingsError> {
         let layers = Layers::read(sources)?;
         let raw = layers.extract()?;
-        let every_lane = raw.every_lane();
+        let every_lane = LaneSettings {
+            export: raw.export,
+            read: raw.read,
+            poll: raw.poll,
+            reconcile: raw.reconcile,
+            lane: raw.lane,
+            breaker: raw.breaker,
+        };
         check_lane(&layers, &[], &every_lane)?;
-        let mut settings = Self::built_in(DatabaseUrl::at(""));
-        settings.ignored = ignored(&sources.env);
-        settings.plan = raw.plan();
-        settings.accounts = accounts(&layers, raw.accounts)?;
-        for (key, set) in raw.lanes {
+        let accounts = accounts(&layers, raw.accounts)?;
+        let mut lanes = BTreeMap::new();
+        for (key, LaneSections { export, read, poll, reconcile }) in layers.lanes()? {
             let path = ["lanes".to_owned(), key];
-            let lane = lane(&layers, &path, &settings.accounts)?;
-            let merged = set.over(&every_lane);
-            check_lane(&layers, &path, &merged)?;
-            settings.lanes.insert(lane, merged);
+            let lane = lane(&layers, &path, &accounts)?;
+            let settings = LaneSettings { export, read, poll, reconcile, ..every_lane.clone() };
+            check_lane(&layers, &path, &settings)?;
+            lanes.insert(lane, settings);
         }
-        settings.every_lane = every_lane;
-        settings.bundle = raw.report.bundle;
-        settings.prune_after = raw.prune.after.map(|after| after.0);
-        if settings.prune_after.is_some() && settings.bundle.is_none() {
-            let message =
-                "what is pruned is told by its completion report alone: set report.bundle too, or leave it out";
+        if raw.prune.after.is_some() && raw.report.bundle.is_none() {
+            let message = "only the completion report tells what was pruned: set report.bundle too, or leave it out";
             return Err(layers.value_error(&["prune", "after"].map(str::to_owned), message.to_owned()));
         }
         let usual = || sources.user_data_dir.as_ref().map(|data| data.join("snapferry").join("snapferry.db"));
         let database = raw.database.or_else(|| usual().map(DatabaseUrl::at));
-        settings.database = database.ok_or(SettingsError::NoDatabase)?;
-        Ok(settings)
+        Ok(Self {
+            database: database.ok_or(SettingsError::NoDatabase)?,
+            every_lane,
+            plan: raw.plan,
+            bundle: raw.report.bundle,
+            prune_after: raw.prune.after,
+            ignored: ignored(&sources.env),
+            accounts,
+            lanes,
+        })
     }
 
-    /// The settings where nothing is set.
+    /// The defaults.
     pub fn built_in(database: DatabaseUrl) -> Self {
         let accounts = BTreeMap::from([(AccountLabel::unnamed(), Account::default())]);
         Self {
@@ -136,7 +145,7 @@ fn lane(
     let wrong = |message: String| layers.value_error(path, message);
     let Some((label, region)) = key.split_once('/') else {
         return Err(wrong(format!(
-            "{key:?} is no lane: write it as \"ACCOUNT/REGION\", such as \"default/eu-west-1\""
+            "{key:?} is not a lane: write it as \"ACCOUNT/REGION\", such as \"default/eu-west-1\""
         )));
     };
     let region = Region::parse(region).map_err(|bad| wrong(bad.to_string()))?;
@@ -144,19 +153,19 @@ fn lane(
     if accounts.contains_key(&account) {
         return Ok(Lane { account, region });
     }
-    let known = || accounts.keys().map(|label| label.as_str().to_owned());
-    let way = near(label, known()).map_or_else(
-        || format!("add [accounts.{label}], or use one of {}", known().collect::<Vec<_>>().join(", ")),
-        |near| format!("did you mean {near:?}?"),
-    );
-    Err(wrong(format!("{label:?} is no account of the settings: {way}")))
+    let known: Vec<&str> = accounts.keys().map(AccountLabel::as_str).collect();
+    let way = match nearest(label, known.iter().copied()) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => format!("add [accounts.{label}], or use one of {}", known.join(", ")),
+    };
+    Err(wrong(format!("{label:?} is not an account in the settings: {way}")))
 }
 
-/// Looks for settings that contradict each other; `path` is the lane's, or empty for all lanes.
+/// Refuses settings that contradict each other; `path` is the lane's, or empty for all lanes.
 fn check_lane(layers: &Layers, path: &[String], lane: &LaneSettings) -> Result<(), SettingsError> {
-    let retry = &lane.export.retry;
+    let export = &lane.export;
     let pairs = [
-        (["export", "backoff_initial"], retry.initial, ["export", "backoff_max"], retry.max),
+        (["export", "backoff_initial"], export.backoff_initial, ["export", "backoff_max"], export.backoff_max),
         (["poll", "min"], lane.poll.min, ["poll", "max"], lane.poll.max),
         (["breaker", "wait"], lane.breaker.wait, ["breaker", "wait_max"], lane.breaker.wait_max),
     ];

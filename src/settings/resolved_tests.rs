@@ -125,7 +125,7 @@ fn a_later_layer_wins() {
     let sources = Sources { database: Some("option.db".to_owned()), ..sources };
     assert_eq!(
         Settings::load(&sources).expect_err("an error").to_string(),
-        "--database: \"option.db\" is no database: write it as sqlite://PATH, such as sqlite:///var/lib/snapferry/snapferry.db"
+        "--database: \"option.db\" is not a database URL: write it as sqlite://PATH, such as sqlite:///var/lib/snapferry/snapferry.db"
     );
 }
 
@@ -153,7 +153,7 @@ fn a_file_that_was_asked_for_must_exist() {
 #[test]
 fn what_is_no_toml_is_named_by_line_and_column() {
     let message = refuse("[export]\nrate = = 3\n");
-    assert!(message.starts_with("the settings file FILE, line 2, column 8, is no TOML: "), "{message}");
+    assert!(message.starts_with("the settings file FILE, line 2, column 8, is not TOML: "), "{message}");
     assert!(!message.contains('\n'));
     assert!(refuse("[export]\n[export]\n").contains("duplicate key"));
 }
@@ -204,8 +204,7 @@ fn a_value_of_another_kind_is_named() {
         ("[report]\nbundle = ' '", "FILE: report.bundle: found \" \", expected a text that is not empty"),
         (
             "[prune]\nafter = '90d'",
-            "FILE: prune.after: what is pruned is told by its completion report alone: set report.bundle too, or leave it \
-             out",
+            "FILE: prune.after: only the completion report tells what was pruned: set report.bundle too, or leave it out",
         ),
         (
             "[prune]\nafter = '1h'",
@@ -221,7 +220,7 @@ fn a_value_of_another_kind_is_named() {
             "[poll]\nmin = 'soon'",
             "FILE: poll.min: found \"soon\", expected a span of time with its unit, from \"10ms\" to \"1d\"",
         ),
-        ("[export]\nexisting = 'skip'", "FILE: export.existing: \"skip\" is not possible: it is adopt or export-again"),
+        ("[export]\nexisting = 'skip'", "FILE: export.existing: \"skip\" is not possible: use adopt or export-again"),
         (
             "database = 'postgres://u:secret@h/d'",
             "FILE: database: \"postgres://\" is a database that Snapferry cannot use: it keeps its jobs in SQLite, written as sqlite://PATH",
@@ -232,20 +231,20 @@ fn a_value_of_another_kind_is_named() {
         ),
         (
             "[accounts.a]\nexternal_id = 4711\nrole_arn = 'x'",
-            "FILE: accounts.a.external_id: is no text: write it in quotes",
+            "FILE: accounts.a.external_id: is not text: write it in quotes",
         ),
         ("[accounts.a]\nprofile = ' '", "FILE: accounts.a.profile: found \" \", expected a text that is not empty"),
         (
             "[accounts.a]\nrole_arn = 'admin'",
-            "FILE: accounts.a.role_arn: \"admin\" is no role: write it as arn:aws:iam::123456789012:role/NAME",
+            "FILE: accounts.a.role_arn: \"admin\" is not a role: write it as arn:aws:iam::123456789012:role/NAME",
         ),
         (
             "[accounts.a]\nendpoint_url = 'localhost:80'",
-            "FILE: accounts.a.endpoint_url: \"localhost:80\" is no endpoint: write it as https://HOST or http://HOST:PORT",
+            "FILE: accounts.a.endpoint_url: \"localhost:80\" is not an endpoint: write it as https://HOST or http://HOST:PORT",
         ),
         (
             "[accounts.a]\nendpoint_url = 'http://me:secret@localhost:80'",
-            "FILE: accounts.a.endpoint_url: has a user in it: credentials come from the AWS chain, leave them out",
+            "FILE: accounts.a.endpoint_url: contains a user name: leave it out, credentials come from the AWS chain",
         ),
     ] {
         assert_eq!(refuse(toml), message, "{toml}");
@@ -269,7 +268,7 @@ fn a_price_is_set_or_there_is_none() {
         refuse("plan.price_per_gb_month = 'cheap'")
             .ends_with("found \"cheap\", expected a number above 0, at most 1000")
     );
-    assert!(refuse("plan.currency = 'US dollars'").contains("is no currency"));
+    assert!(refuse("plan.currency = 'US dollars'").contains("is not a currency"));
 }
 
 #[test]
@@ -366,7 +365,7 @@ fn a_lane_is_an_account_of_the_settings_and_a_region() {
     for (toml, message) in [
         (
             "eu-west-1",
-            "lanes.eu-west-1: \"eu-west-1\" is no lane: write it as \"ACCOUNT/REGION\", such as \"default/eu-west-1\"",
+            "lanes.eu-west-1: \"eu-west-1\" is not a lane: write it as \"ACCOUNT/REGION\", such as \"default/eu-west-1\"",
         ),
         (
             "default/eu-west-1a",
@@ -374,11 +373,11 @@ fn a_lane_is_an_account_of_the_settings_and_a_region() {
         ),
         (
             "defalt/eu-west-1",
-            "lanes.\"defalt/eu-west-1\": \"defalt\" is no account of the settings: did you mean \"default\"?",
+            "lanes.\"defalt/eu-west-1\": \"defalt\" is not an account in the settings: did you mean \"default\"?",
         ),
         (
             "prod/eu-west-1",
-            "lanes.\"prod/eu-west-1\": \"prod\" is no account of the settings: add [accounts.prod], or use one of default",
+            "lanes.\"prod/eu-west-1\": \"prod\" is not an account in the settings: add [accounts.prod], or use one of default",
         ),
     ] {
         assert_eq!(refuse(&format!("[lanes.'{toml}'.export]\nrate = 1")), format!("FILE: {message}"));
@@ -416,7 +415,7 @@ fn the_environment_reaches_accounts_and_lanes() {
     assert_eq!(settings.accounts().len(), 3);
     assert_eq!(
         refuse_env(&[("SNAPFERRY_LANES__NOBODY__EXPORT__RATE", "1")]),
-        "SNAPFERRY_LANES__NOBODY__EXPORT__RATE: lanes.nobody: \"nobody\" is no lane: write it as \"ACCOUNT/REGION\", such as \"default/eu-west-1\""
+        "SNAPFERRY_LANES__NOBODY__EXPORT__RATE: lanes.nobody: \"nobody\" is not a lane: write it as \"ACCOUNT/REGION\", such as \"default/eu-west-1\""
     );
 }
 

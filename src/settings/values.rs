@@ -1,36 +1,42 @@
-//! Values that know their range, so that one out of it is an error at its key.
+//! Values with a range: one outside of it is an error that names its key.
 
 use super::layers::found;
 use figment::value::Value;
-use serde::de::{Deserialize, Deserializer, Error, Unexpected};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, Unexpected};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-/// A value from `LO` to `HI`, which its type gives a meaning to.
-#[derive(Clone, Copy)]
+/// Spans in milliseconds, for the ranges of settings.
+pub(super) const SECOND: u64 = 1000;
+pub(super) const HOUR: u64 = 3600 * SECOND;
+pub(super) const DAY: u64 = 24 * HOUR;
+pub(super) const WEEK: u64 = 7 * DAY;
+pub(super) const YEAR: u64 = 365 * DAY;
+pub(super) const TEN_YEARS: u64 = 10 * YEAR;
+
+/// A value from `LO` to `HI`; its type says what the bounds mean.
 pub(super) struct Ranged<T, const LO: u64, const HI: u64>(pub(super) T);
 
-/// A number above 0, at most `HI`.
-pub(super) type Positive<const HI: u64> = Ranged<f64, 0, HI>;
-
-/// A whole number from `LO` to `HI`.
-pub(super) type Whole<const LO: u64, const HI: u64> = Ranged<u32, LO, HI>;
-
-/// A span of time from `LO` to `HI` milliseconds.
-pub(super) type BoundedSpan<const LO: u64, const HI: u64> = Ranged<Duration, LO, HI>;
+/// Reads a value from `LO` to `HI`; for a number with a fraction, `LO` itself is too low.
+pub(super) fn ranged<'de, D: Deserializer<'de>, T: Bounded, const LO: u64, const HI: u64>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ranged::<T, LO, HI>::deserialize(deserializer).map(|ranged| ranged.0)
+}
 
 pub(super) trait Bounded: Sized {
-    /// The value, where something of its kind was given that is in range.
+    /// The value, if it is of this kind and in range. A number may be a text, as in the environment.
     fn read(given: &Value, lo: u64, hi: u64) -> Option<Self>;
 
-    /// Its kind and its range in words.
+    /// Its kind and range in words.
     fn expected(lo: u64, hi: u64) -> String;
 }
 
 impl Bounded for f64 {
     #[expect(clippy::cast_precision_loss, reason = "bounds are small")]
     fn read(given: &Value, lo: u64, hi: u64) -> Option<Self> {
-        let number: Self = given.deserialize().ok()?;
+        let number: Self = number(given)?;
         (number > lo as Self && number <= hi as Self).then_some(number)
     }
 
@@ -41,7 +47,7 @@ impl Bounded for f64 {
 
 impl Bounded for u32 {
     fn read(given: &Value, lo: u64, hi: u64) -> Option<Self> {
-        let number: Self = given.deserialize().ok()?;
+        let number: Self = number(given)?;
         (lo..=hi).contains(&u64::from(number)).then_some(number)
     }
 
@@ -62,6 +68,20 @@ impl Bounded for Duration {
     }
 }
 
+impl<T: Bounded> Bounded for Option<T> {
+    fn read(given: &Value, lo: u64, hi: u64) -> Option<Self> {
+        T::read(given, lo, hi).map(Some)
+    }
+
+    fn expected(lo: u64, hi: u64) -> String {
+        T::expected(lo, hi)
+    }
+}
+
+fn number<T: DeserializeOwned + FromStr>(given: &Value) -> Option<T> {
+    given.deserialize().ok().or_else(|| given.as_str()?.trim().parse().ok())
+}
+
 impl<'de, T: Bounded, const LO: u64, const HI: u64> Deserialize<'de> for Ranged<T, LO, HI> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let given = <Value as Deserialize>::deserialize(deserializer)?;
@@ -71,7 +91,7 @@ impl<'de, T: Bounded, const LO: u64, const HI: u64> Deserialize<'de> for Ranged<
     }
 }
 
-/// A folder's path. It need not be there.
+/// The path of a folder, which need not exist.
 pub(super) fn folder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
     let given = text(deserializer)?.unwrap_or_default();
     if given == "~" || given.starts_with("~/") {
@@ -79,7 +99,7 @@ pub(super) fn folder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
         return Err(D::Error::custom(message));
     }
     if given.contains('\0') {
-        return Err(D::Error::custom("it has a character that no path has"));
+        return Err(D::Error::custom("contains a character that no path has"));
     }
     Ok(Some(PathBuf::from(given)))
 }
@@ -93,7 +113,7 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     Ok(Some(given))
 }
 
-/// A span as people write it in the settings: in the biggest unit that divides it.
+/// A span as the settings write it: in the largest unit that divides it.
 pub(super) fn written(span: Duration) -> String {
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
     let millis = span.as_millis();

@@ -307,7 +307,7 @@ async fn a_job_that_was_denied_once_gets_another_call() {
 async fn a_denial_of_before_a_restart_fails_no_job_once_the_policy_is_mended() {
     let names = ["web-1", "web-2", "web-3"];
     let mut world = World::new(fleet(named(&names))).await;
-    world.settings.every_lane.probe = std::time::Duration::from_secs(2);
+    world.settings.every_lane.lane.probe = std::time::Duration::from_secs(2);
     let denied = FaultRule::script("web-1", (0..99).map(|_| "AccessDeniedException".parse().expect("a fault")));
     world.simulator.set_faults(Faults { rules: vec![denied], ..Faults::default() });
     world.enqueue(&names[..1]).await;

@@ -161,7 +161,7 @@ async fn while_others_hold_ec2s_copies_one_job_tries_ever_less_often_and_then_al
     // Each waits twice as long as the one before, from `lane.probe` on.
     let tries = refused(&world);
     for (place, pair) in tries.windows(2).take(4).enumerate() {
-        let least = world.settings.every_lane.probe * (1 << place);
+        let least = world.settings.every_lane.lane.probe * (1 << place);
         assert!(Duration::from_millis(pair[1] - pair[0]) >= least, "{tries:?}");
     }
     assert_eq!(world.simulator.ledger().duplicates, 0);

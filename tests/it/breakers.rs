@@ -299,8 +299,8 @@ async fn a_probe_that_is_asked_to_wait_keeps_its_batch_no_longer() {
     let names = ["a-0", "a-1", "a-2", "a-3"];
     let of = names.map(|name| (HERE, name));
     let mut world = world(&of, &[], |_| {}).await;
-    world.settings.every_lane.export.retry.max = LONG;
-    world.settings.every_lane.export.retry.initial = LONG;
+    world.settings.every_lane.export.backoff_max = LONG;
+    world.settings.every_lane.export.backoff_initial = LONG;
     let fault = |text: &str| -> Fault { text.parse().expect("a fault") };
     let rules = vec![
         FaultRule::script("a-0", [fault("NotFoundException")]),

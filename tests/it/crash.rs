@@ -34,7 +34,7 @@ pub(crate) fn command(world: &World, arguments: &[&str]) -> Command {
         ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ("HOME", world.folder.path().display().to_string()),
-        ("SNAPFERRY_DATABASE", world.settings.database.to_string()),
+        ("SNAPFERRY_DATABASE", format!("sqlite://{}", world.settings.database.path().display())),
         ("SNAPFERRY_EXPORT__RATE", lane.export.rate.to_string()),
         ("SNAPFERRY_EXPORT__BURST", lane.export.burst.to_string()),
         ("SNAPFERRY_EXPORT__MAX_IN_FLIGHT", "1000".to_owned()),

@@ -88,7 +88,7 @@ async fn an_export_that_shows_after_its_job_has_failed_is_named_and_a_retry_woul
     let faults =
         Faults { rules: vec![answers("web-1", &["lost"])], late_lists: Duration::from_secs(2), ..Faults::default() };
     let mut world = World::new(SimulatorConfig { faults, ..fleet(&["web-1"]) }).await;
-    world.settings.every_lane.export.retry.max_attempts = 1;
+    world.settings.every_lane.export.max_attempts = 1;
     world.enqueue(&["web-1"]).await;
     let daemon = world.start();
     eventually("it has failed", async || world.state("web-1").await == JobState::Failed).await;
@@ -117,7 +117,7 @@ async fn entries_that_slip_between_pages_while_exports_go_on_lose_and_repeat_not
         let page_size = NonZeroUsize::MIN.saturating_add(1);
         let mut world = World::new(SimulatorConfig { order, page_size, faults, ..fleet(&names) }).await;
         world.settings.every_lane.export.max_in_flight = 6;
-        world.settings.every_lane.export.retry.max_attempts = 20;
+        world.settings.every_lane.export.max_attempts = 20;
         world.settings.every_lane.reconcile.settle = Duration::from_secs(1);
         world.enqueue(&names).await;
         world.drain().await;
@@ -280,7 +280,9 @@ async fn a_database_restored_from_yesterdays_backup_exports_nothing_again() {
     // One is under way, one unknown, two are still queued.
     eventually("the second was sent", async || world.state("second").await == JobState::Unknown).await;
     let backup = world.folder.path().join("yesterday.db");
-    let mut connection = SqliteConnection::connect(&world.settings.database.to_string()).await.expect("a connection");
+    let mut connection = SqliteConnection::connect(&format!("sqlite://{}", world.settings.database.path().display()))
+        .await
+        .expect("a connection");
     let into = backup.display().to_string();
     sqlx::query("VACUUM INTO ?1").bind(into).execute(&mut connection).await.expect("a backup");
     connection.close().await.expect("closed");

@@ -181,14 +181,14 @@ pub(crate) fn hurried() -> LaneSettings {
     settings.export.burst = 100;
     settings.export.max_in_flight = 100_000;
     settings.export.attempt_timeout = Duration::from_millis(400);
-    settings.export.retry.initial = Duration::from_millis(5);
-    settings.export.retry.max = Duration::from_millis(20);
+    settings.export.backoff_initial = Duration::from_millis(5);
+    settings.export.backoff_max = Duration::from_millis(20);
     settings.read.rate = 1000.0;
     settings.read.burst = 100;
     settings.poll.min = Duration::from_millis(30);
     settings.poll.max = Duration::from_millis(100);
     settings.reconcile.settle = Duration::from_millis(300);
-    settings.probe = Duration::from_millis(100);
+    settings.lane.probe = Duration::from_millis(100);
     settings.breaker.wait = Duration::from_millis(100);
     settings.breaker.wait_max = Duration::from_millis(200);
     settings

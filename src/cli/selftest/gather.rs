@@ -1,7 +1,7 @@
 //! The evidence: what the simulator and the database hold, in the types of the verdict.
 
 use super::round::Round;
-use crate::domain::{AccountLabel, JobId, JobState, Lane, Region, SnapshotName};
+use crate::domain::{AccountLabel, BatchId, JobId, JobState, Lane, Region, SnapshotName};
 use crate::queue::{JobDetail, JobView, Selector};
 use crate::verdict::{
     CallKind, LaneSnapshot, Life, Made, Mark, ObservedCall, ReportedBatch, ReportedRow, RunEvidence, Sent,
@@ -9,8 +9,8 @@ use crate::verdict::{
 use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Jobs or rows in a page.
-const PAGE: u32 = 1000;
+/// More jobs or rows than a round has.
+const ALL: u32 = 1_000_000;
 
 impl Round {
     /// What is on disk after a daemon has ended.
@@ -80,34 +80,18 @@ impl Round {
         Ok(evidence)
     }
 
-    async fn report(&self, batch: crate::domain::BatchId) -> anyhow::Result<Vec<ReportedRow>> {
+    async fn report(&self, batch: BatchId) -> anyhow::Result<Vec<ReportedRow>> {
         let selector = Selector { batch: Some(batch), ..Selector::default() };
-        let (mut lines, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.queue.report_page(&selector, after, PAGE).await?;
-            after = page.last().map(|row| row.cursor);
-            let whole = page.len() == PAGE as usize;
-            lines.extend(page.into_iter().map(|row| ReportedRow {
-                subject: LaneSnapshot { lane: row.job.lane, name: row.job.snapshot_name },
-                destination: row.job.destination_id,
-            }));
-            if !whole {
-                return Ok(lines);
-            }
-        }
+        let rows = self.queue.report_page(&selector, None, ALL).await?;
+        let reported = rows.into_iter().map(|row| ReportedRow {
+            subject: LaneSnapshot { lane: row.job.lane, name: row.job.snapshot_name },
+            destination: row.job.destination_id,
+        });
+        Ok(reported.collect())
     }
 
     async fn jobs(&self) -> anyhow::Result<Vec<JobView>> {
-        let (mut jobs, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.queue.jobs_page(&Selector::default(), after, PAGE).await?;
-            after = page.last().map(|job| job.id);
-            let whole = page.len() == PAGE as usize;
-            jobs.extend(page);
-            if !whole {
-                return Ok(jobs);
-            }
-        }
+        Ok(self.queue.jobs_page(&Selector::default(), None, ALL).await?)
     }
 
     async fn detail(&self, id: JobId) -> anyhow::Result<JobDetail> {

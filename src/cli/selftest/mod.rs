@@ -11,13 +11,12 @@ mod round;
 
 use crate::cli::context::{Context, hear_signals};
 use crate::cli::exit::Exit;
-use crate::cli::terminal::screen::note;
+use crate::cli::terminal::screen::{note, notes};
 use crate::clock::stopped;
 use anyhow::Context as _;
 use outcome::SelftestOutcome;
 use progress::Progress;
 use round::Round;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -44,7 +43,7 @@ const BETWEEN_REMOVALS: Duration = Duration::from_millis(20);
 
 Exit status: 0 every guarantee holds; 1 one does not (its folder is kept and named), or the test could not run; 130 \
 interrupted.")]
-pub(in crate::cli) struct SelftestArgs {
+pub(crate) struct SelftestArgs {
     /// Number of crashes
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..))]
     crashes: u32,
@@ -60,10 +59,7 @@ pub(in crate::cli) struct SelftestArgs {
 }
 
 /// Runs it.
-///
-/// # Errors
-/// When it cannot run: no folder, no port, no child process.
-pub(in crate::cli) async fn selftest(args: &SelftestArgs, context: &Context) -> anyhow::Result<Exit> {
+pub(crate) async fn selftest(args: &SelftestArgs, context: &Context) -> anyhow::Result<Exit> {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     if args.dir.is_none() {
         context.make_own_folder()?;
@@ -93,8 +89,7 @@ pub(in crate::cli) async fn selftest(args: &SelftestArgs, context: &Context) -> 
             return Err(error.context(format!("the test did not finish; {} is kept, {again}", folder.keep().display())));
         }
     };
-    let holds = outcome.verdict.holds();
-    if holds {
+    if outcome.holds {
         remove(folder).await;
     } else {
         let kept = folder.keep();
@@ -102,11 +97,14 @@ pub(in crate::cli) async fn selftest(args: &SelftestArgs, context: &Context) -> 
         note(&again);
         outcome.kept = Some(kept);
     }
-    let mut out = std::io::stdout().lock();
-    if args.json { outcome.write_json(&mut out) } else { outcome.write_text(&mut out) }
-        .and_then(|()| out.flush())
-        .context("cannot write the result to stdout")?;
-    Ok(if holds { Exit::Done } else { Exit::Failed })
+    let (mut out, mut notes) = (std::io::stdout(), notes());
+    let mut screen = context.screen(&mut out, &mut notes);
+    if args.json {
+        screen.say_json(&outcome)?
+    } else {
+        screen.say(&outcome.text())?
+    }
+    Ok(if outcome.holds { Exit::Done } else { Exit::Failed })
 }
 
 async fn rounds(
@@ -122,13 +120,13 @@ async fn rounds(
     while outcome.crashes() < crashes {
         let place = folder.join(format!("round-{}", outcome.rounds + 1));
         std::fs::create_dir(&place).with_context(|| format!("cannot create the folder {}", place.display()))?;
-        let wanted = (crashes - outcome.crashes()).min(CRASHES_A_ROUND);
+        let before = outcome.crashes();
         let mut round = Round::begin(place.clone(), seeds.u64(..)).await?;
-        let lived = round.live(wanted, progress).await;
+        let lived = round.live((crashes - before).min(CRASHES_A_ROUND), |now| progress.show(before + now)).await;
         let evidence = round.end(lived).await?;
-        outcome.take(&evidence, round.enqueues_killed());
-        outcome.took = context.clock.elapsed().saturating_sub(began);
-        if !outcome.verdict.holds() {
+        outcome.take(&evidence, round.enqueues_killed);
+        outcome.seconds = context.clock.elapsed().saturating_sub(began).as_secs();
+        if !outcome.holds {
             round.write_down()?;
             return Ok(outcome);
         }

@@ -1,47 +1,36 @@
 //! The result of a self-test, for people and as JSON.
 
+use crate::report::{Colour, TextStyle};
 use crate::verdict::{Count, Findings, RunEvidence};
-use serde::Serialize;
-use std::io::Write;
+use serde::{Serialize, Serializer};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Violations shown for each guarantee.
 const SHOWN: usize = 5;
 
-/// The width of number, guarantee and result, and what they leave of 80 columns for the counts.
+/// The width of number, guarantee and result; the counts have the rest of 80 columns.
 const BEFORE_COUNTS: usize = 44;
-const COUNTS: usize = 80 - BEFORE_COUNTS - 1;
+const COUNTS: TextStyle = TextStyle { width: Some(35), colour: Colour::Plain };
 
 /// The result.
-#[derive(Debug)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct SelftestOutcome {
-    pub(super) verdict: Findings,
+    pub(super) holds: bool,
+    pub(super) seed: u64,
+    /// The duration.
+    pub(super) seconds: u64,
     pub(super) rounds: u32,
-    pub(super) took: Duration,
+    daemons_killed: u32,
+    enqueues_killed: u32,
+    jobs: u64,
+    calls: u64,
+    exports: u64,
+    #[serde(serialize_with = "promises")]
+    promises: Findings,
     /// The folder that is kept as evidence.
     pub(super) kept: Option<PathBuf>,
-    seed: u64,
-    daemons_killed: u32,
-    enqueues_killed: u32,
-    jobs: u64,
-    calls: u64,
-    exports: u64,
-}
-
-#[derive(Serialize)]
-struct OutcomeJson<'a> {
-    holds: bool,
-    seed: u64,
-    seconds: u64,
-    rounds: u32,
-    daemons_killed: u32,
-    enqueues_killed: u32,
-    jobs: u64,
-    calls: u64,
-    exports: u64,
-    promises: Vec<PromiseJson<'a>>,
-    kept: Option<&'a PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -53,20 +42,19 @@ struct PromiseJson<'a> {
     broken: &'a [String],
 }
 
+fn promises<S: Serializer>(findings: &Findings, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(findings.findings().map(|(promise, finding)| PromiseJson {
+        number: promise.number(),
+        promise: promise.words(),
+        holds: finding.broken.is_empty(),
+        counts: &finding.counts,
+        broken: &finding.broken,
+    }))
+}
+
 impl SelftestOutcome {
     pub(super) fn new(seed: u64) -> Self {
-        Self {
-            verdict: Findings::default(),
-            rounds: 0,
-            took: Duration::ZERO,
-            kept: None,
-            seed,
-            daemons_killed: 0,
-            enqueues_killed: 0,
-            jobs: 0,
-            calls: 0,
-            exports: 0,
-        }
+        Self { seed, ..Self::default() }
     }
 
     pub(super) fn crashes(&self) -> u32 {
@@ -82,102 +70,54 @@ impl SelftestOutcome {
         self.jobs += evidence.jobs.len() as u64;
         self.calls += evidence.calls.len() as u64;
         self.exports += evidence.made.values().map(|made| made.exports).sum::<u64>();
-        self.verdict.add(Findings::of(evidence));
+        self.promises.add(Findings::of(evidence));
+        self.holds = self.promises.holds();
     }
 
-    pub(super) fn write_text(&self, out: &mut impl Write) -> std::io::Result<()> {
-        writeln!(
-            out,
-            "{} crashes ({} of the daemon, {} of enqueue) in {}; seed {}\n{} jobs, {} calls, {} exports\n",
+    /// The result for people.
+    pub(super) fn text(&self) -> String {
+        let mut text = format!(
+            "{} crashes ({} of the daemon, {} of enqueue) in {}; seed {}\n{} jobs, {} calls, {} exports\n\n",
             self.crashes(),
             self.daemons_killed,
             self.enqueues_killed,
-            humantime::format_duration(Duration::from_secs(self.took.as_secs())),
+            humantime::format_duration(Duration::from_secs(self.seconds)),
             self.seed,
             self.jobs,
             self.calls,
             self.exports
-        )?;
-        for (promise, finding) in self.verdict.findings() {
+        );
+        for (promise, finding) in self.promises.findings() {
             let word = if finding.broken.is_empty() { "holds" } else { "BROKEN" };
             let mut begins = format!("{} {:<34} {word:<7}", promise.number(), promise.words());
-            for line in folded(&finding.checked()) {
-                writeln!(out, "{begins:<BEFORE_COUNTS$} {line}")?;
+            for counts in COUNTS.lay_out(vec![finding.checked()]).lines() {
+                let _ = writeln!(text, "{begins:<BEFORE_COUNTS$} {}", counts.trim_start());
                 begins.clear();
             }
             for broken in finding.broken.iter().take(SHOWN) {
-                writeln!(out, "    {broken}")?;
+                let _ = writeln!(text, "    {broken}");
             }
             if finding.broken.len() > SHOWN {
-                writeln!(out, "    and {} more", finding.broken.len() - SHOWN)?;
+                let _ = writeln!(text, "    and {} more", finding.broken.len() - SHOWN);
             }
         }
-        let words = if self.verdict.holds() { "every guarantee holds" } else { "NOT every guarantee holds" };
-        writeln!(out, "\n{words}")
+        text + if self.holds { "\nevery guarantee holds\n" } else { "\nNOT every guarantee holds\n" }
     }
-
-    pub(super) fn write_json(&self, out: &mut impl Write) -> std::io::Result<()> {
-        let promises = self.verdict.findings().map(|(promise, finding)| PromiseJson {
-            number: promise.number(),
-            promise: promise.words(),
-            holds: finding.broken.is_empty(),
-            counts: &finding.counts,
-            broken: &finding.broken,
-        });
-        let told = OutcomeJson {
-            holds: self.verdict.holds(),
-            seed: self.seed,
-            seconds: self.took.as_secs(),
-            rounds: self.rounds,
-            daemons_killed: self.daemons_killed,
-            enqueues_killed: self.enqueues_killed,
-            jobs: self.jobs,
-            calls: self.calls,
-            exports: self.exports,
-            promises: promises.collect(),
-            kept: self.kept.as_ref(),
-        };
-        serde_json::to_writer_pretty(&mut *out, &told)?;
-        writeln!(out)
-    }
-}
-
-/// Breaks a text between words, so that no line is longer than the counts may be.
-fn folded(text: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.len() + 1 + word.len() <= COUNTS => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            Some(_) | None => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::RunEvidence;
 
     #[test]
-    fn a_verdict_fits_into_eighty_columns_and_breaks_no_word() {
+    fn a_verdict_fits_into_eighty_columns() {
         let mut outcome = SelftestOutcome::new(999_999_999);
-        outcome.verdict.add(Findings::of(&RunEvidence::default()));
-        let mut text = Vec::new();
-        outcome.write_text(&mut text).expect("written");
-        let text = String::from_utf8(text).expect("text");
+        outcome.take(&RunEvidence::default(), 0);
+        let text = outcome.text();
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines.len() > 12, "{text}");
         for line in lines {
             assert!(line.len() <= 80 && !line.ends_with(' '), "{line:?}");
         }
-        let long =
-            "146 exports begun, 0 of them needless, 10 starts of a lane after an inventory, 12 attempts proven absent";
-        assert!(folded(long).iter().all(|line| line.len() <= COUNTS));
-        assert_eq!(folded(long).join(" "), long);
     }
 }

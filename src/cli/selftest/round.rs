@@ -4,14 +4,13 @@
 use super::faults::{self, EXPORT_TAKES, LIMITS, SETTLING};
 use super::load::{HESITATION_MS, Loaded};
 use super::program::Program;
-use super::progress::Progress;
+use crate::cli::work::simulate::start_simulator;
 use crate::queue::Queue;
 use crate::verdict::{LaneSnapshot, Life, RunEvidence};
 use anyhow::Context as _;
-use lightsail_simulator::{Fleet, Handle, Simulator, SimulatorConfig, Spread, SystemClock};
+use lightsail_simulator::{Fleet, Handle, SimulatorConfig, Spread};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::process::ExitStatus;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::Child;
 
@@ -25,8 +24,8 @@ const WORK: u64 = 40;
 /// The longest time before a daemon is killed, however few calls it made.
 const LIFETIME: Duration = Duration::from_secs(30);
 
-/// The longest time of one drain.
-const DRAIN: Duration = Duration::from_mins(10);
+/// The longest time of the last drain, even on a busy machine.
+const DRAIN: &str = "30m";
 
 /// A running round.
 pub(super) struct Round {
@@ -40,7 +39,7 @@ pub(super) struct Round {
     pub(super) loaded: Vec<Loaded>,
     pub(super) lives: Vec<Life>,
     pub(super) astray: Vec<String>,
-    enqueues_killed: u32,
+    pub(super) enqueues_killed: u32,
 }
 
 impl Round {
@@ -53,9 +52,7 @@ impl Round {
             faults: faults::faults()?,
             ..SimulatorConfig::default()
         };
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("cannot listen on 127.0.0.1")?;
-        let simulator =
-            Simulator::start(config, listener, Arc::new(SystemClock::new())).context("cannot start the simulator")?;
+        let simulator = start_simulator(config, (Ipv4Addr::LOCALHOST, 0).into()).await?;
         let database = folder.join("selftest.db");
         let program = Program::new(&folder, &database, simulator.endpoint())?;
         let queue = Queue::open(&database).await?;
@@ -73,12 +70,8 @@ impl Round {
         })
     }
 
-    pub(super) fn enqueues_killed(&self) -> u32 {
-        self.enqueues_killed
-    }
-
     /// Kills `wanted` times, or until something goes wrong.
-    pub(super) async fn live(&mut self, wanted: u32, progress: &Progress) -> anyhow::Result<()> {
+    pub(super) async fn live(&mut self, wanted: u32, show: impl Fn(u32)) -> anyhow::Result<()> {
         let mut crashes = 0;
         while crashes < wanted && self.astray.is_empty() {
             let calls = if self.rng.u8(..6) == 0 { LONG_LIFE } else { SHORT_LIFE };
@@ -94,14 +87,11 @@ impl Round {
             if !before {
                 crashes += self.top_up(calls, left).await?;
             }
-            if crashes < wanted {
-                crashes += 1;
-                self.let_live(child, calls).await?;
-            } else {
-                self.let_live(child, 1).await?;
-            }
+            let calls = if crashes < wanted { calls } else { 1 };
+            crashes = (crashes + 1).min(wanted);
+            self.let_live(child, calls).await?;
             self.note_life(from, true).await?;
-            progress.note(crashes, self.simulator.ledger().exports, *self.simulator.arrived().borrow());
+            show(crashes);
         }
         Ok(())
     }
@@ -166,27 +156,22 @@ impl Round {
         Ok(evidence)
     }
 
-    /// Drains the queue. On a busy machine that takes several daemons, as long as each makes progress.
+    /// Drains the queue.
     async fn drain(&mut self) -> anyhow::Result<()> {
-        let longest = humantime::format_duration(DRAIN).to_string();
-        let mut before = u64::MAX;
-        loop {
-            let from = *self.simulator.arrived().borrow();
-            let mut child = self.program.start(&["daemon", "--drain", "--max-wait", &longest, "--end-with-stdin"])?;
-            let _pipe = child.stdin.take();
-            let status = child.wait().await.context("a daemon's status")?;
-            self.note_life(from, false).await?;
-            let left = self.queue.unfinished(None).await?;
-            if !is_drained(status) {
-                self.astray.push(format!("the last daemon ended with {status}"));
-            } else if left >= before {
-                self.astray.push(format!("none of {left} jobs ended within {longest}"));
-            } else if left > 0 {
-                before = left;
-                continue;
-            }
-            return Ok(());
+        let from = *self.simulator.arrived().borrow();
+        let mut child = self.program.start(&["daemon", "--drain", "--max-wait", DRAIN, "--end-with-stdin"])?;
+        let _pipe = child.stdin.take();
+        let status = child.wait().await.context("a daemon's status")?;
+        self.note_life(from, false).await?;
+        // What became of the jobs is for the verdict.
+        if !matches!(status.code(), Some(0 | 3)) {
+            self.astray.push(format!("the last daemon ended with {status}"));
         }
+        let left = self.queue.unfinished(None).await?;
+        if left > 0 {
+            self.astray.push(format!("{left} jobs had not ended within {DRAIN}"));
+        }
+        Ok(())
     }
 
     /// Writes the ledger and calls of the simulator beside the database.
@@ -200,9 +185,4 @@ impl Round {
         }
         Ok(())
     }
-}
-
-/// Whether it drained; what became of the jobs is for the verdict.
-fn is_drained(status: ExitStatus) -> bool {
-    matches!(status.code(), Some(0 | 3))
 }

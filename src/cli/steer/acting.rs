@@ -95,9 +95,6 @@ pub struct ResumeArgs {
 
 impl RetryArgs {
     /// Retries them.
-    ///
-    /// # Errors
-    /// No selection, one that is not there, nobody to ask, a database that fails.
     pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         if self.selection.is_empty() {
             return Err(no_selection("retry", "--state failed selects everything that failed").into());
@@ -111,9 +108,6 @@ impl RetryArgs {
 
 impl CancelArgs {
     /// Cancels them.
-    ///
-    /// # Errors
-    /// No selection, one that is not there, nobody to ask, a database that fails.
     pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         if self.selection.is_empty() {
             return Err(no_selection("cancel", "--state queued selects everything that is queued").into());
@@ -124,62 +118,41 @@ impl CancelArgs {
 
 impl PauseArgs {
     /// Pauses them.
-    ///
-    /// # Errors
-    /// No selection, one that is not there, nobody to ask, a database that fails.
     pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
-        match reach(&self.selection, self.all, "pause")? {
-            PauseScope::Jobs => {
-                act_on_jobs(Act::Pause, HeldPlaces::Ignore, &self.selection, self.consent, session).await
-            }
-            PauseScope::Places => {
-                let places = Places::of(&self.selection, session.queue).await?;
-                pausing::pause(&places, self.consent, session).await
-            }
+        if !selects_places(&self.selection, self.all, "pause")? {
+            return act_on_jobs(Act::Pause, HeldPlaces::Ignore, &self.selection, self.consent, session).await;
         }
+        let places = Places::of(&self.selection, session.queue).await?;
+        pausing::pause(&places, self.consent, session).await
     }
 }
 
 impl ResumeArgs {
     /// Resumes them.
-    ///
-    /// # Errors
-    /// No selection, one that is not there, nobody to ask, a database that fails.
     pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
-        let reach = reach(&self.selection, self.all, "resume")?;
-        if reach == PauseScope::Jobs && !self.reset_window {
-            return act_on_jobs(Act::Resume, HeldPlaces::Ignore, &self.selection, self.consent, session).await;
-        }
-        let queue = session.queue;
-        let places = match reach {
-            PauseScope::Jobs => Places::default(),
-            PauseScope::Places if self.all && !self.reset_window => Places::every(queue).await?,
-            PauseScope::Places => Places::of(&self.selection, queue).await?,
-        };
+        let (queue, of_places) = (session.queue, selects_places(&self.selection, self.all, "resume")?);
         if self.reset_window {
+            let places = if of_places { Places::of(&self.selection, queue).await? } else { Places::default() };
             return pausing::reset_window(&places, self.consent, session).await;
         }
-        let paused_jobs = if self.all { Some(queue.plan_act(Act::Resume, &Selector::paused()).await?) } else { None };
-        pausing::resume(&places, paused_jobs.as_ref(), self.consent, session).await
+        if !of_places {
+            return act_on_jobs(Act::Resume, HeldPlaces::Ignore, &self.selection, self.consent, session).await;
+        }
+        if self.all {
+            let paused_jobs = queue.plan_act(Act::Resume, &Selector::paused()).await?;
+            return pausing::resume(&Places::every(queue).await?, Some(&paused_jobs), self.consent, session).await;
+        }
+        pausing::resume(&Places::of(&self.selection, queue).await?, None, self.consent, session).await
     }
 }
 
-/// What is paused or resumed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PauseScope {
-    /// A batch, or lanes.
-    Places,
-    /// Jobs one by one.
-    Jobs,
-}
-
-fn reach(selection: &SelectorArgs, all: bool, command: &str) -> Result<PauseScope, UsageError> {
+/// Whether a batch or lanes are paused or resumed as a whole; otherwise jobs are, individually.
+fn selects_places(selection: &SelectorArgs, all: bool, command: &str) -> Result<bool, UsageError> {
     match (selection.is_empty(), all) {
-        (true, true) => Ok(PauseScope::Places),
+        (true, true) => Ok(true),
         (true, false) => Err(no_selection(command, "--all selects everything")),
         (false, true) => Err(UsageError("--all cannot be combined with another selection".to_owned())),
-        (false, false) if selection.names_one_place() => Ok(PauseScope::Places),
-        (false, false) => Ok(PauseScope::Jobs),
+        (false, false) => Ok(selection.names_one_place()),
     }
 }
 

@@ -14,26 +14,18 @@ pub enum Asking<'a> {
 
 /// Whether a command asks at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
-pub(in crate::cli) struct ConsentArgs {
+pub(crate) struct ConsentArgs {
     /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
 
 /// The exit status of a command that the person did not agree to.
-pub(in crate::cli) const CALLED_OFF: Exit = Exit::Failed;
+pub(crate) const CALLED_OFF: Exit = Exit::Failed;
 
 impl ConsentArgs {
     /// Whether the person agrees to `what`, such as `Cancel 3 jobs`. With --yes nobody is asked.
-    ///
-    /// # Errors
-    /// [`UsageError`] where nobody can be asked; a terminal that cannot be read.
-    pub(in crate::cli) fn ask(
-        self,
-        what: &str,
-        asking: &mut Asking<'_>,
-        screen: &mut Screen<'_>,
-    ) -> anyhow::Result<bool> {
+    pub(crate) fn ask(self, what: &str, asking: &mut Asking<'_>, screen: &mut Screen<'_>) -> anyhow::Result<bool> {
         if self.yes {
             return Ok(true);
         }

@@ -1,8 +1,8 @@
 //! Commands with which people act on jobs, batches and lanes.
 
-pub(in crate::cli) mod acting;
-pub(in crate::cli) mod consent;
-pub(in crate::cli) mod near;
-pub(in crate::cli) mod pausing;
-pub(in crate::cli) mod resolve;
-pub(in crate::cli) mod selector;
+pub(crate) mod acting;
+pub(crate) mod consent;
+pub(crate) mod near;
+pub(crate) mod pausing;
+pub(crate) mod resolve;
+pub(crate) mod selector;

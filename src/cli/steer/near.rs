@@ -4,7 +4,7 @@
 const OFFERED: usize = 3;
 
 /// The names most similar to `wanted`, the nearest first: a few letters away, or one is the beginning of the other.
-pub(in crate::cli) fn near<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub(crate) fn near<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let lower = wanted.to_lowercase();
     let allowed = (wanted.chars().count() / 3).clamp(1, 4);
     let mut found: Vec<(usize, &str)> = names
@@ -20,15 +20,12 @@ pub(in crate::cli) fn near<'a>(wanted: &str, names: impl Iterator<Item = &'a str
 }
 
 /// The end of an error message: `; did you mean a or b?`, or nothing.
-pub(in crate::cli) fn hint(near: &[&str]) -> String {
-    match near {
-        [] => String::new(),
-        [one] => format!("; did you mean {one:?}?"),
-        [first @ .., last] => {
-            let first: Vec<String> = first.iter().map(|name| format!("{name:?}")).collect();
-            format!("; did you mean {} or {last:?}?", first.join(", "))
-        }
+pub(crate) fn hint(near: &[&str]) -> String {
+    if near.is_empty() {
+        return String::new();
     }
+    let near: Vec<String> = near.iter().map(|name| format!("{name:?}")).collect();
+    format!("; did you mean {}?", near.join(" or "))
 }
 
 #[cfg(test)]
@@ -40,7 +37,7 @@ mod tests {
         let names = ["fleet-2026", "fleet-2025", "inventory", "FLEET"];
         let of = |wanted| hint(&near(wanted, names.into_iter()));
         assert_eq!(of("flete-2026"), "; did you mean \"fleet-2026\" or \"fleet-2025\"?");
-        assert_eq!(of("fleet"), "; did you mean \"FLEET\", \"fleet-2026\" or \"fleet-2025\"?");
+        assert_eq!(of("fleet"), "; did you mean \"FLEET\" or \"fleet-2026\" or \"fleet-2025\"?");
         assert_eq!(of("zebra"), "");
     }
 }

@@ -16,34 +16,27 @@ use std::time::Duration;
 
 /// Batches and lanes that are selected as a whole.
 #[derive(Debug, Clone, Default)]
-pub(in crate::cli) struct Places {
+pub(crate) struct Places {
     batches: Vec<BatchView>,
     lanes: Vec<LaneView>,
     /// Their open circuit breakers.
     openings: Vec<(BreakerOpening, Lane)>,
-    /// Open circuit breakers that are not selected: of batches in these lanes, or of lanes of these batches.
-    besides: Vec<(BreakerOpening, Lane)>,
-    /// Paused lanes of these batches that are not selected.
-    paused_besides: Vec<Lane>,
+    /// What else holds back their jobs: lanes of these batches, or batches in these lanes.
+    others: Option<Box<Places>>,
 }
 
 impl Places {
     /// The batch or the lanes of a selection; an empty one means all lanes.
-    pub(in crate::cli) async fn of(selection: &SelectorArgs, queue: &Queue) -> anyhow::Result<Self> {
+    pub(crate) async fn of(selection: &SelectorArgs, queue: &Queue) -> anyhow::Result<Self> {
         let batch = selection.resolve(queue).await?.batch;
         let all = queue.lanes(None).await?;
         if let Some(batch) = batch {
-            let openings = trips(queue, &all, |opening| opening.batch == Some(batch.id)).await?;
-            let its = queue.lanes(Some(batch.id)).await?;
-            let besides = self::trips(queue, &its, |opening| opening.batch.is_none()).await?;
-            let paused = its.into_iter().filter(|lane| lane.paused.is_some()).map(|lane| lane.record.lane);
-            return Ok(Self {
-                batches: vec![batch],
-                openings,
-                besides,
-                paused_besides: paused.collect(),
-                ..Self::default()
-            });
+            let openings = open_breakers(queue, &all, |opening| opening.batch == Some(batch.id)).await?;
+            let mut lanes = queue.lanes(Some(batch.id)).await?;
+            let of_lanes = open_breakers(queue, &lanes, |opening| opening.batch.is_none()).await?;
+            lanes.retain(|lane| lane.paused.is_some());
+            let others = Self { lanes, openings: of_lanes, ..Self::default() };
+            return Ok(Self { batches: vec![batch], lanes: Vec::new(), openings, others: Some(Box::new(others)) });
         }
         let known: Vec<Lane> = all.iter().map(|lane| lane.lane.clone()).collect();
         // With --all there may be no lanes yet, which is no error.
@@ -51,51 +44,56 @@ impl Places {
         if lanes.is_empty() && !selection.is_empty() {
             return Err(no_such_lane(&known, selection.account.as_ref()).into());
         }
-        let besides = trips(queue, &lanes, |opening| opening.batch.is_some()).await?;
-        let openings = trips(queue, &lanes, |opening| opening.batch.is_none()).await?;
-        Ok(Self { lanes, openings, besides, ..Self::default() })
+        let openings = open_breakers(queue, &lanes, |opening| opening.batch.is_none()).await?;
+        let of_batches = open_breakers(queue, &lanes, |opening| opening.batch.is_some()).await?;
+        let others = Self { openings: of_batches, ..Self::default() };
+        Ok(Self { batches: Vec::new(), lanes, openings, others: Some(Box::new(others)) })
+    }
+
+    /// All of them.
+    pub(crate) async fn every(queue: &Queue) -> anyhow::Result<Self> {
+        let lanes = queue.lanes(None).await?;
+        let openings = open_breakers(queue, &lanes, |_| true).await?;
+        Ok(Self { batches: queue.batches().await?, lanes, openings, others: None })
     }
 
     /// The places that hold back jobs of a plan.
-    pub(in crate::cli) async fn holding(plan: &ActPlan, queue: &Queue) -> anyhow::Result<Self> {
-        let all = queue.lanes(None).await?;
-        let of_batch = |name: &BatchName| plan.places.iter().any(|(batch, _)| batch == name);
-        let of_lane = |lane: &Lane| plan.places.iter().any(|(_, its)| its == lane);
-        let covered = |opening: &BreakerOpening, lane: &Lane| {
-            let own = |batch: &BatchName| opening.batch_name.as_ref().is_none_or(|own| own == batch);
-            plan.places.iter().any(|(batch, its)| its == lane && own(batch))
-        };
-        let openings = trips(queue, &all, |_| true).await?;
-        let places = Self {
-            batches: queue.batches().await?.into_iter().filter(|batch| of_batch(&batch.name)).collect(),
-            lanes: all.into_iter().filter(|lane| of_lane(&lane.lane)).collect(),
-            openings: openings.into_iter().filter(|(opening, lane)| covered(opening, lane)).collect(),
-            ..Self::default()
-        };
-        Ok(places.only(PauseFilter::Held))
+    pub(crate) async fn holding(plan: &ActPlan, queue: &Queue) -> anyhow::Result<Self> {
+        let mut places = Self::every(queue).await?;
+        places.batches.retain(|batch| plan.places.iter().any(|(name, _)| *name == batch.name));
+        places.lanes.retain(|lane| plan.places.iter().any(|(_, its)| *its == lane.lane));
+        places.openings.retain(|(opening, lane)| {
+            let covers = |batch: &BatchName| opening.batch_name.as_ref().is_none_or(|own| own == batch);
+            plan.places.iter().any(|(batch, its)| its == lane && covers(batch))
+        });
+        Ok(places.only(|paused, stopped| paused || stopped))
     }
 
-    /// What stays held back, each with the command that resumes it.
-    pub(in crate::cli) fn staying(&self) -> Vec<String> {
+    /// Each pause and open circuit breaker, with the command that resumes it.
+    pub(crate) fn staying(&self) -> Vec<String> {
         let stopped = self.openings.iter().map(|(opening, lane)| {
             let (place, way) = (capital(&stopped_place(opening, lane)), resume_command(opening, lane));
-            format!("{place} stays stopped, its circuit breaker is open: {}; `{way}` resumes it.", opening.cause)
+            format!("{place} stays stopped, its circuit breaker is open; `{way}` resumes it.")
         });
         let batches = self.batches.iter().filter(|batch| batch.paused.is_some()).map(|batch| {
             let name = quoted(batch.name.as_str());
             format!("Batch {} stays paused; `snapferry resume --batch {name}` resumes it.", batch.name)
         });
-        let lanes = self.lanes.iter().filter(|lane| lane.paused.is_some()).map(|lane| stays_paused(&lane.lane));
+        let lanes = self.lanes.iter().filter(|lane| lane.paused.is_some()).map(|view| {
+            let Lane { account, region } = &view.lane;
+            let way = format!("snapferry resume --account {account} --region {region}");
+            format!("Lane {} stays paused; `{way}` resumes it.", view.lane)
+        });
         stopped.chain(batches).chain(lanes).collect()
     }
 
     /// What will be resumed.
-    pub(in crate::cli) fn going_on(&self, look: TextStyle) -> String {
+    pub(crate) fn going_on(&self, look: TextStyle) -> String {
         resumes_text(&self.batches, &self.lanes, &[], &[], &self.openings, 0, look)
     }
 
     /// The question before resuming these and acting on a plan, without its question mark.
-    pub(in crate::cli) fn question(&self, plan: &ActPlan) -> String {
+    pub(crate) fn question(&self, plan: &ActPlan) -> String {
         match (self.is_empty(), plan.is_empty()) {
             (true, _) => plan_question(plan),
             (false, true) => resume_question(&self.batches, &self.lanes, None),
@@ -107,7 +105,7 @@ impl Places {
     }
 
     /// Resumes them.
-    pub(in crate::cli) async fn go_on(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
+    pub(crate) async fn go_on(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
         if self.is_empty() {
             return Ok(());
         }
@@ -116,30 +114,19 @@ impl Places {
         session.screen.say(if resumed == 0 { "Already resumed by somebody else.\n" } else { "Resumed.\n" })
     }
 
-    /// All of them.
-    pub(in crate::cli) async fn every(queue: &Queue) -> anyhow::Result<Self> {
-        let lanes = queue.lanes(None).await?;
-        let openings = trips(queue, &lanes, |_| true).await?;
-        Ok(Self { batches: queue.batches().await?, lanes, openings, ..Self::default() })
-    }
-
-    fn only(&self, wanted: PauseFilter) -> Self {
-        let fits = |paused: bool, stopped: bool| match wanted {
-            PauseFilter::Held => paused || stopped,
-            PauseFilter::Paused => paused,
-            PauseFilter::Unpaused => !paused,
-            PauseFilter::Going => !paused && !stopped,
+    /// Those that fit, by whether each is paused and whether its circuit breaker is open.
+    fn only(&self, fits: impl Fn(bool, bool) -> bool) -> Self {
+        let is_stopped = |batch: Option<BatchId>, lane: Option<LaneId>| {
+            let mut openings = self.openings.iter().map(|(opening, _)| opening);
+            openings.any(|opening| opening.batch == batch && lane.is_none_or(|lane| opening.lane == lane))
         };
-        let stopped = |batch: BatchId| self.openings.iter().any(|(opening, _)| opening.batch == Some(batch));
-        let batches = self.batches.iter().filter(|batch| fits(batch.paused.is_some(), stopped(batch.id)));
-        let stopped =
-            |lane: LaneId| self.openings.iter().any(|(opening, _)| opening.batch.is_none() && opening.lane == lane);
-        let lanes = self.lanes.iter().filter(|lane| fits(lane.paused.is_some(), stopped(lane.id)));
-        let openings = if wanted == PauseFilter::Held { self.openings.clone() } else { Vec::new() };
-        Self { batches: batches.cloned().collect(), lanes: lanes.cloned().collect(), openings, ..Self::default() }
+        let mut places = self.clone();
+        places.batches.retain(|batch| fits(batch.paused.is_some(), is_stopped(Some(batch.id), None)));
+        places.lanes.retain(|lane| fits(lane.paused.is_some(), is_stopped(None, Some(lane.id))));
+        places
     }
 
-    pub(in crate::cli) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.batches.is_empty() && self.lanes.is_empty()
     }
 
@@ -152,17 +139,8 @@ impl Places {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PauseFilter {
-    /// Paused, or with an open circuit breaker.
-    Held,
-    Paused,
-    Unpaused,
-    Going,
-}
-
 /// The error for unknown lanes; `account` is what was given.
-pub(in crate::cli) fn no_such_lane(known: &[Lane], account: Option<&AccountLabel>) -> UsageError {
+pub(crate) fn no_such_lane(known: &[Lane], account: Option<&AccountLabel>) -> UsageError {
     let account = account.map(AccountLabel::as_str).unwrap_or_default();
     let accounts: BTreeSet<&str> = known.iter().map(|lane| lane.account.as_str()).collect();
     let meant = if accounts.contains(account) { Vec::new() } else { near(account, accounts.into_iter()) };
@@ -171,7 +149,7 @@ pub(in crate::cli) fn no_such_lane(known: &[Lane], account: Option<&AccountLabel
     UsageError(format!("no such lane; the lanes are: {lanes}{}", hint(&meant)))
 }
 
-async fn trips(
+async fn open_breakers(
     queue: &Queue,
     lanes: &[LaneView],
     meant: impl Fn(&BreakerOpening) -> bool,
@@ -182,12 +160,8 @@ async fn trips(
 }
 
 /// Pauses those of `places` that are not paused yet.
-pub(in crate::cli) async fn pause(
-    places: &Places,
-    consent: ConsentArgs,
-    mut session: Session<'_>,
-) -> anyhow::Result<Exit> {
-    let (going, already) = (places.only(PauseFilter::Unpaused), places.only(PauseFilter::Paused));
+pub(crate) async fn pause(places: &Places, consent: ConsentArgs, mut session: Session<'_>) -> anyhow::Result<Exit> {
+    let (going, already) = (places.only(|paused, _| !paused), places.only(|paused, _| paused));
     let look = session.screen.look;
     session.screen.say(&pauses_text(&going.batches, &going.lanes, &already.batches, &already.lanes, look))?;
     if going.is_empty() {
@@ -203,19 +177,22 @@ pub(in crate::cli) async fn pause(
 }
 
 /// Resumes those of `places` that are held back, and the jobs of `plan`.
-pub(in crate::cli) async fn resume(
+pub(crate) async fn resume(
     places: &Places,
     plan: Option<&ActPlan>,
     consent: ConsentArgs,
     mut session: Session<'_>,
 ) -> anyhow::Result<Exit> {
-    let paused = places.only(PauseFilter::Held);
+    let paused = places.only(|paused, stopped| paused || stopped);
     // A plan means everything; without one, jobs that were paused one by one stay paused.
     let (going, staying) = if plan.is_some() {
         (Places::default(), 0)
     } else {
         let batch = places.batches.first().map(|batch| batch.id);
-        (places.only(PauseFilter::Going), session.queue.paused_jobs(batch, &places.lane_ids()).await?)
+        (
+            places.only(|paused, stopped| !paused && !stopped),
+            session.queue.paused_jobs(batch, &places.lane_ids()).await?,
+        )
     };
     if paused.is_empty() && plan.is_some_and(ActPlan::is_empty) {
         session.screen.say("Nothing is paused.\n")?;
@@ -224,11 +201,7 @@ pub(in crate::cli) async fn resume(
     let Places { batches, lanes, openings, .. } = &paused;
     let look = session.screen.look;
     session.screen.say(&resumes_text(batches, lanes, &going.batches, &going.lanes, openings, staying, look))?;
-    let stopped = places.besides.iter().map(|(opening, lane)| {
-        let (place, way) = (stopped_place(opening, lane), resume_command(opening, lane));
-        format!("{} stays stopped, its circuit breaker is open; `{way}` resumes it.", capital(&place))
-    });
-    session.say_lines(stopped.chain(places.paused_besides.iter().map(stays_paused)).collect())?;
+    session.say_lines(places.others.as_ref().map(|others| others.staying()).unwrap_or_default())?;
     if let Some(plan) = plan {
         session.screen.say(&touched_text(plan, look))?;
     }
@@ -245,13 +218,8 @@ pub(in crate::cli) async fn resume(
     Ok(Exit::Done)
 }
 
-fn stays_paused(lane: &Lane) -> String {
-    let way = format!("snapferry resume --account {} --region {}", lane.account, lane.region);
-    format!("Lane {lane} stays paused; `{way}` resumes it.")
-}
-
 /// Shortens the reconciliation window of lanes to what the settings say.
-pub(in crate::cli) async fn reset_window(
+pub(crate) async fn reset_window(
     places: &Places,
     consent: ConsentArgs,
     mut session: Session<'_>,
@@ -285,18 +253,17 @@ pub(in crate::cli) async fn reset_window(
 }
 
 /// What a drain left behind open circuit breakers or exhausted quotas, each with the command that resumes it.
-pub(in crate::cli) async fn left_stopped(queue: &Queue, batch: Option<BatchId>) -> anyhow::Result<Vec<String>> {
+pub(crate) async fn left_stopped(queue: &Queue, batch: Option<BatchId>) -> anyhow::Result<Vec<String>> {
     let lanes = queue.lanes(None).await?;
-    let of_batch = |opening: &BreakerOpening| batch.is_none_or(|batch| opening.covers(batch));
-    let line = |(opening, lane): &(BreakerOpening, Lane)| {
+    let covers = |opening: &BreakerOpening| batch.is_none_or(|batch| opening.covers(batch));
+    let openings = open_breakers(queue, &lanes, covers).await?;
+    let stopped = openings.iter().map(|(opening, lane)| {
+        let (place, way) = (stopped_place(opening, lane), resume_command(opening, lane));
         format!(
-            "{} has stopped, its circuit breaker is open: {}; once the cause is fixed, resume it with `{}` and start a daemon or a run",
-            stopped_place(opening, lane),
-            opening.cause,
-            resume_command(opening, lane)
+            "{place} has stopped, its circuit breaker is open: {}; once the cause is fixed, resume it with `{way}` and start a \
+             daemon or a run",
+            opening.cause
         )
-    };
-    let mut left: Vec<String> = trips(queue, &lanes, of_batch).await?.iter().map(line).collect();
-    left.extend(held_lanes(&queue.lanes(batch).await?));
-    Ok(left)
+    });
+    Ok(stopped.chain(held_lanes(&queue.lanes(batch).await?)).collect())
 }

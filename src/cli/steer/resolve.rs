@@ -50,9 +50,6 @@ impl DecisionArgs {
 
 impl ResolveArgs {
     /// Shows the evidence, or carries out the decision.
-    ///
-    /// # Errors
-    /// A job that is not there or not in review, a record that is not in the ledger, a database that fails.
     pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         let Session { queue, clock, person, mut screen, .. } = session;
         let Some(evidence) = queue.evidence(self.job).await? else {

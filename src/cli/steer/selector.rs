@@ -14,33 +14,33 @@ const FAILED_LOOKED_AT: u32 = 1000;
 
 /// Which jobs: those that match every option, and one of the values of a repeated option
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(in crate::cli) struct SelectorArgs {
+pub(crate) struct SelectorArgs {
     /// Jobs by number
     #[arg(value_name = "JOB", help_heading = "Selection", value_parser = crate::cli::terminal::parsers::job)]
-    pub(in crate::cli) jobs: Vec<JobId>,
+    pub(crate) jobs: Vec<JobId>,
     /// Jobs of this batch
     #[arg(long, value_name = "BATCH", help_heading = "Selection")]
-    pub(in crate::cli) batch: Option<String>,
+    pub(crate) batch: Option<String>,
     /// Jobs of this account
     #[arg(long, value_name = "ACCOUNT", value_parser = AccountLabel::parse, help_heading = "Selection")]
-    pub(in crate::cli) account: Option<AccountLabel>,
+    pub(crate) account: Option<AccountLabel>,
     /// Jobs in this Region
     #[arg(long, value_name = "REGION", value_parser = Region::parse, help_heading = "Selection")]
-    pub(in crate::cli) region: Option<Region>,
+    pub(crate) region: Option<Region>,
     /// Jobs in this state; can be repeated
     #[arg(long = "state", value_name = "STATE", value_parser = state(), value_delimiter = ',', hide_possible_values = true,
           help_heading = "Selection", long_help = STATES)]
-    pub(in crate::cli) states: Vec<JobState>,
+    pub(crate) states: Vec<JobState>,
     /// Jobs with this error code; can be repeated
     #[arg(long = "error", value_name = "CODE", help_heading = "Selection", value_delimiter = ',')]
-    pub(in crate::cli) errors: Vec<String>,
+    pub(crate) errors: Vec<String>,
     /// Jobs whose snapshot name matches this pattern, e.g. 'web-*'; can be repeated
     #[arg(long = "name", value_name = "GLOB", value_parser = glob, help_heading = "Selection")]
-    pub(in crate::cli) names: Vec<String>,
+    pub(crate) names: Vec<String>,
 }
 
 /// A pattern as in a shell: `*`, `?`, `[abc]`, and `[!abc]` or `[^abc]` for none of these.
-pub(in crate::cli) fn pattern(text: &str) -> Result<Pattern, PatternError> {
+pub(crate) fn pattern(text: &str) -> Result<Pattern, PatternError> {
     let mut text = text.replace("[^", "[!");
     while text.contains("**") {
         text = text.replace("**", "*");
@@ -58,31 +58,23 @@ const STATES: &str = "Jobs in this state; can be repeated: queued, submitting, e
 
 impl SelectorArgs {
     /// The jobs of one batch.
-    pub(in crate::cli) fn of_batch(name: &BatchName) -> Self {
-        Self {
-            jobs: Vec::new(),
-            batch: Some(name.as_str().to_owned()),
-            account: None,
-            region: None,
-            states: Vec::new(),
-            errors: Vec::new(),
-            names: Vec::new(),
-        }
+    pub(crate) fn of_batch(name: &BatchName) -> Self {
+        Self { batch: Some(name.as_str().to_owned()), ..Self::default() }
     }
 }
 
 /// What the selectors mean for this database.
 #[derive(Debug, Clone)]
-pub(in crate::cli) struct Selected {
+pub(crate) struct Selected {
     /// The jobs.
-    pub(in crate::cli) selector: Selector,
+    pub(crate) selector: Selector,
     /// The batch, where one is named.
-    pub(in crate::cli) batch: Option<BatchView>,
+    pub(crate) batch: Option<BatchView>,
 }
 
 impl SelectorArgs {
     /// The selection without jobs, states and codes, as on a command line, with a leading space.
-    pub(in crate::cli) fn scope(&self) -> String {
+    pub(crate) fn scope(&self) -> String {
         let one = |option: &str, value: &str| format!(" {option} {}", quoted(value));
         let mut words = String::new();
         words.extend(self.batch.iter().map(|batch| one("--batch", batch)));
@@ -93,12 +85,12 @@ impl SelectorArgs {
     }
 
     /// Whether nothing is selected.
-    pub(in crate::cli) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.batch.is_none() && self.account.is_none() && self.region.is_none() && self.names_no_jobs()
     }
 
     /// Whether the selection is a batch alone, or lanes alone.
-    pub(in crate::cli) fn names_one_place(&self) -> bool {
+    pub(crate) fn names_one_place(&self) -> bool {
         let lanes = self.account.is_some() || self.region.is_some();
         self.names_no_jobs() && (self.batch.is_some() != lanes)
     }
@@ -108,12 +100,12 @@ impl SelectorArgs {
     }
 
     /// Whether a lane matches the selected account and Region.
-    pub(in crate::cli) fn fits(&self, lane: &Lane) -> bool {
+    pub(crate) fn fits(&self, lane: &Lane) -> bool {
         lane.fits(self.account.as_ref(), self.region)
     }
 
     /// Explains an empty result: an unknown account, and error codes that no recent job failed with, each with similar names.
-    pub(in crate::cli) async fn near_misses(&self, queue: &Queue) -> anyhow::Result<Vec<String>> {
+    pub(crate) async fn near_misses(&self, queue: &Queue) -> anyhow::Result<Vec<String>> {
         let mut misses = Vec::new();
         if let Some(account) = &self.account {
             let lanes = queue.lanes(None).await?;
@@ -138,10 +130,7 @@ impl SelectorArgs {
     }
 
     /// Looks up the selection in the database.
-    ///
-    /// # Errors
-    /// [`UsageError`] for a batch or a job that is not there; a database that cannot be read.
-    pub(in crate::cli) async fn resolve(&self, queue: &Queue) -> anyhow::Result<Selected> {
+    pub(crate) async fn resolve(&self, queue: &Queue) -> anyhow::Result<Selected> {
         let batch = match &self.batch {
             Some(name) => Some(find_batch(queue, name).await?),
             None => None,
@@ -164,10 +153,7 @@ impl SelectorArgs {
 }
 
 /// The batch of that name.
-///
-/// # Errors
-/// [`UsageError`] where there is none, with the names that come near.
-pub(in crate::cli) async fn find_batch(queue: &Queue, name: &str) -> anyhow::Result<BatchView> {
+pub(crate) async fn find_batch(queue: &Queue, name: &str) -> anyhow::Result<BatchView> {
     if let Ok(parsed) = BatchName::parse(name)
         && let Some(batch) = queue.batch(&parsed).await?
     {
@@ -190,7 +176,7 @@ fn hint_or(near: &[&str], otherwise: impl FnOnce() -> String) -> String {
 }
 
 /// The error for a job that is not there.
-pub(in crate::cli) async fn no_job(queue: &Queue, job: JobId) -> anyhow::Result<UsageError> {
+pub(crate) async fn no_job(queue: &Queue, job: JobId) -> anyhow::Result<UsageError> {
     let range = match queue.job_range().await? {
         Some((first, last)) => format!("the jobs are {first} to {last}, snapferry jobs lists them"),
         None => "there are no jobs yet, create some with snapferry enqueue FILE".to_owned(),

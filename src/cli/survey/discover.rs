@@ -4,7 +4,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Exit, UsageError, or_interrupted};
 use crate::cli::steer::selector::pattern;
 use crate::cli::survey::lane_readers::{LaneReaders, no_such_regions};
-use crate::cli::terminal::screen::{Flow, forgive_closed_pipe, notes};
+use crate::cli::terminal::screen::notes;
 use crate::domain::{AccountLabel, Lane, Region};
 use crate::lightsail::SnapshotKind;
 use crate::queue::Peek;
@@ -39,7 +39,7 @@ const SIDE_BY_SIDE: usize = 8;
 /// A filter given several times matches if one of its values does; --tag only if all of them do.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(in crate::cli) struct DiscoverArgs {
+pub(crate) struct DiscoverArgs {
     /// Only this account, as named in the settings; can be repeated
     #[arg(long = "account", value_name = "ACCOUNT", value_parser = AccountLabel::parse)]
     accounts: Vec<AccountLabel>,
@@ -63,7 +63,7 @@ pub(in crate::cli) struct DiscoverArgs {
     sources: Vec<Pattern>,
     /// Only snapshots of instances, or only of disks
     #[arg(long, value_name = "KIND", value_enum, help_heading = "Filters")]
-    kind: Option<KindArg>,
+    kind: Option<SnapshotKind>,
     /// Only the newest N of each source, after the filters above
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Filters")]
     newest: Option<u32>,
@@ -77,12 +77,6 @@ pub(in crate::cli) struct DiscoverArgs {
     /// JSON array instead of CSV
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum KindArg {
-    Instance,
-    Disk,
 }
 
 fn tag(text: &str) -> Result<TagWanted, &'static str> {
@@ -101,7 +95,7 @@ struct Sum {
 }
 
 /// Lists what there is.
-pub(in crate::cli) async fn discover(args: &DiscoverArgs, context: &Context) -> anyhow::Result<Exit> {
+pub(crate) async fn discover(args: &DiscoverArgs, context: &Context) -> anyhow::Result<Exit> {
     let (mut out, mut notes) = (std::io::stdout(), notes());
     args.check_ages()?;
     let lanes = args.lanes(context, &mut notes).await?;
@@ -144,10 +138,7 @@ impl DiscoverArgs {
             tags: self.tags.clone(),
             names: self.names.clone(),
             sources: self.sources.clone(),
-            kind: self.kind.map(|kind| match kind {
-                KindArg::Instance => SnapshotKind::Instance,
-                KindArg::Disk => SnapshotKind::Disk,
-            }),
+            kind: self.kind,
             newest: self.newest.map(|newest| usize::try_from(newest).unwrap_or(usize::MAX)),
             not_exported: self.not_exported,
         }
@@ -155,34 +146,12 @@ impl DiscoverArgs {
 
     /// The lanes to read, ordered by account and Region.
     async fn lanes(&self, context: &Context, notes: &mut (dyn Write + Send)) -> anyhow::Result<Vec<Lane>> {
-        let accounts = context.accounts_of(&self.accounts)?;
-        let wanted: BTreeSet<Region> = self.regions.iter().copied().collect();
         let mut lanes = Vec::new();
-        for account in accounts {
-            let set = context.settings.account(&account).is_some_and(|account| !account.regions.is_empty());
-            // Without Regions in the settings, every Region asked for is read.
-            let regions = match (set, wanted.is_empty()) {
-                (false, false) => wanted.clone(),
-                (true, false) => context.regions_of(&account).await?.intersection(&wanted).copied().collect(),
-                (_, true) => context.regions_of(&account).await?,
+        for account in context.accounts_of(&self.accounts)? {
+            let regions = match context.regions_of(&account, &self.regions) {
+                Some(regions) => regions,
+                None => BTreeSet::from([usual_region(context, &account, notes).await?]),
             };
-            if regions.is_empty() && wanted.is_empty() {
-                return Err(UsageError(format!(
-                    "account {account} has no Region: add --region, set AWS_REGION or the profile's region, or list \
-                     Regions in the settings ([accounts.{account}] regions = [\"eu-west-1\", \"us-east-1\"])"
-                ))
-                .into());
-            }
-            if !set && wanted.is_empty() {
-                let regions: Vec<&str> = regions.iter().map(|region| region.as_str()).collect();
-                // A note that cannot be written is no failure.
-                let _ = writeln!(
-                    notes,
-                    "note: account {account}: reading only {}; to read more Regions, list them in the settings: \
-                     [accounts.{account}] regions = [...]",
-                    regions.join(", ")
-                );
-            }
             lanes.extend(regions.into_iter().map(|region| Lane { account: account.clone(), region }));
         }
         if lanes.is_empty() {
@@ -206,11 +175,7 @@ impl DiscoverArgs {
             .map(|reader| async move { (&reader.lane, read_lane(reader, peek).await) })
             .buffered(SIDE_BY_SIDE);
         let form = if self.json { DiscoveredForm::Json } else { DiscoveredForm::Csv };
-        let written = DiscoveredSheet::begin(out, form, now);
-        let mut sheet = match written {
-            Ok(sheet) => sheet,
-            Err(error) => return closed(forgive_closed_pipe(Err(error))),
-        };
+        let mut sheet = DiscoveredSheet::begin(out, form, now).context(CANNOT_WRITE)?;
         let mut owners = BTreeMap::new();
         while let Some((lane, read)) = readings.next().await {
             match read {
@@ -226,9 +191,7 @@ impl DiscoverArgs {
                             "note: {other} and {lane} are the same AWS account ({account}); their snapshots are listed twice"
                         );
                     }
-                    if forgive_closed_pipe(sheet.add(&chosen.found)).context("cannot write the list")? == Flow::Closed {
-                        return Ok(Exit::Done);
-                    }
+                    sheet.add(&chosen.found).context(CANNOT_WRITE)?;
                 }
                 Err(NotFound::Lane(unread)) => {
                     sum.unread += 1;
@@ -238,16 +201,36 @@ impl DiscoverArgs {
                 Err(error @ NotFound::Database(_)) => return Err(error.into()),
             }
         }
-        if forgive_closed_pipe(sheet.end()).context("cannot write the list")? == Flow::Closed {
-            return Ok(Exit::Done);
-        }
-        let _ = sum.write(notes);
+        sheet.end().context(CANNOT_WRITE)?;
+        let _ = writeln!(notes, "{}", sum.text());
         Ok(if sum.unread > 0 { Exit::Failed } else { Exit::Done })
     }
 }
 
-fn closed(written: std::io::Result<Flow>) -> anyhow::Result<Exit> {
-    written.context("cannot write the list").map(|_| Exit::Done)
+const CANNOT_WRITE: &str = "cannot write the list";
+
+/// The Region of an account by the AWS configuration, with a note that others are not read.
+async fn usual_region(
+    context: &Context,
+    account: &AccountLabel,
+    notes: &mut (dyn Write + Send),
+) -> anyhow::Result<Region> {
+    let usual = context.usual_region(Some(account)).await.transpose();
+    let usual =
+        usual.map_err(|error| UsageError(format!("the Region of the AWS configuration: {error}; add --region")))?;
+    let region = usual.ok_or_else(|| {
+        UsageError(format!(
+            "account {account} has no Region: add --region, set AWS_REGION or the profile's region, or list Regions in the \
+             settings ([accounts.{account}] regions = [\"eu-west-1\", \"us-east-1\"])"
+        ))
+    })?;
+    // A note that cannot be written is no failure.
+    let _ = writeln!(
+        notes,
+        "note: account {account}: reading only {region}; to read more Regions, list them in the settings: \
+         [accounts.{account}] regions = [...]"
+    );
+    Ok(region)
 }
 
 impl Sum {
@@ -259,18 +242,16 @@ impl Sum {
         }
     }
 
-    fn write(&self, notes: &mut (dyn Write + Send)) -> std::io::Result<()> {
+    fn text(&self) -> String {
         let (snapshots, lanes) = (several(self.snapshots, "snapshot"), several(self.lanes, "lane"));
-        write!(notes, "{snapshots}, {} GB, in {lanes}", grouped(self.gb))?;
-        if self.exported > 0 {
-            write!(notes, "; {} exported already", grouped(self.exported))?;
-        }
-        if self.broken > 0 {
-            write!(notes, "; {} in state error left out", grouped(self.broken))?;
+        let mut text = format!("{snapshots}, {} GB, in {lanes}", grouped(self.gb));
+        let counts = [(self.exported, "exported already"), (self.broken, "in state error left out")];
+        for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
+            text += &format!("; {} {what}", grouped(count));
         }
         if self.unread > 0 {
-            write!(notes, "; {} could not be read", several(self.unread, "lane"))?;
+            text += &format!("; {} could not be read", several(self.unread, "lane"));
         }
-        writeln!(notes)
+        text
     }
 }

@@ -3,6 +3,7 @@
 use crate::cli::context::{Context, screen};
 use crate::cli::exit::{Exit, UsageError, or_interrupted};
 use crate::cli::survey::lane_readers::{LaneReaders, no_such_regions};
+use crate::cli::terminal::screen::{notes, spinner};
 use crate::clock::{Clock as _, SystemClock};
 use crate::doctor::{
     AccountFacts, CallerCheck, CheckedFacts, ExaminedLane, POLICY, SettingsFacts, diagnose, examine, folder, identify,
@@ -12,11 +13,9 @@ use crate::queue::{Checkup, LaneFound};
 use crate::report::{doctor_json, doctor_text};
 use crate::settings::SettingsError;
 use futures_util::StreamExt as _;
-use indicatif::{MultiProgress, ProgressBar};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,7 +36,7 @@ const SIDE_BY_SIDE: usize = 8;
 /// daemon.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(in crate::cli) struct DoctorArgs {
+pub(crate) struct DoctorArgs {
     /// Only this account, as named in the settings; can be repeated
     #[arg(long = "account", value_name = "ACCOUNT", value_parser = AccountLabel::parse)]
     accounts: Vec<AccountLabel>,
@@ -54,21 +53,21 @@ pub(in crate::cli) struct DoctorArgs {
 }
 
 /// Checks, and prints the diagnosis.
-pub(in crate::cli) async fn doctor(
+pub(crate) async fn doctor(
     args: &DoctorArgs,
     context: impl FnOnce() -> anyhow::Result<Context>,
     file: Option<PathBuf>,
     coloured: bool,
 ) -> anyhow::Result<Exit> {
-    let (mut out, mut notes) = (std::io::stdout(), crate::cli::terminal::screen::notes());
+    let (mut out, mut notes) = (std::io::stdout(), notes());
     let mut screen = screen(coloured, &mut out, &mut notes);
     if args.policy {
         screen.say(POLICY)?;
         return Ok(Exit::Done);
     }
-    let looked = async {
+    let gathered = async {
         match context() {
-            Ok(context) => args.look(&context).await,
+            Ok(context) => args.gather(&context).await,
             Err(error) if error.is::<SettingsError>() => {
                 let settings = SettingsFacts { file, read: Err(format!("{error:#}")), bundle: None };
                 Ok(CheckedFacts { settings, database: None, accounts: Vec::new() })
@@ -77,7 +76,7 @@ pub(in crate::cli) async fn doctor(
         }
     };
     or_interrupted(async {
-        let diagnosis = diagnose(&looked.await?);
+        let diagnosis = diagnose(&gathered.await?);
         if args.json {
             screen.say_json(&doctor_json(&diagnosis, SystemClock::new().now()))?;
         } else {
@@ -89,10 +88,9 @@ pub(in crate::cli) async fn doctor(
 }
 
 impl DoctorArgs {
-    async fn look(&self, context: &Context) -> anyhow::Result<CheckedFacts> {
+    async fn gather(&self, context: &Context) -> anyhow::Result<CheckedFacts> {
         let accounts = self.accounts(context)?;
-        let spinner = spinner(&context.progress);
-        spinner.set_message("checking the database");
+        let spinner = spinner(&context.progress, "checking the database".to_owned());
         let path = context.settings.database.path().to_owned();
         let checkup = if context.has_no_folder_yet() {
             Checkup { vitals: None, content: Ok(None) }
@@ -122,12 +120,10 @@ impl DoctorArgs {
     fn accounts(&self, context: &Context) -> Result<BTreeSet<AccountLabel>, UsageError> {
         let wanted = context.accounts_of(&self.accounts)?;
         // Accounts whose settings name only other Regions are left out.
-        let meant = |label: &AccountLabel| {
-            let set = context.settings.account(label).map(|account| account.regions.as_slice()).unwrap_or_default();
-            self.regions.is_empty() || set.is_empty() || set.iter().any(|region| self.regions.contains(region))
-        };
-        let meant: BTreeSet<AccountLabel> = wanted.into_iter().filter(meant).collect();
-        if meant.is_empty() { Err(no_such_regions(&self.regions)) } else { Ok(meant) }
+        let has_regions =
+            |label: &AccountLabel| context.regions_of(label, &self.regions).is_none_or(|regions| !regions.is_empty());
+        let accounts: BTreeSet<AccountLabel> = wanted.into_iter().filter(has_regions).collect();
+        if accounts.is_empty() { Err(no_such_regions(&self.regions)) } else { Ok(accounts) }
     }
 
     async fn examine(
@@ -138,7 +134,7 @@ impl DoctorArgs {
         known: &[LaneFound],
     ) -> AccountFacts {
         let (regions, region_trouble) = self.regions(context, &label, known).await;
-        let patients: Vec<ExaminedLane> = regions
+        let lanes: Vec<ExaminedLane> = regions
             .into_iter()
             .map(|region| {
                 let reader = readers.of(Lane { account: label.clone(), region });
@@ -146,11 +142,11 @@ impl DoctorArgs {
                 ExaminedLane { lane: reader.lane, access, api: reader.api, clock: Arc::clone(&context.clock) }
             })
             .collect();
-        let identity = match patients.first() {
-            Some(patient) => identify(patient).await,
+        let identity = match lanes.first() {
+            Some(lane) => identify(lane).await,
             None => CallerCheck::NotAsked,
         };
-        let lanes = futures_util::stream::iter(&patients).map(examine).buffered(SIDE_BY_SIDE).collect().await;
+        let lanes = futures_util::stream::iter(&lanes).map(examine).buffered(SIDE_BY_SIDE).collect().await;
         let access = context.settings.account(&label).cloned().unwrap_or_default();
         AccountFacts { label, access, region_trouble, identity, lanes }
     }
@@ -162,32 +158,14 @@ impl DoctorArgs {
         label: &AccountLabel,
         known: &[LaneFound],
     ) -> (BTreeSet<Region>, Option<String>) {
-        let wanted: BTreeSet<Region> = self.regions.iter().copied().collect();
-        let set: BTreeSet<Region> =
-            context.settings.account(label).map(|it| it.regions.iter().copied().collect()).unwrap_or_default();
-        match (set.is_empty(), wanted.is_empty()) {
-            (true, false) => return (wanted, None),
-            (false, false) => return (set.intersection(&wanted).copied().collect(), None),
-            (_, true) => {}
-        }
         let waiting = known.iter().filter(|found| found.lane.account == *label && found.live_jobs > 0);
-        let mut regions: BTreeSet<Region> = waiting.map(|found| found.lane.region).collect();
-        if !set.is_empty() {
-            regions.extend(set);
-            return (regions, None);
+        let waiting = waiting.map(|found| found.lane.region).filter(|_| self.regions.is_empty());
+        if let Some(regions) = context.regions_of(label, &self.regions) {
+            return (regions.into_iter().chain(waiting).collect(), None);
         }
         match context.usual_region(Some(label)).await.transpose() {
-            Ok(usual) => {
-                regions.extend(usual);
-                (regions, None)
-            }
-            Err(trouble) => (regions, Some(trouble.to_string())),
+            Ok(usual) => (waiting.chain(usual).collect(), None),
+            Err(trouble) => (waiting.collect(), Some(trouble.to_string())),
         }
     }
-}
-
-fn spinner(progress: &MultiProgress) -> ProgressBar {
-    let spinner = progress.add(ProgressBar::new_spinner());
-    spinner.enable_steady_tick(Duration::from_millis(100));
-    spinner
 }

@@ -14,21 +14,21 @@ use std::sync::Arc;
 const BESIDE_A_DAEMON: f64 = 0.5;
 
 /// Connections to lanes, each behind its read limit.
-pub(in crate::cli) struct LaneReaders<'a> {
+pub(crate) struct LaneReaders<'a> {
     context: &'a Context,
     connect: Connect,
     share: f64,
 }
 
 impl<'a> LaneReaders<'a> {
-    pub(in crate::cli) fn new(context: &'a Context) -> Self {
+    pub(crate) fn new(context: &'a Context) -> Self {
         let path = context.settings.database.path();
         // This only decides the rate: if the lock cannot be read, assume a daemon.
         let alone = matches!(DatabaseLock::holder(path, Held::Daemon), Ok(None));
         Self { context, connect: context.connect(), share: if alone { 1.0 } else { BESIDE_A_DAEMON } }
     }
 
-    pub(in crate::cli) fn of(&self, lane: Lane) -> LaneReader {
+    pub(crate) fn of(&self, lane: Lane) -> LaneReader {
         let Self { context, connect, share } = self;
         let settings = context.settings.for_lane(&lane);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a burst, 1 to 1000")]
@@ -38,14 +38,14 @@ impl<'a> LaneReaders<'a> {
             api: Arc::new(Limited::new(connect(&lane, &settings), reads)),
             lane,
             clock: Arc::clone(&context.clock),
-            retry: settings.export.retry,
+            retry: settings.export.retry(),
         }
     }
 }
 
 impl Context {
     /// The database, which is neither created nor changed.
-    pub(in crate::cli) async fn peek(&self) -> anyhow::Result<Option<Peek>> {
+    pub(crate) async fn peek(&self) -> anyhow::Result<Option<Peek>> {
         if self.has_no_folder_yet() {
             return Ok(None);
         }
@@ -53,7 +53,7 @@ impl Context {
     }
 
     /// Adds how the lane was reached.
-    pub(in crate::cli) async fn say_way(&self, lane: &Lane, unread: Unread) -> Unread {
+    pub(crate) async fn say_way(&self, lane: &Lane, unread: Unread) -> Unread {
         let access = self.access(&lane.account);
         let endpoint = endpoints(&access, lane.region).await.lightsail;
         let profile = access.profile.map(|profile| format!("profile {profile}"));
@@ -63,7 +63,7 @@ impl Context {
     }
 
     /// The accounts that are named, or all of the settings.
-    pub(in crate::cli) fn accounts_of(&self, named: &[AccountLabel]) -> Result<BTreeSet<AccountLabel>, UsageError> {
+    pub(crate) fn accounts_of(&self, named: &[AccountLabel]) -> Result<BTreeSet<AccountLabel>, UsageError> {
         let known = self.settings.accounts();
         match named.iter().find(|account| !known.contains(account)) {
             None if named.is_empty() => Ok(known),
@@ -76,25 +76,18 @@ impl Context {
         }
     }
 
-    /// The Regions of an account: from the settings, or else from the AWS configuration.
-    pub(in crate::cli) async fn regions_of(&self, account: &AccountLabel) -> anyhow::Result<BTreeSet<Region>> {
-        let set: BTreeSet<Region> =
-            self.settings.account(account).map(|account| account.regions.iter().copied().collect()).unwrap_or_default();
-        if !set.is_empty() {
-            return Ok(set);
-        }
-        Ok(self
-            .usual_region(Some(account))
-            .await
-            .transpose()
-            .map_err(|error| UsageError(format!("the Region of the AWS configuration: {error}; add --region")))?
-            .into_iter()
-            .collect())
+    /// The Regions of an account by its settings, only the `wanted` ones if some are; without any there, all wanted ones. None if
+    /// the AWS configuration decides.
+    pub(crate) fn regions_of(&self, account: &AccountLabel, wanted: &[Region]) -> Option<BTreeSet<Region>> {
+        let set = self.settings.account(account).map(|account| account.regions.as_slice()).unwrap_or_default();
+        let regions = if set.is_empty() { wanted } else { set };
+        let is_wanted = |region: &&Region| wanted.is_empty() || wanted.contains(region);
+        (!regions.is_empty()).then(|| regions.iter().filter(is_wanted).copied().collect())
     }
 }
 
 /// The error for Regions that the settings leave out.
-pub(in crate::cli) fn no_such_regions(wanted: &[Region]) -> UsageError {
+pub(crate) fn no_such_regions(wanted: &[Region]) -> UsageError {
     let wanted: Vec<&str> = wanted.iter().map(|region| region.as_str()).collect();
     let wanted = wanted.join(", ");
     UsageError(format!("{wanted}: not among the `regions` of these accounts in the settings; add it there"))

@@ -1,6 +1,6 @@
-//! Commands that look before anything is exported.
+//! Commands that examine what can be exported, and export nothing.
 
-pub(in crate::cli) mod discover;
-pub(in crate::cli) mod doctor;
-pub(in crate::cli) mod lane_readers;
-pub(in crate::cli) mod plan;
+pub(crate) mod discover;
+pub(crate) mod doctor;
+pub(crate) mod lane_readers;
+pub(crate) mod plan;

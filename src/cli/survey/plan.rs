@@ -3,16 +3,14 @@
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, or_interrupted};
 use crate::cli::survey::lane_readers::LaneReaders;
-use crate::cli::terminal::screen::notes;
-use crate::cli::work::enqueue::{RowArgs, say_bad};
+use crate::cli::terminal::screen::{notes, spinner};
+use crate::cli::work::enqueue::RowArgs;
 use crate::cli::work::input::{BadRowPolicy, BadRows, CsvSource, Message};
 use crate::domain::{AccountLabel, Lane};
 use crate::report::{PlanView, Price, plan_json, plan_text, several};
 use crate::survey::{ExportPlan, LaneReader, PlannedLane, PlannedRow, TimeRange, plan as survey};
 use anyhow::anyhow;
-use indicatif::ProgressBar;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,7 +28,7 @@ Exit status: 0 no row would fail, 1 a lane could not be read, 2 bad input, 3 row
 /// It only reads: nothing is exported, and neither the database nor any file is changed.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(in crate::cli) struct PlanArgs {
+pub(crate) struct PlanArgs {
     #[command(flatten)]
     rows: RowArgs,
     /// Skip bad rows
@@ -42,7 +40,7 @@ pub(in crate::cli) struct PlanArgs {
 }
 
 /// Plans the file.
-pub(in crate::cli) async fn plan(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit> {
+pub(crate) async fn plan(args: &PlanArgs, context: &Context) -> anyhow::Result<Exit> {
     or_interrupted(Box::pin(args.run(context))).await
 }
 
@@ -52,7 +50,7 @@ impl PlanArgs {
         let mut screen = context.screen(&mut out, &mut notes);
         let label = CsvSource::new(&self.rows.file).label();
         let (rows, bad) = self.read(context).await?;
-        say_bad(&label, &bad.slips, &bad.told(), screen.notes)?;
+        bad.write(&label, screen.notes)?;
         if bad.count > 0 && !self.skip_invalid {
             writeln!(
                 screen.notes,
@@ -73,9 +71,7 @@ impl PlanArgs {
                 poll: TimeRange { least: settings.poll.min, most: settings.poll.max },
             }
         });
-        let spinner = context.progress.add(ProgressBar::new_spinner());
-        spinner.set_message(format!("reading {}", several(lanes.len() as u64, "lane")));
-        spinner.enable_steady_tick(Duration::from_millis(100));
+        let spinner = spinner(&context.progress, format!("reading {}", several(lanes.len() as u64, "lane")));
         let made = survey(&rows, planned.collect(), others, peek.as_ref()).await;
         spinner.finish_and_clear();
         let mut plan = ExportPlan { rejected: bad.count, ..made? };
@@ -104,25 +100,22 @@ impl PlanArgs {
     async fn read(&self, context: &Context) -> anyhow::Result<(Vec<PlannedRow>, BadRows)> {
         let options = self.rows.options(&context.settings, context.usual_region(self.rows.account.as_ref()).await);
         let reading = self.rows.reading(options, BadRowPolicy::Count, &context.settings);
-        let progress = reading.progress.clone();
         let mut messages = reading.start(std::convert::identity)?;
         let mut rows = Vec::new();
-        let bad = loop {
-            match messages.recv().await {
-                None => return Err(anyhow!("the reader ended before its input; this is a bug")),
-                Some(Message::End(bad)) => break bad?,
-                Some(Message::Carried(_)) => {}
-                Some(Message::Rows(more)) => rows.extend(more.into_iter().map(|row| PlannedRow {
+        while let Some(message) = messages.recv().await {
+            match message {
+                Message::Carried(_) => {}
+                Message::Rows(more) => rows.extend(more.into_iter().map(|row| PlannedRow {
                     line: row.line,
                     lane: row.lane,
                     snapshot: row.snapshot,
                     existing: row.existing,
                     priority: row.priority,
                 })),
+                Message::End(bad) => return Ok((rows, bad?)),
             }
-        };
-        progress.finish_and_clear();
-        Ok((rows, bad))
+        }
+        Err(anyhow!("the reader ended before its input; this is a bug"))
     }
 }
 

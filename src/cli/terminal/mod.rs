@@ -1,7 +1,7 @@
 //! Arguments, standard error and logs.
 
-pub(in crate::cli) mod held;
-pub(in crate::cli) mod logging;
-pub(in crate::cli) mod parsers;
-pub(in crate::cli) mod screen;
-pub(in crate::cli) mod stderr;
+pub(crate) mod buffered;
+pub(crate) mod logging;
+pub(crate) mod parsers;
+pub(crate) mod screen;
+pub(crate) mod stderr;

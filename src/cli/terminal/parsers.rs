@@ -5,17 +5,17 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// A job's number.
-pub(in crate::cli) fn job(text: &str) -> Result<JobId, String> {
+pub(crate) fn job(text: &str) -> Result<JobId, String> {
     text.parse().map_err(|_| "a job is a number, as listed by `snapferry jobs`".to_owned())
 }
 
 /// A duration.
-pub(in crate::cli) fn span(text: &str) -> Result<Duration, String> {
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "write a duration as 30s, 10m, 2h or 1h 30m".to_owned())
 }
 
 /// A number of rows, at least one.
-pub(in crate::cli) fn rows(text: &str) -> Result<u64, String> {
+pub(crate) fn rows(text: &str) -> Result<u64, String> {
     text.parse::<NonZeroU64>().map(NonZeroU64::get).map_err(|_| "expected a whole number from 1".to_owned())
 }
 

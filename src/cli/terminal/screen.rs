@@ -3,7 +3,9 @@
 use crate::cli::terminal::stderr::Stderr;
 use crate::report::{Colour, TextStyle};
 use anyhow::Context as _;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::{IsTerminal as _, Write};
+use std::time::Duration;
 
 /// Standard output and standard error, and how to write to them.
 pub struct Screen<'a> {
@@ -19,25 +21,18 @@ pub struct Screen<'a> {
 
 impl Screen<'_> {
     /// Prints a result. A reader that has gone away does not stop the command.
-    ///
-    /// # Errors
-    /// Any other error of standard output.
-    pub(in crate::cli) fn say(&mut self, text: &str) -> anyhow::Result<()> {
+    pub(crate) fn say(&mut self, text: &str) -> anyhow::Result<()> {
         let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
-        forgive_closed_pipe(written).context("cannot write to standard output")?;
-        Ok(())
+        forgive_closed_pipe(written).context("cannot write to standard output")
     }
 
     /// Prints a result for programs.
-    ///
-    /// # Errors
-    /// As for [`Screen::say`].
-    pub(in crate::cli) fn say_json(&mut self, value: &impl serde::Serialize) -> anyhow::Result<()> {
+    pub(crate) fn say_json(&mut self, value: &impl serde::Serialize) -> anyhow::Result<()> {
         self.say(&(serde_json::to_string_pretty(value)? + "\n"))
     }
 
     /// Adds notes; if they cannot be written, that is no failure.
-    pub(in crate::cli) fn add_notes(&mut self, lines: &[String]) {
+    pub(crate) fn add_notes(&mut self, lines: &[String]) {
         for line in lines {
             let _ = writeln!(self.notes, "{line}");
         }
@@ -45,20 +40,33 @@ impl Screen<'_> {
 }
 
 /// Standard error for people: on a terminal, long lines are broken between words. It never fails.
-pub(in crate::cli) fn notes() -> Notes<Stderr> {
+pub(crate) fn notes() -> Notes<Stderr> {
     let stderr = std::io::stderr();
     let size = stderr.is_terminal().then(|| terminal_size::terminal_size_of(&stderr)).flatten();
     Notes::new(Stderr, size.map(|(width, _)| width.0))
 }
 
 /// Prints a note to standard error, if it can be written.
-pub(in crate::cli) fn note(line: &str) {
+pub(crate) fn note(line: &str) {
     let _ = writeln!(notes(), "{line}");
 }
 
-/// Breaks lines that are too long between words.
+/// A bar on standard error, laid out by `template`.
+pub(crate) fn bar(all: &MultiProgress, length: u64, template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    all.add(ProgressBar::new(length).with_style(style.progress_chars("=> ")))
+}
+
+/// A spinner on standard error.
+pub(crate) fn spinner(all: &MultiProgress, message: String) -> ProgressBar {
+    let spinner = all.add(ProgressBar::new_spinner().with_message(message));
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
+}
+
+/// Breaks long lines between words.
 #[derive(Debug)]
-pub(in crate::cli) struct Notes<W> {
+pub(crate) struct Notes<W> {
     to: W,
     look: TextStyle,
     /// The line that has not ended yet.
@@ -99,20 +107,9 @@ impl<W: Write> Write for Notes<W> {
     }
 }
 
-/// Tells a reader that has gone away, as `head` does, from an error.
-pub(in crate::cli) fn forgive_closed_pipe(written: std::io::Result<()>) -> std::io::Result<Flow> {
-    match written {
-        Ok(()) => Ok(Flow::Open),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Flow::Closed),
-        Err(error) => Err(error),
-    }
-}
-
-/// Whether the reader is still there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cli) enum Flow {
-    Open,
-    Closed,
+/// A reader that has gone away, as `head` does, is no error.
+pub(crate) fn forgive_closed_pipe(written: std::io::Result<()>) -> std::io::Result<()> {
+    written.or_else(|error| if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }
 
 #[cfg(test)]

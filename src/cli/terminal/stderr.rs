@@ -1,9 +1,11 @@
 //! Standard error, written by its own thread: a writer never waits long for the reader, and never fails. Lines that cannot
 //! be written are dropped and counted.
 
-use indicatif::{ProgressDrawTarget, TermLike};
+use console::Term;
+use indicatif::ProgressDrawTarget;
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ const MOST: usize = 256 << 10;
 const MOST_FOR_DRAWING: usize = 32 << 10;
 /// How long a note waits to be written, so that it comes before the results that follow it.
 const IN_ORDER: Duration = Duration::from_millis(200);
-/// How long the end waits for a reader, and how often it waits again while the reader makes progress.
+/// How long the end waits for a reader, and how often it does so while the reader makes progress.
 const AT_THE_END: (Duration, u32) = (Duration::from_secs(2), 5);
 
 /// Drawings per second, the default of `indicatif`.
@@ -21,18 +23,18 @@ const DRAWN: u8 = 20;
 
 /// Writes to standard error without waiting. Each write is one or more whole lines.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cli) struct Stderr;
+pub(crate) struct Stderr;
 
 static LINES: LazyLock<&'static LineBuffer> = LazyLock::new(|| {
     let lines: &'static LineBuffer = Box::leak(Box::default());
-    let tell = |lost| tracing::warn!(lost, "lines were lost because standard error could not be written");
+    let report = |lost| tracing::warn!(lost, "lines were lost because standard error could not be written");
     // Without the thread all lines are lost, but the work goes on.
-    let _ = std::thread::Builder::new().name("stderr".to_owned()).spawn(move || lines.keep_writing(write_out, tell));
+    let _ = std::thread::Builder::new().name("stderr".to_owned()).spawn(move || lines.keep_writing(write_out, report));
     lines
 });
 
 /// Waits until everything is written, as long as somebody reads it.
-pub(in crate::cli) fn finish() {
+pub(crate) fn finish() {
     let (patience, times) = AT_THE_END;
     for _ in 0..times {
         let before = LINES.lock().written;
@@ -42,12 +44,9 @@ pub(in crate::cli) fn finish() {
     }
 }
 
-/// A progress display on standard error, where that is a terminal.
-pub(in crate::cli) fn display() -> ProgressDrawTarget {
-    if ProgressDrawTarget::stderr().is_hidden() {
-        return ProgressDrawTarget::hidden();
-    }
-    ProgressDrawTarget::term_like_with_hz(Box::new(Display::default()), DRAWN)
+/// A progress display on standard error, if that is a terminal.
+pub(crate) fn display() -> ProgressDrawTarget {
+    ProgressDrawTarget::term(Term::read_write_pair(io::stdin(), Display), DRAWN)
 }
 
 impl Write for Stderr {
@@ -81,7 +80,7 @@ struct BufferState {
     stuck: bool,
     written: u64,
     lost: u64,
-    told: u64,
+    reported: u64,
 }
 
 impl LineBuffer {
@@ -109,8 +108,8 @@ impl LineBuffer {
         !ended.timed_out()
     }
 
-    /// Writes line after line. When writing works again, `tell` gets the number of lines lost so far.
-    fn keep_writing(&self, mut write: impl FnMut(&[u8]) -> io::Result<()>, tell: impl Fn(u64)) {
+    /// Writes line after line. When writing works again, `report` gets the number of lines lost so far.
+    fn keep_writing(&self, mut write: impl FnMut(&[u8]) -> io::Result<()>, report: impl Fn(u64)) {
         loop {
             let waited = self.changed.wait_while(self.lock(), |state| state.waiting.is_empty());
             let mut state = waited.unwrap_or_else(PoisonError::into_inner);
@@ -119,12 +118,11 @@ impl LineBuffer {
             drop(state);
             let written = write(&text).is_ok();
             let mut state = self.lock();
-            let news = written && state.lost > state.told;
-            if news {
-                state.told = state.lost;
+            if written && state.lost > state.reported {
+                state.reported = state.lost;
                 let lost = state.lost;
                 drop(state);
-                tell(lost);
+                report(lost);
                 state = self.lock();
             }
             state.bytes -= text.len();
@@ -151,72 +149,24 @@ fn write_out(mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// The terminal as a progress display sees it. What it draws is written in one piece.
-#[derive(Debug, Default)]
-struct Display(Mutex<String>);
+/// The terminal of a progress display.
+#[derive(Debug)]
+struct Display;
 
-impl Display {
-    fn add(&self, text: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_str(text);
+impl Write for Display {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LINES.push(bytes.to_vec(), MOST_FOR_DRAWING);
+        Ok(bytes.len())
     }
 
-    fn step(&self, count: usize, direction: char) {
-        if count > 0 {
-            self.add(&format!("\x1b[{count}{direction}"));
-        }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
-impl TermLike for Display {
-    fn width(&self) -> u16 {
-        terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| width.0)
-    }
-
-    fn height(&self) -> u16 {
-        terminal_size::terminal_size_of(io::stderr()).map_or(24, |(_, height)| height.0)
-    }
-
-    fn move_cursor_up(&self, count: usize) -> io::Result<()> {
-        self.step(count, 'A');
-        Ok(())
-    }
-
-    fn move_cursor_down(&self, count: usize) -> io::Result<()> {
-        self.step(count, 'B');
-        Ok(())
-    }
-
-    fn move_cursor_right(&self, count: usize) -> io::Result<()> {
-        self.step(count, 'C');
-        Ok(())
-    }
-
-    fn move_cursor_left(&self, count: usize) -> io::Result<()> {
-        self.step(count, 'D');
-        Ok(())
-    }
-
-    fn write_line(&self, text: &str) -> io::Result<()> {
-        self.add(&format!("{text}\n"));
-        Ok(())
-    }
-
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        self.add(text);
-        Ok(())
-    }
-
-    fn clear_line(&self) -> io::Result<()> {
-        self.add("\r\x1b[2K");
-        Ok(())
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        let text = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if !text.is_empty() {
-            LINES.push(text.into_bytes(), MOST_FOR_DRAWING);
-        }
-        Ok(())
+impl AsRawFd for Display {
+    fn as_raw_fd(&self) -> RawFd {
+        io::stderr().as_raw_fd()
     }
 }
 

@@ -27,9 +27,6 @@ pub struct BackupArgs {
 
 impl BackupArgs {
     /// Makes the copy.
-    ///
-    /// # Errors
-    /// A file that is there, a folder that is not, a disk that is full.
     pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         let Session { queue, mut screen, .. } = session;
         if self.file.as_os_str() == "-" {

@@ -12,16 +12,13 @@ use std::io::Write;
   snapferry completions zsh > \"${fpath[1]}/_snapferry\"
   snapferry completions fish > ~/.config/fish/completions/snapferry.fish
   snapferry completions powershell >> $PROFILE")]
-pub(in crate::cli) struct CompletionsArgs {
+pub(crate) struct CompletionsArgs {
     /// Shell to complete for
     shell: Shell,
 }
 
 /// Prints the script.
-///
-/// # Errors
-/// When stdout cannot be written.
-pub(in crate::cli) fn completions(args: &CompletionsArgs) -> anyhow::Result<Exit> {
+pub(crate) fn completions(args: &CompletionsArgs) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut crate::cli::Cli::command(), "snapferry", &mut script);
     std::io::stdout().lock().write_all(&script)?;

@@ -15,17 +15,14 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Examples:
   snapferry man ~/.local/share/man/man1      then: man snapferry-retry
   snapferry man /usr/local/share/man/man1")]
-pub(in crate::cli) struct ManArgs {
+pub(crate) struct ManArgs {
     /// Output directory (created if missing)
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }
 
 /// Writes them.
-///
-/// # Errors
-/// A folder that cannot be made, a page that cannot be written.
-pub(in crate::cli) fn man(args: &ManArgs) -> anyhow::Result<Exit> {
+pub(crate) fn man(args: &ManArgs) -> anyhow::Result<Exit> {
     let folder = &args.folder;
     std::fs::create_dir_all(folder).map_err(|_| {
         UsageError(format!("cannot create the folder {}; name a folder that you may write to", folder.display()))

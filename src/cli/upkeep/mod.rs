@@ -1,5 +1,5 @@
 //! Commands for the installation.
 
-pub(in crate::cli) mod backup;
-pub(in crate::cli) mod completions;
-pub(in crate::cli) mod man;
+pub(crate) mod backup;
+pub(crate) mod completions;
+pub(crate) mod man;

@@ -28,9 +28,6 @@ pub struct FailuresArgs {
 
 impl FailuresArgs {
     /// Shows them. Reads every selected job that failed, page by page.
-    ///
-    /// # Errors
-    /// Another state than failed, a batch or a job that is not there, a database that cannot be read.
     pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         let Session { queue, mut screen, .. } = session;
         if let Some(other) = self.selection.states.iter().find(|state| **state != JobState::Failed) {

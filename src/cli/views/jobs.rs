@@ -32,9 +32,6 @@ pub struct JobsArgs {
 
 impl JobsArgs {
     /// Lists them; if there are more, a note says how to get them.
-    ///
-    /// # Errors
-    /// A batch or a job that is not there, a database that cannot be read.
     pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         let Session { queue, mut screen, .. } = session;
         let request = JobsRequest {

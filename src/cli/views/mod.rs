@@ -1,8 +1,8 @@
 //! Commands that show what is in the database.
 
-pub(in crate::cli) mod failures;
-pub(in crate::cli) mod jobs;
-pub(in crate::cli) mod report;
-pub(in crate::cli) mod show;
-pub(in crate::cli) mod status;
-pub(in crate::cli) mod why;
+pub(crate) mod failures;
+pub(crate) mod jobs;
+pub(crate) mod report;
+pub(crate) mod show;
+pub(crate) mod status;
+pub(crate) mod why;

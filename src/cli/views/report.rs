@@ -31,7 +31,7 @@ pub struct ReportArgs {
     selection: SelectorArgs,
     /// Format of the report
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
-    format: FormatArg,
+    format: Format,
     /// Output file, written whole or not at all
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -41,50 +41,26 @@ pub struct ReportArgs {
     bundle: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(in crate::cli) enum FormatArg {
-    Table,
-    Csv,
-    Json,
-    Jsonl,
-}
-
-impl From<FormatArg> for Format {
-    fn from(format: FormatArg) -> Self {
-        match format {
-            FormatArg::Table => Self::Table,
-            FormatArg::Csv => Self::Csv,
-            FormatArg::Json => Self::Json,
-            FormatArg::Jsonl => Self::Jsonl,
-        }
-    }
-}
-
 impl ReportArgs {
     /// The report of one batch, as `run` ends with.
-    pub(in crate::cli) fn of_batch(name: &BatchName, format: FormatArg, output: Option<PathBuf>) -> Self {
+    pub(crate) fn of_batch(name: &BatchName, format: Format, output: Option<PathBuf>) -> Self {
         Self { selection: SelectorArgs::of_batch(name), format, output, bundle: None }
     }
 
     /// Writes the report.
-    ///
-    /// # Errors
-    /// A batch or a job that is not there, a database that cannot be read, a file that cannot be written.
     pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         let Session { queue, settings, clock, screen, .. } = session;
         if let Some(folder) = &self.bundle {
             let batch = self.only_batch(queue).await?;
-            let now = clock.now();
-            let status =
-                read_status(queue, Some(batch.clone()), LaneFilter::default(), |lane| settings.for_lane(lane), now)
-                    .await?;
+            let everywhere = LaneFilter::default();
+            let status = read_status(queue, Some(batch.clone()), everywhere, settings, clock.now()).await?;
             return or_interrupted(bundle(queue, &status, &batch, folder, screen.out)).await;
         }
         let selected = self.selection.resolve(queue).await?;
         let mut request = ReportRequest {
             batch: selected.batch,
             selector: selected.selector,
-            format: self.format.into(),
+            format: self.format,
             look: screen.look,
         };
         match self.output.as_deref().filter(|path| *path != Path::new("-")) {
@@ -95,36 +71,25 @@ impl ReportArgs {
             }
         }
     }
-}
 
-impl ReportArgs {
     /// The named batch, or the only one.
     async fn only_batch(&self, queue: &Queue) -> anyhow::Result<BatchView> {
         let names = queue.batch_names().await?;
         let name = match (&self.selection.batch, names.as_slice()) {
             (Some(name), _) => name.clone(),
             (None, [only]) => only.to_string(),
-            (None, []) => {
-                return Err(
-                    UsageError("there are no batches yet; create one with snapferry enqueue FILE".to_owned()).into()
-                );
-            }
-            (None, [newest, ..]) => {
-                let message = format!(
-                    "--bundle reports one batch: name it with --batch; the newest of {} is {:?}",
-                    names.len(),
-                    newest.as_str()
-                );
-                return Err(UsageError(message).into());
+            (None, others) => {
+                let newest =
+                    others.first().map(|newest| format!("; the newest of {} is {:?}", others.len(), newest.as_str()));
+                let newest = newest.unwrap_or_default();
+                return Err(UsageError(format!("--bundle reports one batch: name it with --batch{newest}")).into());
             }
         };
         let batch = find_batch(queue, &name).await?;
-        match batch.stage {
-            BatchStage::Sealed => Ok(batch),
-            BatchStage::Loading => {
-                Err(UsageError(format!("batch {name:?} is still being loaded; try again later")).into())
-            }
+        if batch.stage == BatchStage::Loading {
+            return Err(UsageError(format!("batch {name:?} is still being loaded; try again later")).into());
         }
+        Ok(batch)
     }
 }
 

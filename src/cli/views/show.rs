@@ -25,9 +25,6 @@ pub struct ShowArgs {
 
 impl ShowArgs {
     /// Shows it.
-    ///
-    /// # Errors
-    /// A job that is not there, a database that cannot be read.
     pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         let Session { queue, clock, mut screen, .. } = session;
         let Some(detail) = queue.job(self.job).await? else {

@@ -79,7 +79,7 @@ fn fitting(text: &str, height: usize) -> String {
 
 impl StatusArgs {
     /// Shows it, with --watch until nobody reads on. The database is opened each time: there may be none yet.
-    pub(in crate::cli) async fn show(&self, context: &Context) -> anyhow::Result<Exit> {
+    pub(crate) async fn show(&self, context: &Context) -> anyhow::Result<Exit> {
         let drawn = Cell::default();
         loop {
             let access = if drawn.get() == 0 { Access::Read } else { Access::ReadAgain };
@@ -98,9 +98,6 @@ impl StatusArgs {
     }
 
     /// Draws it once; `drawn` is the width of what is on the screen already, 0 where nothing is.
-    ///
-    /// # Errors
-    /// A batch that is not there, a database that cannot be read.
     pub async fn run(&self, session: Session<'_>, drawn: &Cell<u16>) -> anyhow::Result<Exit> {
         let Session { queue, settings, clock, screen, .. } = session;
         let Screen { out, mut look, terminal, .. } = screen;
@@ -142,7 +139,7 @@ impl StatusArgs {
         if place.is_narrow() {
             self.known(queue, &place).await?;
         }
-        read_status(queue, only, place, |lane| settings.for_lane(lane), now).await
+        read_status(queue, only, place, settings, now).await
     }
 
     /// Refuses an account or Region without lanes: it may be mistyped.
@@ -156,16 +153,16 @@ impl StatusArgs {
 }
 
 /// Reads how it stands at `now`, by the settings of this process.
-pub(in crate::cli) async fn read_status(
+pub(crate) async fn read_status(
     queue: &Queue,
     only: Option<BatchView>,
     place: LaneFilter,
-    settings: impl Fn(&Lane) -> LaneSettings,
+    settings: &Settings,
     now: Timestamp,
 ) -> anyhow::Result<StatusView> {
     let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("cannot read the daemon's lock")?;
     let limits = |lane: &Lane| {
-        let LaneSettings { export, reconcile, .. } = settings(lane);
+        let LaneSettings { export, reconcile, .. } = settings.for_lane(lane);
         ConfiguredLimits {
             ceiling: export.rate,
             cap: export.max_in_flight,

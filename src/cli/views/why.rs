@@ -25,9 +25,6 @@ pub struct WhyArgs {
 
 impl WhyArgs {
     /// Explains it.
-    ///
-    /// # Errors
-    /// A job that is not there, a database that cannot be read.
     pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         let Session { queue, settings, clock, mut screen, .. } = session;
         let now = clock.now();
@@ -55,11 +52,11 @@ fn pace(settings: &LaneSettings) -> Pace {
     Pace {
         rate: settings.export.rate,
         max_in_flight: u64::from(settings.export.max_in_flight),
-        max_attempts: settings.export.retry.max_attempts,
+        max_attempts: settings.export.max_attempts,
         attempt_timeout: settings.export.attempt_timeout,
         give_up: settings.poll.give_up,
         settle: settings.reconcile.settle,
         looks: settings.reconcile.looks,
-        probe: settings.probe,
+        probe: settings.lane.probe,
     }
 }

@@ -1,6 +1,6 @@
 //! `snapferry daemon`: sends and tracks exports until it is stopped.
 
-use crate::cli::context::{Context, DiskArgs, hear_signals, signature};
+use crate::cli::context::{Context, hear_signals, signature};
 use crate::cli::exit::Exit;
 use crate::cli::steer::pausing::left_stopped;
 use crate::cli::work::takeover::TakeoverArgs;
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 Exit status: 0 stopped as asked; 1 could not run, e.g. because another daemon uses the database; 3 drained, but some \
 jobs failed or wait for a person, or --max-wait was over first; 130 drain interrupted, nothing is lost.")]
-pub(in crate::cli) struct DaemonArgs {
+pub(crate) struct DaemonArgs {
     /// Stop when every job has ended or waits for a person (in review, paused, or behind a circuit breaker whose probe failed)
     #[arg(long)]
     drain: bool,
@@ -26,18 +26,13 @@ pub(in crate::cli) struct DaemonArgs {
     max_wait: Option<Duration>,
     #[command(flatten)]
     takeover: TakeoverArgs,
-    #[command(flatten)]
-    disk: DiskArgs,
     /// Exit at once when standard input ends, for a parent process that must not leave a daemon behind.
     #[arg(long, hide = true)]
     end_with_stdin: bool,
 }
 
 /// Runs the daemon.
-///
-/// # Errors
-/// When it cannot run, or go on.
-pub(in crate::cli) async fn daemon(args: &DaemonArgs, context: &Context) -> anyhow::Result<Exit> {
+pub(crate) async fn daemon(args: &DaemonArgs, context: &Context) -> anyhow::Result<Exit> {
     if args.end_with_stdin {
         // Not a thread of the runtime, which would wait for it.
         std::thread::spawn(|| {
@@ -46,7 +41,7 @@ pub(in crate::cli) async fn daemon(args: &DaemonArgs, context: &Context) -> anyh
         });
     }
     let signals = hear_signals()?;
-    args.disk.check(context)?;
+    args.takeover.check(context)?;
     let queue = context.queue().await?;
     let who = signature("daemon", context.clock.now());
     let (settings, clock) = (context.settings.clone(), context.clock.clone());

@@ -1,7 +1,7 @@
-//! `snapferry enqueue`: a CSV file becomes a batch, whole or not at all. It never calls AWS.
+//! `snapferry enqueue`: turns a CSV file into a batch, whole or not at all. It never calls AWS.
 
 use crate::cli::exit::Exit;
-use crate::cli::work::input::{BadRowPolicy, BadRows, CsvReading, CsvSource, Message};
+use crate::cli::work::input::{BadRowPolicy, BadRows, CsvReading, CsvSource, Message, RejectedFile};
 use crate::clock::SharedClock;
 use crate::domain::{AccountLabel, BatchName, Existing, Region, Timestamp};
 use crate::intake::{IntakeOptions, PRIORITIES, UsualRegion};
@@ -9,12 +9,9 @@ use crate::queue::{BatchLoad, BatchSummary, Chunk, LoadName, Preview, Previewed,
 use crate::report::{grouped, quoted, several};
 use crate::settings::Settings;
 use anyhow::{Context, anyhow};
-use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, Write};
 use std::path::PathBuf;
-
-/// Smaller inputs are read before a progress bar could be seen.
-const WORTH_A_BAR: u64 = 4 << 20;
+use tokio::sync::mpsc::Receiver;
 
 /// Enqueue the snapshots of a CSV file as a batch
 ///
@@ -30,37 +27,37 @@ const WORTH_A_BAR: u64 = 4 << 20;
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::doc_markdown, reason = "this is what --help prints")]
-pub(in crate::cli) struct EnqueueArgs {
+pub(crate) struct EnqueueArgs {
     #[command(flatten)]
-    pub(in crate::cli) rows: RowArgs,
+    pub(crate) rows: RowArgs,
     /// Name of the batch [default: file name and time, e.g. fleet-20261123T180000Z]
     #[arg(long, value_name = "NAME", value_parser = BatchName::parse)]
-    pub(in crate::cli) batch: Option<BatchName>,
+    pub(crate) batch: Option<BatchName>,
     /// Priority of rows that have none, -1000 to 1000; higher goes first
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true,
           value_parser = clap::value_parser!(i64).range(PRIORITIES))]
-    pub(in crate::cli) priority: i64,
+    pub(crate) priority: i64,
     /// Show what would happen without writing anything
     #[arg(long)]
-    pub(in crate::cli) dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Enqueue the good rows, and write the bad ones with their reasons to FILE.rejected.csv (FILE.rejected-2.csv and so on
     /// if that file exists)
     #[arg(long)]
-    pub(in crate::cli) skip_invalid: bool,
+    pub(crate) skip_invalid: bool,
     /// For `run --limit`.
     #[arg(skip)]
-    pub(in crate::cli) limit: Option<u64>,
+    pub(crate) limit: Option<u64>,
 }
 
 /// The file, and what its rows mean where they do not say it themselves.
 #[derive(Debug, Clone, clap::Args)]
-pub(in crate::cli) struct RowArgs {
+pub(crate) struct RowArgs {
     /// CSV file; - reads standard input
     #[arg(value_name = "FILE|-")]
-    pub(in crate::cli) file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Account of rows that name none, as in the settings
     #[arg(long, value_name = "ACCOUNT", value_parser = AccountLabel::parse)]
-    pub(in crate::cli) account: Option<AccountLabel>,
+    pub(crate) account: Option<AccountLabel>,
     /// Region of rows that name none [default: from the AWS configuration]
     #[arg(long, value_name = "REGION", value_parser = Region::parse)]
     region: Option<Region>,
@@ -73,7 +70,7 @@ pub(in crate::cli) struct RowArgs {
 }
 
 impl RowArgs {
-    pub(in crate::cli) fn options(&self, settings: &Settings, usual_region: UsualRegion) -> IntakeOptions {
+    pub(crate) fn options(&self, settings: &Settings, usual_region: UsualRegion) -> IntakeOptions {
         IntakeOptions {
             account: self.account.clone(),
             region: self.region,
@@ -86,16 +83,9 @@ impl RowArgs {
         }
     }
 
-    pub(in crate::cli) fn reading(
-        &self,
-        options: IntakeOptions,
-        policy: BadRowPolicy,
-        settings: &Settings,
-    ) -> CsvReading {
-        let input = CsvSource::new(&self.file);
+    pub(crate) fn reading(&self, options: IntakeOptions, policy: BadRowPolicy, settings: &Settings) -> CsvReading {
         CsvReading {
-            progress: progress_of(&input),
-            input,
+            input: CsvSource::new(&self.file),
             options,
             policy,
             settings: settings.clone(),
@@ -114,44 +104,35 @@ Examples:
 Exit status: 0 enqueued (or nothing to enqueue), 1 failed, 2 bad input (nothing was enqueued), \
 130 interrupted (nothing was enqueued)";
 
-/// What came of an input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) struct Enqueued {
+/// The result of an enqueue.
+#[derive(Debug)]
+pub(crate) struct Enqueued {
     /// What messages call the input.
-    pub(in crate::cli) input: String,
-    /// What came of it.
-    pub(in crate::cli) outcome: EnqueueOutcome,
-    /// How many rows are bad.
-    pub(in crate::cli) bad: u64,
-    /// The first bad rows, each with its line, column and reason, and how many more there are.
-    pub(in crate::cli) shown: Vec<String>,
-    /// Columns that may be misspelt, in words.
-    pub(in crate::cli) slips: Vec<String>,
+    pub(crate) input: String,
+    /// What became of its rows.
+    pub(crate) outcome: EnqueueOutcome,
+    bad: BadRows,
     /// Where the bad rows were written to.
-    pub(in crate::cli) rejected_file: Option<PathBuf>,
+    rejected_file: Option<PathBuf>,
 }
 
-/// What came of an input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) enum EnqueueOutcome {
-    /// There is a batch.
+/// What became of the rows of an input; only [`EnqueueOutcome::Sealed`] has a batch.
+#[derive(Debug)]
+pub(crate) enum EnqueueOutcome {
+    /// They are a batch.
     Sealed(BatchSummary),
-    /// It has no good row: there is no batch.
+    /// None of them is good.
     NoRows,
-    /// It has a bad row: there is no batch.
+    /// One of them is bad.
     Refused,
     /// It was a dry run.
     Previewed(Previewed),
-    /// A person interrupted it: there is no batch.
+    /// A person interrupted it.
     Interrupted,
 }
 
-/// Loads the input as a batch. `usual_region` is that of the AWS configuration.
-///
-/// # Errors
-/// An input that cannot be read, a batch's name that is taken, a database that fails; nothing is enqueued then.
-/// [`Exit::of_error`] tells the exit status.
-pub(in crate::cli) async fn enqueue(
+/// Loads the input as a batch, whole or not at all. `usual_region` is that of the AWS configuration.
+pub(crate) async fn enqueue(
     args: &EnqueueArgs,
     settings: &Settings,
     queue: &Queue,
@@ -164,108 +145,85 @@ pub(in crate::cli) async fn enqueue(
         (false, false) => BadRowPolicy::Refuse,
     };
     let reading = args.rows.reading(args.options(settings, usual_region), policy, settings);
-    let (label, progress) = (reading.input.label(), reading.progress.clone());
-    let now = clock.now();
+    let (input, now) = (reading.input.label(), clock.now());
     let name = match &args.batch {
         Some(name) => LoadName::Given(name.clone()),
         None => LoadName::Derived(derived_name(&reading.input.stem(), now)?),
     };
-    let who = crate::cli::context::signature("enqueue", clock.now());
     if args.dry_run
         && let LoadName::Given(name) = &name
         && queue.batch(name).await?.is_some()
     {
         return Err(QueueError::taken(name).into());
     }
-    let sink = if args.dry_run {
-        Sink::Preview(queue.preview())
-    } else {
-        Sink::Batch { name, source: label.clone(), who: who.clone(), now, carried: Vec::new(), load: None }
-    };
+    let who = crate::cli::context::signature("enqueue", now);
+    let sink = if args.dry_run { Sink::Preview(queue.preview()) } else { Sink::Batch(None) };
+    let begin = async |carried: &[String]| queue.begin_load(name.clone(), &input, carried, &who, now).await;
     let messages = reading.start(|rows| Chunk::of(&rows))?;
     let read = tokio::select! {
-        read = drain(messages, sink, queue) => read.map(Some),
+        read = drain(messages, sink, begin) => read.map(Some),
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| None).context("Ctrl-C cannot be caught"),
-    };
-    progress.finish_and_clear();
-    let done = |outcome, bad: BadRows, rejected_file| Enqueued {
-        input: label,
-        outcome,
-        bad: bad.count,
-        shown: bad.told(),
-        slips: bad.slips,
-        rejected_file,
     };
     let (sink, mut bad) = match read {
         Ok(Some(read)) => read,
-        Ok(None) => {
-            take_away(queue, &who).await;
-            return Ok(done(EnqueueOutcome::Interrupted, BadRows::default(), None));
-        }
-        Err(error) => {
-            take_away(queue, &who).await;
-            return Err(error);
+        unfinished => {
+            remove_load(queue, &who).await;
+            unfinished?;
+            let (outcome, bad) = (EnqueueOutcome::Interrupted, BadRows::default());
+            return Ok(Enqueued { input, outcome, bad, rejected_file: None });
         }
     };
-    let load = match sink {
-        Sink::Preview(preview) => return Ok(done(EnqueueOutcome::Previewed(preview.counts()), bad, None)),
-        Sink::Batch { load, .. } => load,
-    };
-    if bad.count > 0 && !args.skip_invalid {
-        if let Some(load) = load {
-            load.abandon().await?;
+    let mut rejected_file = None;
+    let outcome = match sink {
+        Sink::Preview(preview) => EnqueueOutcome::Previewed(preview.counts()),
+        Sink::Batch(load) if bad.count > 0 && !args.skip_invalid => {
+            if let Some(load) = load {
+                load.abandon().await?;
+            }
+            EnqueueOutcome::Refused
         }
-        return Ok(done(EnqueueOutcome::Refused, bad, None));
-    }
-    // Before the batch is sealed: should this fail, nothing is enqueued.
-    let rejected_file = bad.file.take().map(crate::cli::work::input::RejectedFile::persist).transpose()?;
-    let outcome = match load {
-        Some(load) => EnqueueOutcome::Sealed(load.seal(bad.count, clock.now()).await?),
-        None => EnqueueOutcome::NoRows,
+        Sink::Batch(load) => {
+            // Before the batch is sealed: should this fail, nothing is enqueued.
+            rejected_file = bad.file.take().map(RejectedFile::persist).transpose()?;
+            match load {
+                Some(load) => EnqueueOutcome::Sealed(load.seal(bad.count, clock.now()).await?),
+                None => EnqueueOutcome::NoRows,
+            }
+        }
     };
-    Ok(done(outcome, bad, rejected_file))
+    Ok(Enqueued { input, outcome, bad, rejected_file })
 }
 
 /// Where good rows go.
 enum Sink {
     Preview(Preview),
-    /// The load begins with the first of them.
-    Batch {
-        name: LoadName,
-        source: String,
-        who: String,
-        now: Timestamp,
-        carried: Vec<String>,
-        load: Option<BatchLoad>,
-    },
+    /// A load, from the first of them on.
+    Batch(Option<BatchLoad>),
 }
 
 async fn drain(
-    mut messages: tokio::sync::mpsc::Receiver<Message<Result<Chunk, QueueError>>>,
+    mut messages: Receiver<Message<Result<Chunk, QueueError>>>,
     mut sink: Sink,
-    queue: &Queue,
+    begin: impl AsyncFn(&[String]) -> Result<BatchLoad, QueueError>,
 ) -> anyhow::Result<(Sink, BadRows)> {
-    loop {
-        match (messages.recv().await, &mut sink) {
-            (None, _) => return Err(anyhow!("the reader ended before its input; this is a bug")),
-            (Some(Message::End(read)), _) => return Ok((sink, read?)),
-            (Some(Message::Carried(names)), Sink::Batch { carried, .. }) => *carried = names,
-            (Some(Message::Carried(_)), Sink::Preview(_)) => {}
-            (Some(Message::Rows(rows)), Sink::Preview(preview)) => preview.add(&rows?).await?,
-            (Some(Message::Rows(rows)), Sink::Batch { load: Some(load), .. }) => load.add_chunk(&rows?).await?,
-            (Some(Message::Rows(rows)), Sink::Batch { name, source, who, now, carried, load }) => {
-                let begun = queue.begin_load(name.clone(), source, carried, who, *now).await?;
-                load.insert(begun).add_chunk(&rows?).await?;
-            }
+    let mut carried = Vec::new();
+    while let Some(message) = messages.recv().await {
+        match (message, &mut sink) {
+            (Message::Carried(names), _) => carried = names,
+            (Message::Rows(rows), Sink::Preview(preview)) => preview.add(&rows?).await?,
+            (Message::Rows(rows), Sink::Batch(Some(load))) => load.add_chunk(&rows?).await?,
+            (Message::Rows(rows), Sink::Batch(load)) => load.insert(begin(&carried).await?).add_chunk(&rows?).await?,
+            (Message::End(bad), _) => return Ok((sink, bad?)),
         }
     }
+    Err(anyhow!("the reader ended before its input; this is a bug"))
 }
 
 /// Removes an unfinished load. If this fails or is interrupted, the next load does it.
-async fn take_away(queue: &Queue, who: &str) {
+async fn remove_load(queue: &Queue, who: &str) {
     tokio::select! {
-        taken = queue.drop_killed_loads(who) => {
-            if let Err(error) = taken {
+        removed = queue.drop_killed_loads(who) => {
+            if let Err(error) = removed {
                 tracing::debug!(%error, "the next load will remove the rows of this one");
             }
         }
@@ -274,8 +232,8 @@ async fn take_away(queue: &Queue, who: &str) {
 }
 
 impl EnqueueArgs {
-    /// What the intake is told.
-    pub(in crate::cli) fn options(&self, settings: &Settings, usual_region: UsualRegion) -> IntakeOptions {
+    /// The options of the intake.
+    pub(crate) fn options(&self, settings: &Settings, usual_region: UsualRegion) -> IntakeOptions {
         let options = self.rows.options(settings, usual_region);
         IntakeOptions { priority: self.priority, limit: self.limit, ..options }
     }
@@ -283,51 +241,41 @@ impl EnqueueArgs {
 
 impl Enqueued {
     /// The exit status.
-    pub(in crate::cli) fn exit(&self, args: &EnqueueArgs) -> Exit {
+    pub(crate) fn exit(&self, args: &EnqueueArgs) -> Exit {
         match self.outcome {
             EnqueueOutcome::Sealed(_) => Exit::Done,
-            EnqueueOutcome::Previewed(_) if self.bad == 0 || args.skip_invalid => Exit::Done,
-            EnqueueOutcome::NoRows if self.bad == 0 => Exit::Done,
+            EnqueueOutcome::Previewed(_) if self.bad.count == 0 || args.skip_invalid => Exit::Done,
+            EnqueueOutcome::NoRows if self.bad.count == 0 => Exit::Done,
             EnqueueOutcome::NoRows | EnqueueOutcome::Previewed(_) | EnqueueOutcome::Refused => Exit::Usage,
             EnqueueOutcome::Interrupted => Exit::Interrupted,
         }
     }
 
     /// Prints the result to `out` and the bad rows to `err`.
-    ///
-    /// # Errors
-    /// Where `out` or `err` cannot be written.
-    pub(in crate::cli) fn write(
-        &self,
-        args: &EnqueueArgs,
-        out: &mut impl Write,
-        err: &mut impl Write,
-    ) -> io::Result<()> {
+    pub(crate) fn write(&self, args: &EnqueueArgs, out: &mut impl Write, err: &mut impl Write) -> io::Result<()> {
         let input = &self.input;
-        say_bad(input, &self.slips, &self.shown, err)?;
+        self.bad.write(input, err)?;
         if let Some(path) = &self.rejected_file {
             let path = path.display();
             writeln!(err, "the rejected rows are in {path}, each with its reason: correct them and enqueue that file")?;
         }
-        let bad = several(self.bad, "bad row");
+        let bad = several(self.bad.count, "bad row");
         match &self.outcome {
             EnqueueOutcome::Sealed(it) => {
                 let counts = counts(it.new, it.live, it.repeated);
                 let (rows, rejected) = (several(it.read, "row"), grouped(it.rejected));
                 writeln!(out, "batch {}: {rows}: {counts}, {rejected} rejected", it.name)
             }
-            EnqueueOutcome::NoRows if self.bad == 0 => writeln!(out, "{input} has no rows: nothing was enqueued"),
+            EnqueueOutcome::NoRows if self.bad.count == 0 => writeln!(out, "{input} has no rows: nothing was enqueued"),
             EnqueueOutcome::NoRows => writeln!(err, "{input}: nothing was enqueued: it has no good row"),
             EnqueueOutcome::Refused => {
-                writeln!(
-                    err,
-                    "{input}: nothing was enqueued: {bad}. Correct the file, or add --skip-invalid to enqueue the rest"
-                )
+                let ways = "Correct the file, or add --skip-invalid to enqueue the rest";
+                writeln!(err, "{input}: nothing was enqueued: {bad}. {ways}")
             }
             EnqueueOutcome::Previewed(it) => {
                 let counts = counts(it.new, it.live, it.repeated);
                 let rows = several(it.new + it.live + it.repeated, "row");
-                match (self.bad, args.skip_invalid) {
+                match (self.bad.count, args.skip_invalid) {
                     (0, _) => writeln!(out, "dry run: would enqueue {rows}: {counts}"),
                     (_, true) => writeln!(out, "dry run: would enqueue {rows}: {counts}; would skip {bad}"),
                     (_, false) => {
@@ -339,32 +287,17 @@ impl Enqueued {
         }
     }
 
-    /// What to do next, for a person who has only enqueued.
-    ///
-    /// # Errors
-    /// Where `out` cannot be written.
-    pub(in crate::cli) fn write_next(&self, out: &mut impl Write) -> io::Result<()> {
+    /// Prints the next steps, for a person who has only enqueued.
+    pub(crate) fn write_next(&self, out: &mut impl Write) -> io::Result<()> {
         let EnqueueOutcome::Sealed(batch) = &self.outcome else { return Ok(()) };
         let name = quoted(batch.name.as_str());
-        writeln!(
-            out,
-            "next: `snapferry daemon` exports what is queued,\n      `snapferry report --batch {name}` shows the results"
-        )
+        writeln!(out, "next: `snapferry daemon` exports what is queued,")?;
+        writeln!(out, "      `snapferry report --batch {name}` shows the results")
     }
 }
 
 fn counts(new: u64, live: u64, repeated: u64) -> String {
     format!("{} new, {} already live, {} repeated", grouped(new), grouped(live), grouped(repeated))
-}
-
-/// Names the bad rows.
-pub(in crate::cli) fn say_bad(
-    input: &str,
-    slips: &[String],
-    shown: &[String],
-    err: &mut (impl Write + ?Sized),
-) -> io::Result<()> {
-    slips.iter().chain(shown).try_for_each(|shown| writeln!(err, "{input}: {shown}"))
 }
 
 /// `fleet-20261123T180000Z`.
@@ -373,20 +306,6 @@ fn derived_name(stem: &str, now: Timestamp) -> anyhow::Result<BatchName> {
     let seconds = moment.split(['.', 'Z']).next().unwrap_or_default();
     let compact: String = seconds.chars().filter(|c| !matches!(c, '-' | ':')).collect();
     Ok(BatchName::parse(&format!("{stem}-{compact}Z"))?)
-}
-
-/// A bar on standard error, if that is a terminal and the input is big or of unknown size.
-fn progress_of(input: &CsvSource) -> ProgressBar {
-    let (size, template) = match input.size() {
-        Some(size) if size < WORTH_A_BAR => return ProgressBar::hidden(),
-        Some(size) => (Some(size), "{bar:30} {percent}% of {total_bytes}, {msg}, {eta} left"),
-        None => (None, "{spinner} {bytes} read, {msg}"),
-    };
-    let bar = ProgressBar::with_draw_target(size, crate::cli::terminal::stderr::display());
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 #[cfg(test)]

@@ -3,14 +3,14 @@
 
 use crate::cli::exit::UsageError;
 use crate::domain::{Existing, Lane};
-use crate::intake::{Intake, IntakeOptions, IntakeRecord, RejectReason, Rejected, RejectedWriter, Row};
+use crate::intake::{Intake, IntakeOptions, IntakeRecord, RejectReason, Rejected, RejectsWriter, Row};
 use crate::queue::NewRow;
 use crate::report::{folder_of, several};
 use crate::settings::Settings;
 use anyhow::Context;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read, Seek};
+use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
@@ -23,22 +23,20 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// Chunks that may wait for the database.
 const CHUNKS: usize = 1;
 
-/// Bad rows that are printed in full.
-const SHOWN: usize = 20;
-
-/// Rows shown for one reason: a fault that every row has is corrected in one place.
-const ALIKE: usize = 3;
+/// Reasons whose bad rows are printed, and how many rows for each: a fault of every row is corrected in one place.
+const REASONS: usize = 10;
+const ALIKE: u64 = 3;
 
 /// Where the rows come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) enum CsvSource {
+pub(crate) enum CsvSource {
     Stdin,
     File(PathBuf),
 }
 
 /// What a bad row means for the good ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cli) enum BadRowPolicy {
+pub(crate) enum BadRowPolicy {
     /// None of them is enqueued.
     Refuse,
     /// They are enqueued, and the bad ones are written to a file.
@@ -48,7 +46,7 @@ pub(in crate::cli) enum BadRowPolicy {
 }
 
 /// What the thread sends, in this order: the copied columns, rows, the end.
-pub(in crate::cli) enum Message<T> {
+pub(crate) enum Message<T> {
     Carried(Vec<String>),
     Rows(T),
     End(anyhow::Result<BadRows>),
@@ -56,52 +54,49 @@ pub(in crate::cli) enum Message<T> {
 
 /// The rows that cannot be enqueued.
 #[derive(Debug, Default)]
-pub(in crate::cli) struct BadRows {
-    pub(in crate::cli) count: u64,
+pub(crate) struct BadRows {
+    pub(crate) count: u64,
     /// Columns that may be misspelt, in words.
-    pub(in crate::cli) slips: Vec<String>,
-    /// The first rows for each reason and column.
+    slips: Vec<String>,
     kinds: Vec<BadRowKind>,
     /// All of them, to be placed beside the input.
-    pub(in crate::cli) file: Option<RejectedFile>,
+    pub(crate) file: Option<RejectedFile>,
 }
 
+/// Bad rows with the same column and reason.
 #[derive(Debug)]
 struct BadRowKind {
     column: Option<String>,
     reason: RejectReason,
-    /// The first of them, by line.
-    shown: Vec<(u64, String)>,
-    /// How many more there are.
-    more: u64,
+    count: u64,
+    /// The first of them, in words.
+    shown: Vec<String>,
 }
 
 /// The rejected rows in a file without a name yet, so that nothing is left of it if the process ends.
 #[derive(Debug)]
-pub(in crate::cli) struct RejectedFile {
+pub(crate) struct RejectedFile {
     written: File,
     path: PathBuf,
 }
 
-/// What is read, and how.
-pub(in crate::cli) struct CsvReading {
-    pub(in crate::cli) input: CsvSource,
-    pub(in crate::cli) options: IntakeOptions,
-    pub(in crate::cli) policy: BadRowPolicy,
-    pub(in crate::cli) settings: Settings,
+/// What to read, and how.
+pub(crate) struct CsvReading {
+    pub(crate) input: CsvSource,
+    pub(crate) options: IntakeOptions,
+    pub(crate) policy: BadRowPolicy,
+    pub(crate) settings: Settings,
     /// For every lane, in place of the settings.
-    pub(in crate::cli) existing: Option<Existing>,
-    /// Shows how far the file was read.
-    pub(in crate::cli) progress: indicatif::ProgressBar,
+    pub(crate) existing: Option<Existing>,
 }
 
 impl CsvSource {
-    pub(in crate::cli) fn new(path: &Path) -> Self {
+    pub(crate) fn new(path: &Path) -> Self {
         if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path.to_owned()) }
     }
 
     /// Its name in messages.
-    pub(in crate::cli) fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         match self {
             Self::Stdin => "stdin".to_owned(),
             Self::File(path) => path.display().to_string(),
@@ -109,7 +104,7 @@ impl CsvSource {
     }
 
     /// The beginning of the batch's name.
-    pub(in crate::cli) fn stem(&self) -> String {
+    pub(crate) fn stem(&self) -> String {
         let stem = match self {
             Self::Stdin => return "stdin".to_owned(),
             Self::File(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
@@ -118,15 +113,7 @@ impl CsvSource {
         if plain.is_empty() { "batch".to_owned() } else { plain }
     }
 
-    /// Its size, if that is known.
-    pub(in crate::cli) fn size(&self) -> Option<u64> {
-        match self {
-            Self::Stdin => None,
-            Self::File(path) => path.metadata().ok().filter(std::fs::Metadata::is_file).map(|it| it.len()),
-        }
-    }
-
-    pub(in crate::cli) fn open(&self) -> anyhow::Result<Box<dyn Read + Send>> {
+    pub(crate) fn open(&self) -> anyhow::Result<Box<dyn Read + Send>> {
         match self {
             Self::Stdin => Ok(Box::new(io::stdin())),
             Self::File(path) if path.is_dir() => {
@@ -158,7 +145,7 @@ impl CsvSource {
 
 impl CsvReading {
     /// Reads on its own thread, which also applies `take` to the rows, and sends what it finds.
-    pub(in crate::cli) fn start<T: Send + 'static>(
+    pub(crate) fn start<T: Send + 'static>(
         self,
         take: impl Fn(Vec<NewRow>) -> T + Send + 'static,
     ) -> anyhow::Result<mpsc::Receiver<Message<T>>> {
@@ -176,8 +163,7 @@ impl CsvReading {
 
     fn read<T>(&self, sender: &mpsc::Sender<Message<T>>, take: impl Fn(Vec<NewRow>) -> T) -> anyhow::Result<BadRows> {
         let label = || self.input.label();
-        let source = self.progress.wrap_read(self.input.open()?);
-        let mut intake = Intake::new(source, self.options.clone()).with_context(label)?;
+        let mut intake = Intake::new(self.input.open()?, self.options.clone()).with_context(label)?;
         let slip = |(given, meant)| {
             format!("unrecognized column {given:?} (copied to the report only); did you mean {meant:?}?")
         };
@@ -210,7 +196,6 @@ impl CsvReading {
             if rows.is_empty() || self.refuses(&bad) {
                 continue;
             }
-            self.progress.set_message(format!("line {}", rows.last().map_or(0, |row| row.line)));
             if sender.blocking_send(Message::Rows(take(rows))).is_err() {
                 return Ok(bad);
             }
@@ -248,13 +233,13 @@ impl CsvReading {
 
     fn write_rejected(
         &self,
-        rejects: &mut Option<RejectedWriter<File>>,
+        rejects: &mut Option<RejectsWriter<File>>,
         header: &[String],
         rejected: &Rejected,
     ) -> anyhow::Result<()> {
         let path = self.input.rejected_path();
         if rejects.is_none() {
-            let writer = tempfile::tempfile_in(folder_of(&path)).and_then(|file| RejectedWriter::new(file, header));
+            let writer = tempfile::tempfile_in(folder_of(&path)).and_then(|file| RejectsWriter::new(file, header));
             *rejects = Some(writer.with_context(|| cannot_write(&path))?);
         }
         let Some(writer) = rejects else { return Ok(()) };
@@ -265,43 +250,40 @@ impl CsvReading {
 impl BadRows {
     fn take(&mut self, rejected: &Rejected) {
         self.count += 1;
-        let shown: usize = self.kinds.iter().map(|kind| kind.shown.len()).sum();
-        let known = self.kinds.iter_mut().find(|kind| kind.column == rejected.column && kind.reason == rejected.reason);
-        match known {
-            Some(kind) if kind.shown.len() >= ALIKE => kind.more += 1,
-            _ if shown >= SHOWN => {}
-            Some(kind) => kind.shown.push((rejected.line, rejected.to_string())),
-            None => self.kinds.push(BadRowKind {
-                column: rejected.column.clone(),
-                reason: rejected.reason.clone(),
-                shown: vec![(rejected.line, rejected.to_string())],
-                more: 0,
-            }),
+        let same = |kind: &&mut BadRowKind| kind.column == rejected.column && kind.reason == rejected.reason;
+        if let Some(kind) = self.kinds.iter_mut().find(same) {
+            kind.count += 1;
+            if kind.count <= ALIKE {
+                kind.shown.push(rejected.to_string());
+            }
+        } else if self.kinds.len() < REASONS {
+            let (column, reason) = (rejected.column.clone(), rejected.reason.clone());
+            self.kinds.push(BadRowKind { column, reason, count: 1, shown: vec![rejected.to_string()] });
         }
     }
 
-    /// What a person is told: the first rows, each with its line, column and reason, and how many more there are.
-    pub(in crate::cli) fn told(&self) -> Vec<String> {
-        let mut shown: Vec<&(u64, String)> = self.kinds.iter().flat_map(|kind| &kind.shown).collect();
-        shown.sort();
-        let mut left = self.count - shown.len() as u64;
-        let mut told: Vec<String> = shown.into_iter().map(|(_, row)| row.clone()).collect();
-        for kind in self.kinds.iter().filter(|kind| kind.more > 0) {
-            let first = kind.shown.first().map_or(0, |(line, _)| *line);
-            told.push(format!("and {} for the same reason as line {first}", several(kind.more, "more bad row")));
-            left -= kind.more;
+    /// Prints the first bad rows for each reason, each with its line and column, and how many more there are.
+    pub(crate) fn write(&self, input: &str, err: &mut (impl Write + ?Sized)) -> io::Result<()> {
+        let mut lines = self.slips.clone();
+        let mut left = self.count;
+        for kind in &self.kinds {
+            left -= kind.count;
+            lines.extend(kind.shown.iter().cloned());
+            if kind.count > ALIKE {
+                lines.push(format!("and {} for the same reason", several(kind.count - ALIKE, "more bad row")));
+            }
         }
         if left > 0 {
-            told.push(format!("and {}", several(left, "more bad row")));
+            lines.push(format!("and {}", several(left, "more bad row")));
         }
-        told
+        lines.iter().try_for_each(|line| writeln!(err, "{input}: {line}"))
     }
 }
 
 impl RejectedFile {
     /// Puts the whole file in its place, and returns the path. A file that is there already may have been corrected by a
     /// person: it stays, and this one takes the next free name, unless both are the same.
-    pub(in crate::cli) fn persist(mut self) -> anyhow::Result<PathBuf> {
+    pub(crate) fn persist(mut self) -> anyhow::Result<PathBuf> {
         let placed = self.place();
         placed.with_context(|| cannot_write(&self.path))
     }
@@ -340,19 +322,12 @@ fn is_same(file: &mut File, path: &Path) -> io::Result<bool> {
         return Ok(false);
     }
     file.rewind()?;
-    let (mut one, mut other) = (BufReader::new(file), BufReader::new(other));
-    loop {
-        let (ours, theirs) = (one.fill_buf()?, other.fill_buf()?);
-        let both = ours.len().min(theirs.len());
-        if ours.get(..both) != theirs.get(..both) {
-            return Ok(false);
-        }
-        if both == 0 {
-            return Ok(true);
-        }
-        one.consume(both);
-        other.consume(both);
-    }
+    Ok(bytes(file).eq(bytes(other)))
+}
+
+/// The bytes of a file, up to an error.
+fn bytes(file: impl Read) -> impl Iterator<Item = u8> {
+    BufReader::new(file).bytes().map_while(Result::ok)
 }
 
 fn cannot_write(path: &Path) -> String {

@@ -1,24 +1,24 @@
-//! Live progress of a batch: a bar on a terminal, a plain line now and then where there is none. On stderr.
+//! Live progress of a batch on stderr: a bar on a terminal, otherwise a plain line now and then.
 
-use crate::cli::terminal::screen::note;
+use crate::cli::terminal::screen::{bar, note};
 use crate::cli::views::status::read_status;
 use crate::clock::{SharedClock, Stop, stopped};
 use crate::domain::{BatchName, JobState};
 use crate::queue::{BreakerOpening, LaneView, Queue, StateCounts};
 use crate::report::{LaneFilter, StatusView, percent, progress_of, stopped_place, what_next};
 use crate::settings::Settings;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::MultiProgress;
 use std::io::IsTerminal;
 use std::time::Duration;
 
 /// How often the bar is drawn.
 const DRAW: Duration = Duration::from_millis(500);
 
-/// How often a plain line is written, at most, and the forecast read anew.
+/// The shortest interval of plain lines, and of new forecasts.
 const LINE: Duration = Duration::from_secs(5);
 
 /// Follows a batch until `stop` says so.
-pub(in crate::cli) async fn show(
+pub(crate) async fn show(
     queue: Queue,
     batch: BatchName,
     settings: Settings,
@@ -27,8 +27,8 @@ pub(in crate::cli) async fn show(
     mut stop: Stop,
 ) -> anyhow::Result<()> {
     let terminal = std::io::stderr().is_terminal();
-    let bar = terminal.then(|| progress.add(bar()));
-    let mut told = String::new();
+    let bar = terminal.then(|| bar(&progress, 0, "{bar:14} {wide_msg}{prefix}"));
+    let mut shown = String::new();
     let mut next_reading = Duration::ZERO;
     loop {
         if let Some(view) = queue.batch(&batch).await? {
@@ -39,17 +39,16 @@ pub(in crate::cli) async fn show(
                 bar.set_position(done);
                 bar.set_message(format!("{:>3}%  {counts}", percent(done, all)));
             }
-            if clock.elapsed() >= next_reading && (terminal || counts != told) {
+            if clock.elapsed() >= next_reading && (terminal || counts != shown) {
                 next_reading = clock.elapsed() + LINE;
-                let settings = |lane: &_| settings.for_lane(lane);
-                let status = read_status(&queue, Some(view), LaneFilter::default(), settings, clock.now()).await?;
+                let status = read_status(&queue, Some(view), LaneFilter::default(), &settings, clock.now()).await?;
                 let mut about: Vec<String> = status.when().into_iter().collect();
                 about.extend(held(&status));
                 match &bar {
                     Some(bar) => bar.set_prefix(about.iter().fold(String::new(), |text, line| text + "\n  " + line)),
                     None => note(&format!("{batch}: {counts}; {}", about.join("; "))),
                 }
-                told = counts;
+                shown = counts;
             }
         }
         let pause = if terminal { DRAW } else { LINE };
@@ -62,13 +61,6 @@ pub(in crate::cli) async fn show(
         bar.finish_and_clear();
     }
     Ok(())
-}
-
-fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:14} {wide_msg}{prefix}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ");
-    ProgressBar::new(0).with_style(style)
 }
 
 /// What holds lanes back.

@@ -1,12 +1,14 @@
 //! `snapferry simulate`: the simulator as a server for any AWS client.
 
+use crate::cli::context::hear_signals;
 use crate::cli::exit::UsageError;
 use crate::cli::work::input::CsvSource;
+use crate::clock::stopped;
 use crate::domain::{AccountNumber, Region};
-use crate::report::{TextStyle, folder_of};
+use crate::report::TextStyle;
 use anyhow::{Context, anyhow};
 use lightsail_simulator::{
-    AppliesTo, CopyCap, ErrorAnswer, ExportAnswer, FAULT_NAMES, Fault, FaultRule, Faults, FaultyAnswer, Fleet,
+    AppliesTo, CopyCap, ErrorAnswer, ExportAnswer, FAULT_NAMES, Fault, FaultRule, Faults, FaultyAnswer, Fleet, Handle,
     LaneAddress, Limits, Probability, RateLimit, Simulator, SimulatorConfig, Spread, SuccessWord, SystemClock,
     Unexportable,
 };
@@ -18,7 +20,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,7 +38,7 @@ const COPIES_ERROR: &str = "ResourceLimitExceeded(Too many snapshot copies in pr
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", fault_help()))]
 #[expect(clippy::doc_markdown, reason = "this is what --help prints")]
-pub(in crate::cli) struct SimulateArgs {
+pub(crate) struct SimulateArgs {
     /// Address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8470")]
     listen: SocketAddr,
@@ -120,32 +121,30 @@ pub(in crate::cli) struct SimulateArgs {
     calls: Option<PathBuf>,
 }
 
-/// Serves until Ctrl-C or SIGTERM, then writes the files asked for.
-///
-/// # Errors
-/// A fleet that cannot be read, a rate that is none, an address that is taken, a file that cannot be written.
-pub(in crate::cli) async fn simulate(args: SimulateArgs) -> anyhow::Result<()> {
+/// Starts a simulator at `address`.
+pub(crate) async fn start_simulator(config: SimulatorConfig, address: SocketAddr) -> anyhow::Result<Handle> {
+    let cannot = || format!("the simulator cannot listen on {address}");
+    let listener = TcpListener::bind(address).await.with_context(cannot)?;
+    Simulator::start(config, listener, Arc::new(SystemClock::new())).with_context(cannot)
+}
+
+/// Serves until Ctrl-C or SIGTERM, then writes the requested files.
+pub(crate) async fn simulate(args: SimulateArgs) -> anyhow::Result<()> {
     // Any error here is in the arguments.
     let config = args.config().map_err(|error| UsageError(format!("{error:#}")))?;
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .with_context(|| format!("the simulator cannot listen on {}", args.listen))?;
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
-    let handle = Simulator::start(config, listener, Arc::new(SystemClock::new())).context("the simulator's address")?;
+    let mut signals = hear_signals()?;
+    let handle = start_simulator(config, args.listen).await?;
     // The simulator serves even if nobody reads its output.
     let _ = greet(&mut std::io::stdout().lock(), &handle.endpoint());
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("Ctrl-C cannot be caught")?,
-        _ = terminate.recv() => {}
-    }
+    stopped(&mut signals.stop).await;
     handle.stop().await;
     let (ledger, calls) = (handle.ledger(), handle.calls());
     if let Some(path) = &args.ledger {
-        write_whole(path, &serde_json::to_string_pretty(&ledger)?)?;
+        write_file(path, &serde_json::to_string_pretty(&ledger)?)?;
     }
     if let Some(path) = &args.calls {
         let lines: Result<Vec<_>, _> = calls.iter().map(serde_json::to_string).collect();
-        write_whole(path, &lines?.join("\n"))?;
+        write_file(path, &lines?.join("\n"))?;
     }
     let (exports, duplicates, calls, throttled) = (ledger.exports, ledger.duplicates, ledger.calls, ledger.throttled);
     tracing::info!(exports, duplicates, calls, throttled, "simulator stopped");
@@ -211,15 +210,8 @@ fn greet(out: &mut impl Write, endpoint: &str) -> std::io::Result<()> {
     out.flush()
 }
 
-/// Writes a file whole or not at all.
-fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
-    let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder_of(path))?;
-        writeln!(file, "{text}")?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok::<(), std::io::Error>(())
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, format!("{text}\n")).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn lane(text: &str) -> anyhow::Result<LaneAddress> {
@@ -259,10 +251,10 @@ fn fault(text: &str) -> anyhow::Result<FaultRule> {
 }
 
 fn fault_help() -> String {
-    let look = TextStyle { width: Some(50), ..TextStyle::default() };
+    let style = TextStyle { width: Some(50), ..TextStyle::default() };
     FAULT_NAMES.iter().fold("Faults:\n".to_owned(), |mut help, (name, what)| {
         let mut name = *name;
-        for line in look.lay_out(vec![(*what).to_owned()]).lines() {
+        for line in style.lay_out(vec![(*what).to_owned()]).lines() {
             let _ = writeln!(help, "  {name:<24} {}", line.trim_start());
             name = "";
         }
@@ -283,16 +275,5 @@ mod tests {
         for bad in ["lost", "lost=2", "lost=0.1@some", "lots=0.1"] {
             assert!(fault(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_file_is_written_whole_and_named_where_it_cannot_be() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("ledger.json");
-        write_whole(&path, "{}").expect("written");
-        assert_eq!(std::fs::read_to_string(&path).expect("there"), "{}\n");
-        let missing = folder.path().join("none").join("ledger.json");
-        let error = write_whole(&missing, "{}").expect_err("no such folder");
-        assert!(error.to_string().contains("none/ledger.json"), "{error}");
     }
 }

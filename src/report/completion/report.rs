@@ -14,17 +14,17 @@ use std::io::{BufWriter, Write};
 /// Lines that are held at once.
 const PAGE: u32 = 1000;
 
-/// In what form a report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The format of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Format {
-    /// For people: the columns that matter most.
+    /// The most important columns, for people
     #[default]
     Table,
-    /// With a header; cells that a spreadsheet would run are escaped.
+    /// All columns, with a header; cells that a spreadsheet would run are escaped
     Csv,
-    /// One array of objects.
+    /// An array of objects
     Json,
-    /// An object a line.
+    /// One object per line
     Jsonl,
 }
 

@@ -1,7 +1,7 @@
 //! The CSV intake, whatever the file.
 
 use snapferry::domain::{AccountLabel, Region};
-use snapferry::intake::{Intake, IntakeError, IntakeOptions, IntakeRecord, PRIORITIES, RECORD_LIMIT, RejectedWriter};
+use snapferry::intake::{Intake, IntakeError, IntakeOptions, IntakeRecord, PRIORITIES, RECORD_LIMIT, RejectsWriter};
 use std::io::Read;
 
 /// Gives its bytes in pieces of this size.
@@ -36,7 +36,7 @@ pub(crate) fn check(data: &[u8]) {
         }
     };
     let (carried, header) = (intake.carried_columns().len(), intake.header().to_vec());
-    let mut rejected = RejectedWriter::new(Vec::new(), &header).expect("a header");
+    let mut rejected = RejectsWriter::new(Vec::new(), &header).expect("a header");
     let mut entries = Vec::new();
     let (mut last, mut bad) = (0, 0);
     for entry in intake {

@@ -34,7 +34,7 @@ pub(crate) fn check(data: &[u8]) {
                     assert!(rate > 0.0 && rate <= 1000.0 && (1..=1000).contains(&burst), "{rate} {burst}");
                 }
                 assert!(lane.poll.min <= lane.poll.max && !lane.poll.min.is_zero());
-                assert!(lane.export.retry.initial <= lane.export.retry.max && lane.export.retry.max_attempts > 0);
+                assert!(lane.export.backoff_initial <= lane.export.backoff_max && lane.export.max_attempts > 0);
                 assert!(lane.reconcile.looks > 0 && !lane.reconcile.settle.is_zero());
             }
         }

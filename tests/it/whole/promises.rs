@@ -191,7 +191,7 @@ impl Judge<'_> {
             let refused =
                 self.truth.calls.iter().any(|call| call.name == name && matches!(call.fate, Fate::Refused(_)));
             let failing = made.iter().any(|call| call.export.is_some_and(|export| !export.good));
-            let spent = job.job.used >= weather.settings.export.retry.max_attempts;
+            let spent = job.job.used >= weather.settings.export.max_attempts;
             match job.job.state {
                 JobState::NeedsReview if calm && !aged => {
                     Some(format!("job {} needs a person, and nothing odd has happened to it", job.job.id))

@@ -341,8 +341,8 @@ fn settings(rng: &mut Rng) -> LaneSettings {
     settings.export.burst = one(rng, &[1, 2, 3, 10]);
     settings.export.max_in_flight = one(rng, &[1, 2, 4, 20]);
     settings.export.attempt_timeout = secs(rng, 5, 30);
-    settings.export.retry.max_attempts = one(rng, &[1, 2, 3, 5]);
-    settings.export.retry.max = Duration::from_mins(1);
+    settings.export.max_attempts = one(rng, &[1, 2, 3, 5]);
+    settings.export.backoff_max = Duration::from_mins(1);
     settings.read.rate = one(rng, &[2.0, 10.0]);
     settings.read.burst = one(rng, &[1, 2, 10]);
     settings.poll.min = secs(rng, 2, 10);
@@ -350,7 +350,7 @@ fn settings(rng: &mut Rng) -> LaneSettings {
     settings.poll.give_up = secs(rng, 1800, 3600);
     settings.reconcile.settle = secs(rng, 60, 180);
     settings.reconcile.looks = one(rng, &[3, 4]);
-    settings.probe = secs(rng, 10, 30);
+    settings.lane.probe = secs(rng, 10, 30);
     // Drawn by their own chance, so that a seed tells the rest of its story as before there were breakers.
     let rng = &mut Rng::with_seed(rng.get_seed() ^ 0xb4ea);
     settings.breaker.at_least = one(rng, &[1, 2, 3, 50]);

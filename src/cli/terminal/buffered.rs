@@ -1,4 +1,4 @@
-//! Output that is kept back, so that a command can begin anew without a trace of its first try.
+//! Output that is held back, so that a command can start again without a trace of its first try.
 
 use std::io::{Result, Write};
 
@@ -7,23 +7,23 @@ const MOST: usize = 1 << 20;
 
 /// Keeps back what is written, until it is much or is let go.
 #[derive(Debug)]
-pub(in crate::cli) struct BufferedOutput<W> {
+pub(crate) struct BufferedOutput<W> {
     to: W,
     kept: Option<Vec<u8>>,
 }
 
 impl<W: Write> BufferedOutput<W> {
-    pub(in crate::cli) fn new(to: W) -> Self {
+    pub(crate) fn new(to: W) -> Self {
         Self { to, kept: Some(Vec::new()) }
     }
 
     /// Forgets what was kept; false where some of it was written already.
-    pub(in crate::cli) fn take_back(&mut self) -> bool {
+    pub(crate) fn discard(&mut self) -> bool {
         self.kept.as_mut().map(Vec::clear).is_some()
     }
 
     /// Writes what was kept, and from now on at once.
-    pub(in crate::cli) fn let_go(&mut self) -> Result<()> {
+    pub(crate) fn release(&mut self) -> Result<()> {
         self.to.write_all(&self.kept.take().unwrap_or_default())?;
         self.to.flush()
     }
@@ -33,7 +33,7 @@ impl<W: Write> Write for BufferedOutput<W> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         match &mut self.kept {
             Some(kept) if kept.len() + bytes.len() <= MOST => kept.write(bytes),
-            Some(_) => self.let_go().and_then(|()| self.to.write(bytes)),
+            Some(_) => self.release().and_then(|()| self.to.write(bytes)),
             None => self.to.write(bytes),
         }
     }
@@ -51,16 +51,16 @@ mod tests {
     fn what_is_kept_can_be_taken_back_until_it_is_much() {
         let mut held = BufferedOutput::new(Vec::new());
         held.write_all(b"first").expect("kept");
-        assert!(held.take_back());
+        assert!(held.discard());
         held.write_all(b"second").expect("kept");
         assert_eq!(held.to, b"");
-        held.let_go().expect("written");
-        assert!(held.to == b"second" && !held.take_back());
+        held.release().expect("written");
+        assert!(held.to == b"second" && !held.discard());
 
         let mut held = BufferedOutput::new(Vec::new());
         held.write_all(&vec![b'.'; MOST]).expect("kept");
         assert_eq!(held.to.len(), 0);
         held.write_all(b".").expect("written");
-        assert!(held.to.len() == MOST + 1 && !held.take_back());
+        assert!(held.to.len() == MOST + 1 && !held.discard());
     }
 }
