@@ -328,7 +328,7 @@ async fn a_report_of_no_single_batch_is_refused() {
     let said = stored.run(&["report", "--bundle", folder, "--batch", "third"]).await.refused();
     insta::assert_snapshot!(said, @r#"batch "third" is still being loaded; try again later"#);
     let empty = Stored::empty().await;
-    insta::assert_snapshot!(empty.run(&["report", "--bundle", folder]).await.refused(), @r#"there are no batches yet; create one with snapferry enqueue FILE"#);
+    insta::assert_snapshot!(empty.run(&["report", "--bundle", folder]).await.refused(), @r#"--bundle reports one batch: there are none yet, create one with snapferry enqueue FILE"#);
     for other in [&["--format", "csv"][..], &["-o", "x"], &["--state", "failed"], &["--name", "x*"], &["3"]] {
         let line = ["snapferry", "report", "--bundle", folder].into_iter().chain(other.iter().copied());
         assert!(crate::stored::Line::try_parse_from(line).is_err(), "{other:?}");

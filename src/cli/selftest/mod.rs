@@ -100,9 +100,9 @@ pub(crate) async fn selftest(args: &SelftestArgs, context: &Context) -> anyhow::
     let (mut out, mut notes) = (std::io::stdout(), notes());
     let mut screen = context.screen(&mut out, &mut notes);
     if args.json {
-        screen.say_json(&outcome)?
+        screen.say_json(&outcome)?;
     } else {
-        screen.say(&outcome.text())?
+        screen.say(&outcome.text())?;
     }
     Ok(if outcome.holds { Exit::Done } else { Exit::Failed })
 }

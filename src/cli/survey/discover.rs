@@ -244,14 +244,15 @@ impl Sum {
 
     fn text(&self) -> String {
         let (snapshots, lanes) = (several(self.snapshots, "snapshot"), several(self.lanes, "lane"));
-        let mut text = format!("{snapshots}, {} GB, in {lanes}", grouped(self.gb));
-        let counts = [(self.exported, "exported already"), (self.broken, "in state error left out")];
-        for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
-            text += &format!("; {} {what}", grouped(count));
+        let mut parts = vec![format!("{snapshots}, {} GB, in {lanes}", grouped(self.gb))];
+        for (count, what) in [(self.exported, "exported already"), (self.broken, "in state error left out")] {
+            if count > 0 {
+                parts.push(format!("{} {what}", grouped(count)));
+            }
         }
         if self.unread > 0 {
-            text += &format!("; {} could not be read", several(self.unread, "lane"));
+            parts.push(format!("{} could not be read", several(self.unread, "lane")));
         }
-        text
+        parts.join("; ")
     }
 }

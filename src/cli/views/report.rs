@@ -79,10 +79,11 @@ impl ReportArgs {
             (Some(name), _) => name.clone(),
             (None, [only]) => only.to_string(),
             (None, others) => {
-                let newest =
-                    others.first().map(|newest| format!("; the newest of {} is {:?}", others.len(), newest.as_str()));
-                let newest = newest.unwrap_or_default();
-                return Err(UsageError(format!("--bundle reports one batch: name it with --batch{newest}")).into());
+                let way = match others.first().map(BatchName::as_str) {
+                    Some(newest) => format!("name it with --batch; the newest of {} is {newest:?}", others.len()),
+                    None => "there are none yet, create one with snapferry enqueue FILE".to_owned(),
+                };
+                return Err(UsageError(format!("--bundle reports one batch: {way}")).into());
             }
         };
         let batch = find_batch(queue, &name).await?;
