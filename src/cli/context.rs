@@ -293,7 +293,7 @@ pub(crate) fn screen<'a>(
     let terminal = std::io::stdout().is_terminal();
     let width = terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| width.0);
     let colour = if coloured { Colour::Ansi } else { Colour::Plain };
-    Screen { out, notes, look: TextStyle { width, colour }, terminal }
+    Screen { out, notes, style: TextStyle { width, colour }, terminal }
 }
 
 /// A person can be asked if both the question and the answer go through a terminal.

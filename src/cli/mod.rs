@@ -25,12 +25,12 @@ pub use views::show::ShowArgs;
 pub use views::status::StatusArgs;
 pub use views::why::WhyArgs;
 
-use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory as _, Parser, Subcommand};
 use context::{Access, Context};
 use indicatif::MultiProgress;
 use std::io::Write as _;
 use std::path::PathBuf;
-use terminal::logging::{LogFormat, colours_asked_for, is_coloured};
+use terminal::logging::{LogFormat, is_coloured};
 
 /// Export Amazon Lightsail snapshots to EC2 in bulk, each exactly once
 #[derive(Debug, Parser)]
@@ -114,13 +114,11 @@ pub fn main() -> Exit {
 }
 
 fn run_command() -> Exit {
-    let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
-    if words.len() < 2 {
+    if std::env::args_os().len() < 2 {
         terminal::screen::note(&Cli::command().render_help().to_string());
         return Exit::Usage;
     }
-    let colour = colours_asked_for(&words);
-    let cli = match parse(words, colour) {
+    let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             // --help and --version arrive here too, and are no errors.
@@ -128,8 +126,8 @@ fn run_command() -> Exit {
                 let _ = error.print();
                 return Exit::Done;
             }
-            let (coloured, text) = (is_coloured(colour, &std::io::stderr(), no_color()), error.render());
-            let text = if coloured { text.ansi().to_string() } else { text.to_string() };
+            let (is_coloured, text) = (is_coloured(ColorChoice::Auto, &std::io::stderr(), no_color()), error.render());
+            let text = if is_coloured { text.ansi().to_string() } else { text.to_string() };
             let _ = write!(terminal::screen::notes(), "{text}");
             return Exit::Usage;
         }
@@ -148,13 +146,6 @@ fn run_command() -> Exit {
         Ok(exit) => exit,
         Err(error) => complain(&error, format),
     }
-}
-
-/// Reads the command line. Help and errors have the colours that it asks for.
-fn parse(words: Vec<std::ffi::OsString>, colour: ColorChoice) -> Result<Cli, clap::Error> {
-    let mut command = Cli::command().color(colour);
-    let matches = command.try_get_matches_from_mut(words)?;
-    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 async fn run(cli: Cli) -> anyhow::Result<Exit> {

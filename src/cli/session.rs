@@ -31,7 +31,7 @@ impl Session<'_> {
 
     /// Prints each line, broken where the terminal is too narrow for it.
     pub(crate) fn say_lines(&mut self, lines: Vec<String>) -> anyhow::Result<()> {
-        if lines.is_empty() { Ok(()) } else { self.screen.say(&self.screen.look.lay_out(lines)) }
+        if lines.is_empty() { Ok(()) } else { self.screen.say(&self.screen.style.lay_out(lines)) }
     }
 
     /// Asks a question such as `Cancel 3 jobs`, unless --yes answers it.
@@ -42,6 +42,6 @@ impl Session<'_> {
     /// Does what was planned, and says what came of it.
     pub(crate) async fn act(&mut self, plan: &ActPlan) -> anyhow::Result<()> {
         let acted = self.queue.act(plan, self.now(), self.person).await?;
-        self.screen.say(&acted_text(plan, acted, self.screen.look))
+        self.screen.say(&acted_text(plan, acted, self.screen.style))
     }
 }

@@ -12,14 +12,8 @@ pub enum SettingsError {
     /// The requested file does not exist.
     #[error("the settings file {} does not exist: create it or leave out --config (SNAPFERRY_CONFIG)", .0.display())]
     NoFile(PathBuf),
-    /// The file is not text.
-    #[error("the settings file {} is not UTF-8 text: write it in TOML", .0.display())]
-    NotText(PathBuf),
-    /// The file is a folder.
-    #[error("the settings file {} is a folder: name a file in it", .0.display())]
-    Folder(PathBuf),
     /// The file cannot be read.
-    #[error("the settings file {} cannot be read", file.display())]
+    #[error("the settings file {} cannot be read; it has to be TOML in UTF-8", file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,

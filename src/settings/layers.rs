@@ -56,8 +56,6 @@ impl Sources {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return if self.asked_for().is_some() { Err(SettingsError::NoFile(file)) } else { Ok(None) };
             }
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(SettingsError::NotText(file)),
-            Err(error) if error.kind() == io::ErrorKind::IsADirectory => return Err(SettingsError::Folder(file)),
             Err(source) => return Err(SettingsError::Unreadable { file, source }),
         };
         let dict = Toml::from_str::<Dict>(&text).map_err(|error| {

@@ -174,13 +174,9 @@ fn check_lane(layers: &Layers, path: &[String], lane: &LaneSettings) -> Result<(
             let at = |key: [&str; 2]| -> Vec<String> { path.iter().cloned().chain(key.map(str::to_owned)).collect() };
             // One of the two may be a default, or be set for all lanes.
             let blamed = if layers.has(&at(low_key)) { low_key } else { high_key };
-            let (low_name, high_name) = (low_key.join("."), high_key.join("."));
+            let [low_name, high_name] = [low_key, high_key].map(|key| key.join("."));
             let (low, high) = (written(low), written(high));
-            let message = if blamed == low_key {
-                format!("{low} is longer than {high_name} ({high}): change one of them")
-            } else {
-                format!("{high} is shorter than {low_name} ({low}): change one of them")
-            };
+            let message = format!("{low_name} ({low}) is longer than {high_name} ({high}): change one of them");
             return Err(layers.value_error(&at(blamed), message));
         }
     }

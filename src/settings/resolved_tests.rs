@@ -138,9 +138,9 @@ fn a_file_that_was_asked_for_must_exist() {
     let by_variable = Sources { env: env(&[("SNAPFERRY_CONFIG", &missing.display().to_string())]), ..users.clone() };
     assert!(matches!(Settings::load(&by_variable), Err(SettingsError::NoFile(file)) if file == missing));
     let folder = Sources { config_file: Some(home.path().to_owned()), ..users.clone() };
-    assert!(matches!(Settings::load(&folder), Err(SettingsError::Folder(_))));
+    assert!(matches!(Settings::load(&folder), Err(SettingsError::Unreadable { .. })));
     fs::write(&missing, [0xff, 0]).expect("a file");
-    assert!(matches!(Settings::load(&asked), Err(SettingsError::NotText(file)) if file == missing));
+    assert!(matches!(Settings::load(&asked), Err(SettingsError::Unreadable { file, .. }) if file == missing));
 
     fs::write(&missing, "[export]\nburst = 4").expect("a file");
     assert_eq!(Settings::load(&asked).expect("settings").every_lane.export.burst, 4);
@@ -336,17 +336,20 @@ fn a_value_out_of_range_is_named_with_the_range() {
 #[test]
 fn contradictions_name_both_sides() {
     for (toml, message) in [
-        ("[poll]\nmin = '2m'", "FILE: poll.min: 2m is longer than poll.max (1m): change one of them"),
-        ("[poll]\nmax = '1s'", "FILE: poll.max: 1s is shorter than poll.min (5s): change one of them"),
+        ("[poll]\nmin = '2m'", "FILE: poll.min: poll.min (2m) is longer than poll.max (1m): change one of them"),
+        ("[poll]\nmax = '1s'", "FILE: poll.max: poll.min (5s) is longer than poll.max (1s): change one of them"),
         (
             "[export]\nbackoff_initial = '10m'",
-            "FILE: export.backoff_initial: 10m is longer than export.backoff_max (5m): change one of them",
+            "FILE: export.backoff_initial: export.backoff_initial (10m) is longer than export.backoff_max (5m): change one of them",
         ),
         (
             "[poll]\nmax = '10s'\n[lanes.'default/eu-west-1'.poll]\nmin = '20s'",
-            "FILE: lanes.\"default/eu-west-1\".poll.min: 20s is longer than poll.max (10s): change one of them",
+            "FILE: lanes.\"default/eu-west-1\".poll.min: poll.min (20s) is longer than poll.max (10s): change one of them",
         ),
-        ("[breaker]\nwait = '2h'", "FILE: breaker.wait: 2h is longer than breaker.wait_max (1h): change one of them"),
+        (
+            "[breaker]\nwait = '2h'",
+            "FILE: breaker.wait: breaker.wait (2h) is longer than breaker.wait_max (1h): change one of them",
+        ),
         (
             "[accounts.prod]\nexternal_id = 'x-1'",
             "FILE: accounts.prod.external_id: an external id is for a role: set role_arn too, or leave it out",
@@ -356,7 +359,7 @@ fn contradictions_name_both_sides() {
     }
     assert_eq!(
         refuse_env(&[("SNAPFERRY_POLL__MIN", "2m")]),
-        "SNAPFERRY_POLL__MIN: poll.min: 2m is longer than poll.max (1m): change one of them"
+        "SNAPFERRY_POLL__MIN: poll.min: poll.min (2m) is longer than poll.max (1m): change one of them"
     );
 }
 

@@ -250,7 +250,7 @@ async fn a_reader_that_goes_away_is_no_error() {
     for format in ["table", "csv", "json", "jsonl"] {
         let line = crate::stored::Line::parse_from(["snapferry", "report", "--format", format]);
         let (mut out, mut notes) = (Head { left: 5000 }, Vec::new());
-        let screen = Screen { out: &mut out, notes: &mut notes, look: TextStyle::default(), terminal: false };
+        let screen = Screen { out: &mut out, notes: &mut notes, style: TextStyle::default(), terminal: false };
         let clock = ManualClock::new(Timestamp::parse(NOW).expect("a time"));
         let (queue, settings, clock) = (&stored.queue, &stored.settings(), &clock);
         let session = Session { queue, settings, clock, person: "ada", screen, asking: Asking::Nobody };

@@ -170,7 +170,7 @@ async fn watched(line: &[&str], terminal: bool) -> String {
     let (mut out, mut notes, drawn) = (Vec::new(), Vec::new(), std::cell::Cell::default());
     let (queue, settings) = (&stored.queue, &stored.settings());
     for _ in 0..3 {
-        let screen = Screen { out: &mut out, notes: &mut notes, look: TextStyle::default(), terminal };
+        let screen = Screen { out: &mut out, notes: &mut notes, style: TextStyle::default(), terminal };
         let session = Session { queue, settings, clock: &clock, person: "ada", screen, asking: Asking::Nobody };
         assert_eq!(status.run(session, &drawn).await.expect("drawn"), Exit::Done);
         clock.advance(Duration::from_secs(1));

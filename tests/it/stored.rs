@@ -113,7 +113,7 @@ impl Stored {
         let mut answers = answer.unwrap_or_default().as_bytes();
         let asking = if answer.is_some() { Asking::Person(&mut answers) } else { Asking::Nobody };
         let (mut out, mut notes) = (Vec::new(), Vec::new());
-        let screen = Screen { out: &mut out, notes: &mut notes, look, terminal: false };
+        let screen = Screen { out: &mut out, notes: &mut notes, style: look, terminal: false };
         let session = Session { queue: &self.queue, settings: &settings, clock: &clock, person: "ada", screen, asking };
         let result = command.run(session).await;
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");

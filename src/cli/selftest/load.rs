@@ -61,22 +61,19 @@ impl Round {
         let text = format!("snapshot_name,region\n{}", rows.get(..until).unwrap_or_default().concat());
         // If it ends early, its status says why.
         let _ = pipe.write_all(text.as_bytes()).await;
-        if until == rows.len() {
-            drop(pipe);
-        } else {
-            // Closing the pipe here would make it a shorter file.
-            let _ = pipe.flush().await;
-            tokio::time::sleep(Duration::from_millis(self.rng.u64(..HESITATION_MS))).await;
-            child.kill().await.context("cannot kill an enqueue")?;
-            return Ok(true);
-        }
+        let _ = pipe.flush().await;
+        let whole = until == rows.len();
+        // Closing the pipe after a part would make it a shorter file.
+        let open = (!whole).then_some(pipe);
         if kill {
-            tokio::time::sleep(Duration::from_millis(self.rng.u64(..HESITATION_MS * 8))).await;
+            let longest = if whole { HESITATION_MS * 8 } else { HESITATION_MS };
+            tokio::time::sleep(Duration::from_millis(self.rng.u64(..longest))).await;
             if child.try_wait().context("an enqueue's status")?.is_none() {
                 child.kill().await.context("cannot kill an enqueue")?;
                 return Ok(true);
             }
         }
+        drop(open);
         let status = child.wait().await.context("an enqueue's status")?;
         if !status.success() {
             self.astray.push(format!("batch {name}: an enqueue that was not killed ended with {status}"));

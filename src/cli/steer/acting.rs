@@ -177,10 +177,10 @@ async fn act_on_jobs(
     consent: ConsentArgs,
     mut session: Session<'_>,
 ) -> anyhow::Result<Exit> {
-    let (queue, look) = (session.queue, session.screen.look);
+    let (queue, style) = (session.queue, session.screen.style);
     let selector = selection.resolve(queue).await?.selector;
     let plan = queue.plan_act(act, &selector).await?;
-    session.screen.say(&touched_text(&plan, look))?;
+    session.screen.say(&touched_text(&plan, style))?;
     let mut places = if held == HeldPlaces::Ignore { Places::default() } else { Places::holding(&plan, queue).await? };
     if held == HeldPlaces::Report {
         let mut staying = std::mem::take(&mut places).staying();
@@ -189,7 +189,7 @@ async fn act_on_jobs(
         }
         session.say_lines(staying)?;
     }
-    session.screen.say(&places.going_on(look))?;
+    session.screen.say(&places.resume_text(style))?;
     if plan.is_empty() && places.is_empty() {
         session.say_lines(selection.near_misses(queue).await?)?;
         return Ok(all_done(&plan, &selection.jobs));
@@ -200,7 +200,7 @@ async fn act_on_jobs(
     if !plan.is_empty() {
         session.act(&plan).await?;
     }
-    places.go_on(&mut session).await?;
+    places.resume(&mut session).await?;
     Ok(all_done(&plan, &selection.jobs))
 }
 

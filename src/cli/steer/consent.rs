@@ -33,8 +33,8 @@ impl ConsentArgs {
             let message = format!("nothing was changed: no terminal to ask \"{what}?\"; add --yes to confirm");
             return Err(UsageError(message).into());
         };
-        let (notes, look) = (&mut *screen.notes, screen.look);
-        write!(notes, "{} ", look.lay_out(vec![format!("{what}? [y/N]")]).trim_end())?;
+        let (notes, style) = (&mut *screen.notes, screen.style);
+        write!(notes, "{} ", style.lay_out(vec![format!("{what}? [y/N]")]).trim_end())?;
         notes.flush()?;
         let mut answer = String::new();
         if answers.read_line(&mut answer)? == 0 {
@@ -56,7 +56,7 @@ mod tests {
 
     fn ask(yes: bool, mut asking: Asking<'_>, notes: &mut Vec<u8>) -> anyhow::Result<bool> {
         let mut out = Vec::new();
-        let mut screen = Screen { out: &mut out, notes, look: TextStyle::default(), terminal: false };
+        let mut screen = Screen { out: &mut out, notes, style: TextStyle::default(), terminal: false };
         ConsentArgs { yes }.ask("Cancel 3 jobs", &mut asking, &mut screen)
     }
 

@@ -88,8 +88,8 @@ impl Places {
     }
 
     /// What will be resumed.
-    pub(crate) fn going_on(&self, look: TextStyle) -> String {
-        resumes_text(&self.batches, &self.lanes, &[], &[], &self.openings, 0, look)
+    pub(crate) fn resume_text(&self, style: TextStyle) -> String {
+        resumes_text(&self.batches, &self.lanes, &[], &[], &self.openings, 0, style)
     }
 
     /// The question before resuming these and acting on a plan, without its question mark.
@@ -105,7 +105,7 @@ impl Places {
     }
 
     /// Resumes them.
-    pub(crate) async fn go_on(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
+    pub(crate) async fn resume(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
         if self.is_empty() {
             return Ok(());
         }
@@ -161,16 +161,16 @@ async fn open_breakers(
 
 /// Pauses those of `places` that are not paused yet.
 pub(crate) async fn pause(places: &Places, consent: ConsentArgs, mut session: Session<'_>) -> anyhow::Result<Exit> {
-    let (going, already) = (places.only(|paused, _| !paused), places.only(|paused, _| paused));
-    let look = session.screen.look;
-    session.screen.say(&pauses_text(&going.batches, &going.lanes, &already.batches, &already.lanes, look))?;
-    if going.is_empty() {
+    let (running, already) = (places.only(|paused, _| !paused), places.only(|paused, _| paused));
+    let style = session.screen.style;
+    session.screen.say(&pauses_text(&running.batches, &running.lanes, &already.batches, &already.lanes, style))?;
+    if running.is_empty() {
         return Ok(Exit::Done);
     }
-    if !session.agrees(consent, &pause_question(&going.batches, &going.lanes))? {
+    if !session.agrees(consent, &pause_question(&running.batches, &running.lanes))? {
         return Ok(CALLED_OFF);
     }
-    let (batches, lanes) = (going.batch_ids(), going.lane_ids());
+    let (batches, lanes) = (running.batch_ids(), running.lane_ids());
     let paused = session.queue.pause(&batches, &lanes, session.now(), session.person).await?;
     session.screen.say(if paused == 0 { "Already paused by somebody else.\n" } else { "Paused.\n" })?;
     Ok(Exit::Done)
@@ -184,8 +184,8 @@ pub(crate) async fn resume(
     mut session: Session<'_>,
 ) -> anyhow::Result<Exit> {
     let paused = places.only(|paused, stopped| paused || stopped);
-    // A plan means everything; without one, jobs that were paused one by one stay paused.
-    let (going, staying) = if plan.is_some() {
+    // A plan means everything; without one, jobs that were paused individually stay paused.
+    let (running, staying) = if plan.is_some() {
         (Places::default(), 0)
     } else {
         let batch = places.batches.first().map(|batch| batch.id);
@@ -199,11 +199,11 @@ pub(crate) async fn resume(
     }
     let plan = plan.filter(|plan| !plan.is_empty());
     let Places { batches, lanes, openings, .. } = &paused;
-    let look = session.screen.look;
-    session.screen.say(&resumes_text(batches, lanes, &going.batches, &going.lanes, openings, staying, look))?;
+    let style = session.screen.style;
+    session.screen.say(&resumes_text(batches, lanes, &running.batches, &running.lanes, openings, staying, style))?;
     session.say_lines(places.others.as_ref().map(|others| others.staying()).unwrap_or_default())?;
     if let Some(plan) = plan {
-        session.screen.say(&touched_text(plan, look))?;
+        session.screen.say(&touched_text(plan, style))?;
     }
     if paused.is_empty() && plan.is_none() {
         return Ok(Exit::Done);
@@ -211,7 +211,7 @@ pub(crate) async fn resume(
     if !session.agrees(consent, &resume_question(batches, lanes, plan))? {
         return Ok(CALLED_OFF);
     }
-    paused.go_on(&mut session).await?;
+    paused.resume(&mut session).await?;
     if let Some(plan) = plan {
         session.act(plan).await?;
     }

@@ -56,7 +56,7 @@ impl ResolveArgs {
             return Err(no_job(queue, self.job).await?.into());
         };
         let Some(verdict) = self.decision.verdict() else {
-            screen.say(&evidence_text(&evidence, screen.look))?;
+            screen.say(&evidence_text(&evidence, screen.style))?;
             return Ok(Exit::Done);
         };
         queue.resolve(&evidence, &verdict, clock.now(), person).await.map_err(|error: ResolveError| {

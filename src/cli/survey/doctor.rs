@@ -80,7 +80,7 @@ pub(crate) async fn doctor(
         if args.json {
             screen.say_json(&doctor_json(&diagnosis, SystemClock::new().now()))?;
         } else {
-            screen.say(&doctor_text(&diagnosis, screen.look))?;
+            screen.say(&doctor_text(&diagnosis, screen.style))?;
         }
         Ok(if diagnosis.is_healthy() { Exit::Done } else { Exit::Incomplete })
     })

@@ -87,7 +87,7 @@ impl PlanArgs {
         if self.json {
             screen.say_json(&plan_json(view))?;
         } else {
-            screen.say(&plan_text(view, screen.look))?;
+            screen.say(&plan_text(view, screen.style))?;
         }
         Ok(match (plan.is_partial(), plan.rows().failing()) {
             (true, _) => Exit::Failed,

@@ -3,7 +3,6 @@
 use crate::cli::terminal::stderr::Stderr;
 use clap::{ColorChoice, ValueEnum};
 use indicatif::MultiProgress;
-use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use tracing_subscriber::EnvFilter;
 
@@ -15,22 +14,6 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object per line.
     Json,
-}
-
-/// What `--color` says, read before the command line is parsed, whose help and errors have colours too.
-pub(crate) fn colours_asked_for(words: &[OsString]) -> ColorChoice {
-    let mut words = words.iter().map(|word| word.to_string_lossy().into_owned());
-    while let Some(word) = words.next() {
-        let value = match word.strip_prefix("--color") {
-            Some("") => words.next(),
-            Some(rest) => rest.strip_prefix('=').map(str::to_owned),
-            None => None,
-        };
-        if let Some(choice) = value.and_then(|value| value.parse().ok()) {
-            return choice;
-        }
-    }
-    ColorChoice::Auto
 }
 
 /// Whether to colour what goes to a stream.
@@ -75,18 +58,4 @@ pub(crate) fn set_up(level: &str, format: LogFormat, coloured: bool, progress: &
         LogFormat::Text => builder.with_ansi(coloured).try_init(),
         LogFormat::Json => builder.with_ansi(false).json().flatten_event(true).try_init(),
     };
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn colours_are_known_before_the_command_line_is() {
-        let asked = |line: &str| colours_asked_for(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
-        assert_eq!(asked("snapferry status"), ColorChoice::Auto);
-        assert_eq!(asked("snapferry --color never doctor --help"), ColorChoice::Never);
-        assert_eq!(asked("snapferry nonsense --color=always"), ColorChoice::Always);
-        assert_eq!(asked("snapferry --color pink --colours never --color"), ColorChoice::Auto);
-    }
 }

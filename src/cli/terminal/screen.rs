@@ -14,7 +14,7 @@ pub struct Screen<'a> {
     /// Everything else.
     pub notes: &'a mut (dyn Write + Send),
     /// How results are laid out.
-    pub look: TextStyle,
+    pub style: TextStyle,
     /// Whether results go to a terminal.
     pub terminal: bool,
 }
@@ -68,19 +68,19 @@ pub(crate) fn spinner(all: &MultiProgress, message: String) -> ProgressBar {
 #[derive(Debug)]
 pub(crate) struct Notes<W> {
     to: W,
-    look: TextStyle,
+    style: TextStyle,
     /// The line that has not ended yet.
     line: Vec<u8>,
 }
 
 impl<W: Write> Notes<W> {
     fn new(to: W, width: Option<u16>) -> Self {
-        Self { to, look: TextStyle { width, colour: Colour::Plain }, line: Vec::new() }
+        Self { to, style: TextStyle { width, colour: Colour::Plain }, line: Vec::new() }
     }
 
     fn put(&mut self, end: &str) -> std::io::Result<()> {
         let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
-        let laid_out = self.look.lay_out(vec![line]);
+        let laid_out = self.style.lay_out(vec![line]);
         // In one piece, as other threads may write to the same terminal.
         self.to.write_all(format!("{}{end}", laid_out.trim_end_matches('\n')).as_bytes())?;
         self.to.flush()

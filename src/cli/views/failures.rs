@@ -41,7 +41,7 @@ impl FailuresArgs {
         if self.json {
             screen.say_json(&failures)?;
         } else {
-            screen.say(&failures_text(&failures, screen.look))?;
+            screen.say(&failures_text(&failures, screen.style))?;
         }
         if failures.groups.is_empty() {
             screen.add_notes(&self.selection.near_misses(queue).await?);

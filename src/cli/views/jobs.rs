@@ -39,7 +39,7 @@ impl JobsArgs {
             after: self.after,
             limit: self.limit,
             format: if self.json { JobsFormat::Json } else { JobsFormat::Table },
-            look: screen.look,
+            look: screen.style,
         };
         match write_jobs(queue, &request, screen.out).await {
             Ok(listed) => {

@@ -61,13 +61,13 @@ impl ReportArgs {
             batch: selected.batch,
             selector: selected.selector,
             format: self.format,
-            look: screen.look,
+            look: screen.style,
         };
         match self.output.as_deref().filter(|path| *path != Path::new("-")) {
             None => print(queue, &request, screen).await,
             Some(path) => {
                 request.look = TextStyle::default();
-                or_interrupted(save(queue, &request, path, screen.notes, screen.look)).await
+                or_interrupted(save(queue, &request, path, screen.notes, screen.style)).await
             }
         }
     }
@@ -113,7 +113,7 @@ async fn bundle(
 async fn print(queue: &Queue, request: &ReportRequest, screen: Screen<'_>) -> anyhow::Result<Exit> {
     match write_report(queue, request, screen.out).await {
         Ok(reported) => {
-            warn_of_adopted(&reported, screen.notes, screen.look);
+            warn_of_adopted(&reported, screen.notes, screen.style);
             Ok(Exit::Done)
         }
         Err(error) if error.is_closed_pipe() => Ok(Exit::Done),
@@ -126,18 +126,18 @@ async fn save(
     request: &ReportRequest,
     path: &Path,
     notes: &mut (dyn Write + Send),
-    look: TextStyle,
+    style: TextStyle,
 ) -> anyhow::Result<Exit> {
     let mut output = Output::create(path, queue.path())?;
     let reported = write_report(queue, request, output.writer()).await?;
     output.finish()?;
-    warn_of_adopted(&reported, notes, look);
+    warn_of_adopted(&reported, notes, style);
     Ok(Exit::Done)
 }
 
 /// A note, as the columns of the report are fixed. If it cannot be written, that is no failure.
-fn warn_of_adopted(reported: &Reported, notes: &mut (dyn Write + Send), look: TextStyle) {
+fn warn_of_adopted(reported: &Reported, notes: &mut (dyn Write + Send), style: TextStyle) {
     if let Some(note) = adopted_note(reported.adopted) {
-        let _ = write!(notes, "{}", look.lay_out(vec![note]));
+        let _ = write!(notes, "{}", style.lay_out(vec![note]));
     }
 }

@@ -33,7 +33,7 @@ impl ShowArgs {
         if self.json {
             screen.say_json(&show_json(&detail))?;
         } else {
-            screen.say(&show_text(&detail, clock.now(), screen.look))?;
+            screen.say(&show_text(&detail, clock.now(), screen.style))?;
         }
         Ok(Exit::Done)
     }

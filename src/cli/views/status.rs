@@ -100,24 +100,24 @@ impl StatusArgs {
     /// Draws it once; `drawn` is the width of what is on the screen already, 0 where nothing is.
     pub async fn run(&self, session: Session<'_>, drawn: &Cell<u16>) -> anyhow::Result<Exit> {
         let Session { queue, settings, clock, screen, .. } = session;
-        let Screen { out, mut look, terminal, .. } = screen;
+        let Screen { out, mut style, terminal, .. } = screen;
         let redraw = self.watch && terminal && !self.json;
         let view = self.read(queue, settings, clock.now()).await?;
         // The window may be resized meanwhile.
-        let size = terminal_size::terminal_size().filter(|_| redraw && look.width.is_some());
+        let size = terminal_size::terminal_size().filter(|_| redraw && style.width.is_some());
         if let Some((terminal_size::Width(width), _)) = size {
-            look.width = Some(width);
+            style.width = Some(width);
         }
         let text = match (self.json, self.watch) {
             (true, true) => serde_json::to_string(&status_json(&view))? + "\n",
             (true, false) => serde_json::to_string_pretty(&status_json(&view))? + "\n",
-            (false, _) => status_text(&view, look),
+            (false, _) => status_text(&view, style),
         };
         let text = match size {
             Some((_, terminal_size::Height(height))) => fitting(&text, usize::from(height)),
             None => text,
         };
-        let width = look.width.unwrap_or(1);
+        let width = style.width.unwrap_or(1);
         let first = drawn.replace(width) != width;
         let text = match (redraw, first) {
             (true, true) => format!("{CLEAR_ALL}{HOME}{text}"),
@@ -137,22 +137,17 @@ impl StatusArgs {
         };
         let place = LaneFilter { account: self.account.clone(), region: self.region };
         if place.is_narrow() {
-            self.known(queue, &place).await?;
+            // An account or Region without lanes may be mistyped.
+            let lanes: Vec<Lane> = queue.lane_records().await?.into_iter().map(|record| record.lane).collect();
+            if !lanes.iter().any(|lane| place.has(lane)) {
+                return Err(no_such_lane(&lanes, self.account.as_ref()).into());
+            }
         }
         read_status(queue, only, place, settings, now).await
     }
-
-    /// Refuses an account or Region without lanes: it may be mistyped.
-    async fn known(&self, queue: &Queue, place: &LaneFilter) -> anyhow::Result<()> {
-        let lanes = queue.lane_records().await?;
-        if lanes.iter().any(|lane| place.has(&lane.lane)) {
-            return Ok(());
-        }
-        Err(no_such_lane(&lanes.into_iter().map(|lane| lane.lane).collect::<Vec<_>>(), self.account.as_ref()).into())
-    }
 }
 
-/// Reads how it stands at `now`, by the settings of this process.
+/// Reads the status at `now`, by the settings of this process.
 pub(crate) async fn read_status(
     queue: &Queue,
     only: Option<BatchView>,

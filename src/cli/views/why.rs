@@ -42,7 +42,7 @@ impl WhyArgs {
         if self.json {
             screen.say_json(&why_json(&facts, &why))?;
         } else {
-            screen.say(&why_text(&facts, &why, screen.look))?;
+            screen.say(&why_text(&facts, &why, screen.style))?;
         }
         Ok(Exit::Done)
     }
