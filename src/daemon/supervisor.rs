@@ -159,7 +159,7 @@ impl Daemon {
             () = self.clock.sleep(max_wait.unwrap_or(NEVER)) => {}
         }
         self.queue.wait_for_turns(Some(LAST_TURN));
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn work(&self, until: Until, latest: Option<Duration>, mut stop: Stop) -> Result<DaemonEnd, DaemonError> {

@@ -148,8 +148,15 @@ fn blocked(lane: &LaneFacts, found: &[LaneFound]) -> Option<Check> {
             "give the label its own account's credentials again, or take a new label for the other account"
         }
         LaneTrouble::Denied => "allow what the message names: `snapferry doctor --policy` prints what it needs",
-        LaneTrouble::Quota => "free some of the quota, or have it raised; then `snapferry resume` lets the lane go on",
-        _ => {
+        LaneTrouble::Quota => "free some of the quota, or have it raised; then `snapferry resume` resumes the lane",
+        LaneTrouble::Credentials
+        | LaneTrouble::Clock
+        | LaneTrouble::NotEnabled
+        | LaneTrouble::Unreachable
+        | LaneTrouble::Outage
+        | LaneTrouble::Setup
+        | LaneTrouble::Reads
+        | LaneTrouble::CopyLimit => {
             "where all else here is well again, a running daemon recovers automatically; `snapferry status` shows when it does"
         }
     };

@@ -70,11 +70,8 @@ pub enum OpenError {
 impl OpenError {
     /// As [`QueueError::may_pass`].
     pub fn may_pass(&self) -> bool {
-        match self {
-            Self::Denied(..) | Self::OutOfReach(..) | Self::LogUnread(_) => true,
-            Self::Other(_, source) => source.may_pass(),
-            _ => false,
-        }
+        let cause = if let Self::Other(_, source) = self { source.may_pass() } else { false };
+        cause || matches!(self, Self::Denied(..) | Self::OutOfReach(..) | Self::LogUnread(_))
     }
 }
 

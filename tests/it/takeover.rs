@@ -297,8 +297,8 @@ async fn a_restore_is_declared_once_by_its_name_and_a_waived_wait_is_over() {
         assert_eq!((takeover.waited, takeover.left(seconds(20))), (seconds(total), Some(seconds(20 - total))));
         assert_eq!(takeover.left(seconds(total)), None);
     }
-    let waived = TakeoverOptions { wait: TakeoverWait::Waived, ..TakeoverOptions::default() };
-    assert_eq!(waited(waived, 130, Duration::ZERO).await, None);
+    let skipped = TakeoverOptions { wait: TakeoverWait::Waived, ..TakeoverOptions::default() };
+    assert_eq!(waited(skipped, 130, Duration::ZERO).await, None);
     assert_eq!(waited(TakeoverOptions::default(), 130, Duration::ZERO).await, None, "it stays waived");
 }
 

@@ -477,10 +477,10 @@ async fn a_job_that_is_told_to_try_again_later_is_called_ever_more_rarely_until_
 
 #[tokio::test]
 async fn a_job_that_tracking_gives_back_to_the_queue_wakes_the_lanes_worker() {
-    let failure = Failure::new("Code", "words");
-    let (export, again) = (ExportRef::default(), Timestamp(9));
     const UNKNOWN: &str = "UPDATE jobs SET state = 'unknown', attempt = 1, used = 1 WHERE id = 1";
     const EXPORTING: &str = "UPDATE jobs SET state = 'exporting', attempt = 1, used = 1 WHERE id = 1";
+    let failure = Failure::new("Code", "words");
+    let (export, again) = (ExportRef::default(), Timestamp(9));
     for (state, sent, event) in [
         (JobState::Unknown, UNKNOWN, Event::ProvenAbsent(failure.clone(), again)),
         (JobState::Unknown, UNKNOWN, Event::FoundFailed(export, failure.clone(), Some(again))),

@@ -3,7 +3,7 @@ SELECT id AS "id!: LaneId", account || ' ' || region AS "lane!: Lane", account_n
        proven AS "proven!: bool", learned_rate, learned_read_rate,
        iif(lowered_cap IS NULL, NULL, json_array(lowered_cap, lowered_at, lowered_code)) AS "lowered: LoweredCap",
        json_array(longest_delay, delay_seen_at) AS "delay!: ListDelay", listed_at AS "listed_at: Timestamp",
-       iif(blocked_at IS NULL, NULL, json_array(blocked_code, blocked_at, coalesce(blocked_message, blocked_code)))
+       iif(blocked_at IS NULL, NULL, json_array(blocked_at, blocked_code, coalesce(blocked_message, blocked_code)))
            AS "blocked: Block",
        iif(paused_at IS NULL, NULL, json_array(paused_at, paused_by)) AS "paused: Pause"
 FROM lanes

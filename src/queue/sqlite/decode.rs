@@ -91,8 +91,8 @@ columns! {
         Ok(LoweredCap { to, since, code })
     };
     Block: String => |json| {
-        let (trouble, since, message) = parts("a block", json)?;
-        Ok(Block { trouble, since, message })
+        let (since, trouble, message) = parts("a block", json)?;
+        Ok(Block { since, trouble, message })
     };
     Pause: String => |json| {
         let (since, by) = parts("a pause", json)?;

@@ -152,7 +152,7 @@ async fn lanes(readers: &SqlitePool) -> Result<Vec<LaneFound>, QueueError> {
                   AND job_counts.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review'))
                    AS "live_jobs!: u64",
                (SELECT coalesce(max(weight), 1) FROM snapshots WHERE snapshots.lane_id = lanes.id) AS "heaviest!: u64",
-               iif(blocked_at IS NULL, NULL, json_array(blocked_code, blocked_at, coalesce(blocked_message, blocked_code)))
+               iif(blocked_at IS NULL, NULL, json_array(blocked_at, blocked_code, coalesce(blocked_message, blocked_code)))
                    AS "blocked: Block"
            FROM lanes ORDER BY account, region"#
     );

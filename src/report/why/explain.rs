@@ -200,11 +200,14 @@ pub(in crate::report) fn blocked(facts: &JobFacts, chain: &mut Chain) -> bool {
     let what = if stops { "is blocked" } else { "cannot be read" };
     let text = format!("its lane {} {what}: {}", lane.lane, what_blocks(block));
     chain.cause("blocked", text).since(Some(block.since));
-    let tries = match block.trouble {
-        LaneTrouble::Quota => "then resume the lane".to_owned(),
-        _ if !stops => "it is read again within 5 min and recovers automatically".to_owned(),
-        LaneTrouble::CopyLimit => "one job at a time is tried, at the latest every 5 min".to_owned(),
-        _ => format!("the lane tries again every {} and recovers automatically", span(facts.pace.probe)),
+    let tries = if block.trouble == LaneTrouble::Quota {
+        "then resume the lane".to_owned()
+    } else if !stops {
+        "it is read again within 5 min and recovers automatically".to_owned()
+    } else if block.trouble == LaneTrouble::CopyLimit {
+        "one job at a time is tried, at the latest every 5 min".to_owned()
+    } else {
+        format!("the lane tries again every {} and recovers automatically", span(facts.pace.probe))
     };
     chain.way(format!("{}; {tries}", remedy(block.trouble)), None);
     stops

@@ -220,10 +220,8 @@ impl By {
             | Step::InventoryRecorded
             | Step::ObservationsRecorded
             | Step::ChangesProcessed
-            | Step::Moved(EventKind::Intend)
-            | Step::Moved(EventKind::Accepted)
-            | Step::Bundled
-            | Step::Moved(EventKind::Finished) => Self::Daemon("plain"),
+            | Step::Moved(EventKind::Intend | EventKind::Accepted | EventKind::Finished)
+            | Step::Bundled => Self::Daemon("plain"),
             Step::PruneBegun | Step::Pruned | Step::SpaceGivenBack => Self::Pruning,
             Step::PollPutOff => Self::Daemon("long"),
             Step::HeldForInventory => Self::Daemon("pending"),
