@@ -1,14 +1,13 @@
 //! One lane's parts, composed.
 
-use crate::clock::{SharedClock, Stop};
+use crate::clock::SharedClock;
 use crate::domain::{Lane, RunId};
 use crate::lightsail::{Lightsail, Limited, RateLimiter};
-use crate::queue::{LaneRecord, LaneWaker, Queue, QueueError};
+use crate::queue::{LaneRecord, LaneWaker, Queue};
 use crate::settings::LaneSettings;
 use crate::tracking::{Tracker, TrackerSettings};
-use crate::worker::{Dispatcher, RateLimiters, RegionSlots, WorkerSettings};
+use crate::worker::{Dispatcher, RateLimiters, WorkerSettings};
 use std::sync::Arc;
-use tokio::task::JoinSet;
 
 /// Connects to a lane's Lightsail: the AWS client, or one for a test or a rehearsal.
 pub type Connect = Arc<dyn Fn(&Lane, &LaneSettings) -> Arc<dyn Lightsail> + Send + Sync>;
@@ -21,17 +20,6 @@ pub struct LaneParts {
     pub tracker: Tracker,
     /// Wakes the two.
     pub wakes: LaneWaker,
-}
-
-/// What every lane shares.
-#[derive(Clone)]
-pub(super) struct DaemonContext {
-    pub(super) queue: Queue,
-    pub(super) clock: SharedClock,
-    pub(super) connect: Connect,
-    pub(super) run: RunId,
-    pub(super) stop: Stop,
-    pub(super) slots: RegionSlots,
 }
 
 /// Composes a lane's parts.
@@ -85,19 +73,4 @@ pub fn compose(
         },
     );
     LaneParts { dispatcher, tracker, wakes }
-}
-
-/// Starts a lane's worker and tracker as tasks of `tasks`.
-pub(super) fn start(
-    shared: &DaemonContext,
-    record: LaneRecord,
-    settings: &LaneSettings,
-    tasks: &mut JoinSet<Result<(), QueueError>>,
-) -> LaneWaker {
-    let DaemonContext { queue, clock, connect, run, stop, slots } = shared.clone();
-    let slots = slots.of(record.lane.region);
-    let LaneParts { dispatcher, tracker, wakes } = compose(queue, clock, &connect, run, record, settings);
-    tasks.spawn(dispatcher.run(stop.clone(), slots));
-    tasks.spawn(tracker.track(stop));
-    wakes
 }

@@ -1,17 +1,18 @@
 //! The daemon's life: begin a run, recover what an earlier one left, keep the lanes running, shut down in order.
 
 use super::bundles::{Bundles, FailedBundles};
-use super::lane::{Connect, DaemonContext, start};
+use super::lane::{Connect, LaneParts, compose};
 use super::pruning::Pruning;
 use super::service;
 use crate::clock::{NEVER, SharedClock, Stop, stopped};
-use crate::domain::{BatchId, LaneId};
+use crate::domain::{BatchId, LaneId, RunId};
 use crate::points::{Between, Point, reached};
 use crate::queue::{
     DatabaseLock, Held, LaneRecord, LaneWaker, LockError, Queue, QueueError, TakeoverOptions, TakeoverWait,
 };
 use crate::settings::Settings;
 use crate::worker::RegionSlots;
+use futures_util::future::OptionFuture;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -80,7 +81,9 @@ impl From<QueueError> for DaemonError {
 
 /// The lanes and services that are running, and what is remembered of them between two polls of the store.
 struct Running {
-    shared: DaemonContext,
+    run: RunId,
+    stop: Stop,
+    slots: RegionSlots,
     lanes: BTreeMap<LaneId, LaneWaker>,
     tasks: JoinSet<Result<(), QueueError>>,
     /// How far the time of day is ahead of the monotonic clock, in milliseconds.
@@ -133,7 +136,7 @@ impl Daemon {
     /// [`DaemonError`] when it cannot go on; nothing is lost.
     pub async fn run(self, until: Until, max_wait: Option<Duration>, stop: Stop) -> Result<DaemonEnd, DaemonError> {
         self.queue.wait_for_turns(None);
-        let latest = max_wait.map(|most| self.clock.elapsed().saturating_add(most));
+        let latest = self.clock.elapsed().saturating_add(max_wait.unwrap_or(NEVER));
         let ended = tokio::select! {
             ended = self.work(until, latest, stop.clone()) => ended,
             // It never ends.
@@ -143,11 +146,7 @@ impl Daemon {
         match ended {
             // Nothing is lost: the next start reconciles what could not be written.
             Err(DaemonError::Store(QueueError::Busy)) if *stop.borrow() => Ok(DaemonEnd::Stopped),
-            Err(DaemonError::Store(QueueError::Busy))
-                if latest.is_some_and(|latest| latest <= self.clock.elapsed()) =>
-            {
-                Ok(DaemonEnd::OutOfTime)
-            }
+            Err(DaemonError::Store(QueueError::Busy)) if latest <= self.clock.elapsed() => Ok(DaemonEnd::OutOfTime),
             ended => ended,
         }
     }
@@ -156,13 +155,13 @@ impl Daemon {
     async fn shorten_waits(&self, max_wait: Option<Duration>, mut stop: Stop) {
         tokio::select! {
             () = stopped(&mut stop) => {}
-            () = self.clock.sleep(max_wait.unwrap_or(NEVER)) => {}
+            Some(()) = OptionFuture::from(max_wait.map(|most| self.clock.sleep(most))) => {}
         }
         self.queue.wait_for_turns(Some(LAST_TURN));
         std::future::pending::<()>().await;
     }
 
-    async fn work(&self, until: Until, latest: Option<Duration>, mut stop: Stop) -> Result<DaemonEnd, DaemonError> {
+    async fn work(&self, until: Until, latest: Duration, mut stop: Stop) -> Result<DaemonEnd, DaemonError> {
         reached(Point::Between(Between::DaemonLocked));
         if let Some(pruning) = self.pruning() {
             pruning.prepare().await;
@@ -178,30 +177,23 @@ impl Daemon {
         }
         tracing::info!(run = run.0, database = %self.queue.path().display(), "the daemon has started");
         let (halt, halted) = watch::channel(false);
-        let shared = DaemonContext {
-            queue: self.queue.clone(),
-            clock: self.clock.clone(),
-            connect: self.connect.clone(),
-            run,
-            stop: halted,
-            slots: RegionSlots::default(),
-        };
-        let mut running =
-            Running { shared, lanes: BTreeMap::new(), tasks: JoinSet::new(), ahead: None, check_at: Duration::ZERO };
-        let Running { shared, tasks, .. } = &mut running;
+        let mut tasks = JoinSet::new();
         if let Some(bundles) = self.bundles() {
-            tasks.spawn(service::keep(bundles, self.clock.clone(), shared.stop.clone()));
+            tasks.spawn(service::keep(bundles, self.clock.clone(), halted.clone()));
         }
         if let Some(pruning) = self.pruning() {
-            tasks.spawn(service::keep(pruning, self.clock.clone(), shared.stop.clone()));
+            tasks.spawn(service::keep(pruning, self.clock.clone(), halted.clone()));
         }
+        let (lanes, slots) = (BTreeMap::new(), RegionSlots::default());
+        let mut running = Running { run, stop: halted, slots, lanes, tasks, ahead: None, check_at: Duration::ZERO };
         for record in self.queue.lane_records().await? {
             self.start_lane(record, &mut running);
         }
         let outcome = self.supervise(until, latest, &mut running, &mut stop).await;
         let _ = halt.send(true);
         let late = self.shut_down(&mut running.tasks).await;
-        if let (Ok(DaemonEnd::Drained), None) = (&outcome, &late)
+        let outcome = outcome.and_then(|end| late.map_or(Ok(end), Err));
+        if let Ok(DaemonEnd::Drained) = outcome
             && let Err(error) = self.tidy_up(&stop).await
         {
             let error = service::in_one_line(&error);
@@ -225,17 +217,14 @@ impl Daemon {
             Err(_) => "it failed",
         };
         tracing::info!(run = run.0, why, "the daemon has stopped");
-        match (outcome, late) {
-            (Ok(ended), None) => Ok(ended),
-            (Err(error), _) | (Ok(_), Some(error)) => Err(self.cause(error)),
-        }
+        outcome.map_err(|error| self.cause(error))
     }
 
     /// Polls the store until the daemon has reached its end, is stopped, or fails.
     async fn supervise(
         &self,
         until: Until,
-        latest: Option<Duration>,
+        latest: Duration,
         running: &mut Running,
         stop: &mut Stop,
     ) -> Result<DaemonEnd, DaemonError> {
@@ -243,7 +232,7 @@ impl Daemon {
             if self.poll_store(until, running).await? {
                 return Ok(DaemonEnd::Drained);
             }
-            if latest.is_some_and(|latest| latest <= self.clock.elapsed()) {
+            if latest <= self.clock.elapsed() {
                 return Ok(DaemonEnd::OutOfTime);
             }
             tokio::select! {
@@ -336,9 +325,14 @@ impl Daemon {
     }
 
     fn start_lane(&self, record: LaneRecord, running: &mut Running) {
-        let (id, settings) = (record.id, self.settings.for_lane(&record.lane));
+        let (id, region, settings) = (record.id, record.lane.region, self.settings.for_lane(&record.lane));
         tracing::info!(lane = %record.lane, "lane started");
-        running.lanes.insert(id, start(&running.shared, record, &settings, &mut running.tasks));
+        let Running { run, stop, slots, lanes, tasks, .. } = running;
+        let LaneParts { dispatcher, tracker, wakes } =
+            compose(self.queue.clone(), self.clock.clone(), &self.connect, *run, record, &settings);
+        tasks.spawn(dispatcher.run(stop.clone(), slots.of(region)));
+        tasks.spawn(tracker.track(stop.clone()));
+        lanes.insert(id, wakes);
     }
 
     async fn is_reached(&self, until: Until, check_at: &mut Duration) -> Result<bool, QueueError> {

@@ -2,6 +2,7 @@
 //! breaker does not count the lane's own trouble (credentials, outages), which fails no job, nor denials.
 
 use crate::domain::{ErrorCode, named};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -49,7 +50,7 @@ pub struct BatchOutcomes {
 }
 
 /// Why a breaker opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct OpenCause {
     /// Jobs that failed.
     pub failed: u32,

@@ -1,7 +1,7 @@
 //! How many EBS copies of a lane may be in progress: as many as the settings say, or fewer for a while where EC2 had too many. Pure.
 
 use crate::domain::{ErrorCode, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How often a lowered cap rises: copies take minutes, and only those that end show what one more does.
@@ -46,10 +46,10 @@ impl Limit {
 }
 
 /// A cap below the one in the settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoweredCap {
     /// The most EBS copies in progress, at first.
-    #[serde(skip)]
+    #[serde(skip_serializing)]
     pub to: u64,
     /// Since when.
     #[serde(serialize_with = "Timestamp::as_text")]

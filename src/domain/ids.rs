@@ -26,9 +26,14 @@ macro_rules! number_id {
     )+};
 }
 
-/// What all types of a checked text have: the text, and how it is written.
-macro_rules! shows_its_text {
-    ($($name:ident),+) => {$(
+/// Texts of a type of their own; each type says how one is made.
+macro_rules! text {
+    ($($(#[$doc:meta])* pub struct $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
         impl $name {
             /// The text.
             pub fn as_str(&self) -> &str {
@@ -43,14 +48,14 @@ macro_rules! shows_its_text {
         }
     )+};
 }
-pub(in crate::domain) use shows_its_text;
+pub(in crate::domain) use text;
 
 macro_rules! text_id {
     ($(#[$doc:meta] $name:ident),+ $(,)?) => {$(
-        #[$doc]
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
+        text! {
+            #[$doc]
+            pub struct $name;
+        }
 
         impl $name {
             /// Takes the identifier as the service or the database gave it.
@@ -58,8 +63,6 @@ macro_rules! text_id {
                 Self(text.into())
             }
         }
-
-        shows_its_text!($name);
     )+};
 }
 

@@ -1,19 +1,16 @@
 //! A lane: one account in one Region.
 
 use crate::domain::Region;
-use crate::domain::ids::shows_its_text;
+use crate::domain::ids::text;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What the settings call an account; `default` where nothing is named.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct AccountLabel(String);
-
-/// An AWS account's 12 digits, as an ARN shows them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct AccountNumber(String);
+text! {
+    /// What the settings call an account; `default` where none is named.
+    pub struct AccountLabel;
+    /// An AWS account's 12 digits, as an ARN shows them.
+    pub struct AccountNumber;
+}
 
 /// Why a text is no account label or number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,8 +78,6 @@ impl AccountNumber {
         parts.nth(3).and_then(|number| Self::parse(number).ok())
     }
 }
-
-shows_its_text!(AccountLabel, AccountNumber);
 
 impl fmt::Display for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

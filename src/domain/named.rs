@@ -34,3 +34,20 @@ macro_rules! named {
     };
 }
 pub(crate) use named;
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::{Existing, JobState, LaneTrouble};
+
+    #[test]
+    fn every_name_is_read_as_it_is_written() {
+        assert!(LaneTrouble::ALL.into_iter().all(|one| LaneTrouble::parse(one.as_str()) == Some(one)));
+        assert_eq!(LaneTrouble::parse("Quota"), None);
+        for state in JobState::ALL {
+            let json = serde_json::to_string(&state).expect("JSON");
+            assert_eq!(json, format!("\"{state}\""));
+            assert_eq!(serde_json::from_str::<JobState>(&json).expect("a state"), state);
+        }
+        assert_eq!(Existing::parse("export-again"), Some(Existing::ExportAgain));
+    }
+}

@@ -33,10 +33,7 @@ named! {
 impl LaneTrouble {
     /// Whether a reading shows that it has ended; otherwise only an export does.
     pub fn ends_with_a_reading(self) -> bool {
-        match self {
-            Self::Credentials | Self::Clock | Self::NotEnabled | Self::Unreachable | Self::Identity => true,
-            Self::Outage | Self::Denied | Self::Setup | Self::Reads | Self::CopyLimit | Self::Quota => false,
-        }
+        matches!(self, Self::Credentials | Self::Clock | Self::NotEnabled | Self::Unreachable | Self::Identity)
     }
 
     /// Whether it keeps jobs from being sent.

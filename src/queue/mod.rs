@@ -60,7 +60,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// The store of one database file. Cheap to clone; the last one to go closes it.
+/// The store of one database file. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Queue {
     path: PathBuf,
@@ -74,7 +74,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Opens the database at `path`, made and migrated where that is needed.
+    /// Opens the database at `path`; creates and migrates it if needed.
     ///
     /// # Errors
     /// [`OpenError`] for a missing folder, a file that may not be written, that is no database, or that a newer
@@ -92,8 +92,7 @@ impl Queue {
         sqlite::open::check_for_sending(path)
     }
 
-    /// Opens the database at `path` to be read only: nothing is made, migrated or written. Where there is none, it is as one with
-    /// nothing in it.
+    /// Opens the database at `path` read-only: nothing is created, migrated or written. A missing one reads as empty.
     ///
     /// # Errors
     /// [`OpenError`] for a missing folder, a file that may not be read, or that is no database of this version's.
@@ -101,7 +100,7 @@ impl Queue {
         sqlite::open::open_to_read(path).await
     }
 
-    /// What [`Queue::look`] gives where there is none.
+    /// What [`Queue::look`] returns where there is no database.
     ///
     /// # Errors
     /// [`OpenError`] where there is no memory for it.
@@ -109,7 +108,7 @@ impl Queue {
         sqlite::open::empty_to_read(path).await
     }
 
-    /// Whether what was read of a file at rest is what was in it at one time.
+    /// Whether what was read of a file at rest is consistent: nobody wrote to it meanwhile.
     ///
     /// # Errors
     /// [`QueueError::WrittenMeanwhile`] where it may not be.
@@ -130,8 +129,7 @@ impl Queue {
         self.place.check()
     }
 
-    /// How long a write waits for its turn while another process writes; without end where there is none. A minute unless this
-    /// says otherwise.
+    /// Sets how long a write waits while another process writes: a minute by default, and without end for none.
     pub fn wait_for_turns(&self, most: Option<Duration>) {
         self.busy.limit(most);
     }
@@ -144,7 +142,7 @@ impl Queue {
         self.writer.transition(transition).await
     }
 
-    /// Moves several jobs; the answers stand in the order of the changes.
+    /// Moves several jobs; the results are in the order of the changes.
     pub async fn transition_all(&self, transitions: Vec<Transition>) -> Vec<Result<(), QueueError>> {
         futures_util::future::join_all(transitions.into_iter().map(|one| self.writer.transition(one))).await
     }

@@ -670,7 +670,7 @@ async fn a_review_ends_in_failed_or_in_the_queue() {
     assert_eq!(job.state, JobState::Failed);
     assert_eq!(
         job.error_message.as_deref(),
-        Some("called failed by carol; before that: TooManyCandidates: two exports for one attempt")
+        Some("marked failed by carol; before that: TooManyCandidates: two exports for one attempt")
     );
     let other = in_review().await;
     insta::assert_snapshot!(other.says(&["resolve", "6", "--send-again"]).done(), @"Job 6 is queued again, and is sent once the lane's snapshots were listed anew. 4 entries of the ledger are set aside: rec-1, rec-2, rec-3, op-7.");

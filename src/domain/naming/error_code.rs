@@ -1,12 +1,11 @@
 //! The codes by which a job's trouble is named: Lightsail's own, and a few of ours.
 
-use crate::domain::ids::shows_its_text;
-use serde::{Deserialize, Serialize};
+use crate::domain::ids::text;
 
-/// A short name for what went wrong; people select and group by it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ErrorCode(String);
+text! {
+    /// A short name for what went wrong; people select and group by it.
+    pub struct ErrorCode;
+}
 
 impl ErrorCode {
     /// The snapshot is in no list of its lane.
@@ -41,5 +40,3 @@ impl ErrorCode {
         Self(text.as_ref().chars().filter(|c| !c.is_whitespace() && !c.is_control()).take(128).collect())
     }
 }
-
-shows_its_text!(ErrorCode);

@@ -1,19 +1,14 @@
 //! Names that people give: of snapshots and of batches.
 
-use crate::domain::ids::shows_its_text;
-use serde::{Deserialize, Serialize};
+use crate::domain::ids::text;
 
-/// The name of a Lightsail snapshot, checked by the user guide's rule (the model's stricter pattern forbids the
-/// periods that the guide allows): 2 to 255 characters, letters, digits, `-`, `_` and `.`, first and last a
-/// letter, a digit or `_`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SnapshotName(String);
-
-/// The name of a batch: 1 to 200 characters, none of them a control character, no blank at either end.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct BatchName(String);
+text! {
+    /// The name of a Lightsail snapshot, checked by the user guide's rule (the model's stricter pattern forbids the periods that the
+    /// guide allows): 2 to 255 characters, letters, digits, `-`, `_` and `.`, first and last a letter, a digit or `_`.
+    pub struct SnapshotName;
+    /// The name of a batch: 1 to 200 characters, none of them a control character, no blank at either end.
+    pub struct BatchName;
+}
 
 /// Why a text is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,8 +66,6 @@ impl BatchName {
         }
     }
 }
-
-shows_its_text!(SnapshotName, BatchName);
 
 #[cfg(test)]
 mod tests {

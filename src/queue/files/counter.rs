@@ -58,8 +58,8 @@ impl Counter {
         }
     }
 
-    /// Writes it over, so that it says so after a power loss too: one that is further behind its database than by the last group
-    /// is taken for a copy. The disk is waited for beside the runtime.
+    /// Overwrites and syncs it: a file that is further behind its database than the last group marks a copy. The disk is waited for
+    /// outside the runtime.
     pub(in crate::queue) async fn write(&mut self, count: &Intents) -> Result<(), QueueError> {
         let (file, line) = (self.open().map_err(|error| self.failed(error))?, count.line());
         let written = tokio::task::spawn_blocking(move || {
@@ -86,7 +86,7 @@ impl Counter {
     /// Makes it, or writes it over.
     pub(in crate::queue) async fn make(&mut self, count: &Intents) -> Result<(), QueueError> {
         self.write(count).await?;
-        // The name is durable with its folder; not every system can say so, and the file is there either way.
+        // The folder makes the name durable; not every system can sync one, and the file exists either way.
         if let Some(folder) = self.path.parent().and_then(|folder| File::open(folder).ok()) {
             let _ = folder.sync_all();
         }

@@ -20,7 +20,7 @@ static OPEN: LazyLock<Mutex<HashMap<InodeId, Weak<Inode>>>> = LazyLock::new(Mute
 /// A database file that this process has open, or is about to open.
 #[derive(Debug)]
 pub(in crate::queue) struct Inode {
-    /// Descriptors that nobody uses, and that may not be closed yet.
+    /// Unused descriptors that may not be closed yet.
     idle: Mutex<Vec<File>>,
 }
 
@@ -45,8 +45,8 @@ impl Inode {
         }))
     }
 
-    /// Locks it, which is still behind this path, if nobody else has. Nothing where such a lock means nothing: elsewhere flock(2) is no lock of its own, and would get
-    /// into the way of `SQLite`'s.
+    /// Locks it, which is still behind this path, if it is free. Nothing where such a lock has no use: elsewhere flock(2) is not apart
+    /// from `SQLite`'s locks, and would block those.
     pub(in crate::queue) fn lock(self: Arc<Self>, path: &Path) -> io::Result<Option<Result<Locked, Taken>>> {
         if !cfg!(target_os = "linux") || disk::shared(path).is_some() {
             return Ok(None);

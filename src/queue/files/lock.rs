@@ -1,4 +1,4 @@
-//! Locks that the operating system holds for a process and lets go of when it ends, however it ends.
+//! Locks that the operating system holds for a process and releases when it ends, however it ends.
 
 use crate::queue::files::inode::{Inode, Locked, Taken};
 use crate::queue::files::own_files::beside;
@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Who looks at a lock has it, shared, for the blink of an eye; who wants it lets others have a turn so often.
+/// Reading who holds a lock takes it, shared, for an instant; whoever wants the lock yields to others this often.
 const ASKS: u32 = 200;
 
 /// How often a lock that somebody else has is asked for again.
@@ -82,7 +82,7 @@ pub enum LockError {
 }
 
 impl DatabaseLock {
-    /// Takes the lock of `database`, without waiting; `who` is what a second one is told, such as `snapferry daemon, pid 812 on
+    /// Takes the lock of `database`, without waiting; `who` names this process to others, such as `snapferry daemon, pid 812 on
     /// ferry-1, since 2026-11-30 15:48:00 UTC`.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl DatabaseLock {
             }
         }
         if inode.is_some() && path.metadata().is_ok_and(|found| found.uid() != us()) {
-            // Another user has left it, and holds nothing by it: it is made anew.
+            // Another user has left it, and no longer holds it: it is created again.
             let _ = std::fs::remove_file(&path);
         }
         loop {
@@ -112,12 +112,12 @@ impl DatabaseLock {
             match ask(&file) {
                 Ok(()) if !is_at(&file, &path) => continue,
                 Err(TryLockError::WouldBlock) if inode.is_none() => return Err(taken()),
-                // Whoever has the file without the database keeps nobody out.
+                // Locking the file without the database has no effect.
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(source)) => return Err(unusable(source)),
             }
-            // What it says of itself is a help, no condition: a full disk is the database's to complain of. But what another
-            // user's process has written of itself does not stay: the file is made anew by whoever holds its lock.
+            // The name of the holder is a help, no condition: the database reports a full disk. But the name of another user's
+            // process must not stay: the holder of the lock creates the file again.
             if sign(&mut file, who).is_err()
                 && path.metadata().is_ok_and(|found| found.uid() != us())
                 && std::fs::remove_file(&path).is_ok()
@@ -128,7 +128,7 @@ impl DatabaseLock {
         }
     }
 
-    /// What the holder of the lock of `database` wrote of itself; nothing where nobody has it.
+    /// The name that the holder of the lock of `database` gave; nothing where the lock is free.
     ///
     /// # Errors
     /// The lock file is there and cannot be read.
@@ -146,13 +146,13 @@ impl DatabaseLock {
         }
     }
 
-    /// Lets go and takes the file away: for a lock that guards what is done once.
+    /// Releases the lock and deletes the file: for a lock that guards what is done once.
     pub(in crate::queue) fn remove(self) {
-        // One that stays behind is litter and no more.
+        // A file that stays is harmless.
         let _ = std::fs::remove_file(&self.path);
     }
 
-    /// Takes the lock of `database`, and waits for whoever has it; the caller may give up meanwhile.
+    /// Takes the lock of `database` once it is free; the caller may give up meanwhile.
     ///
     /// # Errors
     /// [`LockError::Unusable`] or [`LockError::NotOurs`].
@@ -172,7 +172,7 @@ impl DatabaseLock {
     }
 }
 
-/// Asks for the lock until whoever only looks at it, which takes no time, has had a turn.
+/// Tries again until a process that only reads the holder, which takes no time, is done.
 fn ask(file: &File) -> Result<(), TryLockError> {
     for _ in 0..ASKS {
         match file.try_lock() {
@@ -201,7 +201,7 @@ fn open(lock: &Path) -> Result<File, LockError> {
     })
 }
 
-/// Whether a file still has its name. One that was removed while somebody waited for it keeps nobody out.
+/// Whether a file still has its name. A lock on one that was removed has no effect.
 fn is_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), path.metadata()) {
         (Ok(file), Ok(found)) => (file.dev(), file.ino()) == (found.dev(), found.ino()),

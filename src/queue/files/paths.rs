@@ -1,5 +1,5 @@
-//! The files that the store works in, and whether their names still lead to them. A file that was deleted or replaced goes on
-//! taking writes for as long as somebody has it open; nobody else will ever read them.
+//! The files of the store, and whether their names still lead to them. A file that was deleted or replaced still accepts writes while
+//! it is open; nobody will ever read them.
 
 use crate::queue::error::QueueError;
 use crate::queue::files::own_files::beside;
@@ -21,7 +21,7 @@ pub(in crate::queue) struct DatabaseFiles {
 type FileId = (u64, u64);
 
 impl DatabaseFiles {
-    /// That of a store which is only read, and keeps nobody from anything.
+    /// For a store that is only read: no check.
     pub(in crate::queue) fn nowhere() -> Self {
         Self { files: Vec::new() }
     }
@@ -63,8 +63,8 @@ pub(in crate::queue) fn file_mark(path: &Path) -> Option<FileMark> {
     Some((identity(&found), found.len(), found.mtime(), found.mtime_nsec()))
 }
 
-/// How a file is that can be read as it lies, without its WAL and the locks that go with it: nobody has it open, and no log beside
-/// it holds anything. Nothing where that is not so.
+/// The mark of a file at rest, which can be read without its WAL and locks: nobody has it open, and no log beside it holds anything.
+/// Nothing where that is not so.
 pub(in crate::queue) fn at_rest(path: &Path) -> Option<FileMark> {
     loop {
         let mark = file_mark(path)?;

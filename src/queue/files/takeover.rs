@@ -1,6 +1,6 @@
-//! Takeovers: a database that is behind what was sent from it (restored from a backup or a replica, copied, an older state)
-//! does not know of every export. What tells is its counter file; from then on nothing is sent before the reconciliation
-//! window is over (see `tracking/inventory.rs`), which is counted here.
+//! Takeovers: a database that is behind what was sent from it (restored from a backup or a replica, copied, an older state) does not
+//! know of every export. Its counter file shows that; from then on nothing is sent before the reconciliation window is over (see
+//! `tracking/inventory.rs`), which is counted here.
 
 use crate::domain::{Timestamp, named};
 use crate::points::{Between, Point, Step, reached};
@@ -29,7 +29,7 @@ named! {
 }
 
 impl TakeoverCause {
-    /// It in words.
+    /// The cause in words.
     pub fn text(self) -> &'static str {
         match self {
             Self::Behind => "its counter file counts more exports sent than it knows of",
@@ -41,18 +41,18 @@ impl TakeoverCause {
     }
 }
 
-/// A database that was found to be a copy.
+/// One time that the database was found to be a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Takeover {
     /// When that was found.
     pub found_at: Timestamp,
     /// How long daemons have waited since, as last stored: while none runs, nothing is waited.
     pub waited: Duration,
-    /// The last thing that was written before the copy was made, where it has anything.
+    /// When the copy was last written to before it was made, if ever.
     pub written_at: Option<Timestamp>,
-    /// What told.
+    /// Why it was taken for a copy.
     pub cause: TakeoverCause,
-    /// Whether a person said that nothing is to be waited for.
+    /// Whether a person skipped the wait.
     pub waived: bool,
 }
 
@@ -245,9 +245,8 @@ async fn is_declared(connection: &mut SqliteConnection, name: &str) -> Result<bo
     Ok(known.fetch_one(connection).await?)
 }
 
-/// Writes a takeover down. The age of the copy is told by what only a daemon writes: people may have brought in batches since it
-/// was made. From here on the database has another id: the one that it is a copy of goes its own way, and would
-/// be level with what this one has sent.
+/// Records a takeover. Only what a daemon writes shows the age of the copy: people may have enqueued batches since it was made. From
+/// here on the database has another id: the original is used further, and would be level with what this one has sent.
 async fn add(
     connection: &mut SqliteConnection,
     cause: TakeoverCause,

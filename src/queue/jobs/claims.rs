@@ -1,4 +1,4 @@
-//! What a lane may send next, and what stands in the way of the rest.
+//! What a lane may send next, and what holds back the rest.
 
 use crate::domain::{BatchId, JobId, JobState, JobVersion, LaneId, RunId, SnapshotArn, SnapshotName, Timestamp};
 use crate::points::Step;
@@ -29,13 +29,13 @@ pub struct Claimable {
 }
 
 impl Claimable {
-    /// Where it stands, given the attempts that it has.
+    /// The version that an event has to match, given how many attempts it may use.
     pub fn version(&self, max_attempts: u32) -> JobVersion {
         JobVersion { state: JobState::Queued, attempt: self.attempt, used: self.used, max_attempts }
     }
 }
 
-/// What Lightsail has shown in progress for longer is taken for forgotten: no copy takes so long.
+/// An export that Lightsail has shown in progress for longer is ignored: no copy takes as long.
 const IN_PROGRESS: Duration = Duration::from_hours(24);
 
 /// What a lane has to do.
@@ -43,21 +43,21 @@ const IN_PROGRESS: Duration = Duration::from_hours(24);
 pub struct LaneLoad {
     /// Jobs queued, whatever holds them.
     pub queued: u64,
-    /// Jobs whose intent is on disk and whose answer is not.
+    /// Jobs whose intent is on disk and whose response is not.
     pub submitting: u64,
     /// Jobs that Lightsail has.
     pub exporting: u64,
-    /// Jobs that the ledger has to settle.
+    /// Jobs with an unconfirmed attempt.
     pub unknown: u64,
     /// EBS copies of the three together.
     pub in_flight: u64,
 }
 
-/// Jobs whose wait is over that one write lets go: some ten milliseconds of the one writer's time.
+/// Jobs whose wait is over that one write releases: some ten milliseconds of the writer's time.
 const RELEASED: u32 = 1000;
 
 impl Queue {
-    /// Up to `limit` jobs that may be sent now, of sealed batches that are not paused and were listed in this run: the highest
+    /// Up to `limit` jobs that may be sent now, of sealed batches that are not paused and have an inventory of this run: the highest
     /// priority first; at each priority batches take turns, a job at a time, in the order of their rows.
     ///
     /// # Errors
@@ -66,8 +66,8 @@ impl Queue {
         self.claimable_after(lane, run, limit, None, u32::MAX).await
     }
 
-    /// The same, where the batch `last` had the last turn: the next turn is that of the one after it. Of those that were
-    /// denied at most so often.
+    /// The same, where the batch `last` had the last turn, so that the one after it is next; only jobs that were denied at most
+    /// `denials` times.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -104,8 +104,7 @@ impl Queue {
         Ok(load.fetch_one(&self.readers).await?)
     }
 
-    /// EBS copies of other clients that Lightsail's records of the lane show in progress: one for each snapshot whose weight is
-    /// not known.
+    /// EBS copies of other clients that Lightsail's records show in progress in the lane; a snapshot of unknown weight counts as one.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -128,8 +127,8 @@ impl Queue {
         Ok(copies.fetch_one(&self.readers).await?)
     }
 
-    /// How often a job was refused for now, in a row as far as something else than its own export was in the way, and how long
-    /// it has waited since, where each wait counts for `most` at most.
+    /// How often in a row a job was told to try again later, not counting what its own export caused, and how long it has waited
+    /// since, where each wait counts for `most` at most.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -156,9 +155,9 @@ impl Queue {
         Ok((row.times, row.waited.into()))
     }
 
-    /// Lets go of some of the jobs whose wait is over, as many as no other lane notices; when it is to be asked for more, which
-    /// is at once where there were any. Also of those that are to be tried again, but only beyond `latest`, which no wait is:
-    /// the clock was set back.
+    /// Releases some of the jobs whose wait is over, few enough that no other lane notices; returns when to ask for more, which is
+    /// at once if there were any. Also releases jobs that wait for a retry until later than `latest`, which no wait is: the clock was
+    /// set back.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -216,8 +215,7 @@ impl Queue {
         Ok(due.fetch_one(&self.readers).await?)
     }
 
-    /// Takes back that these attempts count, as far as their outcome is still open or they are to be made again: they
-    /// were made in an outage.
+    /// Refunds these attempts, which were made in an outage, if their outcome is still unknown or they are to be repeated.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -254,7 +252,7 @@ impl Queue {
         Ok(batches.fetch_all(&self.readers).await?)
     }
 
-    /// Whether a queued job waits for an inventory: it is held for one, or its snapshot was not ready at the last.
+    /// Whether a queued job waits for an inventory: it is held for one, or its snapshot was not ready at the last one.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -272,7 +270,7 @@ impl Queue {
         Ok(held.fetch_one(&self.readers).await?)
     }
 
-    /// Clears batches for sending: an inventory that began after they were sealed is complete and acted upon.
+    /// Allows batches to be sent: an inventory that began after they were sealed is complete and processed.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.

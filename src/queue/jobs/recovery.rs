@@ -1,4 +1,4 @@
-//! What a start finds of the run before it: whether that ended, and the calls that it had under way.
+//! What a start finds of the run before it: whether that ended, and the calls that it had in progress.
 
 use crate::domain::{ErrorCode, Event, Failure, JobId, JobState, JobVersion, RunId, Timestamp};
 use crate::points::Step;
@@ -7,8 +7,8 @@ use crate::queue::error::QueueError;
 use crate::queue::{AttemptAnswer, AttemptOutcome, Transition};
 
 impl Queue {
-    /// Makes every job that an earlier run left in `submitting` unknown: it is not known whether it was sent. It costs
-    /// the job no attempt. How many they were.
+    /// Makes every job that an earlier run left in `submitting` unknown, as it may have been sent; this uses no attempt. Returns how
+    /// many there were.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -53,7 +53,7 @@ impl Queue {
         }
     }
 
-    /// The newest run but `run` that is not known to have ended: a crash, where there is one.
+    /// The run before `run`, if it did not end in order.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.

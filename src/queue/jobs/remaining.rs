@@ -5,8 +5,8 @@ use crate::queue::Queue;
 use crate::queue::error::QueueError;
 
 impl Queue {
-    /// Jobs that go on without a person: live, not in review, not paused. Of all sealed batches, or of the jobs that the
-    /// rows of one point to.
+    /// Jobs that continue without a person: live, not in review, not paused. Of all sealed batches, or of the jobs to which the rows
+    /// of one point.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.

@@ -1,4 +1,4 @@
-//! How long a job waits that was asked to wait ("Please try again later").
+//! How long a job waits that was told to wait ("Please try again later").
 
 use crate::domain::{JobId, RetryPolicy, Timestamp, backoff};
 use crate::queue::{Queue, QueueError};

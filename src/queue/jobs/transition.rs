@@ -24,20 +24,20 @@ named! {
     }
 }
 
-/// What is written of the attempt with a transition.
+/// What a transition writes about its attempt.
 #[derive(Debug, Clone, Serialize)]
 pub struct AttemptAnswer {
-    /// How it came out.
+    /// Its outcome.
     pub outcome: AttemptOutcome,
     /// The HTTP status, where there was one.
     pub http_status: Option<u16>,
     /// The request id, where there was one.
     pub request_id: Option<String>,
-    /// The trouble, where there was one.
+    /// The failure, where there was one.
     pub failure: Option<Failure>,
 }
 
-/// An operation that an answer named; it belongs to the attempt from the first.
+/// An operation that a response named; it belongs to the attempt from the start.
 #[derive(Debug, Clone, Serialize)]
 pub struct SentOperation {
     /// Its id.
@@ -46,7 +46,7 @@ pub struct SentOperation {
     pub created_at: Option<Timestamp>,
 }
 
-/// What the intent writes down of the job.
+/// What the intent records of the job.
 #[derive(Debug, Clone, Serialize)]
 struct Intent {
     run: RunId,
@@ -136,7 +136,7 @@ impl Transition {
         self.intent.is_some()
     }
 
-    /// Whether the job is back in the queue after it was elsewhere. One that was not sent after all was never elsewhere.
+    /// Whether the job returns to the queue. One that was not sent after all never left it.
     pub(in crate::queue) fn is_back(&self) -> bool {
         self.change.to == JobState::Queued && self.from != JobState::Submitting
     }
@@ -146,7 +146,7 @@ impl Transition {
         self.at
     }
 
-    /// What it is on the disk.
+    /// Its durable step.
     pub(in crate::queue) fn step(&self) -> Step {
         self.step
     }
@@ -157,32 +157,32 @@ impl Transition {
         self
     }
 
-    /// When the job is to be looked at next.
+    /// When to poll the job next.
     pub fn poll_at(mut self, at: Timestamp) -> Self {
         self.next_poll_at = Some(at);
         self
     }
 
-    /// What to write down for an attempt that is about to be sent.
+    /// What to record of an attempt that is about to be sent.
     pub fn intending(mut self, run: RunId, weight: u32, source_arn: Option<SnapshotArn>) -> Self {
         self.intent = Some(Intent { run, weight: weight.max(1), source_arn });
         self
     }
 
-    /// The trouble that the lane is in, which the attempt probes: an intent is written in no other.
+    /// The lane's trouble that the attempt probes: the intent is written only while the lane has exactly that.
     pub fn probing(mut self, trouble: Option<LaneTrouble>) -> Self {
         self.probes = trouble;
         self
     }
 
-    /// How the attempt came out, and the operations that it made.
+    /// The outcome of the attempt, and the operations that it started.
     pub fn answered(mut self, answer: AttemptAnswer, operations: Vec<SentOperation>) -> Self {
         self.answer = Some(answer);
         self.operations = operations;
         self
     }
 
-    /// The entries of the ledger that belong to that attempt from now on; to the job as such where it is 0.
+    /// The entries of the ledger that belong to the attempt from now on; to the job as such where `attempt` is 0.
     pub fn owning(mut self, attempt: u32, entries: Vec<i64>) -> Self {
         self.owns = Some(OwnedEntries { attempt, entries });
         self

@@ -1,5 +1,5 @@
-//! Who sleeps until something is committed: a lane's worker and its tracker, each woken by the steps of this process that
-//! concern it. What people do, in any process, leaves a row in `wake_ups` with the same commit, for the daemon to take.
+//! Wake-ups: a lane's worker and its tracker sleep until a step that concerns them is committed in this process. What people do, in
+//! any process, leaves a row in `wake_ups` with the same commit, for the daemon to take.
 
 use crate::domain::{EventKind, LaneId};
 use crate::points::Step;
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
-/// What wakes a lane's two rooms. A clone wakes the same ones.
+/// Wakes a lane's worker and tracker. A clone wakes the same two.
 #[derive(Debug, Clone, Default)]
 pub struct LaneWaker {
     /// Wakes the worker.
@@ -28,7 +28,7 @@ impl LaneWaker {
     }
 }
 
-/// The wakers of the lanes that are at work in this process.
+/// The wakers of the lanes that run in this process.
 #[derive(Debug, Clone, Default)]
 pub(in crate::queue) struct LaneWakers(Arc<Mutex<HashMap<LaneId, LaneWaker>>>);
 
@@ -52,12 +52,12 @@ impl From<(Step, LaneId)> for CommittedStep {
 }
 
 impl LaneWakers {
-    /// A lane's wakers, from now on woken by what is committed.
+    /// A lane's waker, from now on called for what is committed.
     pub(in crate::queue) fn of(&self, lane: LaneId) -> LaneWaker {
         self.lanes().entry(lane).or_default().clone()
     }
 
-    /// Wakes those whom a committed step concerns in its lane.
+    /// Wakes those in its lane whom a committed step concerns.
     pub(in crate::queue) fn committed(&self, done: CommittedStep) {
         let target = concerned(done.step);
         let lanes = self.lanes();
@@ -76,12 +76,12 @@ impl LaneWakers {
 }
 
 impl Queue {
-    /// The wakers of a lane's worker and tracker, woken from now on by what this process commits.
+    /// The waker of a lane, from now on called for what this process commits.
     pub fn wakes(&self, lane: LaneId) -> LaneWaker {
         self.wakers.of(lane)
     }
 
-    /// Takes the lanes in which people have acted since this was asked last, in whatever process.
+    /// Takes the lanes in which people have acted since the last time, in any process.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails; [`QueueError::Replaced`] when its file is no longer the one that was opened.
@@ -104,8 +104,7 @@ impl Queue {
     }
 }
 
-/// Leaves word for the daemon that people have acted in these lanes, and in those of these batches. Of the transaction in
-/// which they act.
+/// Records for the daemon that people have acted in these lanes, and in those of these batches; in the transaction of the act.
 pub(in crate::queue) async fn add_wake_ups(
     connection: &mut SqliteConnection,
     lanes: &str,
@@ -140,7 +139,7 @@ struct WakeTarget {
     processes: bool,
 }
 
-/// Whom a step concerns. It wakes nobody where the room that takes it continues in the same turn.
+/// Whom a step concerns. Most steps wake nobody: the room that takes them continues in the same turn.
 fn concerned(step: Step) -> WakeTarget {
     use EventKind as E;
     // The worker may send more, or has to stop.
@@ -167,7 +166,7 @@ fn concerned(step: Step) -> WakeTarget {
     // The tracker has something to follow, or a block to probe.
     let tracker =
         matches!(step, Step::Blocked | Step::Moved(E::Accepted | E::OutcomeUnknown | E::OutcomeUnknownInOutage));
-    // A person has acted: other processes are told as well.
+    // A person has acted: the daemon may be another process.
     let both = matches!(
         step,
         Step::Moved(E::Cancel | E::SendAgain | E::AdoptRecord | E::MarkedFailed | E::Retry | E::Pause | E::Resume)

@@ -9,8 +9,8 @@ use crate::queue::sqlite::decode::json;
 use sqlx::{Connection, SqliteConnection};
 use std::collections::{HashMap, HashSet};
 
-/// What became of each change, in their order: its job's lane, where it was made. Where a rule of the schema forbids one of
-/// them, such as the one live job per snapshot, the others are made all the same.
+/// The result of each change, in their order: the lane of its job. Where a rule of the schema forbids one of them, such as the one
+/// live job per snapshot, the others are still made.
 pub(in crate::queue) type Verdicts = Vec<Result<LaneId, QueueError>>;
 
 /// Writes a group.
@@ -39,7 +39,7 @@ pub(in crate::queue) async fn write(
     }
 }
 
-/// A job that is named twice gets its second change refused: whoever asked for it cannot have seen the first.
+/// A job's second change in a group is refused: its caller cannot have seen the first.
 async fn write_group(connection: &mut SqliteConnection, transitions: &[Transition]) -> Result<Verdicts, QueueError> {
     let mut named = HashSet::new();
     let mut some: Vec<&Transition> = transitions.iter().filter(|one| named.insert(one.job)).collect();
@@ -54,7 +54,7 @@ async fn write_group(connection: &mut SqliteConnection, transitions: &[Transitio
     Ok(transitions.iter().map(|one| lanes.remove(&one.job).ok_or(QueueError::Stale(one.job))).collect())
 }
 
-/// What the changes that were made say beside the jobs themselves.
+/// Writes the history, attempts and owners of the changes that were made.
 async fn write_history(connection: &mut SqliteConnection, moved: &[&Transition]) -> Result<(), QueueError> {
     macro_rules! write_those {
         ($which:expr, $file:literal) => {

@@ -1,5 +1,5 @@
-//! Circuit breakers: what has ended of late, by the counters that a trigger keeps, and which are open. What is done
-//! about it is decided elsewhere; each write here takes effect with its commit, as a pause does.
+//! Circuit breakers: what has ended recently, by the counters that a trigger keeps, and which breakers are open. Decisions are made
+//! elsewhere; each write here takes effect with its commit, as a pause does.
 
 use crate::domain::{
     BatchId, BatchName, BatchOutcomes, ErrorCode, JobId, LaneId, OpenCause, OpeningId, Outcomes, ProbeState, RunId,
@@ -19,23 +19,23 @@ pub struct BreakerOpening {
     pub id: OpeningId,
     /// The lane.
     pub lane: LaneId,
-    /// The batch that is stopped in that lane; nothing where it is the lane as a whole.
+    /// The batch, in that lane; nothing where it is the lane's own breaker.
     pub batch: Option<BatchId>,
     /// That batch's name.
     pub batch_name: Option<BatchName>,
     /// When it opened.
     pub opened_at: Timestamp,
-    /// What it opened on.
+    /// Why it opened.
     pub cause: OpenCause,
-    /// From when on it waits before it lets one job go.
+    /// The start of its wait for the next probe.
     pub waits_from: Timestamp,
-    /// How long.
+    /// The length of that wait.
     pub wait: Duration,
-    /// The job that it has let go.
+    /// Its probe: the one job that may be sent.
     pub probe: Option<JobId>,
     /// How that job stands.
     pub probe_state: ProbeState,
-    /// Jobs that it let go in vain.
+    /// Probes that failed.
     pub in_vain: u32,
 }
 
@@ -46,7 +46,7 @@ pub struct PastOpening {
     pub of_batch: bool,
     /// When it opened.
     pub opened_at: Timestamp,
-    /// What it opened on.
+    /// Why it opened.
     pub cause: OpenCause,
     /// When it was closed.
     pub closed_at: Timestamp,
@@ -140,8 +140,7 @@ impl Queue {
         Ok(openings.fetch_all(&self.readers).await?)
     }
 
-    /// Jobs that open breakers of a lane may let go, given which of them are due; each with its batch. Those that were
-    /// let go already come first.
+    /// Jobs that may be probes of open breakers of a lane, given which of these are due. Those that are probes already come first.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -151,7 +150,7 @@ impl Queue {
         Ok(jobs.fetch_all(&self.readers).await?)
     }
 
-    /// Stops a batch in a lane, or the lane as a whole, until its breaker is closed; whether it was not stopped before.
+    /// Opens the breaker of a batch in a lane, or of the lane; whether it was closed before.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -180,7 +179,7 @@ impl Queue {
         self.writer.execute(Step::BreakerOpened, [tripped]).await.map(|rows| rows > 0)
     }
 
-    /// Lets one job go though these breakers are open.
+    /// Makes a job the probe of these open breakers.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -195,7 +194,7 @@ impl Queue {
         self.writer.execute(Step::ProbeChosen, [chosen]).await.map(drop)
     }
 
-    /// The job that was let go failed, in `run`: the breaker stays open, and waits again.
+    /// The probe failed, in `run`: the breaker stays open, and waits again.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.

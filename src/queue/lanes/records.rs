@@ -1,4 +1,4 @@
-//! Lanes: who they are, what blocks them, what they have learned; and the runs of the daemon.
+//! Lanes: what is known of them, what blocks them, what they have learned; and the runs of the daemon.
 
 use crate::domain::{
     AccountLabel, AccountNumber, Lane, LaneId, LaneTrouble, ListDelay, LoweredCap, RunId, Timestamp, WINDOW_MARGIN,
@@ -7,7 +7,7 @@ use crate::points::Step;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
 use crate::queue::views::batches::BatchStage;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::SqliteExecutor;
 
 /// A lane as the store knows it.
@@ -38,7 +38,7 @@ pub struct LaneRecord {
 }
 
 /// Why a lane sends nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
     /// Since when.
     #[serde(serialize_with = "Timestamp::as_text")]
@@ -51,7 +51,7 @@ pub struct Block {
 }
 
 /// A person's pause of a batch or a lane.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
     /// Since when.
     #[serde(serialize_with = "Timestamp::as_text")]
@@ -78,8 +78,7 @@ pub enum AccountMatch {
 }
 
 impl Queue {
-    /// Every lane that ever had a job, in the order of accounts and Regions. One that only a load under way has brought in is
-    /// not there yet.
+    /// Every lane that ever had a job, in the order of accounts and Regions. One of a load in progress does not exist yet.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -120,8 +119,8 @@ impl Queue {
             .await
     }
 
-    /// Notes a lane's trouble: it keeps its jobs. The first moment of one block stays. One with its reads takes no other's
-    /// place, and an outage none that calls which were out by then could not know of. Whether that is new.
+    /// Blocks a lane; its jobs stay queued. The start of a block stays. A trouble with reads replaces no other, and an outage none that
+    /// the calls in progress could not know of. Whether that is new.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -141,7 +140,7 @@ impl Queue {
         self.writer.execute((Step::Blocked, lane), [blocked]).await.map(|rows| rows > 0)
     }
 
-    /// Lets a lane go on, where it is that trouble which blocks it.
+    /// Ends a lane's block, if it is for that trouble.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -156,7 +155,7 @@ impl Queue {
         self.writer.execute((Step::Unblocked, lane), [unblocked]).await.map(drop)
     }
 
-    /// Writes down that an export of the lane was accepted.
+    /// Records that an export of the lane was accepted.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -200,8 +199,7 @@ impl Queue {
         self.writer.execute(Step::CapLowered, [lowered]).await.map(drop)
     }
 
-    /// Keeps a delay of a lane's lists, in the place of what was seen before. The attempts that are open keep the window that
-    /// they have.
+    /// Stores a delay of a lane's lists, replacing the last one. Unconfirmed attempts keep their window.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -209,7 +207,7 @@ impl Queue {
         self.keep_delay(vec![lane], delay).await
     }
 
-    /// Forgets how late the lists of these lanes were. The attempts that are open keep the window that they have.
+    /// Forgets how late the lists of these lanes were. Unconfirmed attempts keep their window.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -264,7 +262,7 @@ impl Queue {
             .await
     }
 
-    /// Ends a run of the daemon in good order.
+    /// Ends a run of the daemon in order.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -287,7 +285,7 @@ where
     Ok(sqlx::query_file_as!(LaneRecord, "src/queue/sql/lane_records.sql", lane, stage).fetch_all(reader).await?)
 }
 
-/// What an account number is to a lane; nothing where the lane has none yet, and nobody else has this one.
+/// What an account number means for a lane; nothing where the lane has none yet and no other lane has this one.
 async fn compare_account<'c, E>(
     executor: E,
     lane: LaneId,

@@ -1,14 +1,14 @@
-//! Lightsail's ledger and snapshots as far as they were seen. What has changed is unprocessed until it has been acted upon, so
-//! that a crash between reading and acting loses nothing.
+//! Lightsail's ledger and snapshots as far as they were seen. A change is unprocessed until it has been acted upon, so that a crash
+//! between reading and acting loses nothing.
 
 use crate::domain::{
-    Destination, ErrorCode, Failure, JobId, LaneId, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp, named,
+    Destination, Failure, JobId, LaneId, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp, named,
 };
 use crate::points::Step;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::sqlite::decode::json;
-use serde::Serialize;
+use crate::queue::sqlite::decode::{EntryOwner, json};
+use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 const PART: usize = 250;
 
 /// What an entry is: its key in Lightsail's words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "key", rename_all = "snake_case")]
 pub enum EntryKey {
     /// An operation.
@@ -37,8 +37,8 @@ named! {
     }
 }
 
-/// What a reading shows of one export; `sql/record_observations.sql` reads it as JSON.
-#[derive(Debug, Clone, Serialize)]
+/// What a reading shows of one export; `sql/record_observations.sql` reads it as JSON, and `sql/entries.sql` writes it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Observation {
     /// Which entry.
     #[serde(flatten)]
@@ -51,9 +51,9 @@ pub struct Observation {
     pub status: EntryStatus,
     /// A record's name.
     pub record_name: Option<String>,
-    /// What it became.
+    /// What the export produced.
     pub destination: Option<Destination>,
-    /// Why it failed, where an operation says so.
+    /// Why it failed, if an operation shows that.
     pub failure: Option<Failure>,
     /// When it began, by the service's clock: it orders candidates and decides nothing.
     pub created_at: Option<Timestamp>,
@@ -64,7 +64,7 @@ pub struct Observation {
 pub struct LedgerEntry {
     /// Its number: what was seen later has a higher one.
     pub id: i64,
-    /// What it says.
+    /// What was observed.
     pub sighting: Observation,
     /// The job and the number of the attempt that it belongs to; attempt 0 where the job adopted it.
     pub owner: Option<(JobId, u32)>,
@@ -90,7 +90,7 @@ pub struct ListedSnapshot {
 }
 
 impl Queue {
-    /// Writes down what a page of the ledger showed; how many entries were new or had changed.
+    /// Records what a page of the ledger showed; returns how many entries were new or had changed.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -117,52 +117,19 @@ impl Queue {
             .await
     }
 
-    /// Every entry of these snapshots' names, oldest sighting first.
+    /// Every entry of these snapshots' names, in the order in which they were first seen.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
     pub async fn entries(&self, lane: LaneId, names: &[SnapshotName]) -> Result<Vec<LedgerEntry>, QueueError> {
         // Jobs of one name ask for it more than once.
         let names = json(&names.iter().collect::<BTreeSet<_>>())?;
-        let rows = sqlx::query!(
-            r#"SELECT ledger.id AS "id!: i64", kind = 'operation' AS "is_operation!: bool", ledger."key",
-                      snapshot_name AS "snapshot: SnapshotName", snapshot_arn AS "snapshot_arn: SnapshotArn",
-                      status AS "status: EntryStatus", record_name, destination_service, destination_id,
-                      error_code AS "error_code: ErrorCode", error_message, created_at AS "created_at: Timestamp",
-                      job_id AS "job_id: JobId", attempt AS "attempt: u32"
-               FROM json_each(?2) AS wanted CROSS JOIN ledger
-               WHERE ledger.lane_id = ?1 AND ledger.snapshot_name = wanted.value
-               ORDER BY ledger.id"#,
-            lane.0,
-            names
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        let entries = rows.into_iter().map(|row| LedgerEntry {
-            id: row.id,
-            sighting: Observation {
-                key: if row.is_operation {
-                    EntryKey::Operation(OperationId::new(row.key))
-                } else {
-                    EntryKey::Record(RecordArn::new(row.key))
-                },
-                snapshot: row.snapshot,
-                snapshot_arn: row.snapshot_arn,
-                status: row.status,
-                record_name: row.record_name,
-                destination: row
-                    .destination_id
-                    .map(|id| Destination { service: row.destination_service.unwrap_or_default(), id }),
-                failure: row.error_code.map(|code| Failure { code, message: row.error_message.unwrap_or_default() }),
-                created_at: row.created_at,
-            },
-            owner: row.job_id.zip(row.attempt),
-        });
-        Ok(entries.collect())
+        let entries = sqlx::query_file_as!(LedgerEntry, "src/queue/sql/entries.sql", lane.0, names);
+        Ok(entries.fetch_all(&self.readers).await?)
     }
 
-    /// Up to `limit` entries that have not been acted upon. Those of a job that is being sent wait for its answer: it
-    /// may come back to the queue, and then they matter.
+    /// Up to `limit` unprocessed entries. Those of a job that is being sent wait for its response: if it returns to the queue, they
+    /// matter.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -182,7 +149,7 @@ impl Queue {
         Ok(unprocessed)
     }
 
-    /// These entries have been acted upon.
+    /// Marks these entries as processed.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -209,7 +176,7 @@ impl Queue {
         Ok(last.saturating_add(1))
     }
 
-    /// Writes down a page of snapshots.
+    /// Records a page of snapshots.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.

@@ -1,4 +1,4 @@
-//! What tracking needs of jobs: who waits for the ledger, what is known of them, and the looks that were taken.
+//! What tracking needs of jobs: which of them wait for the ledger, what is known of them, and their absence checks.
 
 use crate::domain::{
     Failure, JobId, JobState, JobVersion, LaneId, OperationId, RecordArn, RunId, SnapshotArn, SnapshotName, Timestamp,
@@ -7,11 +7,11 @@ use crate::points::Step;
 use crate::queue::AttemptOutcome;
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::sqlite::decode::json;
+use crate::queue::sqlite::decode::{FollowedAttempts, json};
 use serde::{Deserialize, Deserializer};
 use std::time::Duration;
 
-/// A job that the ledger may say something of.
+/// A job that is tracked.
 #[derive(Debug, Clone)]
 pub struct Followed {
     /// The job.
@@ -24,11 +24,11 @@ pub struct Followed {
     pub attempt: u32,
     /// The attempts that count.
     pub used: u32,
-    /// Whether an export that is not its own may stand for it.
+    /// Whether it may adopt an export that is not its own.
     pub adopts: bool,
-    /// Whether it stands for an export that is not its own.
+    /// Whether it has adopted an export that is not its own.
     pub adopted: bool,
-    /// The last entry of the ledger that a person was done with when it was sent again: none up to it is the job's.
+    /// The high-water mark of ignored entries, set when a person had it sent again: no entry up to it is the job's.
     pub ignored_through: i64,
     /// The last entry of the ledger that the database knew when it was found to be a copy; only of a job that the copy has.
     pub copied_through: Option<i64>,
@@ -41,11 +41,11 @@ pub struct Followed {
     pub operation: Option<OperationId>,
     /// The record that is followed.
     pub record: Option<RecordArn>,
-    /// What the report shows of trouble.
+    /// The code of its failure.
     pub error_code: Option<String>,
-    /// What it became.
+    /// What the export produced.
     pub destination_id: Option<String>,
-    /// When the state that it is in began, or the last attempt was meant.
+    /// When its state began, or its last attempt was intended.
     pub since: Timestamp,
     /// Its attempts, in order.
     pub attempts: Vec<FollowedAttempt>,
@@ -58,9 +58,9 @@ pub struct FollowedAttempt {
     pub number: u32,
     /// The last entry of the ledger that was known before it.
     pub baseline: i64,
-    /// How it came out, where that is known.
+    /// Its outcome, where that is known.
     pub outcome: Option<AttemptOutcome>,
-    /// When it was meant.
+    /// When it was intended.
     pub intended_at: Timestamp,
     /// Complete readings that did not show it.
     pub absence_checks: u32,
@@ -73,38 +73,27 @@ pub struct FollowedAttempt {
     pub kept_window: Duration,
 }
 
-/// Attempts as a column of their job.
-#[derive(Deserialize)]
-#[serde(transparent)]
-pub(in crate::queue) struct FollowedAttempts(Vec<FollowedAttempt>);
-
-impl From<FollowedAttempts> for Vec<FollowedAttempt> {
-    fn from(attempts: FollowedAttempts) -> Self {
-        attempts.0
-    }
-}
-
 fn from_millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     u64::deserialize(deserializer).map(Duration::from_millis)
 }
 
 impl FollowedAttempt {
-    /// Whether it came out so.
+    /// Whether that is its outcome.
     pub fn is(&self, outcome: AttemptOutcome) -> bool {
         self.outcome == Some(outcome)
     }
 }
 
 impl Followed {
-    /// Where it stands, given the attempts that it has.
+    /// The version that an event has to match, given how many attempts it may use.
     pub fn version(&self, max_attempts: u32) -> JobVersion {
         JobVersion { state: self.state, attempt: self.attempt, used: self.used, max_attempts }
     }
 }
 
 impl Queue {
-    /// The live jobs that these entries of the ledger may say something of, and ended ones that own one of them; where
-    /// there is neither, ended ones with an attempt taken for absent, or found by its failure, that one may belong to.
+    /// The live jobs that these entries of the ledger may concern, and ended jobs that own one of them; where there is neither, ended
+    /// jobs with an attempt proven absent, or found by its failure, to which one may belong.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -142,8 +131,8 @@ impl Queue {
         Ok(jobs.fetch_all(&self.readers).await?)
     }
 
-    /// Up to `limit` jobs of a lane in `state` that are to be looked at by now; also those that are put off to beyond
-    /// `latest`, which nothing is: the clock was set back.
+    /// Up to `limit` jobs of a lane in `state` that are due to be polled; also those postponed beyond `latest`, which none is unless the
+    /// clock was set back.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -179,7 +168,7 @@ impl Queue {
         Ok(jobs.fetch_all(&self.readers).await?)
     }
 
-    /// When the next job of a lane in `state` is to be looked at.
+    /// When the next job of a lane in `state` is due to be polled.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -207,8 +196,8 @@ impl Queue {
         Ok(jobs.fetch_all(&self.readers).await?)
     }
 
-    /// Of the `newest` exports under way in a lane, that were sent last, and of these `besides`: those that Lightsail
-    /// accepted in this run and whose record is not in sight, with their attempt and when the answer came.
+    /// Of the `newest` exports in progress in a lane, and of these `besides`: those that Lightsail accepted in this run and whose record
+    /// is not listed yet, with their attempt and the time of the response.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -243,7 +232,7 @@ impl Queue {
         Ok(rows.into_iter().map(|row| (row.id, row.attempt, row.answered_at)).collect())
     }
 
-    /// Puts off the next look at these jobs.
+    /// Postpones the next poll of these jobs.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -261,8 +250,8 @@ impl Queue {
         self.writer.execute(Step::PollPutOff, [put_off]).await.map(drop)
     }
 
-    /// Counts a complete reading, begun at `began`, that did not show the last attempts of these jobs. Where the clock was
-    /// set back behind the looks before, the count begins anew.
+    /// Counts an absence check, begun at `began`, for the last attempts of these jobs. Where the clock was set back behind an earlier
+    /// check, the count restarts.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -283,7 +272,7 @@ impl Queue {
         self.writer.execute(Step::AbsenceChecked, [counted]).await.map(drop)
     }
 
-    /// Writes down an export that was found too late, for the report to name it. The job's state stays.
+    /// Records an export that was found too late, for the report. The job's state stays.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -313,8 +302,8 @@ impl Queue {
         self.writer.execute(Step::EntryOwned, [owned]).await.map(drop)
     }
 
-    /// Whether the lane has a job that has ended since `since` with an attempt taken for absent or found, or with an export of
-    /// its own: beside that another may come into sight that is as likely its own.
+    /// Whether the lane has a job that has ended since `since` with an attempt proven absent or found, or with an export of its own:
+    /// another export may yet be listed that is as likely its own.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -334,8 +323,8 @@ impl Queue {
         Ok(may)
     }
 
-    /// Whether a job of the lane waits for a decision and it is not seen yet what its snapshot became: no record says so,
-    /// or one of them has not come to its end.
+    /// Whether a job of the lane waits for a decision while the records do not show its export's end: none has a destination, or one of
+    /// them has not ended.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.

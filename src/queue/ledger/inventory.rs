@@ -17,13 +17,13 @@ pub struct InventoryJob {
     pub attempt: u32,
     /// The attempts that count.
     pub used: u32,
-    /// Whether an export that is not its own may stand for it.
+    /// Whether it may adopt an export that is not its own.
     pub adopts: bool,
     /// Whether it waits for this inventory.
     pub held: bool,
     /// The state of the snapshot, where it exists.
     pub snapshot_state: Option<String>,
-    /// The ARN of the snapshot, where it exists and says so.
+    /// The ARN of the snapshot, where it exists and has one.
     pub snapshot_arn: Option<SnapshotArn>,
     /// Whether the ledger has entries of that name.
     pub in_ledger: bool,
@@ -56,7 +56,7 @@ impl Queue {
         Ok(jobs.fetch_all(&self.readers).await?)
     }
 
-    /// Holds these queued jobs for the next inventory, or lets them go.
+    /// Holds queued jobs for the next inventory, or releases them.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.

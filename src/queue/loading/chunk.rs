@@ -1,5 +1,5 @@
-//! Rows of a load, written down as the statements take them. That is a tenth of a load's work, and is done by whoever reads
-//! the rows while those before them are stored.
+//! Rows of a load, serialized as the statements take them. That is a tenth of a load's work, done by the reader of the rows while
+//! earlier rows are stored.
 
 use crate::domain::{Existing, Lane, SnapshotName, Timestamp};
 use crate::queue::error::QueueError;
@@ -16,17 +16,17 @@ pub struct NewRow {
     pub lane: Lane,
     /// The snapshot.
     pub snapshot: SnapshotName,
-    /// The higher goes first.
+    /// Higher priorities are sent first.
     pub priority: i64,
     /// Not to be sent earlier.
     pub not_before: Option<Timestamp>,
-    /// What to do about an export that is there already.
+    /// What to do about an earlier export.
     pub existing: Existing,
     /// The cells of the copied columns, in their order.
     pub carried: Vec<String>,
 }
 
-/// The statements know these by their places.
+/// The statements read the fields by position.
 impl Serialize for NewRow {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (snapshot, existing) = (self.snapshot.as_str(), self.existing.as_str());
@@ -47,7 +47,7 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Writes rows down.
+    /// Serializes rows.
     ///
     /// # Errors
     /// [`QueueError::Corrupt`] where they do not stand in the order of their lines.

@@ -1,5 +1,5 @@
-//! What a killed load left behind. Loads hold a lock, so a batch that is `loading` while nobody has the lock is of a
-//! load that has died. It is taken away in steps, so that a running daemon is not kept waiting.
+//! What a killed load left behind. Loads hold a lock, so a batch that is `loading` while the lock is free belongs to a load that died.
+//! It is deleted in steps, so that a running daemon need not wait.
 
 use crate::domain::BatchId;
 use crate::points::Step;
@@ -11,7 +11,7 @@ use sqlx::SqliteConnection;
 /// Rows that one transaction removes, with their jobs: some 10 ms of work.
 const ROWS: u32 = 500;
 
-/// Takes away every batch that is `loading`; how many they were. Only for whoever holds the lock.
+/// Deletes every batch that is `loading`, for the holder of the lock; returns how many there were.
 pub(in crate::queue) async fn drop_all(door: &mut WriteConnection) -> Result<usize, QueueError> {
     let left = sqlx::query_scalar!(
         r#"SELECT id AS "id!: BatchId" FROM batches WHERE state = 'loading' AND pruned_at IS NULL"#
@@ -23,7 +23,7 @@ pub(in crate::queue) async fn drop_all(door: &mut WriteConnection) -> Result<usi
     Ok(left.len())
 }
 
-/// Takes a batch away in steps, so that a kill in the middle leaves it known.
+/// Deletes a batch in steps; after a kill in the middle the rest is still recognized.
 pub(in crate::queue) async fn drop_batch(door: &mut WriteConnection, batch: BatchId) -> Result<(), QueueError> {
     loop {
         let mut transaction = door.begin().await?;
@@ -36,8 +36,8 @@ pub(in crate::queue) async fn drop_batch(door: &mut WriteConnection, batch: Batc
     }
 }
 
-/// Takes some of a batch away: rows with their jobs and history, and at last the batch itself; whether there is more. Nothing
-/// may point to its jobs but its own rows. The last rows go first: a row that repeats another's snapshot stands below it.
+/// Deletes some of a batch: rows with their jobs and history, and finally the batch itself; whether there is more. Only its own rows
+/// may point to its jobs. The last rows are deleted first: a row that repeats another's snapshot stands below it.
 pub(in crate::queue) async fn take_some(connection: &mut SqliteConnection, batch: BatchId) -> Result<bool, QueueError> {
     let last = sqlx::query!(
         r#"SELECT min(line) AS "first: i64", json_group_array(job_id) FILTER (WHERE disposition = 'new') AS "jobs!: String"
@@ -51,10 +51,10 @@ pub(in crate::queue) async fn take_some(connection: &mut SqliteConnection, batch
         let jobs = last.jobs;
         let statements = [
             sqlx::query!("DELETE FROM batch_rows WHERE batch_id = ?1 AND line >= ?2", batch.0, first),
-            // Of a load that was killed there may be a history too: acts on jobs that were still loading, once they could be selected.
+            // A killed load may have a history too: acts on jobs that were still loading, when those could be selected.
             sqlx::query!("DELETE FROM attempts WHERE job_id IN (SELECT value FROM json_each(?1))", jobs),
             sqlx::query!("DELETE FROM transitions WHERE job_id IN (SELECT value FROM json_each(?1))", jobs),
-            // A breaker of the lane remembers the job that it tried last.
+            // A breaker of the lane remembers its last probe.
             sqlx::query!(
                 "UPDATE breaker_openings SET probe = NULL WHERE probe IN (SELECT value FROM json_each(?1))",
                 jobs

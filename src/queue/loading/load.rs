@@ -1,8 +1,8 @@
-//! Loading a batch: many small transactions, and one at the end that makes all of it visible. Until then its jobs are
-//! not claimed, and a load that dies leaves nothing that the next one would not take away.
+//! Loading a batch: many small transactions, and one at the end that makes all of it visible. Until then its jobs are not claimed;
+//! what a killed load leaves, the next one deletes.
 //!
-//! A load has a connection of its own. Its transactions are not flushed one by one: the one that seals the batch
-//! flushes them all, and a power cut before that loses a batch that was not there yet.
+//! A load has a connection of its own. Its transactions are not synced one by one: the one that seals the batch syncs them all, and a
+//! power cut before that loses a batch that did not exist yet.
 
 use crate::domain::{BatchId, BatchName, Lane, Timestamp};
 use crate::points::{Between, Point, Step, reached};
@@ -19,25 +19,25 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Between some transactions of a load: time for a daemon that waits to write (it looks each millisecond).
+/// A pause between transactions of a load, for a daemon that waits to write (it tries each millisecond).
 pub(in crate::queue) const PAUSE: Duration = Duration::from_millis(3);
 
-/// Transactions between two pauses: some 50 ms of work, so that little of the load's own time is spent on waiting.
+/// Transactions between two pauses: some 50 ms of work, so that the load itself waits little.
 const PAUSE_AFTER: u32 = 12;
 
-/// Pages from which on a load begins the log anew: 32 MiB.
+/// Pages from which on a load restarts the log: 32 MiB.
 const LONG_LOG: i64 = 8000;
 
 /// What a new batch is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadName {
-    /// So, or not at all.
+    /// This name, or the load fails.
     Given(BatchName),
-    /// So, or with a number behind it where there is such a batch.
+    /// This name, or with a number appended where it is taken.
     Derived(BatchName),
 }
 
-/// What became of the rows of a batch.
+/// The counts of a loaded batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchSummary {
     /// The batch.
@@ -52,11 +52,11 @@ pub struct BatchSummary {
     pub live: u64,
     /// Rows whose snapshot an earlier row of the file has.
     pub repeated: u64,
-    /// Rows that were passed over.
+    /// Rows that were rejected.
     pub rejected: u64,
 }
 
-/// A batch that is being loaded. It is there only once it is sealed; dropped before, the next load takes it away.
+/// A batch that is being loaded. It exists only once it is sealed; if this is dropped before, the next load deletes it.
 #[derive(Debug)]
 pub struct BatchLoad {
     door: WriteConnection,
@@ -70,8 +70,8 @@ pub struct BatchLoad {
 }
 
 impl Queue {
-    /// Begins to load a batch from `source` with these copied columns; what killed loads have left is taken away
-    /// first. Waits while another process loads; `who` is what a third one is told.
+    /// Begins to load a batch from `source` with these copied columns, after deleting what killed loads have left. Waits while another
+    /// process loads; `who` names this one to a third.
     ///
     /// # Errors
     /// [`QueueError::Taken`] where there is a batch of the given name.
@@ -88,13 +88,13 @@ impl Queue {
         reached(Point::Between(Between::LoadLocked));
         let left = leftovers::drop_all(&mut door).await?;
         if left > 0 {
-            tracing::info!(batches = left, "took away what a killed load had left");
+            tracing::info!(batches = left, "deleted what a killed load had left");
         }
         let (batch, name) = begin_batch(&mut door, name, source, &json(carried)?, now).await?;
         Ok(BatchLoad { door, batch, name, now, lanes: HashMap::new(), last_line: 0, chunks: 0, _lock: lock })
     }
 
-    /// Takes away what killed loads have left, unless a load is under way; how many batches they were.
+    /// Deletes what killed loads have left, unless a load is in progress; returns how many batches there were.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -117,18 +117,18 @@ impl BatchLoad {
         &self.name
     }
 
-    /// Loads rows, all in one transaction: a thousand or two, so that nobody waits long for it.
+    /// Loads rows in one transaction: a thousand or two, so that no other writer waits long.
     ///
     /// # Errors
-    /// [`QueueError`] when the database fails; the load is good for nothing then.
+    /// [`QueueError`] when the database fails; then the load cannot be continued.
     pub async fn add(&mut self, rows: Vec<NewRow>) -> Result<(), QueueError> {
         self.add_chunk(&Chunk::of(&rows)?).await
     }
 
-    /// Loads rows that were written down before, as [`BatchLoad::add`] does.
+    /// Loads serialized rows, as [`BatchLoad::add`] does.
     ///
     /// # Errors
-    /// [`QueueError`] when the database fails; the load is good for nothing then.
+    /// [`QueueError`] when the database fails; then the load cannot be continued.
     pub async fn add_chunk(&mut self, chunk: &Chunk) -> Result<(), QueueError> {
         if chunk.count == 0 {
             return Ok(());
@@ -177,18 +177,18 @@ impl BatchLoad {
         Ok(())
     }
 
-    /// Makes the batch visible, all of it, and durable. `rejected` rows of the file were passed over.
+    /// Makes the whole batch visible and durable. `rejected` rows of the file are not in it.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails; then there is no batch.
     pub async fn seal(mut self, rejected: u64, now: Timestamp) -> Result<BatchSummary, QueueError> {
-        // Before the write that seals it, which is small: nobody else writes rows of this batch.
+        // Before the write that seals it, to keep that small: nothing else writes rows of this batch.
         let rows =
             sqlx::query_file!("src/queue/sql/count_rows.sql", self.batch.0).fetch_one(self.door.connection()).await?;
         let passed_over = number(rejected)?;
         let read = rows.read + passed_over;
         reached(Point::Between(Between::LoadComplete));
-        // Flushes what came before it too.
+        // Syncs what came before it too.
         sqlx::query("PRAGMA synchronous = FULL").execute(self.door.connection()).await?;
         let mut transaction = self.door.begin().await?;
         let sealed = sqlx::query!(
@@ -218,7 +218,7 @@ impl BatchLoad {
         Ok(BatchSummary { id: self.batch, name: self.name, read, new, live, repeated, rejected })
     }
 
-    /// Takes away what was loaded. A load that is dropped instead is taken away by the next one.
+    /// Deletes what was loaded. If a load is dropped instead, the next one does that.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails; the next load will try again.
@@ -229,8 +229,8 @@ impl BatchLoad {
     }
 }
 
-/// The log begins anew by itself where all of it was copied at the next write. It grows where somebody else has written between
-/// each copy and the next commit; what is left to copy by then is little.
+/// `SQLite` restarts the log at the next write if all of it was copied. It grows if other processes write between each copy and the next
+/// commit; little is left to copy by then.
 async fn begin_log_anew(door: &mut WriteConnection) -> Result<(), QueueError> {
     let (_, pages, _): (i64, i64, i64) =
         sqlx::query_as("PRAGMA wal_checkpoint(NOOP)").fetch_one(door.connection()).await?;
@@ -240,7 +240,7 @@ async fn begin_log_anew(door: &mut WriteConnection) -> Result<(), QueueError> {
     Ok(())
 }
 
-/// Lets others write.
+/// Gives other processes time to write.
 pub(in crate::queue) async fn pause() {
     tokio::time::sleep(PAUSE).await;
 }
@@ -283,7 +283,7 @@ async fn begin_batch(
     }
 }
 
-/// The name with a number behind it, cut where it would be too long.
+/// The name with a number appended, cut if it would be too long.
 fn numbered(name: &BatchName, number: u32) -> BatchName {
     let ending = format!("-{number}");
     let stem: String = name.as_str().chars().take(200 - ending.len()).collect();

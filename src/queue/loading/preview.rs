@@ -1,5 +1,5 @@
-//! What a load would do, without writing anything: it would keep a daemon from writing for seconds, were it a load that is
-//! undone, and could not look at a database that may only be read.
+//! What a load would do, without writing: a load that is rolled back would keep a daemon from writing for seconds, and would not
+//! work on a database that may only be read.
 
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
@@ -7,8 +7,8 @@ use crate::queue::loading::chunk::Chunk;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-/// Counts what would become of rows. It keeps 8 bytes for each snapshot that would make a job: a keyed hash, so that two of
-/// a million names are taken for one with a chance of one in 10^7.
+/// Counts what a load would make of rows. It keeps 8 bytes for each snapshot that would make a job: a keyed hash, so that the chance
+/// to confuse two of a million names is one in 10^7.
 #[derive(Debug)]
 pub struct Preview {
     queue: Queue,
@@ -17,7 +17,7 @@ pub struct Preview {
     counts: Previewed,
 }
 
-/// What would become of rows.
+/// What a load would make of rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Previewed {
     /// Rows that would make a job.
@@ -29,7 +29,7 @@ pub struct Previewed {
 }
 
 impl Queue {
-    /// Begins to count what a load would do.
+    /// Starts counting what a load would do.
     pub fn preview(&self) -> Preview {
         let (hasher, seen, counts) = (RandomState::new(), HashSet::new(), Previewed::default());
         Preview { queue: self.clone(), hasher, seen, counts }

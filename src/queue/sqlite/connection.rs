@@ -31,7 +31,7 @@ pub(in crate::queue) struct WriteTransaction<'c> {
 }
 
 impl WriteConnection {
-    /// Puts the door before a connection.
+    /// Guards a connection.
     pub(in crate::queue) async fn new(mut connection: SqliteConnection) -> Result<Self, sqlx::Error> {
         let steps = Steps::guarding(&mut connection).await?;
         Ok(Self { connection, steps, place: None, busy: Arc::default() })
@@ -42,8 +42,7 @@ impl WriteConnection {
         Self { busy, ..self }
     }
 
-    /// Lets nothing be committed once these files are gone: nobody is told of what is written where nobody can read it, and
-    /// no intent that is only there is sent.
+    /// Commits nothing once these files are gone: no write is confirmed that nobody can read, and no intent is sent that is only there.
     pub(in crate::queue) fn staying_at(self, place: &Arc<DatabaseFiles>) -> Self {
         Self { place: Some(Arc::clone(place)), ..self }
     }
@@ -65,7 +64,7 @@ impl WriteConnection {
         Ok(WriteTransaction { connection, open: true, steps: &self.steps, place })
     }
 
-    /// For what has transactions of its own: whatever `work` commits is of `step`.
+    /// For statements that commit by themselves: whatever is committed meanwhile is `step`.
     pub(in crate::queue) fn named(&mut self, step: Step) -> NamedWrite<'_> {
         self.steps.open(&[step]);
         NamedWrite { door: self, step }
@@ -124,7 +123,7 @@ impl DerefMut for WriteTransaction<'_> {
     }
 }
 
-/// The door while everything that passes is of one step.
+/// A connection while everything that it commits is one step.
 #[derive(Debug)]
 pub(in crate::queue) struct NamedWrite<'d> {
     door: &'d mut WriteConnection,
@@ -172,7 +171,7 @@ impl Steps {
             reached(Point::Within(*step));
         }
         if steps.is_empty() {
-            tracing::error!("a write without a name: see src/points/step.rs");
+            tracing::error!("a write without a step: see src/points/step.rs");
         }
         !steps.is_empty()
     }

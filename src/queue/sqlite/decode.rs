@@ -10,8 +10,8 @@ use crate::queue::error::QueueError;
 use crate::queue::files::takeover::TakeoverCause;
 use crate::queue::jobs::transition::AttemptOutcome;
 use crate::queue::lanes::records::{Block, Pause};
-use crate::queue::ledger::entries::EntryStatus;
-use crate::queue::ledger::follow::FollowedAttempts;
+use crate::queue::ledger::entries::Observation;
+use crate::queue::ledger::follow::FollowedAttempt;
 use crate::queue::views::batches::{BatchStage, RowCounts};
 use crate::queue::views::counts::StateCounts;
 use serde::de::DeserializeOwned;
@@ -48,6 +48,7 @@ columns! {
     BatchId: i64 => |id| Ok(BatchId(id));
     LaneId: i64 => |id| Ok(LaneId(id));
     RunId: i64 => |id| Ok(RunId(id));
+    OpeningId: i64 => |id| Ok(OpeningId(id));
     Timestamp: i64 => |at| Ok(Timestamp(at));
     OperationId: String => |id| Ok(OperationId::new(id));
     RecordArn: String => |arn| Ok(RecordArn::new(arn));
@@ -62,7 +63,6 @@ columns! {
     AccountNumber: String => |number| AccountNumber::parse(&number).map_err(|_| corrupt("an account number", number));
     AccountLabel: String => |label| AccountLabel::parse(&label).map_err(|_| corrupt("an account label", label));
     BatchStage: String => |stage| BatchStage::parse(&stage).ok_or_else(|| corrupt("a batch's state", stage));
-    EntryStatus: String => |status| EntryStatus::parse(&status).ok_or_else(|| corrupt("an entry's status", status));
     ProbeState: String => |state| ProbeState::parse(&state).ok_or_else(|| corrupt("a probe's state", state));
     // An account's label has no space.
     Lane: String => |both| {
@@ -73,11 +73,7 @@ columns! {
     };
     Millis: i64 => |span| Ok(Millis(Duration::from_millis(count("a span", span)?)));
     // What several columns say together is read as a JSON array of them.
-    OpeningId: i64 => |id| Ok(OpeningId(id));
-    OpenCause: String => |json| {
-        let (failed, ended, code) = parts("the cause of an opening", json)?;
-        Ok(OpenCause { failed, ended, code })
-    };
+    OpenCause: String => |json| parts("the cause of an opening", json);
     Outcomes: String => |json| {
         let (ended, failed, code, in_a_row): (u32, u32, Option<ErrorCode>, u32) = parts("outcomes", json)?;
         Ok(Outcomes { ended, failed, row: code.map(|code| (code, in_a_row)) })
@@ -86,36 +82,39 @@ columns! {
         let (longest, seen_at): (Option<u64>, Option<Timestamp>) = parts("a delay of lists", json)?;
         Ok(ListDelay { longest: Duration::from_millis(longest.unwrap_or_default()), seen_at })
     };
-    LoweredCap: String => |json| {
-        let (to, since, code) = parts("a lowered cap", json)?;
-        Ok(LoweredCap { to, since, code })
-    };
-    Block: String => |json| {
-        let (since, trouble, message) = parts("a block", json)?;
-        Ok(Block { since, trouble, message })
-    };
-    Pause: String => |json| {
-        let (since, by) = parts("a pause", json)?;
-        Ok(Pause { since, by })
-    };
+    LoweredCap: String => |json| parts("a lowered cap", json);
+    Block: String => |json| parts("a block", json);
+    Pause: String => |json| parts("a pause", json);
     StateCounts: String => |json| parts("counts by state", json);
-    RowCounts: String => |json| {
-        let (read, new, live, repeated, rejected) = parts("counts of rows", json)?;
-        Ok(RowCounts { read, new, live, repeated, rejected })
-    };
-    FollowedAttempts: String => |json| parts("the attempts of a job", json);
-    Texts: Option<String> => |json| json.map_or(Ok(Texts(Vec::new())), |json| parts("copied values", json));
+    RowCounts: String => |json| parts("counts of rows", json);
+    Observation: String => |json| parts("an entry of the ledger", json);
 }
 
-/// A JSON array of texts: the names of the copied columns, or a row's values.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub(in crate::queue) struct Texts(Vec<String>);
+/// A column of JSON that becomes a type which is not ours to decode.
+macro_rules! json_columns {
+    ($($(#[$about:meta])* $name:ident, $what:literal => $inner:ty;)+) => {$(
+        $(#[$about])*
+        #[derive(Debug, Deserialize)]
+        #[serde(transparent)]
+        pub(in crate::queue) struct $name($inner);
 
-impl From<Texts> for Vec<String> {
-    fn from(texts: Texts) -> Self {
-        texts.0
-    }
+        columns! { $name: String => |json| parts($what, json); }
+
+        impl From<$name> for $inner {
+            fn from(column: $name) -> Self {
+                column.0
+            }
+        }
+    )+};
+}
+
+json_columns! {
+    /// The names of the copied columns, or a row's values.
+    Texts, "copied values" => Vec<String>;
+    /// The attempts of a job.
+    FollowedAttempts, "the attempts of a job" => Vec<FollowedAttempt>;
+    /// The job and the attempt to which an entry belongs.
+    EntryOwner, "the owner of an entry" => Option<(JobId, u32)>;
 }
 
 /// A span, stored in milliseconds.

@@ -1,4 +1,4 @@
-//! Opening the file: what is wrong with it is said before anything is done with it.
+//! Opening the file: what is wrong with it is reported before anything is done with it.
 
 use crate::points::Step;
 use crate::queue::Queue;
@@ -34,13 +34,13 @@ const MARK: &str = "PRAGMA application_id = 0x536e4679";
 /// writes the same pages again and again.
 const COPY_LOAD_LOG: &str = "PRAGMA wal_autocheckpoint = 4000";
 
-/// A person waits for a look. Only a program that keeps the file to itself makes it wait.
+/// A person waits for the reading. Only a program that locks the whole file makes it wait.
 const LOOK_WAITS: Duration = Duration::from_secs(5);
 
 pub(in crate::queue) async fn open(path: &Path) -> Result<Queue, OpenError> {
     check_path(path)?;
     check_access(path, Wanted::Written)?;
-    // Before the first connection, whose options hold it. What keeps it from being made, SQLite says.
+    // Before the first connection, whose options hold it. If it cannot be created, SQLite reports why.
     let _ = std::fs::File::create_new(path);
     let options = options(path);
     let owned = path.to_owned();
@@ -64,7 +64,7 @@ pub(in crate::queue) async fn open(path: &Path) -> Result<Queue, OpenError> {
     Ok(Queue { path: owned, readers, at_rest: None, writer, place, takeover_waited, wakers, busy })
 }
 
-/// Readers for a database that is only looked at, and its schema; nothing where there is none yet.
+/// Readers for a database that is only read, and its schema; nothing where there is none yet.
 pub(in crate::queue) async fn peek(path: &Path) -> Result<Option<(FileReaders, i64)>, OpenError> {
     if !is_there(path)? {
         return Ok(None);
@@ -75,7 +75,7 @@ pub(in crate::queue) async fn peek(path: &Path) -> Result<Option<(FileReaders, i
     Ok(found?.map(|schema| (readers, schema)))
 }
 
-/// Connections to look at a file with, whatever is in it.
+/// Connections to read a file, whatever is in it.
 pub(in crate::queue) fn readers_of(path: &Path) -> FileReaders {
     FileReaders::of(path, reading(options(path)).busy_timeout(LOOK_WAITS))
 }
@@ -164,7 +164,7 @@ pub(in crate::queue) fn newest_schema() -> i64 {
 /// A connection for loading a batch, beside the writer.
 ///
 /// Its transactions are durable only with the one that seals the batch (see [`crate::queue::loading::load`]). Its statements write or
-/// delete both ends of each reference together; with the checks on, each job of a killed load would be looked for among
+/// delete both ends of each reference together; with the checks on, each job of a killed load would be searched among
 /// the rows of every batch.
 pub(in crate::queue) async fn connect_for_load(
     path: &Path,
@@ -192,10 +192,10 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Full)
         .statement_cache_capacity(200)
-        // A page of rows is handed on at once: a connection's thread does not wait in its middle for whoever takes them.
+        // A page of rows is passed on at once: a connection's thread does not wait in its middle for the consumer.
         .row_buffer_size(1024)
-        // 64 MiB: more than the log comes to where nobody reads from it for long. It is written over rather than cut: to cut
-        // some MiB takes a hundred milliseconds.
+        // 64 MiB: more than the log grows to unless a reader holds it for long. It is overwritten rather than truncated: that would
+        // take a hundred milliseconds.
         .pragma("journal_size_limit", "67108864")
         // A mebibyte: what is read again soon; the rest the system's cache has.
         .pragma("cache_size", "-1024")
@@ -233,7 +233,7 @@ fn check_path(path: &Path) -> Result<(), OpenError> {
     if folder.is_dir() { Ok(()) } else { Err(OpenError::NoFolder(folder.to_owned())) }
 }
 
-/// Whether the file is ours and has every migration; whatever is odd about it is for `prepare` to say.
+/// Whether the file is ours and has every migration; `prepare` reports anything odd about it.
 async fn is_current(connection: &mut SqliteConnection) -> bool {
     migrations_done(connection).await >= MIGRATIONS.iter().count()
 }
@@ -251,7 +251,7 @@ async fn lock_migration(path: &Path) -> Result<DatabaseLock, OpenError> {
     lock.map_err(|error| OpenError::Other(path.to_owned(), error.into()))
 }
 
-/// Looks at what the file is, then brings it to this version.
+/// Checks what the file is, then migrates it to this version.
 async fn prepare(door: &mut WriteConnection, path: &Path) -> Result<(), OpenError> {
     let (id, tables) = identify(door.connection()).await.map_err(|error| explain(path, error))?;
     if id != APPLICATION_ID && (tables > 0 || id != 0) {

@@ -1,4 +1,4 @@
-//! The one writer. Whatever waits at a moment goes into one transaction, and nobody is told before it is on the disk.
+//! The one writer. Whatever waits at a moment goes into one transaction, and no caller is answered before that is on the disk.
 
 use crate::points::{Between, Point, Step, reached};
 use crate::queue::error::QueueError;
@@ -24,7 +24,7 @@ trait Task: Send {
     /// Runs in the group's transaction.
     fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, Result<(), QueueError>>;
 
-    /// Tells the caller, once that is durable.
+    /// Answers the caller, once that is durable.
     fn tell(self: Box<Self>, done: Result<(), QueueError>);
 }
 
@@ -50,7 +50,7 @@ where
 
     fn tell(self: Box<Self>, done: Result<(), QueueError>) {
         let Self { value, caller, .. } = *self;
-        // A caller that has gone away does not want to know.
+        // The caller may have gone away.
         let _ = caller.send(done.and_then(|()| value.ok_or(QueueError::Closed)));
     }
 }
@@ -64,11 +64,11 @@ enum Request {
     Close(oneshot::Sender<()>),
 }
 
-/// What the writer has to do with beside the database.
+/// What the writer uses beside the database.
 pub(in crate::queue) struct WriterParts {
     /// Intents are counted there.
     pub(in crate::queue) counter: Counter,
-    /// Told of each commit.
+    /// Called for each commit.
     pub(in crate::queue) wakers: LaneWakers,
 }
 
@@ -90,7 +90,7 @@ impl Writer {
         Self { requests, broken }
     }
 
-    /// One that takes nothing, for a store that is only read.
+    /// One that accepts nothing, for a store that is only read.
     pub(in crate::queue) fn none() -> Self {
         Self { requests: mpsc::channel(1).0, broken: Broken::default() }
     }
@@ -184,8 +184,8 @@ async fn serve(
     }
 }
 
-/// Takes whatever waits. Where several do, those who were told of the last commit are about to ask for their next thing: they
-/// are let go first, and share this transaction instead of waiting for the next.
+/// Takes whatever waits. Where several do, the callers of the last commit are about to make their next request: they run first, and
+/// share this transaction instead of waiting for the next.
 async fn gather(waiting: &mut mpsc::Receiver<Request>, group: &mut Vec<Request>) {
     loop {
         let before = group.len();
@@ -202,7 +202,7 @@ async fn gather(waiting: &mut mpsc::Receiver<Request>, group: &mut Vec<Request>)
 
 type PendingWrite = (Transition, oneshot::Sender<Result<(), QueueError>>);
 
-/// Writes a group in one transaction, and tells its callers.
+/// Writes a group in one transaction, and answers its callers.
 async fn commit(
     door: &mut WriteConnection,
     beside: &mut WriterParts,
@@ -227,7 +227,7 @@ async fn commit(
     }
 }
 
-/// What became of each transition and of each task.
+/// The result of each transition and of each task.
 type GroupResults = (Vec<Result<(), QueueError>>, Vec<Result<(), QueueError>>);
 
 async fn write_group(
@@ -260,7 +260,7 @@ async fn write_group(
                 inner.commit().await?;
                 all.insert(*step);
             }
-            // A disk that is full or fails has undone the outer transaction already: all callers are told why.
+            // A disk that is full or fails has rolled back the outer transaction already: all callers get the error.
             Err(error) => inner.rollback().await.map_err(|_| error.clone())?,
         }
         done.push(ran);
@@ -268,7 +268,7 @@ async fn write_group(
     wakers::add_wake_ups_of(&mut transaction, all.iter()).await?;
     let steps: BTreeSet<Step> = all.iter().map(|done| done.step).collect();
     transaction.commit(&steps.into_iter().collect::<Vec<_>>()).await?;
-    // Before anybody is told, and so before any call: what is sent is counted outside the database too.
+    // Before any caller is answered, and so before any call: what is sent is counted outside the database too.
     if let Some(count) = count {
         counter.write(&count).await?;
         reached(Point::Between(Between::IntentCounted));

@@ -1,5 +1,5 @@
-//! What people do to many jobs at once: first what it would touch, then the doing, in chunks that let others write in
-//! between. Each job is moved only from where the plan found it.
+//! What people do to many jobs at once: first a plan, then its execution, in chunks between which others can write. Each job is moved
+//! only from where the plan found it.
 
 use crate::domain::{Act, BatchName, JobId, JobVersion, Lane, SkipReason, SnapshotName, Timestamp};
 use crate::queue::Queue;
@@ -17,25 +17,25 @@ const PAGE: u32 = 1000;
 /// Jobs that are moved at once: one transaction's worth.
 const CHUNK: usize = 500;
 
-/// Jobs that a plan shows of those that it takes up, and of those that it leaves alone for one reason.
+/// How many jobs a plan shows: of those that it changes, and of those that it skips for one reason.
 const SHOWN: usize = 10;
 
-/// What an act would touch.
+/// What an act would do.
 #[derive(Debug, Clone)]
 pub struct ActPlan {
     act: Act,
     chosen: Vec<(JobId, JobVersion)>,
-    /// The jobs that it takes up, by their states.
+    /// The jobs that it changes, by state.
     pub states: StateCounts,
     /// The first of these jobs.
     pub first: Vec<JobView>,
     /// The batches and lanes of the jobs that are to be sent after it: those that it takes up, and those that are queued already.
     pub places: BTreeSet<(BatchName, Lane)>,
-    /// Those that it leaves alone, by the reason.
+    /// Those that it skips, by reason.
     pub left: BTreeMap<SkipReason, SkippedJobs>,
 }
 
-/// Jobs that are left alone for one reason.
+/// Jobs that are skipped for one reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SkippedJobs {
     /// How many.
@@ -49,7 +49,7 @@ pub struct SkippedJobs {
 pub struct Acted {
     /// Jobs that were moved.
     pub done: u64,
-    /// Jobs that somebody else had moved since the plan was made.
+    /// Jobs that have changed since the plan was made.
     pub moved_on: u64,
     /// Jobs of a snapshot that has got another live job since.
     pub rivals: u64,
@@ -57,7 +57,7 @@ pub struct Acted {
 
 /// An act that the store ended.
 #[derive(Debug, thiserror::Error)]
-#[error("stopped after {done} of {all} jobs; what is done stands, the same command does the rest")]
+#[error("stopped after {done} of {all} jobs; the same command does the rest")]
 pub struct ActError {
     /// Jobs that were moved.
     pub done: u64,
@@ -68,22 +68,22 @@ pub struct ActError {
 }
 
 impl ActPlan {
-    /// What is to be done.
+    /// The act.
     pub fn act(&self) -> Act {
         self.act
     }
 
-    /// How many jobs it takes up.
+    /// How many jobs it changes.
     pub fn len(&self) -> u64 {
         self.states.total()
     }
 
-    /// Whether it takes up none.
+    /// Whether it changes none.
     pub fn is_empty(&self) -> bool {
         self.chosen.is_empty()
     }
 
-    /// How many jobs it leaves alone.
+    /// How many jobs it skips.
     pub fn left_alone(&self) -> u64 {
         self.left.values().map(|ones| ones.count).sum()
     }
@@ -98,7 +98,7 @@ impl ActPlan {
 }
 
 impl Queue {
-    /// What `act` would touch of the jobs that are meant.
+    /// What `act` would do to the selected jobs.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -112,7 +112,7 @@ impl Queue {
             left: BTreeMap::new(),
         };
         let paused = if act == Act::Resume { self.paused_places().await? } else { PausedScopes::default() };
-        // Of several ended jobs of one snapshot the last one is tried again: at most one can be live.
+        // Of several ended jobs of one snapshot the last one is retried: at most one can be live.
         let mut last_of = HashMap::<(Lane, SnapshotName), usize>::new();
         let mut after = None;
         loop {
@@ -153,7 +153,7 @@ impl Queue {
         Ok(plan)
     }
 
-    /// Does what was planned, as `actor`. A job that has moved on since is left alone and counted.
+    /// Carries out a plan, as `actor`. A job that has changed since is skipped and counted.
     ///
     /// # Errors
     /// [`ActError`] when the database fails; what was done until then stands.
@@ -226,7 +226,7 @@ struct PausedScopes {
 }
 
 impl PausedScopes {
-    /// A job that is not paused itself may stand still all the same.
+    /// A job that is not paused itself may be held back by its batch or lane.
     fn refine(&self, reason: SkipReason, job: &JobView) -> SkipReason {
         if reason != SkipReason::NotPaused {
             return reason;

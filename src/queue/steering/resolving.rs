@@ -21,20 +21,20 @@ pub struct ReviewEvidence {
 pub enum Resolution {
     /// It is queued again.
     SendAgain,
-    /// It became this record, by ARN or name.
+    /// It adopts this record, by ARN or name.
     Adopt(String),
     /// It has failed.
     Fail,
 }
 
-/// Why a decision was not taken.
+/// Why a decision was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     /// There is nothing to decide.
     #[error("job {0} is {1}; only a job in needs_review is resolved, and nothing was changed")]
     NotInReview(JobId, JobState),
-    /// The ledger has no such record.
-    #[error("the ledger has no record {wanted:?} of {snapshot}; {known}")]
+    /// There is no such record.
+    #[error("{snapshot} has no export record {wanted:?}; {known}")]
     NoRecord {
         /// What was asked for.
         wanted: String,
@@ -43,11 +43,8 @@ pub enum ResolveError {
         /// Those that there are.
         known: String,
     },
-    /// The record does not say what it became.
-    #[error(
-        "record {0} has no destination (it is {1}), so it is not known what the job became; a running daemon looks for it \
-             every `poll.max`"
-    )]
+    /// The record has no destination.
+    #[error("record {0} has no destination yet (it is {1}); a running daemon reads it every `poll.max`")]
     NoDestination(String, &'static str),
     /// The record is another job's.
     #[error("record {0} belongs to job {1}")]
@@ -60,10 +57,7 @@ pub enum ResolveError {
 impl ResolveError {
     /// Whether another argument would help.
     pub fn is_usage(&self) -> bool {
-        match self {
-            Self::NoRecord { .. } | Self::NoDestination(..) | Self::Owned(..) => true,
-            Self::NotInReview(..) | Self::Queue(_) => false,
-        }
+        matches!(self, Self::NoRecord { .. } | Self::NoDestination(..) | Self::Owned(..))
     }
 }
 
@@ -82,7 +76,7 @@ impl Queue {
         Ok(Some(ReviewEvidence { detail, entries }))
     }
 
-    /// Takes a decision, as `actor`.
+    /// Carries out a decision, as `actor`.
     ///
     /// # Errors
     /// [`ResolveError`]; then nothing was changed.
@@ -122,7 +116,7 @@ impl Queue {
 }
 
 impl ReviewEvidence {
-    /// The record of that ARN or name, which says what it became and belongs to no other job.
+    /// The record of that ARN or name, if it has a destination and belongs to no other job.
     fn record(&self, wanted: &str) -> Result<(&LedgerEntry, Destination), ResolveError> {
         let records = || self.entries.iter().filter_map(|entry| Some((entry, record_name(entry)?)));
         let is_wanted = |entry: &LedgerEntry, name: &str| name == wanted || entry_key(entry) == wanted;
@@ -142,8 +136,8 @@ impl ReviewEvidence {
         }
     }
 
-    /// What else became of the snapshot since the first attempt, where the job became `wanted`: the report names it, as
-    /// each copy costs money.
+    /// Further exports of the snapshot since the first attempt, where the job adopts `wanted`: the report names them, as each costs
+    /// money.
     pub fn other_exports(&self, wanted: &str) -> Option<Failure> {
         let baseline = self.detail.attempts.first()?.baseline;
         let others = self.entries.iter().filter(|entry| {
@@ -164,7 +158,7 @@ impl ReviewEvidence {
         (!others.is_empty()).then(|| Failure::new(ErrorCode::DUPLICATE_EXPORT, message()))
     }
 
-    /// Whether the last attempt has no answer that settles it.
+    /// Whether the outcome of the last attempt is unknown.
     fn is_open(&self) -> bool {
         self.detail.attempts.last().is_some_and(|last| match last.outcome {
             None | Some(AttemptOutcome::Ambiguous | AttemptOutcome::Absent) => true,
@@ -192,12 +186,12 @@ fn found() -> AttemptAnswer {
     AttemptAnswer { outcome: AttemptOutcome::Found, http_status: None, request_id: None, failure: None }
 }
 
-/// The trouble that needed the review stays readable in what the report shows.
+/// The failure that led to the review stays readable in the report.
 fn marked_failed(job: &JobView, actor: &str) -> Failure {
     let before = match (&job.error_code, &job.error_message) {
         (Some(code), Some(message)) => format!("; before that: {code}: {message}"),
         (Some(code), None) => format!("; before that: {code}"),
         (None, _) => String::new(),
     };
-    Failure::new(ErrorCode::FAILED_BY_USER, format!("called failed by {actor}{before}"))
+    Failure::new(ErrorCode::FAILED_BY_USER, format!("marked failed by {actor}{before}"))
 }

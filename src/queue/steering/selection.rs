@@ -1,8 +1,8 @@
-//! Which jobs are meant, and pages of them. The one file whose SQL is put together at run time: it finds the keys of
-//! a page; what stands behind them is read by a statement that was checked at compile time.
+//! Which jobs are selected, and pages of them. The one file whose SQL is built at run time: it finds the keys of a page; the rows are
+//! read by a statement that was checked at compile time.
 //!
-//! A page is a read of its own, so that a report of a million rows holds no old state of the file and keeps nobody
-//! from tidying the write-ahead log. Each row is whole in itself; two pages may be moments apart.
+//! A page is a read of its own, so that a report of a million rows holds no old state of the file and does not keep the write-ahead
+//! log from being restarted. Each row is consistent in itself; two pages may be moments apart.
 
 use crate::domain::{AccountLabel, BatchId, ErrorCode, JobId, JobState, Region};
 use crate::queue::Queue;
@@ -11,7 +11,7 @@ use crate::queue::sqlite::decode::{Texts, json};
 use crate::queue::views::jobs::{JobView, jobs_by_id, jobs_of_rows};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-/// Which jobs are meant: those that fit every kind of condition, and one of several of a kind. Empty means all.
+/// Which jobs are selected: those that match every kind of condition, and any one of several of a kind. Empty selects all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selector {
     /// These.
@@ -28,12 +28,12 @@ pub struct Selector {
     pub error_codes: Vec<ErrorCode>,
     /// Those whose snapshot's name fits one of the patterns: `*` any text, `?` one character, `[a-f]` one of a set.
     pub name_globs: Vec<String>,
-    /// Whether only those that are paused one by one.
+    /// Whether only those that are paused individually.
     pub only_paused: bool,
 }
 
 impl Selector {
-    /// The jobs that are paused one by one.
+    /// The individually paused jobs.
     pub fn paused() -> Self {
         Self { states: vec![JobState::Queued], only_paused: true, ..Self::default() }
     }
@@ -80,7 +80,7 @@ impl Queue {
         Ok(jobs)
     }
 
-    /// How many jobs are meant. Looks at each.
+    /// How many jobs are selected. Reads each.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
@@ -140,7 +140,7 @@ async fn batch_rows(
 ) -> Result<Vec<ReportRow>, QueueError> {
     // The cross join keeps the file's order: rows first, each with its job.
     let mut query = QueryBuilder::new(
-        "SELECT batch_rows.line, batch_rows.job_id, batch_rows.carried
+        "SELECT batch_rows.line, batch_rows.job_id, coalesce(batch_rows.carried, '[]')
          FROM batch_rows CROSS JOIN jobs ON jobs.id = batch_rows.job_id
          WHERE batch_rows.batch_id = ",
     );
@@ -172,7 +172,7 @@ fn narrow_to_batch(query: &mut QueryBuilder<Sqlite>, selector: &Selector, after:
 
 /// Every other condition.
 fn narrow(query: &mut QueryBuilder<Sqlite>, selector: &Selector) -> Result<(), QueueError> {
-    // A batch is there once it is sealed: nobody sees or touches a job that its load may still take away.
+    // A batch exists once it is sealed: no act selects a job that its load may still delete.
     query.push(" AND +jobs.batch_id NOT IN (SELECT id FROM batches WHERE state = 'loading')");
     if !selector.jobs.is_empty() {
         query.push(" AND jobs.id IN (SELECT value FROM json_each(").push_bind(json(&selector.jobs)?).push("))");

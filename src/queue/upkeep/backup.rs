@@ -9,7 +9,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// What is done about a file that is there.
+/// What to do about an existing file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overwrite {
     /// It stays, and there is no copy.
@@ -61,10 +61,7 @@ pub enum BackupError {
 impl BackupError {
     /// Whether another argument would help.
     pub fn is_usage(&self) -> bool {
-        match self {
-            Self::NoFolder(_) | Self::Exists(_) | Self::NotAFile(_) | Self::Itself(_) | Self::InUse(..) => true,
-            Self::File { .. } | Self::Database(_) => false,
-        }
+        !matches!(self, Self::File { .. } | Self::Database(_))
     }
 }
 
@@ -113,19 +110,19 @@ fn check(file: &Path, database: &Path, overwrite: Overwrite) -> Result<(), Backu
     if log.exists() { Err(BackupError::InUse(file.to_owned(), log)) } else { Ok(()) }
 }
 
-/// Gives the copy the log that the database has, for whoever opens it next; how many jobs it holds.
+/// Gives the copy the database's kind of log; returns how many jobs it holds.
 async fn make_usable(part: &Path) -> Result<u64, QueueError> {
     let options = SqliteConnectOptions::new().filename(part).create_if_missing(false);
     let mut copy = SqliteConnection::connect_with(&options).await?;
     sqlx::query("PRAGMA journal_mode = WAL").execute(&mut copy).await?;
     let jobs: u64 = sqlx::query_scalar("SELECT count(*) FROM jobs").fetch_one(&mut copy).await?;
-    // The last one to close takes the log away.
+    // The last connection to close removes the log.
     copy.close().await?;
     Ok(jobs)
 }
 
 fn keep(part: NamedTempFile, file: &Path, database: &Path, overwrite: Overwrite) -> std::io::Result<u64> {
-    // Who may read the database may read its copy, and nobody else.
+    // The copy may be read by those who may read the database.
     part.as_file().set_permissions(std::fs::metadata(database)?.permissions())?;
     part.as_file().sync_all()?;
     let bytes = part.as_file().metadata()?.len();
@@ -133,7 +130,7 @@ fn keep(part: NamedTempFile, file: &Path, database: &Path, overwrite: Overwrite)
         Overwrite::Refuse => part.persist_noclobber(file).map_err(|error| error.error)?,
         Overwrite::Replace => part.persist(file).map_err(|error| error.error)?,
     };
-    // The name is durable with its folder; not every system can say so, and the file is there either way.
+    // The folder makes the name durable; not every system can sync one, and the file exists either way.
     if let Ok(folder) = File::open(folder_of(file)) {
         let _ = folder.sync_all();
     }

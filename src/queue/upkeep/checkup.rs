@@ -58,7 +58,7 @@ pub struct LaneFound {
 }
 
 impl Checkup {
-    /// Looks at the database at `path`.
+    /// Checks the database at `path`.
     pub async fn of(path: &Path) -> Self {
         let content = read_again(async || look(path).await, OpenError::may_pass).await;
         Self { vitals: Vitals::of(path), content }

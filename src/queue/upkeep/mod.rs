@@ -1,4 +1,4 @@
-//! Backups, pruning, and what `doctor` looks at.
+//! Backups, pruning, and what `doctor` checks.
 
 pub(in crate::queue) mod backup;
 pub(in crate::queue) mod checkup;

@@ -1,5 +1,5 @@
-//! A look at a database that changes nothing: neither made nor migrated, and with no writer. What it asks for stands in
-//! the first schema already, so that an older database can be looked at as it is.
+//! Reading a database without changing anything: it is neither created nor migrated, and there is no writer. The first schema has all
+//! that is read here, so that an older database can be read as it is.
 
 use crate::domain::{AccountNumber, JobId, JobState, Lane, LaneId, SnapshotArn, Timestamp};
 use crate::queue::error::{OpenError, QueueError};
@@ -10,7 +10,7 @@ use crate::queue::views::measures::{EndedExport, RemainingJobs, last_ends, own_l
 use sqlx::SqlitePool;
 use std::path::{Path, PathBuf};
 
-/// A database that is only looked at.
+/// A database that is only read.
 #[derive(Debug, Clone)]
 pub struct Peek {
     path: PathBuf,
@@ -32,7 +32,7 @@ pub enum KnownJob {
         job: Option<JobId>,
         /// The snapshot.
         arn: SnapshotArn,
-        /// What came of it in EC2.
+        /// What the export produced.
         destination: String,
     },
 }
@@ -44,14 +44,14 @@ pub struct KnownLane {
     pub learned_rate: Option<f64>,
     /// Whose it is, as its first inventory showed.
     pub account_number: Option<AccountNumber>,
-    /// What its batches have left; what waits for a person's decision holds nobody up.
+    /// What its batches have left, without what waits for a person's decision.
     pub left: Vec<RemainingJobs>,
     /// Its last exports that ended, the newest first.
     pub ends: Vec<EndedExport>,
 }
 
 impl Peek {
-    /// Opens the database at `path` to be looked at; nothing where there is none yet.
+    /// Opens the database at `path` to read it; nothing where there is none yet.
     ///
     /// # Errors
     /// [`OpenError`] for a file that cannot be read, that is no database of ours, or that a newer Snapferry wrote.

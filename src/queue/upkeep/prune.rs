@@ -1,6 +1,6 @@
-//! Taking away what is over: batches whose completion report is written, with their jobs and their history. The ledger
-//! stays: by it a snapshot that was exported is known to be. All of it is done in small steps, so that whoever writes is
-//! not kept waiting, and what a kill leaves half done the next run ends.
+//! Pruning: deletes batches whose completion report is written, with their jobs and their history. The ledger stays, so that it is known
+//! which snapshots were exported. All of it is done in small steps, so that other writers need not wait; the next run finishes what a
+//! kill leaves half done.
 
 use crate::domain::{BatchId, BatchName, Timestamp};
 use crate::points::Step;
@@ -13,7 +13,7 @@ use crate::queue::sqlite::open;
 /// Pages that one transaction takes out of the file.
 const PAGES: u32 = 256;
 
-/// A connection that takes things away.
+/// A connection that prunes.
 #[derive(Debug)]
 pub struct Pruner {
     door: WriteConnection,
@@ -29,7 +29,7 @@ pub struct Prunable {
 }
 
 impl Queue {
-    /// Begins to take things away.
+    /// Opens a connection that prunes.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be opened.
@@ -39,7 +39,7 @@ impl Queue {
 }
 
 impl Pruner {
-    /// Has the file give back what is taken away. One that cannot is written anew, once; whether it was.
+    /// Makes the file give back free pages. A file that cannot is rewritten, once; whether it was.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails, or somebody writes for more than a minute.
@@ -69,7 +69,7 @@ impl Pruner {
         Ok(next.fetch_optional(self.door.connection()).await?)
     }
 
-    /// Takes a batch out of sight, all of it in one small write; whether it was still over. Its name is free from then on.
+    /// Hides a batch in one small write, and frees its name; whether it was still over.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -89,7 +89,7 @@ impl Pruner {
         Ok(hidden)
     }
 
-    /// Takes away some of what is out of sight; whether there may be more.
+    /// Deletes some of what is hidden; whether there may be more.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -106,7 +106,7 @@ impl Pruner {
         Ok(true)
     }
 
-    /// Takes some of the pages that nothing is on out of the file; whether there may be more.
+    /// Gives back some free pages of the file; whether there may be more.
     ///
     /// # Errors
     /// [`QueueError`] when the database fails.
@@ -133,5 +133,5 @@ impl Pruner {
     }
 }
 
-/// What `PRAGMA auto_vacuum` says of a file that gives pages back when it is told to.
+/// The `PRAGMA auto_vacuum` of a file that gives pages back on request.
 const INCREMENTAL: i64 = 2;

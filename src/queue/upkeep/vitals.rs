@@ -1,4 +1,4 @@
-//! The files of a database and the disk that they are on, without opening them.
+//! The files of a database and their disk, without opening them.
 
 use crate::queue::files::counter::COUNTER;
 use crate::queue::files::disk;
@@ -38,7 +38,7 @@ pub struct Vitals {
 }
 
 impl Vitals {
-    /// Looks at the files of the database at `path`; nothing where there is none.
+    /// Inspects the files of the database at `path`; nothing where there is none.
     pub fn of(path: &Path) -> Option<Self> {
         let real = path.canonicalize().ok()?;
         let folder = real.parent()?;
@@ -165,7 +165,7 @@ pub(in crate::queue) fn foreign(path: &Path, wanted: Wanted) -> Option<Foreign> 
     Foreign::among(all_files(path, access))
 }
 
-/// The files that a database is worked on with, and how each is used. The daemon's own lock is made anew where that is needed.
+/// The files of a database, and how each is used. The daemon's own lock is created again if needed.
 fn all_files(path: &Path, access: Access) -> impl Iterator<Item = (PathBuf, Access)> {
     let files = ENDINGS.into_iter().chain([COUNTER]).map(move |ending| (ending, access));
     let locks = [Held::Load, Held::Migration].map(|lock| (lock.ending(), Access::READ_OK));

@@ -1,4 +1,4 @@
-//! Batches with their counts, to be looked at. Reads only; the counts of jobs are the kept ones.
+//! Batches with their counts. Reads only; the counts of jobs are those that triggers keep.
 
 use crate::domain::{BatchId, BatchName, JobState, LaneId, Timestamp, named};
 use crate::queue::Queue;
@@ -6,7 +6,7 @@ use crate::queue::error::QueueError;
 use crate::queue::lanes::records::Pause;
 use crate::queue::sqlite::decode::Texts;
 use crate::queue::views::counts::StateCounts;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
 named! {
@@ -19,8 +19,8 @@ named! {
     }
 }
 
-/// What became of a batch's rows; `read` is the sum of the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+/// Counts of a batch's rows; `read` is the sum of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RowCounts {
     /// Rows read.
     pub read: u64,

@@ -97,7 +97,7 @@ impl Queue {
         let mut transaction = self.readers.begin().await?;
         let keys = sqlx::query!(
             r#"SELECT line AS "line!: u64", job_id AS "job!: JobId", disposition = 'repeated' AS "repeated!: bool",
-                      carried AS "carried!: Texts"
+                      coalesce(carried, '[]') AS "carried!: Texts"
                FROM batch_rows WHERE batch_id = ?1 AND line > ?2 ORDER BY line LIMIT ?3"#,
             batch.0,
             after,

@@ -1,4 +1,4 @@
-//! Jobs as they stand, and one job with its whole history. Reads only.
+//! Jobs, and one job with its whole history. Reads only.
 
 use crate::domain::{
     BatchName, ErrorCode, Hold, JobId, JobState, JobVersion, Lane, OperationId, RecordArn, RunId, SnapshotArn,
@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use sqlx::SqliteConnection;
 use std::collections::{BTreeSet, HashMap};
 
-/// A job as it stands.
+/// A job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobView {
     /// Its number.
@@ -25,15 +25,15 @@ pub struct JobView {
     pub lane: Lane,
     /// The snapshot to export.
     pub snapshot_name: SnapshotName,
-    /// The higher goes first.
+    /// Higher priorities are sent first.
     pub priority: i64,
     /// Whether it is to be exported even where an export of it exists.
     pub export_again: bool,
     /// Its state.
     pub state: JobState,
-    /// Why it is not to be claimed.
+    /// Why it is not claimed.
     pub hold: Option<Hold>,
-    /// Since when a person has it paused.
+    /// When a person paused it.
     pub paused_at: Option<Timestamp>,
     /// Not to be sent before.
     pub due_at: Option<Timestamp>,
@@ -45,7 +45,7 @@ pub struct JobView {
     pub weight: u32,
     /// The snapshot's ARN.
     pub source_arn: Option<SnapshotArn>,
-    /// Whether it stands for an export that was not its own.
+    /// Whether its export was another's.
     pub adopted: bool,
     /// Its operation.
     pub operation_id: Option<OperationId>,
@@ -55,11 +55,11 @@ pub struct JobView {
     pub record_name: Option<String>,
     /// The service that it went to.
     pub destination_service: Option<String>,
-    /// What it became: `ami-...` or `snap-...`.
+    /// What the export produced: `ami-...` or `snap-...`.
     pub destination_id: Option<String>,
-    /// The code of its trouble.
+    /// The code of its failure.
     pub error_code: Option<ErrorCode>,
-    /// The trouble in words.
+    /// The failure in words.
     pub error_message: Option<String>,
     /// When it came in.
     pub queued_at: Timestamp,
@@ -67,7 +67,7 @@ pub struct JobView {
     pub submitted_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// When it is looked at next.
+    /// When it is polled next.
     pub next_poll_at: Option<Timestamp>,
 }
 
@@ -94,16 +94,16 @@ pub struct AttemptView {
     /// When there was an answer.
     #[serde(serialize_with = "Timestamp::as_text_or_null")]
     pub answered_at: Option<Timestamp>,
-    /// How it came out; nothing while that is open.
+    /// Its outcome; nothing while that is pending.
     #[serde(serialize_with = "or_pending")]
     pub outcome: Option<AttemptOutcome>,
     /// The HTTP status.
     pub http_status: Option<u16>,
     /// The request id.
     pub request_id: Option<String>,
-    /// The code of its trouble.
+    /// The code of its failure.
     pub error_code: Option<ErrorCode>,
-    /// The trouble in words.
+    /// The failure in words.
     pub error_message: Option<String>,
     /// The complete readings of the ledger that did not show it.
     pub absence_checks: u32,
@@ -131,9 +131,9 @@ pub struct TransitionView {
     pub event: String,
     /// The job's last attempt at that time; 0 before the first.
     pub attempt: u32,
-    /// The code of the trouble.
+    /// The code of the failure.
     pub error_code: Option<ErrorCode>,
-    /// The trouble in words.
+    /// The failure in words.
     pub error_message: Option<String>,
     /// `daemon`, or a person.
     pub actor: String,
@@ -236,8 +236,8 @@ async fn transitions_of(connection: &mut SqliteConnection, id: JobId) -> Result<
     Ok(transitions.fetch_all(connection).await?)
 }
 
-/// One that is open has a name too, as in SQL.
-#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "so serde wants it")]
+/// A pending outcome has a name too, as in SQL.
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn or_pending<S: Serializer>(outcome: &Option<AttemptOutcome>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(outcome.map_or("pending", AttemptOutcome::as_str))
 }

@@ -10,16 +10,16 @@ use sqlx::SqliteExecutor;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// Ends of a lane that are looked at: the last ones.
+/// How many of the last ends of a lane count.
 const ENDS: i64 = 1000;
 
-/// Refusals that are looked at: the last ones of all lanes.
+/// How many of the last refusals of all lanes count.
 const REFUSALS: i64 = 2000;
 
-/// Jobs paused one by one that are looked at, in a lane.
+/// How many individually paused jobs of a lane count.
 const PAUSED: i64 = 1000;
 
-/// Jobs in flight of which the unanswered are sought, in a lane: those that are looked at first.
+/// Among how many jobs in flight of a lane the unconfirmed are sought: those that are polled first.
 const OPEN: i64 = 1000;
 
 /// How far back refusals count.
@@ -64,24 +64,24 @@ pub struct LaneMeasures {
     pub first_due: Option<Timestamp>,
     /// The last one.
     pub last_due: Option<Timestamp>,
-    /// What it has that is open for want of an answer.
+    /// Its unconfirmed attempts.
     pub unconfirmed: Unconfirmed,
-    /// Batches of which jobs are paused one by one.
+    /// Batches with individually paused jobs.
     pub paused_in: BTreeSet<BatchId>,
     /// EBS copies of other clients in progress.
     pub copies_of_others: u64,
 }
 
-/// Attempts of a lane without an answer that ended them: the latest of each time.
+/// Attempts of a lane whose response is unknown: the latest of each time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unconfirmed {
-    /// When one whose export was found came into the state that it is in.
+    /// When the export of one was found.
     pub found: Option<Timestamp>,
-    /// When one that is looked for was checked first.
+    /// When an unconfirmed one was checked first.
     pub first_check: Option<Timestamp>,
-    /// When one was intended that was not checked yet.
+    /// When an unchecked one was intended.
     pub unchecked: Option<Timestamp>,
-    /// When one is checked next.
+    /// When an unconfirmed one is checked next.
     pub next_check: Option<Timestamp>,
 }
 

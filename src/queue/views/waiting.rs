@@ -8,7 +8,7 @@ use crate::queue::views::batches::BatchView;
 use crate::queue::views::lanes::LaneView;
 use crate::queue::{BreakerOpening, EntryKey, JobDetail, JobView, LedgerEntry, PastOpening, PastPause, Takeover};
 
-/// Jobs that are counted ahead of one at most: beyond it the exact number helps nobody, and counting costs.
+/// The most jobs that are counted ahead of one: beyond that the exact number is of no use, and counting costs.
 const COUNTED: u32 = 100_000;
 
 /// The jobs that a lane sends before another one.
@@ -29,7 +29,7 @@ pub struct SnapshotSeen {
     pub weight: u64,
 }
 
-/// Where a job stands among all others.
+/// What a job waits for.
 #[derive(Debug, Clone)]
 pub struct QueuePosition {
     /// The job with its history.
@@ -48,20 +48,20 @@ pub struct QueuePosition {
     pub run_began_at: Option<Timestamp>,
     /// Its snapshot, where an inventory has shown it.
     pub snapshot: Option<SnapshotSeen>,
-    /// The record that is taken for its own, of a job that is exporting.
+    /// The record that belongs to it, if it is exporting.
     pub record: Option<LedgerEntry>,
     /// The newest takeover of the database.
     pub takeover: Option<Takeover>,
-    /// The pauses that it has met with its batch and its lane.
+    /// The pauses of its batch and its lane since it was queued.
     pub pauses: Vec<PastPause>,
-    /// The open breakers behind which it stands.
+    /// The open breakers that hold it back.
     pub openings: Vec<BreakerOpening>,
-    /// The breakers behind which it has stood.
+    /// The breakers that were open since it was queued.
     pub stops: Vec<PastOpening>,
 }
 
 impl Queue {
-    /// Where a job stands among all others; nothing where there is no such job.
+    /// What a job waits for; nothing where there is no such job.
     ///
     /// # Errors
     /// [`QueueError`] when the database cannot be read.
