@@ -642,7 +642,9 @@ async fn a_review_shows_the_evidence_and_the_decisions() {
 async fn a_record_that_is_named_is_taken_for_the_export() {
     let stored = in_review().await;
     assert!(stored.says(&["resolve", "6", "--adopt", "rec-9"]).fails(2).contains("it has rec-1, rec-2, rec-3"));
-    assert!(stored.says(&["resolve", "6", "--adopt", "rec-2"]).fails(2).contains("no destination yet (it is under_way)"));
+    assert!(
+        stored.says(&["resolve", "6", "--adopt", "rec-2"]).fails(2).contains("no destination yet (it is under_way)")
+    );
     assert!(stored.says(&["resolve", "6", "--adopt", "arn:r3"]).fails(2).contains("belongs to job 5"));
     assert_eq!(stored.stands(6).await.0, JobState::NeedsReview);
     assert_eq!(
