@@ -108,8 +108,7 @@ impl Bundles {
             let folder = self.folder.join(name);
             let now = self.clock.now();
             // The batch has ended: there is nothing to forecast.
-            let version = env!("CARGO_PKG_VERSION");
-            let request = BundleRequest { batch: &batch, folder: &folder, now, version, forecast: None };
+            let request = BundleRequest { batch: &batch, folder: &folder, now, forecast: None };
             match prepare_bundle(&self.queue, &request).await {
                 Ok(prepared) => {
                     if !self.queue.still_ended(ending).await? {

@@ -145,14 +145,14 @@ async fn what_cannot_be_cancelled_is_said_with_the_reason() {
     Left alone: 5 jobs.
       2 succeeded (jobs 1, 2)
       1 failed (job 3)
-      1 in flight: an export cannot be cancelled at Lightsail, Lightsail goes on and it is followed to its end (job 5)
+      1 in flight: an export cannot be cancelled at Lightsail; it continues and is tracked to the end (job 5)
       1 in review: decide with snapferry resolve JOB (job 6)
     Cancelled 2 jobs.
     ");
     // Who names a job wants that one done.
     let said = stored.says(&["cancel", "5", "--yes"]);
     assert_eq!(said.code, 1, "{}", said.out);
-    assert!(said.out.contains("Lightsail goes on"), "{}", said.out);
+    assert!(said.out.contains("it continues and is tracked to the end"), "{}", said.out);
 }
 
 #[tokio::test]
@@ -199,7 +199,7 @@ async fn what_failed_goes_back_to_the_queue_afresh_and_waits_for_the_ledger() {
     let stored = Stored::story().await;
     let said = stored.says(&["retry", "--state", "failed,cancelled", "--yes"]).done();
     assert!(said.contains("To retry: 1 failed, 1 cancelled."), "{said}");
-    assert!(said.contains("Put back into the queue: 2 jobs. The lane's ledger is read"), "{said}");
+    assert!(said.contains("Put back into the queue: 2 jobs. They are sent after the next inventory"), "{said}");
     assert_eq!(stored.stands(3).await, (JobState::Queued, Some(Hold::Inventory)));
     assert_eq!(stored.last_step(3).await.3, "carol");
     let job = stored.queue.job(JobId(3)).await.expect("a read").expect("a job").job;
@@ -235,7 +235,7 @@ async fn only_one_job_of_a_snapshot_is_tried_again() {
     Left alone: 2 jobs.
       1 left to another job of the snapshot, which is live (job 1 for job 2)
       1 left to a later job of the snapshot, which is retried (job 3 for job 4)
-    Put back into the queue: 2 jobs. The lane's ledger is read before anything is sent.
+    Put back into the queue: 2 jobs. They are sent after the next inventory of their lane.
     ");
     assert_eq!(stored.says(&["retry", "1", "--yes"]).code, 1);
 }
@@ -313,7 +313,10 @@ async fn a_paused_job_waits_for_a_person_and_goes_on_through_a_listing() {
     let stored = three().await;
     stored.sql("UPDATE jobs SET due_at = 9999999999999, error_code = 'E' WHERE id = 2").await;
     let said = stored.says(&["pause", "1", "2", "--yes"]).done();
-    assert!(said.contains("Paused 2 jobs. A pause stops sending, not following."), "{said}");
+    assert!(
+        said.contains("Paused 2 jobs. Pausing holds back new exports only; exports in progress continue."),
+        "{said}"
+    );
     assert_eq!(stored.claimable(1).await, [3]);
     assert_eq!(stored.queue.unfinished(None).await.expect("a count"), 1);
     assert_eq!(stored.queue.unfinished(Some(BatchId(1))).await.expect("a count"), 1);
@@ -458,14 +461,14 @@ async fn a_whole_batch_is_paused_and_resumed() {
     let stored = three().await;
     insta::assert_snapshot!(stored.says(&["pause", "--batch", "many", "--yes"]).done(), @"
     To pause: batch many: 3 queued jobs.
-    A pause stops sending, not following: what Lightsail has goes on and is settled.
+    Pausing holds back new exports only; exports in progress continue and are tracked to the end.
     Paused.
     ");
     let batch = stored.queue.batches().await.expect("a read").remove(0);
     assert_eq!(batch.paused.and_then(|pause| pause.by).as_deref(), Some("carol"));
     assert_eq!(stored.claimable(1).await, Vec::<i64>::new());
     assert_eq!(stored.queue.unfinished(None).await.expect("a count"), 0);
-    assert!(stored.says(&["pause", "--batch", "many", "--yes"]).done().contains("Batch many is paused already since"));
+    assert!(stored.says(&["pause", "--batch", "many", "--yes"]).done().contains("Batch many is already paused since"));
     // One of its jobs alone cannot be resumed, and it says what can.
     let said = stored.says(&["resume", "2", "--yes"]);
     assert_eq!(said.code, 1);
@@ -512,8 +515,8 @@ async fn lanes_are_paused_by_account_or_region_and_everything_is_resumed_at_once
     insta::assert_snapshot!(
         stored.says(&["pause", "--account", "prod", "--yes"]).done(), @"
     To pause: lane prod/us-east-1: 1 queued job.
-    Lane prod/us-west-2 is paused already since 2026-11-23 18:01:00 UTC by alice.
-    A pause stops sending, not following: what Lightsail has goes on and is settled.
+    Pausing holds back new exports only; exports in progress continue and are tracked to the end.
+    Lane prod/us-west-2 is already paused since 2026-11-23 18:01:00 UTC by alice.
     Paused.
     ");
     stored.says(&["pause", "4", "--yes"]).done();
@@ -521,7 +524,7 @@ async fn lanes_are_paused_by_account_or_region_and_everything_is_resumed_at_once
     assert_eq!(
         said,
         "Batch fleet is not paused.\n\
-         1 job stays paused one by one; add --state queued to resume those instead, or resume --all.\n\
+         1 job stays paused individually; use --state queued to resume those instead, or resume --all.\n\
          Lane prod/us-east-1 stays paused; `snapferry resume --account prod --region us-east-1` resumes it.\n"
     );
     let said = stored.says(&["resume", "--all", "--yes"]).done();
@@ -611,28 +614,28 @@ async fn a_review_shows_the_evidence_and_the_decisions() {
     ATTEMPTS
     2026-11-23T18:00:17.000Z  1: no answer yet
         OutcomeUnknown: connection reset
-        2 looks at the ledger did not show it, the first 2026-11-23T18:01:40.000Z, the last 2026-11-23T18:03:20.000Z
+        2 absence checks, the first 2026-11-23T18:01:40.000Z, the last 2026-11-23T18:03:20.000Z
 
-    LEDGER
+    LIGHTSAIL'S RECORDS
     record rec-1
-        began 2026-11-23T18:00:18Z, succeeded, made snap-1, of nobody
+        began 2026-11-23T18:00:18Z, succeeded, made snap-1, not claimed by any job
     record rec-2
-        began 2026-11-23T18:00:19Z, under_way when it was last seen, of nobody
+        began 2026-11-23T18:00:19Z, under_way when last seen, not claimed by any job
     record rec-3
         began 2026-11-23T18:00:20Z, succeeded, made snap-3, of job 5, attempt 1
     operation op-7
-        began 2026-11-23T18:00:18Z, under_way when it was last seen, of nobody
+        began 2026-11-23T18:00:18Z, under_way when last seen, not claimed by any job
 
     DECIDE
     snapferry resolve 6 --adopt rec-1
-        It became snap-1.
+        It was exported as snap-1.
     snapferry resolve 6 --send-again
-        Queue it again. What the ledger has of it by then is set aside for good: none of that is adopted, and where one of them is its own, there will be two exports.
+        Export again. All operations and records seen by then are ignored permanently. If this job made one of them, there will be two exports.
     snapferry resolve 6 --fail
-        It has failed.
+        Mark it as failed.
     ");
     let said = stored.says(&["resolve", "5"]).done();
-    assert!(said.starts_with("Job 5 is exporting, there is nothing to decide"), "{said}");
+    assert!(said.starts_with("Job 5 is exporting and needs no decision"), "{said}");
     assert!(stored.says(&["resolve", "5", "--fail"]).fails(1).contains("only a job in needs_review"));
     assert!(stored.says(&["resolve", "6", "--fail", "--send-again"]).fails(2).contains("--fail"));
     assert!(stored.says(&["resolve", "77"]).fails(2).contains("there is no job 77"));
@@ -649,7 +652,7 @@ async fn a_record_that_is_named_is_taken_for_the_export() {
     assert_eq!(stored.stands(6).await.0, JobState::NeedsReview);
     assert_eq!(
         stored.says(&["resolve", "6", "--adopt", "arn:r1"]).done(),
-        "Job 6 has succeeded: it became arn:r1. It was exported more than once; also not finished (record rec-2).\n"
+        "Job 6 succeeded as arn:r1. It was exported more than once; also not finished (record rec-2).\n"
     );
     let job = stored.queue.job(JobId(6)).await.expect("a read").expect("a job");
     assert_eq!((job.job.state, job.job.destination_id.as_deref()), (JobState::Succeeded, Some("snap-1")));
@@ -675,7 +678,7 @@ async fn a_review_ends_in_failed_or_in_the_queue() {
         Some("marked failed by carol; before that: TooManyCandidates: two exports for one attempt")
     );
     let other = in_review().await;
-    insta::assert_snapshot!(other.says(&["resolve", "6", "--send-again"]).done(), @"Job 6 is queued again, and is sent once the lane's snapshots were listed anew. 4 entries of the ledger are set aside: rec-1, rec-2, rec-3, op-7.");
+    insta::assert_snapshot!(other.says(&["resolve", "6", "--send-again"]).done(), @"Job 6 is queued again, and is sent after the next inventory of its lane. Ignored from now on: rec-1, rec-2, rec-3, op-7.");
     assert_eq!(other.stands(6).await, (JobState::Queued, Some(Hold::Inventory)));
     assert_eq!(other.last_step(6).await.2, "send_again");
 }
@@ -799,8 +802,8 @@ async fn a_pause_that_is_over_is_told_where_it_held_something_up() {
 async fn why_names_what_binds_and_the_way_out() {
     let stored = in_review().await;
     for (job, parts) in [
-        ("1", vec!["it became ami-0123456789abcdef0"]),
-        ("2", vec!["it may be gone since"]),
+        ("1", vec!["exported as ami-0123456789abcdef0"]),
+        ("2", vec!["may have been deleted since"]),
         ("3", vec!["SnapshotNotFound", "snapferry retry 3"]),
         ("4", vec!["no daemon is running", "snapferry daemon", "ServiceException"]),
         ("5", vec!["operation op-5", "cannot be cancelled"]),
@@ -864,15 +867,15 @@ async fn why_tells_of_an_export_that_has_ended_and_may_be_anothers() {
     for (sql, kind, part) in [
         (
             format!("{ATTEMPT} {RECORD} {FOUND}"),
-            "settling",
-            "has made ami-1 of it, and nobody has the answer of its call: until the reconciliation window of 10 min is over",
+            "reconciling",
+            "has made ami-1 from it, but its call got no answer: until the reconciliation window of 10 min is over",
         ),
         (
             format!(
                 "{ATTEMPT} {RECORD} UPDATE ledger SET status = 'failed', destination_id = NULL, destination_service = NULL; {FOUND}"
             ),
-            "settling",
-            "has failed to export it, and nobody has the answer",
+            "reconciling",
+            "has failed to export it, but its call got no answer",
         ),
         (
             format!(
@@ -883,7 +886,7 @@ async fn why_tells_of_an_export_that_has_ended_and_may_be_anothers() {
         ),
         (
             format!("{ATTEMPT} {RECORD} UPDATE lanes SET longest_delay = 600000; {FOUND}"),
-            "settling",
+            "reconciling",
             "until the reconciliation window of 30 min is over",
         ),
         (format!("{ATTEMPT} {RECORD} {ACCEPTED}"), "under_way", "lightsail exports it"),
@@ -902,7 +905,7 @@ async fn why_knows_every_reason() {
         (
             THROTTLED.into(),
             "learned_rate",
-            "learned rate of 0.5/s after 2 throttles within the hour, the ceiling is 20.0/s (since 2026-",
+            "learned rate of 0.5/s after 2 throttles within the hour; the ceiling is 20.0/s (since 2026-",
         ),
         ("UPDATE lanes SET proven = 1".into(), "ahead", "1 job of its lane is sent before it"),
         ("UPDATE lanes SET proven = 0".into(), "first_export", "the very first export"),
@@ -918,16 +921,11 @@ async fn why_knows_every_reason() {
             "lowered_cap",
             "is lowered to 7 of 20",
         ),
-        (blocked("credentials"), "blocked", "renew the account's credentials"),
-        (blocked("unreachable"), "blocked", "see to the connection"),
-        (blocked("identity"), "blocked", "its own account's credentials"),
-        (blocked("outage"), "blocked", "lightsail has to recover"),
-        (blocked("denied"), "blocked", "allow what the message names"),
-        (blocked("clock"), "blocked", "let ntp set"),
-        (blocked("not_enabled"), "blocked", "enable the region"),
+        (blocked("credentials"), "blocked", "is blocked: said"),
+        (blocked("outage"), "blocked", "the lane tries again every 30 s and recovers automatically"),
+        (blocked("reads"), "blocked", "it is read again within 5 min and recovers automatically"),
         (blocked("copy_limit"), "blocked", "one job at a time is tried"),
         (blocked("quota"), "blocked", "then resume the lane"),
-        (blocked("setup"), "blocked", "aws has to finish"),
         ("UPDATE jobs SET paused_at = 1795456801000".into(), "paused", "snapferry resume 2"),
         ("UPDATE batches SET paused_at = 1795456801000, paused_by = 'bob'".into(), "paused_batch", "paused by bob"),
         ("UPDATE lanes SET paused_at = 1795456801000, paused_by = 'bob'".into(), "paused_lane", "paused by bob"),
@@ -935,26 +933,26 @@ async fn why_knows_every_reason() {
         (
             format!("{ATTEMPT} UPDATE jobs SET attempt = 1, used = 1, due_at = 4102444800000"),
             "backoff",
-            "attempt 1 went wrong (cut: lost)",
+            "attempt 1 failed (cut: lost)",
         ),
-        ("DELETE FROM inventories".into(), "unlisted", "has to be read once since the daemon's start"),
+        ("DELETE FROM inventories".into(), "unlisted", "needs an inventory since the daemon's start"),
         (
             "UPDATE snapshots SET state = 'pending'; UPDATE jobs SET hold = 'inventory'".into(),
             "pending",
-            "still pending when",
+            "still pending in the last inventory",
         ),
-        ("UPDATE jobs SET hold = 'inventory'".into(), "inventory", "has to be read before it is sent"),
+        ("UPDATE jobs SET hold = 'inventory'".into(), "inventory", "needs an inventory"),
         ("UPDATE batches SET state = 'loading'".into(), "loading", "still being loaded"),
-        (format!("{ATTEMPT} UPDATE jobs SET state = 'submitting', attempt = 1"), "calling", "waited for up to 30 s"),
+        (format!("{ATTEMPT} UPDATE jobs SET state = 'submitting', attempt = 1"), "calling", "may take up to 30 s"),
         (
             format!("{ATTEMPT} UPDATE jobs SET state = 'unknown', attempt = 1, next_poll_at = 4102444800000"),
             "absence_checks",
-            "2 of 3 complete looks",
+            "2 of 3 absence checks",
         ),
         (
             format!("{ATTEMPT} UPDATE jobs SET state = 'unknown', attempt = 1, next_poll_at = 4102444800000"),
             "absence_checks",
-            "3 looks over 10 min without a trace prove it absent, not before 2100-01-01 00:00:00 utc",
+            "3 checks over 10 min that do not show it prove it absent, not before 2100-01-01 00:00:00 utc",
         ),
         (
             format!(
@@ -962,17 +960,17 @@ async fn why_knows_every_reason() {
                  UPDATE jobs SET state = 'unknown', attempt = 1, next_poll_at = 4102444800000"
             ),
             "absence_checks",
-            "its next look without a trace proves it absent",
+            "the next check that does not show it proves it absent",
         ),
         (
             format!("{ATTEMPT} UPDATE jobs SET state = 'unknown', attempt = 1, next_poll_at = 4102444800000"),
-            "looked_at",
-            "next look is in",
+            "next_poll",
+            "its state is read again in",
         ),
         (
             "UPDATE jobs SET state = 'exporting', operation_id = 'op-1', next_poll_at = 4102444800000".into(),
-            "looked_at",
-            "next look is in",
+            "next_poll",
+            "its state is read again in",
         ),
         (
             "UPDATE jobs SET state = 'needs_review', error_code = 'Odd', error_message = 'two'".into(),
@@ -984,7 +982,7 @@ async fn why_knows_every_reason() {
         (
             "UPDATE jobs SET state = 'succeeded', finished_at = 1, destination_id = 'ami-1'".into(),
             "succeeded",
-            "it became ami-1",
+            "exported as ami-1",
         ),
     ];
     for (sql, kind, part) in cases {

@@ -207,7 +207,7 @@ async fn exports_of_other_clients_that_lightsail_shows_count_under_the_cap() {
     let world = full(Faults { other_exports: 5, ..Faults::default() }, None).await;
     let daemon = world.start();
     eventually("status tells", async || {
-        said(&world, &["status"]).await.contains("5 of 5 EBS copies under way (5 of other clients)")
+        said(&world, &["status"]).await.contains("5 of 5 EBS copies in progress (5 of other clients)")
     })
     .await;
     assert!(said(&world, &["why", "1"]).await.contains("(5 of other clients)"));

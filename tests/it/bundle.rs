@@ -178,9 +178,9 @@ async fn a_page_of_many_rows_shows_the_first_and_says_so() {
     assert_eq!(manifest["page"]["rows"], 5000);
     assert_eq!(manifest["states"]["failed"], 10);
     let page = stored.text("out/index.html");
-    assert!(
-        page.contains("<strong>The table shows 5,000 of 5,200 rows.</strong> It leaves out 200 that did not succeed.")
-    );
+    assert!(page.contains(
+        "<strong>The table shows 5,000 of 5,200 rows.</strong> It leaves out 0 that succeeded and 200 that did not."
+    ));
     let names: Vec<&str> =
         page.split("<th scope=\"row\">snap-").skip(1).map(|rest| rest.split('<').next().expect("a number")).collect();
     assert_eq!(names.len(), 5000);
@@ -261,13 +261,13 @@ async fn what_is_not_ours_stays_as_it_is() {
         said.push(stored.bundle_error(&stored.path(place), "fleet").await);
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
-    "HERE/notes" holds something else (notes.txt) and stays as it is; name a folder that is empty or not there yet
-    "HERE/file" holds something else (it is no folder) and stays as it is; name a folder that is empty or not there yet
-    "HERE/fake" holds something else (manifest.json) and stays as it is; name a folder that is empty or not there yet
+    "HERE/notes" holds something else (notes.txt) and is left as it is; name a folder that is empty or does not exist
+    "HERE/file" holds something else (not a folder) and is left as it is; name a folder that is empty or does not exist
+    "HERE/fake" holds something else (manifest.json) and is left as it is; name a folder that is empty or does not exist
     "HERE/second" holds the report of another batch, "second wave" of 2026-11-23T18:03:20Z; name another folder
-    "HERE/mixed" holds something else (notes.txt) and stays as it is; name a folder that is empty or not there yet
-    there is no folder "HERE/not" for it to stand in; create that, or name another one
-    there is no folder "HERE/file" for it to stand in; create that, or name another one
+    "HERE/mixed" holds something else (notes.txt) and is left as it is; name a folder that is empty or does not exist
+    the folder "HERE/not" does not exist; create it, or name another one
+    the folder "HERE/file" does not exist; create it, or name another one
     "#);
     assert_eq!(stored.text("notes/notes.txt"), "mine");
     assert_eq!(stored.text("file"), "mine");

@@ -27,7 +27,7 @@ async fn failures_are_told_by_cause_with_the_command_that_retries_each() {
         serde_json::from_str(&stored.run(&["failures", "--json", "--limit", "2"]).await.done()).expect("an object");
     crate::documented(&json);
     crate::json_schema::holds("failures", &json);
-    assert_eq!((&json["looked_at"], &json["more_groups"], &json["more_jobs"]), (&82.into(), &1.into(), &2.into()));
+    assert_eq!((&json["failed_jobs"], &json["more_groups"], &json["more_jobs"]), (&82.into(), &1.into(), &2.into()));
     assert_eq!(json["groups"][1]["command_takes_more"], true);
     let one = stored.run(&["failures", "--name", "snap-8*", "--error", "ServiceException"]).await.done();
     assert!(one.starts_with("3 jobs, 2 causes\n") && one.contains("snapferry retry 81 82"), "{one}");
@@ -47,8 +47,9 @@ async fn a_status_of_very_many_failures_says_how_many_it_looked_at() {
     let said = stored.run(&["status", "--batch", "many"]).await.done();
     assert!(
         said.contains("1,000  E, at 2026-11-23 18:01:40 UTC\n")
-            && said
-                .contains("of the 1,000 failed jobs that came in last; all of them: snapferry failures --batch many"),
+            && said.contains(
+                "of the 1,000 failed jobs that were queued last; all of them: snapferry failures --batch many"
+            ),
         "{said}"
     );
     let all = stored.run(&["failures"]).await.done();
@@ -111,16 +112,15 @@ async fn a_paused_job_is_marked_and_an_adopted_one_is_warned_of_once() {
         let report = stored.run(&["report", "--format", format]).await;
         assert_eq!(
             report.notes,
-            "2 lines are adopted: their exports were not begun by these jobs, and an image may have been deregistered or \
-             deleted since; look in EC2 before you rely on it.\n",
+            "2 lines adopted an export that its job had not started; the image may have been deleted since, so check it in EC2.\n",
             "{format}"
         );
-        assert!(!report.done().contains("deregistered"), "{format}");
+        assert!(!report.done().contains("deleted since"), "{format}");
     }
     let one = stored.run(&["report", "2"]).await;
-    assert!(one.notes.starts_with("1 line is adopted: its export was not begun by this job"), "{}", one.notes);
+    assert!(one.notes.starts_with("1 line adopted an export that its job had not started"), "{}", one.notes);
     assert_eq!(stored.run(&["report", "1"]).await.notes, "");
-    assert!(stored.run(&["show", "2"]).await.done().contains("its image may be gone since"));
+    assert!(stored.run(&["show", "2"]).await.done().contains("the image may have been deleted since"));
 }
 
 #[tokio::test]

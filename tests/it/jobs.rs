@@ -27,8 +27,8 @@ async fn a_list_says_where_each_job_stands() {
       3  web-3               default/eu-west-1  failed        SnapshotNotFound: =no
                                                               snapshot of that name,
                                                               did you mean "web-33"?
-      4  db-primary-nightly  default/eu-west-1  queued        ServiceException: try
-         -2026-11-22                                          again
+      4  db-primary-         default/eu-west-1  queued        ServiceException: try
+         nightly-2026-11-22                                   again
       5  db-2                default/eu-west-1  exporting
       6  db-3                default/eu-west-1  needs_review  TooManyCandidates: two
                                                               exports for one
@@ -81,11 +81,11 @@ async fn json_tells_all_of_a_job() {
     let stored = Stored::story().await;
     insta::assert_snapshot!(stored.run(&["jobs", "4", "--json"]).await.done(), @r#"
     [
-    {"id":4,"batch":"fleet","snapshot_name":"db-primary-nightly-2026-11-22","account":"default","region":"eu-west-1","state":"queued","adopted":false,"attempts":1,"operation_id":null,"record_name":null,"destination_service":null,"destination_id":null,"error_code":"ServiceException","error_message":"try again","queued_at":"2026-11-23T18:00:01Z","submitted_at":"2026-11-23T18:00:15Z","finished_at":null,"line":5,"priority":0,"export_again":false,"hold":null,"paused_at":null,"due_at":"2026-11-23T18:10:00Z","attempts_used":1,"copies":1,"source_arn":null,"record_arn":null,"next_poll_at":null}
+    {"id":4,"batch":"fleet","line":5,"account":"default","region":"eu-west-1","snapshot_name":"db-primary-nightly-2026-11-22","priority":0,"export_again":false,"state":"queued","hold":null,"paused_at":null,"due_at":"2026-11-23T18:10:00Z","attempts_used":1,"copies":1,"source_arn":null,"adopted":false,"operation_id":null,"record_arn":null,"record_name":null,"destination_service":null,"destination_id":null,"error_code":"ServiceException","error_message":"try again","queued_at":"2026-11-23T18:00:01Z","submitted_at":"2026-11-23T18:00:15Z","finished_at":null,"next_poll_at":null,"attempts":1}
     ]
     "#);
     let all = stored.run(&["jobs", "--json"]).await.done();
     crate::json_schema::holds("jobs", &serde_json::from_str(&all).expect("an array"));
     assert_eq!(stored.run(&["jobs", "--name", "nothing", "--json"]).await.done(), "[]\n");
-    assert_eq!(stored.run(&["jobs", "--name", "nothing"]).await.done(), "No job fits.\n");
+    assert_eq!(stored.run(&["jobs", "--name", "nothing"]).await.done(), "No jobs match.\n");
 }

@@ -80,7 +80,7 @@ async fn why_names_the_cap_only_for_whom_it_holds_and_what_went_wrong_with_an_ex
     let (first, second) = (stored.run(&["why", "2"]).await.done(), stored.run(&["why", "3"]).await.done());
     assert!(first.contains("18 of 20 EBS copies of its lane"), "{first}");
     assert!(!second.contains("EBS copies") && second.contains("is sent before it"), "{second}");
-    assert!(second.contains("Attempt 1 went wrong: InternalError: it broke"), "{second}");
+    assert!(second.contains("Attempt 1 failed: InternalError: it broke"), "{second}");
 }
 
 #[tokio::test]

@@ -63,12 +63,12 @@ async fn an_inventory_that_keeps_failing_is_told_and_what_is_under_way_is_follow
             status.contains("reads keep failing") && status.contains(&format!("GetDiskSnapshots: {code}")),
             "{status}"
         );
-        assert!(status.contains("cannot be read") && status.contains("waiting for an inventory"), "{status}");
+        assert!(status.contains("cannot be read") && status.contains("waiting for the first inventory"), "{status}");
         let json: serde_json::Value = serde_json::from_str(&said(&world, &["status", "--json"]).await).expect("JSON");
         crate::json_schema::holds("status", &json);
         assert_eq!(json["lanes"][0]["bound_by"], serde_json::json!(["blocked", "unlisted"]), "{json}");
         let why = said(&world, &["why", &world.job("web-2").await.id.to_string()]).await;
-        assert!(why.contains("cannot be read: GetDiskSnapshots") && why.contains("has to be read once"), "{why}");
+        assert!(why.contains("cannot be read: GetDiskSnapshots") && why.contains("needs an inventory since"), "{why}");
         eventually("what is under way ends", async || world.state("web-1").await == JobState::Succeeded).await;
         assert_eq!((world.state("web-2").await, world.sent("web-2").len()), (JobState::Queued, 0));
         // Without waits that double it would be read some thirty times a second. What may pass at once is requested four times.

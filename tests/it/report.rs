@@ -100,8 +100,8 @@ async fn a_table_shows_what_matters() {
     web-3                  default/eu-west-1  failed        SnapshotNotFound: =no
                                                             snapshot of that name,
                                                             did you mean "web-33"?
-    db-primary-nightly-20  default/eu-west-1  queued        ServiceException: try
-    26-11-22                                                again
+    db-primary-nightly-    default/eu-west-1  queued        ServiceException: try
+    2026-11-22                                              again
     db-2                   default/eu-west-1  exporting
     db-3                   default/eu-west-1  needs_review  TooManyCandidates: two
                                                             exports for one attempt

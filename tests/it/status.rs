@@ -34,7 +34,7 @@ async fn a_status_of_a_batch_is_of_its_jobs_and_lanes_alone() {
 #[tokio::test]
 async fn nothing_and_all_done_are_told_apart() {
     let empty = Stored::empty().await;
-    insta::assert_snapshot!(empty.run(&["status"]).await.done(), @"empty: no jobs yet; snapferry enqueue FILE brings them in");
+    insta::assert_snapshot!(empty.run(&["status"]).await.done(), @"empty: no jobs yet; queue some with snapferry enqueue FILE");
     let stored = Stored::many(3).await;
     stored.sql("UPDATE jobs SET state = 'succeeded', finished_at = 1795456900000, destination_id = 'ami-1'").await;
     insta::assert_snapshot!(stored.run(&["status"]).await.done());
@@ -85,7 +85,7 @@ async fn what_holds_all_that_a_lane_has_queued_is_named_before_any_rate() {
     assert_eq!(lane().await, named("no_daemon", "no daemon is running"));
     let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
     stored.sql("INSERT INTO runs (id, began_at, pid, version) VALUES (1, 1795456800000, 812, '0.1.0')").await;
-    let unlisted = "waiting for an inventory: nothing is sent before Lightsail's records were read in this run";
+    let unlisted = "waiting for the first inventory of this run";
     assert_eq!(lane().await, named("unlisted", unlisted));
     stored.sql("INSERT INTO inventories (lane_id, batch_id, run_id) VALUES (1, 1, 1)").await;
     assert_eq!(lane().await.0, "learned_rate");
@@ -94,16 +94,19 @@ async fn what_holds_all_that_a_lane_has_queued_is_named_before_any_rate() {
     assert_eq!(lane().await, named("unlisted", unlisted));
     stored.sql("UPDATE inventories SET run_id = 2").await;
     stored.sql("UPDATE jobs SET due_at = 1795457700000 + id * 60000").await;
-    let until = "all that is queued waits; the first that has a time may go at 2026-11-23 18:16:00 UTC";
+    let until = "every queued job waits; the first is sent after 2026-11-23 18:16:00 UTC";
     assert_eq!(lane().await, named("waiting", until));
     stored.sql("UPDATE jobs SET due_at = NULL, hold = 'inventory'").await;
-    assert_eq!(lane().await, named("waiting", "all that is queued is held until the ledger was read again"));
+    assert_eq!(lane().await, named("waiting", "every queued job waits for an inventory"));
     stored.sql("UPDATE jobs SET hold = NULL, paused_at = 1795457300000 WHERE id < 3").await;
     assert_eq!(lane().await.0, "waiting");
     stored.sql("UPDATE jobs SET hold = NULL").await;
     assert_eq!(lane().await.0, "learned_rate");
     stored.sql("UPDATE batches SET paused_at = 1795457300000").await;
-    assert_eq!(lane().await, named("paused_batches", "all that is queued is of batches that are paused"));
+    assert_eq!(
+        lane().await,
+        named("paused_batches", "every queued job belongs to a batch that is paused or stopped by its circuit breaker")
+    );
 }
 
 /// An outage ends with an export that is taken; where none is queued, nobody can do anything about it.
@@ -118,12 +121,12 @@ async fn a_lane_that_has_nothing_to_try_its_trouble_with_needs_nobody() {
         .await;
     let _daemon = DatabaseLock::take(stored.queue.path(), Held::Daemon, "snapferry daemon, pid 812").expect("a lock");
     let said = stored.run(&["status"]).await.done();
-    assert!(said.contains("it retries automatically") && said.contains("is blocked (outage)"), "{said}");
+    assert!(said.contains("it recovers automatically") && said.contains("is blocked (outage)"), "{said}");
     stored
         .sql("UPDATE jobs SET state = 'succeeded', finished_at = 1795456900000, destination_id = 'ami-1' WHERE id = 2")
         .await;
     let said = stored.run(&["status"]).await.done();
-    assert!(said.contains("it tries again with the next job") && said.contains("nothing needs you"), "{said}");
+    assert!(said.contains("the next job tries again") && said.contains("nothing needs you"), "{said}");
     assert!(!said.contains("not done before"), "{said}");
 }
 
@@ -180,7 +183,7 @@ async fn watched(line: &[&str], terminal: bool) -> String {
 
 #[tokio::test]
 async fn watching_redraws_on_a_terminal_and_repeats_in_a_pipe() {
-    const EMPTY: &str = "empty: no jobs yet; snapferry enqueue FILE brings them in\n";
+    const EMPTY: &str = "empty: no jobs yet; queue some with snapferry enqueue FILE\n";
     assert_eq!(watched(&["status", "--watch"], false).await, format!("{EMPTY}\n{EMPTY}\n{EMPTY}"));
     let again = format!("\u{1b}[H{}\u{1b}[J", EMPTY.replace('\n', "\u{1b}[K\n"));
     assert_eq!(watched(&["status", "--watch"], true).await, format!("\u{1b}[2J\u{1b}[H{EMPTY}{again}{again}"));
@@ -229,8 +232,8 @@ async fn a_status_forecasts_by_what_ended_of_late_and_names_the_cap_and_the_thro
         .await;
     let said = stored.run(&["status"]).await.done();
     let lowered =
-        "cap lowered to 14 of 20 for 5 min, because EC2 had too many copies under way (ResourceLimitExceeded)";
-    assert!(said.contains(lowered) && said.contains("at its cap: 20 of 14 EBS copies under way"), "{said}");
+        "cap lowered to 14 of 20 for 5 min, because EC2 had too many copies in progress (ResourceLimitExceeded)";
+    assert!(said.contains(lowered) && said.contains("at its cap: 20 of 14 EBS copies in progress"), "{said}");
     let json: serde_json::Value =
         serde_json::from_str(&stored.run(&["status", "--json"]).await.done()).expect("an object");
     crate::json_schema::holds("status", &json);
@@ -246,11 +249,8 @@ async fn a_status_forecasts_by_what_ended_of_late_and_names_the_cap_and_the_thro
     );
     stored.sql("UPDATE lanes SET paused_at = NULL; UPDATE jobs SET paused_at = 1795457000000 WHERE id = 90").await;
     let said = stored.run(&["status"]).await.done();
-    assert!(
-        said.contains("not done before the jobs of lane default/eu-west-1 that are paused one by one are resumed"),
-        "{said}"
-    );
-    assert!(said.contains("- jobs of lane default/eu-west-1 are paused one by one\n"), "{said}");
+    assert!(said.contains("not done before the paused jobs of lane default/eu-west-1 are resumed"), "{said}");
+    assert!(said.contains("- jobs of lane default/eu-west-1 are paused individually\n"), "{said}");
     stored.sql("UPDATE jobs SET state = 'queued', destination_id = NULL, finished_at = NULL WHERE id <= 20; UPDATE jobs SET paused_at = NULL").await;
     let said = stored.run(&["status"]).await.done();
     assert!(said.contains("no forecast yet: no export of lane default/eu-west-1 has ended yet"), "{said}");
@@ -291,7 +291,7 @@ async fn a_lane_is_at_its_cap_where_the_next_export_does_not_fit() {
         )
         .await;
     let said = stored.run(&["status"]).await.done();
-    assert!(said.contains("at its cap: 18 of 20 EBS copies under way"), "{said}");
+    assert!(said.contains("at its cap: 18 of 20 EBS copies in progress"), "{said}");
     stored.sql("UPDATE snapshots SET weight = 2").await;
     let said = stored.run(&["status"]).await.done();
     assert!(!said.contains("at its cap"), "{said}");
@@ -313,12 +313,12 @@ async fn a_forecast_waits_for_the_settle_window_of_calls_without_an_answer() {
     // Lists that lag behind stretch the window.
     stored.sql("UPDATE lanes SET longest_delay = 1200000").await;
     let said = stored.run(&["status"]).await.done();
-    let when = "done at about 19:09 UTC, when the reconciliation window of calls without an answer is over";
+    let when = "done at about 19:09 UTC, when the reconciliation window of unconfirmed calls is over";
     assert!(said.contains(when), "{said}");
     let json: serde_json::Value =
         serde_json::from_str(&stored.run(&["status", "--json"]).await.done()).expect("an object");
     crate::json_schema::holds("status", &json);
-    assert_eq!(json["finish"]["rests_on"], "settling");
+    assert_eq!(json["finish"]["rests_on"], "reconciliation");
     // An attempt that nobody knows anything of is waited for from its first check on, and until its next one.
     stored.sql("UPDATE jobs SET state = 'unknown' WHERE id = 21; UPDATE attempts SET outcome = 'ambiguous' WHERE job_id = 21").await;
     stored.sql("UPDATE attempts SET absence_checks = 2, first_check_at = 1795457460000, last_check_at = 1795457460000 WHERE job_id = 21").await;
@@ -346,7 +346,7 @@ async fn a_forecast_counts_neither_what_was_refused_nor_what_waits_for_a_person(
         )
         .await;
     let said = stored.run(&["status"]).await.done();
-    assert!(said.contains("in the last minute: 3 exports ended, 14 throttles"), "{said}");
+    assert!(said.contains("in the last minute: 3 exports, 14 throttles"), "{said}");
     assert!(
         said.contains(
             " UTC but for 2 jobs that need a decision, going by 21 exports of lane default/eu-west-1 that ended"

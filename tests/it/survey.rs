@@ -239,7 +239,7 @@ async fn two_labels_of_one_account_are_named() {
     );
     home.put("two.csv", "snapshot_name,region,account\nweb-1,eu-west-1,alpha\nweb-2,eu-west-1,beta\n");
     let planned = home.run(&["plan", "two.csv"]).await.exits(0);
-    let note = "note: it is the AWS account of alpha/eu-west-1 (100000000001) under another label";
+    let note = "note: this is the AWS account of alpha/eu-west-1 (100000000001) under another label";
     assert_eq!(planned.out.matches("note:").count(), 1, "{}", planned.out);
     assert!(planned.out.contains(note), "{}", planned.out);
 }
@@ -258,8 +258,8 @@ async fn a_plan_names_an_account_that_is_not_the_one_of_the_database_and_waits_f
     home.put("ferry.toml", &SETTINGS.replace("profile = 'a'", "profile = 'b'"));
     home.put("two.csv", "snapshot_name,region,account\nshop-1,eu-west-1,alpha\n");
     let planned = home.run(&["plan", "two.csv"]).await.exits(0);
-    let note = "note: these credentials are for account 100000000002, but the database has 100000000001 for it, and it \
-                would be blocked: put the credentials right, or use another label";
+    let note = "note: these credentials are for account 100000000002, but the database has 100000000001 for this label, \
+                and the lane would be blocked; correct the credentials, or use another label";
     assert!(planned.out.contains(note) && !planned.out.contains("behind"), "{}", planned.out);
     let json = home.run(&["plan", "two.csv", "--json"]).await.exits(0);
     let json: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
@@ -298,7 +298,7 @@ async fn a_plan_tells_what_would_become_of_each_row_and_writes_nothing() {
     stored   340 GB at most: the full size of every disk
     costs    17.00 USD a month at most, at 0.05 a GB (plan.price_per_gb_month)
     takes    15 min to 1 h
-             each 15 min to 1 h, as is documented: the database has no past exports to go by
+             each 15 min to 1 h, as documented: the database has no past exports
     calls    4 ExportSnapshot, about 1,815 to 7,215 reads
 
     LANES
@@ -312,7 +312,7 @@ async fn a_plan_tells_what_would_become_of_each_row_and_writes_nothing() {
 
     WOULD FAIL
     line 4: wbe-1 in alpha/eu-west-1: missing; did you mean web-1?
-    line 5: broken in alpha/eu-west-1: it is in state error; make a new one
+    line 5: broken in alpha/eu-west-1: it is in state error; create a new snapshot
     line 7: mail-1 in alpha/eu-west-1: missing; there is one in alpha/us-east-1
     line 10: mail-1 in gamma/us-east-1: missing; there is one in alpha/us-east-1
     line 11: zebra-crossing in gamma/us-east-1: missing (automatic snapshots must be copied first)
@@ -488,7 +488,7 @@ fn a_plan_fits_into_80_columns() {
 
     WOULD FAIL
     line 1: harbour-cafe-wordpress-1-20261101 in prod/eu-west-1: it is in state
-      error; make a new one
+      error; create a new snapshot
     line 2: harbour-cafe-wordpress-2-20261101 in prod/eu-west-1: missing; this
       account has no snapshot in this Region (automatic snapshots must be copied
       first)

@@ -8,7 +8,7 @@ use crate::cli::terminal::screen::notes;
 use crate::domain::{AccountLabel, Lane, Region};
 use crate::lightsail::SnapshotKind;
 use crate::queue::Peek;
-use crate::report::{DiscoveredForm, DiscoveredSheet, Output, grouped, several};
+use crate::report::{DiscoveredSheet, Format, Output, grouped, several};
 use crate::survey::{Choice, FoundSnapshot, NotFound, SeenExport, TagWanted, discover as read_lane};
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
@@ -174,8 +174,8 @@ impl DiscoverArgs {
         let mut readings = futures_util::stream::iter(&readers)
             .map(|reader| async move { (&reader.lane, read_lane(reader, peek).await) })
             .buffered(SIDE_BY_SIDE);
-        let form = if self.json { DiscoveredForm::Json } else { DiscoveredForm::Csv };
-        let mut sheet = DiscoveredSheet::begin(out, form, now).context(CANNOT_WRITE)?;
+        let format = if self.json { Format::Json } else { Format::Csv };
+        let mut sheet = DiscoveredSheet::begin(out, format, now).context(CANNOT_WRITE)?;
         let mut owners = BTreeMap::new();
         while let Some((lane, read)) = readings.next().await {
             match read {

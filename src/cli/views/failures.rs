@@ -4,7 +4,7 @@ use crate::cli::exit::{Exit, UsageError};
 use crate::cli::session::Session;
 use crate::cli::steer::selector::SelectorArgs;
 use crate::domain::JobState;
-use crate::report::{FailureCollector, failures_text};
+use crate::report::{FailureCauses, failures_text};
 
 /// Group failed jobs by cause, and show whether a retry can help
 ///
@@ -36,8 +36,8 @@ impl FailuresArgs {
         }
         let mut selector = self.selection.resolve(queue).await?.selector;
         selector.states = vec![JobState::Failed];
-        let gathered = FailureCollector::all(queue, &selector).await?;
-        let failures = gathered.groups(usize::from(self.limit), &self.selection.scope());
+        let causes = FailureCauses::read(queue, &selector).await?;
+        let failures = causes.groups(usize::from(self.limit), &self.selection.scope());
         if self.json {
             screen.say_json(&failures)?;
         } else {

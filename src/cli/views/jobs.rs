@@ -4,7 +4,7 @@ use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::steer::selector::SelectorArgs;
 use crate::domain::JobId;
-use crate::report::{JobsFormat, JobsRequest, write_jobs};
+use crate::report::{Format, JobsRequest, write_jobs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,7 +38,7 @@ impl JobsArgs {
             selector: self.selection.resolve(queue).await?.selector,
             after: self.after,
             limit: self.limit,
-            format: if self.json { JobsFormat::Json } else { JobsFormat::Table },
+            format: if self.json { Format::Json } else { Format::Table },
             look: screen.style,
         };
         match write_jobs(queue, &request, screen.out).await {

@@ -102,7 +102,7 @@ async fn bundle(
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<Exit> {
     let forecast = status.when_and_why(batch);
-    let request = BundleRequest { batch, folder, now: status.now, version: env!("CARGO_PKG_VERSION"), forecast };
+    let request = BundleRequest { batch, folder, now: status.now, forecast };
     let manifest = prepare_bundle(queue, &request).await?.publish()?;
     let rows = |part: &PartFacts| format!("{} {}", grouped(part.rows), part.file.file.trim_end_matches(".csv"));
     let rows: Vec<String> = manifest.parts.iter().map(rows).collect();

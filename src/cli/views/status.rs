@@ -156,17 +156,21 @@ pub(crate) async fn read_status(
     now: Timestamp,
 ) -> anyhow::Result<StatusView> {
     let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("cannot read the daemon's lock")?;
-    let limits = |lane: &Lane| {
-        let LaneSettings { export, reconcile, .. } = settings.for_lane(lane);
-        ConfiguredLimits {
-            ceiling: export.rate,
-            cap: export.max_in_flight,
-            settle: reconcile.settle,
-            looks: reconcile.looks,
-            attempt_timeout: export.attempt_timeout,
-        }
-    };
-    Ok(StatusView::read(queue, only, place, now, daemon, limits).await?)
+    Ok(StatusView::read(queue, only, place, now, daemon, |lane| limits(&settings.for_lane(lane))).await?)
+}
+
+/// The limits in the settings of a lane.
+pub(in crate::cli) fn limits(LaneSettings { export, reconcile, poll, lane, .. }: &LaneSettings) -> ConfiguredLimits {
+    ConfiguredLimits {
+        ceiling: export.rate,
+        cap: export.max_in_flight,
+        settle: reconcile.settle,
+        looks: reconcile.looks,
+        attempt_timeout: export.attempt_timeout,
+        max_attempts: export.max_attempts,
+        give_up: poll.give_up,
+        probe: lane.probe,
+    }
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::steer::selector::no_job;
+use crate::cli::views::status::limits;
 use crate::domain::JobId;
 use crate::queue::{DatabaseLock, Held};
-use crate::report::{JobFacts, Pace, THROTTLED_WITHIN, explain, why_json, why_text};
-use crate::settings::LaneSettings;
+use crate::report::{JobFacts, THROTTLED_WITHIN, explain, why_json, why_text};
 use anyhow::Context;
 
 /// Explain why a job is in its current state and what would change it
@@ -32,12 +32,12 @@ impl WhyArgs {
             return Err(no_job(queue, self.job).await?.into());
         };
         let daemon = DatabaseLock::holder(queue.path(), Held::Daemon).context("cannot read the daemon's lock")?;
-        let pace = pace(&settings.for_lane(&waiting.detail.job.lane));
+        let limits = limits(&settings.for_lane(&waiting.detail.job.lane));
         let mut refused = queue.refused(now.before(THROTTLED_WITHIN), now).await?;
         refused.retain(|(lane, _)| *lane == waiting.lane.id);
         let refused = refused.into_iter().map(|(_, refused)| refused).collect();
         let copies_of_others = queue.copies_of_others(waiting.lane.id, now).await?;
-        let facts = JobFacts { now, daemon, waiting, copies_of_others, refused, pace };
+        let facts = JobFacts { now, daemon, waiting, copies_of_others, refused, limits };
         let why = explain(&facts);
         if self.json {
             screen.say_json(&why_json(&facts, &why))?;
@@ -45,18 +45,5 @@ impl WhyArgs {
             screen.say(&why_text(&facts, &why, screen.style))?;
         }
         Ok(Exit::Done)
-    }
-}
-
-fn pace(settings: &LaneSettings) -> Pace {
-    Pace {
-        rate: settings.export.rate,
-        max_in_flight: u64::from(settings.export.max_in_flight),
-        max_attempts: settings.export.max_attempts,
-        attempt_timeout: settings.export.attempt_timeout,
-        give_up: settings.poll.give_up,
-        settle: settings.reconcile.settle,
-        looks: settings.reconcile.looks,
-        probe: settings.lane.probe,
     }
 }

@@ -13,7 +13,7 @@ use sqlx::SqliteConnection;
 use std::collections::{BTreeSet, HashMap};
 
 /// A job.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct JobView {
     /// Its number.
     pub id: JobId,
@@ -22,6 +22,7 @@ pub struct JobView {
     /// The line that brought it in.
     pub line: u64,
     /// Its lane.
+    #[serde(flatten)]
     pub lane: Lane,
     /// The snapshot to export.
     pub snapshot_name: SnapshotName,
@@ -34,14 +35,19 @@ pub struct JobView {
     /// Why it is not claimed.
     pub hold: Option<Hold>,
     /// When a person paused it.
+    #[serde(serialize_with = "Timestamp::as_text_or_null")]
     pub paused_at: Option<Timestamp>,
     /// Not to be sent before.
+    #[serde(serialize_with = "Timestamp::as_text_or_null")]
     pub due_at: Option<Timestamp>,
-    /// The calls sent: every intent counts as one.
+    /// The calls sent: every intent counts as one. Where the attempts themselves are listed, they stand in its place.
+    #[serde(skip)]
     pub attempts: u32,
     /// Those that count against the limit.
+    #[serde(rename = "attempts_used")]
     pub used: u32,
     /// The EBS copies that its export takes.
+    #[serde(rename = "copies")]
     pub weight: u32,
     /// The snapshot's ARN.
     pub source_arn: Option<SnapshotArn>,
@@ -62,12 +68,16 @@ pub struct JobView {
     /// The failure in words.
     pub error_message: Option<String>,
     /// When it came in.
+    #[serde(serialize_with = "Timestamp::as_text")]
     pub queued_at: Timestamp,
     /// When the last intent to send it was written.
+    #[serde(serialize_with = "Timestamp::as_text_or_null")]
     pub submitted_at: Option<Timestamp>,
     /// When it ended.
+    #[serde(serialize_with = "Timestamp::as_text_or_null")]
     pub finished_at: Option<Timestamp>,
     /// When it is polled next.
+    #[serde(serialize_with = "Timestamp::as_text_or_null")]
     pub next_poll_at: Option<Timestamp>,
 }
 

@@ -1,6 +1,10 @@
-//! Axes: round numbers upwards, round times along.
+//! The axes of the charts: round numbers on one, round times on the other.
 
 use crate::domain::Timestamp;
+use crate::report::layout::words::grouped;
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 
 /// A mark on the axis of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,34 +14,29 @@ pub(super) struct Tick {
     pub(super) label: String,
 }
 
-pub(super) const SECOND: i64 = 1000;
-pub(super) const MINUTE: i64 = 60 * SECOND;
-pub(super) const HOUR: i64 = 60 * MINUTE;
-pub(super) const DAY: i64 = 24 * HOUR;
+const SECOND: i64 = 1000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
 
-/// Lengths of time: so many of each unit, which is in milliseconds.
-pub(super) type Lengths = [(i64, &'static [i64]); 5];
-
-/// How far marks are apart: what reads well on a clock and a calendar.
-const STEPS: Lengths = [
-    (1, &[100, 200, 500]),
-    (SECOND, &[1, 2, 5, 10, 15, 30]),
-    (MINUTE, &[1, 2, 5, 10, 15, 30]),
-    (HOUR, &[1, 2, 3, 6, 12]),
-    (DAY, &[1, 2, 7, 28]),
+/// Round lengths of time, by unit in milliseconds; each divides the next one.
+const LENGTHS: [(i64, &[i64]); 5] = [
+    (1, &[100, 500]),
+    (SECOND, &[1, 5, 15, 30]),
+    (MINUTE, &[1, 5, 15, 30]),
+    (HOUR, &[1, 3, 6, 12]),
+    (DAY, &[1, 7, 28]),
 ];
 
-/// The lengths in milliseconds, the shortest first.
-pub(super) fn in_order(lengths: Lengths) -> impl Iterator<Item = i64> {
-    lengths.into_iter().flat_map(|(unit, counts)| counts.iter().map(move |count| unit * count))
+/// The round lengths in milliseconds, the shortest first.
+pub(super) fn lengths() -> impl Iterator<Item = i64> {
+    LENGTHS.into_iter().flat_map(|(unit, counts)| counts.iter().map(move |count| unit * count))
 }
-
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// At most `most` + 1 marks at round times from `start` to `end` (milliseconds since 1970), at least one.
 pub(super) fn ticks(start: i64, end: i64, most: i64) -> Vec<Tick> {
     let span = end.saturating_sub(start).max(1);
-    let mut width = in_order(STEPS).find(|step| span / step <= most).unwrap_or(28 * DAY);
+    let mut width = lengths().find(|step| span / step <= most).unwrap_or(28 * DAY);
     while span / width > most {
         width = width.saturating_mul(4);
     }
@@ -57,44 +56,38 @@ pub(super) fn ticks(start: i64, end: i64, most: i64) -> Vec<Tick> {
 
 /// A moment as a label, as fine as the marks are apart; midnight is the day.
 fn label(at: i64, width: i64) -> String {
-    let text = Timestamp(at).to_string();
-    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
-    if width >= DAY || (width >= MINUTE && at.rem_euclid(DAY) == 0) {
-        return day(at);
-    }
-    match width {
-        MINUTE.. => part(11, 16).to_owned(),
-        SECOND.. => part(11, 19).to_owned(),
-        _ => text.get(11..).unwrap_or_default().trim_end_matches('Z').to_owned(),
-    }
-}
-
-/// `24 Nov`.
-fn day(at: i64) -> String {
-    let text = Timestamp(at).to_string();
-    let number =
-        |from: usize, to: usize| text.get(from..to).and_then(|digits| digits.parse::<usize>().ok()).unwrap_or(0);
-    format!("{} {}", number(8, 10), MONTHS.get(number(5, 7).wrapping_sub(1)).unwrap_or(&""))
+    let format = match width {
+        DAY.. => DATE,
+        MINUTE.. if at.rem_euclid(DAY) == 0 => DATE,
+        MINUTE.. => MINUTES,
+        _ if at % SECOND == 0 => SECONDS,
+        _ => MILLISECONDS,
+    };
+    text(at, format)
 }
 
 /// `24 Nov 2026, 18:00:05`, to the second.
 pub(super) fn moment(at: Timestamp) -> String {
-    let text = at.to_string();
-    format!("{} {}, {}", day(at.0), text.get(..4).unwrap_or_default(), text.get(11..19).unwrap_or_default())
+    text(at.0, DATE_AND_TIME)
+}
+
+const DATE: &[BorrowedFormatItem<'_>] = format_description!("[day padding:none] [month repr:short]");
+const MINUTES: &[BorrowedFormatItem<'_>] = format_description!("[hour]:[minute]");
+const SECONDS: &[BorrowedFormatItem<'_>] = format_description!("[hour]:[minute]:[second]");
+const MILLISECONDS: &[BorrowedFormatItem<'_>] = format_description!("[hour]:[minute]:[second].[subsecond digits:3]");
+const DATE_AND_TIME: &[BorrowedFormatItem<'_>] =
+    format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute]:[second]");
+
+fn text(at: i64, format: &[BorrowedFormatItem<'_>]) -> String {
+    let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000);
+    moment.ok().and_then(|moment| moment.format(format).ok()).unwrap_or_else(|| Timestamp(at).to_string())
 }
 
 /// The least round number that is not less than `most`; its half is round too, unless it is 1.
 pub(super) fn ceiling(most: u64) -> u64 {
-    let mut unit = 1_u64;
-    loop {
-        let steps: &[u64] = if unit == 1 { &[1, 2, 4, 6, 8, 10] } else { &[12, 16, 20, 24, 30, 40, 50, 60, 80, 100] };
-        let scale = if unit == 1 { 1 } else { unit / 10 };
-        if let Some(found) = steps.iter().map(|step| step.saturating_mul(scale)).find(|step| *step >= most) {
-            return found;
-        }
-        let Some(next) = unit.checked_mul(10) else { return most };
-        unit = next;
-    }
+    let units = std::iter::successors(Some(1_u64), |unit| unit.checked_mul(10));
+    let tens = units.flat_map(|unit| [10, 12, 16, 20, 24, 30, 40, 50, 60, 80].map(|step| unit.saturating_mul(step)));
+    [1, 2, 4, 6, 8].into_iter().chain(tens).find(|round| *round >= most).unwrap_or(most)
 }
 
 /// A number on the axis: short.
@@ -108,7 +101,7 @@ pub(super) fn short(number: u64) -> String {
         }
     };
     match number {
-        0..10_000 => crate::report::layout::words::grouped(number),
+        0..10_000 => grouped(number),
         10_000..1_000_000 => scaled(1000, "k"),
         _ => scaled(1_000_000, "M"),
     }

@@ -1,5 +1,5 @@
-//! The pictures of the page, as SVG in it. Their width is the page's and places are shares of it, so that lines and
-//! letters keep their size on any screen; each has a title, a description and its numbers as a table.
+//! The charts of the page, as inline SVG. They are as wide as the page, and positions are shares of that width, so that
+//! lines and letters keep their size on any screen; each has a title, a description and its numbers as a table.
 
 use super::axis::{ceiling, moment, short, ticks};
 use super::digest::Digest;
@@ -77,6 +77,12 @@ pub(super) fn states(digest: &Digest) -> Markup {
     let top = ceiling(most);
     let seen: Vec<JobState> =
         STACK.into_iter().filter(|state| spreads.iter().any(|spread| count(spread, *state) > 0)).collect();
+    let title = "Jobs in each state over time";
+    // So many lines of the table, evenly spread, with the last one among them.
+    let step = spreads.len().div_ceil(LINES).max(1);
+    let sampled = spreads.iter().enumerate().filter(|(place, _)| (spreads.len() - 1 - place).is_multiple_of(step));
+    let lines = sampled
+        .map(|(place, spread)| (timeline.start(place + 1), seen.iter().map(|state| count(spread, *state)).collect()));
     let field = html! {
         @for layer in layers(&spreads, top) {
             path class={ "f-" (layer.0) } d=(layer.1) { title { (words(layer.0)) } }
@@ -86,30 +92,18 @@ pub(super) fn states(digest: &Digest) -> Markup {
         ul.legend {
             @for state in &seen { li { span class={ "dot b-" (state) } {} (words(*state)) } }
         }
-        (frame("states", "Jobs in each state over time", &format!("{}, stacked by state.", several(most, "job")),
-            top, timeline.start(), end(timeline), &field))
-        (numbers("Jobs in each state over time", "Jobs in each state, at these times (UTC)", &html! {
-            thead { tr { th scope="col" { "Time" } @for state in &seen { th.n scope="col" { (words(*state)) } } } }
-            tbody {
-                @for place in sample(spreads.len()) {
-                    @if let Some(spread) = spreads.get(place) {
-                        tr {
-                            th scope="row" { (slot_end(timeline, place)) }
-                            @for state in &seen { td.n { (grouped(count(spread, *state))) } }
-                        }
-                    }
-                }
-            }
-        }))
+        (frame("states", title, &format!("{}, stacked by state.", several(most, "job")), top, timeline, &field))
+        (numbers(title, "Jobs in each state, at these times (UTC)", "Time", seen.iter().copied().map(words), lines))
     }
 }
 
-/// Exports that ended well, slot by slot.
+/// Exports that succeeded, slot by slot.
 pub(super) fn throughput(digest: &Digest) -> Markup {
-    let (start, width, counts) = digest.timeline.exports(BARS);
+    let timeline = digest.timeline.coarse(BARS);
+    let counts = timeline.exports();
     let most = counts.iter().copied().max().unwrap_or(0);
     if most == 0 {
-        return html! { p.empty { "No export of this batch has ended well so far." } };
+        return html! { p.empty { "No export of this batch has succeeded so far." } };
     }
     let top = ceiling(most);
     let slots = u64::try_from(counts.len()).unwrap_or(u64::MAX).max(1);
@@ -129,49 +123,37 @@ pub(super) fn throughput(digest: &Digest) -> Markup {
             }
         }
     };
-    let title = "Exports that ended well over time";
-    let each = span_of(width);
-    let sum: u64 = counts.iter().sum();
-    let until = start.saturating_add(width.saturating_mul(i64::try_from(slots).unwrap_or(i64::MAX)));
+    let title = "Successful exports over time";
+    let each = span_of(timeline.width());
+    let description = format!("{}, per {each}; peak {}.", several(counts.iter().sum(), "export"), grouped(most));
+    let caption = format!("Successful exports per {each}, from these times on (UTC)");
+    let lines = counts.iter().enumerate().map(|(place, count)| (timeline.start(place), vec![*count]));
     html! {
-        p.unit { "Exports that ended well, each " (each) "; at most " (grouped(most)) "." }
-        (frame("exports", title,
-            &format!("{}, counted each {each}, at most {}.", several(sum, "export"), grouped(most)),
-            top, start, until, &field))
-        (numbers(title, &format!("Exports that ended well in the {each} from these times on (UTC)"), &html! {
-            thead { tr { th scope="col" { "From" } th.n scope="col" { "Exports" } } }
-            tbody {
-                @for (count, place) in counts.iter().zip(0_i64..) {
-                    tr {
-                        th scope="row" { (moment(Timestamp(start.saturating_add(width.saturating_mul(place))))) }
-                        td.n { (grouped(*count)) }
-                    }
-                }
-            }
-        }))
+        p.unit { "Successful exports per " (each) " (peak " (grouped(most)) ")." }
+        (frame("exports", title, &description, top, &timeline, &field))
+        (numbers(title, &caption, "From", std::iter::once("Exports".to_owned()), lines))
     }
 }
 
 /// How long the exports took.
 pub(super) fn durations(durations: &Durations) -> Markup {
     let classes = durations.classes();
-    let most = classes.iter().map(|class| class.count).max().unwrap_or(0);
+    let most = classes.iter().map(|(_, count)| *count).max().unwrap_or(0);
     if most == 0 {
-        return html! { p.empty { "No export of this batch has ended well so far." } };
+        return html! { p.empty { "No export of this batch has succeeded so far." } };
     }
     let about = |percent| durations.quantile(percent).map(rounded).unwrap_or_default();
     html! {
-        p.unit { "Half of them took about " strong { (about(50)) } " or less, nine in ten about "
-            strong { (about(90)) } " or less." }
+        p.unit { "Median " strong { (about(50)) } ", 90 % within " strong { (about(90)) } "." }
         table.bars {
             caption { "How long " (several(durations.count(), "export")) " took, from the call until the end was seen" }
             thead.visually-hidden { tr { th scope="col" { "Time" } th scope="col" { "Share" } th.n scope="col" { "Exports" } } }
             tbody {
-                @for class in &classes {
+                @for (name, count) in classes {
                     tr {
-                        th scope="row" { (class.name) }
-                        td { (bar(class.count, most, "succeeded")) }
-                        td.n { (grouped(class.count)) }
+                        th scope="row" { (name) }
+                        td { (bar(count, most, "succeeded")) }
+                        td.n { (grouped(count)) }
                     }
                 }
             }
@@ -179,12 +161,31 @@ pub(super) fn durations(durations: &Durations) -> Markup {
     }
 }
 
-/// The numbers of a picture, as a table that is folded away.
-fn numbers(title: &str, caption: &str, lines: &Markup) -> Markup {
+/// The numbers of a chart, as a table that is folded away: a line for each time.
+fn numbers(
+    title: &str,
+    caption: &str,
+    time: &str,
+    columns: impl Iterator<Item = String>,
+    lines: impl Iterator<Item = (i64, Vec<u64>)>,
+) -> Markup {
     html! {
         details {
             summary { "The numbers" }
-            div.scroll tabindex="0" role="region" aria-label={ (title) ", as numbers" } { table.numbers { caption { (caption) } (lines) } }
+            div.scroll tabindex="0" role="region" aria-label={ (title) ", as numbers" } {
+                table.numbers {
+                    caption { (caption) }
+                    thead { tr { th scope="col" { (time) } @for column in columns { th.n scope="col" { (column) } } } }
+                    tbody {
+                        @for (at, counts) in lines {
+                            tr {
+                                th scope="row" { (moment(Timestamp(at))) }
+                                @for count in counts { td.n { (grouped(count)) } }
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }
@@ -201,7 +202,7 @@ pub(super) fn bar(count: u64, most: u64, kind: &str) -> Markup {
 }
 
 /// The field with its lines and labels.
-fn frame(id: &str, title: &str, description: &str, top: u64, start: i64, end: i64, field: &Markup) -> Markup {
+fn frame(id: &str, title: &str, description: &str, top: u64, timeline: &Timeline, field: &Markup) -> Markup {
     let levels: &[u64] = if top == 1 { &[0, 1] } else { &[0, 1, 2] };
     let steps = if top == 1 { 1 } else { 2 };
     html! {
@@ -215,7 +216,7 @@ fn frame(id: &str, title: &str, description: &str, top: u64, start: i64, end: i6
                     line.grid x1="0" x2="100%" y1=(y) y2=(y) {}
                     text.label x="0" dx="-8" y=(y + 4) text-anchor="end" { (short(top * level / steps)) }
                 }
-                @for tick in ticks(start, end, MARKS) {
+                @for tick in ticks(timeline.start(0), timeline.start(timeline.len()), MARKS) {
                     @let x = format!("{}.{}%", tick.place / 10, tick.place % 10);
                     line.tick x1=(x) x2=(x) y1=(TOP + FIELD) y2=(TOP + FIELD + 5) {}
                     text.label x=(x) y=(TOP + FIELD + 20) text-anchor=(anchor(tick.place)) { (tick.label) }
@@ -267,45 +268,11 @@ fn edge(values: &[u64], slots: u64, top: u64) -> Vec<(u64, u64)> {
     points.extend(values.first().map(|first| (0, y(*first))));
     points.extend(values.iter().zip(0_u64..).map(|(value, place)| ((2 * place + 1) * FULL / (2 * slots), y(*value))));
     points.extend(values.last().map(|last| (FULL, y(*last))));
-    straight(points)
-}
-
-/// Without the points inside of level stretches.
-fn straight(points: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
-    let mut kept: Vec<(u64, u64)> = Vec::new();
-    for point in points {
-        if let [.., (_, before), last] = kept.as_mut_slice()
-            && *before == last.1
-            && last.1 == point.1
-        {
-            *last = point;
-        } else {
-            kept.push(point);
-        }
-    }
-    kept
+    points
 }
 
 fn count(spread: &SlotCounts, state: JobState) -> u64 {
     spread.get(&state).copied().unwrap_or(0)
-}
-
-fn end(timeline: &Timeline) -> i64 {
-    let slots = i64::try_from(timeline.len()).unwrap_or(i64::MAX);
-    timeline.start().saturating_add(timeline.width().saturating_mul(slots))
-}
-
-fn slot_end(timeline: &Timeline, place: usize) -> String {
-    let slots = i64::try_from(place + 1).unwrap_or(i64::MAX);
-    moment(Timestamp(timeline.start().saturating_add(timeline.width().saturating_mul(slots))))
-}
-
-/// Places of so many slots, evenly and the last one among them.
-fn sample(slots: usize) -> Vec<usize> {
-    let step = slots.div_ceil(LINES).max(1);
-    let mut places: Vec<usize> = (0..slots).rev().step_by(step).collect();
-    places.reverse();
-    places
 }
 
 /// A width in words.

@@ -1,26 +1,26 @@
-//! What a batch's rows come to, in memory that does not grow with them.
+//! The totals of a batch, in memory that does not grow with its rows.
 
 use super::durations::Durations;
 use super::timeline::Timeline;
 use crate::domain::{JobState, Timestamp};
 use crate::queue::{BatchPage, BatchRow, BatchView, StateCounts};
-use crate::report::jobs::causes::Causes;
+use crate::report::jobs::causes::FailureCauses;
 
-/// The sums of a batch's rows.
+/// The totals of a batch.
 #[derive(Debug, Clone)]
 pub(super) struct Digest {
     pub(super) counts: StateCounts,
-    /// Rows that stand for an export that was not their own.
+    /// Rows that adopted an export.
     pub(super) adopted: u64,
-    /// Calls of `ExportSnapshot` that were sent.
+    /// `ExportSnapshot` calls sent.
     pub(super) calls: u64,
     /// When the first row came in, and when something happened last.
     pub(super) began: Option<Timestamp>,
     pub(super) last: Option<Timestamp>,
     pub(super) timeline: Timeline,
-    /// From the call to the end that was seen, of the exports of our own.
+    /// From the call until the end was seen, of our own exports.
     pub(super) durations: Durations,
-    pub(super) causes: Causes,
+    pub(super) causes: FailureCauses,
 }
 
 impl Digest {
@@ -33,7 +33,7 @@ impl Digest {
             last: None,
             timeline: Timeline::from(batch.created_at),
             durations: Durations::default(),
-            causes: Causes::default(),
+            causes: FailureCauses::default(),
         }
     }
 
@@ -47,19 +47,12 @@ impl Digest {
         }
     }
 
-    /// Rows that have not ended.
-    pub(super) fn live(&self) -> u64 {
-        self.counts.live()
-    }
-
     fn row(&mut self, row: &BatchRow) {
         let job = &row.job;
         self.counts.add(job.state, 1);
-        if job.adopted {
-            self.adopted += 1;
-        }
+        self.adopted += u64::from(job.adopted);
         if matches!(job.state, JobState::Failed | JobState::NeedsReview) {
-            self.causes.add(job.into());
+            self.causes.add(job);
         }
         // What happened to a job happened once, however many rows point to it.
         if row.repeated {

@@ -1,111 +1,56 @@
-//! How long exports took: coarse classes for the picture, fine ones for the median.
+//! How long exports took, in memory that does not grow with them: classes for the picture, and quantiles.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
-/// The upper bounds of the classes, in seconds, up to a minute, an hour and a day; the last class has none.
+/// The upper bounds of the classes, in seconds; the last class has none. Each has three digits, as the spans that are kept.
 const BOUNDS: [u64; 17] = [1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1200, 1800, 2700, 3600, 7200, 21_600, 86_400];
 
-/// Each fine class is that much wider than the one before: a quantile is known to half of it.
-const GROWTH: f64 = 1.02;
-
-/// Fine classes: `GROWTH` to that power is more milliseconds than a century has.
-const FINE: usize = 1500;
-
-/// Spans, counted.
-#[derive(Debug, Clone)]
-pub(super) struct Durations {
-    classes: [u64; BOUNDS.len() + 1],
-    fine: Vec<u64>,
-    count: u64,
-}
-
-impl Default for Durations {
-    fn default() -> Self {
-        Self { classes: [0; BOUNDS.len() + 1], fine: vec![0; FINE], count: 0 }
-    }
-}
-
-/// A class: its bounds in words, and how many spans it has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Class {
-    pub(super) name: String,
-    pub(super) count: u64,
-}
+/// Spans in milliseconds, cut to three digits, with how often each came: some thousand different ones at most.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Durations(BTreeMap<u64, u64>);
 
 impl Durations {
     pub(super) fn add(&mut self, span: Duration) {
-        let place = BOUNDS.iter().position(|bound| span < Duration::from_secs(*bound)).unwrap_or(BOUNDS.len());
-        if let Some(class) = self.classes.get_mut(place) {
-            *class += 1;
-        }
-        if let Some(fine) = self.fine.get_mut(fine_place(span)) {
-            *fine += 1;
-        }
-        self.count += 1;
+        let exact = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        let unit = 10_u64.pow(exact.checked_ilog10().unwrap_or(0).saturating_sub(2));
+        *self.0.entry(exact / unit * unit).or_default() += 1;
     }
 
     pub(super) fn count(&self) -> u64 {
-        self.count
+        self.0.values().sum()
     }
 
     /// The span that `percent` of them do not exceed, to about one percent of it.
     pub(super) fn quantile(&self, percent: u64) -> Option<Duration> {
-        let wanted = (self.count * percent).div_ceil(100).max(1);
+        let wanted = (self.count() * percent).div_ceil(100).max(1);
         let mut seen = 0;
-        for (place, count) in self.fine.iter().enumerate() {
-            seen += count;
-            if seen >= wanted {
-                let place = u32::try_from(place).unwrap_or(u32::MAX);
-                return Some(Duration::from_secs_f64(GROWTH.powf(f64::from(place) - 0.5) / 1000.0));
-            }
-        }
-        None
+        let reaches = |(_, count): &(&u64, &u64)| {
+            seen += **count;
+            seen >= wanted
+        };
+        self.0.iter().find(reaches).map(|(span, _)| Duration::from_millis(*span))
     }
 
-    /// The classes from the first that has something to the last.
-    pub(super) fn classes(&self) -> Vec<Class> {
-        let filled = |count: &u64| *count > 0;
-        let (first, last) = (self.classes.iter().position(filled), self.classes.iter().rposition(filled));
-        let (Some(first), Some(last)) = (first, last) else { return Vec::new() };
-        let class = |(place, count): (usize, &u64)| Class { name: name(place), count: *count };
-        self.classes.iter().enumerate().take(last + 1).skip(first).map(class).collect()
+    /// The classes from the first that has something to the last: bounds in words, and the number of spans.
+    pub(super) fn classes(&self) -> Vec<(String, u64)> {
+        let class = |span: &u64| BOUNDS.partition_point(|bound| bound * 1000 <= *span);
+        let Some((first, last)) = self.0.keys().next().zip(self.0.keys().next_back()) else { return Vec::new() };
+        let count = |place| self.0.iter().filter(|(span, _)| class(span) == place).map(|(_, count)| count).sum();
+        (class(first)..=class(last)).map(|place| (name(place), count(place))).collect()
     }
-}
-
-/// The first fine class ends at a millisecond.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a class of FINE"
-)]
-fn fine_place(span: Duration) -> usize {
-    let millis = span.as_millis().max(1) as f64;
-    (millis.log(GROWTH).ceil() as usize).min(FINE - 1)
 }
 
 fn name(place: usize) -> String {
-    let low = place.checked_sub(1).and_then(|place| BOUNDS.get(place));
-    match (low, BOUNDS.get(place)) {
-        (Some(low), Some(high)) => {
-            let ((low, low_unit), (high, high_unit)) = (in_unit(*low), in_unit(*high));
-            if low_unit == high_unit {
-                format!("{low} to {high} {high_unit}")
-            } else {
-                format!("{low} {low_unit} to {high} {high_unit}")
-            }
-        }
-        (None, Some(high)) => {
-            let (high, unit) = in_unit(*high);
-            format!("under {high} {unit}")
-        }
-        (Some(low), None) => {
-            let (low, unit) = in_unit(*low);
-            format!("{low} {unit} and more")
-        }
+    let low = place.checked_sub(1).and_then(|place| BOUNDS.get(place)).map(|low| in_unit(*low));
+    match (low, BOUNDS.get(place).map(|high| in_unit(*high))) {
+        (Some((low, low_unit)), Some((high, unit))) if low_unit == unit => format!("{low} to {high} {unit}"),
+        (Some((low, low_unit)), Some((high, unit))) => format!("{low} {low_unit} to {high} {unit}"),
+        (None, Some((high, unit))) => format!("under {high} {unit}"),
+        (Some((low, unit)), None) => format!("{low} {unit} and more"),
         (None, None) => String::new(),
     }
 }
@@ -130,13 +75,13 @@ mod tests {
         for seconds in [0, 1, 4, 59, 60, 100_000] {
             durations.add(Duration::from_secs(seconds));
         }
-        let names: Vec<String> = durations.classes().into_iter().map(|class| class.name).collect();
+        let names: Vec<String> = durations.classes().into_iter().map(|(name, _)| name).collect();
         assert_eq!(
             names[..7],
             ["under 1 s", "1 to 2 s", "2 to 5 s", "5 to 10 s", "10 to 30 s", "30 s to 1 min", "1 to 2 min"]
         );
         assert_eq!(names.last().map(String::as_str), Some("24 h and more"));
-        let counts: Vec<u64> = durations.classes().iter().map(|class| class.count).collect();
+        let counts: Vec<u64> = durations.classes().iter().map(|(_, count)| *count).collect();
         assert_eq!(counts[..7], [1, 1, 1, 0, 0, 1, 1]);
         assert_eq!(counts.iter().sum::<u64>(), durations.count());
     }

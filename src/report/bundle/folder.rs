@@ -1,8 +1,8 @@
-//! A folder that is there whole or not at all: made beside its place under another name, and renamed when everything
-//! in it is on the disk. An older report of the same batch changes places with the new one in a single step, so the
-//! name always leads to a whole one; anything else that stands there is left alone.
+//! A folder that is there whole or not at all: written beside its place under another name, and renamed once everything in
+//! it is synced. An older report of the same batch is exchanged with the new one in a single step, so the name always
+//! leads to a whole report; anything else at that place is left alone.
 
-use super::manifest::{self, BatchFacts, Sign};
+use super::manifest::{self, BatchFacts, Manifest};
 use crate::report::layout::output::folder_of;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::collections::BTreeSet;
@@ -11,42 +11,44 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// In front of the names of folders in the making. Whoever makes one holds a lock on it, so one without is left over.
+/// The prefix of temporary folders. Their writer holds a lock, so a folder without one is left over.
 const PREFIX: &str = ".snapferry-report-";
 
-/// No manifest of ours is longer; a file that is has not been written by us.
+/// A longer manifest is none of ours.
 const LONGEST_MANIFEST: u64 = 1 << 20;
 
-/// Tries to get a folder of one's own: another process may take a new one for left over before it is locked.
+/// How often a temporary folder is made: another process may remove a new one before it is locked.
 const TRIES: u32 = 5;
 
 /// Why a folder was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// The folder that it is to stand in is not there.
-    #[error("there is no folder {0:?} for it to stand in; create that, or name another one")]
+    /// The parent folder does not exist.
+    #[error("the folder {0:?} does not exist; create it, or name another one")]
     NoParent(PathBuf),
-    /// Something stands there already.
-    #[error("{path:?} holds something else ({what}) and stays as it is; name a folder that is empty or not there yet")]
+    /// There is something else already.
+    #[error(
+        "{path:?} holds something else ({what}) and is left as it is; name a folder that is empty or does not exist"
+    )]
     Taken {
         /// The folder.
         path: PathBuf,
         /// What was found.
         what: String,
     },
-    /// The report of another batch stands there.
+    /// It is the report of another batch.
     #[error("{path:?} holds the report of another batch, {batch:?} of {created_at}; name another folder")]
     OtherBatch {
         /// The folder.
         path: PathBuf,
         /// That batch.
         batch: String,
-        /// When it came in.
+        /// When it was enqueued.
         created_at: String,
     },
-    /// An older report stands there, and somebody has worked on it.
+    /// It is an older report that somebody has changed.
     #[error(
-        "{path:?} holds a report of this batch whose {file} was changed since, and stays as it is; name another folder, or move it"
+        "{path:?} holds a report of this batch whose {file} was changed since, and is left as it is; name another folder, or move it"
     )]
     Changed {
         /// The folder.
@@ -64,20 +66,20 @@ pub enum FolderError {
     },
 }
 
-/// A folder in the making. Without [`WorkFolder::publish`] nothing is left of it.
+/// A folder that is being written. Without [`WorkFolder::publish`] nothing is left of it.
 #[derive(Debug)]
 pub(super) struct WorkFolder {
     target: PathBuf,
     batch: BatchFacts,
     temporary: TempDir,
-    /// Shows others that it is being made; some file systems have no locks, and then nothing of theirs is taken away.
+    /// Shows others that it is being written; on a file system without locks, nothing is removed.
     _lock: File,
 }
 
 impl WorkFolder {
-    /// Begins the folder `path` for a batch's report; what is left over of killed ones is taken away.
+    /// Begins the folder `path` for a batch's report, and removes what killed processes left.
     pub(super) fn begin(path: &Path, batch: BatchFacts) -> Result<Self, FolderError> {
-        // What a link names is replaced, not the link.
+        // The target of a link is replaced, not the link.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let parent = folder_of(&target);
         if !parent.is_dir() {
@@ -95,38 +97,38 @@ impl WorkFolder {
         Err(failed(io::ErrorKind::ResourceBusy.into()))
     }
 
-    /// Where the files are made.
+    /// Where the files are written.
     pub(super) fn path(&self) -> &Path {
         self.temporary.path()
     }
 
-    /// The folder that it will be.
+    /// The folder's final name.
     pub(super) fn target(&self) -> &Path {
         &self.target
     }
 
-    /// Gives it its name; the files in it are on the disk.
+    /// Gives it its name; its files are synced.
     pub(super) fn publish(self) -> Result<(), FolderError> {
         let Self { target, batch, temporary, _lock } = self;
         let standing = look(&target, &batch)?;
         let done = sync(temporary.path()).and_then(|()| match standing {
             ExistingFolder::Nothing => {
                 fs::rename(temporary.path(), &target)?;
-                // Nothing is left under the name that it had.
+                // Nothing is left under the temporary name.
                 let _ = temporary.keep();
                 Ok(())
             }
-            // The older report now has the temporary folder's name, and goes with it.
+            // The older report now has the temporary name, and is removed with it.
             ExistingFolder::Ours => exchange(temporary.path(), &target),
         });
         done.map_err(|source| FolderError::Failed { path: target.clone(), source })?;
-        // The name is durable with its folder; not every system can say so, and the report is there either way.
+        // The name is durable with its folder; if that cannot be synced, the report is there all the same.
         let _ = sync(folder_of(&target));
         Ok(())
     }
 }
 
-/// What stands at a place that a report may have.
+/// What a report would replace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ExistingFolder {
     /// Nothing, or an empty folder.
@@ -141,7 +143,7 @@ fn look(target: &Path, batch: &BatchFacts) -> Result<ExistingFolder, FolderError
     match fs::symlink_metadata(target) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ExistingFolder::Nothing),
         Err(error) => return Err(failed(error)),
-        Ok(there) if !there.is_dir() => return Err(taken("it is no folder".to_owned())),
+        Ok(there) if !there.is_dir() => return Err(taken("not a folder".to_owned())),
         Ok(_) => {}
     }
     let mut names = BTreeSet::new();
@@ -149,14 +151,14 @@ fn look(target: &Path, batch: &BatchFacts) -> Result<ExistingFolder, FolderError
         names.insert(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
     }
     let Some(first) = names.first() else { return Ok(ExistingFolder::Nothing) };
-    let Some(sign) = read_sign(&target.join(manifest::FILE)) else { return Err(taken(first.clone())) };
-    if !sign.batch.is_same(batch) {
-        let BatchFacts { name, created_at, .. } = sign.batch;
+    let Some(older) = read_manifest(&target.join(manifest::FILE)) else { return Err(taken(first.clone())) };
+    if !older.batch.is_same(batch) {
+        let BatchFacts { name, created_at, .. } = older.batch;
         return Err(FolderError::OtherBatch { path: target.to_owned(), batch: name, created_at });
     }
-    // A file that somebody has put beside ours is not ours to take away, nor one of ours that somebody has changed.
+    // A file that somebody added or changed is not ours to remove.
     names.remove(manifest::FILE);
-    for file in sign.parts.iter().map(|part| &part.file).chain([&sign.page.file]) {
+    for file in older.parts.iter().map(|part| &part.file).chain([&older.page.file]) {
         if file.is_changed(target).map_err(failed)? {
             return Err(FolderError::Changed { path: target.to_owned(), file: file.file.clone() });
         }
@@ -166,10 +168,10 @@ fn look(target: &Path, batch: &BatchFacts) -> Result<ExistingFolder, FolderError
 }
 
 /// The manifest, where it is one of ours.
-fn read_sign(path: &Path) -> Option<Sign> {
+fn read_manifest(path: &Path) -> Option<Manifest> {
     let mut text = String::new();
     File::open(path).ok()?.take(LONGEST_MANIFEST).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok().filter(|sign: &Sign| sign.format == manifest::FORMAT)
+    serde_json::from_str(&text).ok().filter(|manifest: &Manifest| manifest.format == manifest::FORMAT)
 }
 
 fn make(parent: &Path) -> io::Result<(TempDir, File)> {
@@ -178,7 +180,7 @@ fn make(parent: &Path) -> io::Result<(TempDir, File)> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // What a folder made by any other program has: all that the umask lets through.
+        // As any other program makes a folder: what the umask allows.
         builder.permissions(fs::Permissions::from_mode(0o777));
     }
     let temporary = builder.tempdir_in(parent)?;
@@ -187,7 +189,7 @@ fn make(parent: &Path) -> io::Result<(TempDir, File)> {
     Ok((temporary, lock))
 }
 
-/// Takes away what killed processes left beside the target; what cannot be taken away is in nobody's way.
+/// Removes what killed processes left beside the target; what cannot be removed does no harm.
 fn remove_leftovers(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
@@ -203,8 +205,8 @@ fn remove_leftovers(parent: &Path) {
     }
 }
 
-/// Lets two folders change places in one step; where the file system cannot, in two, and a crash between them leaves
-/// the older one whole under a name of its own.
+/// Exchanges two folders in one step; where the file system cannot, in two, and a crash between them leaves the older one
+/// whole under a name of its own.
 fn exchange(new: &Path, target: &Path) -> io::Result<()> {
     match renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE) {
         Ok(()) => Ok(()),
@@ -223,7 +225,7 @@ fn in_two_steps(new: &Path, target: &Path) -> io::Result<()> {
         fs::rename(&aside, target)?;
         return Err(error);
     }
-    // The temporary folder's name is free again; whoever takes that away finds the older one there.
+    // Under the temporary name the older report is removed.
     fs::rename(&aside, new)
 }
 

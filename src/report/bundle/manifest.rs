@@ -1,4 +1,4 @@
-//! `manifest.json`: what the folder holds and of what batch, for programs. docs/json.md and
+//! `manifest.json`: what the folder holds, and of which batch, for programs. docs/json.md and
 //! docs/schemas/manifest.schema.json describe it.
 
 use crate::domain::JobState;
@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 /// The file's name.
 pub(super) const FILE: &str = "manifest.json";
 
-/// What stands in `format`: by it a folder is known as one of ours.
+/// The value of `format`, by which a folder is recognized as one of ours.
 pub(super) const FORMAT: &str = "snapferry-completion-report";
 
-/// Of which shape it is.
+/// The version of the format.
 pub(super) const FORMAT_VERSION: u32 = 1;
 
 /// The manifest of a completion report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    pub(super) format: &'static str,
+    pub(super) format: String,
     pub(super) format_version: u32,
     /// The version of the program that wrote it.
     pub snapferry_version: String,
@@ -33,9 +33,9 @@ pub struct Manifest {
     pub last_change_at: Option<String>,
     /// The rows of the file, as `status --json` has them.
     pub rows: RowCounts,
-    /// The rows of the parts by state; together all rows but the rejected ones.
+    /// The rows of the parts by state: all rows but the rejected ones.
     pub states: StateCounts,
-    /// Those that stand for an export that was not their own.
+    /// The rows that adopted an export.
     pub adopted: u64,
     /// The parts.
     pub parts: Vec<PartFacts>,
@@ -85,22 +85,13 @@ pub struct PageFacts {
     /// The file.
     #[serde(flatten)]
     pub file: FileFacts,
-    /// How many rows its table has: a big batch's are too many for a page.
+    /// The rows in its table, which may be fewer than the batch has.
     pub rows: u64,
-}
-
-/// As much of a manifest as is needed to know whose folder it is.
-#[derive(Debug, Deserialize)]
-pub(super) struct Sign {
-    pub(super) format: String,
-    pub(super) batch: BatchFacts,
-    pub(super) parts: Vec<PartFacts>,
-    pub(super) page: PageFacts,
 }
 
 impl BatchFacts {
     pub(super) fn of(batch: &BatchView) -> Self {
-        // The folder reaches whoever is given the report, and is nobody's business there.
+        // The source's folder is no business of those who are given the report.
         let source = batch.source.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
         Self {
             name: batch.name.as_str().to_owned(),

@@ -1,11 +1,11 @@
-//! `index.html`: the report for people. It stands alone: style, pictures and script are in it, it asks nothing of any
-//! other place, and it can be read without the script. What comes from outside is escaped by the template.
+//! `index.html`: the report for people. Style, charts and script are in the file, it loads nothing, and it can be read
+//! without the script. The template escapes what comes from outside.
 
 use super::axis::moment;
 use super::charts;
 use super::digest::Digest;
 use super::manifest::{BatchFacts, PartFacts};
-use super::table::{Rows, Shown};
+use super::table::Rows;
 use crate::domain::{JobState, Timestamp};
 use crate::queue::BatchView;
 use crate::report::layout::words::{adopted_note, grouped, percent, several};
@@ -24,7 +24,7 @@ const SCRIPT: &str = include_str!("page.js");
 /// Causes that the page lists.
 const CAUSES: usize = 50;
 
-/// What the page tells.
+/// What the page shows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CompletionPage<'a> {
     pub(super) batch: &'a BatchView,
@@ -32,32 +32,38 @@ pub(super) struct CompletionPage<'a> {
     pub(super) rows: &'a Rows,
     pub(super) parts: &'a [PartFacts],
     pub(super) now: Timestamp,
-    pub(super) version: &'a str,
-    /// When the rows that have not ended will be done, in words.
+    /// When the rows that have not ended will be done.
     pub(super) forecast: Option<&'a str>,
 }
 
-/// Writes the page; how many rows its table has. The table goes out line by line, as it may be long.
+/// Writes the page; the number of rows in its table. The table is written line by line, as it may be long.
 pub(super) fn write_page(out: &mut dyn Write, page: &CompletionPage<'_>) -> io::Result<u64> {
-    let shown = page.rows.shown();
+    let [attention, others, succeeded] = page.rows.shown();
+    let (others_shown, succeeded_shown) = ((attention.len() + others.len()) as u64, succeeded.len() as u64);
     let title = format!("{}: completion report", page.batch.name);
     let doctype = html! { (DOCTYPE) };
     write!(out, "{}<html lang=\"en\">\n{}\n<body>\n<main>\n", doctype.into_string(), head(&title).into_string())?;
-    for section in [heading(page), totals(page), charts_section(page), causes(page), table_head(page, shown)] {
+    for section in [
+        heading(page),
+        totals(page),
+        charts_section(page),
+        causes(page),
+        table_head(page, others_shown, succeeded_shown),
+    ] {
         writeln!(out, "{}", section.into_string())?;
     }
-    if shown.count() > 0 {
-        write!(out, "<table id=\"rows\">\n{}\n<tbody>\n", columns(shown).into_string())?;
-        for line in shown.kinds.into_iter().flatten() {
+    if others_shown + succeeded_shown > 0 {
+        write!(out, "<table id=\"rows\">\n{}\n<tbody>\n", columns(others_shown).into_string())?;
+        for line in attention.iter().chain(others).chain(succeeded) {
             writeln!(out, "{line}")?;
         }
         out.write_all(b"</tbody>\n</table>\n")?;
     }
     write!(out, "</section>\n{}\n</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n", files(page).into_string())?;
-    Ok(shown.count())
+    Ok(others_shown + succeeded_shown)
 }
 
-/// Nothing may be loaded, and no style or script run but the ones that are here.
+/// Nothing may be loaded, and only this style and this script may run.
 fn policy() -> String {
     let hash = |text: &str| STANDARD.encode(Sha256::digest(text.as_bytes()));
     format!(
@@ -101,9 +107,9 @@ fn heading(page: &CompletionPage<'_>) -> Markup {
                 @if source == "-" { "The rows came from standard input. " } @else { "The rows came from " q { (source) } ". " }
                 "All times are in UTC."
             }
-            @if digest.live() > 0 {
+            @if digest.counts.live() > 0 {
                 p.notice {
-                    strong { (several(digest.live(), "row")) " had not ended" }
+                    strong { (several(digest.counts.live(), "row")) " had not ended" }
                     " when this report was written, at " (moment(*now)) " UTC"
                     @if let Some(forecast) = forecast { ": " (forecast) }
                     "."
@@ -121,14 +127,15 @@ fn totals(page: &CompletionPage<'_>) -> Markup {
     let tiles: Vec<_> =
         tiles.filter(|(state, count)| *count > 0 || matches!(state, JobState::Succeeded | JobState::Failed)).collect();
     let rows = batch.rows;
-    let facts = [
-        ("Rows of the file", Some(rows.read)),
-        ("Adopted: exported before, or by somebody else", Some(digest.adopted).filter(|count| *count > 0)),
-        ("Rows that repeat another one", Some(rows.repeated).filter(|count| *count > 0)),
-        ("Rows of a snapshot that another batch exports", Some(rows.live).filter(|count| *count > 0)),
-        ("Rows that could not be used", Some(rows.rejected).filter(|count| *count > 0)),
-        ("Calls of ExportSnapshot", Some(digest.calls)),
+    let notable = [
+        ("Adopted: exported before, or by another client", digest.adopted),
+        ("Rows that repeat another row", rows.repeated),
+        ("Rows of a snapshot that another batch exports", rows.live),
+        ("Rejected rows", rows.rejected),
     ];
+    let notable = notable.into_iter().filter(|(_, count)| *count > 0);
+    let facts =
+        std::iter::once(("Rows of the file", rows.read)).chain(notable).chain([("ExportSnapshot calls", digest.calls)]);
     html! {
         section aria-labelledby="totals" {
             h2 #totals { "Totals" }
@@ -145,9 +152,7 @@ fn totals(page: &CompletionPage<'_>) -> Markup {
             }
             @if let Some(note) = adopted_note(digest.adopted) { p.note { (note) } }
             dl.facts {
-                @for (name, count) in facts {
-                    @if let Some(count) = count { div { dt { (name) } dd { (grouped(count)) } } }
-                }
+                @for (name, count) in facts { div { dt { (name) } dd { (grouped(count)) } } }
             }
         }
     }
@@ -166,7 +171,7 @@ fn charts_section(page: &CompletionPage<'_>) -> Markup {
                 (charts::throughput(digest))
             }
             section aria-labelledby="durations" {
-                h2 #durations { "Time that exports took" }
+                h2 #durations { "Export duration" }
                 (charts::durations(&digest.durations))
             }
         }
@@ -183,12 +188,12 @@ fn causes(page: &CompletionPage<'_>) -> Markup {
                 p.empty { "Nothing failed." }
             } @else {
                 table.causes {
-                    caption { "Failed rows and rows that wait for a review, by error code and message; names and numbers stand as \u{2026}" }
+                    caption { "Failed rows and rows that wait for a review, by error code and message; names and numbers are shown as \u{2026}" }
                     thead { tr { th scope="col" { "Error" } th scope="col" { "Message" } th scope="col" { span.visually-hidden { "Share" } } th.n scope="col" { "Rows" } } }
                     tbody {
                         @for cause in &first {
                             tr {
-                                th scope="row" { @if cause.code.is_empty() { "(no code)" } @else { (cause.code) } }
+                                th scope="row" { @if cause.error_code.is_empty() { "(no code)" } @else { (cause.error_code) } }
                                 td.message { (cause.message) }
                                 td.share { (charts::bar(cause.count, most, "failed")) }
                                 td.n { (grouped(cause.count)) }
@@ -205,33 +210,29 @@ fn causes(page: &CompletionPage<'_>) -> Markup {
 }
 
 /// The section stays open: the table follows.
-fn table_head(page: &CompletionPage<'_>, shown: Shown<'_>) -> Markup {
-    let total = page.digest.counts.total();
+fn table_head(page: &CompletionPage<'_>, others_shown: u64, succeeded_shown: u64) -> Markup {
+    let counts = &page.digest.counts;
+    let (total, succeeded) = (counts.total(), counts.of(JobState::Succeeded));
+    let (others_left_out, succeeded_left_out) = (total - succeeded - others_shown, succeeded - succeeded_shown);
     html! {
         (PreEscaped("<section class=\"long\" aria-labelledby=\"table\">"))
         h2 #table { "Rows" }
         @if total == 0 { p.empty { "There are none." } }
-        @if shown.others_left_out > 0 || shown.succeeded_left_out > 0 {
+        @if others_left_out + succeeded_left_out > 0 {
             p.notice {
-                strong { "The table shows " (grouped(shown.count())) " of " (several(total, "row")) "." }
-                @if shown.others_left_out > 0 {
-                    " It leaves out " (grouped(shown.others_left_out)) " that did not succeed"
-                    @if shown.succeeded_left_out > 0 { " and " (grouped(shown.succeeded_left_out)) " that did" }
-                    "."
-                } @else {
-                    " All that did not succeed are there; it leaves out " (grouped(shown.succeeded_left_out)) " that did."
-                }
-                " The CSV files beside this page have every row."
+                strong { "The table shows " (grouped(others_shown + succeeded_shown)) " of " (several(total, "row")) "." }
+                " It leaves out " (grouped(succeeded_left_out)) " that succeeded and " (grouped(others_left_out))
+                " that did not. The CSV files beside this page have every row."
             }
         }
         div #tools {}
     }
 }
 
-fn columns(shown: Shown<'_>) -> Markup {
+fn columns(others_shown: u64) -> Markup {
     html! {
         caption {
-            @if !shown.has_others() { "In the order of the file" } @else { "First what failed or needs a review, last what succeeded; each in the order of the file" }
+            @if others_shown == 0 { "In the order of the file" } @else { "First what failed or needs a review, last what succeeded; each in the order of the file" }
             "; times in UTC"
         }
         thead {
@@ -249,7 +250,7 @@ fn files(page: &CompletionPage<'_>) -> Markup {
         section aria-labelledby="files" {
             h2 #files { "Files" }
             table.files {
-                caption { "Every row of the batch stands in one of these files, beside this page" }
+                caption { "Each row of the batch is in one of these files, beside this page" }
                 thead { tr { th scope="col" { "File" } th.n scope="col" { "Rows" } th.n scope="col" { "Bytes" } th scope="col" { "SHA-256" } } }
                 tbody {
                     @for part in page.parts {
@@ -263,6 +264,6 @@ fn files(page: &CompletionPage<'_>) -> Markup {
                 }
             }
         }
-        footer { "Written " (moment(page.now)) " UTC by Snapferry " (page.version) "." }
+        footer { "Written " (moment(page.now)) " UTC by Snapferry " (env!("CARGO_PKG_VERSION")) "." }
     }
 }

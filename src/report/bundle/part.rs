@@ -1,9 +1,10 @@
-//! The files of the folder: each is hashed as it is written, and on the disk before the folder gets its name.
+//! The files of the folder: each is hashed as it is written, and synced before the folder gets its name.
 
 use super::manifest::{FileFacts, PartFacts};
-use crate::domain::{BatchName, JobState};
-use crate::queue::JobView;
-use crate::report::completion::csv_sheet::CsvSheet;
+use crate::domain::JobState;
+use crate::queue::{BatchRow, BatchView};
+use crate::report::completion::columns::{columns, report_line};
+use crate::report::layout::sheet::{Format, Sheet};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{BufWriter, Read as _, Write};
@@ -23,7 +24,7 @@ impl HashedFile {
         Ok(Self { name, out: BufWriter::new(file), hash: Sha256::new(), bytes: 0 })
     }
 
-    /// Brings it to the disk.
+    /// Syncs it.
     pub(super) fn finish(self) -> std::io::Result<FileFacts> {
         let file = self.out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         file.sync_all()?;
@@ -36,7 +37,7 @@ fn hex(hash: Sha256) -> String {
 }
 
 impl FileFacts {
-    /// Whether the file in `folder` is no longer what was written; one that is gone holds nobody's work.
+    /// Whether the file in `folder` was changed since; one that was removed holds no work of anybody.
     pub(super) fn is_changed(&self, folder: &Path) -> std::io::Result<bool> {
         let mut file = match File::open(folder.join(&self.file)) {
             Ok(file) if file.metadata()?.len() != self.bytes => return Ok(true),
@@ -67,16 +68,16 @@ impl Write for HashedFile {
     }
 }
 
-/// What a part holds, and whether it is there without a row.
+/// What a part holds, and whether it exists without rows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PartKind {
     name: &'static str,
-    pub(super) states: &'static [JobState],
+    states: &'static [JobState],
     always: bool,
 }
 
-/// Every state stands in one of them. What was called off stands apart from what failed: whoever enqueues failed.csv
-/// again means the failures alone.
+/// Each state belongs to one of them. Cancelled rows stand apart from failed ones: whoever enqueues failed.csv again
+/// means the failures alone.
 pub(super) const KINDS: [PartKind; 4] = [
     PartKind { name: "succeeded.csv", states: &[JobState::Succeeded], always: true },
     PartKind { name: "failed.csv", states: &[JobState::Failed], always: true },
@@ -94,47 +95,51 @@ pub(super) const KINDS: [PartKind; 4] = [
     },
 ];
 
-/// A part in the making; the file comes with its first row, or at once.
-pub(super) struct PartWriter {
-    pub(super) kind: PartKind,
-    sheet: Option<CsvSheet<HashedFile>>,
+/// A part that is being written; its file is created with the first row, or at once.
+pub(super) struct PartWriter<'a> {
+    kind: PartKind,
+    folder: &'a Path,
+    batch: &'a BatchView,
+    sheet: Option<Sheet<HashedFile>>,
     rows: u64,
 }
 
-impl PartWriter {
-    pub(super) fn begin(kind: PartKind, folder: &Path, carried: &[String]) -> std::io::Result<Self> {
-        let sheet = if kind.always { Some(open(kind, folder, carried)?) } else { None };
-        Ok(Self { kind, sheet, rows: 0 })
+impl<'a> PartWriter<'a> {
+    pub(super) fn begin(kind: PartKind, folder: &'a Path, batch: &'a BatchView) -> std::io::Result<Self> {
+        let mut part = Self { kind, folder, batch, sheet: None, rows: 0 };
+        if kind.always {
+            part.sheet()?;
+        }
+        Ok(part)
     }
 
-    pub(super) fn row(
-        &mut self,
-        folder: &Path,
-        names: &[String],
-        batch: &BatchName,
-        job: &JobView,
-        carried: &[String],
-    ) -> std::io::Result<()> {
-        let sheet = match &mut self.sheet {
-            Some(sheet) => sheet,
-            none @ None => none.insert(open(self.kind, folder, names)?),
-        };
-        self.rows += 1;
-        sheet.line(batch, job, carried)
+    /// Adds those of the rows that belong to this part.
+    pub(super) fn add(&mut self, rows: &[BatchRow]) -> std::io::Result<()> {
+        let its: Vec<&BatchRow> = rows.iter().filter(|row| self.kind.states.contains(&row.job.state)).collect();
+        if its.is_empty() {
+            return Ok(());
+        }
+        self.rows += its.len() as u64;
+        let BatchView { name, carried, .. } = self.batch;
+        self.sheet()?.lines(its.into_iter().map(|row| report_line(&row.job, name, carried, &row.carried)))
     }
 
-    /// Brings it to the disk; nothing where there is no file.
+    /// Syncs the file; nothing where there is none.
     pub(super) fn finish(self) -> std::io::Result<Option<PartFacts>> {
         let Some(sheet) = self.sheet else { return Ok(None) };
         let facts = sheet.end()?.finish()?;
         Ok(Some(PartFacts { states: self.kind.states.to_vec(), rows: self.rows, file: facts }))
     }
-}
 
-fn open(kind: PartKind, folder: &Path, carried: &[String]) -> std::io::Result<CsvSheet<HashedFile>> {
-    let mut sheet = CsvSheet::new(HashedFile::create(folder, kind.name)?);
-    sheet.header(carried)?;
-    Ok(sheet)
+    fn sheet(&mut self) -> std::io::Result<&mut Sheet<HashedFile>> {
+        Ok(match &mut self.sheet {
+            Some(sheet) => sheet,
+            none @ None => {
+                let file = HashedFile::create(self.folder, self.kind.name)?;
+                none.insert(Sheet::begin(file, Format::Csv, columns(&self.batch.carried))?)
+            }
+        })
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The lines of the page's table, as many as a page can bear: those that need a look first, those that succeeded last.
+//! The lines of the page's table, up to a limit: those that need attention first, those that succeeded last.
 
 use super::axis::moment;
 use super::charts::words;
@@ -8,91 +8,59 @@ use crate::report::jobs::causes::shortened;
 use crate::report::layout::words::one_line;
 use maud::{Markup, html};
 
-/// Lines that the table has at most: some 3 MB of page, which a browser still lays out at once and a mail carries.
-pub(super) const MOST: usize = 5000;
+/// The maximum number of lines: some 3 MB of page, which a browser still lays out at once and a mail carries.
+const MOST: usize = 5000;
 
-/// What the lines of a kind may need, in bytes: those with long messages and many columns are fewer.
+/// The maximum size of a kind's lines, in bytes: long messages and many columns leave room for fewer.
 const ROOM: usize = 6 << 20;
 
-/// Of a carried value, and of a message, so many characters; the CSV has all.
-const CARRIED: usize = 120;
+/// Characters shown of a copied value and of a message; the CSV has all.
+const COPIED: usize = 120;
 const MESSAGE: usize = 300;
 
 /// Copied columns that the page shows.
 const COLUMNS: usize = 8;
 
-/// Lines in the making. No more is held than the page will show.
+/// The lines that the page may show, by kind: what needs attention, what has not ended or was cancelled, what succeeded.
 #[derive(Debug)]
 pub(super) struct Rows {
     names: Vec<String>,
-    failed: Lines,
-    unfinished: Lines,
-    succeeded: Lines,
+    kinds: [Lines; 3],
 }
 
 #[derive(Debug, Default)]
 struct Lines {
     texts: Vec<String>,
     bytes: usize,
-    left_out: u64,
 }
 
 impl Rows {
-    pub(super) fn new(carried: &[String]) -> Self {
-        let [failed, unfinished, succeeded] = std::array::from_fn(|_| Lines::default());
-        Self { names: carried.to_vec(), failed, unfinished, succeeded }
+    pub(super) fn new(copied: &[String]) -> Self {
+        Self { names: copied.to_vec(), kinds: Default::default() }
     }
 
     pub(super) fn add(&mut self, row: &BatchRow) {
+        let [attention, others, succeeded] = &mut self.kinds;
         let lines = match row.job.state {
-            JobState::Failed | JobState::NeedsReview | JobState::Unknown => &mut self.failed,
-            JobState::Queued | JobState::Submitting | JobState::Exporting | JobState::Cancelled => &mut self.unfinished,
-            JobState::Succeeded => &mut self.succeeded,
+            JobState::Failed | JobState::NeedsReview | JobState::Unknown => attention,
+            JobState::Queued | JobState::Submitting | JobState::Exporting | JobState::Cancelled => others,
+            JobState::Succeeded => succeeded,
         };
-        if lines.texts.len() >= MOST || lines.bytes >= ROOM {
-            lines.left_out += 1;
-            return;
+        if lines.texts.len() < MOST && lines.bytes < ROOM {
+            let text = line(row, &self.names).into_string();
+            lines.bytes += text.len();
+            lines.texts.push(text);
         }
-        let text = line(row, &self.names).into_string();
-        lines.bytes += text.len();
-        lines.texts.push(text);
     }
 
-    /// What the page shows.
-    pub(super) fn shown(&self) -> Shown<'_> {
-        let (failed, more) = self.failed.first(MOST);
-        let (unfinished, still_more) = self.unfinished.first(MOST.saturating_sub(failed.len()));
-        let (succeeded, others) = self.succeeded.first(MOST.saturating_sub(failed.len() + unfinished.len()));
-        Shown { kinds: [failed, unfinished, succeeded], others_left_out: more + still_more, succeeded_left_out: others }
-    }
-}
-
-impl Lines {
-    /// The first of them, and how many there are besides.
-    fn first(&self, most: usize) -> (&[String], u64) {
-        let first = self.texts.get(..most).unwrap_or(&self.texts);
-        (first, self.left_out + u64::try_from(self.texts.len() - first.len()).unwrap_or(0))
-    }
-}
-
-/// The lines that are shown, and how many are not.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Shown<'a> {
-    pub(super) kinds: [&'a [String]; 3],
-    /// Lines that did not succeed, and lines that did, that the table leaves out.
-    pub(super) others_left_out: u64,
-    pub(super) succeeded_left_out: u64,
-}
-
-impl Shown<'_> {
-    pub(super) fn count(&self) -> u64 {
-        self.kinds.iter().map(|lines| u64::try_from(lines.len()).unwrap_or(u64::MAX)).sum()
-    }
-
-    /// Whether there is one that did not succeed.
-    pub(super) fn has_others(&self) -> bool {
-        let [failed, unfinished, _] = self.kinds;
-        !failed.is_empty() || !unfinished.is_empty()
+    /// What the page shows of each kind.
+    pub(super) fn shown(&self) -> [&[String]; 3] {
+        let mut room = MOST;
+        self.kinds.each_ref().map(|kind| {
+            let shown = kind.texts.get(..room).unwrap_or(&kind.texts);
+            room -= shown.len();
+            shown
+        })
     }
 }
 
@@ -107,7 +75,7 @@ fn line(row: &BatchRow, names: &[String]) -> Markup {
             th scope="row" {
                 (job.snapshot_name)
                 @for (name, value) in carried {
-                    span.carried { (shortened(&one_line(name), CARRIED)) ": " (shortened(&one_line(value), CARRIED)) }
+                    span.carried { (shortened(&one_line(name), COPIED)) ": " (shortened(&one_line(value), COPIED)) }
                 }
             }
             td data-label="Account" { (job.lane.account) }

@@ -1,5 +1,5 @@
-//! One pass over the batch's rows, by pages: each row goes into its part, its history into the sums, and as much of it
-//! as a page can bear into the page.
+//! One pass over the batch's rows, by pages: each row goes into its part and the totals, and the first ones also into
+//! the page.
 
 use super::digest::Digest;
 use super::folder::{FolderError, WorkFolder};
@@ -9,40 +9,38 @@ use super::part::{HashedFile, KINDS, PartWriter};
 use super::table::Rows;
 use crate::domain::Timestamp;
 use crate::queue::{BatchView, Queue, QueueError};
-use crate::report::completion::columns::time;
+use crate::report::layout::words::time;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Rows that are held at once, each with its history.
+/// Rows per page, each with its history.
 const PAGE: u32 = 500;
 
-/// What is to be written, and where.
+/// Which report to write, and where.
 #[derive(Debug, Clone)]
 pub struct BundleRequest<'a> {
     /// The batch.
     pub batch: &'a BatchView,
-    /// The folder that it becomes; it stands in one that is there.
+    /// The report's folder; its parent exists.
     pub folder: &'a Path,
     /// The time.
     pub now: Timestamp,
-    /// The program's version.
-    pub version: &'a str,
-    /// When the rows that have not ended will be done, in words.
+    /// When the rows that have not ended will be done.
     pub forecast: Option<String>,
 }
 
-/// Why a completion report was not written. What was in its place before is untouched.
+/// Why a completion report was not written. What was there before is untouched.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     /// The database could not be read.
     #[error("the report could not be read from the database")]
     Read(#[from] QueueError),
-    /// The folder cannot be had.
+    /// The folder cannot be written.
     #[error(transparent)]
     Folder(#[from] FolderError),
 }
 
-/// A completion report that is whole and on the disk, but has not got its name yet. Dropped, nothing is left of it.
+/// A completion report that is whole and synced, but has no name yet. If it is dropped, nothing is left of it.
 #[derive(Debug)]
 pub struct Prepared {
     workplace: WorkFolder,
@@ -50,45 +48,34 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// The batch's parts, as the manifest tells them.
+    /// Its manifest.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Gives the folder its name; an older report of the same batch gives way in the same step.
-    ///
-    /// # Errors
-    /// [`FolderError`], and then nothing has changed.
+    /// Gives the folder its name, in place of an older report of the same batch. After an error, nothing has changed.
     pub fn publish(self) -> Result<Manifest, FolderError> {
         self.workplace.publish()?;
         Ok(self.manifest)
     }
 }
 
-/// Writes a batch's completion report beside its place. It may be dropped at any time.
-///
-/// # Errors
-/// [`BundleError`], and then nothing is left of it.
+/// Writes a batch's completion report beside its place. If this is dropped or fails, nothing is left of it.
 pub async fn prepare_bundle(queue: &Queue, request: &BundleRequest<'_>) -> Result<Prepared, BundleError> {
     let BundleRequest { batch, folder, .. } = request;
     let workplace = WorkFolder::begin(folder, BatchFacts::of(batch))?;
     let failed = |source| FolderError::Failed { path: workplace.target().to_owned(), source };
     let mut digest = Digest::new(batch);
     let mut rows = Rows::new(&batch.carried);
-    let begin = |kind| PartWriter::begin(kind, workplace.path(), &batch.carried);
-    let mut parts: Vec<PartWriter> = KINDS.into_iter().map(begin).collect::<io::Result<_>>().map_err(failed)?;
+    let begin = |kind| PartWriter::begin(kind, workplace.path(), batch);
+    let mut parts: Vec<PartWriter<'_>> = KINDS.into_iter().map(begin).collect::<io::Result<_>>().map_err(failed)?;
     let mut after = 0;
     loop {
         let page = queue.batch_page(batch.id, after, PAGE).await?;
         digest.add(&page);
-        for row in &page.rows {
-            rows.add(row);
-            let fits = |part: &&mut PartWriter| part.kind.states.contains(&row.job.state);
-            if let Some(part) = parts.iter_mut().find(fits) {
-                part.row(workplace.path(), &batch.carried, &batch.name, &row.job, &row.carried).map_err(failed)?;
-            }
-            after = row.line;
-        }
+        page.rows.iter().for_each(|row| rows.add(row));
+        parts.iter_mut().try_for_each(|part| part.add(&page.rows)).map_err(failed)?;
+        after = page.rows.last().map_or(after, |row| row.line);
         if page.rows.len() < PAGE as usize {
             break;
         }
@@ -101,7 +88,7 @@ pub async fn prepare_bundle(queue: &Queue, request: &BundleRequest<'_>) -> Resul
     Ok(Prepared { workplace, manifest })
 }
 
-/// Writes the page, and at last the manifest.
+/// Writes the page, and then the manifest.
 fn finish(
     workplace: &WorkFolder,
     request: &BundleRequest<'_>,
@@ -109,21 +96,19 @@ fn finish(
     rows: &Rows,
     parts: Vec<PartFacts>,
 ) -> io::Result<Manifest> {
-    let BundleRequest { batch, now, version, forecast, .. } = request;
-    // Jobs go on while their rows are read.
+    let BundleRequest { batch, now, forecast, .. } = request;
+    // Jobs change while their rows are read.
     let now = digest.last.map_or(*now, |last| last.max(*now));
     let mut file = HashedFile::create(workplace.path(), PAGE_FILE)?;
-    let shown = write_page(
-        &mut file,
-        &CompletionPage { batch, digest, rows, parts: &parts, now, version, forecast: forecast.as_deref() },
-    )?;
+    let page = CompletionPage { batch, digest, rows, parts: &parts, now, forecast: forecast.as_deref() };
+    let shown = write_page(&mut file, &page)?;
     let manifest = Manifest {
-        format: FORMAT,
+        format: FORMAT.to_owned(),
         format_version: FORMAT_VERSION,
-        snapferry_version: (*version).to_owned(),
+        snapferry_version: env!("CARGO_PKG_VERSION").to_owned(),
         written_at: now.to_string(),
         batch: BatchFacts::of(batch),
-        ended: digest.live() == 0,
+        ended: digest.counts.live() == 0,
         began_at: time(digest.began),
         last_change_at: time(digest.last),
         rows: batch.rows,

@@ -1,5 +1,4 @@
 //! A batch's report.
 
 pub(in crate::report) mod columns;
-pub(in crate::report) mod csv_sheet;
 pub(in crate::report) mod report;

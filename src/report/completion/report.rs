@@ -1,50 +1,34 @@
-//! Completion reports: a line for each row of a batch, or for each job, as a table, CSV or JSON. Lines come by the
-//! page and go straight out, so that a million of them need no more memory than a thousand.
+//! Reports: one line per row of a batch, or per job, as a table, CSV or JSON. Lines are read by the page and written at
+//! once, so that a million of them need no more memory than a thousand.
 
-use crate::domain::BatchName;
 use crate::queue::{BatchView, Queue, QueueError, ReportRow, Selector, StateCounts};
-use crate::report::completion::columns::{ReportLine, result};
-use crate::report::completion::csv_sheet::CsvSheet;
-use crate::report::layout::json_array::JsonArray;
+use crate::report::completion::columns::{columns, report_line, result};
+use crate::report::layout::sheet::{Format, Sheet};
 use crate::report::layout::style::TextStyle;
 use crate::report::layout::table::{Blocks, TableColumn};
 use crate::report::layout::words::{by_state, several};
 use std::io::{BufWriter, Write};
 
-/// Lines that are held at once.
+/// Lines per page.
 const PAGE: u32 = 1000;
 
-/// The format of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Format {
-    /// The most important columns, for people
-    #[default]
-    Table,
-    /// All columns, with a header; cells that a spreadsheet would run are escaped
-    Csv,
-    /// An array of objects
-    Json,
-    /// One object per line
-    Jsonl,
-}
-
-/// What a report is to hold.
+/// What to report, and how.
 #[derive(Debug, Clone, Default)]
 pub struct ReportRequest {
-    /// Whose lines: `selector.batch` is set from it.
+    /// The batch to report, if it is only one.
     pub batch: Option<BatchView>,
-    /// Which of them.
+    /// The selected lines.
     pub selector: Selector,
-    /// In what form.
+    /// The form.
     pub format: Format,
-    /// How a table is laid out.
+    /// The layout of a table.
     pub look: TextStyle,
 }
 
 /// Why a report was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// The database could not be read.
+    /// The database cannot be read.
     #[error("the report could not be read from the database")]
     Read(#[from] QueueError),
     /// It could not be written.
@@ -53,7 +37,7 @@ pub enum ReportError {
 }
 
 impl ReportError {
-    /// Whether the reader has gone away, as `head` does: no error to a person.
+    /// Whether the reader closed the pipe, as `head` does; that is no error.
     pub fn is_closed_pipe(&self) -> bool {
         match self {
             Self::Read(_) => false,
@@ -62,27 +46,27 @@ impl ReportError {
     }
 }
 
-/// What a report held.
+/// What was reported.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reported {
-    /// Its lines by state.
+    /// Lines by state.
     pub states: StateCounts,
-    /// Those that stand for an export that was not their own.
+    /// Lines of jobs that adopted an export.
     pub adopted: u64,
 }
 
-/// Writes a report to `out`; its lines, counted.
-///
-/// # Errors
-/// [`ReportError`], and then what was written is not whole.
+/// Writes a report to `out`. After an error, what was written is incomplete.
 pub async fn write_report(
     queue: &Queue,
     request: &ReportRequest,
     out: &mut (dyn Write + Send),
 ) -> Result<Reported, ReportError> {
+    let ReportRequest { batch, format, look, .. } = request;
     let mut selector = request.selector.clone();
-    selector.batch = request.batch.as_ref().map(|batch| batch.id);
-    let mut sheet = ReportSheet::begin(request, out)?;
+    selector.batch = batch.as_ref().map(|batch| batch.id);
+    let copied = batch.as_ref().map_or(&[][..], |batch| &batch.carried);
+    let mut sheet = Sheet::begin(BufWriter::new(out), *format, columns(copied))?;
+    let mut table = Blocks::new(&TABLE, look.width);
     let mut reported = Reported::default();
     let mut after = None;
     loop {
@@ -91,27 +75,28 @@ pub async fn write_report(
             reported.states.add(row.job.state, 1);
             reported.adopted += u64::from(row.job.adopted);
         }
-        sheet.page(&rows, request.batch.as_ref())?;
+        if *format == Format::Table {
+            sheet.text(&table.text(rows.iter().map(cells).collect()))?;
+        } else {
+            sheet.lines(rows.iter().map(|ReportRow { job, carried, .. }| {
+                // The row belongs to the batch of the report, its job perhaps to an earlier one.
+                let batch = batch.as_ref().map_or(&job.batch, |batch| &batch.name);
+                report_line(job, batch, copied, carried)
+            }))?;
+        }
         after = rows.last().map(|row| row.cursor);
         if rows.len() < PAGE as usize {
             break;
         }
     }
-    sheet.end(&reported.states, request.look)?;
+    if *format == Format::Table {
+        sheet.text(&summary(&reported.states, *look))?;
+    }
+    sheet.end()?;
     Ok(reported)
 }
 
-type Out<'a> = BufWriter<&'a mut (dyn Write + Send)>;
-
-/// A report in the making.
-enum ReportSheet<'a> {
-    Table(Out<'a>, Blocks),
-    Csv(Box<CsvSheet<&'a mut (dyn Write + Send)>>),
-    Json(JsonArray<Out<'a>>),
-    Jsonl(Out<'a>),
-}
-
-/// Four columns fit into the 80 of a terminal: an id of EC2 has 21 characters, an account and its Region 17 or more.
+/// Four columns fit into the 80 of a terminal: an EC2 id has 21 characters, an account with its Region 17 or more.
 const TABLE: [TableColumn; 4] = [
     TableColumn::left("SNAPSHOT", 20),
     TableColumn::left("LANE", 17),
@@ -119,62 +104,14 @@ const TABLE: [TableColumn; 4] = [
     TableColumn::left("RESULT", 24),
 ];
 
-impl<'a> ReportSheet<'a> {
-    fn begin(request: &ReportRequest, out: &'a mut (dyn Write + Send)) -> std::io::Result<Self> {
-        Ok(match request.format {
-            Format::Table => Self::Table(BufWriter::new(out), Blocks::new(&TABLE, request.look.width)),
-            Format::Csv => {
-                let mut sheet = Box::new(CsvSheet::new(out));
-                sheet.header(carried(request.batch.as_ref()))?;
-                Self::Csv(sheet)
-            }
-            Format::Json => Self::Json(JsonArray::begin(BufWriter::new(out))?),
-            Format::Jsonl => Self::Jsonl(BufWriter::new(out)),
-        })
-    }
-
-    fn page(&mut self, rows: &[ReportRow], batch: Option<&BatchView>) -> std::io::Result<()> {
-        let mut lines = rows.iter().map(|row| (row, name(row, batch)));
-        let object = |(row, name)| ReportLine::of(row, name, carried(batch));
-        match self {
-            Self::Table(out, blocks) => {
-                let cells = |ReportRow { job, .. }: &ReportRow| {
-                    vec![job.snapshot_name.to_string(), job.lane.to_string(), job.state.to_string(), result(job)]
-                };
-                out.write_all(blocks.text(rows.iter().map(cells).collect()).as_bytes())
-            }
-            Self::Csv(sheet) => lines.try_for_each(|(row, name)| sheet.line(name, &row.job, &row.carried)),
-            Self::Json(array) => lines.try_for_each(|line| array.add(&object(line))),
-            Self::Jsonl(out) => lines.try_for_each(|line| {
-                serde_json::to_writer(&mut *out, &object(line))?;
-                out.write_all(b"\n")
-            }),
-        }
-    }
-
-    fn end(self, counts: &StateCounts, look: TextStyle) -> std::io::Result<()> {
-        match self {
-            Self::Table(mut out, _) => {
-                if counts.total() == 0 {
-                    writeln!(out, "Nothing to report.")?;
-                } else {
-                    let line = format!("{}: {}", several(counts.total(), "line"), by_state(counts));
-                    write!(out, "\n{}", look.lay_out(vec![line]))?;
-                }
-                out.flush()
-            }
-            Self::Csv(mut sheet) => sheet.flush(),
-            Self::Json(array) => array.end(),
-            Self::Jsonl(mut out) => out.flush(),
-        }
-    }
+fn cells(ReportRow { job, .. }: &ReportRow) -> Vec<String> {
+    vec![job.snapshot_name.to_string(), job.lane.to_string(), job.state.to_string(), result(job)]
 }
 
-/// A row belongs to the batch of the report, its job perhaps to an earlier one.
-fn name<'r>(row: &'r ReportRow, batch: Option<&'r BatchView>) -> &'r BatchName {
-    batch.map_or(&row.job.batch, |batch| &batch.name)
-}
-
-fn carried(batch: Option<&BatchView>) -> &[String] {
-    batch.map_or(&[], |batch| &batch.carried)
+/// What stands below a table.
+fn summary(states: &StateCounts, look: TextStyle) -> String {
+    if states.total() == 0 {
+        return "Nothing to report.\n".to_owned();
+    }
+    look.lay_out(vec![String::new(), format!("{}: {}", several(states.total(), "line"), by_state(states))])
 }

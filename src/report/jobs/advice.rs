@@ -2,50 +2,39 @@
 
 use crate::domain::{ErrorCode, Failure};
 use crate::lightsail::{EXPORT_ACTION, ErrorClass, failed_operation};
+use serde::Serialize;
 
 /// Whether a retry can help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RetryAdvice {
-    /// What failed it was of that moment.
+    /// The cause was temporary.
     Yes,
-    /// Once something else has been put right.
+    /// Once something else has been corrected.
     AfterChange,
-    /// Nobody can say by the code alone.
+    /// The code alone does not tell.
     Perhaps,
-}
-
-impl RetryAdvice {
-    /// Its name in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Yes => "yes",
-            Self::AfterChange => "after_change",
-            Self::Perhaps => "perhaps",
-        }
-    }
 }
 
 /// Whether a retry can help a job that failed with that code and message, and why.
 pub fn advice(code: &str, message: &str) -> (RetryAdvice, String) {
-    let (helps, said) = match code {
+    let (helps, text) = match code {
         ErrorCode::SNAPSHOT_NOT_FOUND | "NotFoundException" | "DoesNotExist" => (
             RetryAdvice::AfterChange,
-            "a retry helps only once there is a snapshot of that name; put name, Region or account right in the file \
-             and enqueue it",
+            "a retry helps only once there is such a snapshot; correct name, Region or account in the file and enqueue it",
         ),
         ErrorCode::SNAPSHOT_IN_ERROR => {
-            (RetryAdvice::AfterChange, "a retry helps only once the snapshot itself is sound; take another one")
+            (RetryAdvice::AfterChange, "a retry helps only once the snapshot is usable; create a new one")
         }
-        ErrorCode::NOT_TAKEN => (RetryAdvice::Yes, "a retry can help: every attempt was proven not to have been taken"),
-        ErrorCode::OUTCOME_UNKNOWN | ErrorCode::INTERRUPTED | ErrorCode::NO_END_SEEN => {
-            (RetryAdvice::Yes, "a retry can help: the ledger is read first, and what was exported is adopted")
-        }
+        ErrorCode::NOT_TAKEN => (RetryAdvice::Yes, "a retry can help: Lightsail took none of the attempts"),
+        ErrorCode::OUTCOME_UNKNOWN | ErrorCode::INTERRUPTED | ErrorCode::NO_END_SEEN => (
+            RetryAdvice::Yes,
+            "a retry can help: Lightsail's records are read first, and an export found there is adopted",
+        ),
         ErrorCode::DUPLICATE_EXPORT | ErrorCode::LATE_EXPORT => {
-            (RetryAdvice::Yes, "there is an export of it: a retry takes that over and sends nothing")
+            (RetryAdvice::Yes, "its snapshot was exported: a retry adopts that export and sends nothing")
         }
-        ErrorCode::FAILED_BY_USER => {
-            (RetryAdvice::AfterChange, "a person decided that it has failed; a retry overrules that")
-        }
+        ErrorCode::FAILED_BY_USER => (RetryAdvice::AfterChange, "a person marked it as failed; a retry overrules that"),
         ErrorCode::OPERATION_FAILED
         | "ServiceException"
         | "InternalFailure"
@@ -55,7 +44,7 @@ pub fn advice(code: &str, message: &str) -> (RetryAdvice, String) {
         | "OperationFailureException" => (RetryAdvice::Yes, "a retry can help: the service failed, not the request"),
         _ => return by_class(code, message),
     };
-    (helps, said.to_owned())
+    (helps, text.to_owned())
 }
 
 fn by_class(code: &str, message: &str) -> (RetryAdvice, String) {
@@ -73,10 +62,8 @@ fn by_class(code: &str, message: &str) -> (RetryAdvice, String) {
         | ErrorClass::CopyLimit
         | ErrorClass::RetryLater
         | ErrorClass::SetupInProgress
-        | ErrorClass::Unreachable => {
-            (RetryAdvice::Yes, "a retry can help: what failed it was of that moment".to_owned())
-        }
-        ErrorClass::Unfamiliar => (RetryAdvice::Perhaps, "a retry may help: the message says more".to_owned()),
+        | ErrorClass::Unreachable => (RetryAdvice::Yes, "a retry can help: the cause was temporary".to_owned()),
+        ErrorClass::Unfamiliar => (RetryAdvice::Perhaps, "a retry may help; see the message".to_owned()),
     }
 }
 
@@ -95,7 +82,7 @@ mod tests {
             ("RequestTimeout", RetryAdvice::Yes),
             ("EBSLimit", RetryAdvice::Perhaps),
         ] {
-            assert_eq!(advice(code, "said").0, helps, "{code}");
+            assert_eq!(advice(code, "a message").0, helps, "{code}");
         }
     }
 }

@@ -1,142 +1,99 @@
-//! Why jobs did not succeed: by code and by message, where messages that differ in names and numbers alone are one.
+//! Why jobs did not succeed, by code and message: messages that differ only in names and numbers count as one.
 
 use crate::domain::{ErrorCode, JobId, Timestamp};
 use crate::queue::JobView;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Causes that are told apart; what is more stands under one more.
+/// The maximum number of causes; the jobs of any further ones are only counted.
 const MOST: usize = 1000;
 
-/// Of a message, so much.
+/// Characters of a message.
 const LONGEST: usize = 300;
 
-/// Jobs of a cause that are named.
+/// Jobs that are named per cause.
 pub(in crate::report) const NAMED: usize = 8;
 
-/// Causes, counted.
+/// Failed jobs, grouped by cause in bounded memory.
 #[derive(Debug, Clone, Default)]
-pub(in crate::report) struct Causes {
-    causes: BTreeMap<(String, String), MessageText>,
+pub struct FailureCauses {
+    causes: BTreeMap<(String, String), FailureCause>,
     others: u64,
 }
 
-#[derive(Debug, Clone, Default)]
-struct MessageText {
-    count: u64,
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
-    jobs: Vec<JobId>,
+/// Jobs that failed with the same code and the same kind of message.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FailureCause {
+    /// The code; empty if there is none.
+    pub error_code: String,
+    /// The message, with an ellipsis for names, ids and numbers.
+    pub message: String,
+    /// How many jobs.
+    pub count: u64,
+    /// When the first of them ended.
+    #[serde(serialize_with = "Timestamp::as_text_or_null")]
+    pub first_seen: Option<Timestamp>,
+    /// When the last of them ended.
+    #[serde(serialize_with = "Timestamp::as_text_or_null")]
+    pub last_seen: Option<Timestamp>,
+    /// The first of them, at most eight.
+    pub jobs: Vec<JobId>,
 }
 
-/// A cause.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::report) struct FailureCause<'a> {
-    pub(in crate::report) code: &'a str,
-    pub(in crate::report) message: &'a str,
-    pub(in crate::report) count: u64,
-    /// When the first and the last of them ended.
-    pub(in crate::report) first: Option<Timestamp>,
-    pub(in crate::report) last: Option<Timestamp>,
-    /// The first ones, at most [`NAMED`].
-    pub(in crate::report) jobs: &'a [JobId],
-}
-
-/// What did not succeed.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::report) struct Failed<'a> {
-    pub(in crate::report) job: JobId,
-    pub(in crate::report) name: &'a str,
-    pub(in crate::report) code: Option<&'a ErrorCode>,
-    pub(in crate::report) message: Option<&'a str>,
-    pub(in crate::report) at: Option<Timestamp>,
-}
-
-impl<'a> From<&'a JobView> for Failed<'a> {
-    fn from(job: &'a JobView) -> Self {
-        Self {
-            job: job.id,
-            name: job.snapshot_name.as_str(),
-            code: job.error_code.as_ref(),
-            message: job.error_message.as_deref(),
-            at: job.finished_at,
-        }
-    }
-}
-
-impl Causes {
-    pub(in crate::report) fn add(&mut self, failed: Failed<'_>) {
-        let code = failed.code.map_or("", ErrorCode::as_str).to_owned();
-        let key = (code, normalised(failed.message.unwrap_or_default(), failed.name));
+impl FailureCauses {
+    pub(in crate::report) fn add(&mut self, job: &JobView) {
+        let error_code = job.error_code.as_ref().map_or("", ErrorCode::as_str).to_owned();
+        let message = normalised(job.error_message.as_deref().unwrap_or_default(), job.snapshot_name.as_str());
+        let key = (error_code.clone(), message.clone());
         if !self.causes.contains_key(&key) && self.causes.len() >= MOST {
             self.others += 1;
             return;
         }
-        let told = self.causes.entry(key).or_default();
-        told.count += 1;
-        told.first = match (told.first, failed.at) {
-            (Some(first), Some(at)) => Some(first.min(at)),
-            (first, at) => first.or(at),
-        };
-        told.last = told.last.max(failed.at);
-        if told.jobs.len() < NAMED {
-            told.jobs.push(failed.job);
+        let new = || FailureCause { error_code, message, ..FailureCause::default() };
+        let cause = self.causes.entry(key).or_insert_with(new);
+        cause.count += 1;
+        cause.first_seen = cause.first_seen.into_iter().chain(job.finished_at).min();
+        cause.last_seen = cause.last_seen.max(job.finished_at);
+        if cause.jobs.len() < NAMED {
+            cause.jobs.push(job.id);
         }
     }
 
-    /// The most frequent ones, at most `most`, the most frequent first; and how many jobs the others have.
-    pub(in crate::report) fn first(&self, most: usize) -> (Vec<FailureCause<'_>>, u64) {
-        let causes = self.causes.iter().map(|((code, message), told)| {
-            let MessageText { count, first, last, ref jobs } = *told;
-            FailureCause { code, message, count, first, last, jobs }
-        });
-        let mut all: Vec<FailureCause<'_>> = causes.collect();
-        // A stable sort: what is equally frequent stays in the order of the alphabet.
+    /// The most frequent causes first, at most `most`; and how many jobs the others have.
+    pub(in crate::report) fn first(&self, most: usize) -> (Vec<&FailureCause>, u64) {
+        let mut all: Vec<&FailureCause> = self.causes.values().collect();
+        // A stable sort: equally frequent ones stay in alphabetical order.
         all.sort_by_key(|cause| std::cmp::Reverse(cause.count));
         let rest = all.split_off(most.min(all.len()));
         let others = rest.iter().map(|cause| cause.count).sum::<u64>() + self.others;
         (all, others)
     }
 
-    /// How many causes are told apart.
+    /// The number of different causes.
     pub(in crate::report) fn kinds(&self) -> usize {
         self.causes.len()
     }
 
-    /// How many of them have that code.
+    /// The number of different causes with that code.
     pub(in crate::report) fn of_code(&self, code: &str) -> usize {
         self.causes.keys().filter(|(one, _)| one == code).count()
     }
 }
 
-/// A message without what is a single job's own: the snapshot's name, and words with a digit (ids, ARNs, times, numbers)
-/// become an ellipsis.
+/// A message without what belongs to a single job: the snapshot's name, and words with a digit (ids, ARNs, times,
+/// numbers) become an ellipsis.
 pub(in crate::report) fn normalised(message: &str, name: &str) -> String {
-    let mut text = String::new();
-    for word in message.split_whitespace() {
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        // Quotes, brackets and the ends of sentences are no part of a word.
+    let words = message.split_whitespace().take(LONGEST).map(|word| {
+        // Quotes, brackets and punctuation are no part of a word.
         let core = word.trim_matches(|c: char| !c.is_alphanumeric());
         let own = core == name || (core.chars().any(|c| c.is_ascii_digit()) && !is_service(core));
-        match word.find(core).filter(|_| own && !core.is_empty()) {
-            Some(at) => {
-                text.push_str(word.get(..at).unwrap_or_default());
-                text.push('\u{2026}');
-                text.push_str(word.get(at + core.len()..).unwrap_or_default());
-            }
-            None => text.push_str(word),
-        }
-        if text.len() > LONGEST {
-            break;
-        }
-    }
-    shortened(&text, LONGEST)
+        if own && !core.is_empty() { word.replacen(core, "\u{2026}", 1) } else { word.to_owned() }
+    });
+    shortened(&words.collect::<Vec<_>>().join(" "), LONGEST)
 }
 
-/// Names of services that have a digit.
+/// Names of services with a digit, and of their actions such as ec2:CopySnapshot, belong to no single job.
 fn is_service(word: &str) -> bool {
-    // Of an action's name, such as ec2:CopySnapshot, none is a job's own.
     matches!(word, "EC2" | "S3" | "IPv4" | "IPv6" | "SHA256") || word.starts_with("ec2:")
 }
 
@@ -149,8 +106,42 @@ pub(in crate::report) fn shortened(text: &str, most: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::report) mod tests {
     use super::*;
+    use crate::domain::{AccountLabel, BatchName, JobState, Lane, Region, SnapshotName};
+
+    /// A job that failed at `at`.
+    pub(in crate::report) fn failed(id: i64, code: Option<&str>, message: Option<&str>, at: Option<i64>) -> JobView {
+        JobView {
+            id: JobId(id),
+            batch: BatchName::parse("b").expect("a name"),
+            line: 2,
+            lane: Lane { account: AccountLabel::unnamed(), region: Region::parse("eu-west-1").expect("a Region") },
+            snapshot_name: SnapshotName::parse("web").expect("a name"),
+            priority: 0,
+            export_again: false,
+            state: JobState::Failed,
+            hold: None,
+            paused_at: None,
+            due_at: None,
+            attempts: 1,
+            used: 1,
+            weight: 1,
+            source_arn: None,
+            adopted: false,
+            operation_id: None,
+            record_arn: None,
+            record_name: None,
+            destination_service: None,
+            destination_id: None,
+            error_code: code.map(ErrorCode::new),
+            error_message: message.map(str::to_owned),
+            queued_at: Timestamp(0),
+            submitted_at: None,
+            finished_at: at.map(Timestamp),
+            next_poll_at: None,
+        }
+    }
 
     #[test]
     fn messages_of_one_kind_are_one() {
@@ -171,19 +162,17 @@ mod tests {
 
     #[test]
     fn the_most_frequent_stand_first_and_none_is_lost() {
-        let mut causes = Causes::default();
-        for number in 0..2000_u32 {
+        let mut causes = FailureCauses::default();
+        for number in 0..2000_i64 {
             let letters: String = number.to_string().bytes().map(|b| char::from(b - b'0' + b'a')).collect();
-            let at = Some(Timestamp(i64::from(2000 - number)));
-            let failed = Failed { job: JobId(i64::from(number)), name: "n", code: None, message: None, at };
-            causes.add(Failed { code: Some(&ErrorCode::new("Odd")), message: Some(&letters), ..failed });
-            causes.add(Failed { code: Some(&ErrorCode::new("Even")), message: Some("the same"), ..failed });
+            causes.add(&failed(number, Some("Odd"), Some(&letters), Some(2000 - number)));
+            causes.add(&failed(number, Some("Even"), Some("the same"), Some(2000 - number)));
         }
-        causes.add(Failed { job: JobId(1), name: "n", code: None, message: None, at: None });
+        causes.add(&failed(1, None, None, None));
         assert_eq!((causes.kinds(), causes.of_code("Even")), (MOST, 1));
         let (first, others) = causes.first(10);
-        assert_eq!((first[0].code, first[0].message, first[0].count), ("Even", "the same", 2000));
-        assert_eq!((first[0].first, first[0].last), (Some(Timestamp(1)), Some(Timestamp(2000))));
+        assert_eq!((&*first[0].error_code, &*first[0].message, first[0].count), ("Even", "the same", 2000));
+        assert_eq!((first[0].first_seen, first[0].last_seen), (Some(Timestamp(1)), Some(Timestamp(2000))));
         assert_eq!(first[0].jobs, (0..8).map(JobId).collect::<Vec<_>>());
         assert_eq!(first.iter().map(|cause| cause.count).sum::<u64>() + others, 4001);
     }

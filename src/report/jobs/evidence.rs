@@ -1,4 +1,4 @@
-//! What is known of a job that needs a decision, and the decisions that there are.
+//! What is known of a job that needs a decision, and the possible decisions.
 
 use crate::domain::{ErrorCode, JobState};
 use crate::queue::{EntryKey, EntryStatus, LedgerEntry, Resolution, ReviewEvidence};
@@ -6,93 +6,87 @@ use crate::report::jobs::show;
 use crate::report::layout::style::{Paint, TextStyle};
 use crate::report::layout::words::{one_line, quoted, trouble};
 
-/// The evidence, and the commands that decide.
+/// The evidence, and the commands for a decision.
 pub fn evidence_text(evidence: &ReviewEvidence, look: TextStyle) -> String {
+    let title = |text: &str| look.colour.paint(Paint::Title, text);
     let job = &evidence.detail.job;
     let in_review = job.state == JobState::NeedsReview;
-    let heading = if in_review {
-        format!("Job {} needs a decision: {} in {}", job.id, job.snapshot_name, job.lane)
+    let needs =
+        if in_review { "needs a decision".to_owned() } else { format!("is {} and needs no decision", job.state) };
+    let mut lines = vec![title(&format!("Job {} {needs}: {} in {}", job.id, job.snapshot_name, job.lane))];
+    let error = trouble(job.error_code.as_ref(), job.error_message.as_deref());
+    lines.extend(error.map(|error| format!("  {error}")));
+    lines.extend([String::new(), title("ATTEMPTS")]);
+    let copied = job.error_code.as_ref().is_some_and(|code| code.as_str() == ErrorCode::EXPORTED_AFTER_COPY);
+    if copied && evidence.detail.attempts.is_empty() {
+        lines.push("none that this copy of the database knows of".to_owned());
     } else {
-        format!("Job {} is {}, there is nothing to decide: {} in {}", job.id, job.state, job.snapshot_name, job.lane)
-    };
-    let mut lines = vec![look.colour.paint(Paint::Title, heading)];
-    let said = trouble(job.error_code.as_ref(), job.error_message.as_deref());
-    lines.extend(said.map(|said| format!("  {said}")));
-    lines.extend([String::new(), look.colour.paint(Paint::Title, "ATTEMPTS")]);
-    if evidence.detail.attempts.is_empty() {
-        let copied = job.error_code.as_ref().is_some_and(|code| code.as_str() == ErrorCode::EXPORTED_AFTER_COPY);
-        let none = if copied {
-            "none that this copy of the database knows of"
-        } else {
-            "none: ExportSnapshot was never called for it"
-        };
-        lines.push(none.to_owned());
+        lines.extend(show::attempts(&evidence.detail.attempts));
     }
-    lines.extend(evidence.detail.attempts.iter().flat_map(show::attempt));
-    lines.extend([String::new(), look.colour.paint(Paint::Title, "LEDGER")]);
+    lines.extend([String::new(), title("LIGHTSAIL'S RECORDS")]);
     if evidence.entries.is_empty() {
-        lines.push("nothing of that snapshot's name was ever seen in it".to_owned());
+        lines.push("no operation or export snapshot record of this snapshot was ever seen".to_owned());
     }
     lines.extend(evidence.entries.iter().flat_map(entry));
     if in_review {
-        lines.extend(decisions(evidence, look));
+        lines.extend([String::new(), title("DECIDE")]);
+        lines.extend(decisions(evidence));
     }
     look.lay_out(lines)
 }
 
-/// What follows from a decision that was taken.
-pub fn resolved_text(evidence: &ReviewEvidence, verdict: &Resolution) -> String {
-    let job = &evidence.detail.job;
-    match verdict {
+/// What follows from a decision.
+pub fn resolved_text(evidence: &ReviewEvidence, decision: &Resolution) -> String {
+    let job = evidence.detail.job.id;
+    match decision {
         Resolution::SendAgain => {
-            let aside = match evidence.entries.len() {
-                0 => String::new(),
-                count => {
-                    let (entries, verb) = if count == 1 { ("entry", "is") } else { ("entries", "are") };
-                    let names = evidence.entries.iter().map(|entry| one_line(id(entry))).collect::<Vec<_>>();
-                    format!(" {count} {entries} of the ledger {verb} set aside: {}.", names.join(", "))
-                }
-            };
-            format!("Job {} is queued again, and is sent once the lane's snapshots were listed anew.{aside}\n", job.id)
+            let names: Vec<_> = evidence.entries.iter().map(|entry| one_line(id(entry))).collect();
+            let ignored =
+                if names.is_empty() { String::new() } else { format!(" Ignored from now on: {}.", names.join(", ")) };
+            format!("Job {job} is queued again, and is sent after the next inventory of its lane.{ignored}\n")
         }
         Resolution::Adopt(record) => {
-            let besides = evidence.other_exports(record);
-            let besides = besides.map(|trouble| format!(" It was {}.", trouble.message)).unwrap_or_default();
-            format!("Job {} has succeeded: it became {}.{}\n", job.id, one_line(record), one_line(&besides))
+            let others = evidence.other_exports(record).map(|trouble| format!(" It was {}.", trouble.message));
+            let others = others.unwrap_or_default();
+            format!("Job {job} succeeded as {}.{}\n", one_line(record), one_line(&others))
         }
-        Resolution::Fail => format!("Job {} has failed; snapferry retry {} would try it again.\n", job.id, job.id),
+        Resolution::Fail => format!("Job {job} is marked as failed; snapferry retry {job} tries it again.\n"),
     }
 }
 
-fn decisions(evidence: &ReviewEvidence, look: TextStyle) -> Vec<String> {
+fn decisions(evidence: &ReviewEvidence) -> Vec<String> {
     let job = evidence.detail.job.id;
-    let mut lines = vec![String::new(), look.colour.paint(Paint::Title, "DECIDE")];
     let may_be_its_own = |entry: &&LedgerEntry| entry.owner.is_none_or(|(owner, _)| owner == job);
     let records = evidence.entries.iter().filter(|entry| matches!(entry.sighting.key, EntryKey::Record(_)));
-    for record in records.filter(may_be_its_own) {
-        if let Some(made) = &record.sighting.destination {
-            lines.push(format!("snapferry resolve {job} --adopt {}", quoted(&one_line(id(record)))));
-            lines.push(format!("    It became {}.", one_line(&made.id)));
-        }
-    }
-    if lines.len() == 2 {
+    let adoptions = records.filter(may_be_its_own).filter_map(|record| {
+        let made = record.sighting.destination.as_ref()?;
+        let name = quoted(&one_line(id(record)));
+        Some([
+            format!("snapferry resolve {job} --adopt {name}"),
+            format!("    It was exported as {}.", one_line(&made.id)),
+        ])
+    });
+    let mut lines: Vec<String> = adoptions.flatten().collect();
+    if lines.is_empty() {
         lines.push(format!("snapferry resolve {job} --adopt RECORD"));
-        lines.push("    It became that record, by its name or ARN, once it has a destination.".to_owned());
+        lines.push(
+            "    That record (its name or ARN) is its export; possible once the record has a destination.".to_owned(),
+        );
     }
     lines.extend([
         format!("snapferry resolve {job} --send-again"),
-        format!("    Queue it again. {SEND_AGAIN}"),
+        format!("    Export again. {SEND_AGAIN}"),
         format!("snapferry resolve {job} --fail"),
-        "    It has failed.".to_owned(),
+        "    Mark it as failed.".to_owned(),
     ]);
     lines
 }
 
-/// What sending it again does with what the ledger has of it.
-const SEND_AGAIN: &str = "What the ledger has of it by then is set aside for good: none of that is adopted, and where one \
-                          of them is its own, there will be two exports.";
+/// What sending again does with the records that there are.
+const SEND_AGAIN: &str = "All operations and records seen by then are ignored permanently. If this job made one of them, \
+                          there will be two exports.";
 
-/// What is known of an entry. Its id has a line of its own, so that no width breaks it.
+/// An entry in words. Its id has a line of its own, so that no width breaks it.
 fn entry(entry: &LedgerEntry) -> [String; 2] {
     let sighting = &entry.sighting;
     let kind = match &sighting.key {
@@ -100,20 +94,20 @@ fn entry(entry: &LedgerEntry) -> [String; 2] {
         EntryKey::Record(_) => "record",
     };
     let owner = match entry.owner {
-        None => "of nobody".to_owned(),
-        Some((job, 0)) => format!("of job {job}, adopted"),
+        None => "not claimed by any job".to_owned(),
+        Some((job, 0)) => format!("adopted by job {job}"),
         Some((job, attempt)) => format!("of job {job}, attempt {attempt}"),
     };
     let began = sighting.created_at.map(|at| format!("began {at}, ")).unwrap_or_default();
-    let became = sighting.destination.as_ref().map(|made| format!("made {}, ", one_line(&made.id))).unwrap_or_default();
+    let made = sighting.destination.as_ref().map(|made| format!("made {}, ", one_line(&made.id))).unwrap_or_default();
     let status = match sighting.status {
-        EntryStatus::UnderWay => "under_way when it was last seen",
+        EntryStatus::UnderWay => "under_way when last seen",
         other @ (EntryStatus::Succeeded | EntryStatus::Failed) => other.as_str(),
     };
-    [format!("{kind} {}", one_line(id(entry))), format!("    {began}{status}, {became}{owner}")]
+    [format!("{kind} {}", one_line(id(entry))), format!("    {began}{status}, {made}{owner}")]
 }
 
-/// What a person calls an entry by: an operation's id, a record's name, or its ARN where it has none.
+/// What a person calls an entry: an operation's id, a record's name, or its ARN if it has no name.
 fn id(entry: &LedgerEntry) -> &str {
     match &entry.sighting.key {
         EntryKey::Operation(id) => id.as_str(),

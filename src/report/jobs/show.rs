@@ -1,46 +1,37 @@
-//! The story of one job: what it is, every change of its state, and every attempt.
+//! The history of one job: its facts, every change of its state, and every attempt.
 
 use crate::domain::{ErrorCode, Hold, JobState, Timestamp};
 use crate::queue::{AttemptOutcome, AttemptView, JobDetail, JobView, TransitionView};
-use crate::report::jobs::list::JobMembers;
 use crate::report::layout::style::{Colour, Paint, TextStyle};
 use crate::report::layout::words::{fine_span, one_line, several, span, trouble};
 use serde::Serialize;
 
-/// A job's story as one JSON value: the members of `jobs --json`, with the attempts and the transitions as arrays.
-pub fn show_json(detail: &JobDetail) -> impl Serialize + '_ {
-    JobHistory { job: JobMembers::of(&detail.job, &detail.attempts), transitions: &detail.transitions }
-}
-
+/// The history of a job for programs: the members of `jobs --json`, with the attempts and the transitions as arrays.
 #[derive(Serialize)]
 struct JobHistory<'a> {
     #[serde(flatten)]
-    job: JobMembers<'a, &'a [AttemptView]>,
+    job: &'a JobView,
+    attempts: &'a [AttemptView],
     transitions: &'a [TransitionView],
 }
 
-/// A job's story as text; it ends with a line end.
+/// The history of a job as JSON.
+pub fn show_json(detail: &JobDetail) -> impl Serialize + '_ {
+    let JobDetail { job, attempts, transitions } = detail;
+    JobHistory { job, attempts, transitions }
+}
+
+/// The history of a job as text; it ends with a line end.
 pub fn show_text(detail: &JobDetail, now: Timestamp, look: TextStyle) -> String {
     let colour = look.colour;
     let job = &detail.job;
     let mut lines = vec![colour.paint(Paint::Title, format!("Job {}: {}", job.id, job.snapshot_name))];
-    for (name, value) in facts(job, now) {
-        lines.push(format!("  {name:<12} {value}"));
-    }
-    lines.push(String::new());
-    lines.push(colour.paint(Paint::Title, "TIMELINE"));
+    lines.extend(facts(job, now).into_iter().map(|(name, value)| format!("  {name:<12} {value}")));
+    lines.extend([String::new(), colour.paint(Paint::Title, "TIMELINE")]);
     lines.push(format!("{}  queued: line {} of batch {}", moment(job.queued_at), job.line, job.batch));
-    for step in &detail.transitions {
-        lines.extend(transition(step, colour));
-    }
-    lines.push(String::new());
-    lines.push(colour.paint(Paint::Title, "ATTEMPTS"));
-    if detail.attempts.is_empty() {
-        lines.push("none: ExportSnapshot was never called for it".to_owned());
-    }
-    for one in &detail.attempts {
-        lines.extend(attempt(one));
-    }
+    lines.extend(detail.transitions.iter().flat_map(|step| transition(step, colour)));
+    lines.extend([String::new(), colour.paint(Paint::Title, "ATTEMPTS")]);
+    lines.extend(attempts(&detail.attempts));
     look.lay_out(lines)
 }
 
@@ -50,33 +41,30 @@ fn facts(job: &JobView, now: Timestamp) -> Vec<(&'static str, String)> {
         0 => "none sent".to_owned(),
         sent => format!("{sent} sent, {} of them counted", job.used),
     };
-    let mut facts =
-        vec![("lane", job.lane.to_string()), ("state", format!("{}{adopted}", job.state)), ("attempts", attempts)];
-    let hold = job.hold.map(|Hold::Inventory| "until the lane's ledger was read");
+    let hold = job.hold.map(|Hold::Inventory| "until the next inventory of the lane".to_owned());
     let due = |at: Timestamp| {
         if at > now { format!("{} (in {})", moment(at), span(at.since(now))) } else { moment(at) }
     };
-    let destination = job.destination_id.as_deref().map(|id| match &job.destination_service {
-        Some(service) => format!("{id} ({service})"),
-        None => id.to_owned(),
-    });
-    let followed = matches!(job.state, JobState::Exporting | JobState::Unknown);
-    let gone = "the export was not begun by this job; its image may be gone since: look in EC2";
+    let service = job.destination_service.as_ref().map(|service| format!(" ({service})")).unwrap_or_default();
+    let polled = matches!(job.state, JobState::Exporting | JobState::Unknown);
+    let image = "the export was not started by this job; the image may have been deleted since, so check it in EC2";
     let texts = [
-        ("adopted", job.adopted.then(|| gone.to_owned())),
+        ("lane", Some(job.lane.to_string())),
+        ("state", Some(format!("{}{adopted}", job.state))),
+        ("attempts", Some(attempts)),
+        ("adopted", job.adopted.then(|| image.to_owned())),
         ("priority", (job.priority != 0).then(|| job.priority.to_string())),
         ("export again", job.export_again.then(|| "yes".to_owned())),
         ("paused", job.paused_at.map(|at| format!("since {}", moment(at)))),
-        ("held", hold.map(str::to_owned)),
+        ("held", hold),
         ("not before", job.due_at.map(due)),
-        ("next look", job.next_poll_at.filter(|_| followed).map(due)),
+        ("next poll", job.next_poll_at.filter(|_| polled).map(due)),
         ("operation", job.operation_id.as_ref().map(ToString::to_string)),
         ("record", job.record_name.clone().or_else(|| job.record_arn.as_ref().map(ToString::to_string))),
-        ("destination", destination),
+        ("destination", job.destination_id.as_deref().map(|id| format!("{id}{service}"))),
         ("error", trouble(job.error_code.as_ref(), job.error_message.as_deref())),
     ];
-    facts.extend(texts.into_iter().filter_map(|(name, text)| Some((name, one_line(&text?).into_owned()))));
-    facts
+    texts.into_iter().filter_map(|(name, text)| Some((name, one_line(&text?).into_owned()))).collect()
 }
 
 fn transition(step: &TransitionView, colour: Colour) -> Vec<String> {
@@ -89,51 +77,50 @@ fn transition(step: &TransitionView, colour: Colour) -> Vec<String> {
     };
     let attempt = if step.attempt > 0 { format!(", attempt {}", step.attempt) } else { String::new() };
     let by = if step.actor == "daemon" { String::new() } else { format!(", by {}", one_line(&step.actor)) };
-    let mut lines = vec![format!(
-        "{}  {} -> {}: {}{attempt}{by}",
-        moment(step.at),
-        step.from,
-        colour.paint(paint, step.to),
-        match step.event.as_str() {
-            "intend" => "about to be sent".to_owned(),
-            // In an outage, or as the daemon ended: its code and message say which.
-            "outcome_unknown_in_outage" => "outcome unknown, not counted".to_owned(),
-            event => one_line(event).replace('_', " "),
-        }
-    )];
+    let event = match step.event.as_str() {
+        "intend" => "about to be sent".to_owned(),
+        // In an outage, or when the daemon ended: code and message tell which.
+        "outcome_unknown_in_outage" => "outcome unknown, not counted".to_owned(),
+        event => one_line(event).replace('_', " "),
+    };
+    let (at, to) = (moment(step.at), colour.paint(paint, step.to));
+    let mut lines = vec![format!("{at}  {} -> {to}: {event}{attempt}{by}", step.from)];
     lines.extend(indented(trouble(step.error_code.as_ref(), step.error_message.as_deref())));
     lines
 }
 
-pub(in crate::report) fn attempt(attempt: &AttemptView) -> Vec<String> {
+/// Attempts with all that is known of each.
+pub(in crate::report) fn attempts(attempts: &[AttemptView]) -> Vec<String> {
+    if attempts.is_empty() {
+        return vec!["none: ExportSnapshot was never called".to_owned()];
+    }
+    attempts.iter().flat_map(attempt).collect()
+}
+
+fn attempt(attempt: &AttemptView) -> Vec<String> {
     let outcome = attempt.outcome.map_or("no answer yet", |outcome| match outcome {
         AttemptOutcome::Accepted => "accepted",
         AttemptOutcome::Refused => "refused",
-        AttemptOutcome::Ambiguous => "nobody can say",
-        AttemptOutcome::Found => "found in the ledger",
-        AttemptOutcome::Absent => "proven absent from the ledger",
+        AttemptOutcome::Ambiguous => "outcome unknown",
+        AttemptOutcome::Found => "found in Lightsail's records",
+        AttemptOutcome::Absent => "proven absent from Lightsail's records",
     });
-    // One that the daemon's end cut off never had an answer: what stands there is when the next start found it.
+    // An interrupted attempt had no answer: its time is when the next start found it.
     let was_answered = attempt.error_code.as_ref().is_none_or(|code| code.as_str() != ErrorCode::INTERRUPTED);
     let after = attempt
         .answered_at
         .filter(|_| was_answered)
         .map(|at| format!(" after {}", fine_span(at.since(attempt.intended_at))));
-    let status = attempt.http_status.map(|status| format!(" (HTTP {status})"));
-    let mut lines = vec![format!(
-        "{}  {}: {outcome}{}{}",
-        moment(attempt.intended_at),
-        attempt.number,
-        status.unwrap_or_default(),
-        after.unwrap_or_default()
-    )];
+    let status = attempt.http_status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
+    let (at, number, after) = (moment(attempt.intended_at), attempt.number, after.unwrap_or_default());
+    let mut lines = vec![format!("{at}  {number}: {outcome}{status}{after}")];
     lines.extend(indented(trouble(attempt.error_code.as_ref(), attempt.error_message.as_deref())));
     lines.extend(indented(attempt.request_id.as_deref().map(|id| format!("request {}", one_line(id)))));
     if attempt.absence_checks > 0 {
-        let looks = several(u64::from(attempt.absence_checks), "look");
+        let checks = several(u64::from(attempt.absence_checks), "absence check");
         let first = attempt.first_check_at.map(|at| format!(", the first {}", moment(at))).unwrap_or_default();
         let last = attempt.last_check_at.map(|at| format!(", the last {}", moment(at))).unwrap_or_default();
-        lines.extend(indented(Some(format!("{looks} at the ledger did not show it{first}{last}"))));
+        lines.push(format!("    {checks}{first}{last}"));
     }
     lines
 }

@@ -1,4 +1,4 @@
-//! Where a report goes: a file that is there whole or not at all, or something that is written as it comes.
+//! A file for a report: there whole or not at all, or a pipe that is written directly.
 
 use crate::queue::is_own_file;
 use std::fs::{self, File};
@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// A file in the making. It takes its name with [`Output::finish`]; without that nothing is left of it.
+/// A file that is being written. Without [`Output::finish`] nothing is left of it.
 #[derive(Debug)]
 pub struct Output {
     path: PathBuf,
@@ -17,20 +17,20 @@ pub struct Output {
 enum Target {
     /// Written beside its final place, then renamed.
     Whole(BufWriter<NamedTempFile>),
-    /// A pipe or a device has no name to take.
+    /// A pipe or a device, which cannot be renamed.
     Direct(BufWriter<File>),
 }
 
 /// Why a file was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
-    /// The folder is not there.
+    /// The folder does not exist.
     #[error("the folder {0:?} does not exist; create it, or name another file")]
     NoFolder(PathBuf),
     /// The path is a folder.
     #[error("{0:?} is a folder; name a file in it")]
     IsFolder(PathBuf),
-    /// Snapferry's own database would be lost.
+    /// It is Snapferry's own database.
     #[error("{0:?} is the database itself, or belongs to it; name another file")]
     Database(PathBuf),
     /// Anything else.
@@ -44,10 +44,10 @@ pub enum OutputError {
 }
 
 impl Output {
-    /// Begins the file `path`, which is none of the database's.
+    /// Begins the file `path`, which must not belong to the database.
     pub fn create(path: &Path, database: &Path) -> Result<Self, OutputError> {
         let failed = |source| OutputError::Failed { path: path.to_owned(), source };
-        // What a link names is replaced, not the link.
+        // The target of a link is replaced, not the link.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         if is_own_file(database, &path) {
             return Err(OutputError::Database(path));
@@ -84,10 +84,7 @@ impl Output {
         }
     }
 
-    /// Brings it to the disk and gives it its name.
-    ///
-    /// # Errors
-    /// [`OutputError::Failed`]; then nothing is left of it.
+    /// Syncs it and gives it its name. After an error, nothing is left of it.
     pub fn finish(self) -> Result<(), OutputError> {
         let Self { path, target } = self;
         let done = match target {
@@ -102,7 +99,7 @@ fn keep(file: BufWriter<NamedTempFile>, path: &Path) -> std::io::Result<()> {
     let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
-    // The name is durable with its folder; not every system can say so, and the file is there either way.
+    // The name is durable with its folder; if that cannot be synced, the file is there all the same.
     if let Ok(folder) = File::open(folder_of(path)) {
         let _ = folder.sync_all();
     }
@@ -114,7 +111,7 @@ pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// What a file made by any other program has: all that the umask lets through, not a temporary file's 0600.
+/// As any other program makes a file: what the umask allows, not a temporary file's 0600.
 #[cfg(unix)]
 fn usual_permissions() -> fs::Permissions {
     use std::os::unix::fs::PermissionsExt;

@@ -1,6 +1,8 @@
-//! How wide, and in colour or not: an argument, so that text is the same wherever it is made.
+//! The width and colours of text: an argument, so that text is the same wherever it is made.
 
+use std::borrow::Cow;
 use std::fmt;
+use textwrap::{Options, WordSeparator, WordSplitter};
 
 /// Whether text has colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,17 +14,17 @@ pub enum Colour {
     Ansi,
 }
 
-/// How text is laid out.
+/// The layout of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TextStyle {
-    /// The columns that there are; nothing in a pipe, where lines may be as long as they are.
+    /// The columns of the terminal; nothing in a pipe, where lines may have any length.
     pub width: Option<u16>,
     /// Colours.
     pub colour: Colour,
 }
 
 impl TextStyle {
-    /// The lines as one text that ends with a line end; where there is a width, those that are too long are broken.
+    /// The lines as one text that ends with a line end; long lines are broken if there is a width.
     pub fn lay_out(self, lines: Vec<String>) -> String {
         let lines = match self.width {
             Some(width) => lines.iter().flat_map(|line| wrap(line, width)).collect(),
@@ -60,38 +62,22 @@ impl Colour {
     }
 }
 
-/// Breaks a line between words where it is too long; what follows is indented a little further.
+/// Breaks a line between words if it is too long; what follows is indented a little further.
 fn wrap(line: &str, width: u16) -> Vec<String> {
-    let body = line.trim_start();
-    let indent = line.len() - body.len();
-    let (mut lines, mut current, mut seen, mut fresh) = (Vec::new(), " ".repeat(indent), indent, true);
-    for word in body.split(' ') {
-        let length = visible(word);
-        if !fresh && seen + 1 + length > usize::from(width) {
-            lines.push(current.trim_end().to_owned());
-            (current, seen, fresh) = (" ".repeat(indent + 2), indent + 2, true);
-        }
-        if !fresh {
-            current.push(' ');
-            seen += 1;
-        }
-        current.push_str(word);
-        (seen, fresh) = (seen + length, false);
+    let (indent, rest) = (line.len() - line.trim_start().len(), line.len() - line.trim_end().len());
+    let (first, others) = (" ".repeat(indent), " ".repeat(indent + 2));
+    let options = Options::new(usize::from(width))
+        .initial_indent(&first)
+        .subsequent_indent(&others)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation);
+    let mut lines: Vec<String> = textwrap::wrap(line.trim(), options).into_iter().map(Cow::into_owned).collect();
+    // The space behind a question stays.
+    if let Some(last) = lines.last_mut() {
+        last.push_str(&" ".repeat(rest));
     }
-    lines.push(current);
     lines
-}
-
-/// How many characters of a word are seen: not those that paint it.
-fn visible(word: &str) -> usize {
-    let mut escaped = false;
-    word.chars()
-        .filter(|c| {
-            let hidden = escaped || *c == '\u{1b}';
-            escaped = hidden && *c != 'm';
-            !hidden
-        })
-        .count()
 }
 
 #[cfg(test)]

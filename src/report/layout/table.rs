@@ -1,26 +1,28 @@
-//! Tables for people, made block by block: the first block sets the widths, so that a million lines need no more
+//! Tables for people, written block by block: the first block sets the widths, so that a million lines need no more
 //! memory than a thousand.
 
-use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, Width};
+use std::borrow::Cow;
+use textwrap::core::display_width;
 
-/// Between two columns.
-const GAP: u16 = 2;
+/// The gap between two columns.
+const GAP: usize = 2;
 
-/// A column: its title, and the width below which it is not squeezed.
+/// A column.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::report) struct TableColumn {
-    pub(in crate::report) title: &'static str,
-    pub(in crate::report) least: u16,
-    pub(in crate::report) alignment: CellAlignment,
+    title: &'static str,
+    /// The width below which it is not squeezed.
+    least: usize,
+    right: bool,
 }
 
 impl TableColumn {
-    pub(in crate::report) const fn left(title: &'static str, least: u16) -> Self {
-        Self { title, least, alignment: CellAlignment::Left }
+    pub(in crate::report) const fn left(title: &'static str, least: usize) -> Self {
+        Self { title, least, right: false }
     }
 
     pub(in crate::report) const fn right(title: &'static str) -> Self {
-        Self { title, least: u16::MAX, alignment: CellAlignment::Right }
+        Self { title, least: usize::MAX, right: true }
     }
 }
 
@@ -28,64 +30,58 @@ impl TableColumn {
 #[derive(Debug)]
 pub(in crate::report) struct Blocks {
     columns: &'static [TableColumn],
-    limit: Option<u16>,
-    widths: Option<Vec<u16>>,
+    limit: Option<usize>,
+    widths: Vec<usize>,
 }
 
 impl Blocks {
     pub(in crate::report) fn new(columns: &'static [TableColumn], limit: Option<u16>) -> Self {
-        Self { columns, limit, widths: None }
+        Self { columns, limit: limit.map(usize::from), widths: Vec::new() }
     }
 
     /// The text of the next lines, with the titles above the first ones; it ends with a line end.
-    pub(in crate::report) fn text(&mut self, rows: Vec<Vec<String>>) -> String {
-        if rows.is_empty() {
-            return String::new();
+    pub(in crate::report) fn text(&mut self, mut rows: Vec<Vec<String>>) -> String {
+        if self.widths.is_empty() && !rows.is_empty() {
+            rows.insert(0, self.columns.iter().map(|column| column.title.to_owned()).collect());
+            let widest =
+                |place: usize| rows.iter().filter_map(|row| row.get(place).map(|cell| display_width(cell))).max();
+            let wanted = (0..self.columns.len()).map(|place| widest(place).unwrap_or(0)).collect();
+            self.widths = fit(wanted, self.columns, self.limit);
         }
-        let mut table = Table::new();
-        table.load_style(comfy_table::presets::NOTHING);
-        let first = self.widths.is_none();
-        if first {
-            table.set_header(self.columns.iter().map(|column| column.title));
+        rows.iter().map(|row| self.row(row)).collect()
+    }
+
+    /// A row. In a pipe nothing is wrapped, and a cell that is wider than its column makes the line longer.
+    fn row(&self, row: &[String]) -> String {
+        let wrapped = |(cell, width)| match self.limit {
+            Some(_) => textwrap::wrap(cell, width),
+            None => vec![Cow::Borrowed(cell)],
+        };
+        let cells = row.iter().map(String::as_str).zip(self.widths.iter().copied());
+        let cells: Vec<Vec<Cow<'_, str>>> = cells.map(wrapped).collect();
+        let mut text = String::new();
+        for line in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
+            let mut out = String::new();
+            for ((cell, width), column) in cells.iter().zip(&self.widths).zip(self.columns) {
+                let cell = cell.get(line).map(Cow::as_ref).unwrap_or_default();
+                let blank = " ".repeat(width.saturating_sub(display_width(cell)));
+                out += &if column.right { blank + cell } else { cell.to_owned() + &blank };
+                out += &" ".repeat(GAP);
+            }
+            text += out.trim_end();
+            text.push('\n');
         }
-        for row in rows {
-            let cells = row.into_iter().zip(self.columns);
-            table.add_row(Row::from(cells.map(|(cell, column)| Cell::new(cell).set_alignment(column.alignment))));
-        }
-        let widths = self.widths.take().unwrap_or_else(|| {
-            let least: Vec<u16> = self.columns.iter().map(|column| column.least).collect();
-            fit(&table.column_max_content_widths(), &least, self.limit)
-        });
-        // In a pipe nothing is wrapped, and a line that is wider than its column is simply longer.
-        let wrapped = self.limit.is_some();
-        table.set_content_arrangement(if wrapped { ContentArrangement::Dynamic } else { ContentArrangement::Disabled });
-        table.set_width(u16::MAX);
-        for (column, width) in table.column_iter_mut().zip(&widths) {
-            let padded = Width::Fixed(width.saturating_add(GAP));
-            column.set_padding((0, GAP));
-            column.set_constraint(if wrapped {
-                ColumnConstraint::Absolute(padded)
-            } else {
-                ColumnConstraint::LowerBoundary(padded)
-            });
-        }
-        self.widths = Some(widths);
-        let mut text = table.trim_fmt();
-        text.push('\n');
         text
     }
 }
 
-/// The widths that fit into `limit`: the last column gives way first, down to the least that it needs, then the one
-/// before it. What cannot be made to fit is wider than the limit.
-fn fit(wanted: &[u16], least: &[u16], limit: Option<u16>) -> Vec<u16> {
-    let mut widths = wanted.to_vec();
-    let Some(limit) = limit else { return widths };
-    let gaps = GAP * u16::try_from(wanted.len().saturating_sub(1)).unwrap_or(0);
-    let all: u32 = wanted.iter().map(|width| u32::from(*width)).sum::<u32>() + u32::from(gaps);
-    let mut excess = u16::try_from(all.saturating_sub(u32::from(limit))).unwrap_or(u16::MAX);
-    for (width, least) in widths.iter_mut().zip(least).rev() {
-        let given = width.saturating_sub(*least).min(excess);
+/// The widths that fit into `limit`: the last column gives way first, down to its least width, then the one before it.
+/// What cannot be made to fit is wider than the limit.
+fn fit(mut widths: Vec<usize>, columns: &[TableColumn], limit: Option<usize>) -> Vec<usize> {
+    let all = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
+    let mut excess = limit.map_or(0, |limit| all.saturating_sub(limit));
+    for (width, column) in widths.iter_mut().zip(columns).rev() {
+        let given = width.saturating_sub(column.least).min(excess);
         *width -= given;
         excess -= given;
     }
@@ -98,9 +94,10 @@ mod tests {
 
     #[test]
     fn the_last_column_gives_way_first() {
-        let least = [20, 15, u16::MAX, 24];
-        assert_eq!(fit(&[10, 10, 9, 5], &least, Some(80)), [10, 10, 9, 5]);
-        assert_eq!(fit(&[30, 17, 12, 90], &least, Some(80)), [23, 15, 12, 24]);
+        let columns =
+            [TableColumn::left("", 20), TableColumn::left("", 15), TableColumn::right(""), TableColumn::left("", 24)];
+        assert_eq!(fit(vec![10, 10, 9, 5], &columns, Some(80)), [10, 10, 9, 5]);
+        assert_eq!(fit(vec![30, 17, 12, 90], &columns, Some(80)), [23, 15, 12, 24]);
     }
 
     const COLUMNS: [TableColumn; 3] =
@@ -116,10 +113,10 @@ mod tests {
         let first = piped.text(vec![row("web-1", "1", "fine"), row("db-1", "12", "a longer text")]);
         let next = piped.text(vec![row("a", "3", "fine"), row("wider-than-all", "4", "b")]);
         insta::assert_snapshot!(format!("{first}{next}"), @"
-        NAME   N   TEXT
+        NAME    N  TEXT
         web-1   1  fine
         db-1   12  a longer text
-        a                3  fine
+        a       3  fine
         wider-than-all   4  b
         ");
     }

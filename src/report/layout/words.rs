@@ -1,22 +1,17 @@
-//! Numbers, spans and messages as people read them.
+//! Numbers, durations, times and messages as people read them.
 
 use crate::domain::{ErrorCode, Timestamp};
 use crate::queue::{Block, StateCounts};
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::Display;
 use std::time::Duration;
 
 /// A number in groups of three digits.
 pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
+    match number {
+        0..1000 => number.to_string(),
+        _ => format!("{},{:03}", grouped(number / 1000), number % 1000),
     }
-    text
 }
 
 /// `1 job`, `2,000 jobs`.
@@ -25,18 +20,19 @@ pub fn several(number: u64, one: &str) -> String {
     format!("{} {one}{ending}", grouped(number))
 }
 
-/// The states that have something in them, each with its number; `none` where there is nothing.
-pub(in crate::report) fn by_state(counts: &StateCounts) -> String {
-    let mut text = String::new();
-    for (state, count) in counts.iter().filter(|(_, count)| *count > 0) {
-        let gap = if text.is_empty() { "" } else { ", " };
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{gap}{} {state}", grouped(count));
-    }
-    if text.is_empty() { "none".to_owned() } else { text }
+/// The parts that are not 0, each with its number: `2 new, 1 rejected`; `none` if there are none.
+pub(in crate::report) fn counted(parts: impl IntoIterator<Item = (u64, impl Display)>) -> String {
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+    let texts: Vec<String> = parts.map(|(count, what)| format!("{} {what}", grouped(count))).collect();
+    if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
 }
 
-/// A span in its two largest units.
+/// The states with their numbers.
+pub(in crate::report) fn by_state(counts: &StateCounts) -> String {
+    counted(counts.iter().map(|(state, count)| (count, state)))
+}
+
+/// A duration in its two largest units.
 pub(in crate::report) fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
@@ -51,7 +47,7 @@ pub(in crate::report) fn span(span: Duration) -> String {
     }
 }
 
-/// A span of less than a minute to the hundredth of a second.
+/// A duration, to the hundredth of a second if it is below a minute.
 pub(in crate::report) fn fine_span(exact: Duration) -> String {
     if exact < Duration::from_mins(1) { format!("{:.2} s", exact.as_secs_f64()) } else { span(exact) }
 }
@@ -61,12 +57,17 @@ pub(in crate::report) fn ago(now: Timestamp, at: Timestamp) -> String {
     format!("{} ago", span(now.since(at)))
 }
 
-/// A time as people read it, to the second: `2026-11-26 17:57:20 UTC`.
+/// A time as programs read it.
+pub(in crate::report) fn time(at: Option<Timestamp>) -> Option<String> {
+    at.map(|at| at.to_string())
+}
+
+/// A time to the second: `2026-11-26 17:57:20 UTC`.
 pub fn moment(at: Timestamp) -> String {
     format!("{} UTC", date_and_time(at))
 }
 
-/// From when to when; the date once where it is the same.
+/// A period; if both ends are on one day, with the date once.
 pub(in crate::report) fn period(from: Timestamp, to: Timestamp) -> String {
     let (first, last) = (date_and_time(from), date_and_time(to));
     match last.strip_prefix(first.get(..11).unwrap_or(&first)) {
@@ -81,13 +82,13 @@ fn date_and_time(at: Timestamp) -> String {
     format!("{} {}", text.get(..10).unwrap_or_default(), text.get(11..19).unwrap_or_default())
 }
 
-/// A share in whole percent; 100 only where it is all.
+/// A share in whole percent; 100 only for all of it.
 pub fn percent(part: u64, whole: u64) -> u64 {
     let exact = u128::from(part) * 100 / u128::from(whole.max(1));
     u64::try_from(exact).unwrap_or(100)
 }
 
-/// A text of foreign origin on one line: no control character of it reaches a terminal.
+/// A text from elsewhere on one line, without control characters.
 pub(in crate::report) fn one_line(text: &str) -> Cow<'_, str> {
     if text.chars().any(char::is_control) {
         Cow::Owned(text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
@@ -96,16 +97,12 @@ pub(in crate::report) fn one_line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What is to be said of adopted rows, once; nothing where there are none.
+/// A note about the lines of a report that adopted an export; nothing if there are none.
 pub fn adopted_note(adopted: u64) -> Option<String> {
-    let what = match adopted {
-        0 => return None,
-        1 => "1 line is adopted: its export was not begun by this job, and the image".to_owned(),
-        _ => {
-            format!("{} lines are adopted: their exports were not begun by these jobs, and an image", grouped(adopted))
-        }
-    };
-    Some(format!("{what} may have been deregistered or deleted since; look in EC2 before you rely on it."))
+    let lines = several(adopted, "line");
+    let note =
+        "adopted an export that its job had not started; the image may have been deleted since, so check it in EC2";
+    (adopted > 0).then(|| format!("{lines} {note}."))
 }
 
 /// The word with a capital letter.
@@ -123,17 +120,17 @@ pub(in crate::report) fn trouble(code: Option<&ErrorCode>, message: Option<&str>
     }
 }
 
-/// What blocks a lane: its message says more than its code, which is in it already.
+/// What blocks a lane.
 pub(in crate::report) fn what_blocks(block: &Block) -> String {
     one_line(&block.message).into_owned()
 }
 
-/// How many of some copies other clients have begun.
+/// How many of some copies belong to other clients.
 pub(in crate::report) fn of_others(copies: u64) -> String {
     if copies == 0 { String::new() } else { format!(" ({} of other clients)", grouped(copies)) }
 }
 
-/// A name as a shell takes it.
+/// A name, quoted for a shell if necessary.
 pub fn quoted(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '+' | ',');
     if name.chars().all(plain) && !name.is_empty() && !name.starts_with('-') {

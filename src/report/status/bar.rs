@@ -1,10 +1,10 @@
-//! A bar by state.
+//! A progress bar by state.
 
 use crate::domain::JobState;
 use crate::queue::StateCounts;
 use crate::report::layout::style::{Colour, Paint};
 
-/// What the bar draws, in its order: how, in which colour, and the states.
+/// The segments in order: character, colour and states.
 const SEGMENTS: [(char, Paint, &[JobState]); 5] = [
     ('#', Paint::Good, &[JobState::Succeeded]),
     ('x', Paint::Bad, &[JobState::Failed, JobState::Cancelled]),
@@ -13,7 +13,7 @@ const SEGMENTS: [(char, Paint, &[JobState]); 5] = [
     ('.', Paint::Faint, &[JobState::Queued]),
 ];
 
-/// A bar of `width` characters between brackets. What is there at all is seen: each segment has a character at least.
+/// A bar of `width` characters between brackets. Each state that is there has at least one character.
 pub(super) fn bar(counts: &StateCounts, width: u16, colour: Colour) -> String {
     let shares = SEGMENTS.map(|(_, _, states)| states.iter().map(|state| counts.of(*state)).sum::<u64>());
     let mut text = String::from("[");
@@ -31,26 +31,15 @@ pub(super) fn bar(counts: &StateCounts, width: u16, colour: Colour) -> String {
 
 /// Lengths that add up to `width`, in proportion to the shares, and none of them 0 where the share is not.
 fn lengths(shares: &[u64; SEGMENTS.len()], width: u16) -> [u16; SEGMENTS.len()] {
-    let whole = u128::from(shares.iter().sum::<u64>().max(1));
+    let whole = u128::from(shares.iter().sum::<u64>());
     let mut lengths = shares.map(|share| {
-        let exact = u128::from(share) * u128::from(width) / whole;
+        let exact = (u128::from(share) * u128::from(width)).checked_div(whole).unwrap_or(0);
         u16::try_from(exact).unwrap_or(width).max(u16::from(share > 0))
     });
-    let nothing = shares.iter().all(|share| *share == 0);
-    let mut sum: u16 = lengths.iter().sum();
-    while sum != width && !nothing {
-        // The longest one gives, and takes what rounding left over.
-        let Some(longest) = lengths.iter_mut().max() else { break };
-        if sum > width && *longest == 0 {
-            break;
-        }
-        if sum > width {
-            *longest -= 1;
-            sum -= 1;
-        } else {
-            *longest += 1;
-            sum += 1;
-        }
+    // The longest one takes what rounding left over, or makes room for the short ones.
+    let sum: u16 = lengths.iter().sum();
+    if let Some(longest) = lengths.iter_mut().max().filter(|_| whole > 0) {
+        *longest = (*longest + width).saturating_sub(sum);
     }
     lengths
 }

@@ -1,69 +1,45 @@
-//! What binds each lane. Pure.
+//! What limits each lane. Pure.
 
 use super::view::{ConfiguredLimits, StatusView};
-use crate::domain::{JobState, LaneId, Timestamp};
+use crate::domain::{JobState, LaneId};
 use crate::queue::{Block, LaneView};
+use serde::Serialize;
 
 /// What keeps a lane from going faster.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Binding {
     /// A person paused it.
     Paused,
-    /// It is in trouble, and probes.
+    /// It is blocked, and tries again from time to time.
     Blocked,
-    /// No daemon is at work.
+    /// No daemon is running.
     NoDaemon,
-    /// What is queued in it is stopped by its circuit breaker.
+    /// Its queued jobs are stopped by circuit breakers.
     Breaker,
-    /// What is queued in it is of batches that a person paused.
+    /// Its queued jobs belong to batches that are paused, or stopped by their circuit breakers.
     PausedBatches,
-    /// What is queued in it waits, each job for something of its own.
+    /// Each queued job waits for something of its own.
     Waiting,
-    /// The database was taken over from a copy: nothing is sent until then.
-    Takeover(Timestamp),
+    /// The database was taken over from a copy: nothing is sent for a while.
+    Takeover,
     /// Nothing is sent before an inventory in this run.
     Unlisted,
     /// Its very first export goes alone.
     FirstExport,
-    /// So many EBS copies are under way that the next export does not fit under the cap.
-    Cap {
-        /// So many.
-        copies: u64,
-        /// The cap.
-        cap: u32,
-    },
-    /// The rate that throttles taught it, below the ceiling.
-    LearnedRate(f64),
+    /// The next export does not fit under the cap.
+    Cap,
+    /// The rate learned from throttles, below the ceiling.
+    LearnedRate,
     /// The ceiling of the rate in the settings.
     Settings,
     /// Nothing is queued.
     Idle,
 }
 
-impl Binding {
-    /// Its name in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Paused => "paused",
-            Self::Blocked => "blocked",
-            Self::NoDaemon => "no_daemon",
-            Self::Breaker => "breaker",
-            Self::PausedBatches => "paused_batches",
-            Self::Waiting => "waiting",
-            Self::Takeover(_) => "takeover",
-            Self::Unlisted => "unlisted",
-            Self::FirstExport => "first_export",
-            Self::Cap { .. } => "cap",
-            Self::LearnedRate(_) => "learned_rate",
-            Self::Settings => "settings",
-            Self::Idle => "idle",
-        }
-    }
-}
-
 impl StatusView {
-    /// What holds all that a lane has queued, of what this is about; nothing where some of it is held by neither a pause
-    /// nor a breaker.
+    /// What holds all queued jobs of a lane, of the batches shown; nothing if some are held by neither a pause nor a
+    /// breaker.
     fn held_batches(&self, lane: LaneId) -> Option<Binding> {
         let ours = |batch| self.only.as_ref().is_none_or(|only| only.id == batch);
         let left = self.measures.left.iter().filter(|left| left.lane == lane && left.queued > 0 && ours(left.batch));
@@ -81,7 +57,7 @@ impl StatusView {
     }
 }
 
-/// What keeps a lane from going faster: its own pause and trouble first.
+/// What keeps a lane from going faster: its own pause and trouble come first.
 pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
     let mut all = Vec::new();
     if lane.paused.is_some() {
@@ -90,9 +66,9 @@ pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
     if lane.blocked.is_some() {
         all.push(Binding::Blocked);
     }
-    if lane.paused.is_none() && lane.blocked.as_ref().is_none_or(|blocked| !blocked.trouble.stops_sending()) {
+    if lane.paused.is_none() && lane.blocked.as_ref().is_none_or(|block| !block.trouble.stops_sending()) {
         let ConfiguredLimits { ceiling, cap, .. } = view.limits_of(lane.id);
-        let copies = view.copies_in_flight(lane.id) + view.copies_of_others(lane.id);
+        let copies = view.copies_in_flight(lane.id);
         let measures = view.measures.lanes.get(&lane.id);
         let waits = measures.is_some_and(|measures| !measures.any_ready);
         let next = measures.and_then(|measures| measures.next_weight).unwrap_or(1);
@@ -101,24 +77,22 @@ pub fn bindings(view: &StatusView, lane: &LaneView) -> Vec<Binding> {
             _ if lane.jobs.of(JobState::Queued) == 0 => Binding::Idle,
             (_, Some(held)) => held,
             _ if view.daemon.is_none() => Binding::NoDaemon,
-            _ if view.takeover_until(lane).is_some() => {
-                Binding::Takeover(view.takeover_until(lane).unwrap_or(view.now))
-            }
+            _ if view.takeover_until(lane).is_some() => Binding::Takeover,
             _ if measures.is_some_and(|measures| measures.unlisted) => Binding::Unlisted,
             _ if waits => Binding::Waiting,
-            _ if copies > 0 && copies.saturating_add(u64::from(next)) > u64::from(cap) => Binding::Cap { copies, cap },
+            _ if copies > 0 && copies.saturating_add(u64::from(next)) > u64::from(cap) => Binding::Cap,
             _ if !lane.proven => Binding::FirstExport,
-            (Some(rate), _) if rate < ceiling * NEARLY => Binding::LearnedRate(rate),
+            (Some(rate), _) if rate < ceiling * NEARLY => Binding::LearnedRate,
             _ => Binding::Settings,
         });
     }
     all
 }
 
-/// A learned rate of this share of the ceiling is the ceiling: smaller changes are not written down.
+/// A learned rate above this share of the ceiling counts as the ceiling: smaller changes are not stored.
 const NEARLY: f64 = 0.95;
 
-/// Whether a blocked lane has nothing to try with: its trouble ends with an export that is taken, and none is queued.
+/// Whether a blocked lane has nothing to try: its trouble ends with an accepted export, and no job is queued.
 pub(super) fn waits_for_a_job(lane: &LaneView, block: &Block) -> bool {
     let by_export = block.trouble.stops_sending() && !block.trouble.ends_with_a_reading();
     by_export && lane.jobs.of(JobState::Queued) == 0

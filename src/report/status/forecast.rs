@@ -1,11 +1,11 @@
-//! When it will be done, as a range that says what it rests on, or what it lacks. Pure.
+//! When something will be done: a range with what it rests on, or what is missing for one. Pure.
 
 use crate::domain::Timestamp;
 use crate::report::layout::words::{grouped, several, span};
 use crate::survey::{Basis, Estimate, Speed, Work, estimate};
 use std::time::Duration;
 
-/// A range beyond this says nothing to a person.
+/// A range beyond this helps nobody.
 const BEYOND: Duration = Duration::from_hours(24 * 365);
 
 /// When it will be done.
@@ -24,7 +24,7 @@ pub enum Forecast {
     },
     /// Not before somebody or something has acted.
     NotBefore(String),
-    /// It cannot be said, and this is missing.
+    /// Unknown, because this is missing.
     Unmeasured(String),
 }
 
@@ -33,14 +33,14 @@ pub enum Forecast {
 pub struct RestsOn {
     /// Its name in JSON.
     pub kind: &'static str,
-    /// It in words, to follow a range.
+    /// The same in words, to follow a range.
     pub text: String,
 }
 
-/// What a lane waits for, whatever its speed.
+/// What a lane waits for, however fast it is.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Waits {
-    /// Until when a queued job of it must not be sent.
+    /// The latest time before which a queued job must not be sent.
     pub due: Option<Timestamp>,
     /// When the last unconfirmed attempt is decided.
     pub settled: Option<Timestamp>,
@@ -79,21 +79,21 @@ pub(super) fn forecast(now: Timestamp, lane: &str, work: &Work, speed: &Speed<'_
         }
     };
     if takes.most > BEYOND {
-        return Forecast::Unmeasured(format!("lane {lane} goes too slowly to say"));
+        return Forecast::Unmeasured(format!("lane {lane} is too slow for a forecast"));
     }
     let alone = work.ahead.exports == 0;
     let (mut earliest, mut latest) = (now.after(takes.least), now.after(takes.most));
     if let Some(due) = waits.due.filter(|due| work.queued.exports > 0 && *due > now) {
         latest = latest.max(due.after(takes.most));
-        // Where other batches have jobs in the lane, nobody says whose job it is that waits.
+        // If other batches have jobs in the lane, the job that waits may be theirs.
         if alone {
             earliest = earliest.max(due.after(each.least));
         }
     }
     if let Some(settled) = waits.settled.filter(|_| work.in_flight.exports > 0) {
         if settled > latest {
-            let text = "when the reconciliation window of calls without an answer is over".to_owned();
-            (latest, rests_on) = (settled, RestsOn { kind: "settling", text });
+            let text = "when the reconciliation window of unconfirmed calls is over".to_owned();
+            (latest, rests_on) = (settled, RestsOn { kind: "reconciliation", text });
         }
         if alone {
             earliest = earliest.max(settled);
@@ -129,7 +129,7 @@ pub(super) fn all_of(parts: impl IntoIterator<Item = Forecast>) -> Forecast {
     }
 }
 
-/// One or two of them by name; of more the first, and how many there are besides.
+/// One or two of them by name; of more the first, and the number of others.
 fn holds(held: &[String]) -> String {
     match held {
         [first, _, _, ..] => format!("{first} (and {} other holds end)", held.len() - 1),
@@ -137,7 +137,7 @@ fn holds(held: &[String]) -> String {
     }
 }
 
-/// A forecast in words; nothing where all is done. When a person decides on so many in `review`, it cannot say.
+/// A forecast in words; nothing if all is done. Jobs in `review` are left out, as nobody knows when a person decides.
 pub(super) fn when(forecast: &Forecast, review: u64, now: Timestamp) -> Option<String> {
     match forecast {
         Forecast::Done => None,
@@ -164,7 +164,7 @@ pub(super) fn when_and_why(forecast: &Forecast, review: u64, now: Timestamp) -> 
     })
 }
 
-/// `between 03:40 and 04:10 UTC`; with the date where it is another day than now's.
+/// `between 03:40 and 04:10 UTC`; with the date if it is not today.
 fn range(now: Timestamp, earliest: Timestamp, latest: Timestamp) -> String {
     let (first, last) = (earliest.to_string(), latest.to_string());
     let part = |text: &str, from: usize, to: usize| text.get(from..to).unwrap_or(text).to_owned();

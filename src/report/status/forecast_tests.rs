@@ -75,7 +75,7 @@ fn an_attempt_without_an_answer_is_waited_for() {
     let alone = open.forecast(&work(0, 1));
     assert_eq!(range(&alone), (nine, nine));
     let Forecast::Between { rests_on, .. } = alone else { panic!("a range") };
-    assert_eq!(rests_on.kind, "settling");
+    assert_eq!(rests_on.kind, "reconciliation");
     // Of another batch it may be, and then nobody waits for it.
     let beside = Work { ahead: ExportLoad::alike(1, 1, 20), ..work(0, 1) };
     let (least, most) = range(&open.forecast(&beside));

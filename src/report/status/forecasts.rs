@@ -1,5 +1,5 @@
-//! The forecasts of a status: of the whole, of each batch and of each lane. What holds a lane or a batch back comes
-//! before any reckoning. Pure.
+//! The forecasts of a status: for all of it, for each batch and for each lane. What holds a lane or a batch back comes
+//! before any estimate. Pure.
 
 use super::binding::waits_for_a_job;
 use super::forecast::{Forecast, Waits, all_of, forecast, when, when_and_why};
@@ -11,7 +11,7 @@ use crate::report::steering::breakers::stopped_place;
 use crate::survey::{ExportLoad, Speed, Work, ahead};
 
 impl StatusView {
-    /// When all that it is about will be done.
+    /// When everything shown will be done.
     pub fn forecast(&self) -> Forecast {
         if let Some(batch) = self.only.as_ref().filter(|_| !self.place.is_narrow()) {
             return self.batch_forecast(batch);
@@ -20,7 +20,7 @@ impl StatusView {
         or_review(all_of(self.lanes.iter().map(|lane| self.lane_forecast(lane))), review)
     }
 
-    /// When a batch will be done, the jobs of others to which its rows point too.
+    /// When a batch will be done, with the jobs of others to which its rows point.
     pub fn batch_forecast(&self, batch: &BatchView) -> Forecast {
         if batch.stage == BatchStage::Loading {
             return Forecast::NotBefore("it is loaded".to_owned());
@@ -29,24 +29,25 @@ impl StatusView {
         or_review(all_of(lanes), review_of(batch))
     }
 
-    /// When all that it is about will be done, in words; nothing where it is.
+    /// The same in words; nothing if it is done.
     pub fn when(&self) -> Option<String> {
         when(&self.forecast(), self.jobs().of(JobState::NeedsReview), self.now)
     }
 
-    /// When a batch will be done, in words, with what that rests on or lacks; nothing where it is.
+    /// When a batch will be done, in words, with what that rests on or lacks; nothing if it is done.
     pub fn when_and_why(&self, batch: &BatchView) -> Option<String> {
         when_and_why(&self.batch_forecast(batch), review_of(batch), self.now)
     }
 
-    /// When a lane will be done with everything, or with the batch that it is about.
+    /// When a lane will be done with everything, or with the batch shown.
     pub fn lane_forecast(&self, lane: &LaneView) -> Forecast {
         self.of_lane(lane, self.only.as_ref().map(|batch| batch.id))
     }
 
-    /// The EBS copies of a lane that are under way, of all batches.
+    /// The EBS copies in progress in a lane, of all batches and of other clients.
     pub fn copies_in_flight(&self, lane: LaneId) -> u64 {
-        self.left(lane).filter(|left| left.own).map(|left| left.copies_in_flight).sum()
+        let own = self.left(lane).filter(|left| left.own).map(|left| left.copies_in_flight);
+        own.sum::<u64>() + self.copies_of_others(lane)
     }
 
     fn left(&self, lane: LaneId) -> impl Iterator<Item = &RemainingJobs> {
@@ -96,13 +97,13 @@ impl StatusView {
         found.map(|since| since.after(window)).max(unchecked).max(checked)
     }
 
-    /// What has to happen first, where `queued` jobs of a batch, or of all, are to be sent in a lane.
+    /// What has to happen before the `queued` jobs of a batch, or of all, can be sent in a lane.
     fn held(&self, lane: &LaneView, queued: u64, batch: Option<BatchId>) -> Option<String> {
         if self.daemon.is_none() {
             return Some("a daemon runs".to_owned());
         }
         if lane.blocked.as_ref().is_some_and(|blocked| !waits_for_a_job(lane, blocked)) {
-            return Some(format!("lane {} goes on", lane.lane));
+            return Some(format!("lane {} recovers", lane.lane));
         }
         if queued == 0 {
             return None;
@@ -111,7 +112,7 @@ impl StatusView {
             return Some(format!("lane {} is resumed", lane.lane));
         }
         let meant = |one: BatchId| batch.is_none_or(|batch| batch == one);
-        // Of a batch that has nothing queued in this lane, nothing is held here.
+        // A batch without queued jobs in this lane holds nothing here.
         let waits = |one: BatchId| {
             meant(one) && self.left(lane.id).any(|left| left.own && left.batch == one && left.queued > 0)
         };
@@ -120,14 +121,14 @@ impl StatusView {
         }
         let stops = |opening: &&BreakerOpening| opening.lane == lane.id && opening.batch.is_none_or(waits);
         if let Some(opening) = self.openings.iter().find(stops) {
-            return Some(format!("{} goes on", stopped_place(opening, &lane.lane)));
+            return Some(format!("{} continues", stopped_place(opening, &lane.lane)));
         }
         if let Some(until) = self.takeover_until(lane) {
             return Some(format!("{}, as the database was taken over from a copy", moment(until)));
         }
         let measures = self.measures.lanes.get(&lane.id)?;
         let one_by_one = measures.paused_in.iter().any(|batch| meant(*batch));
-        one_by_one.then(|| format!("the jobs of lane {} that are paused one by one are resumed", lane.lane))
+        one_by_one.then(|| format!("the paused jobs of lane {} are resumed", lane.lane))
     }
 }
 
@@ -136,7 +137,7 @@ fn review_of(batch: &BatchView) -> u64 {
     batch.jobs.of(JobState::NeedsReview) + batch.shared.of(JobState::NeedsReview)
 }
 
-/// What is left once all else is done waits for a person.
+/// Once all else is done, what is left waits for a person.
 fn or_review(forecast: Forecast, review: u64) -> Forecast {
     if forecast != Forecast::Done || review == 0 {
         return forecast;

@@ -1,95 +1,101 @@
-//! How it stands, as one reading has it.
+//! The status, from one reading of the database.
 
 use crate::domain::{AccountLabel, JobState, Lane, LaneId, LoweredCap, Region, Timestamp, reconciliation_window};
 use crate::lightsail::is_throttle;
 use crate::queue::{
     BatchStage, BatchView, BreakerOpening, LaneView, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts, Takeover,
 };
-use crate::report::jobs::failures::{FailureCollector, Failures};
+use crate::report::jobs::causes::FailureCauses;
+use crate::report::jobs::failures::Failures;
 use crate::report::layout::words::quoted;
-use crate::report::steering::breakers::stopped_place;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Everything that a status says.
+/// Everything that a status shows.
 #[derive(Debug, Clone)]
 pub struct StatusView {
     /// When it was read.
     pub now: Timestamp,
-    /// What the daemon says of itself; nothing where none is running.
+    /// The running daemon's own description; nothing if none is running.
     pub daemon: Option<String>,
-    /// The batch it is about; nothing where it is about all.
+    /// The batch shown; nothing if all are.
     pub only: Option<BatchView>,
-    /// The account and the Region it is about.
+    /// The account and the Region shown.
     pub place: LaneFilter,
     /// The batches, the oldest first.
     pub batches: Vec<BatchView>,
     /// The lanes.
     pub lanes: Vec<LaneView>,
-    /// What is stopped by its circuit breaker.
+    /// The open circuit breakers.
     pub openings: Vec<BreakerOpening>,
-    /// What is set for each lane.
+    /// The settings of each lane.
     pub limits: BTreeMap<LaneId, ConfiguredLimits>,
     /// The newest takeover of the database.
     pub takeover: Option<Takeover>,
-    /// What was measured of late.
+    /// What was measured recently.
     pub measures: Measures,
-    /// What failed, by cause: of the newest failed jobs.
+    /// The newest failed jobs, by cause.
     pub failures: Failures,
 }
 
-/// What is set for a lane; a daemon that was started with other settings goes by those.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// The settings of a lane; a daemon that was started with other settings follows those.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ConfiguredLimits {
-    /// The ceiling of its rate, exports a second.
+    /// The ceiling of the rate, in exports a second.
     pub ceiling: f64,
-    /// EBS copies that may be under way.
+    /// The maximum number of EBS copies in progress.
     pub cap: u32,
-    /// The least reconciliation window.
+    /// The minimum reconciliation window.
     pub settle: Duration,
     /// The absence checks that are spread over it.
     pub looks: u32,
     /// How long a call may take: no check counts before.
     pub attempt_timeout: Duration,
+    /// The attempts of a job.
+    pub max_attempts: u32,
+    /// How long an export may take before a person is asked.
+    pub give_up: Duration,
+    /// The interval at which a blocked lane tries again.
+    pub probe: Duration,
 }
 
-/// Which lanes are meant.
+/// Which lanes to show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LaneFilter {
-    /// Those of this account.
+    /// Only those of this account.
     pub account: Option<AccountLabel>,
-    /// Those in this Region.
+    /// Only those in this Region.
     pub region: Option<Region>,
 }
 
 impl LaneFilter {
-    /// Whether not all lanes are meant.
+    /// Whether only some lanes are shown.
     pub fn is_narrow(&self) -> bool {
         self.account.is_some() || self.region.is_some()
     }
 
-    /// Whether that lane is meant.
+    /// Whether that lane is shown.
     pub fn has(&self, lane: &Lane) -> bool {
         lane.fits(self.account.as_ref(), self.region)
     }
 }
 
-/// Failed jobs that a status looks at, the newest: it costs the same however many there are.
-pub(super) const FAILED_LOOKED_AT: u32 = 1000;
+/// How many failed jobs a status groups, the newest ones: it costs the same however many there are.
+pub(super) const FAILED_READ: u32 = 1000;
 
-/// Groups of failures that a status has.
+/// How many groups of failures a status has.
 const GROUPS: usize = 5;
 
-/// How it stands, in a word.
+/// The status in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
-    /// There is no job.
+    /// There are no jobs.
     Empty,
-    /// Jobs are left and a daemon is at work.
+    /// Jobs are left and a daemon is running.
     Running,
     /// Jobs are left and no daemon is running.
     Stopped,
-    /// Jobs are left, and all of them wait for a person.
+    /// All jobs that are left wait for a person.
     Waiting,
     /// Every job has ended.
     Finished,
@@ -109,7 +115,7 @@ impl Health {
 }
 
 impl StatusView {
-    /// Reads how it stands at `now`; with a batch, that one alone, and of its lanes those of `place`.
+    /// Reads the status at `now`: of all batches or one, in the lanes of `place`.
     pub async fn read(
         queue: &Queue,
         only: Option<BatchView>,
@@ -133,21 +139,21 @@ impl StatusView {
         }
         let takeover = queue.takeover().await?;
         let limits = lanes.iter().map(|lane| (lane.id, limits(&lane.lane))).collect();
-        let mut gathered = FailureCollector::default();
-        let failures = gathered.groups(0, "");
+        let failures = Failures::default();
         let mut view =
             Self { now, daemon, only, place, batches, lanes, openings, limits, takeover, measures, failures };
         if view.jobs().of(JobState::Failed) > 0 {
             let batch = view.only.as_ref().map(|batch| batch.id);
-            let mut failed = queue.newest_failed(batch, FAILED_LOOKED_AT).await?;
+            let mut failed = queue.newest_failed(batch, FAILED_READ).await?;
             failed.retain(|job| view.place.has(&job.lane));
-            gathered.add(&failed);
-            view.failures = gathered.groups(GROUPS, &view.scope());
+            let mut causes = FailureCauses::default();
+            failed.iter().for_each(|job| causes.add(job));
+            view.failures = causes.groups(GROUPS, &view.scope());
         }
         Ok(view)
     }
 
-    /// The jobs that it is about. One that several batches share counts once.
+    /// The jobs shown. One that several batches share counts once.
     pub fn jobs(&self) -> StateCounts {
         match &self.only {
             _ if self.place.is_narrow() => {
@@ -166,20 +172,13 @@ impl StatusView {
         })
     }
 
-    /// Where it is, if it is the one thing that is stopped by its circuit breaker.
-    pub(super) fn stopped_alone(&self) -> Option<String> {
-        let mut stopped = self.stopped();
-        let (opening, lane) = stopped.next()?;
-        stopped.next().is_none().then(|| stopped_place(opening, lane))
-    }
-
-    /// The batch on a command line, with a blank before it.
+    /// The batch on a command line, with a space before it.
     pub(super) fn of_batch(&self) -> String {
         let batch = self.only.as_ref().map(|batch| format!(" --batch {}", quoted(batch.name.as_str())));
         batch.unwrap_or_default()
     }
 
-    /// What selects the same jobs on a command line, with a blank before it.
+    /// The selectors for the same jobs on a command line, with a space before them.
     pub(super) fn scope(&self) -> String {
         let batch = Some(self.of_batch());
         let account = self.place.account.as_ref().map(|account| format!(" --account {account}"));
@@ -187,38 +186,31 @@ impl StatusView {
         [batch, account, region].into_iter().flatten().collect()
     }
 
-    /// What is set for a lane, and in force.
+    /// The limits of a lane that are in force.
     pub(super) fn limits_of(&self, lane: LaneId) -> ConfiguredLimits {
-        let none = ConfiguredLimits {
-            ceiling: 1.0,
-            cap: 1,
-            settle: Duration::ZERO,
-            looks: 1,
-            attempt_timeout: Duration::ZERO,
-        };
-        let set = self.limits.get(&lane).copied().unwrap_or(none);
+        let set = self.limits.get(&lane).copied().unwrap_or_default();
         let lowered = self.lanes.iter().find(|view| view.id == lane).and_then(|view| view.lowered.as_ref());
         let cap = LoweredCap::in_force(lowered, u64::from(set.cap), self.now);
         ConfiguredLimits { cap: u32::try_from(cap).unwrap_or(set.cap), ..set }
     }
 
-    /// The reconciliation window of what is sent in a lane now.
+    /// The reconciliation window of an attempt that a lane sends now.
     pub(super) fn window_of(&self, lane: &LaneView) -> Duration {
         reconciliation_window(self.limits_of(lane.id).settle, lane.delay, self.now)
     }
 
-    /// Why the cap of a lane is lower than the settings have it, and what they have; nothing where it is not.
+    /// Why the cap of a lane is below the settings, and the cap in the settings; nothing if it is not.
     pub(super) fn lowered_cap(&self, lane: &LaneView) -> Option<(LoweredCap, u32)> {
         let set = self.limits.get(&lane.id)?.cap;
         lane.lowered.clone().filter(|_| self.limits_of(lane.id).cap < set).map(|lowered| (lowered, set))
     }
 
-    /// Until when a lane sends nothing after a takeover; nothing where it does not wait for that.
+    /// Until when a lane sends nothing after a takeover; nothing if it does not wait.
     pub(super) fn takeover_until(&self, lane: &LaneView) -> Option<Timestamp> {
         self.takeover.as_ref()?.left(self.window_of(lane)).map(|left| self.now.after(left))
     }
 
-    /// EBS copies of other clients that a lane's records show in progress.
+    /// EBS copies of other clients in progress, by the lane's records.
     pub fn copies_of_others(&self, lane: LaneId) -> u64 {
         self.measures.lanes.get(&lane).map_or(0, |lane| lane.copies_of_others)
     }
@@ -235,7 +227,7 @@ impl StatusView {
         ends.filter(|end| self.now.since(end.at) < REFUSED_WITHIN).count() as u64
     }
 
-    /// How it stands, in a word.
+    /// The status in a word.
     pub fn health(&self) -> Health {
         let jobs = self.jobs();
         match jobs.live() {
@@ -248,13 +240,13 @@ impl StatusView {
     }
 }
 
-/// How many of a batch's jobs have ended, and how many there are; those that it shares are among them.
+/// How many of a batch's jobs have ended, and how many there are, with those that it shares.
 pub fn progress_of(batch: &BatchView) -> (u64, u64) {
     let jobs = batch.jobs.plus(&batch.shared);
     (jobs.total() - jobs.live(), jobs.total())
 }
 
-/// Whether nothing of a batch is left to do.
+/// Whether a batch is done.
 pub(super) fn has_ended(batch: &BatchView) -> bool {
     let (done, all) = progress_of(batch);
     done == all && batch.stage == BatchStage::Sealed

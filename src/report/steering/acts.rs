@@ -1,4 +1,4 @@
-//! What an act on many jobs would touch, and what it did, in words.
+//! What an act on many jobs would change, and what it did, in words.
 
 use crate::domain::{Act, JobId, JobState, SkipReason};
 use crate::queue::{ActPlan, Acted, SkippedJobs};
@@ -7,74 +7,45 @@ use crate::report::layout::style::TextStyle;
 use crate::report::layout::table::Blocks;
 use crate::report::layout::words::{by_state, capital, grouped, several};
 
-/// Jobs that are named for one reason.
+/// How many jobs are named per reason.
 const NAMED: usize = 3;
 
-/// What an act would touch: a sentence, the first of the jobs, and those that it leaves alone.
+/// What an act would change: a sentence, the first of the jobs, and those that it leaves alone.
 pub fn touched_text(plan: &ActPlan, look: TextStyle) -> String {
-    let act = plan.act();
+    let verb = plan.act().event().kind().as_str();
+    let left = left_alone(plan);
     if plan.is_empty() {
-        let left = left_alone(plan);
-        let opening = if left.is_empty() { "No job fits.".to_owned() } else { format!("Nothing to {}.", verb(act)) };
+        let opening = if left.is_empty() { "No jobs match.".to_owned() } else { format!("Nothing to {verb}.") };
         return look.lay_out(std::iter::once(opening).chain(left).collect());
     }
-    let mut text = look.lay_out(vec![format!("To {}: {}.", verb(act), by_state(&plan.states))]);
-    text.push_str(&Blocks::new(&TABLE, look.width).text(plan.first.iter().map(cells).collect()));
-    let more = plan.len().saturating_sub(u64::try_from(plan.first.len()).unwrap_or(u64::MAX));
-    let mut lines = Vec::new();
-    if more > 0 {
-        lines.push(format!("... and {} more", grouped(more)));
-    }
-    lines.extend(left_alone(plan));
-    if !lines.is_empty() {
-        text.push_str(&look.lay_out(lines));
-    }
-    text
+    let heading = look.lay_out(vec![format!("To {verb}: {}.", by_state(&plan.states))]);
+    let table = Blocks::new(&TABLE, look.width).text(plan.first.iter().map(cells).collect());
+    let more = plan.len().saturating_sub(plan.first.len() as u64);
+    let more = (more > 0).then(|| format!("... and {} more", grouped(more)));
+    let rest: Vec<String> = more.into_iter().chain(left).collect();
+    let rest = if rest.is_empty() { String::new() } else { look.lay_out(rest) };
+    heading + &table + &rest
 }
 
 /// The question before an act, without its question mark.
 pub fn plan_question(plan: &ActPlan) -> String {
-    format!("{} {}", capital(verb(plan.act())), several(plan.len(), "job"))
+    format!("{} {}", capital(plan.act().event().kind().as_str()), several(plan.len(), "job"))
 }
 
 /// What an act did.
 pub fn acted_text(plan: &ActPlan, acted: Acted, look: TextStyle) -> String {
-    let act = plan.act();
-    let mut sentences = vec![format!("{} {}.", past(act), several(acted.done, "job"))];
-    if acted.moved_on > 0 {
-        let had = several(acted.moved_on, "job");
-        sentences.push(format!("Left alone, because moved on meanwhile: {had}."));
-    }
-    if acted.rivals > 0 {
-        let had = several(acted.rivals, "job");
-        sentences.push(format!("Left alone, because another job of the snapshot has become live meanwhile: {had}."));
-    }
-    if acted.done > 0 {
-        match act {
-            Act::Retry | Act::Resume => sentences.push("The lane's ledger is read before anything is sent.".to_owned()),
-            Act::Pause => sentences.push("A pause stops sending, not following.".to_owned()),
-            Act::Cancel => {}
-        }
-    }
-    look.lay_out(vec![sentences.join(" ")])
-}
-
-fn verb(act: Act) -> &'static str {
-    match act {
-        Act::Retry => "retry",
-        Act::Cancel => "cancel",
-        Act::Pause => "pause",
-        Act::Resume => "resume",
-    }
-}
-
-fn past(act: Act) -> &'static str {
-    match act {
-        Act::Retry => "Put back into the queue:",
-        Act::Cancel => "Cancelled",
-        Act::Pause => "Paused",
-        Act::Resume => "Resumed",
-    }
+    let (past, next) = match plan.act() {
+        Act::Retry => ("Put back into the queue:", "They are sent after the next inventory of their lane."),
+        Act::Resume => ("Resumed", "They are sent after the next inventory of their lane."),
+        Act::Pause => ("Paused", "Pausing holds back new exports only; exports in progress continue."),
+        Act::Cancel => ("Cancelled", ""),
+    };
+    let left = [(acted.moved_on, "they have changed"), (acted.rivals, "another job of the snapshot is live")];
+    let left = left.into_iter().filter(|(count, _)| *count > 0);
+    let left = left.map(|(count, why)| format!("Left alone, because meanwhile {why}: {}.", several(count, "job")));
+    let next = (acted.done > 0 && !next.is_empty()).then(|| next.to_owned());
+    let done = format!("{past} {}.", several(acted.done, "job"));
+    look.lay_out(vec![std::iter::once(done).chain(left).chain(next).collect::<Vec<_>>().join(" ")])
 }
 
 fn left_alone(plan: &ActPlan) -> Vec<String> {
@@ -95,19 +66,21 @@ fn named(ones: &SkippedJobs) -> String {
     };
     let names: Vec<String> = ones.first.iter().take(NAMED).map(name).collect();
     let word = if ones.count == 1 { "job" } else { "jobs" };
-    let more = ones.count.saturating_sub(u64::try_from(names.len()).unwrap_or(u64::MAX));
-    let names = names.join(", ");
-    if more > 0 { format!("{word} {names} and {} more", grouped(more)) } else { format!("{word} {names}") }
+    let more = match ones.count.saturating_sub(names.len() as u64) {
+        0 => String::new(),
+        more => format!(" and {} more", grouped(more)),
+    };
+    format!("{word} {}{more}", names.join(", "))
 }
 
-fn why(act: Act, reason: SkipReason) -> String {
-    let text = match (reason, act) {
+fn why(act: Act, reason: SkipReason) -> &'static str {
+    match (reason, act) {
         (SkipReason::Ended(JobState::Cancelled), Act::Cancel) => "cancelled already",
         (SkipReason::Ended(state), _) => state.as_str(),
         (SkipReason::InFlight, Act::Cancel) => {
-            "in flight: an export cannot be cancelled at Lightsail, Lightsail goes on and it is followed to its end"
+            "in flight: an export cannot be cancelled at Lightsail; it continues and is tracked to the end"
         }
-        (SkipReason::InFlight, Act::Pause) => "in flight: Lightsail goes on, and it is followed to its end",
+        (SkipReason::InFlight, Act::Pause) => "in flight: the export continues and is tracked to the end",
         (SkipReason::InFlight, Act::Retry | Act::Resume) => "in flight",
         (SkipReason::InReview, _) => "in review: decide with snapferry resolve JOB",
         (SkipReason::QueuedAlready, _) => "queued already",
@@ -120,6 +93,5 @@ fn why(act: Act, reason: SkipReason) -> String {
         }
         (SkipReason::RivalLive, _) => "left to another job of the snapshot, which is live",
         (SkipReason::LaterTaken, _) => "left to a later job of the snapshot, which is retried",
-    };
-    text.to_owned()
+    }
 }

@@ -1,17 +1,16 @@
-//! What is stopped by its circuit breaker, in words: one phrase for status, why, resume and the end of a run.
+//! What is stopped by its circuit breaker, in the same words for status, why, resume and the end of a run.
 
-use crate::domain::{BatchName, ErrorCode, JobId, Lane, ProbeState, Timestamp};
+use crate::domain::{BatchName, Lane, ProbeState, Timestamp};
 use crate::queue::BreakerOpening;
-use crate::report::completion::columns::time;
-use crate::report::layout::words::{ago, quoted, several, span};
-use serde::Serialize;
+use crate::report::layout::words::{ago, quoted, several, span, time};
+use serde_json::{Value, json};
 
-/// What has stopped: `batch fleet in lane prod/eu-west-1`, or `lane prod/eu-west-1`.
+/// What is stopped: `batch fleet in lane prod/eu-west-1`, or `lane prod/eu-west-1`.
 pub fn stopped_place(opening: &BreakerOpening, lane: &Lane) -> String {
     opening.batch_name.as_ref().map_or_else(|| format!("lane {lane}"), |name| format!("batch {name} in lane {lane}"))
 }
 
-/// The command that lets it go on.
+/// The command that resumes it.
 pub fn resume_command(opening: &BreakerOpening, lane: &Lane) -> String {
     opening.batch_name.as_ref().map_or_else(|| resume_lane(lane), resume_batch)
 }
@@ -26,7 +25,7 @@ pub(in crate::report) fn resume_lane(lane: &Lane) -> String {
     format!("snapferry resume --account {} --region {}", lane.account, lane.region)
 }
 
-/// When the breaker lets the next job go; nothing while one is under way.
+/// When the breaker tries the next job; nothing while one is being tried.
 pub(in crate::report) fn next_try(opening: &BreakerOpening) -> Option<Timestamp> {
     match opening.probe_state {
         ProbeState::UnderWay | ProbeState::Succeeded => None,
@@ -48,55 +47,36 @@ pub(in crate::report) fn stopped_since(opening: &BreakerOpening, now: Timestamp)
 pub fn what_next(opening: &BreakerOpening, now: Timestamp) -> String {
     let in_vain = match opening.in_vain {
         0 => String::new(),
-        tried => format!(", after {} in vain", several(u64::from(tried), "try").replace("trys", "tries")),
+        tried => format!(", after {}", several(u64::from(tried), "failed probe")),
     };
     match (next_try(opening), opening.probe) {
-        (None, Some(job)) => format!("job {job} is tried now{in_vain}"),
-        (None, None) => format!("one job is tried now{in_vain}"),
-        (Some(at), _) if at > now => format!("one job is tried in {}{in_vain}", span(at.since(now))),
-        (Some(_), _) => format!("one job is tried next{in_vain}"),
+        (None, Some(job)) => format!("job {job} is its probe{in_vain}"),
+        (None, None) => format!("one job is its probe{in_vain}"),
+        (Some(at), _) if at > now => format!("one job probes in {}{in_vain}", span(at.since(now))),
+        (Some(_), _) => format!("one job probes next{in_vain}"),
     }
 }
 
 /// An open breaker as JSON.
-#[derive(Debug, Serialize)]
-pub(in crate::report) struct BreakerEntry<'a> {
-    #[serde(flatten)]
-    lane: Option<&'a Lane>,
-    since: String,
-    cause: String,
-    failed: u32,
-    ended: u32,
-    code: Option<&'a str>,
-    next_try_at: Option<String>,
-    trying: Option<JobId>,
-    tried_in_vain: u32,
-}
-
-impl<'a> BreakerEntry<'a> {
-    pub(in crate::report) fn of_lane(opening: &'a BreakerOpening) -> Self {
-        Self {
-            lane: None,
-            since: opening.opened_at.to_string(),
-            cause: opening.cause.to_string(),
-            failed: opening.cause.failed,
-            ended: opening.cause.ended,
-            code: opening.cause.code.as_ref().map(ErrorCode::as_str),
-            next_try_at: time(next_try(opening)),
-            trying: opening.probe.filter(|_| opening.probe_state == ProbeState::UnderWay),
-            tried_in_vain: opening.in_vain,
-        }
-    }
-
-    pub(in crate::report) fn of_batch(opening: &'a BreakerOpening, lane: &'a Lane) -> Self {
-        Self { lane: Some(lane), ..Self::of_lane(opening) }
-    }
+pub(in crate::report) fn breaker_json(opening: &BreakerOpening, lane: &Lane) -> Value {
+    json!({
+        "account": lane.account,
+        "region": lane.region,
+        "since": opening.opened_at.to_string(),
+        "cause": opening.cause.to_string(),
+        "failed": opening.cause.failed,
+        "ended": opening.cause.ended,
+        "code": opening.cause.code,
+        "next_try_at": time(next_try(opening)),
+        "trying": opening.probe.filter(|_| opening.probe_state == ProbeState::UnderWay),
+        "tried_in_vain": opening.in_vain,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{LaneId, OpenCause, OpeningId};
+    use crate::domain::{JobId, LaneId, OpenCause, OpeningId};
     use std::time::Duration;
 
     fn trip(probe_state: ProbeState, in_vain: u32) -> BreakerOpening {
@@ -119,13 +99,13 @@ mod tests {
     fn it_says_what_comes_next() {
         let at = |minute: i64| Timestamp(minute * 60_000);
         let says = |probe_state, tried, minute| what_next(&trip(probe_state, tried), at(minute));
-        assert_eq!(says(ProbeState::None, 0, 2), "one job is tried in 3 min");
-        assert_eq!(says(ProbeState::UnderWay, 0, 6), "job 7 is tried now");
-        assert_eq!(says(ProbeState::Silent, 1, 6), "one job is tried next, after 1 try in vain");
-        assert_eq!(says(ProbeState::None, 2, 4), "one job is tried in 1 min, after 2 tries in vain");
+        assert_eq!(says(ProbeState::None, 0, 2), "one job probes in 3 min");
+        assert_eq!(says(ProbeState::UnderWay, 0, 6), "job 7 is its probe");
+        assert_eq!(says(ProbeState::Silent, 1, 6), "one job probes next, after 1 failed probe");
+        assert_eq!(says(ProbeState::None, 2, 4), "one job probes in 1 min, after 2 failed probes");
         assert_eq!(
             stopped_since(&trip(ProbeState::None, 0), at(2)),
-            "stopped by its circuit breaker 2 min ago: 25 of the last 50 jobs failed; one job is tried in 3 min"
+            "stopped by its circuit breaker 2 min ago: 25 of the last 50 jobs failed; one job probes in 3 min"
         );
     }
 }

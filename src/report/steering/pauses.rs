@@ -3,11 +3,11 @@
 use crate::domain::{JobState, Lane};
 use crate::queue::{ActPlan, BatchView, BreakerOpening, LaneView, Pause, StateCounts};
 use crate::report::layout::style::TextStyle;
-use crate::report::layout::words::{moment, several};
+use crate::report::layout::words::{capital, moment, several};
 use crate::report::steering::acts::plan_question;
 use crate::report::steering::breakers::stopped_place;
 
-/// What pausing these batches and lanes means; those that are paused already come with since when and by whom.
+/// What pausing these batches and lanes means; the second pair is paused already.
 pub fn pauses_text(
     batches: &[BatchView],
     lanes: &[LaneView],
@@ -15,28 +15,29 @@ pub fn pauses_text(
     paused_lanes: &[LaneView],
     look: TextStyle,
 ) -> String {
-    let mut text = Vec::new();
-    for batch in batches {
-        text.push(format!("To pause: batch {}: {}.", batch.name, stopped(&batch.jobs)));
-        let shared = batch.shared.of(JobState::Queued);
-        if shared > 0 {
-            text.push(format!("  {} of its rows belong to other batches and are not paused", several(shared, "job")));
-        }
+    let mut text: Vec<String> =
+        each(batches, lanes).map(|(place, _, jobs)| format!("To pause: {place}: {}.", held_back(jobs))).collect();
+    let shared = batches.iter().map(|batch| batch.shared.of(JobState::Queued)).filter(|shared| *shared > 0);
+    text.extend(
+        shared.map(|shared| {
+            format!("  {} of its rows belong to other batches and are not paused", several(shared, "job"))
+        }),
+    );
+    if !text.is_empty() {
+        text.push(
+            "Pausing holds back new exports only; exports in progress continue and are tracked to the end.".to_owned(),
+        );
     }
-    text.extend(lanes.iter().map(|lane| format!("To pause: lane {}: {}.", lane.lane, stopped(&lane.jobs))));
-    let already = |what: String, pause: Option<&Pause>| format!("{what} is paused already{}.", since(pause));
-    text.extend(paused_batches.iter().map(|one| already(format!("Batch {}", one.name), one.paused.as_ref())));
-    text.extend(paused_lanes.iter().map(|one| already(format!("Lane {}", one.lane), one.paused.as_ref())));
+    let already = each(paused_batches, paused_lanes);
+    text.extend(already.map(|(place, pause, _)| format!("{} is already paused{}.", capital(&place), since(pause))));
     if text.is_empty() {
-        text.push("There is no lane to pause yet.".to_owned());
-    } else if !batches.is_empty() || !lanes.is_empty() {
-        text.push("A pause stops sending, not following: what Lightsail has goes on and is settled.".to_owned());
+        text.push("There are no lanes to pause yet.".to_owned());
     }
     look.lay_out(text)
 }
 
-/// What resuming these batches and lanes means, of which `openings` are stopped by their circuit breakers; `staying` jobs stay paused one
-/// by one.
+/// What resuming these batches and lanes means, of which `openings` are stopped by their circuit breakers; the second pair
+/// is not paused, and `staying` jobs stay paused individually.
 pub fn resumes_text(
     batches: &[BatchView],
     lanes: &[LaneView],
@@ -46,28 +47,19 @@ pub fn resumes_text(
     staying: u64,
     look: TextStyle,
 ) -> String {
-    let mut text = Vec::new();
-    let line = |what: String, pause: Option<&Pause>, jobs: &StateCounts| {
-        format!("To resume: {what}: {}, paused{}.", several(jobs.of(JobState::Queued), "queued job"), since(pause))
-    };
-    let paused_batches = batches.iter().filter(|one| one.paused.is_some());
-    let paused_lanes = lanes.iter().filter(|one| one.paused.is_some());
-    text.extend(paused_batches.map(|one| line(format!("batch {}", one.name), one.paused.as_ref(), &one.jobs)));
-    text.extend(paused_lanes.map(|one| line(format!("lane {}", one.lane), one.paused.as_ref(), &one.jobs)));
-    text.extend(openings.iter().map(|(opening, lane)| {
-        let place = stopped_place(opening, lane);
-        format!(
-            "To resume: {place}, stopped by its circuit breaker since {}: {}.",
-            moment(opening.opened_at),
-            opening.cause
-        )
-    }));
-    text.extend(going_batches.iter().map(|one| format!("Batch {} is not paused.", one.name)));
-    text.extend(going_lanes.iter().map(|one| format!("Lane {} is not paused.", one.lane)));
+    let paused = each(batches, lanes).filter(|(_, pause, _)| pause.is_some()).map(|(place, pause, jobs)| {
+        format!("To resume: {place}: {}, paused{}.", several(jobs.of(JobState::Queued), "queued job"), since(pause))
+    });
+    let stopped = openings.iter().map(|(opening, lane)| {
+        let (place, at) = (stopped_place(opening, lane), moment(opening.opened_at));
+        format!("To resume: {place}, stopped by its circuit breaker since {at}: {}.", opening.cause)
+    });
+    let going = each(going_batches, going_lanes).map(|(place, ..)| format!("{} is not paused.", capital(&place)));
+    let mut text: Vec<String> = paused.chain(stopped).chain(going).collect();
     if staying > 0 {
+        let (jobs, verb) = (several(staying, "job"), if staying == 1 { "stays" } else { "stay" });
         text.push(format!(
-            "{} paused one by one; add --state queued to resume those instead, or resume --all.",
-            if staying == 1 { "1 job stays".to_owned() } else { format!("{} stay", several(staying, "job")) }
+            "{jobs} {verb} paused individually; use --state queued to resume those instead, or resume --all."
         ));
     }
     if text.is_empty() { String::new() } else { look.lay_out(text) }
@@ -78,7 +70,7 @@ pub fn pause_question(batches: &[BatchView], lanes: &[LaneView]) -> String {
     format!("Pause {}", places(batches, lanes))
 }
 
-/// The question before an end of pauses, without its question mark.
+/// The question before resuming, without its question mark.
 pub fn resume_question(batches: &[BatchView], lanes: &[LaneView], plan: Option<&ActPlan>) -> String {
     match plan {
         Some(plan) if batches.is_empty() && lanes.is_empty() => plan_question(plan),
@@ -88,22 +80,31 @@ pub fn resume_question(batches: &[BatchView], lanes: &[LaneView], plan: Option<&
 }
 
 fn places(batches: &[BatchView], lanes: &[LaneView]) -> String {
-    let some = |number: usize, one: &str, ones: &str| match number {
+    let name = |batches: &[BatchView], lanes: &[LaneView], many: &str| match batches.len() + lanes.len() {
         0 => None,
-        1 => Some(one.to_owned()),
-        _ => Some(format!("{number} {ones}")),
+        1 => each(batches, lanes).next().map(|(place, ..)| place),
+        number => Some(format!("{number} {many}")),
     };
-    let batch = batches.first().map(|batch| format!("batch {}", batch.name)).unwrap_or_default();
-    let lane = lanes.first().map(|lane| format!("lane {}", lane.lane)).unwrap_or_default();
-    let parts = [some(batches.len(), &batch, "batches"), some(lanes.len(), &lane, "lanes")];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+    let names = [name(batches, &[], "batches"), name(&[], lanes, "lanes")];
+    names.into_iter().flatten().collect::<Vec<_>>().join(" and ")
 }
 
-fn stopped(jobs: &StateCounts) -> String {
-    let flying = [JobState::Submitting, JobState::Exporting, JobState::Unknown].map(|state| jobs.of(state));
-    let flying: u64 = flying.iter().sum();
+/// Each batch and lane with its pause and its jobs.
+fn each<'a>(
+    batches: &'a [BatchView],
+    lanes: &'a [LaneView],
+) -> impl Iterator<Item = (String, Option<&'a Pause>, &'a StateCounts)> {
+    let batches = batches.iter().map(|one| (format!("batch {}", one.name), one.paused.as_ref(), &one.jobs));
+    batches.chain(lanes.iter().map(|one| (format!("lane {}", one.lane), one.paused.as_ref(), &one.jobs)))
+}
+
+fn held_back(jobs: &StateCounts) -> String {
+    let in_flight = [JobState::Submitting, JobState::Exporting, JobState::Unknown].map(|state| jobs.of(state));
     let queued = several(jobs.of(JobState::Queued), "queued job");
-    if flying == 0 { queued } else { format!("{queued}; {flying} in flight go on") }
+    match in_flight.iter().sum() {
+        0 => queued,
+        in_flight => format!("{queued}; {} in flight", several(in_flight, "job")),
+    }
 }
 
 fn since(pause: Option<&Pause>) -> String {

@@ -2,8 +2,8 @@
 
 use crate::domain::Timestamp;
 use crate::queue::Takeover;
-use crate::report::layout::words::{moment, span};
-use serde::Serialize;
+use crate::report::layout::words::{moment, span, time};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What a takeover holds back until when, and what a person has to know of any copy.
@@ -21,27 +21,14 @@ pub(in crate::report) fn takeover_text(takeover: &Takeover, whose: &str, left: D
     )
 }
 
-/// A takeover for programs.
-#[derive(Serialize)]
-pub(in crate::report) struct TakeoverEntry {
-    found_at: String,
-    cause: &'static str,
-    copy_written_at: Option<String>,
-    waived: bool,
-    waits_until: Option<String>,
-    left_ms: Option<u64>,
-}
-
-impl TakeoverEntry {
-    /// With the time until which the last of the lanes waits.
-    pub(in crate::report) fn new(takeover: &Takeover, until: Option<Timestamp>, now: Timestamp) -> Self {
-        Self {
-            found_at: takeover.found_at.to_string(),
-            cause: takeover.cause.as_str(),
-            copy_written_at: takeover.written_at.map(|at| at.to_string()),
-            waived: takeover.waived,
-            waits_until: until.map(|until| until.to_string()),
-            left_ms: until.map(|until| u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX)),
-        }
-    }
+/// A takeover as JSON, with the time until which the last of the lanes waits.
+pub(in crate::report) fn takeover_json(takeover: &Takeover, until: Option<Timestamp>, now: Timestamp) -> Value {
+    json!({
+        "found_at": takeover.found_at.to_string(),
+        "cause": takeover.cause.as_str(),
+        "copy_written_at": time(takeover.written_at),
+        "waived": takeover.waived,
+        "waits_until": time(until),
+        "left_ms": until.map(|until| u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX)),
+    })
 }

@@ -1,35 +1,35 @@
-//! A plan for people: the totals, then the lanes, then the rows that would fail.
+//! A plan for people: the totals, the lanes, and the rows that would fail.
 
 use crate::domain::looks_automatic;
 use crate::report::layout::style::{Paint, TextStyle};
-use crate::report::layout::words::{grouped, one_line, several, span};
+use crate::report::layout::words::{counted, grouped, one_line, several, span};
 use crate::survey::{Basis, ExportPlan, FailingRow, FailureReason, LanePlan, Outlook, RowOutlooks, TimeRange};
 
-/// Rows that are named; `--json` has them all.
+/// How many rows are named; `--json` has all.
 const NAMED: usize = 20;
 
-/// A plan, and what it is told with.
+/// A plan, with what is needed to show it.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanView<'a> {
     /// The plan.
     pub plan: &'a ExportPlan,
-    /// What messages call the file.
+    /// The name of the file.
     pub input: &'a str,
-    /// What stored images cost; nothing where the settings do not say.
+    /// The price of stored images; nothing if it is not set.
     pub price: Option<Price<'a>>,
 }
 
-/// What stored images cost.
+/// The price of stored images.
 #[derive(Debug, Clone, Copy)]
 pub struct Price<'a> {
-    /// A GB for a month.
+    /// Of a GB for a month.
     pub per_gb_month: f64,
-    /// The word behind a sum; it may be empty.
+    /// The currency to show; it may be empty.
     pub currency: &'a str,
 }
 
 impl Price<'_> {
-    /// What so much costs a month.
+    /// The price of so many GB for a month.
     #[expect(clippy::cast_precision_loss, reason = "a number of GB is far below 2^52")]
     pub fn of(&self, gb: u64) -> f64 {
         gb as f64 * self.per_gb_month
@@ -60,7 +60,7 @@ pub fn plan_text(view: PlanView<'_>, look: TextStyle) -> String {
 fn sentence(view: &PlanView<'_>, look: TextStyle) -> String {
     let rows = view.plan.rows();
     let verdict = match (view.plan.is_partial(), rows.failing()) {
-        (true, _) => look.colour.paint(Paint::Bad, "this is not all: a lane could not be read"),
+        (true, _) => look.colour.paint(Paint::Bad, "incomplete: a lane could not be read"),
         (false, 0) => look.colour.paint(Paint::Good, "no row would fail"),
         (false, failing) => look.colour.paint(Paint::Bad, format!("{} would fail", several(failing, "row"))),
     };
@@ -110,18 +110,14 @@ fn stored(gb: u64, unknown: u64) -> String {
 fn costs(view: &PlanView<'_>) -> String {
     match &view.price {
         Some(price) => {
-            let (sum, word) = (money(price.of(view.plan.gb())), blank_before(price.currency));
-            format!("{sum}{word} a month at most, at {} a GB (plan.price_per_gb_month)", price.per_gb_month)
+            let sum = format!("{} {}", money(price.of(view.plan.gb())), price.currency);
+            format!("{} a month at most, at {} a GB (plan.price_per_gb_month)", sum.trim_end(), price.per_gb_month)
         }
         None => "unknown: set plan.price_per_gb_month to what a GB costs a month".to_owned(),
     }
 }
 
-fn blank_before(word: &str) -> String {
-    if word.is_empty() { String::new() } else { format!(" {word}") }
-}
-
-/// Two digits behind the point, and thousands in groups.
+/// A sum with two decimals and grouped thousands.
 fn money(sum: f64) -> String {
     let text = format!("{sum:.2}");
     let (whole, cents) = text.split_once('.').unwrap_or((&text, "00"));
@@ -143,21 +139,14 @@ fn basis(lane: &LanePlan) -> String {
         Basis::OtherLanes(count) => {
             format!("each {each}, as {} of all lanes took", several(count as u64, "past export"))
         }
-        Basis::Documented => format!("each {each}, as is documented: the database has no past exports to go by"),
+        Basis::Documented => format!("each {each}, as documented: the database has no past exports"),
     }
 }
 
-/// The outlooks that some rows have.
+/// The rows by outlook.
 fn outlooks(rows: &RowOutlooks, rejected: u64) -> String {
-    let mut parts: Vec<String> = Outlook::ALL
-        .into_iter()
-        .filter(|outlook| rows.of(*outlook) > 0)
-        .map(|outlook| format!("{} {}", grouped(rows.of(outlook)), words(outlook)))
-        .collect();
-    if rejected > 0 {
-        parts.push(format!("{} rejected", grouped(rejected)));
-    }
-    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+    let parts = Outlook::ALL.into_iter().map(|outlook| (rows.of(outlook), words(outlook)));
+    counted(parts.chain([(rejected, "rejected")]))
 }
 
 fn words(outlook: Outlook) -> &'static str {
@@ -186,7 +175,7 @@ fn lane(lines: &mut Vec<String>, plan: &ExportPlan, lane: &LanePlan, look: TextS
     lines.push(format!("{}  {}", lane.lane, outlooks(&lane.rows, 0)));
     if let Some((other, number)) = same_account(plan, lane).zip(lane.account_number.as_ref()) {
         lines.push(format!(
-            "  {}: it is the AWS account of {} ({number}) under another label, and would be blocked: use one label",
+            "  {}: this is the AWS account of {} ({number}) under another label, and would be blocked; use one label",
             look.colour.paint(Paint::Care, "note"),
             other.lane
         ));
@@ -195,8 +184,8 @@ fn lane(lines: &mut Vec<String>, plan: &ExportPlan, lane: &LanePlan, look: TextS
         && seen != stored
     {
         lines.push(format!(
-            "  {}: these credentials are for account {seen}, but the database has {stored} for it, and it would be \
-             blocked: put the credentials right, or use another label",
+            "  {}: these credentials are for account {seen}, but the database has {stored} for this label, and the lane \
+             would be blocked; correct the credentials, or use another label",
             look.colour.paint(Paint::Care, "note")
         ));
     }
@@ -226,7 +215,7 @@ fn failing(row: &FailingRow) -> String {
 pub(in crate::report) fn why(row: &FailingRow) -> String {
     let automatic = " (automatic snapshots must be copied first)";
     match &row.reason {
-        FailureReason::Broken => "it is in state error; make a new one".to_owned(),
+        FailureReason::Broken => "it is in state error; create a new snapshot".to_owned(),
         FailureReason::Missing { elsewhere, .. } if !elsewhere.is_empty() => {
             let lanes: Vec<String> = elsewhere.iter().map(ToString::to_string).collect();
             format!("missing; there is one in {}", lanes.join(", "))

@@ -1,19 +1,21 @@
-//! Why a job stands where it stands, and what would change it. Pure: facts in, sentences out. `why_queued.rs` has the
-//! longest chapter, `why_text.rs` lays it out.
+//! Why a job is in its state, and what would change it. Pure: facts in, sentences out. `queued.rs` explains queued jobs,
+//! `text.rs` lays the answer out.
 
 use crate::domain::{AbsenceRule, ErrorCode, JobState, LaneTrouble, Timestamp, reconciliation_window};
-use crate::queue::{AttemptOutcome, AttemptView, EntryStatus, QueuePosition, RefusedCall, TransitionView};
+use crate::queue::{AttemptOutcome, AttemptView, EntryStatus, JobView, QueuePosition, RefusedCall, TransitionView};
+use crate::report::jobs::advice::advice;
 use crate::report::layout::words::{ago, moment, one_line, several, span, trouble, what_blocks};
+use crate::report::status::ConfiguredLimits;
 use crate::report::why::queued;
 use serde::Serialize;
 use std::time::Duration;
 
-/// What is known.
+/// What is known of a job.
 #[derive(Debug, Clone)]
 pub struct JobFacts {
     /// The time.
     pub now: Timestamp,
-    /// What the daemon says of itself; nothing where none is running.
+    /// The running daemon's own description; nothing if none is running.
     pub daemon: Option<String>,
     /// The job among all others.
     pub waiting: QueuePosition,
@@ -22,57 +24,36 @@ pub struct JobFacts {
     /// The calls of its lane that were refused within [`THROTTLED_WITHIN`].
     pub refused: Vec<RefusedCall>,
     /// The settings of its lane.
-    pub pace: Pace,
+    pub limits: ConfiguredLimits,
 }
 
-/// How far back throttles are told.
+/// How far back throttles are counted.
 pub const THROTTLED_WITHIN: Duration = Duration::from_hours(1);
-
-/// What the settings say of a lane.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pace {
-    /// The ceiling, in exports a second.
-    pub rate: f64,
-    /// EBS copies under way at most.
-    pub max_in_flight: u64,
-    /// Attempts that a job has.
-    pub max_attempts: u32,
-    /// How long an answer is waited for.
-    pub attempt_timeout: Duration,
-    /// How long an export may take before a person is asked.
-    pub give_up: Duration,
-    /// The least time over which the looks at the ledger are spread.
-    pub settle: Duration,
-    /// The looks that prove an attempt absent.
-    pub looks: u32,
-    /// How often a blocked lane tries again.
-    pub probe: Duration,
-}
 
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Why {
-    /// When the state that it is in began.
+    /// When its current state began.
     pub since: Timestamp,
     /// All of it in one sentence.
     pub summary: String,
-    /// The chain of causes: what binds first comes first.
+    /// The causes: what binds first comes first.
     pub causes: Vec<WaitCause>,
     /// What would change it.
     pub ways: Vec<Way>,
 }
 
-/// A link of the chain.
+/// A cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WaitCause {
     /// Its name in JSON.
     pub kind: &'static str,
-    /// It in words.
+    /// The cause in words.
     pub text: String,
-    /// Since when, where that is known.
+    /// Since when, if that is known.
     #[serde(serialize_with = "Timestamp::as_text_or_null")]
     pub since: Option<Timestamp>,
-    /// Until when, where that is known.
+    /// Until when, if that is known.
     #[serde(serialize_with = "Timestamp::as_text_or_null")]
     pub until: Option<Timestamp>,
 }
@@ -80,13 +61,13 @@ pub struct WaitCause {
 /// A way out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Way {
-    /// It in words.
+    /// The way in words.
     pub text: String,
-    /// The command; nothing where it comes by itself.
+    /// The command; nothing if it happens without one.
     pub command: Option<String>,
 }
 
-/// What is collected on the way.
+/// The causes and ways collected so far.
 #[derive(Debug, Default)]
 pub(in crate::report) struct Chain {
     pub(in crate::report) causes: Vec<WaitCause>,
@@ -99,18 +80,18 @@ impl Chain {
         self
     }
 
-    /// Since when the last cause has been there.
-    pub(in crate::report) fn since(&mut self, at: Option<Timestamp>) -> &mut Self {
+    /// When the last cause began.
+    pub(in crate::report) fn since(&mut self, at: impl Into<Option<Timestamp>>) -> &mut Self {
         if let Some(cause) = self.causes.last_mut() {
-            cause.since = at;
+            cause.since = at.into();
         }
         self
     }
 
-    /// Until when it will be.
-    pub(in crate::report) fn until(&mut self, at: Option<Timestamp>) -> &mut Self {
+    /// When the last cause ends.
+    pub(in crate::report) fn until(&mut self, at: impl Into<Option<Timestamp>>) -> &mut Self {
         if let Some(cause) = self.causes.last_mut() {
-            cause.until = at;
+            cause.until = at.into();
         }
         self
     }
@@ -120,11 +101,11 @@ impl Chain {
     }
 }
 
-/// Says why.
+/// Explains why.
 pub fn explain(facts: &JobFacts) -> Why {
-    let job = &facts.waiting.detail.job;
     let mut chain = Chain::default();
-    match job.state {
+    let state = facts.job().state;
+    match state {
         JobState::Queued => queued::explain(facts, &mut chain),
         JobState::Submitting => submitting(facts, &mut chain),
         JobState::Exporting => exporting(facts, &mut chain),
@@ -135,20 +116,23 @@ pub fn explain(facts: &JobFacts) -> Why {
         JobState::Cancelled => cancelled(facts, &mut chain),
     }
     let since = facts.since();
-    let first = chain.causes.first().map_or_else(|| "nothing is known".to_owned(), |cause| cause.text.clone());
-    let when =
-        if job.state.is_live() { format!("for {}", span(facts.now.since(since))) } else { ago(facts.now, since) };
+    let first = chain.causes.first().map(|cause| cause.text.as_str()).unwrap_or_default();
+    let when = if state.is_live() { format!("for {}", span(facts.now.since(since))) } else { ago(facts.now, since) };
     let behind = chain.causes.iter().skip(1).find(|cause| cause.kind == "ahead");
     let behind = behind.map(|_| format!("; {} ahead", several(facts.waiting.ahead.jobs, "job"))).unwrap_or_default();
-    let summary = format!("{} {when}: {first}{behind}", job.state);
+    let summary = format!("{state} {when}: {first}{behind}");
     Why { since, summary, causes: chain.causes, ways: chain.ways }
 }
 
 impl JobFacts {
-    /// When the state that the job is in began.
+    pub(in crate::report) fn job(&self) -> &JobView {
+        &self.waiting.detail.job
+    }
+
+    /// When its current state began.
     pub(in crate::report) fn since(&self) -> Timestamp {
         let moved = self.last_step(|step| step.from != step.to);
-        moved.map_or(self.waiting.detail.job.queued_at, |step| step.at)
+        moved.map_or(self.job().queued_at, |step| step.at)
     }
 
     pub(in crate::report) fn last_step(&self, wanted: impl Fn(&TransitionView) -> bool) -> Option<&TransitionView> {
@@ -156,17 +140,17 @@ impl JobFacts {
     }
 
     /// The reconciliation window of its last attempt.
-    pub(in crate::report) fn settle(&self) -> Duration {
+    pub(in crate::report) fn window(&self) -> Duration {
         let intended = self.last_attempt().map_or(self.now, |attempt| attempt.intended_at);
-        reconciliation_window(self.pace.settle, self.waiting.lane.delay, intended)
+        reconciliation_window(self.limits.settle, self.waiting.lane.delay, intended)
     }
 
-    /// How the record ended that is taken for the job's, where its attempt was found in the ledger and not told by an answer.
+    /// How the record ended that may be the job's, if its attempt was found in Lightsail's records.
     fn ended_unanswered(&self) -> Option<String> {
         let record = &self.waiting.record.as_ref()?.sighting;
         let found = self.last_attempt().is_some_and(|attempt| attempt.outcome == Some(AttemptOutcome::Found));
         match (&record.destination, record.status) {
-            (Some(made), EntryStatus::Succeeded) if found => Some(format!("made {} of it", one_line(&made.id))),
+            (Some(made), EntryStatus::Succeeded) if found => Some(format!("made {} from it", one_line(&made.id))),
             (_, EntryStatus::Failed) if found => Some("failed to export it".to_owned()),
             _ => None,
         }
@@ -176,14 +160,13 @@ impl JobFacts {
         self.waiting.detail.attempts.last()
     }
 
-    /// The job's trouble with its message.
+    /// The code of the job's error with its message.
     pub(in crate::report) fn trouble(&self) -> Option<String> {
-        let job = &self.waiting.detail.job;
-        trouble(job.error_code.as_ref(), job.error_message.as_deref())
+        trouble(self.job().error_code.as_ref(), self.job().error_message.as_deref())
     }
 }
 
-/// Nothing moves without a daemon.
+/// Without a daemon nothing moves.
 pub(in crate::report) fn no_daemon(facts: &JobFacts, chain: &mut Chain) -> bool {
     if facts.daemon.is_none() {
         chain.cause("no_daemon", "no daemon is running");
@@ -192,187 +175,151 @@ pub(in crate::report) fn no_daemon(facts: &JobFacts, chain: &mut Chain) -> bool 
     facts.daemon.is_none()
 }
 
-/// A trouble of the lane keeps its records from being read, or jobs from being sent; whether the latter.
+/// The lane's own trouble; whether it stops sending.
 pub(in crate::report) fn blocked(facts: &JobFacts, chain: &mut Chain) -> bool {
     let lane = &facts.waiting.lane;
     let Some(block) = &lane.blocked else { return false };
     let stops = block.trouble.stops_sending();
     let what = if stops { "is blocked" } else { "cannot be read" };
-    let text = format!("its lane {} {what}: {}", lane.lane, what_blocks(block));
-    chain.cause("blocked", text).since(Some(block.since));
-    let tries = if block.trouble == LaneTrouble::Quota {
-        "then resume the lane".to_owned()
+    chain.cause("blocked", format!("its lane {} {what}: {}", lane.lane, what_blocks(block))).since(block.since);
+    let way = if block.trouble == LaneTrouble::Quota {
+        "free some of the quota or have it raised, then resume the lane".to_owned()
     } else if !stops {
-        "it is read again within 5 min and recovers automatically".to_owned()
+        "it is read again within 5 min and recovers automatically once the cause is gone".to_owned()
     } else if block.trouble == LaneTrouble::CopyLimit {
-        "one job at a time is tried, at the latest every 5 min".to_owned()
+        "other snapshot copies end; one job at a time is tried, at the latest every 5 min".to_owned()
     } else {
-        format!("the lane tries again every {} and recovers automatically", span(facts.pace.probe))
+        let probe = span(facts.limits.probe);
+        format!("the lane tries again every {probe} and recovers automatically once the cause is gone")
     };
-    chain.way(format!("{}; {tries}", remedy(block.trouble)), None);
+    chain.way(way, None);
     stops
 }
 
-/// What helps against a lane's trouble.
-fn remedy(trouble: LaneTrouble) -> &'static str {
-    match trouble {
-        LaneTrouble::Credentials => "renew the account's credentials (profile, SSO login or role)",
-        LaneTrouble::Unreachable => "see to the connection to Lightsail's endpoint",
-        LaneTrouble::Identity => {
-            "give the label its own account's credentials again, or start a new label for the other"
-        }
-        LaneTrouble::Outage => "Lightsail has to recover",
-        LaneTrouble::Denied => "allow what the message names (`snapferry doctor --policy` has all that it needs)",
-        LaneTrouble::Reads => "see what its reads are answered with, and allow lightsail:Get* if they are denied",
-        LaneTrouble::Setup => "AWS has to finish setting the account or the Region up",
-        LaneTrouble::Clock => "let NTP set this machine's clock",
-        LaneTrouble::NotEnabled => "enable the Region for the account",
-        LaneTrouble::CopyLimit => "other snapshot copies have to end",
-        LaneTrouble::Quota => "free some of the quota, or have it raised",
-    }
-}
-
 fn submitting(facts: &JobFacts, chain: &mut Chain) {
-    let sent = facts.last_attempt().map_or(facts.since(), |attempt| attempt.intended_at);
-    let until = sent.after(facts.pace.attempt_timeout);
     if facts.daemon.is_none() {
-        chain.cause("interrupted", "the daemon ended in the middle of the call, and nobody has its answer");
-        chain.way("the next start looks into the ledger for it; it is never sent on a guess", None);
+        chain.cause("interrupted", "the daemon ended during the call, before it had an answer");
+        chain.way("the next start looks for the export in Lightsail's records; nothing is sent on a guess", None);
         no_daemon(facts, chain);
         return;
     }
-    let waits = span(facts.pace.attempt_timeout);
-    let text = format!("its call is out; the answer is waited for up to {waits}");
-    chain.cause("calling", text).since(Some(sent)).until(Some(until));
-    chain.way("the answer, or after that time the ledger, tells", None);
+    let sent = facts.last_attempt().map_or(facts.since(), |attempt| attempt.intended_at);
+    let timeout = facts.limits.attempt_timeout;
+    let text = format!("its call has been sent; the answer may take up to {}", span(timeout));
+    chain.cause("calling", text).since(sent).until(sent.after(timeout));
+    chain.way("the answer decides, or after that time Lightsail's records", None);
 }
 
-/// When the daemon looks at it next.
-fn looked_at(facts: &JobFacts, chain: &mut Chain) {
-    let Some(at) = facts.waiting.detail.job.next_poll_at else { return };
-    if at > facts.now {
-        chain.cause("looked_at", format!("its next look is in {}", span(at.since(facts.now)))).until(Some(at));
-    } else {
-        chain.cause("looked_at", "it is looked at any moment");
+/// When the daemon reads its state again, and what prevents that.
+fn next_poll(facts: &JobFacts, chain: &mut Chain) {
+    if no_daemon(facts, chain) {
+        return;
     }
+    match facts.job().next_poll_at {
+        None => {}
+        Some(at) if at > facts.now => {
+            chain.cause("next_poll", format!("its state is read again in {}", span(at.since(facts.now)))).until(at);
+        }
+        Some(_) => {
+            chain.cause("next_poll", "its state is about to be read again");
+        }
+    }
+    blocked(facts, chain);
 }
 
 fn exporting(facts: &JobFacts, chain: &mut Chain) {
-    let job = &facts.waiting.detail.job;
-    let since = facts.since();
-    let text = match (&job.operation_id, job.adopted) {
-        (_, true) => "Lightsail exports it; this job did not begin that and adopted it".to_owned(),
-        (Some(operation), false) => format!("Lightsail exports it, operation {operation}"),
-        (None, false) => "Lightsail exports it, and its record is not in sight yet".to_owned(),
-    };
     if let Some(ended) = facts.ended_unanswered() {
         unanswered(facts, chain, &ended);
         return;
     }
-    chain.cause("under_way", text).since(Some(since));
-    if !no_daemon(facts, chain) {
-        looked_at(facts, chain);
-        blocked(facts, chain);
-    }
-    let give_up = since.after(facts.pace.give_up);
-    chain.way(
-        format!("it ends by itself; without an end by {} a person is asked (poll.give_up)", moment(give_up)),
-        None,
-    );
+    let (job, since) = (facts.job(), facts.since());
+    let text = match (&job.operation_id, job.adopted) {
+        (_, true) => "Lightsail exports it; this job adopted an export that it had not started".to_owned(),
+        (Some(operation), false) => format!("Lightsail exports it, operation {operation}"),
+        (None, false) => "Lightsail exports it; its record has not been seen yet".to_owned(),
+    };
+    chain.cause("under_way", text).since(since);
+    next_poll(facts, chain);
+    let give_up = moment(since.after(facts.limits.give_up));
+    chain.way(format!("the export ends; if it has not ended by {give_up}, a person is asked (poll.give_up)"), None);
     chain.way("an export cannot be cancelled at Lightsail", None);
 }
 
-/// What it became is in sight, and may be another client's until its reconciliation window is over.
+/// Its export has ended, but may be another client's until the reconciliation window is over.
 fn unanswered(facts: &JobFacts, chain: &mut Chain, ended: &str) {
-    let since = facts.since();
-    let until = since.after(facts.settle());
-    chain
-        .cause(
-            "settling",
-            format!("Lightsail has {ended}, and nobody has the answer of its call: until the reconciliation window of {} is over, that may be another client's export", span(facts.settle())),
-        )
-        .since(Some(since))
-        .until(Some(until));
+    let (since, window) = (facts.since(), facts.window());
+    let until = since.after(window);
+    let text = format!(
+        "Lightsail has {ended}, but its call got no answer: until the reconciliation window of {} is over, that may be \
+         another client's export",
+        span(window)
+    );
+    chain.cause("reconciling", text).since(since).until(until);
     if !no_daemon(facts, chain) {
         blocked(facts, chain);
     }
-    chain.way(format!("what no other record contradicts by {} is taken for its own", moment(until)), None);
+    chain.way(
+        format!("unless another record contradicts it by {}, the export is taken for its own", moment(until)),
+        None,
+    );
 }
 
 fn unknown(facts: &JobFacts, chain: &mut Chain) {
-    let said = facts.trouble().map(|said| format!(": {said}")).unwrap_or_default();
-    let Pace { looks: needed, attempt_timeout, .. } = facts.pace;
-    let settle = facts.settle();
-    let number = facts.waiting.detail.job.attempts;
-    chain
-        .cause("unknown", format!("it is not known whether Lightsail took attempt {number}{said}"))
-        .since(Some(facts.since()));
+    let error = facts.trouble().map(|error| format!(": {error}")).unwrap_or_default();
+    let text = format!("it is not known whether Lightsail accepted attempt {}{error}", facts.job().attempts);
+    chain.cause("unknown", text).since(facts.since());
     if let Some(attempt) = facts.last_attempt() {
-        let opens = attempt.intended_at.after(attempt_timeout);
-        let rule = AbsenceRule { checks: needed, window: settle };
-        let next = facts.waiting.detail.job.next_poll_at;
-        let earliest = rule.met_at(attempt.first_check_at, opens.max(facts.now), next);
-        chain
-            .cause(
-                "absence_checks",
-                format!(
-                    "{} of {needed} complete looks at the ledger have shown no trace of it",
-                    attempt.absence_checks
-                ),
-            )
-            .since(attempt.first_check_at)
-            .until(Some(earliest));
-        let over = rule.met_at(attempt.first_check_at, opens.max(facts.now), None);
-        let absent = if attempt.absence_checks >= needed && over <= facts.now {
-            "its next look without a trace proves it absent, unless the daemon was stopped for long".to_owned()
+        let ConfiguredLimits { looks: needed, attempt_timeout, .. } = facts.limits;
+        let (seen, first) = (attempt.absence_checks, attempt.first_check_at);
+        let rule = AbsenceRule { checks: needed, window: facts.window() };
+        let opens = attempt.intended_at.after(attempt_timeout).max(facts.now);
+        let earliest = rule.met_at(first, opens, facts.job().next_poll_at);
+        let text =
+            format!("{seen} of {needed} absence checks are done: complete readings that did not show the attempt");
+        chain.cause("absence_checks", text).since(first).until(earliest);
+        let absent = if seen >= needed && rule.met_at(first, opens, None) <= facts.now {
+            "the next check that does not show it proves it absent, unless the daemon was stopped for long".to_owned()
         } else {
-            let over = span(settle);
-            format!("{needed} looks over {over} without a trace prove it absent, not before {}", moment(earliest))
+            let window = span(rule.window);
+            format!(
+                "{needed} checks over {window} that do not show it prove it absent, not before {}",
+                moment(earliest)
+            )
         };
-        chain.way(format!("found in the ledger, it is adopted; {absent}"), None);
+        chain.way(format!("if Lightsail's records show it, it is adopted; {absent}"), None);
     }
-    if !no_daemon(facts, chain) {
-        looked_at(facts, chain);
-        blocked(facts, chain);
-    }
+    next_poll(facts, chain);
 }
 
 fn needs_review(facts: &JobFacts, chain: &mut Chain) {
-    let job = facts.waiting.detail.job.id;
-    let said = facts.trouble().unwrap_or_else(|| "the ledger cannot be explained".to_owned());
-    chain.cause("review", format!("a person has to decide: {said}")).since(Some(facts.since()));
-    chain.way("see the evidence, then decide", Some(format!("snapferry resolve {job}")));
+    let error = facts.trouble().unwrap_or_else(|| "Lightsail's records cannot be explained".to_owned());
+    chain.cause("review", format!("a person has to decide: {error}")).since(facts.since());
+    chain.way("see the evidence, then decide", Some(format!("snapferry resolve {}", facts.job().id)));
 }
 
 fn succeeded(facts: &JobFacts, chain: &mut Chain) {
-    let job = &facts.waiting.detail.job;
-    let id = job.destination_id.as_deref().unwrap_or("something that is not on record");
-    let text = if job.adopted {
-        format!("exported before, as {id}; that was not this job's doing, and it may be gone since")
+    let id = facts.job().destination_id.as_deref().unwrap_or("an unrecorded image");
+    let text = if facts.job().adopted {
+        format!("adopted as {id}, an export that this job had not started; the image may have been deleted since")
     } else {
-        format!("it became {id}")
+        format!("exported as {id}")
     };
-    chain.cause("succeeded", text).since(Some(facts.since()));
+    chain.cause("succeeded", text).since(facts.since());
 }
 
 fn failed(facts: &JobFacts, chain: &mut Chain) {
-    let job = &facts.waiting.detail.job;
-    let said = facts.trouble().unwrap_or_else(|| "for no reason on record".to_owned());
-    chain.cause("failed", said).since(Some(facts.since()));
-    if job.used >= facts.pace.max_attempts {
-        chain.cause("attempts", format!("{} of {} attempts are used up", job.used, facts.pace.max_attempts));
+    let (job, most) = (facts.job(), facts.limits.max_attempts);
+    chain.cause("failed", facts.trouble().unwrap_or_else(|| "no error on record".to_owned())).since(facts.since());
+    if job.used >= most {
+        chain.cause("attempts", format!("{} of {most} attempts are used", job.used));
     }
-    let way = match job.error_code.as_ref().map(ErrorCode::as_str) {
-        Some(ErrorCode::SNAPSHOT_NOT_FOUND) => "once there is a snapshot of that name, try it again",
-        Some(ErrorCode::SNAPSHOT_IN_ERROR) => "make a new snapshot, then try it again",
-        Some(_) | None => "once the cause is gone, try it again",
-    };
+    let code = job.error_code.as_ref().map_or("", ErrorCode::as_str);
+    let (_, way) = advice(code, job.error_message.as_deref().unwrap_or_default());
     chain.way(way, Some(format!("snapferry retry {}", job.id)));
 }
 
 fn cancelled(facts: &JobFacts, chain: &mut Chain) {
     let by = facts.last_step(|step| step.to == JobState::Cancelled).map(|step| one_line(&step.actor));
-    let by = by.unwrap_or("a person".into());
-    chain.cause("cancelled", format!("cancelled by {by}")).since(Some(facts.since()));
-    chain.way("try it again", Some(format!("snapferry retry {}", facts.waiting.detail.job.id)));
+    chain.cause("cancelled", format!("cancelled by {}", by.unwrap_or("a person".into()))).since(facts.since());
+    chain.way("retry it", Some(format!("snapferry retry {}", facts.job().id)));
 }
