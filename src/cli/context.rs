@@ -30,7 +30,7 @@ use tokio::sync::watch;
 pub(crate) struct Context {
     /// The settings.
     pub(crate) settings: Settings,
-    /// The file that they are from, where there is one.
+    /// The file that they were read from, if there is one.
     pub(crate) settings_file: Option<PathBuf>,
     /// The machine's clock.
     pub(crate) clock: SharedClock,
@@ -38,7 +38,7 @@ pub(crate) struct Context {
     pub(crate) progress: MultiProgress,
     /// Whether stdout has colours.
     pub(crate) coloured: bool,
-    /// The name in the history for what this process is asked to do.
+    /// Who acts, for the history.
     pub(crate) person: String,
     /// The folder of the database, if Snapferry may create it: one that a person named has to exist.
     pub(crate) own_folder: Option<PathBuf>,
@@ -47,14 +47,14 @@ pub(crate) struct Context {
 /// Where results go, and everything else.
 pub(crate) type Outputs<'a> = (&'a mut (dyn Write + Send), &'a mut (dyn Write + Send));
 
-/// What a command does with the database.
+/// What a command needs of the database.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Access {
     /// It reads: the database is not created, and may be read-only.
     Read,
-    /// The same once more, as `--watch` does: whether it is empty was noted the first time.
+    /// It reads again, as `--watch` does: the first time has noted if the database is empty.
     ReadAgain,
-    /// It changes jobs that are there: a note says so where there are none, as another database may be meant, and none is created.
+    /// It changes existing jobs: none is created, and a note says if there are none, as another database may be meant.
     Act,
     /// It writes, or copies.
     Write,
@@ -109,8 +109,8 @@ impl Context {
         screen(self.coloured, out, notes)
     }
 
-    /// Opens the database, runs a command on it, and closes it. What only reads begins anew where another process came or went
-    /// meanwhile, as long as nothing is printed.
+    /// Opens the database, runs a command on it, and closes it. A command that only reads starts again if another process opened or
+    /// closed the database meanwhile, as long as nothing has been printed.
     pub(crate) async fn with_queue(
         &self,
         access: Access,
@@ -146,15 +146,15 @@ impl Context {
             Access::ReadAgain => self.read_queue(&mut std::io::sink()).await?,
             Access::Act if is_missing(self.settings.database.path()) => {
                 self.read_queue(notes).await?.close().await;
-                // There is nothing in it to act on, and each command says so in its own way.
+                // There is nothing to act on, and each command says so in its own way.
                 nowhere = tempfile::tempdir().context("cannot create a temporary folder")?;
                 Queue::open(&nowhere.path().join("empty.db")).await?
             }
-            Access::Act => asked(self.queue().await?, notes).await?,
+            Access::Act => note_if_empty(self.queue().await?, notes).await?,
             Access::Write => self.queue().await?,
         };
         let ended = self.on(&queue, run, (out, notes)).await;
-        // A database file at rest that was written meanwhile can look like anything.
+        // What was read from a file that was written meanwhile cannot be trusted.
         let sound = queue.sound();
         queue.close().await;
         sound?;
@@ -202,7 +202,7 @@ impl Context {
     async fn read_queue(&self, notes: &mut (dyn Write + Send)) -> anyhow::Result<Queue> {
         let path = self.settings.database.path();
         let queue = if self.has_no_folder_yet() { Queue::empty(path).await? } else { Queue::look(path).await? };
-        asked(queue, notes).await
+        note_if_empty(queue, notes).await
     }
 
     /// The Region of an account by the AWS configuration: environment and files only.
@@ -240,7 +240,7 @@ pub(crate) fn signature(command: &str, now: Timestamp) -> String {
     format!("snapferry {command}, pid {} on {host}, since {}", std::process::id(), moment(now))
 }
 
-async fn asked(queue: Queue, notes: &mut (dyn Write + Send)) -> anyhow::Result<Queue> {
+async fn note_if_empty(queue: Queue, notes: &mut (dyn Write + Send)) -> anyhow::Result<Queue> {
     if queue.job_range().await?.is_none() {
         let path = queue.path();
         let (shown, other) = (path.display(), "choose another with --database");
@@ -254,12 +254,12 @@ async fn asked(queue: Queue, notes: &mut (dyn Write + Send)) -> anyhow::Result<Q
     Ok(queue)
 }
 
-/// Whether there is nothing at `path`; what may not be looked at is there.
+/// Whether nothing is at `path`; what cannot be examined exists.
 pub(crate) fn is_missing(path: &Path) -> bool {
     path.metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
-/// Whether it is the database's, and may be gone when it is read again.
+/// Whether it is an error of the database that another try may not meet.
 fn may_pass(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.downcast_ref().is_some_and(OpenError::may_pass) || cause.downcast_ref().is_some_and(QueueError::may_pass)

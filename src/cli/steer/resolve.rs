@@ -19,50 +19,40 @@ pub struct ResolveArgs {
     /// Job number, as listed by `snapferry jobs`
     #[arg(value_name = "JOB", value_parser = crate::cli::terminal::parsers::job)]
     job: JobId,
-    #[command(flatten)]
-    decision: DecisionArgs,
-}
-
-#[derive(Debug, Clone, clap::Args)]
-#[group(multiple = false)]
-struct DecisionArgs {
     /// Queue the job again
-    #[arg(long)]
+    #[arg(long, group = "decision")]
     send_again: bool,
     /// Export snapshot record that the job made, by name or ARN
-    #[arg(long, value_name = "RECORD")]
+    #[arg(long, value_name = "RECORD", group = "decision")]
     adopt: Option<String>,
     /// Mark the job as failed
-    #[arg(long)]
+    #[arg(long, group = "decision")]
     fail: bool,
 }
 
-impl DecisionArgs {
-    fn verdict(&self) -> Option<Resolution> {
+impl ResolveArgs {
+    fn decision(&self) -> Option<Resolution> {
         match &self.adopt {
             Some(record) => Some(Resolution::Adopt(record.clone())),
             None if self.send_again => Some(Resolution::SendAgain),
-            None if self.fail => Some(Resolution::Fail),
-            None => None,
+            None => self.fail.then_some(Resolution::Fail),
         }
     }
-}
 
-impl ResolveArgs {
     /// Shows the evidence, or carries out the decision.
     pub async fn run(&self, session: Session<'_>) -> anyhow::Result<Exit> {
         let Session { queue, clock, person, mut screen, .. } = session;
         let Some(evidence) = queue.evidence(self.job).await? else {
             return Err(no_job(queue, self.job).await?.into());
         };
-        let Some(verdict) = self.decision.verdict() else {
+        let Some(decision) = self.decision() else {
             screen.say(&evidence_text(&evidence, screen.style))?;
             return Ok(Exit::Done);
         };
-        queue.resolve(&evidence, &verdict, clock.now(), person).await.map_err(|error: ResolveError| {
+        queue.resolve(&evidence, &decision, clock.now(), person).await.map_err(|error: ResolveError| {
             if error.is_usage() { anyhow::Error::new(UsageError(error.to_string())) } else { error.into() }
         })?;
-        screen.say(&resolved_text(&evidence, &verdict))?;
+        screen.say(&resolved_text(&evidence, &decision))?;
         Ok(Exit::Done)
     }
 }
