@@ -9,9 +9,7 @@ use crate::clock::{SharedClock, Stop, SystemClock};
 use crate::daemon::Connect;
 use crate::domain::{AccountLabel, Lane, Timestamp};
 use crate::intake::UsualRegion;
-use crate::lightsail::{
-    AccountAccess, AwsLightsail, CallError, ErrorClass, FailingClient, Lightsail, SharedHttp, codes, usual_region,
-};
+use crate::lightsail::{AccountAccess, AwsLightsail, CredentialSource, Lightsail, SharedHttp, usual_region};
 use crate::queue::{OpenError, Queue, QueueError, ReadAgain};
 use crate::report::{Colour, TextStyle, moment};
 use crate::settings::{LaneSettings, Settings, Sources};
@@ -222,9 +220,6 @@ impl Context {
         let http = SharedHttp::new();
         let settings = self.settings.clone();
         Arc::new(move |lane: &Lane, lane_settings: &LaneSettings| {
-            if settings.account(&lane.account).is_none() {
-                return Arc::new(stranger(&lane.account)) as Arc<dyn Lightsail>;
-            }
             let access = access(&settings, &lane.account);
             let client = AwsLightsail::new(access, lane.region, lane_settings.export.attempt_timeout, http.clone());
             Arc::new(client) as Arc<dyn Lightsail>
@@ -267,7 +262,12 @@ fn may_pass(error: &anyhow::Error) -> bool {
 }
 
 fn access(settings: &Settings, label: &AccountLabel) -> AccountAccess {
-    let account = settings.account(label).cloned().unwrap_or_default();
+    let Some(account) = settings.account(label).cloned() else {
+        // A job may belong to an account that is no longer in the settings. The default credentials may belong to another one,
+        // with snapshots of the same names.
+        let message = format!("the settings have no account {label}: add [accounts.{label}] and restart");
+        return AccountAccess { credentials: CredentialSource::NoAccount(message), ..AccountAccess::default() };
+    };
     AccountAccess {
         profile: account.profile,
         role_arn: account.role_arn,
@@ -275,13 +275,6 @@ fn access(settings: &Settings, label: &AccountLabel) -> AccountAccess {
         endpoint_url: account.endpoint_url,
         ..AccountAccess::default()
     }
-}
-
-/// A job may belong to an account that is no longer in the settings. The default credentials may belong to another one,
-/// with snapshots of the same names.
-fn stranger(label: &AccountLabel) -> FailingClient {
-    let message = format!("the settings have no account {label}: add [accounts.{label}] and restart");
-    FailingClient::with(CallError::new(ErrorClass::Credentials, codes::NO_ACCOUNT, message))
 }
 
 /// The screen of a command that runs without settings.

@@ -5,8 +5,8 @@ use crate::domain::{Lane, RunId};
 use crate::lightsail::{Lightsail, Limited, RateLimiter};
 use crate::queue::{LaneRecord, LaneWaker, Queue};
 use crate::settings::LaneSettings;
-use crate::tracking::{Tracker, TrackerSettings};
-use crate::worker::{Dispatcher, RateLimiters, WorkerSettings};
+use crate::tracking::Tracker;
+use crate::worker::{Dispatcher, RateLimiters};
 use std::sync::Arc;
 
 /// Connects to a lane's Lightsail: the AWS client, or one for a test or a rehearsal.
@@ -38,6 +38,7 @@ pub fn compose(
     let read_rate = record.learned_read_rate.or(Some(settings.read.rate));
     let reads = RateLimiter::new(settings.read.rate, settings.read.burst, read_rate, Arc::clone(&clock));
     let client: Arc<dyn Lightsail> = Arc::new(Limited::new(connect(&record.lane, settings), reads.clone()));
+    let settings = Arc::new(settings.clone());
     let dispatcher = Dispatcher::new(
         queue.clone(),
         Arc::clone(&client),
@@ -45,32 +46,8 @@ pub fn compose(
         Arc::clone(&clock),
         run,
         record.clone(),
-        WorkerSettings {
-            retry: settings.export.retry(),
-            max_in_flight: u64::from(settings.export.max_in_flight),
-            probe: settings.lane.probe,
-            give_up: settings.poll.give_up,
-            first_poll: settings.poll.min,
-            breaker: settings.breaker.clone(),
-        },
+        Arc::clone(&settings),
     );
-    let tracker = Tracker::new(
-        queue,
-        client,
-        clock,
-        run,
-        record,
-        TrackerSettings {
-            retry: settings.export.retry(),
-            poll_min: settings.poll.min,
-            poll_max: settings.poll.max,
-            give_up: settings.poll.give_up,
-            settle: settings.reconcile.settle,
-            looks: settings.reconcile.looks,
-            attempt_timeout: settings.export.attempt_timeout,
-            probe: settings.lane.probe,
-            max_in_flight: u64::from(settings.export.max_in_flight),
-        },
-    );
+    let tracker = Tracker::new(queue, client, clock, run, record, settings);
     LaneParts { dispatcher, tracker, wakes }
 }

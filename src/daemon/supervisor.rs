@@ -6,12 +6,12 @@ use super::pruning::Pruning;
 use super::service;
 use crate::clock::{NEVER, SharedClock, Stop, stopped};
 use crate::domain::{BatchId, LaneId, RunId};
+use crate::lightsail::RegionSlots;
 use crate::points::{Between, Point, reached};
 use crate::queue::{
     DatabaseLock, Held, LaneRecord, LaneWaker, LockError, Queue, QueueError, TakeoverOptions, TakeoverWait,
 };
 use crate::settings::Settings;
-use crate::worker::RegionSlots;
 use futures_util::future::OptionFuture;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -184,7 +184,7 @@ impl Daemon {
         if let Some(pruning) = self.pruning() {
             tasks.spawn(service::keep(pruning, self.clock.clone(), halted.clone()));
         }
-        let (lanes, slots) = (BTreeMap::new(), RegionSlots::default());
+        let (lanes, slots) = (BTreeMap::new(), RegionSlots::of_exports());
         let mut running = Running { run, stop: halted, slots, lanes, tasks, ahead: None, check_at: Duration::ZERO };
         for record in self.queue.lane_records().await? {
             self.start_lane(record, &mut running);

@@ -1,11 +1,11 @@
-//! From what was seen to what is wrong. Pure.
+//! From facts to what is wrong. Pure.
 
 use super::facts::CheckedFacts;
 use super::{of_account, of_database, of_lane, of_settings};
-use crate::domain::{AccountLabel, Lane};
-use std::path::PathBuf;
+use crate::domain::named;
+use std::path::Path;
 
-/// What was found, by subject.
+/// The findings, by subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnosis {
     /// The subjects in the order in which one builds on the other.
@@ -15,72 +15,38 @@ pub struct Diagnosis {
 /// A subject with its checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
-    /// What was looked at.
-    pub subject: CheckSubject,
-    /// What came of it.
+    /// `settings`, `database`, `account` or `lane`.
+    pub subject: &'static str,
+    /// Which of them; none where the settings have no file.
+    pub name: Option<String>,
+    /// The checks with their outcomes.
     pub checks: Vec<Check>,
-}
-
-/// What is looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CheckSubject {
-    /// The settings, with their file if there is one.
-    Settings(Option<PathBuf>),
-    /// The database.
-    Database(PathBuf),
-    /// An account.
-    Account(AccountLabel),
-    /// A lane.
-    Lane(Lane),
-}
-
-impl CheckSubject {
-    /// What kind it is, and which of it; nothing where the settings have no file.
-    pub fn named(&self) -> (&'static str, Option<String>) {
-        match self {
-            Self::Settings(file) => ("settings", file.as_ref().map(|file| file.display().to_string())),
-            Self::Database(path) => ("database", Some(path.display().to_string())),
-            Self::Account(label) => ("account", Some(label.to_string())),
-            Self::Lane(lane) => ("lane", Some(lane.to_string())),
-        }
-    }
 }
 
 /// A check and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// Its name, which stays.
+    /// Its name, which is stable.
     pub name: &'static str,
-    /// How it came out.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// What was seen, in a sentence.
+    /// The finding, in a sentence.
     pub text: String,
     /// What to do about it, where there is something to be done.
     pub way: Option<String>,
 }
 
-/// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
-    /// Well.
-    Good,
-    /// Something to know.
-    Note,
-    /// It works, and may not for long, or worse than it could.
-    Warning,
-    /// It keeps Snapferry from its work, or its promises.
-    Error,
-}
-
-impl Outcome {
-    /// Its name in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Good => "ok",
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
+named! {
+    /// The outcome of a check.
+    pub enum Outcome {
+        /// All is well.
+        Good = "ok",
+        /// Something to know.
+        Note = "note",
+        /// It works, but perhaps not for long, or worse than it could.
+        Warning = "warning",
+        /// It keeps Snapferry from its work, or its guarantees.
+        Error = "error",
     }
 }
 
@@ -103,7 +69,7 @@ impl Check {
 }
 
 impl Diagnosis {
-    /// How many checks came out so.
+    /// How many checks had this outcome.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.sections.iter().flat_map(|section| &section.checks).filter(|check| check.outcome == outcome).count()
     }
@@ -118,20 +84,22 @@ impl Diagnosis {
 pub fn diagnose(facts: &CheckedFacts) -> Diagnosis {
     let known = facts.database.as_ref().and_then(|(_, checkup)| checkup.content.as_ref().ok()?.as_ref());
     let lanes = known.map(|content| content.lanes.as_slice()).unwrap_or_default();
+    let path = |path: &Path| Some(path.display().to_string());
     let mut sections = vec![Section {
-        subject: CheckSubject::Settings(facts.settings.file.clone()),
+        subject: "settings",
+        name: facts.settings.file.as_deref().and_then(path),
         checks: of_settings::checks(&facts.settings, lanes),
     }];
-    if let Some((path, checkup)) = &facts.database {
-        sections.push(Section { subject: CheckSubject::Database(path.clone()), checks: of_database::checks(checkup) });
+    if let Some((file, checkup)) = &facts.database {
+        sections.push(Section { subject: "database", name: path(file), checks: of_database::checks(checkup) });
     }
     for account in &facts.accounts {
         let checks = of_account::checks(account, &facts.accounts, lanes);
-        sections.push(Section { subject: CheckSubject::Account(account.label.clone()), checks });
+        sections.push(Section { subject: "account", name: Some(account.label.to_string()), checks });
         for lane in &account.lanes {
             let settings = facts.settings.read.as_ref().map(|settings| settings.for_lane(&lane.lane));
             let checks = of_lane::checks(lane, &settings.unwrap_or_default(), lanes);
-            sections.push(Section { subject: CheckSubject::Lane(lane.lane.clone()), checks });
+            sections.push(Section { subject: "lane", name: Some(lane.lane.to_string()), checks });
         }
     }
     Diagnosis { sections }

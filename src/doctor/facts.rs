@@ -1,4 +1,4 @@
-//! What was seen, as plain data.
+//! The facts that the checks rest on, as plain data.
 
 use crate::domain::{AccountLabel, AccountNumber, Lane};
 use crate::lightsail::{CallError, CallerIdentity, EndpointReply, NotReached};
@@ -7,14 +7,14 @@ use crate::settings::{Account, Settings};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// All that was seen.
+/// All facts.
 #[derive(Debug)]
 pub struct CheckedFacts {
     /// The settings.
     pub settings: SettingsFacts,
     /// The database's file and what it is; nothing where the settings do not say which.
     pub database: Option<(PathBuf, Checkup)>,
-    /// The accounts that were looked at, with their lanes.
+    /// The accounts that are checked, with their lanes.
     pub accounts: Vec<AccountFacts>,
 }
 
@@ -25,17 +25,8 @@ pub struct SettingsFacts {
     pub file: Option<PathBuf>,
     /// What they say, or why they cannot be used.
     pub read: Result<Settings, String>,
-    /// The folder of `[report] bundle`, if one is set.
-    pub bundle: Option<FolderFacts>,
-}
-
-/// A folder that is written to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FolderFacts {
-    /// Which.
-    pub folder: PathBuf,
-    /// Whether it can be written, or made and written.
-    pub usable: Result<(), String>,
+    /// The folder of `[report] bundle`, if one is set, and whether it can be written, or made and written.
+    pub bundle: Option<(PathBuf, Result<(), String>)>,
 }
 
 /// An account.
@@ -49,11 +40,11 @@ pub struct AccountFacts {
     pub region_trouble: Option<String>,
     /// Whose credentials they are.
     pub identity: CallerCheck,
-    /// Its lanes that were looked at.
+    /// Its lanes that are checked.
     pub lanes: Vec<LaneFacts>,
 }
 
-/// What STS said.
+/// What STS responds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallerCheck {
     /// Whose they are.
@@ -71,14 +62,12 @@ pub struct LaneFacts {
     pub lane: Lane,
     /// Where requests go.
     pub endpoint: String,
-    /// Whether anything answers there.
-    pub knocked: Result<EndpointReply, NotReached>,
-    /// The reads that were tried, in their order; the rest was not, where one told that it would be in vain.
+    /// Whether anything responds there.
+    pub reachable: Result<EndpointReply, NotReached>,
+    /// The reads that were tried, in their order; a failure that they all share ends them.
     pub reads: Vec<Read>,
     /// The account, by the ARNs of its snapshots.
     pub account: Option<AccountNumber>,
-    /// The snapshot of the first pages that takes the most EBS copies, and how many.
-    pub heaviest: Option<(String, u64)>,
 }
 
 /// A read that was tried.
@@ -88,6 +77,6 @@ pub struct Read {
     pub action: &'static str,
     /// How long the answer took.
     pub took: Duration,
-    /// What became of it.
+    /// Its outcome.
     pub result: Result<(), CallError>,
 }

@@ -1,6 +1,6 @@
-//! Gathering: each read of Lightsail once and no page beyond the first, the credentials' owner, folders.
+//! Gathers facts: each read of Lightsail once and no page beyond the first, the owner of the credentials, folders.
 
-use super::facts::{CallerCheck, FolderFacts, LaneFacts, Read};
+use super::facts::{CallerCheck, LaneFacts, Read};
 use crate::clock::SharedClock;
 use crate::domain::{Lane, OperationId, SnapshotName};
 use crate::lightsail::{
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The longest that an answer is waited for: a person sits there and waits too.
+/// The longest wait for a response: a person waits too.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Every read that Snapferry makes, in the order in which they are tried.
@@ -31,13 +31,13 @@ pub(super) const READS: [&str; 8] = [
 const NOBODY: &str = "snapferry-doctor-asks";
 const NO_OPERATION: &str = "00000000-0000-4000-8000-000000000000";
 
-/// A lane that is to be examined.
+/// A lane to examine.
 pub struct ExaminedLane {
     /// Which.
     pub lane: Lane,
     /// How its account is reached.
     pub access: AccountAccess,
-    /// Its Lightsail, behind the gate of its reads.
+    /// Its Lightsail, behind its read limit.
     pub api: Arc<dyn Lightsail>,
     /// The time.
     pub clock: SharedClock,
@@ -45,18 +45,18 @@ pub struct ExaminedLane {
 
 impl std::fmt::Debug for ExaminedLane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LanePatient").field("lane", &self.lane).finish_non_exhaustive()
+        f.debug_struct("ExaminedLane").field("lane", &self.lane).finish_non_exhaustive()
     }
 }
 
-/// Asks whose the credentials of a lane's account are, where they mean something to AWS.
-pub async fn identify(patient: &ExaminedLane) -> CallerCheck {
-    let Endpoints { lightsail, sts } = endpoints(&patient.access, patient.lane.region).await;
+/// Finds out whose the credentials of a lane's account are, where they are AWS credentials.
+pub async fn identify(examined: &ExaminedLane) -> CallerCheck {
+    let Endpoints { lightsail, sts } = endpoints(&examined.access, examined.lane.region).await;
     // Credentials of a stand-in are nothing to AWS, and those of AWS nothing to a stand-in.
     if lightsail.as_deref().is_some_and(is_of_aws) != sts.as_deref().is_some_and(is_of_aws) {
         return CallerCheck::NotAsked;
     }
-    match caller_identity(&patient.access, patient.lane.region, PATIENCE, &SharedHttp::new()).await {
+    match caller_identity(&examined.access, examined.lane.region, PATIENCE, &SharedHttp::new()).await {
         Ok(identity) => CallerCheck::Told(identity),
         // A stand-in need not speak STS.
         Err(error) if !sts.as_deref().is_some_and(is_of_aws) && error.class != ErrorClass::Credentials => {
@@ -72,45 +72,43 @@ fn is_of_aws(url: &str) -> bool {
 }
 
 /// Examines a lane.
-pub async fn examine(patient: &ExaminedLane) -> LaneFacts {
-    let ExaminedLane { lane, access, clock, .. } = patient;
+pub async fn examine(examined: &ExaminedLane) -> LaneFacts {
+    let ExaminedLane { lane, access, clock, .. } = examined;
     let endpoint = endpoints(access, lane.region).await.lightsail.unwrap_or_default();
-    let knocked = check_endpoint(access, &endpoint, PATIENCE, clock.as_ref()).await;
-    let reachable = knocked.is_ok();
-    let mut facts =
-        LaneFacts { lane: lane.clone(), endpoint, knocked, reads: Vec::new(), account: None, heaviest: None };
-    if reachable {
-        try_reads(patient, &mut facts).await;
+    let reachable = check_endpoint(access, &endpoint, PATIENCE, clock.as_ref()).await;
+    let mut facts = LaneFacts { lane: lane.clone(), endpoint, reachable, reads: Vec::new(), account: None };
+    if facts.reachable.is_ok() {
+        try_reads(examined, &mut facts).await;
     }
     facts
 }
 
-async fn try_reads(patient: &ExaminedLane, facts: &mut LaneFacts) {
-    let api = &patient.api;
+async fn try_reads(examined: &ExaminedLane, facts: &mut LaneFacts) {
+    let api = &examined.api;
     let Ok(nobody) = SnapshotName::parse(NOBODY) else { return };
     let (mut instance, mut disk) = (None, None);
     let mut operation = None;
     for action in READS {
-        let began = patient.clock.elapsed();
+        let began = examined.clock.elapsed();
         let result = match action {
             "GetInstanceSnapshots" => api.snapshots(SnapshotKind::Instance, None).await.map(|page| {
                 instance = page.items.iter().find_map(|one| SnapshotName::parse(&one.name).ok());
-                facts.see(&page.items);
+                facts.observe(&page.items);
             }),
             "GetDiskSnapshots" => api.snapshots(SnapshotKind::Disk, None).await.map(|page| {
                 disk = page.items.iter().find_map(|one| SnapshotName::parse(&one.name).ok());
-                facts.see(&page.items);
+                facts.observe(&page.items);
             }),
             "GetExportSnapshotRecords" => api.export_records(None).await.map(|page| {
                 let account = page.items.into_iter().find_map(|record| record.account);
                 facts.account = facts.account.take().or(account);
             }),
-            "GetOperations" => api.operations(None).await.map(|page| {
+            "GetOperations" => api.operations(None, None).await.map(|page| {
                 operation = page.items.into_iter().next().map(|operation| operation.id);
             }),
             "GetOperationsForResource" => {
                 let name = instance.as_ref().or(disk.as_ref()).unwrap_or(&nobody);
-                api.operations_for_resource(name, None).await.map(drop)
+                api.operations(Some(name), None).await.map(drop)
             }
             "GetInstanceSnapshot" => {
                 let name = instance.as_ref().unwrap_or(&nobody);
@@ -122,7 +120,7 @@ async fn try_reads(patient: &ExaminedLane, facts: &mut LaneFacts) {
                 api.get_operation(&id).await.map(drop)
             }
         };
-        let took = patient.clock.elapsed().saturating_sub(began);
+        let took = examined.clock.elapsed().saturating_sub(began);
         let result = result.or_else(answered);
         let in_vain = result.as_ref().is_err_and(|error| {
             matches!(
@@ -137,37 +135,29 @@ async fn try_reads(patient: &ExaminedLane, facts: &mut LaneFacts) {
     }
 }
 
-/// A refusal for what was asked is an answer: the one who asked may ask.
+/// A refusal of what was requested is a response: the request itself is allowed.
 fn answered(error: CallError) -> Result<(), CallError> {
     let of_the_lane = error.trouble().is_some() || matches!(error.class, ErrorClass::Throttled | ErrorClass::Ambiguous);
     if of_the_lane { Err(error) } else { Ok(()) }
 }
 
 impl LaneFacts {
-    fn see(&mut self, snapshots: &[Snapshot]) {
+    fn observe(&mut self, snapshots: &[Snapshot]) {
         let account = snapshots.iter().find_map(|snapshot| snapshot.account.clone());
         self.account = self.account.take().or(account);
-        let copies = |snapshot: &Snapshot| u64::from(snapshot.attached_disks) + 1;
-        let heaviest = snapshots.iter().max_by_key(|snapshot| copies(snapshot));
-        let heaviest = heaviest.map(|snapshot| (snapshot.name.clone(), copies(snapshot)));
-        self.heaviest = self.heaviest.take().into_iter().chain(heaviest).max_by_key(|(_, copies)| *copies);
     }
 }
 
-/// Looks at a folder that is made where it is missing; the one that it is in has to be there.
-pub fn folder(path: &Path) -> FolderFacts {
+/// Whether a folder can be written, or made; the one that it is in has to be there.
+pub fn check_folder(path: &Path) -> Result<(), String> {
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
-    let usable = match std::fs::metadata(path) {
-        Ok(found) if !found.is_dir() => Err("is no folder".to_owned()),
-        Ok(_) => access(path, wanted).map_err(|error| format!("cannot be written: {error}")),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match path.parent() {
-            Some(parent) => {
-                let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-                access(parent, wanted).map_err(|error| format!("cannot be made in {}: {error}", parent.display()))
-            }
-            None => Err("is no folder".to_owned()),
-        },
-        Err(error) => Err(format!("cannot be looked at: {error}")),
-    };
-    FolderFacts { folder: path.to_owned(), usable }
+    match (std::fs::metadata(path), path.parent()) {
+        (Ok(found), _) if !found.is_dir() => Err("is not a folder".to_owned()),
+        (Ok(_), _) => access(path, wanted).map_err(|error| format!("cannot be written: {error}")),
+        (Err(error), Some(parent)) if error.kind() == std::io::ErrorKind::NotFound => {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            access(parent, wanted).map_err(|error| format!("cannot be made in {}: {error}", parent.display()))
+        }
+        (Err(error), _) => Err(format!("cannot be read: {error}")),
+    }
 }

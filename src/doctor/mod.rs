@@ -17,7 +17,7 @@ mod of_lane;
 
 mod policy;
 
-pub use diagnosis::{Check, CheckSubject, Diagnosis, Outcome, Section, diagnose};
-pub use facts::{AccountFacts, CallerCheck, CheckedFacts, FolderFacts, LaneFacts, Read, SettingsFacts};
-pub use gather::{ExaminedLane, examine, folder, identify};
+pub use diagnosis::{Check, Diagnosis, Outcome, Section, diagnose};
+pub use facts::{AccountFacts, CallerCheck, CheckedFacts, LaneFacts, Read, SettingsFacts};
+pub use gather::{ExaminedLane, check_folder, examine, identify};
 pub use policy::POLICY;

@@ -1,4 +1,4 @@
-//! What was seen of an account: whether its credentials work, and whose they are.
+//! An account: whether its credentials work, and whose they are.
 
 use super::diagnosis::Check;
 use super::facts::{AccountFacts, CallerCheck};
@@ -6,10 +6,7 @@ use crate::domain::{AccountNumber, LaneTrouble};
 use crate::lightsail::{CallError, ErrorClass, READ_ACTIONS, codes};
 use crate::queue::LaneFound;
 
-/// How much of a provider's complaint is shown.
-const SHOWN: usize = 200;
-
-/// The checks of `account`; `all` are those looked at, `found` the lanes of the database.
+/// The checks of `account`; `all` are those that are checked, `found` the lanes of the database.
 pub(super) fn checks(account: &AccountFacts, all: &[AccountFacts], found: &[LaneFound]) -> Vec<Check> {
     let label = &account.label;
     let mut checks = Vec::new();
@@ -18,10 +15,10 @@ pub(super) fn checks(account: &AccountFacts, all: &[AccountFacts], found: &[Lane
         checks.push(Check::warning("region", format!("the Region of the AWS configuration: {trouble}"), way));
     } else if account.lanes.is_empty() {
         let way = format!("give --region, set AWS_REGION, or name some: [accounts.{label}] regions = [\"eu-west-1\"]");
-        checks.push(Check::warning("region", "no Region is known, so nothing of it could be looked at", way));
+        checks.push(Check::warning("region", "no Region is known, so nothing could be checked", way));
     }
     if let Some(error) = refused(account) {
-        let said = shortened(&error.to_string());
+        let said = error.to_string();
         checks.push(if error.trouble() == Some(LaneTrouble::Credentials) {
             let text = format!("the credentials do not work: {said}");
             Check::error("credentials", text, way_to_credentials(account, error))
@@ -33,26 +30,26 @@ pub(super) fn checks(account: &AccountFacts, all: &[AccountFacts], found: &[Lane
     }
     match (&account.identity, number(account)) {
         (CallerCheck::Told(identity), _) => {
-            checks.push(Check::good("credentials", format!("they are of {}", identity.arn)));
+            checks.push(Check::good("credentials", format!("credentials of {}", identity.arn)));
         }
         (CallerCheck::Failed(error), known) => {
-            let by = known.map_or_else(String::new, |number| format!("; by its snapshots it is account {number}"));
-            checks.push(Check::note("credentials", format!("STS did not say whose they are ({error}){by}")));
+            let by = known.map_or_else(String::new, |number| format!("; account {number}, by its snapshots"));
+            checks.push(Check::note("credentials", format!("STS does not identify the credentials ({error}){by}")));
         }
         (CallerCheck::NotAsked, Some(number)) => {
-            checks.push(Check::good("credentials", format!("by its snapshots it is account {number}")));
+            checks.push(Check::good("credentials", format!("account {number}, by its snapshots")));
         }
-        (CallerCheck::NotAsked, None)
-            if account.lanes.iter().any(|lane| lane.reads.iter().any(|read| read.result.is_ok())) =>
-        {
-            checks.push(Check::good("credentials", "they work; whose they are no snapshot shows"));
+        (CallerCheck::NotAsked, None) if reads(account) => {
+            let text = "the credentials work; no snapshot shows which account they belong to";
+            checks.push(Check::good("credentials", text));
         }
         (CallerCheck::NotAsked, None) => {}
     }
     checks.extend(others(account, all, found));
     // Once is enough.
     if all.iter().find(|account| reads(account)).is_some_and(|first| first.label == *label) {
-        let text = "ExportSnapshot cannot be tried without exporting: `snapferry doctor --policy` prints what it needs";
+        let text =
+            "ExportSnapshot cannot be tested without exporting; `snapferry doctor --policy` prints what it needs";
         checks.push(Check::note("export", text));
     }
     checks
@@ -63,16 +60,7 @@ fn reads(account: &AccountFacts) -> bool {
     account.lanes.iter().flat_map(|lane| &lane.reads).any(|read| read.result.is_ok())
 }
 
-/// The chain of providers tells of each one why it has none.
-fn shortened(text: &str) -> String {
-    if text.chars().count() <= SHOWN {
-        text.to_owned()
-    } else {
-        text.chars().take(SHOWN).chain("...".chars()).collect()
-    }
-}
-
-/// The first word against the credentials.
+/// The first error that blames the credentials.
 fn refused(account: &AccountFacts) -> Option<&CallError> {
     let by_sts = match &account.identity {
         CallerCheck::Failed(error) => Some(error),
@@ -82,7 +70,7 @@ fn refused(account: &AccountFacts) -> Option<&CallError> {
     by_sts.into_iter().chain(by_lanes).find(|error| error.class == ErrorClass::Credentials)
 }
 
-/// The account's number: STS's word, or that of its snapshots.
+/// The account's number, by STS or by its snapshots.
 fn number(account: &AccountFacts) -> Option<&AccountNumber> {
     let told = match &account.identity {
         CallerCheck::Told(identity) => identity.account.as_ref(),
@@ -96,23 +84,21 @@ fn way_to_credentials(account: &AccountFacts, error: &CallError) -> String {
     let missing = error.code.as_str() == codes::NO_CREDENTIALS;
     match (&account.access.role_arn, &account.access.profile) {
         (Some(role), _) => format!(
-            "see that the credentials behind may take on {role} (sts:AssumeRole), and that its trust policy names them \
-             and the external_id of [accounts.{label}]"
+            "allow the base credentials to assume {role} (sts:AssumeRole), and name them and the external_id of \
+             [accounts.{label}] in its trust policy"
         ),
         (None, Some(profile)) if missing => {
-            format!(
-                "see that there is a profile {profile} with credentials, or log in: aws sso login --profile {profile}"
-            )
+            format!("create a profile {profile} with credentials, or log in: aws sso login --profile {profile}")
         }
-        (None, Some(profile)) => format!("renew those of profile {profile}; a running daemon takes them up by itself"),
+        (None, Some(profile)) => format!("renew those of profile {profile}; a running daemon picks them up"),
         (None, None) if missing => {
             format!("log in (aws sso login, aws configure), set AWS_PROFILE, or name one: [accounts.{label}] profile")
         }
-        (None, None) => "renew them; a running daemon takes up those of a profile or a role by itself".to_owned(),
+        (None, None) => "renew them; a running daemon picks up those of a profile or a role".to_owned(),
     }
 }
 
-/// Where the number is another than it was, or that of another label.
+/// Whether the number has changed, or belongs to another label too.
 fn others(account: &AccountFacts, all: &[AccountFacts], found: &[LaneFound]) -> Vec<Check> {
     let (label, Some(number)) = (&account.label, number(account)) else { return Vec::new() };
     let mut checks = Vec::new();
@@ -120,10 +106,10 @@ fn others(account: &AccountFacts, all: &[AccountFacts], found: &[LaneFound]) -> 
         found.iter().find(|lane| lane.lane.account == *label && lane.account.as_ref().is_some_and(|it| it != number));
     if let Some((lane, before)) = before.and_then(|found| Some((&found.lane, found.account.as_ref()?))) {
         let text = format!(
-            "the database knows {lane} as account {before}, and the credentials are of {number}: nothing is sent there"
+            "the database has account {before} for {lane}, but the credentials belong to {number}: nothing is sent there"
         );
         let way =
-            format!("put the profile or role of [accounts.{label}] right; for another account take another label");
+            format!("correct the profile or role of [accounts.{label}], or use another label for the other account");
         checks.push(Check::error("identity", text, way));
     }
     let first = all.iter().find(|other| self::number(other) == Some(number) && meet(account, other));
@@ -132,7 +118,7 @@ fn others(account: &AccountFacts, all: &[AccountFacts], found: &[LaneFound]) -> 
             "accounts {} and {label} are both {number}: lanes of the same Region block each other",
             other.label
         );
-        checks.push(Check::error("identity", text, "put one of their profiles or roles right, or take one out"));
+        checks.push(Check::error("identity", text, "correct one of their profiles or roles, or remove one"));
     }
     checks
 }

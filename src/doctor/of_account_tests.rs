@@ -22,10 +22,9 @@ fn account(label: &str, shows: Option<&str>, result: Result<(), CallError>) -> A
     let lane = LaneFacts {
         lane: lane(label, "eu-west-1"),
         endpoint: "https://x".to_owned(),
-        knocked: Ok(EndpointReply { took: Duration::from_millis(3), time: None }),
+        reachable: Ok(EndpointReply { took: Duration::from_millis(3), time: None }),
         reads: vec![Read { action: "GetOperations", took: Duration::from_millis(3), result }],
         account: shows.map(number),
-        heaviest: None,
     };
     AccountFacts {
         label: lane.lane.account.clone(),
@@ -46,18 +45,21 @@ fn of(account: &AccountFacts, all: &[AccountFacts], found: &[LaneFound]) -> Vec<
 }
 
 #[test]
-fn whose_they_are_is_told_by_sts_or_by_snapshots() {
+fn sts_or_snapshots_tell_whose_they_are() {
     let mut one = account("a", Some(ONE), Ok(()));
     let words = |account: &AccountFacts| checks(account, &[], &[]).remove(0).text;
-    assert_eq!(words(&one), "by its snapshots it is account 100000000001");
+    assert_eq!(words(&one), "account 100000000001, by its snapshots");
     one.identity = told(ONE);
-    assert_eq!(words(&one), "they are of arn:aws:iam::100000000001:user/ferry");
+    assert_eq!(words(&one), "credentials of arn:aws:iam::100000000001:user/ferry");
     one.identity = CallerCheck::Failed(CallError::new(ErrorClass::Ambiguous, "Http503", "busy"));
     assert_eq!(
         words(&one),
-        "STS did not say whose they are (Http503: busy); by its snapshots it is account 100000000001"
+        "STS does not identify the credentials (Http503: busy); account 100000000001, by its snapshots"
     );
-    assert_eq!(words(&account("a", None, Ok(()))), "they work; whose they are no snapshot shows");
+    assert_eq!(
+        words(&account("a", None, Ok(()))),
+        "the credentials work; no snapshot shows which account they belong to"
+    );
 }
 
 #[test]
@@ -93,7 +95,7 @@ fn another_number_than_before_and_two_labels_with_one_are_errors() {
     assert_eq!(of(&all[2], &all, &[]), [("credentials", Outcome::Good)], "the note is told once");
     let before = |label| {
         let lane = lane(label, "us-east-1");
-        [LaneFound { lane, account: Some(number(OTHER)), live_jobs: 0, heaviest: 1, blocked: None }]
+        [LaneFound { lane, account: Some(number(OTHER)), live_jobs: 0, blocked: None }]
     };
     let one = account("c", Some(ONE), Ok(()));
     assert_eq!(of(&one, &[], &before("c")), [("credentials", Outcome::Good), ("identity", Outcome::Error)]);
@@ -101,7 +103,7 @@ fn another_number_than_before_and_two_labels_with_one_are_errors() {
 }
 
 #[test]
-fn without_a_region_nothing_was_looked_at_and_that_is_said() {
+fn without_a_region_nothing_is_checked_and_that_is_said() {
     let none = AccountFacts { lanes: Vec::new(), ..account("a", None, Ok(())) };
     assert_eq!(of(&none, &[], &[]), [("region", Outcome::Warning)]);
 }

@@ -1,7 +1,8 @@
-//! What a check-up of the database means.
+//! The database: its file, its contents and its disk.
 
 use super::diagnosis::Check;
 use crate::queue::{Checkup, Content, Foreign, OpenError, QueueError, Vitals};
+use indicatif::BinaryBytes;
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -11,18 +12,17 @@ const MIB: u64 = 1 << 20;
 const NO_ROOM: u64 = 100 * MIB;
 /// A migration of some thousands needs far less; a million jobs need about this.
 const LITTLE_ROOM: u64 = 1024 * MIB;
-/// `SQLite` folds its WAL in at 4 MiB; one that is so much larger could not be folded in for long.
+/// `SQLite` merges its log at 4 MiB; one that is so much larger could not be merged for long.
 const LONG_WAL: u64 = 256 * MIB;
 
 const RESTORE: &str = "stop the daemon, keep a copy of the file and its -wal, and restore the last `snapferry backup`; or \
-                       begin with a new database: what is exported is found at Lightsail, and not exported again";
+                       start with a new database: existing exports are found at Lightsail and not repeated";
 
-const LOOK_AGAIN: &str =
-    "see to its disk and its folder, then look again; nothing says that the database itself is broken";
+const CHECK_DISK: &str = "check its disk and its folder, then try again; the database itself need not be broken";
 
 pub(super) fn checks(checkup: &Checkup) -> Vec<Check> {
     let mut checks = match &checkup.content {
-        Ok(None) => vec![Check::note("schema", "there is none yet: the first command that needs it makes it")],
+        Ok(None) => vec![Check::note("schema", "none yet: the first command that needs it creates it")],
         Ok(Some(content)) => of_content(content, checkup.vitals.as_ref()),
         Err(error) => vec![unopened(error)],
     };
@@ -40,7 +40,7 @@ fn unopened(error: &OpenError) -> Check {
     let text = error.to_string();
     match (text.rsplit_once("; "), error.source()) {
         (Some((what, way)), None) => Check::error("schema", what, way),
-        (_, None) => Check::error("schema", text, LOOK_AGAIN),
+        (_, None) => Check::error("schema", text, CHECK_DISK),
         (_, Some(cause)) => {
             let mut said = text;
             for cause in std::iter::successors(Some(cause), |&cause| cause.source()) {
@@ -57,15 +57,15 @@ fn unopened(error: &OpenError) -> Check {
 
 /// What has passed leaves a sound file: only one that is broken is given up.
 fn way_out_of(error: &OpenError) -> &'static str {
-    let OpenError::Other(_, source) = error else { return LOOK_AGAIN };
+    let OpenError::Other(_, source) = error else { return CHECK_DISK };
     if matches!(source, QueueError::DiskFull) {
-        "make room on its disk; the database itself has taken no harm"
+        "free some space on its disk; the database itself is undamaged"
     } else if matches!(source, QueueError::Busy) {
-        "end the program that keeps it locked, or wait for it; the database itself has taken no harm"
+        "end the program that locks it, or wait for it; the database itself is undamaged"
     } else if matches!(source, QueueError::Broken(_) | QueueError::Corrupt { .. }) {
         RESTORE
     } else {
-        LOOK_AGAIN
+        CHECK_DISK
     }
 }
 
@@ -73,51 +73,51 @@ fn of_content(content: &Content, vitals: Option<&Vitals>) -> Vec<Check> {
     let mut checks = Vec::new();
     if let Some(fault) = content.faults.first() {
         let more = if content.faults.len() > 1 { ", and more" } else { "" };
-        let text = format!("SQLite finds the file broken: {}{more}", fault.replace('\n', " "));
+        let text = format!("the file is damaged: {}{more}", fault.replace('\n', " "));
         checks.push(Check::error("integrity", text, RESTORE));
         return checks;
     }
     if let Some(schema) = content.half_migrated {
-        let text = format!("its change to schema {schema} was begun and has not ended");
+        let text = format!("its migration to schema {schema} has not completed");
         checks.push(Check::error("schema", text, RESTORE));
     } else if content.schema < content.newest_schema {
         let text = format!(
-            "its schema is {}, this version's {}: the next command that opens it brings it up to date",
+            "schema {}, this version has {}: the next command that opens it migrates it",
             content.schema, content.newest_schema
         );
         checks.push(Check::note("schema", text));
     }
     for (table, rows) in &content.dangling {
-        let s = if *rows == 1 { "row" } else { "rows" };
-        checks.push(Check::error("references", format!("{rows} {s} of {table} refer to what is not there"), RESTORE));
+        let text = format!("broken references in {rows} of the rows of {table}");
+        checks.push(Check::error("references", text, RESTORE));
     }
     if !content.misfits.is_empty() {
-        let text = format!("it is not as Snapferry makes it: {}", content.misfits.join(", "));
+        let text = format!("not as Snapferry creates it: {}", content.misfits.join(", "));
         checks.push(Check::error("indexes", text, RESTORE));
     }
     if checks.iter().all(|check| check.way.is_none()) {
-        let size = vitals.map(|vitals| format!("{}, ", size(vitals.bytes))).unwrap_or_default();
-        let text = format!("{size}schema {}; sound, with every index, and no reference leads nowhere", content.schema);
+        let size = vitals.map(|vitals| format!("{}, ", BinaryBytes(vitals.bytes))).unwrap_or_default();
+        let text = format!("{size}schema {}, intact", content.schema);
         checks.insert(0, Check::good("integrity", text));
     }
     checks
 }
 
-/// What works on it, and what such a one has left.
+/// The daemon that uses it, and its log.
 fn at_work(vitals: &Vitals) -> Vec<Check> {
     let mut checks = vec![match &vitals.daemon {
-        Some(who) => Check::good("daemon", format!("a daemon is at work on it ({who})")),
-        None => Check::note("daemon", "no daemon is at work on it: `snapferry daemon` starts one"),
+        Some(who) => Check::good("daemon", format!("in use by a daemon ({who})")),
+        None => Check::note("daemon", "no daemon uses it: `snapferry daemon` starts one"),
     }];
     match (vitals.wal_bytes, &vitals.daemon) {
         (Some(wal), _) if wal > LONG_WAL => checks.push(Check::warning(
             "wal",
-            format!("its WAL holds {}: something reads it for so long that it cannot be folded in", size(wal)),
-            "end what reads the file for long, a copy or another program; the next write folds the WAL in",
+            format!("{} of unmerged log: something keeps reading the file, so it cannot be merged", BinaryBytes(wal)),
+            "end what keeps reading the file, such as a copy; the next write merges the log",
         )),
         (Some(wal), None) if wal > 0 => checks.push(Check::note(
             "wal",
-            format!("its WAL holds {}, as after a kill: the next command takes it in", size(wal)),
+            format!("{} of unmerged log after an unclean stop: the next command merges it", BinaryBytes(wal)),
         )),
         _ => {}
     }
@@ -128,45 +128,41 @@ fn of_files(vitals: &Vitals) -> Vec<Check> {
     let mut checks = Vec::new();
     match vitals.free_bytes {
         Some(free) if free < NO_ROOM => {
-            checks.push(Check::error("room", format!("its disk has {} left", size(free)), "make room"));
+            checks.push(Check::error("room", format!("{} free on its disk", BinaryBytes(free)), "free some space"));
         }
         Some(free) if free < LITTLE_ROOM => checks.push(Check::warning(
             "room",
-            format!("its disk has {} left", size(free)),
-            "make room: a million jobs take about 1 GiB, and a full disk stops the daemon",
+            format!("{} free on its disk", BinaryBytes(free)),
+            "free some space: a million jobs take about 1 GiB, and a full disk stops the daemon",
         )),
-        Some(free) => checks.push(Check::good("room", format!("its disk has {} left", size(free)))),
+        Some(free) => checks.push(Check::good("room", format!("{} free on its disk", BinaryBytes(free)))),
         None => {}
     }
     if let Some(kind) = &vitals.network {
         checks.push(Check::error(
             "disk",
-            format!("it is on a network disk ({kind}): the daemon does not start there, as another host could use it too"),
+            format!("on a network disk ({kind}): the daemon does not start there, as another host could use it too"),
             "move it to a local disk or a block volume: stop the daemon, copy the file, name it with --database; or start the \
              daemon with --network-disk if no other host has it",
         ));
     }
     if vitals.read_only_disk {
-        checks.push(Check::error(
-            "disk",
-            "its disk is mounted read-only: it can be read, and nothing else",
-            "mount it for writing",
-        ));
+        checks.push(Check::error("disk", "its disk is mounted read-only", "mount it read-write"));
     }
     if let Some(first) = vitals.locked.first() {
         let text = format!("this user may not read and write {}{}", first.display(), more(&vitals.locked));
         let way = vitals.foreign.as_ref().map(Foreign::way);
-        let way = way.unwrap_or_else(|| "run as the daemon's user, or put owner and mode right".to_owned());
+        let way = way.unwrap_or_else(|| "run as the daemon's user, or correct owner and mode".to_owned());
         checks.push(Check::error("permissions", text, way));
     }
     if let Some(first) = vitals.open_to_all.first() {
-        let text = format!("everybody on this machine may write {}{}", first.display(), more(&vitals.open_to_all));
+        let text = format!("every user of this machine may write {}{}", first.display(), more(&vitals.open_to_all));
         checks.push(Check::warning("permissions", text, format!("chmod o-w {}", paths(&vitals.open_to_all))));
     }
     if !vitals.owners.is_empty() {
         let owners: Vec<String> = vitals.owners.iter().map(ToString::to_string).collect();
-        let text = format!("its files belong to several users (ids {}): one locks the other out", owners.join(", "));
-        let way = "chown all of them to the daemon's user, and run every command as that one";
+        let text = format!("its files belong to several users (ids {}), who lock each other out", owners.join(", "));
+        let way = "chown all of them to the daemon's user, and run every command as that user";
         checks.push(Check::warning("permissions", text, way));
     }
     checks
@@ -181,23 +177,6 @@ fn more(files: &[PathBuf]) -> String {
         0 | 1 => String::new(),
         several => format!(" and {} more", several - 1),
     }
-}
-
-/// Bytes as people read them.
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if bytes < 1024 {
-        return format!("{bytes} bytes");
-    }
-    #[expect(clippy::cast_precision_loss, reason = "a size is read with two digits")]
-    let mut value = bytes as f64 / 1024.0;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    let unit = UNITS.get(unit).copied().unwrap_or_default();
-    if value < 10.0 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
 }
 
 #[cfg(test)]

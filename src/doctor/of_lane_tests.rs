@@ -3,12 +3,12 @@ use super::*;
 use crate::domain::{AccountLabel, Lane, LaneTrouble, Region, Timestamp};
 use crate::queue::Block;
 
-fn lane(knocked: Result<EndpointReply, NotReached>, reads: Vec<Read>) -> LaneFacts {
+fn lane(reachable: Result<EndpointReply, NotReached>, reads: Vec<Read>) -> LaneFacts {
     let lane = Lane { account: AccountLabel::unnamed(), region: Region::parse("eu-west-1").expect("a Region") };
-    LaneFacts { lane, endpoint: "https://x".to_owned(), knocked, reads, account: None, heaviest: None }
+    LaneFacts { lane, endpoint: "https://x".to_owned(), reachable, reads, account: None }
 }
 
-fn knocked(time: Option<(Timestamp, Timestamp)>) -> EndpointReply {
+fn reply(time: Option<(Timestamp, Timestamp)>) -> EndpointReply {
     EndpointReply { took: Duration::from_millis(200), time }
 }
 
@@ -25,15 +25,14 @@ fn wrong(lane: &LaneFacts) -> Vec<(&'static str, Outcome)> {
 /// Another account's credentials may read everything, and show nothing.
 #[test]
 fn what_a_daemon_found_wrong_is_told_though_every_reading_does_well() {
-    let facts = lane(Ok(knocked(None)), vec![read(None)]);
+    let facts = lane(Ok(reply(None)), vec![read(None)]);
     for (code, part) in [("identity", "its own account's"), ("denied", "--policy"), ("outage", "automatically")] {
         let blocked = Block {
             since: Timestamp(1_800_000_000_000),
             trouble: LaneTrouble::parse(code).expect("a trouble"),
             message: "it is another's".to_owned(),
         };
-        let mut known =
-            [LaneFound { lane: facts.lane.clone(), account: None, live_jobs: 0, heaviest: 1, blocked: Some(blocked) }];
+        let mut known = [LaneFound { lane: facts.lane.clone(), account: None, live_jobs: 0, blocked: Some(blocked) }];
         let told = checks(&facts, &LaneSettings::default(), &known);
         let check = told.iter().find(|check| check.name == "blocked").expect("it is told");
         assert!(
@@ -65,38 +64,31 @@ fn how_far_it_came_is_an_error_and_the_only_one() {
 fn a_clock_is_off_only_where_that_is_certain() {
     let off = |ms: i64| {
         let theirs = Timestamp(1_800_000_000_000);
-        clock(&knocked(Some((theirs, Timestamp(theirs.0 + ms))))).expect("a check").outcome
+        clock(&reply(Some((theirs, Timestamp(theirs.0 + ms))))).expect("a check").outcome
     };
     // Their second has begun at any time within it, and half of the way there and back is in doubt.
     assert_eq!([off(0), off(999), off(31_000), off(-29_000)], [Outcome::Good; 4]);
     assert_eq!([off(31_500), off(-31_000), off(240_900)], [Outcome::Warning; 3]);
     assert_eq!([off(242_000), off(-242_000)], [Outcome::Error; 2]);
-    assert_eq!(clock(&knocked(None)), None);
+    assert_eq!(clock(&reply(None)), None);
 }
 
 #[test]
 fn reads_that_are_denied_are_told_from_those_that_brought_nothing() {
     let of = |classes: &[Option<ErrorClass>]| {
-        wrong(&lane(Ok(knocked(None)), classes.iter().map(|class| read(*class)).collect()))
+        wrong(&lane(Ok(reply(None)), classes.iter().map(|class| read(*class)).collect()))
     };
     assert_eq!(of(&[None, None]), []);
     assert_eq!(of(&[None, Some(ErrorClass::Denied), Some(ErrorClass::Denied)]), [("reads", Outcome::Error)]);
     for class in [ErrorClass::Throttled, ErrorClass::Ambiguous, ErrorClass::SetupInProgress, ErrorClass::Unreachable] {
-        assert_eq!(of(&[None, Some(class)]), [("reads", Outcome::Warning)], "{class}");
+        assert_eq!(of(&[None, Some(class)]), [("reads", Outcome::Warning)], "{class:?}");
     }
     // The account says it.
     assert_eq!(of(&[Some(ErrorClass::Credentials)]), []);
 }
 
 #[test]
-fn answers_that_come_close_to_the_timeout_and_snapshots_above_the_cap_are_told() {
+fn answers_that_come_close_to_the_timeout_are_told() {
     let slow = Read { took: Duration::from_millis(15_001), ..read(None) };
-    assert_eq!(wrong(&lane(Ok(knocked(None)), vec![slow])), [("attempt_timeout", Outcome::Warning)]);
-    let heavy = LaneFacts { heaviest: Some(("web".to_owned(), 21)), ..lane(Ok(knocked(None)), Vec::new()) };
-    assert_eq!(wrong(&heavy), [("max_in_flight", Outcome::Warning)]);
-    let fits = LaneFacts { heaviest: Some(("web".to_owned(), 20)), ..heavy };
-    assert_eq!(wrong(&fits), []);
-    let known = [LaneFound { lane: fits.lane.clone(), account: None, live_jobs: 0, heaviest: 22, blocked: None }];
-    let told = checks(&fits, &LaneSettings::default(), &known);
-    assert!(told.iter().any(|check| check.text.starts_with("a snapshot takes 22 EBS copies")), "{told:?}");
+    assert_eq!(wrong(&lane(Ok(reply(None)), vec![slow])), [("attempt_timeout", Outcome::Warning)]);
 }

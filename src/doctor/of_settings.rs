@@ -1,10 +1,11 @@
-//! What the settings say that cannot be meant: values that are in range one by one, and contradict each other.
+//! Settings that are valid one by one and contradict each other.
 
 use super::diagnosis::Check;
 use super::facts::SettingsFacts;
 use crate::domain::Lane;
 use crate::queue::LaneFound;
 use crate::settings::{LaneSettings, Settings};
+use humantime::format_duration;
 use std::time::Duration;
 
 /// What an export takes at least, as is documented: 15 to 60 minutes.
@@ -18,7 +19,7 @@ pub(super) fn checks(facts: &SettingsFacts, found: &[LaneFound]) -> Vec<Check> {
     let settings = match &facts.read {
         Ok(settings) => settings,
         Err(why) => {
-            let way = "put it right; until then nothing else can be looked at";
+            let way = "correct it; until then nothing else can be checked";
             return vec![Check::error("settings", why, way)];
         }
     };
@@ -29,31 +30,24 @@ pub(super) fn checks(facts: &SettingsFacts, found: &[LaneFound]) -> Vec<Check> {
         let named = |check: Check| Check { text: format!("[lanes.\"{lane}\"]: {}", check.text), ..check };
         checks.extend(own.map(named));
         checks.extend(outside(settings, lane).map(|regions| {
-            let text = format!(
-                "[lanes.\"{lane}\"] is of a Region that account {} does not have: its regions are {regions}",
-                lane.account
-            );
-            Check::warning("lanes", text, format!("add it to [accounts.{}] regions, or take it out", lane.account))
+            let account = &lane.account;
+            let text = format!("[lanes.\"{lane}\"]: the Region is not among those of account {account}: {regions}");
+            Check::warning("lanes", text, format!("add it to [accounts.{account}] regions, or remove it"))
         }));
     }
     checks.extend(found.iter().filter(|lane| lane.live_jobs > 0).filter_map(|lane| stranger(settings, lane)));
     if !settings.ignored.is_empty() {
-        let text = format!("{} in the environment set nothing, and are ignored", settings.ignored.join(", "));
+        let text = format!("ignored environment variables, which set nothing: {}", settings.ignored.join(", "));
         checks.push(Check::note("environment", text));
     }
-    if let Some(bundle) = &facts.bundle
-        && let Err(why) = &bundle.usable
-    {
-        let text = format!("report.bundle: {} {why}; no batch that ends gets its report", bundle.folder.display());
-        checks.push(Check::error("bundle", text, "make a folder that the daemon's user may write, or name another"));
+    if let Some((folder, Err(why))) = &facts.bundle {
+        let text = format!("report.bundle: {} {why}; batches that end get no report", folder.display());
+        checks.push(Check::error("bundle", text, "create a folder that the daemon's user may write, or name another"));
     }
     if checks.iter().all(|check| check.way.is_none()) {
         let accounts: Vec<String> = settings.accounts().iter().map(ToString::to_string).collect();
         let s = if accounts.len() == 1 { "" } else { "s" };
-        checks.insert(
-            0,
-            Check::good("settings", format!("no value contradicts another; account{s} {}", accounts.join(", "))),
-        );
+        checks.insert(0, Check::good("settings", format!("consistent; account{s} {}", accounts.join(", "))));
     }
     checks
 }
@@ -70,13 +64,13 @@ fn stranger(settings: &Settings, found: &LaneFound) -> Option<Check> {
     let (lane, account) = (&found.lane, &found.lane.account);
     let wait = if found.live_jobs == 1 { "1 job waits".to_owned() } else { format!("{} jobs wait", found.live_jobs) };
     if settings.account(account).is_none() {
-        let text = format!("{wait} in {lane}, and the settings have no account {account}: nothing is sent there");
-        let way = format!("add [accounts.{account}], or give them up: snapferry cancel --account {account}");
+        let text = format!("{wait} in {lane}, but the settings have no account {account}: nothing is sent there");
+        let way = format!("add [accounts.{account}], or cancel them: snapferry cancel --account {account}");
         return Some(Check::error("lanes", text, way));
     }
     let regions = outside(settings, lane)?;
     let text =
-        format!("{wait} in {lane}, and the regions of account {account} are {regions}: they are exported all the same");
+        format!("{wait} in {lane}, but the regions of account {account} are {regions}: they are exported anyway");
     let (region, lane_way) = (lane.region, format!("snapferry cancel --account {account} --region {}", lane.region));
     Some(Check::warning("lanes", text, format!("add {region} to [accounts.{account}] regions, or: {lane_way}")))
 }
@@ -85,36 +79,25 @@ fn contradictions(lane: &LaneSettings) -> Vec<Check> {
     let mut checks = Vec::new();
     let mut say = |name, text: String, way: String| checks.push(Check::warning(name, text, way));
     let (export, read, poll, reconcile) = (&lane.export, &lane.read, &lane.poll, &lane.reconcile);
-    let written = |span: Duration| humantime::format_duration(span).to_string();
+    let (settle, timeout) = (format_duration(reconcile.settle), format_duration(export.attempt_timeout));
+    let give_up = format_duration(poll.give_up);
     if read.rate * poll.min.as_secs_f64() < 1.0 {
+        let (rate, min) = (read.rate, format_duration(poll.min));
         say(
             "read_rate",
-            format!(
-                "read.rate ({} a second) is too small for poll.min ({}): following falls behind",
-                read.rate,
-                written(poll.min)
-            ),
+            format!("read.rate ({rate} a second) is too low for poll.min ({min}): polling falls behind"),
             format!("raise read.rate to {:.2} or more, or poll.min", 1.0 / poll.min.as_secs_f64()),
         );
     }
-    if poll.give_up <= poll.max {
+    let too_soon = if poll.give_up <= poll.max {
+        Some(format!("no longer than poll.max ({})", format_duration(poll.max)))
+    } else {
+        (poll.give_up < LONG_EXPORT).then(|| "shorter than exports take, which is 15 minutes to an hour".to_owned())
+    };
+    if let Some(too_soon) = too_soon {
         say(
             "give_up",
-            format!(
-                "poll.give_up ({}) is no longer than poll.max ({}): an export may go to a person before a second look",
-                written(poll.give_up),
-                written(poll.max)
-            ),
-            "set poll.give_up to several hours; 24h is the default".to_owned(),
-        );
-    } else if poll.give_up < LONG_EXPORT {
-        say(
-            "give_up",
-            format!(
-                "poll.give_up ({}) is shorter than exports take, which is 15 minutes to an hour: they go to a person \
-                 while they are under way",
-                written(poll.give_up)
-            ),
+            format!("poll.give_up ({give_up}) is {too_soon}: exports go to review while they are in progress"),
             "set poll.give_up to several hours; 24h is the default".to_owned(),
         );
     }
@@ -122,10 +105,8 @@ fn contradictions(lane: &LaneSettings) -> Vec<Check> {
         say(
             "settle",
             format!(
-                "reconcile.settle ({}) is shorter than export.attempt_timeout ({}): what is so slow to be answered may \
-                 be as slow to show in the lists, and would be sent twice",
-                written(reconcile.settle),
-                written(export.attempt_timeout)
+                "reconcile.settle ({settle}) is shorter than export.attempt_timeout ({timeout}): an export that is as slow to \
+                 appear in the lists would be sent twice"
             ),
             "set reconcile.settle to several minutes; 10m is the default".to_owned(),
         );
@@ -133,19 +114,14 @@ fn contradictions(lane: &LaneSettings) -> Vec<Check> {
     if reconcile.looks == 1 {
         say(
             "looks",
-            "reconcile.looks is 1: one list that is late is enough to send an export twice".to_owned(),
+            "reconcile.looks is 1: a single late list can cause a second export".to_owned(),
             "set reconcile.looks to 3, the default".to_owned(),
         );
     }
-    if export.max_in_flight > EBS_COPIES {
-        checks.push(Check::note(
-            "max_in_flight",
-            format!(
-                "export.max_in_flight is {}: EBS allows {EBS_COPIES} copies at a time to a Region, unless AWS has raised \
-                 your quota",
-                export.max_in_flight
-            ),
-        ));
+    let most = export.max_in_flight;
+    if most > EBS_COPIES {
+        let allowed = format!("EBS allows {EBS_COPIES} copies at a time to a Region, unless AWS has raised your quota");
+        checks.push(Check::note("max_in_flight", format!("export.max_in_flight is {most}: {allowed}")));
     }
     checks
 }

@@ -1,5 +1,4 @@
 use super::super::diagnosis::Outcome;
-use super::super::facts::FolderFacts;
 use super::*;
 use crate::domain::{AccountLabel, Region};
 use crate::settings::Sources;
@@ -25,13 +24,13 @@ fn found(toml: &str, lanes: &[LaneFound]) -> Vec<(&'static str, Outcome)> {
 fn waiting(account: &str, region: &str, live_jobs: u64) -> LaneFound {
     let account = AccountLabel::parse(account).expect("a label");
     let lane = Lane { account, region: Region::parse(region).expect("a Region") };
-    LaneFound { lane, account: None, live_jobs, heaviest: 1, blocked: None }
+    LaneFound { lane, account: None, live_jobs, blocked: None }
 }
 
 #[test]
 fn the_defaults_contradict_nothing() {
     let checks = checks(&facts(include_str!("../../config/snapferry.toml")), &[waiting("default", "eu-west-1", 3)]);
-    assert_eq!(checks, [Check::good("settings", "no value contradicts another; account default")]);
+    assert_eq!(checks, [Check::good("settings", "consistent; account default")]);
 }
 
 #[test]
@@ -72,8 +71,8 @@ fn jobs_that_wait_where_the_settings_have_nothing_are_told() {
 fn settings_that_cannot_be_read_and_a_bundle_that_cannot_be_written_are_errors() {
     let unread = SettingsFacts { file: None, read: Err("no TOML".to_owned()), bundle: None };
     assert_eq!(checks(&unread, &[]).iter().map(|check| check.outcome).collect::<Vec<_>>(), [Outcome::Error]);
-    let bundle = FolderFacts { folder: "out".into(), usable: Err("cannot be written: no".to_owned()) };
+    let bundle = ("out".into(), Err("cannot be written: no".to_owned()));
     let checks = checks(&SettingsFacts { bundle: Some(bundle), ..facts("") }, &[]);
     assert_eq!(checks.len(), 1);
-    assert_eq!(checks[0].text, "report.bundle: out cannot be written: no; no batch that ends gets its report");
+    assert_eq!(checks[0].text, "report.bundle: out cannot be written: no; batches that end get no report");
 }

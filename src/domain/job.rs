@@ -57,6 +57,18 @@ pub struct JobVersion {
     pub max_attempts: u32,
 }
 
+named! {
+    /// How far an export is, by one of Lightsail's operations or records; its name stands in SQL.
+    pub enum EntryStatus {
+        /// No end yet, or a word that Snapferry does not know.
+        UnderWay = "under_way",
+        /// Ended well.
+        Succeeded = "succeeded",
+        /// Ended badly.
+        Failed = "failed",
+    }
+}
+
 /// What an export produced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destination {

@@ -26,7 +26,8 @@ pub use event::{Event, EventKind};
 pub use existing::Existing;
 pub use ids::{BatchId, JobId, LaneId, OpeningId, OperationId, RecordArn, RunId, SnapshotArn};
 pub use job::{
-    Change, Destination, ExportRef, Failure, Hold, IllegalTransition, JobState, JobVersion, SideEffect, apply,
+    Change, Destination, EntryStatus, ExportRef, Failure, Hold, IllegalTransition, JobState, JobVersion, SideEffect,
+    apply,
 };
 pub use lane::{AccountLabel, AccountNumber, BadAccount, Lane};
 pub(crate) use named::named;

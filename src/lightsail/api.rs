@@ -1,7 +1,9 @@
 //! The one trait through which Lightsail is asked, and the plain data that comes back. No rules, no AWS types.
 
 use super::CallError;
-use crate::domain::{AccountNumber, Destination, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp};
+use crate::domain::{
+    AccountNumber, Destination, EntryStatus, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp, named,
+};
 use async_trait::async_trait;
 
 /// A lane's Lightsail. Each method is exactly one request: never a retry, never more than one page.
@@ -13,13 +15,10 @@ pub trait Lightsail: Send + Sync + 'static {
     /// One operation; `None` where Lightsail knows none of that id, which means unknown, not failed.
     async fn get_operation(&self, id: &OperationId) -> Result<Option<Operation>, CallError>;
 
-    /// A page of the lane's operations.
-    async fn operations(&self, token: Option<PageToken>) -> Result<Page<Operation>, CallError>;
-
-    /// A page of one snapshot's operations; not found is an empty page.
-    async fn operations_for_resource(
+    /// A page of the operations of one snapshot, or of the lane. A snapshot that is not found has none.
+    async fn operations(
         &self,
-        name: &SnapshotName,
+        of: Option<&SnapshotName>,
         token: Option<PageToken>,
     ) -> Result<Page<Operation>, CallError>;
 
@@ -69,43 +68,13 @@ pub struct Operation {
     /// The name of what it works on.
     pub resource_name: Option<String>,
     /// How far it is.
-    pub status: OperationStatus,
-    /// Whether it has come to its end, by its own word.
-    pub terminal: bool,
+    pub status: EntryStatus,
     /// When it was created; orders candidates, decides nothing.
     pub created_at: Option<Timestamp>,
     /// Why it failed, as a code.
     pub error_code: Option<String>,
     /// Why it failed, in words.
     pub error_details: Option<String>,
-}
-
-/// How far an operation is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OperationStatus {
-    /// Not begun.
-    NotStarted,
-    /// Under way.
-    Started,
-    /// Done: the service says Completed or Succeeded, and means the same.
-    Succeeded,
-    /// Failed.
-    Failed,
-    /// A word never seen before, or none.
-    Other(String),
-}
-
-/// What an operation's status and end, taken together, say of the export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OperationEnd {
-    /// Not at its end.
-    UnderWay,
-    /// At its end, and well.
-    Succeeded,
-    /// At its end, and failed.
-    Failed,
-    /// A status that nobody knows: keep polling, and warn.
-    Unclear,
 }
 
 /// An export snapshot record: Lightsail's lasting note of an export.
@@ -118,7 +87,7 @@ pub struct ExportRecord {
     /// When it was created; orders candidates, decides nothing.
     pub created_at: Option<Timestamp>,
     /// How far the export is.
-    pub state: RecordState,
+    pub state: EntryStatus,
     /// The name of the snapshot that was exported.
     pub source_name: Option<String>,
     /// The ARN of the snapshot that was exported.
@@ -127,19 +96,6 @@ pub struct ExportRecord {
     pub destination: Option<Destination>,
     /// The account, as the ARN shows it.
     pub account: Option<AccountNumber>,
-}
-
-/// How far a record's export is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RecordState {
-    /// Under way.
-    Started,
-    /// Done.
-    Succeeded,
-    /// Failed; the reason is on the operation only.
-    Failed,
-    /// A word never seen before, or none.
-    Other(String),
 }
 
 /// A snapshot as an inventory shows it.
@@ -171,13 +127,15 @@ pub struct Snapshot {
     pub account: Option<AccountNumber>,
 }
 
-/// What a snapshot was made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
-pub enum SnapshotKind {
-    /// An instance, exported as an AMI
-    Instance,
-    /// A disk, exported as an EBS snapshot
-    Disk,
+named! {
+    /// What a snapshot is made of.
+    #[derive(clap::ValueEnum)]
+    pub enum SnapshotKind {
+        /// An instance, exported as an AMI
+        Instance = "instance",
+        /// A disk, exported as an EBS snapshot
+        Disk = "disk",
+    }
 }
 
 /// Whether a snapshot can be exported.
@@ -191,6 +149,18 @@ pub enum SnapshotState {
     Error,
     /// Another word, or none.
     Other(String),
+}
+
+impl SnapshotState {
+    /// Its name in SQL and JSON.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Pending => "pending",
+            Self::Available => "available",
+            Self::Error => "error",
+            Self::Other(word) => word,
+        }
+    }
 }
 
 impl PageToken {
@@ -209,20 +179,5 @@ impl<T> Page<T> {
     /// The one page of a list with nothing in it.
     pub fn empty() -> Self {
         Self { items: Vec::new(), next: None }
-    }
-}
-
-impl Operation {
-    /// What is to be made of it, by status and `isTerminal`: a status that is an end counts even where the flag is
-    /// missing, and a flag without such a status is no answer.
-    pub fn verdict(&self) -> OperationEnd {
-        match (&self.status, self.terminal) {
-            (OperationStatus::Succeeded, _) => OperationEnd::Succeeded,
-            (OperationStatus::Failed, _) => OperationEnd::Failed,
-            (OperationStatus::NotStarted | OperationStatus::Started, false) => OperationEnd::UnderWay,
-            (OperationStatus::NotStarted | OperationStatus::Started, true) | (OperationStatus::Other(_), _) => {
-                OperationEnd::Unclear
-            }
-        }
     }
 }

@@ -23,68 +23,49 @@ pub(super) struct ErrorEvidence<'a> {
     pub clock_ahead: Option<i64>,
 }
 
+// The lists have codes without the ending "Exception": AWS writes many of them with it and without.
+
 /// Throttles that the SDK's list does not have.
 const MORE_THROTTLES: [&str; 1] = ["TooManyRequests"];
 /// The SDK calls these throttles, meaning that they are worth a retry; they say that a request like this one is under way.
-const UNDER_WAY: [&str; 2] = ["PriorRequestNotComplete", "TransactionInProgressException"];
-const UNCERTAIN: [&str; 7] = [
-    "ServiceException",
-    "OperationFailureException",
-    "InternalFailure",
-    "InternalError",
-    "InternalServerError",
-    "ServiceUnavailable",
-    "ServiceUnavailableException",
-];
-const CREDENTIALS: [&str; 19] = [
-    "UnauthenticatedException",
-    "ExpiredTokenException",
+const UNDER_WAY: [&str; 2] = ["PriorRequestNotComplete", "TransactionInProgress"];
+const UNCERTAIN: [&str; 6] =
+    ["Service", "OperationFailure", "InternalFailure", "InternalError", "InternalServerError", "ServiceUnavailable"];
+const CREDENTIALS: [&str; 15] = [
+    "Unauthenticated",
     "ExpiredToken",
     "RequestExpired",
-    "UnrecognizedClientException",
+    "UnrecognizedClient",
     "InvalidClientTokenId",
-    "InvalidClientTokenIdException",
     "InvalidAccessKeyId",
     "InvalidToken",
     "TokenRefreshRequired",
-    "InvalidSignatureException",
+    "InvalidSignature",
     "SignatureDoesNotMatch",
     "IncompleteSignature",
-    "IncompleteSignatureException",
     "MissingAuthenticationToken",
-    "MissingAuthenticationTokenException",
     "AuthFailure",
     "RequestTimeTooSkewed",
     "OptInRequired",
 ];
-const DENIED: [&str; 6] = [
-    "AccessDeniedException",
-    "AccessDenied",
-    "UnauthorizedOperation",
-    "UnauthorizedException",
-    "NotAuthorized",
-    "NotAuthorizedException",
-];
-const SETUP: [&str; 2] = ["AccountSetupInProgressException", "RegionSetupInProgressException"];
-const INVALID_INPUT: &str = "InvalidInputException";
-const NOT_FOUND: [&str; 3] = ["NotFoundException", "DoesNotExist", "ResourceNotFoundException"];
+const DENIED: [&str; 4] = ["AccessDenied", "UnauthorizedOperation", "Unauthorized", "NotAuthorized"];
+const SETUP: [&str; 2] = ["AccountSetupInProgress", "RegionSetupInProgress"];
+const INVALID_INPUT: &str = "InvalidInput";
+const NOT_FOUND: [&str; 3] = ["NotFound", "DoesNotExist", "ResourceNotFound"];
 
 /// Refusals of the request itself: Lightsail's, AWS's common errors, and EC2's for what cannot be copied at all (EC2 API
 /// Reference, "Error codes"). A code that is in no list says nothing certain, and is reconciled.
-const PERMANENT: [&str; 19] = [
+const PERMANENT: [&str; 16] = [
     INVALID_INPUT,
     "UnsupportedOperation",
-    "UnsupportedOperationException",
-    "ValidationException",
+    "Validation",
     "ValidationError",
-    "SerializationException",
-    "UnknownOperationException",
+    "Serialization",
+    "UnknownOperation",
     "InvalidAction",
     "MissingAction",
     "InvalidParameter",
-    "InvalidParameterException",
     "InvalidParameterValue",
-    "InvalidParameterValueException",
     "InvalidParameterCombination",
     "MissingParameter",
     "MalformedQueryString",
@@ -98,10 +79,10 @@ const NOT_NOW: [&str; 3] = ["try again later", "try again in a few", "before try
 
 /// Whether a code says that there is no such thing.
 pub(super) fn is_not_found(code: &str) -> bool {
-    NOT_FOUND.contains(&code)
+    NOT_FOUND.contains(&plain(code))
 }
 
-/// Makes an error of an answer. Where the strings disagree, the one that asks for more care decides.
+/// Makes an error of a response. Where the strings disagree, the one that asks for more care decides.
 pub(super) fn classify(evidence: &ErrorEvidence<'_>) -> CallError {
     let body: Value = serde_json::from_slice(evidence.body).unwrap_or(Value::Null);
     let text = |key: &str| body.get(key).and_then(Value::as_str);
@@ -150,8 +131,8 @@ fn asks_to_wait(message: &str) -> bool {
 
 /// Whether a refusal with this code and status was for coming too fast.
 pub fn is_throttle(code: &str, status: Option<u16>) -> bool {
-    let listed = THROTTLING_ERRORS.contains(&code) && !UNDER_WAY.contains(&code);
-    listed || MORE_THROTTLES.contains(&code) || status == Some(429)
+    let listed = THROTTLING_ERRORS.contains(&code) && !UNDER_WAY.contains(&plain(code));
+    listed || MORE_THROTTLES.contains(&plain(code)) || status == Some(429)
 }
 
 /// The class, and the code that decided it, if one did; `said` is the message, nothing where the body cannot be read.
@@ -162,7 +143,7 @@ fn decide<'a>(
     clock_ahead: Option<i64>,
 ) -> (ErrorClass, Option<&'a str>) {
     let that = |fits: &dyn Fn(&str) -> bool| candidates.iter().copied().find(|code| fits(code));
-    let among = |known: &[&str]| that(&|code| known.contains(&code));
+    let among = |known: &[&str]| that(&|code| known.contains(&plain(code)));
     let first = candidates.first().copied();
     let message = said.unwrap_or_default();
 
@@ -216,7 +197,7 @@ fn decide<'a>(
         return (limit.into(), by_code.or(first));
     }
     if let Some(code) = among(&[INVALID_INPUT]) {
-        // Without its message nobody knows which of the two it is: asked again, it will say.
+        // Without its message it may be either: a retry will tell.
         let not_now = said.is_none_or(asks_to_wait);
         return (if not_now { ErrorClass::RetryLater } else { ErrorClass::Permanent }, Some(code));
     }
@@ -227,6 +208,10 @@ fn decide<'a>(
         (None, None, 401 | 403 | 407) => (ErrorClass::LaneDenied, None),
         (None, None, _) => (ErrorClass::Ambiguous, None),
     }
+}
+
+fn plain(code: &str) -> &str {
+    code.strip_suffix("Exception").unwrap_or(code)
 }
 
 /// The bare code of `aws.lightsail#Code:http://...`.
@@ -358,7 +343,7 @@ mod tests {
         assert!(error.is_not_found());
 
         let both = format!(r#"{{"code":"UnsupportedOperation","__type":"InvalidInputException","message":"{WAIT}"}}"#);
-        assert_eq!(class_of(400, None, &both), (ErrorClass::RetryLater, INVALID_INPUT.to_owned()));
+        assert_eq!(class_of(400, None, &both), (ErrorClass::RetryLater, "InvalidInputException".to_owned()));
         let header = Some("ThrottlingException:http://internal.amazon.com/");
         assert_eq!(class_of(400, header, ""), (ErrorClass::Throttled, "ThrottlingException".to_owned()));
         let uncertain = body("ServiceException", "");

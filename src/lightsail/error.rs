@@ -3,7 +3,6 @@
 
 use super::advice::{NOT_ENABLED, advice, clock_is_off};
 use crate::domain::{ErrorCode, LaneTrouble, Limit};
-use std::fmt;
 
 /// Our own codes, for trouble that carries none of Lightsail's.
 pub mod codes {
@@ -139,25 +138,6 @@ impl From<Limit> for ErrorClass {
             Limit::Copies => Self::CopyLimit,
             Limit::Quota => Self::Quota,
         }
-    }
-}
-
-impl fmt::Display for ErrorClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Throttled => "throttled",
-            Self::Ambiguous => "ambiguous",
-            Self::Unfamiliar => "unfamiliar",
-            Self::CopyLimit => "copy limit",
-            Self::Quota => "quota",
-            Self::RetryLater => "retry later",
-            Self::Permanent => "permanent",
-            Self::Denied => "denied",
-            Self::LaneDenied => "lane denied",
-            Self::Credentials => "credentials",
-            Self::SetupInProgress => "setup in progress",
-            Self::Unreachable => "unreachable",
-        })
     }
 }
 

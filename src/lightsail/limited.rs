@@ -50,16 +50,12 @@ impl Lightsail for Limited {
         self.read(self.inner.get_operation(id)).await
     }
 
-    async fn operations(&self, token: Option<PageToken>) -> Result<Page<Operation>, CallError> {
-        self.read(self.inner.operations(token)).await
-    }
-
-    async fn operations_for_resource(
+    async fn operations(
         &self,
-        name: &SnapshotName,
+        of: Option<&SnapshotName>,
         token: Option<PageToken>,
     ) -> Result<Page<Operation>, CallError> {
-        self.read(self.inner.operations_for_resource(name, token)).await
+        self.read(self.inner.operations(of, token)).await
     }
 
     async fn export_records(&self, token: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {

@@ -7,23 +7,20 @@ mod api;
 mod aws;
 mod classify;
 mod error;
-mod failing_client;
 mod limited;
 mod limiter;
 mod pages;
+mod region_slots;
 
 pub use advice::{EXPORT_ACTION, READ_ACTIONS, named_actions};
-pub use api::{
-    Accepted, ExportRecord, Lightsail, Operation, OperationEnd, OperationStatus, Page, PageToken, RecordState,
-    Snapshot, SnapshotKind, SnapshotState,
-};
+pub use api::{Accepted, ExportRecord, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind, SnapshotState};
 pub use aws::{
     AccountAccess, AwsLightsail, CallerIdentity, CredentialSource, EndpointReply, Endpoints, NotReached, RawAnswer,
     SharedHttp, caller_identity, check_endpoint, endpoints, usual_region,
 };
 pub use classify::{failed_operation, is_throttle};
 pub use error::{CallError, ErrorClass, codes};
-pub use failing_client::FailingClient;
 pub use limited::Limited;
 pub use limiter::{Permit, RateLimiter};
 pub use pages::{Pages, ReadingError};
+pub use region_slots::{CallSlots, RegionSlots};

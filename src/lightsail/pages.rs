@@ -29,63 +29,35 @@ pub enum ReadingError {
 pub struct Pages<'a, T> {
     call: &'static str,
     fetch: Fetch<'a, T>,
-    place: PagePosition,
+    /// The token of the next page; none at the first.
+    token: Option<PageToken>,
+    complete: bool,
     seen: HashSet<PageToken>,
     count: u32,
 }
 
-/// How far a reading is.
-enum PagePosition {
-    Before(Option<PageToken>),
-    Complete,
-    /// With the page that could not be had.
-    Broken(Option<PageToken>, ReadingError),
-}
-
 impl<'a, T: 'a> Pages<'a, T> {
     fn over(call: &'static str, fetch: impl FnMut(Option<PageToken>) -> PageAnswer<'a, T> + Send + 'a) -> Self {
-        Self { call, fetch: Box::new(fetch), place: PagePosition::Before(None), seen: HashSet::new(), count: 0 }
+        Self { call, fetch: Box::new(fetch), token: None, complete: false, seen: HashSet::new(), count: 0 }
     }
 
-    /// The next page, or `None` once all were read. An error stays: it is given again rather than a `None`. Dropped in
-    /// the middle, the same page is asked for again.
+    /// The next page, or `None` once all were read. After an error, or dropped in the middle, the same page is requested
+    /// again.
     ///
     /// # Errors
     /// [`ReadingError`], where a page cannot be had or the list runs in a circle.
     pub async fn next(&mut self) -> Result<Option<Vec<T>>, ReadingError> {
-        let token = match &self.place {
-            PagePosition::Before(token) => token.clone(),
-            PagePosition::Complete => return Ok(None),
-            PagePosition::Broken(_, error) => return Err(error.clone()),
-        };
-        match self.read(token.clone()).await {
-            Ok((items, place)) => {
-                self.place = place;
-                Ok(Some(items))
-            }
-            Err(error) => {
-                self.place = PagePosition::Broken(token, error.clone());
-                Err(error)
-            }
+        if self.complete {
+            return Ok(None);
         }
-    }
-
-    async fn read(&mut self, token: Option<PageToken>) -> Result<(Vec<T>, PagePosition), ReadingError> {
-        let page = (self.fetch)(token).await?;
+        let page = (self.fetch)(self.token.clone()).await?;
         self.count = self.count.saturating_add(1);
-        match page.next {
-            None => Ok((page.items, PagePosition::Complete)),
-            Some(token) if self.seen.insert(token.clone()) => Ok((page.items, PagePosition::Before(Some(token)))),
-            Some(_) => Err(ReadingError::RepeatedToken { pages: self.count }),
+        if page.next.as_ref().is_some_and(|token| !self.seen.insert(token.clone())) {
+            return Err(ReadingError::RepeatedToken { pages: self.count });
         }
-    }
-
-    /// Lets the reading go on with the page that could not be had: for a caller that has waited for a passing trouble to
-    /// pass. One that ran in a circle stays broken.
-    pub fn try_again(&mut self) {
-        if let PagePosition::Broken(token, ReadingError::Call(_)) = &self.place {
-            self.place = PagePosition::Before(token.clone());
-        }
+        self.complete = page.next.is_none();
+        self.token = page.next;
+        Ok(Some(page.items))
     }
 
     /// The call that fetches a page, as Lightsail names it.
@@ -100,14 +72,10 @@ impl<'a, T: 'a> Pages<'a, T> {
 }
 
 impl<'a> Pages<'a, Operation> {
-    /// The lane's operations.
-    pub fn operations(api: &'a dyn Lightsail) -> Self {
-        Self::over("GetOperations", move |token| api.operations(token))
-    }
-
-    /// One snapshot's operations.
-    pub fn operations_for_resource(api: &'a dyn Lightsail, name: &'a SnapshotName) -> Self {
-        Self::over("GetOperationsForResource", move |token| api.operations_for_resource(name, token))
+    /// The operations of one snapshot, or of the lane.
+    pub fn operations(api: &'a dyn Lightsail, of: Option<&'a SnapshotName>) -> Self {
+        let call = if of.is_some() { "GetOperationsForResource" } else { "GetOperations" };
+        Self::over(call, move |token| api.operations(of, token))
     }
 }
 
@@ -178,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_that_could_not_be_had_is_asked_for_again_and_a_circle_is_not() {
+    async fn a_page_that_could_not_be_had_is_requested_again_and_a_circle_stays_an_error() {
         let mut asked = Vec::new();
         let mut pages = Pages::over("List", |token| {
             asked.push(token.as_ref().map(|token| token.as_str().to_owned()));
@@ -193,7 +161,6 @@ mod tests {
         });
         assert_eq!(pages.next().await, Ok(Some(vec![0])));
         assert!(pages.next().await.is_err());
-        pages.try_again();
         assert_eq!(pages.next().await, Ok(Some(vec![1])));
         assert_eq!(pages.next().await, Ok(None));
         drop(pages);
@@ -201,7 +168,6 @@ mod tests {
 
         let mut circle = list(&[Some(1), Some(1)]);
         while circle.next().await.is_ok() {}
-        circle.try_again();
-        assert_eq!(circle.next().await, Err(ReadingError::RepeatedToken { pages: 2 }));
+        assert_eq!(circle.next().await, Err(ReadingError::RepeatedToken { pages: 3 }), "never a page twice");
     }
 }

@@ -23,7 +23,7 @@ pub use jobs::transition::{AttemptAnswer, AttemptOutcome, SentOperation, Transit
 pub use jobs::wakers::LaneWaker;
 pub use lanes::breakers::{BreakerOpening, PastOpening};
 pub use lanes::records::{AccountMatch, Block, LaneRecord, Pause};
-pub use ledger::entries::{EntryKey, EntryStatus, LedgerEntry, ListedSnapshot, Observation};
+pub use ledger::entries::{EntryKey, LedgerEntry, ListedSnapshot, Observation};
 pub use ledger::follow::{Followed, FollowedAttempt};
 pub use ledger::inventory::InventoryJob;
 pub use loading::chunk::{Chunk, NewRow};

@@ -1,8 +1,8 @@
 //! Which snapshots have been exported, by the export records of a lane. A record counts for the snapshot of its ARN and
 //! no other: names are reused after a delete.
 
-use crate::domain::{SnapshotArn, Timestamp};
-use crate::lightsail::{ExportRecord, RecordState};
+use crate::domain::{EntryStatus, SnapshotArn, Timestamp};
+use crate::lightsail::ExportRecord;
 use std::collections::HashMap;
 
 /// What the records of a lane tell of its snapshots.
@@ -24,15 +24,15 @@ impl Exports {
     pub fn add(&mut self, record: &ExportRecord) {
         let Some(arn) = &record.source_arn else { return };
         match (&record.state, &record.destination) {
-            (RecordState::Failed, _) => {}
-            (RecordState::Succeeded, Some(destination)) => {
+            (EntryStatus::Failed, _) => {}
+            (EntryStatus::Succeeded, Some(destination)) => {
                 let told = self.by_arn.entry(arn.clone()).or_default();
                 if told.done.is_none() || told.done_at <= record.created_at {
                     (told.done, told.done_at) = (Some(destination.id.clone()), record.created_at);
                 }
             }
             // One that is said to be done and shows no id is not at its end yet.
-            (RecordState::Started | RecordState::Succeeded | RecordState::Other(_), _) => {
+            (EntryStatus::UnderWay | EntryStatus::Succeeded, _) => {
                 self.by_arn.entry(arn.clone()).or_default().under_way = true;
             }
         }
@@ -50,7 +50,7 @@ mod tests {
     use crate::domain::Destination;
     use crate::domain::RecordArn;
 
-    fn record(of: &str, state: RecordState, at: i64, id: Option<&str>) -> ExportRecord {
+    fn record(of: &str, state: EntryStatus, at: i64, id: Option<&str>) -> ExportRecord {
         ExportRecord {
             arn: RecordArn::new(format!("{of}-{at}")),
             name: None,
@@ -67,13 +67,13 @@ mod tests {
     fn a_record_counts_for_its_own_snapshot_alone_and_the_newest_that_is_done_counts() {
         let mut exports = Exports::default();
         for one in [
-            record("a", RecordState::Succeeded, 5, Some("ami-5")),
-            record("a", RecordState::Succeeded, 3, Some("ami-3")),
-            record("a", RecordState::Failed, 9, None),
-            record("b", RecordState::Failed, 1, None),
-            record("c", RecordState::Started, 1, None),
-            record("d", RecordState::Succeeded, 1, None),
-            record("", RecordState::Succeeded, 1, Some("ami-1")),
+            record("a", EntryStatus::Succeeded, 5, Some("ami-5")),
+            record("a", EntryStatus::Succeeded, 3, Some("ami-3")),
+            record("a", EntryStatus::Failed, 9, None),
+            record("b", EntryStatus::Failed, 1, None),
+            record("c", EntryStatus::UnderWay, 1, None),
+            record("d", EntryStatus::Succeeded, 1, None),
+            record("", EntryStatus::Succeeded, 1, Some("ami-1")),
         ] {
             exports.add(&one);
         }

@@ -1,6 +1,6 @@
 //! A lane's snapshots, each with what is known of its export.
 
-use super::{Exports, LaneReader, LaneReading, Scope, Unread};
+use super::{Exports, LaneReader, LaneReading, Unread};
 use crate::domain::{JobId, JobState, Lane, SnapshotArn};
 use crate::lightsail::Snapshot;
 use crate::queue::{KnownJob, Peek, QueueError};
@@ -110,7 +110,7 @@ pub enum NotFound {
 /// # Errors
 /// [`NotFound`], where the lane or the database could not be read.
 pub async fn discover(reader: &LaneReader, peek: Option<&Peek>) -> Result<(Vec<FoundSnapshot>, LaneReading), NotFound> {
-    let mut reading = reader.read(Scope::Everything).await?;
+    let mut reading = reader.read().await?;
     let snapshots = std::mem::take(&mut reading.snapshots);
     let names = snapshots.iter().map(|snapshot| snapshot.name.as_str());
     let memory = Memory::read(peek, &reader.lane, names).await?;

@@ -19,6 +19,6 @@ pub use choice::{Choice, ChosenSnapshots, TagWanted};
 pub use estimate::{Basis, Estimate, ExportLoad, Speed, TimeRange, Work, ahead, estimate};
 pub use exports::Exports;
 pub use found::{FoundSnapshot, NotFound, SeenExport, discover};
-pub use plan::{ExportPlan, FailingRow, FailureReason, LanePlan, PlannedLane, plan};
-pub use reading::{LaneReader, LaneReading, Scope, Unread};
+pub use plan::{ExportPlan, FailingRow, FailureReason, LanePlan, plan};
+pub use reading::{LaneReader, LaneReading, Unread};
 pub use rows::{Outlook, PlannedRow, RowOutlooks};

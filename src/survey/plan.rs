@@ -3,10 +3,11 @@
 use super::estimate::{Basis, Estimate, ExportLoad, Speed, TimeRange, Work, ahead, estimate};
 use super::found::Memory;
 use super::rows::{Outlook, PlannedRow, RowOutlooks};
-use super::{LaneReader, LaneReading, Scope, Unread};
+use super::{LaneReader, LaneReading, Unread};
 use crate::domain::{AccountNumber, Lane, SnapshotName, Timestamp, near_names};
 use crate::lightsail::Snapshot;
 use crate::queue::{EndedExport, KnownLane, Peek, QueueError};
+use crate::settings::{LaneSettings, PollSettings};
 use futures_util::StreamExt as _;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -16,19 +17,6 @@ const SIDE_BY_SIDE: usize = 8;
 
 /// Snapshots of an instance that are offered.
 const OFFERED: usize = 3;
-
-/// A lane of the file, and what is set for it.
-#[derive(Debug)]
-pub struct PlannedLane {
-    /// The way to it.
-    pub reader: LaneReader,
-    /// Exports a second: the ceiling.
-    pub rate: f64,
-    /// EBS copies under way.
-    pub max_in_flight: u32,
-    /// The shortest and the longest wait between two readings of the records.
-    pub poll: TimeRange,
-}
 
 /// What would become of a file.
 #[derive(Debug, Default)]
@@ -110,7 +98,7 @@ pub enum FailureReason {
 
 /// A lane as it was found.
 struct InspectedLane {
-    settings: PlannedLane,
+    settings: LaneSettings,
     reading: Result<LaneReading, Unread>,
     memory: Memory,
     now: Timestamp,
@@ -128,14 +116,14 @@ struct LanePlanBuilder {
     of_unknown_size: u64,
 }
 
-/// Plans `rows`, whose `lanes` are all of theirs. Where a snapshot is missing, it is looked for in the `others` of the same
-/// account too; one of those that cannot be read is no trouble.
+/// Plans `rows`, whose `lanes` are all of theirs. Where a snapshot is missing, it is sought in the `others` of the same account
+/// too; one of those that cannot be read is passed over.
 ///
 /// # Errors
 /// [`QueueError`] when the database cannot be read. A lane that cannot be read stands in the plan.
 pub async fn plan(
     rows: &[PlannedRow],
-    lanes: Vec<PlannedLane>,
+    lanes: Vec<LaneReader>,
     others: Vec<LaneReader>,
     peek: Option<&Peek>,
 ) -> Result<ExportPlan, QueueError> {
@@ -144,14 +132,13 @@ pub async fn plan(
         names.entry(&row.lane).or_default().insert(row.snapshot.as_str());
     }
     let mut seen = BTreeMap::new();
-    let mut reading = futures_util::stream::iter(lanes)
-        .map(|settings| async { (settings.reader.read(Scope::Everything).await, settings) })
-        .buffered(SIDE_BY_SIDE);
-    while let Some((reading, settings)) = reading.next().await {
-        let lane = settings.reader.lane.clone();
+    let mut reading =
+        futures_util::stream::iter(lanes).map(|reader| async { (reader.read().await, reader) }).buffered(SIDE_BY_SIDE);
+    while let Some((reading, reader)) = reading.next().await {
+        let LaneReader { lane, clock, settings, .. } = reader;
         let of_lane = names.get(&lane).into_iter().flatten().copied();
         let memory = Memory::read(peek, &lane, of_lane).await?;
-        let now = settings.reader.clock.now();
+        let now = clock.now();
         let known = match peek {
             Some(peek) => peek.memory(&lane, now).await?,
             None => KnownLane::default(),
@@ -191,7 +178,7 @@ fn judge<'r>(
             let export = found.map(|snapshot| seen.memory.export_of(snapshot, &reading.exports).0);
             let outlook = Outlook::of_snapshot(found.map(|it| &it.state).zip(export.as_ref()), row.existing);
             if let Some(snapshot) = found.filter(|_| outlook.is_export()) {
-                part.export(snapshot, row.priority, seen.settings.max_in_flight);
+                part.export(snapshot, row.priority, seen.settings.export.max_in_flight);
             }
             outlook
         } else {
@@ -228,10 +215,10 @@ async fn explain(
     let others = others.into_iter().filter(|other| accounts.contains(&other.lane.account));
     let elsewhere: Vec<(Lane, Vec<Snapshot>)> = futures_util::stream::iter(others)
         .map(|other| async move {
-            match other.read(Scope::Snapshots).await {
+            match other.read().await {
                 Ok(reading) => Some((other.lane, reading.snapshots)),
                 Err(error) => {
-                    tracing::debug!(lane = %other.lane, %error, "what is missing was not looked for here");
+                    tracing::debug!(lane = %other.lane, %error, "missing snapshots were not sought here");
                     None
                 }
             }
@@ -284,20 +271,20 @@ fn made_of<'a>(source: &str, snapshots: &'a [Snapshot]) -> Vec<&'a str> {
 
 fn lane_plan(lane: Lane, seen: InspectedLane, part: &LanePlanBuilder, all_ends: &[EndedExport]) -> LanePlan {
     let InspectedLane { settings, reading, now, known, .. } = seen;
-    let rate = known.learned_rate.map_or(settings.rate, |learned| learned.min(settings.rate));
-    let cap = settings.max_in_flight;
+    let (ceiling, cap) = (settings.export.rate, settings.export.max_in_flight);
+    let rate = known.learned_rate.map_or(ceiling, |learned| learned.min(ceiling));
     let ahead = ahead(part.load.exports, part.lowest, &known.left, cap);
     let work = Work { queued: part.load, ahead, ..Work::default() };
     let learned = known.learned_rate;
     // The rate of a lane that has nothing to do is that of what little it had to do.
     let ends = if work.ahead.exports == 0 { &[] } else { known.ends.as_slice() };
-    let speed = Speed { ends, took: &known.ends, others: all_ends, ceiling: settings.rate, learned, cap };
+    let speed = Speed { ends, took: &known.ends, others: all_ends, ceiling, learned, cap };
     let Estimate { takes, each, basis } = estimate(now, &work, &speed);
     let (account_number, unread, pages) = match reading {
         Ok(reading) => (reading.account, None, (u64::from(reading.snapshot_pages), u64::from(reading.record_pages))),
         Err(unread) => (None, Some(unread), (0, 0)),
     };
-    let reads = reads(part.rows.exports(), pages, takes, settings.poll);
+    let reads = reads(part.rows.exports(), pages, takes, &settings.poll);
     LanePlan {
         lane,
         account_number,
@@ -319,14 +306,14 @@ fn lane_plan(lane: Lane, seen: InspectedLane, part: &LanePlanBuilder, all_ends: 
 }
 
 /// The reads of a run, about: one inventory with one page of operations, then the records again and again until the end.
-fn reads(exports: u64, (snapshots, records): (u64, u64), takes: TimeRange, poll: TimeRange) -> (u64, u64) {
+fn reads(exports: u64, (snapshots, records): (u64, u64), takes: TimeRange, poll: &PollSettings) -> (u64, u64) {
     let inventory = snapshots + records + 1;
     if exports == 0 {
         return (inventory, inventory);
     }
     let times = |span: Duration, pause: Duration| span.as_secs() / pause.as_secs().max(1) + 1;
     let following = |times: u64| inventory.saturating_add(times.saturating_mul(records.max(1)));
-    (following(times(takes.least, poll.most)), following(times(takes.most, poll.least)))
+    (following(times(takes.least, poll.max)), following(times(takes.most, poll.min)))
 }
 
 impl ExportPlan {

@@ -1,30 +1,22 @@
-//! Reading a lane: its snapshots and its export records, every page. A trouble that may pass is waited for.
+//! Reading a lane: its snapshots and its export records, every page. A page that fails for a passing trouble is requested again.
 
 use super::Exports;
 use crate::clock::SharedClock;
-use crate::domain::{AccountNumber, Lane, RetryPolicy, backoff};
+use crate::domain::{AccountNumber, Lane, backoff};
 use crate::lightsail::{CallError, ErrorClass, Lightsail, Pages, READ_ACTIONS, ReadingError, Snapshot, SnapshotKind};
+use crate::settings::LaneSettings;
 use std::sync::Arc;
 
-/// A lane that can be read. Its `api` keeps the lane's read limit.
+/// A lane that can be read.
 pub struct LaneReader {
     /// The lane.
     pub lane: Lane,
-    /// Its Lightsail, behind the gate of its reads.
+    /// Its Lightsail, behind its read limit.
     pub api: Arc<dyn Lightsail>,
     /// For the waits.
     pub clock: SharedClock,
-    /// How often a page is asked for, and how long the waits between are.
-    pub retry: RetryPolicy,
-}
-
-/// How much of a lane is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// Snapshots and export records.
-    Everything,
-    /// Snapshots alone.
-    Snapshots,
+    /// Its settings.
+    pub settings: LaneSettings,
 }
 
 /// What a lane was seen to have.
@@ -32,7 +24,7 @@ pub enum Scope {
 pub struct LaneReading {
     /// Its snapshots of both kinds, in the order of their names.
     pub snapshots: Vec<Snapshot>,
-    /// What its records tell.
+    /// What its records show.
     pub exports: Exports,
     /// Whose lane it is, once an ARN has shown it.
     pub account: Option<AccountNumber>,
@@ -48,7 +40,7 @@ pub struct LaneReading {
 pub struct Unread {
     /// What went wrong.
     pub error: ReadingError,
-    /// By which profile and where it was looked for; nothing where nobody says.
+    /// The profile, role and endpoint that were used, as far as they are set.
     pub reached_by: Option<String>,
 }
 
@@ -57,22 +49,13 @@ impl LaneReader {
     ///
     /// # Errors
     /// [`Unread`], where one of the lists could not be read to its end: half a list would say that the rest is not there.
-    pub async fn read(&self, scope: Scope) -> Result<LaneReading, Unread> {
+    pub async fn read(&self) -> Result<LaneReading, Unread> {
         let (mut instances, mut disks) = (Vec::new(), Vec::new());
         let mut exports = Exports::default();
-        let records = async {
-            match scope {
-                Scope::Everything => {
-                    let each = |page: Vec<_>| page.iter().for_each(|record| exports.add(record));
-                    self.list(Pages::export_records(&*self.api), each).await
-                }
-                Scope::Snapshots => Ok(0),
-            }
-        };
         let (instance_pages, disk_pages, record_pages) = futures_util::future::try_join3(
             self.list(Pages::snapshots(&*self.api, SnapshotKind::Instance), |page| instances.extend(page)),
             self.list(Pages::snapshots(&*self.api, SnapshotKind::Disk), |page| disks.extend(page)),
-            records,
+            self.list(Pages::export_records(&*self.api), |page| page.iter().for_each(|record| exports.add(record))),
         )
         .await
         .map_err(|error| Unread { error, reached_by: None })?;
@@ -93,7 +76,7 @@ impl LaneReader {
         mut pages: Pages<'p, T>,
         mut each: impl FnMut(Vec<T>),
     ) -> Result<u32, ReadingError> {
-        let mut failed = 0;
+        let (mut failed, retry) = (0, self.settings.export.retry());
         loop {
             match pages.next().await {
                 Ok(Some(page)) => {
@@ -101,11 +84,10 @@ impl LaneReader {
                     each(page);
                 }
                 Ok(None) => return Ok(pages.pages()),
-                Err(ReadingError::Call(error)) if may_pass(&error) && failed + 1 < self.retry.max_attempts => {
+                Err(ReadingError::Call(error)) if may_pass(&error) && failed + 1 < retry.max_attempts => {
                     failed += 1;
-                    tracing::debug!(lane = %self.lane, code = %error.code, "a page could not be had; it is asked for again");
-                    self.clock.sleep(backoff(&self.retry, failed, fastrand::f64())).await;
-                    pages.try_again();
+                    tracing::debug!(lane = %self.lane, code = %error.code, "a page could not be read; it is requested again");
+                    self.clock.sleep(backoff(&retry, failed, fastrand::f64())).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -119,14 +101,14 @@ impl std::fmt::Debug for LaneReader {
     }
 }
 
-/// A read has no effect, so whatever a second one may bring is worth one.
+/// A read has no effect, so it may be repeated whenever that can help.
 fn may_pass(error: &CallError) -> bool {
     error.trouble().is_none() && error.class != ErrorClass::Permanent
 }
 
 fn advice(error: &ReadingError) -> String {
     match error {
-        ReadingError::RepeatedToken { .. } => "a list leads in a circle; try again".to_owned(),
+        ReadingError::RepeatedToken { .. } => "the pages of a list lead in a circle; try again".to_owned(),
         ReadingError::Call(error) => error.advice(READ_ACTIONS),
     }
 }

@@ -25,15 +25,7 @@ impl Lightsail for Scripted {
         panic!("not asked for")
     }
 
-    async fn operations(&self, _: Option<PageToken>) -> Result<Page<Operation>, CallError> {
-        panic!("not asked for")
-    }
-
-    async fn operations_for_resource(
-        &self,
-        _: &SnapshotName,
-        _: Option<PageToken>,
-    ) -> Result<Page<Operation>, CallError> {
+    async fn operations(&self, _: Option<&SnapshotName>, _: Option<PageToken>) -> Result<Page<Operation>, CallError> {
         panic!("not asked for")
     }
 
@@ -67,13 +59,16 @@ fn page(next: Option<&str>) -> Answer {
 fn read(answers: impl IntoIterator<Item = Answer>) -> (Result<u32, Unread>, Vec<Option<PageToken>>) {
     let api = Arc::new(Scripted { answers: Mutex::new(answers.into_iter().collect()), asked: Mutex::default() });
     let clock = Arc::new(ManualClock::new(Timestamp(0)));
+    let mut settings = LaneSettings::default();
+    settings.export.max_attempts = 3;
+    settings.export.backoff_max = Duration::from_secs(1);
     let reader = LaneReader {
         lane: Lane { account: AccountLabel::unnamed(), region: Region::parse("eu-west-1").expect("a Region") },
         api: api.clone(),
         clock: clock.clone(),
-        retry: RetryPolicy { max_attempts: 3, initial: Duration::from_secs(1), max: Duration::from_secs(1) },
+        settings,
     };
-    let mut reading = Box::pin(reader.read(Scope::Everything));
+    let mut reading = Box::pin(reader.read());
     let read = loop {
         match futures_util::FutureExt::now_or_never(&mut reading) {
             Some(read) => break read,
@@ -120,8 +115,8 @@ fn a_trouble_that_stays_ends_the_reading_and_one_that_never_passes_at_once() {
         (ErrorClass::SetupInProgress, "AWS is setting this account"),
     ] {
         let (unread, asked) = read([failed(class)]);
-        assert!(unread.expect_err("nothing").to_string().contains(said), "{class}");
-        assert_eq!(asked.len(), 1, "{class}");
+        assert!(unread.expect_err("nothing").to_string().contains(said), "{class:?}");
+        assert_eq!(asked.len(), 1, "{class:?}");
     }
 }
 

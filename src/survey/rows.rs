@@ -1,8 +1,8 @@
-//! What would become of a row, by the rules of the daemon's inventory: what is live or repeated makes no job, what has been
+//! The outlook of a row, by the rules of the daemon's inventory: what is live or repeated makes no job, what has been
 //! exported is adopted (where that is set), what is missing or broken fails. Pure.
 
 use super::SeenExport;
-use crate::domain::{Existing, Lane, SnapshotName};
+use crate::domain::{Existing, Lane, SnapshotName, named};
 use crate::lightsail::SnapshotState;
 
 /// A row of a file.
@@ -20,27 +20,28 @@ pub struct PlannedRow {
     pub priority: i64,
 }
 
-/// What would become of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Outlook {
-    /// Its snapshot would be exported.
-    Ready,
-    /// The same, once it is no longer pending.
-    Pending,
-    /// An export that is done would be adopted.
-    Exported,
-    /// An export that is under way would be adopted.
-    UnderWay,
-    /// A job of its snapshot is live already.
-    Live,
-    /// An earlier row has its snapshot.
-    Repeated,
-    /// Its snapshot is in state error: it would fail.
-    Broken,
-    /// There is no snapshot of that name: it would fail.
-    Missing,
-    /// Its lane could not be read.
-    Unread,
+named! {
+    /// What would become of a row.
+    pub enum Outlook {
+        /// Its snapshot would be exported.
+        Ready = "ready",
+        /// The same, once it is no longer pending.
+        Pending = "pending",
+        /// An export that is done would be adopted.
+        Exported = "already_exported",
+        /// An export that is in progress would be adopted.
+        UnderWay = "under_way",
+        /// A job of its snapshot is live already.
+        Live = "live",
+        /// An earlier row has its snapshot.
+        Repeated = "repeated",
+        /// Its snapshot is in state error: it would fail.
+        Broken = "in_error",
+        /// There is no snapshot of that name: it would fail.
+        Missing = "missing",
+        /// Its lane could not be read.
+        Unread = "unread",
+    }
 }
 
 /// How many rows have each outlook.
@@ -48,34 +49,6 @@ pub enum Outlook {
 pub struct RowOutlooks([u64; 9]);
 
 impl Outlook {
-    /// Every one, in the order in which they are told.
-    pub const ALL: [Self; 9] = [
-        Self::Ready,
-        Self::Pending,
-        Self::Exported,
-        Self::UnderWay,
-        Self::Live,
-        Self::Repeated,
-        Self::Broken,
-        Self::Missing,
-        Self::Unread,
-    ];
-
-    /// Its name in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ready => "ready",
-            Self::Pending => "pending",
-            Self::Exported => "already_exported",
-            Self::UnderWay => "under_way",
-            Self::Live => "live",
-            Self::Repeated => "repeated",
-            Self::Broken => "in_error",
-            Self::Missing => "missing",
-            Self::Unread => "unread",
-        }
-    }
-
     /// Whether a call of `ExportSnapshot` would be made for it.
     pub fn is_export(self) -> bool {
         matches!(self, Self::Ready | Self::Pending)
@@ -97,7 +70,7 @@ impl Outlook {
         match state {
             SnapshotState::Error => Self::Broken,
             SnapshotState::Pending => Self::Pending,
-            // A word that nobody knows keeps nothing back: Lightsail decides.
+            // An unknown state holds nothing back: Lightsail decides.
             SnapshotState::Available | SnapshotState::Other(_) => Self::Ready,
         }
     }

@@ -118,10 +118,10 @@ impl Changes {
         let now = context.clock.now();
         let policy = Policy {
             now,
-            again_at: now.after(backoff(&context.settings.retry, job.used, fastrand::f64())),
-            give_up: context.settings.give_up,
+            again_at: now.after(backoff(&context.settings.export.retry(), job.used, fastrand::f64())),
+            give_up: context.settings.poll.give_up,
             settle: last.map_or_else(|| self.lag.window(), |attempt| self.lag.window_of(attempt)),
-            looks: context.settings.looks,
+            looks: context.settings.reconcile.looks,
             asked: OperationChecked::NotYet,
         };
         let mut decision = decide(job, entries, &policy);
@@ -146,18 +146,18 @@ impl Changes {
             return Ok(None);
         };
         let event = self.within_give_up(job, event).await?;
-        let version = job.version(context.settings.retry.max_attempts);
+        let version = job.version(context.settings.export.max_attempts);
         let mut transition = Transition::new(job.job, &version, event, now, ACTOR)?.owning(attempt, own);
         if let Some(outcome) = outcome {
             let answer = AttemptAnswer { outcome, http_status: None, request_id: None, failure: None };
             transition = transition.answered(answer, Vec::new());
         }
         let live = matches!(transition.to(), JobState::Exporting | JobState::Unknown);
-        Ok(Some(if live { transition.poll_at(now.after(context.settings.poll_min)) } else { transition }))
+        Ok(Some(if live { transition.poll_at(now.after(context.settings.poll.min)) } else { transition }))
     }
 
-    /// An operation that failed because Lightsail asks to wait, or throttled its own calls, uses no attempt; it fails the job
-    /// once `poll.give_up` is over.
+    /// An operation that failed because Lightsail says to try again later, or throttled its own calls, uses no attempt; it fails
+    /// the job once `poll.give_up` is over.
     async fn within_give_up(&self, job: &Followed, event: Event) -> Result<Event, QueueError> {
         let (Event::OperationFailed(failure, Some(_)) | Event::FoundFailed(_, failure, Some(_))) = &event else {
             return Ok(event);
@@ -167,7 +167,7 @@ impl Changes {
         }
         let failure = failure.clone();
         let TrackingContext { queue, clock, settings, .. } = &*self.context;
-        let next = queue.next_try(job.job, &settings.retry, settings.give_up, clock.now()).await?;
+        let next = queue.next_try(job.job, &settings.export.retry(), settings.poll.give_up, clock.now()).await?;
         Ok(match (next, event) {
             (Some(next), _) => Event::RefusedForNow(failure, next),
             (None, Event::FoundFailed(export, ..)) => Event::FoundFailed(export, failure, None),
@@ -175,17 +175,17 @@ impl Changes {
         })
     }
 
-    /// Writes what a decision says besides its event: the owners of observations, late exports, limits and delays of the lists.
+    /// Writes what a decision says beside its event: the owners of observations, late exports, limits and delays of the lists.
     async fn note(&self, job: &Followed, decision: &Decision) -> Result<(), ReadError> {
         let context = &self.context;
         if let Some(last) = job.attempts.last() {
             let attempt = (job.job, last.number);
-            if decision.event.is_none() && decision.in_sight {
-                self.lag.note_in_sight(attempt);
+            if decision.event.is_none() && decision.has_candidate {
+                self.lag.note_candidate(attempt);
             }
-            let was_in_sight = decision.event.is_some() && self.lag.forget_in_sight(attempt);
+            let had_candidate = decision.event.is_some() && self.lag.forget_candidate(attempt);
             // It was there, and its absence checks did not show it.
-            if matches!(decision.outcome, Some(AttemptOutcome::Found)) && !decision.in_sight && !was_in_sight {
+            if matches!(decision.outcome, Some(AttemptOutcome::Found)) && !decision.has_candidate && !had_candidate {
                 self.lag.learn_from_checks(last).await?;
             }
         }

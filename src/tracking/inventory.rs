@@ -45,7 +45,7 @@ impl Inventory {
                 return Ok(rest);
             }
         }
-        schedule.pause = schedule.pause.saturating_mul(2).clamp(settings.poll_min, settings.poll_max);
+        schedule.pause = schedule.pause.saturating_mul(2).clamp(settings.poll.min, settings.poll.max);
         // One that does not complete is no inventory.
         schedule.taken_at = None;
         self.take(state).await?;
@@ -160,7 +160,7 @@ impl Inventory {
             state: JobState::Queued,
             attempt: job.attempt,
             used: job.used,
-            max_attempts: settings.retry.max_attempts,
+            max_attempts: settings.export.max_attempts,
         };
         Transition::new(job.job, &version, Event::NotExportable(failure), clock.now(), ACTOR)
     }

@@ -14,7 +14,7 @@ pub(super) struct JobAges {
     /// By job and by the stored time at which its state began, which tells one stay from another.
     in_state: Mutex<MonotonicAges<(JobId, Timestamp)>>,
     /// The absence checks of an attempt: setting the clock spreads them no further.
-    looked: Mutex<HashMap<(JobId, u32), CheckSpread>>,
+    checked: Mutex<HashMap<(JobId, u32), CheckSpread>>,
 }
 
 #[derive(Debug)]
@@ -51,26 +51,26 @@ impl JobAges {
     /// Puts an attempt's first check as long before the last as this run has counted.
     fn spread(&self, job: JobId, attempt: &mut FollowedAttempt, now: Timestamp, elapsed: Duration, gap: Duration) {
         let (Some(first), Some(last)) = (attempt.first_check_at, attempt.last_check_at) else { return };
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         let before = now.since(last).min(gap);
         let met = CheckSpread { last, at: elapsed, before, spread: last.since(first) };
-        let looked = looked.entry((job, attempt.number)).or_insert(met);
-        if looked.last != last {
-            let passed = elapsed.saturating_sub(looked.at).saturating_add(looked.before);
-            let spread = if attempt.absence_checks > 1 { looked.spread.saturating_add(passed) } else { Duration::ZERO };
-            *looked = CheckSpread { last, at: elapsed, before: Duration::ZERO, spread };
+        let seen = checked.entry((job, attempt.number)).or_insert(met);
+        if seen.last != last {
+            let passed = elapsed.saturating_sub(seen.at).saturating_add(seen.before);
+            let spread = if attempt.absence_checks > 1 { seen.spread.saturating_add(passed) } else { Duration::ZERO };
+            *seen = CheckSpread { last, at: elapsed, before: Duration::ZERO, spread };
         }
         // A tenth more is tolerated, as between two checks: for clocks that are slewed, and for the time between the check
         // and here.
-        let most = looked.spread.mul_f64(10.0 / 9.0);
+        let most = seen.spread.mul_f64(10.0 / 9.0);
         attempt.first_check_at = Some(last.before(last.since(first).min(most)));
     }
 
     /// Forgets the jobs that were not asked for in `span`.
     pub(super) fn forget(&self, elapsed: Duration, span: Duration) {
         self.in_state.lock().unwrap_or_else(PoisonError::into_inner).forget_unasked(span, elapsed);
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        looked.retain(|_, looked| elapsed.saturating_sub(looked.at) < span);
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        checked.retain(|_, seen| elapsed.saturating_sub(seen.at) < span);
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
     const DAY: Duration = Duration::from_hours(24);
     const MINUTE: Duration = Duration::from_mins(1);
 
-    /// A job in that state since `since`, with one attempt that was looked at from then on, at last at `last`.
+    /// A job in that state since `since`, with one attempt that was checked from then on, at last at `last`.
     fn job(state: JobState, since: Timestamp, last: Timestamp) -> Followed {
         Followed {
             job: JobId(7),
@@ -114,10 +114,10 @@ mod tests {
         }
     }
 
-    /// How old it is taken for, and how far its looks are spread.
+    /// Its age, and the spread of its absence checks.
     fn ages(steady: &Followed, now: Timestamp) -> (Duration, Duration) {
         let attempt = steady.attempts.first().expect("an attempt");
-        let spread = attempt.last_check_at.expect("a look").since(attempt.first_check_at.expect("a look"));
+        let spread = attempt.last_check_at.expect("a check").since(attempt.first_check_at.expect("a check"));
         (now.since(steady.since), spread)
     }
 
@@ -127,20 +127,20 @@ mod tests {
         let met = began.after(MINUTE);
         let steady = ages_of.correct(job(JobState::Unknown, began, met), met, MINUTE, Duration::ZERO);
         assert_eq!(ages(&steady, met), (MINUTE, MINUTE));
-        // A day on by the clock, a minute by the one that nobody sets; looked at again meanwhile.
+        // A day on by the clock, a minute by the monotonic clock; checked again meanwhile.
         let later = met.after(DAY);
-        let looked_again = job(JobState::Unknown, began, later);
-        let (age, spread) = ages(&ages_of.correct(looked_again.clone(), later, 2 * MINUTE, Duration::ZERO), later);
+        let checked_again = job(JobState::Unknown, began, later);
+        let (age, spread) = ages(&ages_of.correct(checked_again.clone(), later, 2 * MINUTE, Duration::ZERO), later);
         assert_eq!(age, 2 * MINUTE);
         assert!(spread > 2 * MINUTE && spread < 3 * MINUTE, "{spread:?}");
         // What was asked for within the span is kept, and what was not is met anew, by what is stored.
         ages_of.forget(3 * MINUTE, 2 * MINUTE);
         assert_eq!(
-            ages(&ages_of.correct(looked_again.clone(), later, 2 * MINUTE, Duration::ZERO), later),
+            ages(&ages_of.correct(checked_again.clone(), later, 2 * MINUTE, Duration::ZERO), later),
             (age, spread)
         );
         ages_of.forget(4 * MINUTE, 2 * MINUTE);
-        let anew = ages(&ages_of.correct(looked_again, later, 4 * MINUTE, Duration::ZERO), later);
+        let anew = ages(&ages_of.correct(checked_again, later, 4 * MINUTE, Duration::ZERO), later);
         assert_eq!(anew, (DAY + MINUTE, DAY + MINUTE));
     }
 
@@ -160,18 +160,18 @@ mod tests {
     }
 
     #[test]
-    fn a_first_look_has_no_spread() {
+    fn a_first_check_has_no_spread() {
         let (ages_of, began) = (JobAges::default(), Timestamp(1_000_000_000));
-        let looked = |at: Timestamp, looks| {
+        let checked = |at: Timestamp, checks| {
             let mut job = job(JobState::Unknown, began, at);
             for attempt in &mut job.attempts {
-                (attempt.absence_checks, attempt.first_check_at) = (looks, Some(at));
+                (attempt.absence_checks, attempt.first_check_at) = (checks, Some(at));
             }
             job
         };
         let at = began.after(MINUTE);
-        ages_of.correct(looked(began, 1), began, Duration::ZERO, Duration::ZERO);
-        let mut anew = looked(at, 1);
+        ages_of.correct(checked(began, 1), began, Duration::ZERO, Duration::ZERO);
+        let mut anew = checked(at, 1);
         for attempt in &mut anew.attempts {
             attempt.first_check_at = Some(began);
         }

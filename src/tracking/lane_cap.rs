@@ -33,7 +33,7 @@ impl LaneCap {
     /// The copies that may be in progress at that time.
     pub(super) fn at(&self, now: Timestamp) -> u64 {
         let lowered = self.lowered.lock().unwrap_or_else(PoisonError::into_inner);
-        LoweredCap::in_force(lowered.as_ref(), self.context.settings.max_in_flight, now)
+        LoweredCap::in_force(lowered.as_ref(), u64::from(self.context.settings.export.max_in_flight), now)
     }
 
     /// An export that was sent at `sent_at` failed for the lane's trouble: the lane waits for room, or for a person.
@@ -57,7 +57,9 @@ impl LaneCap {
         let over = OverLimit { in_flight, beside: None, sent_at, code: failure.code.clone() };
         let lowered = {
             let mut known = self.lowered.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(lowered) = LoweredCap::after(known.as_ref(), context.settings.max_in_flight, over, now) else {
+            let Some(lowered) =
+                LoweredCap::after(known.as_ref(), u64::from(context.settings.export.max_in_flight), over, now)
+            else {
                 return Ok(());
             };
             *known = Some(lowered.clone());

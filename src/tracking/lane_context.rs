@@ -1,11 +1,11 @@
 //! What every part of a lane's tracking works with.
 
 use super::lists::{FailedRead, ReadError};
-use super::tracker::TrackerSettings;
 use crate::clock::SharedClock;
 use crate::domain::{AccountNumber, JobId, LaneTrouble, RunId, Timestamp};
 use crate::lightsail::{CallError, Lightsail, READ_ACTIONS};
 use crate::queue::{AccountMatch, Block, LaneRecord, Queue, QueueError, Transition};
+use crate::settings::LaneSettings;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(super) struct TrackingContext {
     pub(super) clock: SharedClock,
     pub(super) run: RunId,
     pub(super) lane: LaneRecord,
-    pub(super) settings: TrackerSettings,
+    pub(super) settings: Arc<LaneSettings>,
 }
 
 impl TrackingContext {

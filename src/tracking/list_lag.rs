@@ -43,15 +43,15 @@ pub(super) struct ListLag {
     context: Arc<TrackingContext>,
     /// The longest, as it stands in the store.
     longest: Mutex<ListDelay>,
-    /// Unconfirmed attempts beside which something was in sight that could not be told to be theirs yet. After a restart the
-    /// first decision that leaves one open notes it again.
-    in_sight: Mutex<HashSet<(JobId, u32)>>,
+    /// Unconfirmed attempts for which Lightsail's records show a candidate that need not be theirs. After a restart the first
+    /// decision that leaves one open notes it again.
+    candidates: Mutex<HashSet<(JobId, u32)>>,
 }
 
 impl ListLag {
     pub(super) fn new(context: Arc<TrackingContext>) -> Self {
         let longest = Mutex::new(context.lane.delay);
-        Self { context, longest, in_sight: Mutex::default() }
+        Self { context, longest, candidates: Mutex::default() }
     }
 
     /// Takes over what the store says.
@@ -65,17 +65,17 @@ impl ListLag {
 
     /// The reconciliation window of an attempt that is intended now.
     pub(super) fn window(&self) -> Duration {
-        reconciliation_window(self.context.settings.settle, self.longest(), self.context.clock.now())
+        reconciliation_window(self.context.settings.reconcile.settle, self.longest(), self.context.clock.now())
     }
 
     /// The reconciliation window of an attempt: as it was when the attempt was intended, though it has faded or was reset since.
     pub(super) fn window_of(&self, attempt: &FollowedAttempt) -> Duration {
-        reconciliation_window(self.context.settings.settle, self.longest(), attempt.intended_at)
+        reconciliation_window(self.context.settings.reconcile.settle, self.longest(), attempt.intended_at)
             .max(attempt.kept_window)
     }
 
     pub(super) fn absence_rule(&self) -> AbsenceRule {
-        AbsenceRule { checks: self.context.settings.looks, window: self.window() }
+        AbsenceRule { checks: self.context.settings.reconcile.looks, window: self.window() }
     }
 
     /// The usual time between two absence checks.
@@ -86,16 +86,16 @@ impl ListLag {
     /// No check is ever put off further than this: one that is was put off before the clock was set back.
     pub(super) fn longest_wait(&self) -> Duration {
         let settings = &self.context.settings;
-        settings.poll_max.max(self.window()).max(settings.attempt_timeout).saturating_mul(2)
+        settings.poll.max.max(self.window()).max(settings.export.attempt_timeout).saturating_mul(2)
     }
 
-    pub(super) fn note_in_sight(&self, attempt: (JobId, u32)) {
-        self.in_sight.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt);
+    pub(super) fn note_candidate(&self, attempt: (JobId, u32)) {
+        self.candidates.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt);
     }
 
-    /// Whether something was in sight beside the attempt.
-    pub(super) fn forget_in_sight(&self, attempt: (JobId, u32)) -> bool {
-        self.in_sight.lock().unwrap_or_else(PoisonError::into_inner).remove(&attempt)
+    /// Whether there was a candidate for the attempt.
+    pub(super) fn forget_candidate(&self, attempt: (JobId, u32)) -> bool {
+        self.candidates.lock().unwrap_or_else(PoisonError::into_inner).remove(&attempt)
     }
 
     /// Reads the records for what is wanted, and measures the lag while it does.
@@ -115,7 +115,7 @@ impl ListLag {
         Ok(self.after_reading(&mut state.watch, began, reading).await?)
     }
 
-    /// Notes which exports a reading of the records, which begins now, may bring into sight.
+    /// Notes which exports a reading of the records, which begins now, may show.
     async fn before_reading(&self, watch: &mut UnseenExports) -> Result<(), QueueError> {
         let (began, now) = (self.context.clock.elapsed(), self.context.clock.now());
         let unseen =
@@ -135,7 +135,7 @@ impl ListLag {
         Ok(())
     }
 
-    /// Learns from what that reading brought into sight that an earlier one had missed.
+    /// Learns from what that reading showed and an earlier one had missed.
     async fn after_reading(
         &self,
         watch: &mut UnseenExports,
@@ -160,7 +160,7 @@ impl ListLag {
             }
             // Between two readings further apart than polls are, nothing is known.
             if let Some(missed) = awaited.missed {
-                let seen = ended.min(missed.saturating_add(self.context.settings.poll_max));
+                let seen = ended.min(missed.saturating_add(self.context.settings.poll.max));
                 longest = longest.max(seen.saturating_sub(awaited.answered));
             }
             false
@@ -188,7 +188,7 @@ impl ListLag {
             *known = seen;
         }
         self.context.queue.learn_delay(self.context.lane.id, seen).await?;
-        if self.window() > self.context.settings.settle {
+        if self.window() > self.context.settings.reconcile.settle {
             tracing::info!(
                 lane = %self.context.lane.lane, delay = ?delay, window = ?self.window(),
                 "Lightsail's lists lag behind; the reconciliation window is longer for a while"

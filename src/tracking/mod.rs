@@ -16,4 +16,4 @@ mod state;
 mod tracker;
 
 pub use state::TrackerState;
-pub use tracker::{Tracker, TrackerSettings};
+pub use tracker::Tracker;

@@ -8,9 +8,11 @@ mod late;
 mod queued;
 mod unknown;
 
-use crate::domain::{ErrorCode, Event, ExportRef, Failure, JobState, LaneTrouble, OperationId, SnapshotArn, Timestamp};
+use crate::domain::{
+    EntryStatus, ErrorCode, Event, ExportRef, Failure, JobState, LaneTrouble, OperationId, SnapshotArn, Timestamp,
+};
 use crate::lightsail::{ErrorClass, failed_operation};
-use crate::queue::{AttemptOutcome, EntryKey, EntryStatus, Followed, LedgerEntry};
+use crate::queue::{AttemptOutcome, EntryKey, Followed, LedgerEntry};
 use case::{Case, EntryKind};
 use std::time::Duration;
 
@@ -26,7 +28,7 @@ pub(super) struct Policy {
     pub(super) asked: OperationChecked,
 }
 
-/// Whether Lightsail was asked for the operation before this decision.
+/// Whether the operation was requested before this decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OperationChecked {
     NotYet,
@@ -38,18 +40,18 @@ pub(super) enum OperationChecked {
 pub(super) struct Decision {
     /// What happened to it.
     pub(super) event: Option<Event>,
-    /// How its last attempt came out, where the ledger tells.
+    /// The outcome of its last attempt, where Lightsail's records show it.
     pub(super) outcome: Option<AttemptOutcome>,
     /// The entries that belong to its last attempt, or to the job where it adopts.
     pub(super) own: Vec<i64>,
     /// Entries that belong to earlier attempts.
     pub(super) earlier: Vec<(u32, i64)>,
-    /// An operation whose own words are missing.
+    /// An operation to request before the next decision.
     pub(super) ask: Option<OperationId>,
-    /// Exports that came into sight too late, for the report.
+    /// Exports that Lightsail showed too late, for the report.
     pub(super) late: Option<Failure>,
-    /// Something was in sight while the attempt was looked for: its looks do not tell how late the lists are.
-    pub(super) in_sight: bool,
+    /// Whether there was a candidate for the attempt: its absence checks do not show how late the lists are.
+    pub(super) has_candidate: bool,
     /// When its reconciliation window is over, where that alone decides.
     pub(super) settled_at: Option<Timestamp>,
 }
@@ -69,8 +71,8 @@ pub(super) fn decide(job: &Followed, entries: &[LedgerEntry], policy: &Policy) -
     decision
 }
 
-/// Whether a record is in sight that will tell of the job's export: then nobody needs to ask for its operation.
-pub(super) fn record_in_sight(job: &Followed, entries: &[LedgerEntry]) -> bool {
+/// Whether a record shows the job's export in progress: then its operation need not be requested.
+pub(super) fn has_record(job: &Followed, entries: &[LedgerEntry]) -> bool {
     let case = Case { job, entries };
     entries.iter().any(|entry| {
         EntryKind::Record.is(entry)
@@ -151,7 +153,7 @@ fn contradiction(code: &str, message: String) -> Decision {
     Decision { event: Some(Event::Contradiction(Failure::new(code, message))), ..Decision::default() }
 }
 
-/// Operation and record tell different stories.
+/// Operation and record disagree.
 fn disagreement(operation: &LedgerEntry, record: &LedgerEntry) -> Decision {
     let word = |entry: &LedgerEntry| match entry.sighting.status {
         EntryStatus::UnderWay => "is under way",

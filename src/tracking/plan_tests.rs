@@ -1,7 +1,7 @@
 //! The ledger's tricks, one by one: what each means for a job in each state.
 
 use super::*;
-use crate::domain::{Destination, JobId, RecordArn, SnapshotArn, SnapshotName};
+use crate::domain::{Destination, EntryStatus, JobId, RecordArn, SnapshotArn, SnapshotName};
 use crate::queue::{FollowedAttempt, Observation};
 
 #[path = "plan_truth_tests.rs"]
@@ -223,8 +223,8 @@ fn a_new_entry_settles_an_unknown_attempt() {
 }
 
 /// Nothing is decided, and what is in sight may be the attempt's yet.
-fn open_with_one_in_sight() -> Decision {
-    Decision { in_sight: true, ..Decision::default() }
+fn open_with_a_candidate() -> Decision {
+    Decision { has_candidate: true, ..Decision::default() }
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn a_failure_settles_an_unknown_attempt_once_nothing_else_has_come_into_sight() 
         (vec![record(11, Failed), operation(12, Failed)], "found_failed op-12 record-11"),
     ] {
         let decision = decide(&job(Unknown, vec![looked(attempt(1, 10), 2, SETTLE)]), &entries, &policy());
-        assert_eq!(decision, open_with_one_in_sight(), "it may be another's");
+        assert_eq!(decision, open_with_a_candidate(), "it may be another's");
         let decision = decide(&job(Unknown, vec![looked(attempt(1, 10), 3, SETTLE)]), &entries, &policy());
         assert_eq!(happens(&decision), expected);
         assert_eq!((decision.outcome, decision.own.len()), (Some(AttemptOutcome::Found), entries.len()));
@@ -308,7 +308,7 @@ fn absent_takes_looks_and_a_spread() {
 }
 
 #[test]
-fn an_attempt_whose_entry_is_in_sight_is_never_absent() {
+fn an_attempt_whose_entry_is_visible_is_never_absent() {
     let unknown = job(Unknown, vec![looked(attempt(1, 10), 9, 9 * SETTLE)]);
     for entry in [operation(11, UnderWay), operation(11, Failed), record(11, Failed), record(11, UnderWay)] {
         assert_ne!(happens(&decide(&unknown, &[entry], &policy())), "proven_absent");
@@ -345,10 +345,10 @@ fn an_adopted_operation_is_told_by_the_record_that_came_after_it() {
 }
 
 #[test]
-fn a_record_is_in_sight_where_it_is_under_way_and_can_be_the_jobs() {
+fn a_record_shows_the_export_where_it_is_in_progress_and_can_be_the_jobs() {
     let mut exporting = job(Exporting, vec![accepted(1, 0)]);
     exporting.ignored_through = 5;
-    for (entry, in_sight) in [
+    for (entry, shown) in [
         (record(6, UnderWay), true),
         (of(record(6, UnderWay), 1), true),
         (record(5, UnderWay), false),
@@ -358,7 +358,7 @@ fn a_record_is_in_sight_where_it_is_under_way_and_can_be_the_jobs() {
         (of_another_job(record(6, UnderWay)), false),
         (with_arn(record(6, UnderWay), Some("arn:another")), false),
     ] {
-        assert_eq!(record_in_sight(&exporting, std::slice::from_ref(&entry)), in_sight, "{entry:?}");
+        assert_eq!(has_record(&exporting, std::slice::from_ref(&entry)), shown, "{entry:?}");
     }
 }
 
@@ -556,7 +556,7 @@ fn a_record_that_fits_better_than_the_one_that_was_taken_is_told() {
 }
 
 #[test]
-fn where_a_record_says_no_time_the_first_in_sight_is_taken() {
+fn where_a_record_says_no_time_the_first_that_appears_is_taken() {
     let mut exporting = job(Exporting, vec![accepted(1, 10)]);
     exporting.operation = Some(OperationId::new("op-11"));
     let entries = [of(operation(11, UnderWay), 1), begun(record(12, Succeeded), None), record(13, Succeeded)];
@@ -613,7 +613,7 @@ fn a_record_that_may_be_a_failed_attempts_neither_finds_nor_clears_the_next_one(
     unknown.attempts[1] = looked(unknown.attempts[1].clone(), 9, 9 * SETTLE);
     let entries = [before, record(12, UnderWay)];
     let decision = decide(&unknown, &entries, &policy());
-    assert_eq!(decision, open_with_one_in_sight());
+    assert_eq!(decision, open_with_a_candidate());
     // Should it never end, a person decides.
     unknown.since = Timestamp(NOW.0 - 25 * 3_600_000);
     assert_eq!(failure(&decide(&unknown, &entries, &policy())), (ErrorCode::NO_END_SEEN, false));
@@ -752,7 +752,7 @@ fn what_a_person_was_done_with_is_no_candidate_in_any_state() {
     assert_eq!((happens(&decision).as_str(), decision.own), ("found_done record-8", vec![8]));
     let adopted = Followed { adopted: true, ..after(Exporting, vec![]) };
     assert_eq!(happens(&decide(&adopted, &rejected, &policy())), "nothing");
-    assert!(!record_in_sight(&after(Exporting, vec![attempt(2, 7)]), &rejected));
+    assert!(!has_record(&after(Exporting, vec![attempt(2, 7)]), &rejected));
     // Without the person's word the same entries are candidates.
     let kept = |job: &Followed| decide(&Followed { ignored_through: 0, ..job.clone() }, &rejected, &policy());
     assert_eq!(happens(&kept(&after(Queued, vec![absent(1, 4)]))), "already_exported record-5");
@@ -1016,7 +1016,7 @@ fn a_late_export_that_a_retry_took_over_is_not_told_beside_itself() {
 }
 
 #[test]
-fn of_two_exports_in_sight_the_resent_one_takes_the_later() {
+fn of_two_visible_exports_the_resent_one_takes_the_later() {
     let exporting = job(Exporting, vec![absent(1, 0), attempt(2, 10)]);
     // By the time at which the operation began, where that is told; by the order of the records, where it is not.
     for began in [Some(90_000), None] {
@@ -1036,7 +1036,7 @@ fn of_two_exports_in_sight_the_resent_one_takes_the_later() {
 fn a_late_failure_of_an_attempt_taken_for_absent_is_not_the_next_ones() {
     for failed in [operation(11, Failed), record(11, Failed)] {
         let unknown = job(Unknown, vec![absent(1, 0), attempt(2, 10)]);
-        assert_eq!(decide(&unknown, std::slice::from_ref(&failed), &policy()), open_with_one_in_sight());
+        assert_eq!(decide(&unknown, std::slice::from_ref(&failed), &policy()), open_with_a_candidate());
         let decision = decide(&unknown, &[failed.clone(), operation(12, UnderWay)], &policy());
         assert_eq!(happens(&decision), "found_under_way op-12");
         let mut exporting = job(Exporting, vec![absent(1, 0), accepted(2, 10)]);

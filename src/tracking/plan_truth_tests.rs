@@ -3,7 +3,7 @@
 //! what is true.
 
 use super::*;
-use crate::domain::{Destination, JobVersion, RecordArn, SnapshotArn, apply};
+use crate::domain::{Destination, EntryStatus, JobVersion, RecordArn, SnapshotArn, apply};
 use proptest::prelude::*;
 
 /// Minutes; longer than anything here takes, so that what has no end by then never has one.

@@ -2,10 +2,10 @@
 
 use super::changes::Changes;
 use super::lists::{Purpose, ReadError, RecordsWanted};
-use super::plan::record_in_sight;
+use super::plan::has_record;
 use super::state::TrackerState;
-use crate::domain::{JobId, JobState, OperationId, SnapshotName, Timestamp};
-use crate::queue::{EntryKey, EntryStatus, Followed, QueueError};
+use crate::domain::{EntryStatus, JobId, JobState, OperationId, SnapshotName, Timestamp};
+use crate::queue::{EntryKey, Followed, QueueError};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -61,8 +61,8 @@ impl Polling {
         let jobs = context.queue.followed_jobs(due).await?;
         let jobs: Vec<Followed> = jobs.into_iter().filter(|job| job.state == JobState::Exporting).collect();
         let entries = self.0.entries_by_name(&names(&jobs)).await?;
-        let in_sight = |job: &Followed| entries.get(&job.snapshot).is_some_and(|entries| record_in_sight(job, entries));
-        self.read_operations(jobs.iter().filter(|job| job.record.is_none() && !in_sight(job)), state).await?;
+        let shown = |job: &Followed| entries.get(&job.snapshot).is_some_and(|entries| has_record(job, entries));
+        self.read_operations(jobs.iter().filter(|job| job.record.is_none() && !shown(job)), state).await?;
         self.0.process().await?;
         self.poll_at(&jobs, next).await?;
         self.0.decide_for(due).await?;
@@ -110,7 +110,7 @@ impl Polling {
         Ok(RecordsWanted::Of(wanted))
     }
 
-    /// Those whose operation has succeeded while no record shows what they became.
+    /// Those whose operation has succeeded while no record shows the result.
     async fn ended_without_a_record(&self, jobs: &[Followed]) -> Result<Vec<Followed>, QueueError> {
         let entries = self.0.context.queue.entries(self.0.context.lane.id, &names(jobs)).await?;
         let ended: HashSet<OperationId> = entries

@@ -36,7 +36,7 @@ impl Reconciliation {
         let Changes { context, lag, ages, .. } = &*self.0;
         let jobs = context.queue.followed_jobs(unconfirmed).await?;
         let unread = self.read_operations(&jobs, state).await?;
-        let poll_min = context.settings.poll_min;
+        let poll_min = context.settings.poll.min;
         let retry = state.failures.until_next(Purpose::AbsenceChecks, context).max(poll_min);
         let moved = self.0.decide_for(unconfirmed).await?;
         let given_up = if unread.capped && state.failures.keep_failing(Purpose::AbsenceChecks) {
@@ -116,7 +116,7 @@ impl Reconciliation {
         state: &'a mut TrackerState,
     ) -> Result<&'a mut AttemptFirstSeen, Timestamp> {
         let TrackingContext { clock, settings, .. } = &*self.0.context;
-        let timeout = settings.attempt_timeout;
+        let timeout = settings.export.attempt_timeout;
         let opens = job.attempts.last().map_or(job.since, |attempt| attempt.intended_at).after(timeout);
         let new = AttemptFirstSeen { at: clock.elapsed(), checked_at: None, rest: Duration::ZERO };
         let seen = state.first_seen.entry((job.job, job.attempt)).or_insert(new);
@@ -159,16 +159,16 @@ impl Reconciliation {
         let mut transitions = Vec::new();
         let unread: Vec<JobId> = unread.iter().copied().collect();
         for job in self.0.with_monotonic_ages(&unread).await? {
-            if job.state != JobState::Unknown || now.since(job.since) < context.settings.give_up {
+            if job.state != JobState::Unknown || now.since(job.since) < context.settings.poll.give_up {
                 continue;
             }
             let message = format!(
                 "not found in Lightsail's records within {}, and Lightsail lists too few operations to rule it out; see the \
                  console",
-                humantime::format_duration(context.settings.give_up)
+                humantime::format_duration(context.settings.poll.give_up)
             );
             let event = Event::Contradiction(Failure::new(ErrorCode::NO_END_SEEN, message));
-            let version = job.version(context.settings.retry.max_attempts);
+            let version = job.version(context.settings.export.max_attempts);
             transitions.push(Transition::new(job.job, &version, event, now, ACTOR)?);
         }
         context.apply(transitions).await

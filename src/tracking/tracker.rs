@@ -9,37 +9,15 @@ use super::polling::Polling;
 use super::reconciliation::Reconciliation;
 use super::state::{ReadStart, TrackerState, left};
 use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
-use crate::domain::{JobId, JobState, RetryPolicy, RunId, Timestamp};
+use crate::domain::{JobId, JobState, RunId, Timestamp};
 use crate::lightsail::Lightsail;
 use crate::queue::{Block, LaneLoad, LaneRecord, LaneWaker, Queue, QueueError};
+use crate::settings::LaneSettings;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The shortest sleep.
 const LEAST: Duration = Duration::from_millis(10);
-
-/// What the settings say of tracking.
-#[derive(Debug, Clone, Copy)]
-pub struct TrackerSettings {
-    /// Attempts and waits.
-    pub retry: RetryPolicy,
-    /// The shortest time between two readings.
-    pub poll_min: Duration,
-    /// The longest.
-    pub poll_max: Duration,
-    /// How long an export may take.
-    pub give_up: Duration,
-    /// The time over which absence checks are spread.
-    pub settle: Duration,
-    /// How many absence checks prove an attempt absent.
-    pub looks: u32,
-    /// How long a call may take: no absence check counts before.
-    pub attempt_timeout: Duration,
-    /// How often a blocked lane is tried.
-    pub probe: Duration,
-    /// EBS copies in progress at most.
-    pub max_in_flight: u64,
-}
 
 /// The tracker of a lane.
 pub struct Tracker {
@@ -66,7 +44,7 @@ impl Tracker {
         clock: SharedClock,
         run: RunId,
         lane: LaneRecord,
-        settings: TrackerSettings,
+        settings: Arc<LaneSettings>,
     ) -> Self {
         let wakes = queue.wakes(lane.id);
         let changes = Arc::new(Changes::new(Arc::new(TrackingContext { queue, api, clock, run, lane, settings })));
@@ -110,7 +88,7 @@ impl Tracker {
             Err(ReadError::Store(error)) => Err(error),
             Err(ReadError::LaneBlocked) => {
                 state.probed_at = Some(self.changes.context.clock.elapsed());
-                Ok(self.changes.context.settings.probe)
+                Ok(self.changes.context.settings.lane.probe)
             }
             Err(ReadError::Transient(failed)) => {
                 state.failures.on_failure(Purpose::Polling, failed, &self.changes.context).await?;
@@ -155,7 +133,7 @@ impl Tracker {
     /// Reads a blocked lane where its time has come, and unblocks it; tells how long it stays blocked.
     async fn try_blocked_lane(&self, block: &Block, state: &mut TrackerState) -> Result<Duration, ReadError> {
         let elapsed = self.changes.context.clock.elapsed();
-        let rest = left(state.probed_at, self.changes.context.settings.probe, elapsed);
+        let rest = left(state.probed_at, self.changes.context.settings.lane.probe, elapsed);
         if !rest.is_zero() {
             return Ok(rest);
         }
@@ -196,8 +174,8 @@ impl Tracker {
     async fn due(&self, load: &LaneLoad, state: &TrackerState) -> Result<Due, QueueError> {
         let (settings, now) = (&self.changes.context.settings, self.changes.context.clock.now());
         let urgency = self.urgency(load).await?;
-        let between = self.changes.export_time.poll_interval(settings.poll_min, settings.poll_max, urgency);
-        let between_for_unconfirmed = settings.poll_min.min(self.changes.lag.between_checks());
+        let between = self.changes.export_time.poll_interval(settings.poll.min, settings.poll.max, urgency);
+        let between_for_unconfirmed = settings.poll.min.min(self.changes.lag.between_checks());
         // What falls due soon after this reading would be read for twice.
         let soon = now.after(between / 4);
         Ok(Due {
@@ -249,7 +227,7 @@ impl Tracker {
         let Changes { context, reader, lag, .. } = &*self.changes;
         let begun = ReadStart { at: context.clock.now(), elapsed: context.clock.elapsed() };
         let next = begun.at.after(due.between);
-        let unread_for = left(state.read_through_at, context.settings.poll_max, begun.elapsed)
+        let unread_for = left(state.read_through_at, context.settings.poll.max, begun.elapsed)
             .max(state.failures.until_next(Purpose::Polling, context));
         if !due.unconfirmed.is_empty() || (state.live && unread_for.is_zero()) {
             state.read_at = Some(begun.elapsed);
@@ -275,7 +253,7 @@ impl Tracker {
         let context = &self.changes.context;
         let (now, elapsed) = (context.clock.now(), context.clock.elapsed());
         let latest = now.after(self.changes.lag.longest_wait());
-        let mut until = left(state.read_through_at, context.settings.poll_max, elapsed).max(failing);
+        let mut until = left(state.read_through_at, context.settings.poll.max, elapsed).max(failing);
         let takeover_wait = self.inventory.takeover_wait();
         if !takeover_wait.is_zero() {
             until = until.min(takeover_wait);
@@ -300,11 +278,11 @@ impl Tracker {
             (&self.changes.context.queue, self.changes.context.lane.id, &self.changes.context.settings);
         let elapsed = self.changes.context.clock.elapsed();
         let in_review = queue.review_is_open(lane).await?;
-        let since = self.changes.context.clock.now().before(settings.give_up);
+        let since = self.changes.context.clock.now().before(settings.poll.give_up);
         if !in_review && !queue.may_show_late_exports(lane, since).await? {
             return Ok(NEVER);
         }
-        let gap = if in_review { settings.poll_max } else { self.changes.lag.window().max(settings.poll_max) };
+        let gap = if in_review { settings.poll.max } else { self.changes.lag.window().max(settings.poll.max) };
         let rest = left(state.read_at, gap, elapsed);
         if !rest.is_zero() {
             return Ok(rest);

@@ -1,4 +1,4 @@
-//! What a run leaves behind, in plain words: the checks know neither the simulator nor the database.
+//! What a run leaves behind, as plain data: the checks know neither the simulator nor the database.
 
 use crate::domain::{JobId, Lane, SnapshotName};
 use crate::queue::JobDetail;
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-/// Everything that the checks look at.
+/// Everything that the checks need.
 #[derive(Debug, Clone, Default)]
 pub struct RunEvidence {
     /// Every call that arrived, in order.
@@ -24,8 +24,8 @@ pub struct RunEvidence {
     /// What proves that an attempt had no effect.
     pub settling: Settling,
     /// The words for a lane's trouble in [`ObservedCall::answer`]: what costs no attempt.
-    pub troubles: Disturbances,
-    /// What ended otherwise than it was made to, in words.
+    pub troubles: BTreeSet<String>,
+    /// What ended in another way than it had to, in words.
     pub astray: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for LaneSnapshot {
 pub struct ObservedCall {
     /// Its lane.
     pub lane: Lane,
-    /// What it asked for.
+    /// What it requested.
     pub kind: CallKind,
     /// When, in milliseconds of one clock, rounded down.
     pub at_ms: u64,
@@ -61,14 +61,14 @@ pub struct ObservedCall {
     pub request_id: String,
 }
 
-/// What a call asks for.
+/// What a call requests.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CallKind {
-    /// To export this snapshot.
+    /// An export of this snapshot.
     Export(SnapshotName),
-    /// For one of the four lists of a lane, named by the operation.
+    /// A page of one of a lane's four lists, named by the operation.
     List(String),
-    /// For anything else.
+    /// Anything else.
     Other,
 }
 
@@ -96,7 +96,7 @@ pub struct ReportedBatch {
     pub name: String,
     /// The snapshots of the file, line by line.
     pub file: Vec<LaneSnapshot>,
-    /// The rows that the batch says it has read; nothing where there is no whole batch.
+    /// The rows that the batch says it has read; none where there is no complete batch.
     pub read: Option<u64>,
     /// The rows that it says became new jobs, were live already, repeated others, or were rejected.
     pub sorted: u64,
@@ -166,28 +166,15 @@ pub struct PromisedLimits {
 /// What proves that an attempt had no effect.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Settling {
-    /// The first look is not earlier than this after the intent.
+    /// The first absence check is no earlier than this after the intent.
     pub attempt_timeout: Duration,
-    /// The looks are spread over this.
+    /// The absence checks are spread over this.
     pub settle: Duration,
-    /// How many looks.
+    /// How many absence checks.
     pub looks: u32,
 }
 
-/// The answers that are a lane's trouble.
-#[derive(Debug, Clone, Default)]
-pub struct Disturbances(pub BTreeSet<String>);
-
 impl RunEvidence {
-    /// The jobs of each snapshot.
-    pub(super) fn jobs_of(&self) -> BTreeMap<LaneSnapshot, Vec<&JobDetail>> {
-        let mut all: BTreeMap<LaneSnapshot, Vec<&JobDetail>> = BTreeMap::new();
-        for job in &self.jobs {
-            all.entry(subject(job)).or_default().push(job);
-        }
-        all
-    }
-
     /// The export calls of each snapshot.
     pub(super) fn exports_of(&self) -> BTreeMap<LaneSnapshot, Vec<&ObservedCall>> {
         let mut all: BTreeMap<LaneSnapshot, Vec<&ObservedCall>> = BTreeMap::new();

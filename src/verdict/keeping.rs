@@ -9,18 +9,18 @@ use std::collections::{BTreeSet, HashMap};
 
 pub(super) fn one_live_job(evidence: &RunEvidence) -> Finding {
     let mut broken = Vec::new();
-    let mut looked = 0;
+    let mut seen_jobs = 0;
     for (place, life) in evidence.lives.iter().enumerate() {
         let mut seen = BTreeSet::new();
         for subject in &life.live {
-            looked += 1;
+            seen_jobs += 1;
             if !seen.insert(subject) {
                 broken.push(format!("{subject}: two live jobs after life {}", place + 1));
             }
         }
     }
     let censuses = evidence.lives.len() as u64;
-    Finding::of([("looks at the live jobs", censuses), ("live jobs seen", looked)], broken)
+    Finding::of([("checks of the live jobs", censuses), ("live jobs seen", seen_jobs)], broken)
 }
 
 pub(super) fn nothing_lost(evidence: &RunEvidence) -> Finding {

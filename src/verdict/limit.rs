@@ -36,7 +36,7 @@ fn excess(calls: &[&ObservedCall], (rate, burst): (f64, u32)) -> Option<String> 
         let level = place as f64 - rate * (call.at_ms as f64 / 1000.0);
         let (low, from, first) = least.filter(|(low, ..)| *low <= level).unwrap_or((level, call.at_ms, place));
         least = Some((low, from, first));
-        // Both ends are rounded down to a millisecond, so a window may be that much longer than it looks.
+        // Both ends are rounded down to a millisecond, so a window may be that much longer than it seems.
         if level + 1.0 - low > f64::from(burst) + rate * 0.001 + 1e-6 {
             let (count, span) = (place + 1 - first, call.at_ms - from);
             return Some(format!("{count} calls in {span} ms from {from} ms on, beyond the limit"));

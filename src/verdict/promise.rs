@@ -5,73 +5,27 @@ use super::{keeping, limit, sending};
 use serde::Serialize;
 
 /// A promise of Snapferry's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Promise {
-    /// An intent is on disk before its call leaves.
-    WrittenBeforeSent,
-    /// Nothing is sent that may have been exported.
-    NeverOnAGuess,
-    /// One live job for each snapshot of a lane.
-    OneLiveJob,
-    /// Every row is accounted for.
-    NothingLost,
-    /// The lane's troubles cost no job an attempt.
-    TroublesAreFree,
-    /// The limit holds where calls arrive.
-    LimitKept,
-    /// A start takes up what a crash left.
-    RestartIsRecovery,
-    /// Attempts and transitions stay.
-    HistoryKept,
-}
-
-impl Promise {
-    /// All of them, in order.
-    pub const ALL: [Self; 8] = [
-        Self::WrittenBeforeSent,
-        Self::NeverOnAGuess,
-        Self::OneLiveJob,
-        Self::NothingLost,
-        Self::TroublesAreFree,
-        Self::LimitKept,
-        Self::RestartIsRecovery,
-        Self::HistoryKept,
-    ];
-
+#[derive(Debug)]
+pub struct Promise {
     /// Its number, from 1.
-    pub fn number(self) -> u8 {
-        self as u8 + 1
-    }
-
+    pub number: u8,
     /// It in a few words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::WrittenBeforeSent => "written before sent",
-            Self::NeverOnAGuess => "never sent on a guess",
-            Self::OneLiveJob => "one live job a snapshot",
-            Self::NothingLost => "nothing is lost",
-            Self::TroublesAreFree => "a lane's trouble costs no attempt",
-            Self::LimitKept => "the limit holds on arrival",
-            Self::RestartIsRecovery => "a restart recovers",
-            Self::HistoryKept => "the history is kept",
-        }
-    }
-
-    fn check(self, evidence: &RunEvidence) -> Finding {
-        match self {
-            Self::WrittenBeforeSent => sending::written_before_sent(evidence),
-            Self::NeverOnAGuess => sending::never_on_a_guess(evidence),
-            Self::OneLiveJob => keeping::one_live_job(evidence),
-            Self::NothingLost => keeping::nothing_lost(evidence),
-            Self::TroublesAreFree => sending::troubles_are_free(evidence),
-            Self::LimitKept => limit::limit_kept(evidence),
-            Self::RestartIsRecovery => keeping::restart_is_recovery(evidence),
-            Self::HistoryKept => keeping::history_kept(evidence),
-        }
-    }
+    pub words: &'static str,
+    check: fn(&RunEvidence) -> Finding,
 }
 
-/// How many of something were looked at.
+const PROMISES: [Promise; 8] = [
+    Promise { number: 1, words: "written before sent", check: sending::written_before_sent },
+    Promise { number: 2, words: "never sent on a guess", check: sending::never_on_a_guess },
+    Promise { number: 3, words: "one live job a snapshot", check: keeping::one_live_job },
+    Promise { number: 4, words: "nothing is lost", check: keeping::nothing_lost },
+    Promise { number: 5, words: "a lane's trouble costs no attempt", check: sending::troubles_are_free },
+    Promise { number: 6, words: "the limit holds on arrival", check: limit::limit_kept },
+    Promise { number: 7, words: "a restart recovers", check: keeping::restart_is_recovery },
+    Promise { number: 8, words: "the history is kept", check: keeping::history_kept },
+];
+
+/// How many of something were checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Count {
     /// Of what.
@@ -83,7 +37,7 @@ pub struct Count {
 /// What was found of a promise.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Finding {
-    /// What was looked at.
+    /// What was checked.
     pub counts: Vec<Count>,
     /// Where it is broken, each in words.
     pub broken: Vec<String>,
@@ -95,7 +49,7 @@ impl Finding {
         Self { counts, broken }
     }
 
-    /// What was looked at, in words.
+    /// What was checked, in words.
     pub fn checked(&self) -> String {
         self.counts.iter().map(|one| format!("{} {}", one.count, one.what)).collect::<Vec<_>>().join(", ")
     }
@@ -106,22 +60,22 @@ impl Finding {
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// Holds every promise against what a run left.
+    /// Checks every promise against what a run left.
     pub fn of(evidence: &RunEvidence) -> Self {
-        Self(Promise::ALL.into_iter().map(|promise| promise.check(evidence)).collect())
+        Self(PROMISES.iter().map(|promise| (promise.check)(evidence)).collect())
     }
 
-    /// Each promise with its finding; nothing before anything was looked at.
-    pub fn findings(&self) -> impl Iterator<Item = (Promise, &Finding)> {
-        Promise::ALL.into_iter().zip(&self.0)
+    /// Each promise with its finding; none before anything was checked.
+    pub fn findings(&self) -> impl Iterator<Item = (&'static Promise, &Finding)> {
+        PROMISES.iter().zip(&self.0)
     }
 
-    /// Whether anything was looked at, and every promise holds.
+    /// Whether anything was checked, and every promise holds.
     pub fn holds(&self) -> bool {
         !self.0.is_empty() && self.0.iter().all(|finding| finding.broken.is_empty())
     }
 
-    /// Takes in what was found in another run.
+    /// Adds what was found in another run.
     pub fn add(&mut self, other: Self) {
         if self.0.is_empty() {
             *self = other;

@@ -17,10 +17,13 @@ pub(super) fn written_before_sent(evidence: &RunEvidence) -> Finding {
             ));
         }
     }
-    let jobs = evidence.jobs_of();
+    let mut intents_of: BTreeMap<_, usize> = BTreeMap::new();
+    for job in &evidence.jobs {
+        *intents_of.entry(subject(job)).or_default() += job.attempts.len();
+    }
     let calls = evidence.exports_of();
     for (subject, calls) in &calls {
-        let intents = jobs.get(subject).map_or(0, |jobs| jobs.iter().map(|job| job.attempts.len()).sum());
+        let intents = intents_of.get(subject).copied().unwrap_or_default();
         if calls.len() > intents {
             broken.push(format!("{subject}: {} calls arrived, and {intents} intents are on disk", calls.len()));
         }
@@ -113,16 +116,16 @@ fn listed_first(evidence: &RunEvidence, life: &Life) -> (u64, Vec<Lane>) {
 fn unproven(evidence: &RunEvidence, attempt: &AttemptView) -> Option<String> {
     let wanted = &evidence.settling;
     let (Some(first), Some(last)) = (attempt.first_check_at, attempt.last_check_at) else {
-        return Some("without a look".to_owned());
+        return Some("without an absence check".to_owned());
     };
     if attempt.absence_checks < wanted.looks {
-        return Some(format!("after {} of {} looks", attempt.absence_checks, wanted.looks));
+        return Some(format!("after {} of {} absence checks", attempt.absence_checks, wanted.looks));
     }
     let (after, spread) = (first.since(attempt.intended_at), last.since(first));
     if after < wanted.attempt_timeout {
-        return Some(format!("by a look {} ms after the intent", after.as_millis()));
+        return Some(format!("by an absence check {} ms after the intent", after.as_millis()));
     }
-    (spread < wanted.settle).then(|| format!("by looks over {} ms", spread.as_millis()))
+    (spread < wanted.settle).then(|| format!("by absence checks over {} ms", spread.as_millis()))
 }
 
 pub(super) fn troubles_are_free(evidence: &RunEvidence) -> Finding {
@@ -137,7 +140,7 @@ pub(super) fn troubles_are_free(evidence: &RunEvidence) -> Finding {
             .attempts
             .iter()
             .filter_map(|attempt| attempt.request_id.as_deref())
-            .filter(|id| answers.get(id).is_some_and(|call| evidence.troubles.0.contains(&call.answer)));
+            .filter(|id| answers.get(id).is_some_and(|call| evidence.troubles.contains(&call.answer)));
         let troubles = troubles.count() as u64;
         let lost = job.transitions.iter().filter(|one| is_interruption(one.error_code.as_ref(), &one.event));
         let lost = lost.count() as u64;

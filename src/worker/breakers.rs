@@ -13,11 +13,11 @@ pub(super) type BreakerAges = MonotonicAges<(OpeningId, Timestamp)>;
 /// The breakers after a check.
 #[derive(Debug, Default)]
 pub(super) struct BreakerCheck {
-    /// Those that are open, and whether they may let a job go now.
+    /// Those that are open, and whether a job may probe them now.
     open: Vec<(BreakerOpening, bool)>,
     /// Whether one has just opened.
     pub(super) opened: bool,
-    /// How long until one of them may let a job go.
+    /// How long until a job may probe one of them.
     pub(super) wait: Option<Duration>,
 }
 
@@ -93,7 +93,7 @@ async fn open_all(context: &SendContext, openings: &[BreakerOpening]) -> Result<
     Ok(opened)
 }
 
-/// The job that open breakers let go now, as their probe.
+/// The job that probes the open breakers now.
 pub(super) async fn probe(context: &SendContext, check: &BreakerCheck) -> Result<Option<Claimable>, QueueError> {
     let SendContext { queue, run, id, lane, reservations, .. } = context;
     if check.open.is_empty() {

@@ -1,8 +1,7 @@
 //! A lane's dispatcher: which job goes next and when, as many at once as the lane takes, one at a time while it is in trouble.
 
 use super::breakers::{self, BreakerAges};
-use super::context::{RateLimiters, SendContext, WorkerSettings};
-use super::export_slots::ExportSlots;
+use super::context::{RateLimiters, SendContext};
 use super::lane::state::{DeniedJobs, DispatchState};
 use super::learned_rates::LearnedRates;
 use super::read_ahead::ReadAhead;
@@ -11,8 +10,9 @@ use super::responses;
 use super::sender::{Dispatch, DispatchResult, Sender};
 use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
 use crate::domain::{LaneTrouble, LoweredCap, RunId};
-use crate::lightsail::{Lightsail, Permit};
+use crate::lightsail::{CallSlots, Lightsail, Permit};
 use crate::queue::{Claimable, LaneRecord, LaneWaker, Queue, QueueError};
+use crate::settings::LaneSettings;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
@@ -55,7 +55,7 @@ impl Dispatcher {
         clock: SharedClock,
         run: RunId,
         lane: LaneRecord,
-        settings: WorkerSettings,
+        settings: Arc<LaneSettings>,
     ) -> Self {
         let wakes = queue.wakes(lane.id);
         let (id, lane, reservations) = (lane.id, lane.lane, Reservations::default());
@@ -68,7 +68,7 @@ impl Dispatcher {
     ///
     /// # Errors
     /// [`QueueError`] when the store fails: nothing may be sent then.
-    pub async fn run(self, mut stop: Stop, slots: ExportSlots) -> Result<(), QueueError> {
+    pub async fn run(self, mut stop: Stop, slots: CallSlots) -> Result<(), QueueError> {
         let mut state = DispatcherState::default();
         let mut out = JoinSet::new();
         while !*stop.borrow() {
@@ -93,6 +93,7 @@ impl Dispatcher {
                     }
                 }
                 NextAction::Send(dispatch) => {
+                    // The slot too is taken before the intent is written, so that no intent waits.
                     let (permit, slot) = tokio::select! {
                         both = async { (self.permit().await, slots.take().await) } => both,
                         () = stopped(&mut stop) => break,
@@ -126,7 +127,7 @@ impl Dispatcher {
         }
     }
 
-    /// Waits until the rate limit lets a call go. Dropped while it waits, it has taken nothing.
+    /// Waits until the rate limit permits a call. Dropped while it waits, it has taken nothing.
     pub async fn permit(&self) -> Permit {
         self.context.limiters.exports.acquire().await
     }
@@ -147,14 +148,14 @@ impl Dispatcher {
         }
     }
 
-    /// The next of the jobs read ahead. One that was denied waits for the calls that are out: what the last of them was told
-    /// decides whether another denial fails it.
+    /// The next of the jobs read ahead. One that was denied waits for the calls that are out: the response to the
+    /// last of them decides whether another denial fails it.
     fn take_next(state: &mut DispatcherState, out: usize) -> Option<Claimable> {
         state.ahead.take_next(|job| out == 0 || job.denials == 0)
     }
 
-    /// Reads what there is to send; the next job, or how long until time alone brings one. What holds back the whole lane is
-    /// asked first.
+    /// Reads what there is to send; the next job, or how long until time alone brings one. What holds back the whole lane comes
+    /// first.
     async fn find_next(
         &self,
         state: &mut DispatcherState,
@@ -162,7 +163,7 @@ impl Dispatcher {
     ) -> Result<Result<Claimable, Duration>, QueueError> {
         let SendContext { queue, clock, id, settings, .. } = &*self.context;
         let Some(record) = queue.lane_record(*id).await? else { return Ok(Err(NEVER)) };
-        if state.lane.refresh(&record, settings.probe, clock.elapsed()) {
+        if state.lane.refresh(&record, settings.lane.probe, clock.elapsed()) {
             state.ahead.clear();
         }
         state.learned.store(&self.context).await?;
@@ -175,7 +176,7 @@ impl Dispatcher {
         if record.paused.is_some() || trouble.is_some_and(LaneTrouble::ends_with_a_reading) {
             return Ok(Err(NEVER));
         }
-        if let Some(wait) = state.lane.until_probe(settings.probe, clock.elapsed()) {
+        if let Some(wait) = state.lane.until_probe(settings.lane.probe, clock.elapsed()) {
             return Ok(Err(wait));
         }
         let now = clock.now();
@@ -194,7 +195,7 @@ impl Dispatcher {
             DeniedJobs::In(left) => Some(left),
             DeniedJobs::WithOthers | DeniedJobs::Last => None,
         };
-        let climbs = LoweredCap::climbs_in(state.lane.cap.as_ref(), settings.max_in_flight, now);
+        let climbs = LoweredCap::climbs_in(state.lane.cap.as_ref(), u64::from(settings.export.max_in_flight), now);
         let waits = [check.wait, due.map(|due| due.since(now)), count_again, climbs, denied];
         Ok(Err(waits.into_iter().flatten().min().unwrap_or(NEVER)))
     }
@@ -218,11 +219,11 @@ impl Dispatcher {
     }
 
     fn denied_jobs(&self, state: &DispatcherState) -> DeniedJobs {
-        state.lane.denied_jobs(self.context.settings.probe, self.context.clock.elapsed())
+        state.lane.denied_jobs(self.context.settings.lane.probe, self.context.clock.elapsed())
     }
 }
 
-/// What a call's task returned. A panic goes on in the lane's own task, for the daemon to report as what it is: nothing
+/// What a call's task returned. A panic continues in the lane's own task, so that the daemon reports it as such: nothing
 /// cancels a task while this loop waits for it.
 fn returned(result: Result<DispatchResult, JoinError>) -> DispatchResult {
     result.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))

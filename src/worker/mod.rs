@@ -1,10 +1,9 @@
-//! Sends a lane's jobs: for each one a permit, the durable intent, one call, and what came of it. No transaction is open
+//! Sends a lane's jobs: for each one a permit, the durable intent, one call, and its outcome. No transaction is open
 //! across a call, and no error's text is read. Tracking does the rest; the two meet in the database.
 
 mod breakers;
 mod context;
 mod dispatcher;
-mod export_slots;
 mod lane;
 mod learned_rates;
 mod outcome;
@@ -13,8 +12,6 @@ mod reservations;
 mod responses;
 mod sender;
 
-pub use context::{RateLimiters, WorkerSettings};
+pub use context::RateLimiters;
 pub use dispatcher::{Dispatcher, DispatcherState, NextAction};
-pub use export_slots::ExportSlots;
-pub(crate) use export_slots::RegionSlots;
 pub use sender::{Dispatch, DispatchResult, Response};

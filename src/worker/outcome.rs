@@ -130,7 +130,7 @@ fn lane_event(error: CallError, counts: bool, call: &CallCircumstances) -> LaneE
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lightsail::OperationStatus;
+    use crate::domain::EntryStatus;
 
     const AT: Timestamp = Timestamp(60_000);
 
@@ -148,8 +148,7 @@ mod tests {
             id: OperationId::new(id),
             kind: kind.to_owned(),
             resource_name: None,
-            status: OperationStatus::Started,
-            terminal: false,
+            status: EntryStatus::UnderWay,
             created_at: None,
             error_code: None,
             error_details: None,

@@ -72,7 +72,7 @@ impl ReadAhead {
         let count_again = (others > 0).then_some(COUNT_OTHERS_EVERY);
         let reserved_copies = reserved.values().map(|weight| u64::from(*weight)).sum::<u64>();
         let taken = load.in_flight.saturating_add(reserved_copies).saturating_add(others);
-        let cap = LoweredCap::in_force(state.cap.as_ref(), settings.max_in_flight, now);
+        let cap = LoweredCap::in_force(state.cap.as_ref(), u64::from(settings.export.max_in_flight), now);
         self.room = cap.saturating_sub(taken);
         self.jobs.clear();
         if !self.queued || (self.room == 0 && taken > 0) {
@@ -81,7 +81,7 @@ impl ReadAhead {
         let in_trouble = state.health.trouble().is_some();
         let wanted = if in_trouble { PROBING } else { half_a_second(context.limiters.exports.rate()) };
         let limit = wanted.saturating_add(u32::try_from(reserved.len()).unwrap_or(u32::MAX));
-        let denied = state.denied_jobs(settings.probe, elapsed);
+        let denied = state.denied_jobs(settings.lane.probe, elapsed);
         let most_denials = if denied == DeniedJobs::WithOthers { u32::MAX } else { 0 };
         let mut found = queue.claimable_after(*id, *run, limit, self.last_batch, most_denials).await?;
         let is_free = |job: &Claimable| !reserved.contains_key(&job.job);

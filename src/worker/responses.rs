@@ -3,12 +3,15 @@
 use super::context::SendContext;
 use super::lane::health::HealthChange;
 use super::lane::state::DispatchState;
-use super::lane::throttle_episode::EpisodeChange;
 use super::outcome::LaneEvent;
 use super::read_ahead::ReadAhead;
 use super::sender::Response;
 use crate::domain::{ErrorCode, LaneTrouble, LoweredCap, OverLimit, Timestamp};
 use crate::queue::{Block, QueueError};
+use std::time::Duration;
+
+/// A throttle after this long without one is logged again.
+const CALM: Duration = Duration::from_mins(1);
 
 /// Acts on a response.
 pub(super) async fn on_response(
@@ -19,10 +22,12 @@ pub(super) async fn on_response(
 ) -> Result<(), QueueError> {
     let Response { sent_at, sent, event } = response;
     let SendContext { queue, clock, settings, id, lane, .. } = context;
-    log_throttles(context, event == LaneEvent::Throttled, state);
+    if event == LaneEvent::Throttled {
+        log_throttle(context, state);
+    }
     if let LaneEvent::Trouble(LaneTrouble::CopyLimit, error) = &event {
         lower_cap(context, sent_at, error.code.clone(), state, ahead).await?;
-        state.copy_limit.refused(sent, settings.probe, clock.elapsed());
+        state.copy_limit.refused(sent, settings.lane.probe, clock.elapsed());
     }
     if event == LaneEvent::Accepted {
         if !state.proven {
@@ -46,7 +51,7 @@ pub(super) async fn on_response(
             }
             queue.block(*id, Block { trouble, message, since: clock.now() }).await?;
             if trouble == LaneTrouble::Quota {
-                // It does not pass by itself: paused as a person would pause it, until one resumes it.
+                // It does not pass without a person: paused until one resumes it.
                 queue.pause(&[], &[*id], clock.now(), "daemon").await?;
             }
         }
@@ -70,7 +75,7 @@ async fn lower_cap(
     ahead: &mut ReadAhead,
 ) -> Result<(), QueueError> {
     let SendContext { queue, clock, settings, id, lane, .. } = context;
-    let (most, now) = (settings.max_in_flight, clock.now());
+    let (most, now) = (u64::from(settings.export.max_in_flight), clock.now());
     // The one that was refused is on its way back to the queue. Those of others count, as they do under the cap.
     let beside = queue.load(*id).await?.in_flight.saturating_add(queue.copies_of_others(*id, now).await?);
     let over = OverLimit { in_flight: beside.saturating_add(1), beside: Some(beside), sent_at, code };
@@ -87,15 +92,12 @@ async fn lower_cap(
     Ok(())
 }
 
-fn log_throttles(context: &SendContext, throttled: bool, state: &mut DispatchState) {
-    let SendContext { clock, lane, limiters, .. } = context;
-    let edge = state.throttles.on_response(throttled, clock.elapsed());
-    let rate = format!("{:.2}", limiters.exports.rate());
-    match edge {
-        Some(EpisodeChange::Began) => tracing::info!(%lane, rate, "Lightsail throttles exports: the lane slows down"),
-        Some(EpisodeChange::Ended { throttles, lasted }) => {
-            tracing::info!(%lane, rate, throttles, seconds = lasted.as_secs(), "no throttle for a minute");
-        }
-        None => {}
+/// Logs a throttle, but not one that follows another.
+fn log_throttle(context: &SendContext, state: &mut DispatchState) {
+    let now = context.clock.elapsed();
+    let last = state.throttled_at.replace(now);
+    if last.is_none_or(|last| now.saturating_sub(last) >= CALM) {
+        let rate = format!("{:.2}", context.limiters.exports.rate());
+        tracing::info!(lane = %context.lane, rate, "Lightsail throttles exports: the lane slows down");
     }
 }

@@ -1,4 +1,4 @@
-//! Sends one job: the durable intent, one call, what came of it.
+//! Sends one job: the durable intent, one call, its outcome.
 
 use super::context::SendContext;
 use super::outcome::{CallCircumstances, CallOutcome, LaneEvent, interpret};
@@ -9,10 +9,10 @@ use crate::queue::{Claimable, QueueError, Transition, longest_retry_wait};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Who stands in the history for what no person did.
+/// The actor of every transition that no person made.
 const ACTOR: &str = "daemon";
 
-/// How often the wait of a denied job doubles while nothing tells whose trouble it is.
+/// How often the wait of a denied job doubles while nothing shows whose trouble it is.
 const MOST_DOUBLINGS: u32 = 3;
 
 /// A reserved job, about to be sent.
@@ -53,10 +53,11 @@ impl Sender {
     /// The longest time that a job waits for its next call.
     pub(super) fn longest_wait(&self) -> Duration {
         let settings = &self.context.settings;
-        longest_retry_wait(&settings.retry, settings.give_up).max(settings.probe.saturating_mul(1 << MOST_DOUBLINGS))
+        longest_retry_wait(&settings.export.retry(), settings.poll.give_up)
+            .max(settings.lane.probe.saturating_mul(1 << MOST_DOUBLINGS))
     }
 
-    /// Writes the intent, makes the one call, and records what came of it.
+    /// Writes the intent, makes the one call, and records its outcome.
     pub(super) async fn send(&self, dispatch: &Dispatch, permit: Permit) -> DispatchResult {
         reached(Point::Between(Between::BeforeIntent));
         let (sent_at, sent) = (self.context.clock.now(), self.context.clock.elapsed());
@@ -77,8 +78,8 @@ impl Sender {
     async fn write_intent(&self, dispatch: &Dispatch, now: Timestamp) -> Result<(), QueueError> {
         let SendContext { queue, run, settings, .. } = &*self.context;
         let job = &dispatch.job;
-        let standing = job.version(settings.retry.max_attempts);
-        let intent = Transition::new(job.job, &standing, Event::Intend, now, ACTOR)?;
+        let version = job.version(settings.export.max_attempts);
+        let intent = Transition::new(job.job, &version, Event::Intend, now, ACTOR)?;
         let intent = intent.intending(*run, job.weight, job.source_arn.clone()).probing(dispatch.probes);
         queue.transition(intent).await
     }
@@ -90,17 +91,17 @@ impl Sender {
         let error = result.as_ref().err().cloned();
         let retry_at = match &error {
             Some(error) if error.class == ErrorClass::RetryLater => {
-                queue.next_try(job.job, &settings.retry, settings.give_up, now).await?
+                queue.next_try(job.job, &settings.export.retry(), settings.poll.give_up, now).await?
             }
             Some(_) | None => None,
         };
-        let mut standing = job.version(settings.retry.max_attempts);
-        standing.state = JobState::Submitting;
-        standing.attempt = standing.attempt.saturating_add(1);
-        standing.used = standing.used.saturating_add(1);
+        let mut version = job.version(settings.export.max_attempts);
+        version.state = JobState::Submitting;
+        version.attempt = version.attempt.saturating_add(1);
+        version.used = version.used.saturating_add(1);
         let call = CallCircumstances {
             job: job.job,
-            attempt: standing.attempt,
+            attempt: version.attempt,
             in_outage: dispatch.in_outage,
             denied_before: job.denials > 0,
             retry_at,
@@ -110,17 +111,17 @@ impl Sender {
         if let Some(error) = &error {
             self.log_error(dispatch, error, &event, &lane);
         }
-        let change = Transition::new(job.job, &standing, event, now, ACTOR)?;
-        let change = change.answered(answer, operations).poll_at(now.after(settings.first_poll));
+        let change = Transition::new(job.job, &version, event, now, ACTOR)?;
+        let change = change.answered(answer, operations).poll_at(now.after(settings.poll.min));
         queue.transition(change).await?;
         Ok(lane)
     }
 
     /// When a denied job is sent again. IAM's answers flap for seconds after each change, so it waits at least for a probe's
-    /// time, and ever longer while nothing tells whose trouble it is; a blocked lane sends one in a probe's time anyway.
+    /// time, and ever longer while nothing shows whose trouble it is; a blocked lane sends one in a probe's time anyway.
     fn denied_until(&self, dispatch: &Dispatch, now: Timestamp) -> Option<Timestamp> {
         let doublings = if dispatch.probes.is_some() { 0 } else { dispatch.job.denials.min(MOST_DOUBLINGS) };
-        let wait = self.context.settings.probe.saturating_mul(1 << doublings);
+        let wait = self.context.settings.lane.probe.saturating_mul(1 << doublings);
         (!dispatch.denial_is_final).then(|| now.after(wait))
     }
 

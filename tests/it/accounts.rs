@@ -87,12 +87,12 @@ async fn doctor_says_who_the_role_is_or_why_it_cannot_be_taken_on() {
     let key = || assumed("ASIASIM100000000002");
     let sts = RawServer::start([key(), identity(who), key()]).await;
     let ran = home.run_by(&[("AWS_ENDPOINT_URL_STS", &sts.url())], &["doctor"]).await.exits(0);
-    assert!(ran.out.contains(&format!("ok: they are of {who}\n")), "{}", ran.out);
+    assert!(ran.out.contains(&format!("ok: credentials of {who}\n")), "{}", ran.out);
 
     let sts = RawServer::start([refused("AccessDenied")]).await;
     let ran = home.run_by(&[("AWS_ENDPOINT_URL_STS", &sts.url())], &["doctor"]).await.exits(3);
     assert!(ran.out.contains("error: the credentials do not work") && ran.out.contains("AccessDenied"), "{}", ran.out);
-    assert!(ran.out.contains(&format!("may take on {ROLE} (sts:AssumeRole)")), "{}", ran.out);
+    assert!(ran.out.contains(&format!("assume {ROLE} (sts:AssumeRole)")), "{}", ran.out);
     assert!(!ran.out.contains("ferry-4711"), "the external id is nobody's business");
 }
 
@@ -129,7 +129,7 @@ async fn jobs_of_an_account_that_is_no_longer_in_the_settings_are_sent_for_by_no
     let status = home.run(&[&["status"][..], &database].concat()).await.exits(0);
     assert!(status.out.contains("the settings have no account alpha"), "{}", status.out);
     let ran = home.run(&[&["doctor", "--account", "other"][..], &database].concat()).await.exits(3);
-    assert!(ran.out.contains("1 job waits in alpha/eu-west-1, and the settings have no account alpha"), "{}", ran.out);
+    assert!(ran.out.contains("1 job waits in alpha/eu-west-1, but the settings have no account alpha"), "{}", ran.out);
 
     home.put("ferry.toml", SETTINGS);
     home.run(&[&["daemon", "--drain"][..], &database].concat()).await.exits(0);

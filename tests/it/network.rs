@@ -118,7 +118,7 @@ async fn the_operations_of_a_snapshot_cut_at_any_byte_are_no_page() {
         let api = lightsail(&server.url(), PATIENT);
         for length in 0..answer.len() {
             // Half a page would be taken for proof that the rest is not there.
-            let error = api.operations_for_resource(&name(), None).await.expect_err("it is broken");
+            let error = api.operations(Some(&name()), None).await.expect_err("it is broken");
             assert_eq!(error.class, ErrorClass::Ambiguous, "{error} after {:?}", shown(&answer, length));
             assert_eq!(server.requests().len(), length + 1, "after {:?}", shown(&answer, length));
         }

@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 const GROWING: [&str; 7] = ["jobs", "batch_rows", "attempts", "transitions", "snapshots", "ledger", "live"];
 
 /// Those that look at all of a lane because that is what they are for, by how they begin: an end or a beginning of an inventory,
-/// which has read the whole lane from Lightsail page by page, once in an hour; and `doctor`'s look at the heaviest snapshot.
-const MEANT: [&str; 5] = [
-    "SELECT account || ' ' || region AS \"lane!: Lane\", account_number AS",
+/// which has read the whole lane from Lightsail page by page, once in an hour.
+const MEANT: [&str; 4] = [
     "-- Jobs of one batch, or, without a batch, those of any that wait for an inventory",
     "DELETE FROM snapshots WHERE lane_id = ?1 AND inventory < ?2",
     "SELECT coalesce(max(inventory), 0)",

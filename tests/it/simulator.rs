@@ -360,7 +360,7 @@ async fn expired_credentials_meet_one_account_alone() {
     handle.set_faults(Faults { rules: vec![expired], ..Faults::default() });
     let other = client_of(&handle, "999999999999", REGION);
     assert_eq!(export(&other, "web-1").await, Err("ExpiredTokenException".to_owned()));
-    let error = other.get_regions().send().await.expect_err("expired");
+    let error = other.get_operations().send().await.expect_err("expired");
     assert_eq!(error.code(), Some("ExpiredTokenException"));
     assert!(export(&client(&handle), "web-1").await.is_ok());
     handle.set_faults(Faults::default());
@@ -461,7 +461,7 @@ async fn an_error_can_be_named_in_header_type_and_code_apart() {
 #[tokio::test]
 async fn what_is_no_lightsail_call_gets_aws_own_errors() {
     let (handle, _) = start(web()).await;
-    let unsigned = raw(&handle, "x-amz-target: Lightsail_20161128.GetRegions\r\n", "{}").await;
+    let unsigned = raw(&handle, "x-amz-target: Lightsail_20161128.GetOperations\r\n", "{}").await;
     assert!(unsigned.contains("MissingAuthenticationTokenException"), "{unsigned}");
     let unknown = raw(&handle, &format!("{SIGNED}x-amz-target: Lightsail_20161128.Sing\r\n"), "{}").await;
     assert!(unknown.contains("UnknownOperationException"), "{unknown}");

@@ -2,12 +2,13 @@
 
 use super::tracker::{LANE, write};
 use snapferry::domain::{
-    AccountLabel, AccountNumber, Act, BatchId, BatchName, Destination, Event, Existing, ExportRef, Failure, JobId,
-    JobState, JobVersion, Lane, LaneId, LaneTrouble, OperationId, Region, RunId, SnapshotName, Timestamp,
+    AccountLabel, AccountNumber, Act, BatchId, BatchName, Destination, EntryStatus, Event, Existing, ExportRef,
+    Failure, JobId, JobState, JobVersion, Lane, LaneId, LaneTrouble, OperationId, Region, RunId, SnapshotName,
+    Timestamp,
 };
 use snapferry::queue::{
-    AccountMatch, Block, Ending, EntryKey, EntryStatus, LoadName, NewRow, Observation, OpenError, Peek, Queue,
-    QueueError, Selector, Transition,
+    AccountMatch, Block, Ending, EntryKey, LoadName, NewRow, Observation, OpenError, Peek, Queue, QueueError, Selector,
+    Transition,
 };
 use sqlx::{Connection, SqliteConnection};
 use std::future::Future;

@@ -5,15 +5,16 @@ mod rounds;
 use async_trait::async_trait;
 use snapferry::clock::{Clock, ManualClock};
 use snapferry::domain::{
-    AccountNumber, Destination, JobId, JobState, LaneId, ListDelay, OperationId, RecordArn, RetryPolicy, RunId,
+    AccountNumber, Destination, EntryStatus, JobId, JobState, LaneId, ListDelay, OperationId, RecordArn, RunId,
     SnapshotArn, SnapshotName, Timestamp,
 };
 use snapferry::lightsail::{
-    Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken, RecordState,
-    Snapshot, SnapshotKind, SnapshotState,
+    Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,
+    SnapshotState,
 };
 use snapferry::queue::Queue;
-use snapferry::tracking::{Tracker, TrackerSettings, TrackerState};
+use snapferry::settings::LaneSettings;
+use snapferry::tracking::{Tracker, TrackerState};
 use sqlx::{Connection, SqliteConnection};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -133,17 +134,12 @@ impl Lightsail for Fake {
         Ok(self.told(|told| told.operations.iter().find(|one| one.id == *id).cloned()))
     }
 
-    async fn operations(&self, _: Option<PageToken>) -> Result<Page<Operation>, CallError> {
-        self.told(|told| told.operation_lists += 1);
-        self.told(|told| told.unlisted).map_or(Ok(()), |class| Err(CallError::new(class, "Code", "words")))?;
-        Ok(page(self.told(|told| told.operations.clone())))
-    }
-
-    async fn operations_for_resource(
-        &self,
-        name: &SnapshotName,
-        _: Option<PageToken>,
-    ) -> Result<Page<Operation>, CallError> {
+    async fn operations(&self, of: Option<&SnapshotName>, _: Option<PageToken>) -> Result<Page<Operation>, CallError> {
+        let Some(name) = of else {
+            self.told(|told| told.operation_lists += 1);
+            self.told(|told| told.unlisted).map_or(Ok(()), |class| Err(CallError::new(class, "Code", "words")))?;
+            return Ok(page(self.told(|told| told.operations.clone())));
+        };
         self.told(|told| told.read.push(name.as_str().to_owned()));
         self.throttle()?;
         self.check(name.as_str())?;
@@ -209,7 +205,7 @@ fn record(name: &str, snapshot: &str, destination: Option<&str>) -> ExportRecord
         arn: RecordArn::new(name),
         name: Some(name.to_owned()),
         created_at: Some(Timestamp(NOW)),
-        state: if destination.is_some() { RecordState::Succeeded } else { RecordState::Started },
+        state: if destination.is_some() { EntryStatus::Succeeded } else { EntryStatus::UnderWay },
         source_name: Some(snapshot.to_owned()),
         source_arn: Some(arn_of(snapshot)),
         destination: destination.map(|id| Destination { service: "Aws::EC2::Image".to_owned(), id: id.to_owned() }),
@@ -217,13 +213,12 @@ fn record(name: &str, snapshot: &str, destination: Option<&str>) -> ExportRecord
     }
 }
 
-fn operation(id: &str, snapshot: &str, status: OperationStatus) -> Operation {
+fn operation(id: &str, snapshot: &str, status: EntryStatus) -> Operation {
     Operation {
         id: OperationId::new(id),
         kind: "ExportSnapshot".to_owned(),
         resource_name: Some(snapshot.to_owned()),
         status,
-        terminal: false,
         created_at: Some(Timestamp(NOW)),
         error_code: None,
         error_details: None,
@@ -266,18 +261,10 @@ fn tracker(
     run: RunId,
     lane: snapferry::queue::LaneRecord,
 ) -> Tracker {
-    let settings = TrackerSettings {
-        retry: RetryPolicy { max_attempts: 5, initial: Duration::from_secs(1), max: 5 * MINUTE },
-        poll_min: Duration::from_secs(5),
-        poll_max: MINUTE,
-        give_up: 2 * 60 * MINUTE,
-        settle: 10 * MINUTE,
-        looks: 3,
-        attempt_timeout: Duration::from_secs(30),
-        probe: Duration::from_secs(30),
-        max_in_flight: u64::MAX,
-    };
-    Tracker::new(queue.clone(), fake.clone(), clock.clone(), run, lane, settings)
+    let mut settings = LaneSettings::default();
+    settings.poll.give_up = 2 * 60 * MINUTE;
+    settings.export.max_in_flight = u32::MAX;
+    Tracker::new(queue.clone(), fake.clone(), clock.clone(), run, lane, Arc::new(settings))
 }
 
 impl Scene {
@@ -390,7 +377,7 @@ async fn a_name_that_cannot_be_read_holds_up_no_other_and_is_never_absent() {
 #[tokio::test]
 async fn a_name_that_cannot_be_read_is_looked_for_in_the_list_of_all_operations() {
     let mut scene = Scene::new(TWO_UNKNOWN, Told { poisoned: HashSet::from(["web-1", "web-2"]), ..both() }).await;
-    scene.fake.told(|told| told.operations = vec![operation("op-1", "web-1", OperationStatus::Started)]);
+    scene.fake.told(|told| told.operations = vec![operation("op-1", "web-1", EntryStatus::UnderWay)]);
     scene.live(12 * MINUTE).await;
     assert_eq!((scene.state(1).await.as_str(), scene.state(2).await.as_str()), ("exporting", "queued"));
 }
@@ -414,7 +401,7 @@ async fn an_operation_that_cannot_be_read_holds_up_no_other() {
     // Its record failed, so that its operation is asked for whenever there is news of it.
     scene.fake.told(|told| {
         let mut failed = record("record-1", "web-1", None);
-        failed.state = RecordState::Failed;
+        failed.state = EntryStatus::Failed;
         told.records = vec![failed, record("record-2", "web-2", Some("ami-2"))];
     });
     scene.live(MINUTE).await;
@@ -543,7 +530,7 @@ async fn a_job_that_comes_back_to_the_queue_is_looked_for_in_the_ledger() {
                  'failed', 0, 1, 1, 0);",
     )
     .await;
-    let mut failed = operation("op-1", "web-1", OperationStatus::Failed);
+    let mut failed = operation("op-1", "web-1", EntryStatus::Failed);
     failed.error_code = Some("Busy".to_owned());
     scene.fake.told(|told| told.operations = vec![failed]);
     scene.live(MINUTE).await;
@@ -740,7 +727,7 @@ async fn a_late_export_is_told_once_the_live_job_of_its_name_has_its_own() {
 #[tokio::test]
 async fn a_clock_that_is_set_gives_no_export_up_and_keeps_none_for_ever() {
     let mut scene = Scene::new(TWO_EXPORTING, both()).await;
-    scene.fake.told(|told| told.operations = vec![operation("op-1", "web-1", OperationStatus::Started)]);
+    scene.fake.told(|told| told.operations = vec![operation("op-1", "web-1", EntryStatus::UnderWay)]);
     scene.live(MINUTE).await;
     scene.clock.jump(scene.clock.now().after(3 * 60 * MINUTE));
     scene.live(110 * MINUTE).await;
@@ -770,7 +757,7 @@ async fn the_settle_window_is_three_times_the_longest_delay_that_was_seen() {
     .await;
     scene.fake.told(|told| {
         told.snapshots.push("web-3");
-        told.operations = vec![operation("op-1", "web-1", OperationStatus::Started)];
+        told.operations = vec![operation("op-1", "web-1", EntryStatus::UnderWay)];
     });
     scene.live(6 * MINUTE).await;
     // Setting the clock makes no delay longer.
@@ -828,7 +815,7 @@ async fn an_unknown_export_that_its_looks_did_not_show_tells_of_a_delay() {
 
 #[tokio::test]
 async fn what_was_in_sight_all_along_is_no_delay() {
-    let failed = ExportRecord { state: RecordState::Failed, ..record("record-1", "web-1", None) };
+    let failed = ExportRecord { state: EntryStatus::Failed, ..record("record-1", "web-1", None) };
     let mut scene = Scene::new(TWO_UNKNOWN, Told { records: vec![failed], ..both() }).await;
     // Another may show yet, so a failed one is looked beside for the whole reconciliation window.
     scene.live(12 * MINUTE).await;
@@ -879,7 +866,7 @@ async fn see_an_end(jobs: &'static str) -> (Scene, usize, usize) {
         told.operations = ["op-1", "op-2"]
             .iter()
             .zip(["web-1", "web-2"])
-            .map(|(id, name)| operation(id, name, OperationStatus::Started))
+            .map(|(id, name)| operation(id, name, EntryStatus::UnderWay))
             .collect();
     });
     scene.round().await;
@@ -888,7 +875,7 @@ async fn see_an_end(jobs: &'static str) -> (Scene, usize, usize) {
     scene.fake.told(|told| {
         (told.pages, told.asked_operations) = (0, 0);
         told.records[1] = record("record-2", "web-2", Some("ami-2"));
-        told.operations[1].status = OperationStatus::Succeeded;
+        told.operations[1].status = EntryStatus::Succeeded;
     });
     scene.round().await;
     let counts = scene.fake.told(|told| (told.pages, told.asked_operations));

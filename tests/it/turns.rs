@@ -5,17 +5,16 @@ use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use snapferry::clock::{Clock, ManualClock};
 use snapferry::domain::{
-    BreakerPolicy, ErrorCode, Event, ExportRef, Failure, JobId, JobState, JobVersion, LaneId, LaneTrouble, OperationId,
-    RetryPolicy, SnapshotName, Timestamp,
+    ErrorCode, Event, ExportRef, Failure, JobId, JobState, JobVersion, LaneId, LaneTrouble, OperationId, Region,
+    SnapshotName, Timestamp,
 };
 use snapferry::lightsail::{
-    Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, RateLimiter, Snapshot,
-    SnapshotKind,
+    Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, RateLimiter, RegionSlots,
+    Snapshot, SnapshotKind,
 };
 use snapferry::queue::{Block, Queue, Transition};
-use snapferry::worker::{
-    Dispatch, DispatchResult, Dispatcher, DispatcherState, ExportSlots, NextAction, RateLimiters, WorkerSettings,
-};
+use snapferry::settings::LaneSettings;
+use snapferry::worker::{Dispatch, DispatchResult, Dispatcher, DispatcherState, NextAction, RateLimiters};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,15 +48,7 @@ impl Lightsail for Scripted {
         panic!("the worker reads nothing")
     }
 
-    async fn operations(&self, _: Option<PageToken>) -> Result<Page<Operation>, CallError> {
-        panic!("the worker reads nothing")
-    }
-
-    async fn operations_for_resource(
-        &self,
-        _: &SnapshotName,
-        _: Option<PageToken>,
-    ) -> Result<Page<Operation>, CallError> {
+    async fn operations(&self, _: Option<&SnapshotName>, _: Option<PageToken>) -> Result<Page<Operation>, CallError> {
         panic!("the worker reads nothing")
     }
 
@@ -95,7 +86,7 @@ struct Scene {
 }
 
 impl Scene {
-    async fn new(more: &'static str, max_in_flight: u64, rate: f64) -> Self {
+    async fn new(more: &'static str, max_in_flight: u32, rate: f64) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("queue.db");
         let queue = Queue::open(&path).await.expect("opened");
@@ -106,17 +97,14 @@ impl Scene {
         let clock = Arc::new(ManualClock::new(Timestamp(0)));
         let api = Arc::new(Scripted::default());
         let lane = queue.lane_records().await.expect("lanes").remove(0);
-        let settings = WorkerSettings {
-            retry: RetryPolicy { max_attempts: 5, initial: SECOND, max: SECOND },
-            max_in_flight,
-            probe: PROBE,
-            give_up: Duration::from_hours(24),
-            first_poll: 5 * SECOND,
-            breaker: BreakerPolicy::default(),
-        };
+        let mut settings = LaneSettings::default();
+        settings.lane.probe = PROBE;
+        settings.export.backoff_max = SECOND;
+        settings.export.max_in_flight = max_in_flight;
         let limiter = || RateLimiter::new(rate, 10, Some(rate), clock.clone());
         let limiters = RateLimiters { exports: limiter(), reads: limiter() };
-        let dispatcher = Dispatcher::new(queue.clone(), api.clone(), limiters, clock.clone(), run, lane, settings);
+        let dispatcher =
+            Dispatcher::new(queue.clone(), api.clone(), limiters, clock.clone(), run, lane, Arc::new(settings));
         Self { _folder: folder, path, queue, clock, api, dispatcher, state: DispatcherState::default() }
     }
 
@@ -625,7 +613,9 @@ async fn a_panic_of_a_call_is_the_senders_own_end_and_no_failure_of_the_database
     let scene = Scene::new(PROVEN, 3, 20.0).await;
     scene.api.panics.store(true, Ordering::Relaxed);
     let (_go_on, stop) = tokio::sync::watch::channel(false);
-    let working = tokio::spawn(scene.dispatcher.run(stop, ExportSlots::default()));
+    let working = tokio::spawn(
+        scene.dispatcher.run(stop, RegionSlots::of_exports().of(Region::parse("eu-west-1").expect("a Region"))),
+    );
     while !working.is_finished() {
         tokio::task::yield_now().await;
         scene.clock.advance(Duration::from_millis(10));

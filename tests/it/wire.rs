@@ -3,10 +3,10 @@
 
 use crate::raw_server::{Act, RawServer};
 use snapferry::clock::SystemClock;
-use snapferry::domain::{OperationId, Region, SnapshotName};
+use snapferry::domain::{EntryStatus, OperationId, Region, SnapshotName};
 use snapferry::lightsail::{
-    AccountAccess, AwsLightsail, CallError, CredentialSource, ErrorClass, Lightsail, Limited, OperationEnd,
-    OperationStatus, PageToken, Pages, RateLimiter, RecordState, SharedHttp, SnapshotKind, SnapshotState,
+    AccountAccess, AwsLightsail, CallError, CredentialSource, ErrorClass, Lightsail, Limited, PageToken, Pages,
+    RateLimiter, SharedHttp, SnapshotKind, SnapshotState,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -232,8 +232,8 @@ async fn an_acceptance_keeps_every_operation_with_an_id() {
     assert_eq!((ids, accepted.request_id.as_deref()), (vec!["op-1", "op-2"], Some("req-7")));
     assert_eq!(accepted.operations[0].kind, "ExportSnapshot");
     assert_eq!(accepted.operations[0].created_at.map(|at| at.0), Some(1_479_816_991_349));
-    assert_eq!(accepted.operations[0].verdict(), OperationEnd::UnderWay);
-    assert_eq!(accepted.operations[1].status, OperationStatus::Other(String::new()));
+    let statuses: Vec<EntryStatus> = accepted.operations.iter().map(|operation| operation.status).collect();
+    assert_eq!(statuses, [EntryStatus::UnderWay, EntryStatus::UnderWay], "a status that is missing is no end");
 
     let empty = api.export_snapshot(&name()).await.expect("accepted");
     assert!(empty.operations.is_empty(), "no operation is an acceptance all the same");
@@ -249,7 +249,7 @@ async fn what_is_not_found_is_an_answer_of_a_read() {
     let server = RawServer::start([Act::answer(400, &[], gone)]).await;
     let api = lightsail(&server.url(), PATIENT);
     assert_eq!(api.get_operation(&OperationId::new("op-1")).await, Ok(None));
-    let page = api.operations_for_resource(&name(), None).await.expect("a page");
+    let page = api.operations(Some(&name()), None).await.expect("a page");
     assert!(page.items.is_empty() && page.next.is_none());
     assert!(api.export_records(None).await.is_err());
 }
@@ -261,7 +261,7 @@ async fn a_throttled_read_slows_the_reads_and_exports_take_no_turn_of_theirs() {
     let api = Limited::new(Arc::new(lightsail(&server.url(), PATIENT)), reads.clone());
     api.export_snapshot(&name()).await.expect_err("throttled");
     assert_eq!(reads.throttles(), 0);
-    api.operations(None).await.expect_err("throttled");
+    api.operations(None, None).await.expect_err("throttled");
     assert_eq!(reads.throttles(), 1);
     let slower = reads.rate();
     assert!((700.0..900.0).contains(&slower), "{slower}");
@@ -289,10 +289,10 @@ async fn lists_are_read_with_every_member_and_with_none() {
     }
     assert_eq!((pages.pages(), records.len()), (2, 3));
     assert!(server.requests()[1].ends_with(r#"{"pageToken":"t2"}"#));
-    assert_eq!(records[0].state, RecordState::Succeeded);
+    assert_eq!(records[0].state, EntryStatus::Succeeded);
     assert_eq!(records[0].account.as_ref().map(snapferry::domain::AccountNumber::as_str), Some("123456789012"));
     assert_eq!(records[0].destination.as_ref().map(|made| made.id.as_str()), Some("ami-1"));
-    assert_eq!(records[2].state, RecordState::Other("Odd".into()));
+    assert_eq!(records[2].state, EntryStatus::UnderWay, "an unknown status is no end");
     assert_eq!(records[2].destination, None);
 
     let snapshots = api.snapshots(SnapshotKind::Instance, None).await.expect("a page").items;

@@ -3,13 +3,14 @@
 use super::tracker::{LANE, write};
 use async_trait::async_trait;
 use snapferry::clock::ManualClock;
-use snapferry::domain::{BreakerPolicy, JobId, JobState, OperationId, RetryPolicy, SnapshotName, Timestamp};
+use snapferry::domain::{JobId, JobState, OperationId, Region, SnapshotName, Timestamp};
 use snapferry::lightsail::{
-    Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, RateLimiter, Snapshot,
-    SnapshotKind,
+    Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, RateLimiter, RegionSlots,
+    Snapshot, SnapshotKind,
 };
 use snapferry::queue::{Followed, Queue};
-use snapferry::worker::{Dispatcher, ExportSlots, RateLimiters, WorkerSettings};
+use snapferry::settings::LaneSettings;
+use snapferry::worker::{Dispatcher, RateLimiters};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -54,15 +55,7 @@ impl Lightsail for Denying {
         Ok(None)
     }
 
-    async fn operations(&self, _: Option<PageToken>) -> Result<Page<Operation>, CallError> {
-        Ok(Page::empty())
-    }
-
-    async fn operations_for_resource(
-        &self,
-        _: &SnapshotName,
-        _: Option<PageToken>,
-    ) -> Result<Page<Operation>, CallError> {
+    async fn operations(&self, _: Option<&SnapshotName>, _: Option<PageToken>) -> Result<Page<Operation>, CallError> {
         Ok(Page::empty())
     }
 
@@ -106,17 +99,12 @@ async fn send_under(api: Denying, more: &'static str) -> (Vec<Followed>, usize) 
     let clock = Arc::new(ManualClock::new(Timestamp(0)));
     let api = Arc::new(api);
     let lane = queue.lane_records().await.expect("lanes").remove(0);
-    let settings = WorkerSettings {
-        retry: RetryPolicy { max_attempts: 5, initial: Duration::from_secs(1), max: Duration::from_secs(1) },
-        max_in_flight: 20,
-        probe: Duration::from_secs(30),
-        give_up: Duration::from_hours(24),
-        first_poll: Duration::from_secs(5),
-        breaker: BreakerPolicy::default(),
-    };
+    let mut settings = LaneSettings::default();
+    settings.export.backoff_max = Duration::from_secs(1);
     let limiter = || RateLimiter::new(20.0, 10, Some(20.0), clock.clone());
     let limiters = RateLimiters { exports: limiter(), reads: limiter() };
-    let dispatcher = Dispatcher::new(queue.clone(), api.clone(), limiters, clock.clone(), run, lane, settings);
+    let dispatcher =
+        Dispatcher::new(queue.clone(), api.clone(), limiters, clock.clone(), run, lane, Arc::new(settings));
     let (stop, stopped) = watch::channel(false);
     let living = async {
         for _ in 0..450 {
@@ -127,7 +115,10 @@ async fn send_under(api: Denying, more: &'static str) -> (Vec<Followed>, usize) 
         }
         stop.send(true).expect("it is there");
     };
-    let (outcome, ()) = tokio::join!(dispatcher.run(stopped, ExportSlots::default()), living);
+    let (outcome, ()) = tokio::join!(
+        dispatcher.run(stopped, RegionSlots::of_exports().of(Region::parse("eu-west-1").expect("a Region"))),
+        living
+    );
     outcome.expect("no error");
     let jobs: Vec<JobId> = (1..=10).map(JobId).collect();
     let followed = queue.followed_jobs(&jobs).await.expect("read");

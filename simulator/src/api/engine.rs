@@ -12,7 +12,7 @@ use bytes::Bytes;
 use std::time::Duration;
 
 const EXPORT: &str = "ExportSnapshot";
-const READS: [&str; 9] = [
+const READS: [&str; 8] = [
     "GetOperation",
     "GetOperations",
     "GetOperationsForResource",
@@ -21,10 +21,9 @@ const READS: [&str; 9] = [
     "GetInstanceSnapshot",
     "GetDiskSnapshots",
     "GetDiskSnapshot",
-    "GetRegions",
 ];
 
-/// A call as it arrived, with whose it is, or why nobody's.
+/// A call as it arrived, with its lane, or why it has none.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     pub(crate) operation: String,
@@ -112,7 +111,7 @@ impl World {
             lane.read_limit.take(config.limits.read, now.elapsed)
         };
         if !allowed {
-            return Served::plain(Err(ErrorAnswer::throttled()), false);
+            return Served::plain(Err(ErrorAnswer::named("ThrottlingException")), false);
         }
         let nth = lane.count(operation, name);
         let met = CallContext { address, operation, name, at: now.elapsed, nth };
@@ -120,13 +119,13 @@ impl World {
         let mut served = match fault.effect {
             Effect::Withheld => Served::plain(Ok("{}".to_owned()), false),
             Effect::Happens | Effect::Twice if operation == EXPORT => {
-                let beginning = Beginning::Called(fault.operation_failure, fault.takes);
+                let beginning = Beginning { failure: fault.operation_failure, takes: fault.takes, by_hand: false };
                 let begun = required(input, "sourceSnapshotName")
                     .and_then(|name| lane.export(config, name, beginning, now))
                     .inspect(|_| {
                         if let (Effect::Twice, Some(name)) = (fault.effect, name) {
                             // Where it is refused, the console says so to whoever asked.
-                            let _ = lane.export(config, name, Beginning::ByHand, now);
+                            let _ = lane.export(config, name, Beginning::by_hand(), now);
                         }
                     })
                     .map(|place| lane.exports.get(place).map(|e| e.operations.as_slice()).unwrap_or_default());

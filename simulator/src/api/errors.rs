@@ -50,10 +50,6 @@ impl ErrorAnswer {
         Self { status, kind: kind.to_owned(), code: None, message: message.to_owned(), header: None }
     }
 
-    pub(crate) fn throttled() -> Self {
-        Self::named("ThrottlingException")
-    }
-
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self { message: message.into(), ..Self::named("InvalidInputException") }
     }
@@ -72,15 +68,14 @@ impl ErrorAnswer {
     }
 
     pub(crate) fn body(&self) -> String {
-        let code = self.code.as_deref().map(|code| serde_json::json!({ "code": code }));
         let mut body = serde_json::json!({
             "__type": self.kind,
             "message": self.message,
             "docs": "https://docs.aws.amazon.com/lightsail/2016-11-28/api-reference/CommonErrors.html",
             "tip": null,
         });
-        if let (Some(body), Some(serde_json::Value::Object(code))) = (body.as_object_mut(), code) {
-            body.extend(code);
+        if let (Some(body), Some(code)) = (body.as_object_mut(), &self.code) {
+            body.insert("code".to_owned(), code.as_str().into());
         }
         body.to_string()
     }

@@ -4,5 +4,4 @@ pub(crate) mod engine;
 pub(crate) mod errors;
 pub(crate) mod paging;
 pub(crate) mod reads;
-pub(crate) mod regions;
 pub(crate) mod shapes;

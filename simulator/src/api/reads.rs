@@ -2,8 +2,6 @@
 
 use crate::api::errors::ErrorAnswer;
 use crate::api::paging::Listing;
-use crate::api::regions::REGIONS;
-use crate::api::shapes::{OperationShape, RegionShape, ZoneShape};
 use crate::setup::config::{ListOrder, SimulatorConfig};
 use crate::setup::fleet::SourceKind;
 use crate::state::export::{Export, ExportOperation};
@@ -30,10 +28,10 @@ pub(crate) struct ListReader<'a> {
 pub(crate) fn text<'a>(input: &'a CallInput, key: &str) -> Result<Option<&'a str>, ErrorAnswer> {
     match input.get(key) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            Err(ErrorAnswer::serialization(format!("{key} is not a string")))
-        }
+        Some(value) => match value.as_str() {
+            None => Err(ErrorAnswer::serialization(format!("{key} is not a string"))),
+            text => Ok(text),
+        },
     }
 }
 
@@ -61,21 +59,22 @@ impl ListReader<'_> {
                 Ok(json("operation", &found, None))
             }
             "GetOperations" => {
-                let all = self.lane.operations.len();
-                self.operations("GetOperations", "", (all, &|place| place), input)
+                let listed = self.lane.operations.partition_point(|operation| self.is_operation_listed(operation));
+                self.operations("GetOperations", "", listed, &|place| place, input)
             }
             "GetOperationsForResource" => {
                 let name = required(input, "resourceName")?;
                 let places = self.lane.operations_of(name).ok_or_else(|| ErrorAnswer::not_found("Resource", name))?;
+                let at = |place: &usize| self.lane.operations.get(*place);
+                let listed = places.partition_point(|place| at(place).is_some_and(|one| self.is_operation_listed(one)));
                 let place = |nth: usize| places.get(nth).copied().unwrap_or(usize::MAX);
-                self.operations("GetOperationsForResource", name, (places.len(), &place), input)
+                self.operations("GetOperationsForResource", name, listed, &place, input)
             }
             "GetExportSnapshotRecords" => self.records(input),
             "GetInstanceSnapshots" => self.snapshots("instanceSnapshots", SourceKind::Instance, input),
             "GetDiskSnapshots" => self.snapshots("diskSnapshots", SourceKind::Disk, input),
             "GetInstanceSnapshot" => self.snapshot("instanceSnapshot", SourceKind::Instance, input),
             "GetDiskSnapshot" => self.snapshot("diskSnapshot", SourceKind::Disk, input),
-            "GetRegions" => Ok(json("regions", &REGIONS.map(region), None)),
             _ => Err(ErrorAnswer::unknown_operation()),
         }
     }
@@ -87,7 +86,7 @@ impl ListReader<'_> {
         json("operations", &shapes, None)
     }
 
-    fn operation<'a>(&'a self, operation: &'a ExportOperation) -> Option<OperationShape<'a>> {
+    fn operation(&self, operation: &ExportOperation) -> Option<Value> {
         let export = self.lane.exports.get(operation.export)?;
         let snapshot = self.lane.source_of(export)?;
         Some(export.operation(operation, &self.lane.address, snapshot, self.config.success_word, self.now))
@@ -98,38 +97,38 @@ impl ListReader<'_> {
         export.begun.elapsed.saturating_add(self.config.faults.late_lists) <= self.now
     }
 
+    fn is_operation_listed(&self, operation: &ExportOperation) -> bool {
+        self.lane.exports.get(operation.export).is_some_and(|export| self.is_listed(export))
+    }
+
     fn listing<'a>(&'a self, operation: &'a str, about: &'a str) -> Listing<'a> {
         let (order, page_size) = (self.config.order, self.config.page_size);
         Listing { lane: &self.lane.address, about: (operation, about), order, page_size }
     }
 
-    /// A page of so many operations, whose places in the lane `place` tells.
+    /// A page of the first `listed` operations, whose places in the lane are `place_of` each.
     fn operations(
         &self,
         call: &str,
         about: &str,
-        (length, place): (usize, &dyn Fn(usize) -> usize),
+        listed: usize,
+        place_of: &dyn Fn(usize) -> usize,
         input: &CallInput,
     ) -> Result<String, ErrorAnswer> {
-        let at = |nth: usize| self.lane.operations.get(place(nth));
-        let is_listed = |nth: usize| {
-            at(nth).and_then(|operation| self.lane.exports.get(operation.export)).is_some_and(|e| self.is_listed(e))
-        };
-        let listed = first_part(length, is_listed);
         let most = self.config.operations_listed.filter(|_| call == "GetOperations").map_or(listed, NonZeroUsize::get);
         let is_shown = |nth: usize| match self.config.order {
             ListOrder::NewestFirst => nth >= listed.saturating_sub(most),
             ListOrder::OldestFirst | ListOrder::Slipping => nth < most,
         };
         let page = self.listing(call, about).page(text(input, "pageToken")?, listed, is_shown)?;
-        let found = page.places.into_iter().filter_map(at);
+        let found = page.places.into_iter().filter_map(|nth| self.lane.operations.get(place_of(nth)));
         let shapes: Vec<_> = found.filter_map(|operation| self.operation(operation)).collect();
         Ok(json("operations", &shapes, page.next))
     }
 
     fn records(&self, input: &CallInput) -> Result<String, ErrorAnswer> {
         let exports = &self.lane.exports;
-        let listed = first_part(exports.len(), |nth| exports.get(nth).is_some_and(|export| self.is_listed(export)));
+        let listed = exports.partition_point(|export| self.is_listed(export));
         let listing = self.listing("GetExportSnapshotRecords", "");
         let page = listing.page(text(input, "pageToken")?, listed, |_| true)?;
         let found = page.places.into_iter().filter_map(|place| exports.get(place));
@@ -157,39 +156,10 @@ impl ListReader<'_> {
     }
 }
 
-/// How many of `0..length` fit, where all that fit come first: the number that `slice::partition_point` finds.
-fn first_part(length: usize, fits: impl Fn(usize) -> bool) -> usize {
-    let (mut low, mut high) = (0, length);
-    while low < high {
-        let middle = low.midpoint(high);
-        if fits(middle) { low = middle + 1 } else { high = middle }
-    }
-    low
-}
-
 /// An object of one member; `next` becomes `nextPageToken`.
 fn json(key: &str, value: &impl Serialize, next: Option<String>) -> String {
     // Plain structures with text keys: there is nothing that could fail.
     let value = serde_json::to_string(value).unwrap_or_default();
     let next = next.map(|token| format!(",\"nextPageToken\":\"{token}\"")).unwrap_or_default();
     format!("{{\"{key}\":{value}{next}}}")
-}
-
-fn region(name: &'static str) -> RegionShape {
-    // As `eu-central-1`: where, which part of it, which of these.
-    let (continent_code, display_name) = match name.split('-').next() {
-        Some("ap") => ("AS", "Asia Pacific"),
-        Some("ca") => ("NA", "Canada"),
-        Some("eu") => ("EU", "Europe"),
-        _ => ("NA", "United States"),
-    };
-    let zones = ["a", "b", "c"].map(|zone| ZoneShape { zone_name: format!("{name}{zone}"), state: "available" });
-    RegionShape {
-        name,
-        display_name,
-        continent_code: continent_code.to_owned(),
-        description: format!("This Region is recommended to serve users near {name}"),
-        availability_zones: zones.into(),
-        relational_database_availability_zones: [],
-    }
 }

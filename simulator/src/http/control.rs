@@ -3,7 +3,7 @@
 //! `GET /_ledger` (a JSON object), `GET /_calls` (a JSON object a line), and with a JSON body `POST /_faults`,
 //! `/_limits`, `/_export`, `/_snapshots`: 204 where it is done, 400 with the reason as text where not.
 
-use crate::http::wire::AnswerBody;
+use crate::http::wire::{AnswerBody, whole};
 use crate::state::export::Now;
 use crate::state::world::World;
 use hyper::{Method, Response, StatusCode};
@@ -17,8 +17,8 @@ pub(crate) fn answer(world: &mut World, method: &Method, path: &str, body: &[u8]
             let lines = world.calls.iter().map(|call| serde_json::to_string(call).map(|line| line + "\n"));
             text(lines.collect::<Result<String, _>>())
         }
-        (&Method::POST, "/_faults") => done(read(body).map(|faults| world.set_faults(faults))),
-        (&Method::POST, "/_limits") => done(read(body).map(|limits| world.set_limits(limits))),
+        (&Method::POST, "/_faults") => done(read(body).map(|faults| world.config.faults = faults)),
+        (&Method::POST, "/_limits") => done(read(body).map(|limits| world.config.limits = limits)),
         (&Method::POST, "/_export") => {
             done(read(body).and_then(|export| world.export_by_hand(&export, now).map_err(|error| error.to_string())))
         }
@@ -48,7 +48,7 @@ fn done(result: Result<(), String>) -> Response<AnswerBody> {
 }
 
 fn plain(status: StatusCode, text: String) -> Response<AnswerBody> {
-    let mut response = Response::new(AnswerBody::whole(text));
+    let mut response = Response::new(whole(text));
     *response.status_mut() = status;
     response
 }

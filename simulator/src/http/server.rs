@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
 /// The largest request that is read: a control request with a long script is some megabytes.
 const MAX_REQUEST: usize = 64 << 20;
@@ -39,23 +39,23 @@ pub struct Simulator;
 pub struct Handle {
     shared: Arc<Service>,
     address: SocketAddr,
+    /// The accepting task keeps its receiver for as long as it runs.
     running: watch::Sender<()>,
-    accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Service {
     world: Mutex<World>,
     /// How many calls have arrived, for whoever waits for one.
     arrived: watch::Sender<usize>,
-    /// How many connections are open.
-    open: watch::Sender<usize>,
+    /// Each open connection keeps a receiver.
+    open: watch::Sender<()>,
     clock: SharedClock,
     began: Duration,
 }
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("began", &self.began).finish_non_exhaustive()
+        f.debug_struct("Service").field("began", &self.began).finish_non_exhaustive()
     }
 }
 
@@ -68,11 +68,11 @@ impl Simulator {
         let address = listener.local_addr()?;
         let began = clock.elapsed();
         let world = Mutex::new(World::new(config));
-        let (arrived, open) = (watch::Sender::new(0), watch::Sender::new(0));
+        let (arrived, open) = (watch::Sender::new(0), watch::Sender::new(()));
         let shared = Arc::new(Service { world, arrived, open, clock, began });
         let (running, stopped) = watch::channel(());
-        let accepting = Mutex::new(Some(tokio::spawn(accept(listener, Arc::clone(&shared), stopped))));
-        Ok(Handle { shared, address, running, accepting })
+        tokio::spawn(accept(listener, Arc::clone(&shared), stopped));
+        Ok(Handle { shared, address, running })
     }
 }
 
@@ -113,7 +113,7 @@ impl Handle {
         self.shared.arrived.subscribe()
     }
 
-    /// Waits until all that was sent by clients that are gone has arrived, and nobody is connected any more.
+    /// Waits until all that disconnected clients have sent has arrived, and no connection is left.
     ///
     /// # Errors
     /// When the simulator does not listen any more.
@@ -123,19 +123,18 @@ impl Handle {
         last.write_all(b"GET /_quiet HTTP/1.0\r\n\r\n").await?;
         last.read_to_end(&mut Vec::new()).await?;
         drop(last);
-        // An error would be the end of the simulator, which this handle keeps alive.
-        let _ = self.shared.open.subscribe().wait_for(|open| *open == 0).await;
+        self.shared.open.closed().await;
         Ok(())
     }
 
     /// Replaces what goes wrong.
     pub fn set_faults(&self, faults: Faults) {
-        self.shared.world().set_faults(faults);
+        self.shared.world().config.faults = faults;
     }
 
     /// Replaces the allowed rates.
     pub fn set_limits(&self, limits: Limits) {
-        self.shared.world().set_limits(limits);
+        self.shared.world().config.limits = limits;
     }
 
     /// Begins an export as somebody in the console would: no call, no limit, no fault.
@@ -157,11 +156,7 @@ impl Handle {
     /// Closes the listener and every connection; what has happened can still be asked.
     pub async fn stop(&self) {
         self.running.send_replace(());
-        let accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(accepting) = accepting {
-            // An error would be a panic of the accepting task, which has been reported by then.
-            let _ = accepting.await;
-        }
+        self.running.closed().await;
     }
 }
 
@@ -175,15 +170,6 @@ impl Service {
             wall_ms: i64::try_from(self.clock.since_1970().as_millis()).unwrap_or(i64::MAX),
             elapsed: self.clock.elapsed().saturating_sub(self.began),
         }
-    }
-}
-
-/// A connection that is open; it counts until it goes.
-struct Closing(Arc<Service>);
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        self.0.open.send_modify(|open| *open = open.saturating_sub(1));
     }
 }
 
@@ -202,10 +188,9 @@ async fn accept(listener: TcpListener, shared: Arc<Service>, mut stopped: watch:
         };
         // An answer that waits for more to send would only be late.
         let _ = stream.set_nodelay(true);
-        let shared = Arc::clone(&shared);
-        shared.open.send_modify(|open| *open += 1);
+        let (shared, open) = (Arc::clone(&shared), shared.open.subscribe());
         connections.spawn(async move {
-            let _closing = Closing(Arc::clone(&shared));
+            let _open = open;
             let service = service_fn(|request| serve(&shared, request));
             // A connection's error is a fault on purpose, or a client that left.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
@@ -215,7 +200,7 @@ async fn accept(listener: TcpListener, shared: Arc<Service>, mut stopped: watch:
 
 async fn serve(shared: &Service, request: Request<RequestBody>) -> Result<Response<AnswerBody>, Lost> {
     let (head, body) = request.into_parts();
-    // A request that breaks off is none: it has no effect, and nobody waits for its answer.
+    // A request that breaks off has no effect, and no client waits for its answer.
     let body = Limited::new(body, MAX_REQUEST).collect().await.map_err(|_| Lost)?.to_bytes();
     let path = head.uri.path();
     if head.method != Method::POST || path != "/" {

@@ -4,11 +4,14 @@ use crate::api::engine::{CallReply, Reply};
 use crate::api::errors::ErrorAnswer;
 use crate::setup::config::LaneAddress;
 use bytes::Bytes;
-use hyper::body::{Body, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body, Frame};
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap};
 use hyper::{Response, StatusCode};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use time::ext::NumericalDuration as _;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
@@ -22,19 +25,12 @@ const HTML: &str = "<html><head><title>Sorry</title></head><body><h1>Something w
 pub(crate) struct Lost;
 
 /// A body that may break off before its end.
-#[derive(Debug)]
-pub(crate) struct AnswerBody {
-    data: Option<Bytes>,
-    end: End,
-}
+pub(crate) type AnswerBody = UnsyncBoxBody<Bytes, Lost>;
 
-/// How a body ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Whole,
-    /// Broken off, once what there is has had a chance to leave.
-    Flushing,
-    Broken,
+/// The first half of a body, then the end of its connection.
+struct HalfBody {
+    data: Option<Bytes>,
+    flushed: bool,
 }
 
 /// The operation that a request asks for; empty where the header is of another service, or not there.
@@ -63,29 +59,22 @@ pub(crate) fn address(headers: &HeaderMap, default_account: &str) -> Result<Lane
     Ok(LaneAddress { account: account.unwrap_or(default_account).to_owned(), region: region.to_owned() })
 }
 
-/// Holds the time that a request was signed with against the service's, in seconds since 1970, where that is given.
+/// Compares the time that a request was signed at with the service's, in seconds since 1970, where that is given.
 ///
 /// # Errors
 /// `InvalidSignatureException` in AWS's words where the two are more than 5 minutes apart.
 pub(crate) fn signed_in_time(headers: &HeaderMap, service_time: Option<i64>) -> Result<(), ErrorAnswer> {
     let form = format_description!("[year][month][day]T[hour][minute][second]Z");
     let signed = headers.get("x-amz-date").and_then(|value| PrimitiveDateTime::parse(value.to_str().ok()?, form).ok());
-    let (Some(signed), Some(now)) = (signed, service_time) else { return Ok(()) };
-    let text = |seconds: i64| {
-        let at = OffsetDateTime::from_unix_timestamp(seconds).ok().and_then(|at| at.format(form).ok());
-        at.unwrap_or_default()
-    };
-    let (signed, bound) = (signed.assume_utc().unix_timestamp(), 300);
-    let message = if signed < now - bound {
-        format!(
-            "Signature expired: {} is now earlier than {} ({} - 5 min.)",
-            text(signed),
-            text(now - bound),
-            text(now)
-        )
-    } else if signed > now + bound {
-        let latest = text(now + bound);
-        format!("Signature not yet current: {} is still later than {latest} ({} + 5 min.)", text(signed), text(now))
+    let now = service_time.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    let Some((signed, now)) = signed.map(PrimitiveDateTime::assume_utc).zip(now) else { return Ok(()) };
+    let text = |at: OffsetDateTime| at.format(form).unwrap_or_default();
+    let (earliest, latest) = (now - 5.minutes(), now + 5.minutes());
+    let (signed_text, now_text) = (text(signed), text(now));
+    let message = if signed < earliest {
+        format!("Signature expired: {signed_text} is now earlier than {} ({now_text} - 5 min.)", text(earliest))
+    } else if signed > latest {
+        format!("Signature not yet current: {signed_text} is still later than {} ({now_text} + 5 min.)", text(latest))
     } else {
         return Ok(());
     };
@@ -108,74 +97,54 @@ pub(crate) fn response(
     error_header: bool,
     service_time: Option<i64>,
 ) -> Result<Response<AnswerBody>, Lost> {
-    let answer = Response::builder().header("x-amzn-requestid", outcome.request_id);
-    let date = service_time.and_then(http_date);
-    let answer = match date {
-        Some(date) => answer.header(DATE, date),
-        None => answer,
-    };
-    let json = |status: u16| (status, "application/x-amz-json-1.1");
-    let mut error_kind = None;
-    let mut claimed = None;
-    let ((status, content), body) = match outcome.reply {
-        Reply::Json(json_text) => (json(200), AnswerBody::whole(json_text)),
+    let mut answer = Response::builder().header("x-amzn-requestid", outcome.request_id);
+    if let Some(date) = service_time.and_then(http_date) {
+        answer = answer.header(DATE, date);
+    }
+    let mut content = "application/x-amz-json-1.1";
+    let (status, body) = match outcome.reply {
+        Reply::Json(json) => (200, whole(json)),
         Reply::Error(error) => {
-            let body = AnswerBody::whole(error.body());
-            let status = if (400..600).contains(&error.status) { error.status } else { 500 };
-            error_kind = error.header.unwrap_or(error_header).then_some(error.kind);
-            (json(status), body)
+            let body = whole(error.body());
+            if error.header.unwrap_or(error_header) {
+                answer = answer.header("x-amzn-errortype", error.kind);
+            }
+            (if (400..600).contains(&error.status) { error.status } else { 500 }, body)
         }
-        Reply::Html(status) => ((status, "text/html"), AnswerBody::whole(HTML)),
-        Reply::Truncated(whole) => {
-            claimed = Some(whole.len().max(2));
-            let half = whole.as_bytes().get(..whole.len() / 2).map(Bytes::copy_from_slice);
-            (json(200), AnswerBody { data: half, end: End::Flushing })
+        Reply::Html(status) => {
+            content = "text/html";
+            (status, whole(HTML))
+        }
+        Reply::Truncated(json) => {
+            answer = answer.header(CONTENT_LENGTH, json.len().max(2));
+            let data = json.as_bytes().get(..json.len() / 2).map(Bytes::copy_from_slice);
+            (200, HalfBody { data, flushed: false }.boxed_unsync())
         }
         Reply::Closed => return Err(Lost),
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let answer = answer.status(status).header(CONTENT_TYPE, content);
-    let answer = match (error_kind, claimed) {
-        (Some(kind), _) => answer.header("x-amzn-errortype", kind),
-        (None, Some(length)) => answer.header(CONTENT_LENGTH, length),
-        (None, None) => answer,
-    };
-    answer.body(body).map_err(|_| Lost)
+    answer.status(status).header(CONTENT_TYPE, content).body(body).map_err(|_| Lost)
 }
 
-impl AnswerBody {
-    /// A body in order.
-    pub(crate) fn whole(data: impl Into<Bytes>) -> Self {
-        Self { data: Some(data.into()), end: End::Whole }
-    }
+/// A body in order.
+pub(crate) fn whole(data: impl Into<Bytes>) -> AnswerBody {
+    Full::new(data.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-impl Body for AnswerBody {
+impl Body for HalfBody {
     type Data = Bytes;
     type Error = Lost;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Lost>>> {
-        match (self.data.take(), self.end) {
-            (Some(data), _) => Poll::Ready(Some(Ok(Frame::data(data)))),
-            (None, End::Whole) => Poll::Ready(None),
-            (None, End::Flushing) => {
-                self.end = End::Broken;
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-            (None, End::Broken) => Poll::Ready(Some(Err(Lost))),
+        if let Some(data) = self.data.take() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
         }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.data.is_none() && self.end == End::Whole
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match (&self.data, self.end) {
-            (Some(data), End::Whole) => SizeHint::with_exact(u64::try_from(data.len()).unwrap_or(u64::MAX)),
-            (None, End::Whole) => SizeHint::with_exact(0),
-            (_, End::Flushing | End::Broken) => SizeHint::default(),
+        if self.flushed {
+            return Poll::Ready(Some(Err(Lost)));
         }
+        // The data leaves before the connection breaks.
+        self.flushed = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }

@@ -1,7 +1,6 @@
 //! Chance that repeats: every draw is a function of the seed and of what it is for, never of who came first.
 
 use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 
@@ -74,7 +73,5 @@ pub(crate) fn uuid(rng: &mut fastrand::Rng) -> String {
 
 /// A resource id as EC2 makes them: a prefix and 17 hexadecimal digits.
 pub(crate) fn ec2_id(rng: &mut fastrand::Rng, prefix: &str) -> String {
-    let mut id = format!("{prefix}-0");
-    let _ = write!(id, "{:016x}", rng.u64(..));
-    id
+    format!("{prefix}-0{:016x}", rng.u64(..))
 }

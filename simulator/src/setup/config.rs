@@ -30,10 +30,10 @@ pub struct SimulatorConfig {
     /// How long an export's operation takes.
     pub operation_time: Spread,
     /// How long after its operation a record shows its end.
-    #[serde(with = "crate::setup::config::span")]
+    #[serde(with = "humantime_serde")]
     pub record_lag: Duration,
     /// How long a pending snapshot stays so, from the first call to its lane on.
-    #[serde(with = "crate::setup::config::span")]
+    #[serde(with = "humantime_serde")]
     pub pending_time: Duration,
     /// The rates that are allowed.
     pub limits: Limits,
@@ -81,7 +81,7 @@ pub struct CopyCap {
 pub struct Unexportable {
     /// What their ids begin with.
     pub blueprints: Vec<String>,
-    /// What an export of one gets, without effect: nobody knows the words without a live account.
+    /// What an export of one gets, without effect. The real words are unknown.
     pub error: ErrorAnswer,
 }
 
@@ -92,7 +92,7 @@ impl Default for Unexportable {
     }
 }
 
-/// What `ExportSnapshot` answers with: nobody knows without a live account.
+/// What `ExportSnapshot` answers with. Which of them the real service does is unknown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExportAnswer {
@@ -130,7 +130,7 @@ pub enum ListOrder {
 }
 
 /// An account in a Region.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LaneAddress {
     /// The account's 12 digits.
@@ -217,20 +217,5 @@ impl From<Spread> for String {
     fn from(spread: Spread) -> Self {
         let [min, max] = [spread.min, spread.max].map(humantime::format_duration);
         format!("{min}..{max}")
-    }
-}
-
-/// Durations as people write them: `3s`, `250ms`.
-pub(crate) mod span {
-    use serde::{Deserialize, Deserializer, Serializer};
-    use std::time::Duration;
-
-    pub(crate) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&humantime::format_duration(*span))
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        humantime::parse_duration(&text).map_err(serde::de::Error::custom)
     }
 }

@@ -14,7 +14,7 @@ pub struct Faults {
     /// Tried in order.
     pub rules: Vec<FaultRule>,
     /// How long after its begin an export, and its operation, is in no list. `GetOperation` knows it at once.
-    #[serde(with = "crate::setup::config::span")]
+    #[serde(with = "humantime_serde")]
     pub late_lists: Duration,
     /// EBS copies that other clients have in progress in each lane, begun outside Lightsail: they count, and are in no list.
     pub other_copies: u32,
@@ -41,7 +41,7 @@ pub struct FaultRule {
     /// Which calls.
     pub applies_to: AppliesTo,
     /// Only from this time of the simulator's clock on.
-    #[serde(with = "crate::setup::config::span")]
+    #[serde(with = "humantime_serde")]
     pub after: Duration,
     /// A script: each call that the rule meets takes the next one, `ok` too. Used up, it meets no call any more.
     pub answers: VecDeque<Fault>,
@@ -65,17 +65,20 @@ pub enum AppliesTo {
 }
 
 /// What happens to one call. In JSON a name of [`crate::FAULT_NAMES`], or an object with these fields.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct Fault {
     /// Whether the call does what it asked for.
     pub effect: Effect,
     /// What comes back.
     pub answer: FaultyAnswer,
     /// How long the answer waits, after the effect.
+    #[serde(with = "humantime_serde")]
     pub delay: Duration,
     /// How the export's operation ends; only where it begins at all.
     pub operation_failure: Option<OperationFailure>,
-    /// How long the export takes; as configured where nothing is said.
+    /// How long the export takes; as configured by default.
+    #[serde(with = "humantime_serde")]
     pub takes: Option<Duration>,
 }
 
@@ -155,7 +158,7 @@ impl FaultRule {
     }
 }
 
-/// A call, as far as rules look at it.
+/// What rules see of a call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CallContext<'a> {
     pub(crate) address: &'a LaneAddress,

@@ -2,8 +2,9 @@
 
 use crate::api::errors::ErrorAnswer;
 use crate::setup::faults::{Effect, Fault, FaultyAnswer, OperationFailure};
-use serde::de::IntoDeserializer;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub const FAULT_NAMES: [(&str, &str); 17] = [
     ("takes:DURATION", "accepted; the export takes so long"),
     (
         "operation-fails[:CODE]",
-        "accepted, but the operation ends Failed (InternalError); (DETAILS) after it are its details",
+        "accepted, but the operation fails (InternalError); (DETAILS) at the end are its details",
     ),
     ("CODE", "this error without effect: ServiceException, ExpiredTokenException, AccessDeniedException..."),
     ("CODE:STATUS", "the same with an HTTP status of its own: SlowDown:429"),
@@ -35,38 +36,6 @@ pub const FAULT_NAMES: [(&str, &str); 17] = [
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no fault; there are {names}", names = FAULT_NAMES.map(|(name, _)| name).join(", "))]
 pub struct UnknownFault(String);
-
-/// The same fields as [`Fault`]: its form in JSON when no name fits.
-#[derive(Serialize, Deserialize)]
-#[serde(rename = "Fault", default, deny_unknown_fields)]
-#[derive(Default)]
-struct FaultObject {
-    effect: Effect,
-    answer: FaultyAnswer,
-    #[serde(with = "crate::setup::config::span")]
-    delay: Duration,
-    operation_failure: Option<OperationFailure>,
-    #[serde(with = "optional_span")]
-    takes: Option<Duration>,
-}
-
-mod optional_span {
-    use serde::{Deserialize, Deserializer, Serializer};
-    use std::time::Duration;
-
-    #[expect(clippy::ref_option, reason = "so serde wants it")]
-    pub(crate) fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-        match span {
-            Some(span) => serializer.collect_str(&humantime::format_duration(*span)),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| humantime::parse_duration(&text).map_err(serde::de::Error::custom)).transpose()
-    }
-}
 
 impl FromStr for Fault {
     type Err = UnknownFault;
@@ -136,20 +105,17 @@ fn error(text: &str, words: Option<&str>) -> Option<Fault> {
 
 impl Serialize for Fault {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { effect, answer, delay, operation_failure, takes } = self.clone();
-        FaultObject { effect, answer, delay, operation_failure, takes }.serialize(serializer)
+        Self::serialize(self, serializer)
     }
 }
 
+/// From its name, or from an object with its fields.
 impl<'de> Deserialize<'de> for Fault {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        if let Some(name) = value.as_str() {
-            return name.parse().map_err(serde::de::Error::custom);
+        match Value::deserialize(deserializer)? {
+            Value::String(name) => name.parse().map_err(D::Error::custom),
+            fields => Self::deserialize(fields).map_err(D::Error::custom),
         }
-        let read = FaultObject::deserialize(value.into_deserializer());
-        let FaultObject { effect, answer, delay, operation_failure, takes } = read.map_err(serde::de::Error::custom)?;
-        Ok(Self { effect, answer, delay, operation_failure, takes })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The snapshots there are at the start: generated, listed, or read from a CSV.
 
 use crate::setup::config::LaneAddress;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -22,45 +22,39 @@ pub enum Fleet {
     Listed(Vec<FleetEntry>),
 }
 
-/// One snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One snapshot; in a CSV each cell but the name may be empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FleetEntry {
-    /// The account's 12 digits; nothing: in every account.
-    #[serde(default)]
+    /// The account's 12 digits; in every account where none is given.
     pub account: Option<String>,
-    /// The Region's code; nothing: in every Region.
-    #[serde(default)]
+    /// The Region's code; in every Region where none is given.
     pub region: Option<String>,
     /// The snapshot's name.
     pub name: String,
     /// What it is a snapshot of.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub kind: SourceKind,
     /// Its state.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub state: StartState,
     /// How many disks are attached; only an instance has any.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub disks: u32,
-    /// Its size in GB; 20 where nothing is said.
-    #[serde(default = "default_size")]
-    pub size_gb: u32,
-    /// The size of each attached disk in GB; 8 where nothing is said.
-    #[serde(default = "default_disk_size")]
-    pub disk_gb: u32,
-    /// The instance or disk that it was made of; one of its own where nothing is said.
-    #[serde(default)]
+    /// Its size in GB; 20 by default.
+    pub size_gb: Option<u32>,
+    /// The size of each attached disk in GB; 8 by default.
+    pub disk_gb: Option<u32>,
+    /// The instance or disk that it was made of; one of its own by default.
     pub source: Option<String>,
-    /// The blueprint of its instance; Ubuntu where nothing is said.
-    #[serde(default)]
+    /// The blueprint of its instance; Ubuntu by default.
     pub blueprint: Option<String>,
-    /// How much older than its lane it is; an hour or a little less where nothing is said.
-    #[serde(default, with = "age")]
+    /// How much older than its lane it is, such as `30d`; an hour or a little less by default.
+    #[serde(default, with = "humantime_serde")]
     pub age: Option<Duration>,
-    /// Its tags, key and value; a key without a value has an empty one.
+    /// Its tags: `env=prod;keep`. A key without a value has an empty one.
     #[serde(default)]
-    pub tags: BTreeMap<String, String>,
+    pub tags: String,
 }
 
 /// What a snapshot is a snapshot of.
@@ -94,69 +88,9 @@ pub enum StartState {
 )]
 pub struct BadFleet(#[from] csv::Error);
 
-/// A row of the CSV: each cell but the name may be empty.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FleetRow {
-    #[serde(default)]
-    account: Option<String>,
-    #[serde(default)]
-    region: Option<String>,
-    name: String,
-    #[serde(default)]
-    kind: Option<SourceKind>,
-    #[serde(default)]
-    state: Option<StartState>,
-    #[serde(default)]
-    disks: Option<u32>,
-    #[serde(default)]
-    size_gb: Option<u32>,
-    #[serde(default)]
-    disk_gb: Option<u32>,
-    #[serde(default)]
-    source: Option<String>,
-    #[serde(default)]
-    blueprint: Option<String>,
-    #[serde(default, with = "age")]
-    age: Option<Duration>,
-    #[serde(default)]
-    tags: Option<String>,
-}
-
-fn default_size() -> u32 {
-    20
-}
-
-fn default_disk_size() -> u32 {
-    8
-}
-
-/// `env=prod;keep`: the pairs of a cell.
-fn pairs(cell: &str) -> BTreeMap<String, String> {
-    let pair = |text: &str| {
-        let (key, value) = text.split_once('=').unwrap_or((text, ""));
-        (key.trim().to_owned(), value.trim().to_owned())
-    };
-    cell.split(';').filter(|text| !text.trim().is_empty()).map(pair).collect()
-}
-
-/// An age as people write it: `30d`.
-mod age {
-    use serde::{Deserialize, Deserializer, Serializer};
-    use std::time::Duration;
-
-    #[expect(clippy::ref_option, reason = "the form that serde calls")]
-    pub(crate) fn serialize<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-        match age {
-            Some(age) => serializer.collect_str(&humantime::format_duration(*age)),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty());
-        text.map(|text| humantime::parse_duration(&text).map_err(serde::de::Error::custom)).transpose()
-    }
+/// The value, or the default where a cell is empty.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl Default for Fleet {
@@ -169,20 +103,16 @@ impl FleetEntry {
     /// An available instance snapshot of 20 GB without attached disks, in every lane.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        Self {
-            account: None,
-            region: None,
-            name: name.to_owned(),
-            kind: SourceKind::Instance,
-            state: StartState::Available,
-            disks: 0,
-            size_gb: default_size(),
-            disk_gb: default_disk_size(),
-            source: None,
-            blueprint: None,
-            age: None,
-            tags: BTreeMap::new(),
-        }
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    /// Its tags, key and value.
+    pub(crate) fn tag_pairs(&self) -> BTreeMap<String, String> {
+        let pair = |text: &str| {
+            let (key, value) = text.split_once('=').unwrap_or((text, ""));
+            (key.trim().to_owned(), value.trim().to_owned())
+        };
+        self.tags.split(';').filter(|text| !text.trim().is_empty()).map(pair).collect()
     }
 
     fn is_in(&self, lane: &LaneAddress) -> bool {
@@ -199,22 +129,7 @@ impl Fleet {
     /// [`BadFleet`] with the line, for an unknown column, a missing name or a cell of another form.
     pub fn read_csv(input: impl std::io::Read) -> Result<Self, BadFleet> {
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
-        let entry = |row: FleetRow| FleetEntry {
-            account: row.account,
-            region: row.region,
-            name: row.name,
-            kind: row.kind.unwrap_or_default(),
-            state: row.state.unwrap_or_default(),
-            disks: row.disks.unwrap_or_default(),
-            size_gb: row.size_gb.unwrap_or_else(default_size),
-            disk_gb: row.disk_gb.unwrap_or_else(default_disk_size),
-            source: row.source,
-            blueprint: row.blueprint,
-            age: row.age,
-            tags: row.tags.as_deref().map(pairs).unwrap_or_default(),
-        };
-        let entries: Result<Vec<_>, csv::Error> = reader.deserialize().map(|row| row.map(entry)).collect();
-        Ok(Self::Listed(entries?))
+        Ok(Self::Listed(reader.deserialize().collect::<Result<_, csv::Error>>()?))
     }
 
     /// The snapshots of one lane.
@@ -242,8 +157,8 @@ fn generated(number: usize) -> FleetEntry {
         n if n % 7 == 0 => (SourceKind::Instance, 1),
         _ => (SourceKind::Instance, 0),
     };
-    let tags = BTreeMap::from([("fleet".to_owned(), "generated".to_owned())]);
-    FleetEntry { kind, disks, size_gb, tags, ..FleetEntry::named(&format!("snap-{number:05}")) }
+    let tags = "fleet=generated".to_owned();
+    FleetEntry { kind, disks, size_gb: Some(size_gb), tags, ..FleetEntry::named(&format!("snap-{number:05}")) }
 }
 
 #[cfg(test)]
@@ -267,10 +182,10 @@ mod tests {
         let text = "name,disks,disk_gb,source,age,tags\nweb-1,2,64,web,30d,env=prod;keep\nweb-2,,,,,\n";
         let Fleet::Listed(entries) = Fleet::read_csv(text.as_bytes()).expect("a fleet") else { panic!("a list") };
         let first = &entries[0];
-        assert_eq!((first.disks, first.disk_gb, first.source.as_deref()), (2, 64, Some("web")));
+        assert_eq!((first.disks, first.disk_gb, first.source.as_deref()), (2, Some(64), Some("web")));
         assert_eq!(first.age, Some(Duration::from_hours(30 * 24)));
         let tags = [("env", "prod"), ("keep", "")].map(|(key, value)| (key.to_owned(), value.to_owned()));
-        assert_eq!(first.tags, BTreeMap::from(tags));
+        assert_eq!(first.tag_pairs(), BTreeMap::from(tags));
         assert_eq!(entries[1], FleetEntry::named("web-2"));
         assert!(Fleet::read_csv("name,age\nweb-1,old\n".as_bytes()).is_err());
     }

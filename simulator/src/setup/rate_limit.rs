@@ -1,4 +1,4 @@
-//! The rate limit: a token bucket that is filled by the time passed when it is looked at.
+//! The rate limit: a token bucket that is filled, when it is used, by the time passed.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -1,12 +1,13 @@
-//! One export and the operations that tell of it: how both look at a given time. Nothing here moves by itself; a state
-//! is computed when somebody asks.
+//! One export and its operations, as they are at a given time: a state is computed when it is requested.
 
-use crate::api::shapes::{DestinationShape, Epoch, Location, OperationShape, RecordShape};
+use crate::api::shapes::{epoch, location, without_nulls};
 use crate::setup::chance::{drawn_for, ec2_id, uuid};
 use crate::setup::config::{LaneAddress, SimulatorConfig, SuccessWord};
 use crate::setup::faults::OperationFailure;
 use crate::setup::fleet::SourceKind;
+use crate::state::lane::Beginning;
 use crate::state::snapshot::SnapshotEntry;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// A point in time on both clocks: the time of day in milliseconds since 1970, and time since the simulator began.
@@ -64,7 +65,7 @@ impl Export {
         lane: &LaneAddress,
         (place, snapshot): (usize, &SnapshotEntry),
         nth: usize,
-        (failure, by_hand): (Option<OperationFailure>, bool),
+        beginning: Beginning,
         now: Now,
     ) -> Self {
         let mut rng = drawn_for(config.seed, ("export", lane, &snapshot.arn, nth));
@@ -74,12 +75,12 @@ impl Export {
             snapshot: place,
             arn: format!("arn:aws:lightsail:{}:{}:ExportSnapshotRecord/{record_name}", lane.region, lane.account),
             begun: now,
-            failure,
+            failure: beginning.failure,
             destination_id: ec2_id(&mut rng, prefix),
             operations: Vec::new(),
-            by_hand,
+            by_hand: beginning.by_hand,
             record_name,
-            takes: config.operation_time.draw(&mut rng),
+            takes: beginning.takes.unwrap_or(config.operation_time.draw(&mut rng)),
             record_lag: config.record_lag,
         }
     }
@@ -112,40 +113,35 @@ impl Export {
         (self.stage(self.record_lag, now) == Stage::Succeeded).then_some(self.destination_id.as_str())
     }
 
-    pub(crate) fn record<'a>(
-        &'a self,
-        lane: &'a LaneAddress,
-        snapshot: &'a SnapshotEntry,
-        now: Duration,
-    ) -> RecordShape<'a> {
+    pub(crate) fn record(&self, lane: &LaneAddress, snapshot: &SnapshotEntry, now: Duration) -> Value {
         let service = match snapshot.kind {
             SourceKind::Instance => "Aws::EC2::Image",
             SourceKind::Disk => "Aws::EC2::Snapshot",
         };
-        RecordShape {
-            name: &self.record_name,
-            arn: &self.arn,
-            created_at: Epoch(self.begun.wall_ms),
-            location: Location::of(lane),
-            resource_type: "ExportSnapshotRecord",
-            state: match self.stage(self.record_lag, now) {
+        without_nulls(json!({
+            "name": self.record_name,
+            "arn": self.arn,
+            "createdAt": epoch(self.begun.wall_ms),
+            "location": location(lane),
+            "resourceType": "ExportSnapshotRecord",
+            "state": match self.stage(self.record_lag, now) {
                 Stage::NotStarted | Stage::Started => "Started",
                 Stage::Succeeded => "Succeeded",
                 Stage::Failed => "Failed",
             },
-            source_info: snapshot.source(lane),
-            destination_info: self.destination(now).map(|id| DestinationShape { id, service }),
-        }
+            "sourceInfo": snapshot.source(lane),
+            "destinationInfo": self.destination(now).map(|id| json!({ "id": id, "service": service })),
+        }))
     }
 
-    pub(crate) fn operation<'a>(
-        &'a self,
-        operation: &'a ExportOperation,
-        lane: &'a LaneAddress,
-        snapshot: &'a SnapshotEntry,
+    pub(crate) fn operation(
+        &self,
+        operation: &ExportOperation,
+        lane: &LaneAddress,
+        snapshot: &SnapshotEntry,
         word: SuccessWord,
         now: Duration,
-    ) -> OperationShape<'a> {
+    ) -> Value {
         let (status, after) = match (self.stage(Duration::ZERO, now), word) {
             (Stage::NotStarted, _) => ("NotStarted", Duration::ZERO),
             (Stage::Started, _) => ("Started", self.takes / 10),
@@ -153,25 +149,24 @@ impl Export {
             (Stage::Succeeded, SuccessWord::Succeeded) => ("Succeeded", self.takes),
             (Stage::Succeeded, SuccessWord::Completed) => ("Completed", self.takes),
         };
+        let changed_ms = self.begun.wall_ms.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX));
         let failure = self.failure.as_ref().filter(|_| status == "Failed");
-        OperationShape {
-            id: &operation.id,
-            resource_name: self.subject(operation.about, snapshot),
-            resource_type: match operation.about {
+        without_nulls(json!({
+            "id": operation.id,
+            "resourceName": self.subject(operation.about, snapshot),
+            "resourceType": match operation.about {
                 About::Snapshot => snapshot.resource_type(),
                 About::Record => "ExportSnapshotRecord",
             },
-            created_at: Epoch(self.begun.wall_ms),
-            location: Location::of(lane),
-            is_terminal: matches!(status, "Failed" | "Succeeded" | "Completed"),
-            operation_details: "",
-            operation_type: "ExportSnapshot",
-            status,
-            status_changed_at: Epoch(
-                self.begun.wall_ms.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX)),
-            ),
-            error_code: failure.map(|failure| failure.code.as_str()),
-            error_details: failure.map(|failure| failure.details.as_str()),
-        }
+            "createdAt": epoch(self.begun.wall_ms),
+            "location": location(lane),
+            "isTerminal": matches!(status, "Failed" | "Succeeded" | "Completed"),
+            "operationDetails": "",
+            "operationType": "ExportSnapshot",
+            "status": status,
+            "statusChangedAt": epoch(changed_ms),
+            "errorCode": failure.map(|failure| &failure.code),
+            "errorDetails": failure.map(|failure| &failure.details),
+        }))
     }
 }

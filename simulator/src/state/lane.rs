@@ -4,10 +4,10 @@ use crate::api::errors::ErrorAnswer;
 use crate::setup::chance::{drawn_for, uuid};
 use crate::setup::config::{CopyCap, ExportAnswer, LaneAddress, SimulatorConfig};
 use crate::setup::faults::OperationFailure;
-use crate::setup::fleet::{FleetEntry, SourceKind};
+use crate::setup::fleet::{FleetEntry, SourceKind, StartState};
 use crate::setup::rate_limit::Bucket;
 use crate::state::export::{About, Export, ExportOperation, Now};
-use crate::state::snapshot::{Readiness, SnapshotEntry};
+use crate::state::snapshot::SnapshotEntry;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use std::time::Duration;
 const ENDLESS: Duration = Duration::from_hours(24 * 365);
 
 /// The state of a lane. Places in its lists never change: what is deleted is only marked.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct LaneState {
     pub(crate) address: LaneAddress,
     pub(crate) snapshots: Vec<SnapshotEntry>,
@@ -36,53 +36,46 @@ pub(crate) struct LaneState {
     seen: HashMap<(String, Option<String>), u64>,
 }
 
-/// Who begins an export, and how its operation ends.
-#[derive(Debug, Clone)]
-pub(crate) enum Beginning {
-    /// A call, whose operation fails if so decided, and takes as long as is decided.
-    Called(Option<OperationFailure>, Option<Duration>),
-    /// Somebody in the console.
-    ByHand,
+/// How an export begins.
+#[derive(Debug, Default)]
+pub(crate) struct Beginning {
+    /// How its operation fails, where it is to fail.
+    pub(crate) failure: Option<OperationFailure>,
+    /// How long it takes; as configured by default.
+    pub(crate) takes: Option<Duration>,
+    /// Whether somebody begins it in the console.
+    pub(crate) by_hand: bool,
+}
+
+impl Beginning {
+    pub(crate) fn by_hand() -> Self {
+        Self { by_hand: true, ..Self::default() }
+    }
 }
 
 impl LaneState {
     /// A lane with the snapshots that the configuration gives it.
     pub(crate) fn new(config: &SimulatorConfig, address: LaneAddress, now: Now) -> Self {
         let fleet = config.fleet.in_lane(&address);
-        let mut lane = Self {
-            address,
-            snapshots: Vec::with_capacity(fleet.len()),
-            exports: Vec::new(),
-            operations: Vec::new(),
-            export_limit: Bucket::default(),
-            read_limit: Bucket::default(),
-            by_name: HashMap::with_capacity(fleet.len()),
-            by_kind: HashMap::new(),
-            operation_by_id: HashMap::new(),
-            operations_of: HashMap::new(),
-            copies: BinaryHeap::new(),
-            others: Vec::new(),
-            seen: HashMap::new(),
-        };
+        let mut lane = Self { address, ..Self::default() };
         for entry in fleet {
-            lane.put(config, entry, now, false);
+            lane.put(config, entry, now);
         }
         lane
     }
 
     /// Adds a snapshot that is made now; false where one of that name is there.
     pub(crate) fn add(&mut self, config: &SimulatorConfig, entry: FleetEntry, now: Now) -> bool {
-        self.put(config, entry, now, true)
+        self.put(config, FleetEntry { age: Some(Duration::ZERO), ..entry }, now)
     }
 
-    fn put(&mut self, config: &SimulatorConfig, entry: FleetEntry, now: Now, new: bool) -> bool {
+    fn put(&mut self, config: &SimulatorConfig, entry: FleetEntry, now: Now) -> bool {
         if self.by_name.contains_key(&entry.name) {
             return false;
         }
         let place = self.snapshots.len();
         let pending_until = now.elapsed.saturating_add(config.pending_time);
         let snapshot = SnapshotEntry::new(config.seed, &self.address, entry, place, now.wall_ms, pending_until);
-        let snapshot = if new { snapshot.made_at(now.wall_ms) } else { snapshot };
         self.by_name.insert(snapshot.name.clone(), place);
         self.by_kind.entry(snapshot.kind).or_default().push(place);
         self.snapshots.push(snapshot);
@@ -107,7 +100,7 @@ impl LaneState {
         &mut self,
         config: &SimulatorConfig,
         name: &str,
-        beginning: Beginning,
+        mut beginning: Beginning,
         now: Now,
     ) -> Result<usize, ErrorAnswer> {
         let found = self.by_name.get(name).and_then(|place| Some((*place, self.snapshots.get(*place)?)));
@@ -118,12 +111,12 @@ impl LaneState {
             return Err(unexportable.error.clone());
         }
         match snapshot.readiness(now.elapsed) {
-            Readiness::Ready => {}
-            Readiness::Pending => {
+            StartState::Available => {}
+            StartState::Pending => {
                 let wait = format!("{name} is pending. Please wait for it to complete before trying again.");
                 return Err(ErrorAnswer::invalid(wait));
             }
-            Readiness::Broken => return Err(ErrorAnswer::invalid(format!("{name} is in state error."))),
+            StartState::Error => return Err(ErrorAnswer::invalid(format!("{name} is in state error."))),
         }
         let copies = snapshot.copies();
         while self.copies.peek().is_some_and(|Reverse((ends, _))| *ends <= now.elapsed) {
@@ -132,17 +125,14 @@ impl LaneState {
         let under_way: u32 = self.copies.iter().map(|Reverse((_, copies))| *copies).sum();
         let others = config.faults.other_copies.saturating_add(u32::try_from(self.others.len()).unwrap_or(u32::MAX));
         let full = |cap: &&CopyCap| under_way.saturating_add(others).saturating_add(copies) > cap.max;
-        let (mut how, takes) = match beginning {
-            Beginning::Called(failure, takes) => ((failure, false), takes),
-            Beginning::ByHand => ((None, true), None),
-        };
         match config.copies.as_ref().filter(full) {
             Some(CopyCap { failure: None, error, .. }) => return Err(error.clone()),
-            Some(CopyCap { failure: Some(failure), .. }) => how.0 = Some(failure.clone()),
+            Some(CopyCap { failure, .. }) => beginning.failure.clone_from(failure),
             None => {}
         }
-        let fails_for_the_cap = config.copies.as_ref().is_some_and(|cap| how.0.is_some() && how.0 == cap.failure);
-        let nth = self.begin(config, place, how, takes, now);
+        let failure = &beginning.failure;
+        let fails_for_the_cap = config.copies.as_ref().is_some_and(|cap| failure.is_some() && *failure == cap.failure);
+        let nth = self.begin(config, place, beginning, now);
         if !fails_for_the_cap {
             self.copies.extend(self.exports.get(nth).map(|export| Reverse((export.ends(), copies))));
         }
@@ -162,23 +152,15 @@ impl LaneState {
             let name = format!("other-client-{:05}", self.snapshots.len());
             self.add(config, FleetEntry::named(&name), now);
             let Some(place) = self.by_name.get(&name).copied() else { return };
-            let nth = self.begin(config, place, (None, true), Some(ENDLESS), now);
+            let nth = self.begin(config, place, Beginning { takes: Some(ENDLESS), ..Beginning::by_hand() }, now);
             self.others.push(nth);
         }
     }
 
-    fn begin(
-        &mut self,
-        config: &SimulatorConfig,
-        place: usize,
-        how: (Option<OperationFailure>, bool),
-        takes: Option<Duration>,
-        now: Now,
-    ) -> usize {
+    fn begin(&mut self, config: &SimulatorConfig, place: usize, beginning: Beginning, now: Now) -> usize {
         let nth = self.exports.len();
         let Some(snapshot) = self.snapshots.get(place) else { return nth };
-        let mut export = Export::begin(config, &self.address, (place, snapshot), nth, how, now);
-        export.takes = takes.unwrap_or(export.takes);
+        let mut export = Export::begin(config, &self.address, (place, snapshot), nth, beginning, now);
         let abouts: &[About] = match config.export_answer {
             ExportAnswer::One | ExportAnswer::None => &[About::Snapshot],
             ExportAnswer::Pair => &[About::Snapshot, About::Record],

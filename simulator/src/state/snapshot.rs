@@ -1,12 +1,10 @@
-//! One snapshot and how it looks on the wire.
+//! One snapshot and its form on the wire.
 
-use crate::api::shapes::{
-    AttachedDiskShape, DiskInfoShape, Epoch, FromDiskShape, InstanceInfoShape, Location, SnapshotShape, SourceShape,
-    TagShape,
-};
+use crate::api::shapes::{epoch, location, without_nulls};
 use crate::setup::chance::{drawn_for, uuid};
 use crate::setup::config::LaneAddress;
 use crate::setup::fleet::{FleetEntry, SourceKind, StartState};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -36,14 +34,6 @@ pub(crate) struct SnapshotEntry {
     support_code: String,
 }
 
-/// What decides about an export of a snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Readiness {
-    Ready,
-    Pending,
-    Broken,
-}
-
 impl SnapshotEntry {
     /// The snapshot `entry`, the lane's `nth` (from 0), made before `wall_ms`.
     pub(crate) fn new(
@@ -65,9 +55,9 @@ impl SnapshotEntry {
             disks: if entry.kind == SourceKind::Disk { 0 } else { entry.disks },
             gone: false,
             state: entry.state,
-            size_gb: entry.size_gb,
-            disk_gb: entry.disk_gb,
-            tags: entry.tags,
+            size_gb: entry.size_gb.unwrap_or(20),
+            disk_gb: entry.disk_gb.unwrap_or(8),
+            tags: entry.tag_pairs(),
             from_name: entry.source.unwrap_or_else(|| format!("{source}-of-{}", entry.name)),
             blueprint: entry.blueprint.unwrap_or_else(|| BLUEPRINT.to_owned()),
             from_auto: nth % 9 == 8,
@@ -85,19 +75,10 @@ impl SnapshotEntry {
         }
     }
 
-    /// The same, made only now.
-    pub(crate) fn made_at(mut self, wall_ms: i64) -> Self {
-        self.created_ms = wall_ms;
-        self
-    }
-
-    pub(crate) fn readiness(&self, now: Duration) -> Readiness {
-        match self.state {
-            StartState::Available => Readiness::Ready,
-            StartState::Pending if now >= self.pending_until => Readiness::Ready,
-            StartState::Pending => Readiness::Pending,
-            StartState::Error => Readiness::Broken,
-        }
+    /// Its state now: a pending one becomes available.
+    pub(crate) fn readiness(&self, now: Duration) -> StartState {
+        let is_ready = self.state == StartState::Pending && now >= self.pending_until;
+        if is_ready { StartState::Available } else { self.state }
     }
 
     /// The blueprint of the instance that it was made of.
@@ -117,53 +98,58 @@ impl SnapshotEntry {
         }
     }
 
-    pub(crate) fn shape<'a>(&'a self, lane: &'a LaneAddress, now: Duration) -> SnapshotShape<'a> {
+    pub(crate) fn shape(&self, lane: &LaneAddress, now: Duration) -> Value {
         let instance = self.kind == SourceKind::Instance;
         let (state, progress) = match (self.readiness(now), instance) {
-            (Readiness::Ready, true) => ("available", "100%"),
-            (Readiness::Ready, false) => ("completed", "100%"),
-            (Readiness::Pending, _) => ("pending", "50%"),
-            (Readiness::Broken, _) => ("error", "0%"),
+            (StartState::Available, true) => ("available", "100%"),
+            (StartState::Available, false) => ("completed", "100%"),
+            (StartState::Pending, _) => ("pending", "50%"),
+            (StartState::Error, _) => ("error", "0%"),
         };
-        SnapshotShape {
-            name: &self.name,
-            arn: &self.arn,
-            support_code: self.support_code.clone(),
-            created_at: Epoch(self.created_ms),
-            location: Location::of(lane),
-            resource_type: self.resource_type(),
-            tags: self.tags.iter().map(|(key, value)| TagShape { key, value }).collect(),
-            state,
-            progress,
-            size_in_gb: self.size_gb,
-            is_from_auto_snapshot: self.from_auto,
-            from_attached_disks: instance.then(|| (1..=self.disks).map(|disk| self.attached(lane, disk)).collect()),
-            from_instance_name: instance.then_some(self.from_name.as_str()),
-            from_instance_arn: instance.then(|| self.origin_arn(lane)),
-            from_blueprint_id: instance.then_some(self.blueprint.as_str()),
-            from_bundle_id: instance.then_some(BUNDLE),
-            from_disk_name: (!instance).then_some(self.from_name.as_str()),
-            from_disk_arn: (!instance).then(|| self.origin_arn(lane)),
-        }
+        let tags: Vec<_> = self.tags.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
+        let of_instance = |member: Value| instance.then_some(member);
+        let of_disk = |member: Value| (!instance).then_some(member);
+        let attached: Vec<_> = (1..=self.disks).map(|disk| self.attached(lane, disk)).collect();
+        without_nulls(json!({
+            "name": self.name,
+            "arn": self.arn,
+            "supportCode": self.support_code,
+            "createdAt": epoch(self.created_ms),
+            "location": location(lane),
+            "resourceType": self.resource_type(),
+            "tags": tags,
+            "state": state,
+            "progress": progress,
+            "sizeInGb": self.size_gb,
+            "isFromAutoSnapshot": self.from_auto,
+            "fromAttachedDisks": of_instance(attached.into()),
+            "fromInstanceName": of_instance(self.from_name.as_str().into()),
+            "fromInstanceArn": of_instance(self.origin_arn(lane).into()),
+            "fromBlueprintId": of_instance(self.blueprint.as_str().into()),
+            "fromBundleId": of_instance(BUNDLE.into()),
+            "fromDiskName": of_disk(self.from_name.as_str().into()),
+            "fromDiskArn": of_disk(self.origin_arn(lane).into()),
+        }))
     }
 
     /// What a record says of it.
-    pub(crate) fn source(&self, lane: &LaneAddress) -> SourceShape<'_> {
+    pub(crate) fn source(&self, lane: &LaneAddress) -> Value {
         let instance = self.kind == SourceKind::Instance;
-        SourceShape {
-            resource_type: self.resource_type(),
-            created_at: Epoch(self.created_ms),
-            name: &self.name,
-            arn: &self.arn,
-            from_resource_name: &self.from_name,
-            from_resource_arn: self.origin_arn(lane),
-            instance_snapshot_info: instance.then(|| InstanceInfoShape {
-                from_bundle_id: BUNDLE,
-                from_blueprint_id: &self.blueprint,
-                from_disk_info: (0..=self.disks).map(|disk| self.disk(disk)).collect(),
-            }),
-            disk_snapshot_info: (!instance).then_some(DiskInfoShape { size_in_gb: self.size_gb }),
-        }
+        let disks: Vec<_> = (0..=self.disks).map(|disk| self.disk(disk)).collect();
+        without_nulls(json!({
+            "resourceType": self.resource_type(),
+            "createdAt": epoch(self.created_ms),
+            "name": self.name,
+            "arn": self.arn,
+            "fromResourceName": self.from_name,
+            "fromResourceArn": self.origin_arn(lane),
+            "instanceSnapshotInfo": instance.then(|| json!({
+                "fromBundleId": BUNDLE,
+                "fromBlueprintId": self.blueprint,
+                "fromDiskInfo": disks,
+            })),
+            "diskSnapshotInfo": (!instance).then(|| json!({ "sizeInGb": self.size_gb })),
+        }))
     }
 
     fn origin_arn(&self, lane: &LaneAddress) -> String {
@@ -172,28 +158,28 @@ impl SnapshotEntry {
     }
 
     /// The system disk is disk 0.
-    fn disk(&self, disk: u32) -> FromDiskShape {
-        let (name, path, size_in_gb) = match disk {
+    fn disk(&self, disk: u32) -> Value {
+        let (name, path, size) = match disk {
             0 => (format!("{}-system", self.from_name), SYSTEM_DISK_PATH.to_owned(), self.size_gb),
             disk => (self.disk_name(disk), disk_path(disk), self.disk_gb),
         };
-        FromDiskShape { name, path, size_in_gb, is_system_disk: disk == 0 }
+        json!({ "name": name, "path": path, "sizeInGb": size, "isSystemDisk": disk == 0 })
     }
 
-    fn attached<'a>(&self, lane: &'a LaneAddress, disk: u32) -> AttachedDiskShape<'a> {
+    fn attached(&self, lane: &LaneAddress, disk: u32) -> Value {
         let name = self.disk_name(disk);
-        AttachedDiskShape {
-            arn: format!("arn:aws:lightsail:{}:{}:Disk/{name}", lane.region, lane.account),
-            name,
-            created_at: Epoch(self.created_ms),
-            location: Location::of(lane),
-            resource_type: "Disk",
-            path: disk_path(disk),
-            size_in_gb: self.disk_gb,
-            is_system_disk: false,
-            is_attached: true,
-            state: "in-use",
-        }
+        json!({
+            "arn": format!("arn:aws:lightsail:{}:{}:Disk/{name}", lane.region, lane.account),
+            "name": name,
+            "createdAt": epoch(self.created_ms),
+            "location": location(lane),
+            "resourceType": "Disk",
+            "path": disk_path(disk),
+            "sizeInGb": self.disk_gb,
+            "isSystemDisk": false,
+            "isAttached": true,
+            "state": "in-use",
+        })
     }
 
     fn disk_name(&self, disk: u32) -> String {

@@ -1,7 +1,6 @@
 //! Everything the simulator knows, behind one lock: its lanes, the faults to come, and what has been asked.
 
-use crate::setup::config::{LaneAddress, Limits, SimulatorConfig};
-use crate::setup::faults::Faults;
+use crate::setup::config::{LaneAddress, SimulatorConfig};
 use crate::state::calls::Call;
 use crate::state::change::{ByHand, ChangeError, SnapshotChange};
 use crate::state::export::Now;
@@ -29,18 +28,10 @@ impl World {
         (lane, config)
     }
 
-    pub(crate) fn set_faults(&mut self, faults: Faults) {
-        self.config.faults = faults;
-    }
-
-    pub(crate) fn set_limits(&mut self, limits: Limits) {
-        self.config.limits = limits;
-    }
-
     pub(crate) fn export_by_hand(&mut self, export: &ByHand, now: Now) -> Result<(), ChangeError> {
         let address = self.address(export.account.as_deref(), Some(&export.region))?;
         let (lane, config) = self.lane(&address, now);
-        let begun = lane.export(config, &export.name, Beginning::ByHand, now);
+        let begun = lane.export(config, &export.name, Beginning::by_hand(), now);
         begun.map(|_| ()).map_err(|error| ChangeError::Refused(error.message))
     }
 

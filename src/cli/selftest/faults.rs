@@ -1,9 +1,10 @@
 //! Lightsail at its worst, as far as its documentation allows, and the daemon's settings for it: every wait is shortened, in
 //! proportion.
 
-use crate::verdict::{Disturbances, PromisedLimits, Settling};
+use crate::verdict::{PromisedLimits, Settling};
 use anyhow::Context as _;
 use lightsail_simulator::{AppliesTo, FaultRule, Faults, Probability};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The lanes: enough that a daemon, which starts slowly, has work in progress when it is killed.
@@ -47,8 +48,8 @@ const READS: [(&str, f64); 4] =
 const TROUBLES: [(&str, &str, f64); 2] =
     [(THROTTLED, "ThrottlingException", 0.03), (EXPIRING, "ExpiredTokenException", 0.01)];
 
-pub(super) fn troubles() -> Disturbances {
-    Disturbances(TROUBLES.iter().map(|(_, error, _)| (*error).to_owned()).collect())
+pub(super) fn troubles() -> BTreeSet<String> {
+    TROUBLES.iter().map(|(_, error, _)| (*error).to_owned()).collect()
 }
 
 /// What goes wrong.

@@ -44,8 +44,8 @@ struct PromiseJson<'a> {
 
 fn promises<S: Serializer>(findings: &Findings, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(findings.findings().map(|(promise, finding)| PromiseJson {
-        number: promise.number(),
-        promise: promise.words(),
+        number: promise.number,
+        promise: promise.words,
         holds: finding.broken.is_empty(),
         counts: &finding.counts,
         broken: &finding.broken,
@@ -89,7 +89,7 @@ impl SelftestOutcome {
         );
         for (promise, finding) in self.promises.findings() {
             let word = if finding.broken.is_empty() { "holds" } else { "BROKEN" };
-            let mut begins = format!("{} {:<34} {word:<7}", promise.number(), promise.words());
+            let mut begins = format!("{} {:<34} {word:<7}", promise.number, promise.words);
             for counts in COUNTS.lay_out(vec![finding.checked()]).lines() {
                 let _ = writeln!(text, "{begins:<BEFORE_COUNTS$} {}", counts.trim_start());
                 begins.clear();

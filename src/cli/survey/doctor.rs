@@ -6,7 +6,8 @@ use crate::cli::survey::lane_readers::{LaneReaders, no_such_regions};
 use crate::cli::terminal::screen::{notes, spinner};
 use crate::clock::{Clock as _, SystemClock};
 use crate::doctor::{
-    AccountFacts, CallerCheck, CheckedFacts, ExaminedLane, POLICY, SettingsFacts, diagnose, examine, folder, identify,
+    AccountFacts, CallerCheck, CheckedFacts, ExaminedLane, POLICY, SettingsFacts, check_folder, diagnose, examine,
+    identify,
 };
 use crate::domain::{AccountLabel, Lane, Region};
 use crate::queue::{Checkup, LaneFound};
@@ -112,7 +113,7 @@ impl DoctorArgs {
         let settings = SettingsFacts {
             file: context.settings_file.clone(),
             read: Ok(context.settings.clone()),
-            bundle: context.settings.bundle.as_deref().map(folder),
+            bundle: context.settings.bundle.as_deref().map(|folder| (folder.to_owned(), check_folder(folder))),
         };
         Ok(CheckedFacts { settings, database: Some((path, checkup)), accounts })
     }

@@ -38,7 +38,7 @@ impl<'a> LaneReaders<'a> {
             api: Arc::new(Limited::new(connect(&lane, &settings), reads)),
             lane,
             clock: Arc::clone(&context.clock),
-            retry: settings.export.retry(),
+            settings,
         }
     }
 }

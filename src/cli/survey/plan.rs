@@ -8,7 +8,7 @@ use crate::cli::work::enqueue::RowArgs;
 use crate::cli::work::input::{BadRowPolicy, BadRows, CsvSource, Message};
 use crate::domain::{AccountLabel, Lane};
 use crate::report::{PlanView, Price, plan_json, plan_text, several};
-use crate::survey::{ExportPlan, LaneReader, PlannedLane, PlannedRow, TimeRange, plan as survey};
+use crate::survey::{ExportPlan, LaneReader, PlannedRow, plan as survey};
 use anyhow::anyhow;
 use std::collections::BTreeSet;
 
@@ -62,15 +62,7 @@ impl PlanArgs {
         let lanes: BTreeSet<&Lane> = rows.iter().map(|row| &row.lane).collect();
         let readers = LaneReaders::new(context);
         let others = others(context, &lanes, &readers);
-        let planned = lanes.iter().map(|lane| {
-            let settings = context.settings.for_lane(lane);
-            PlannedLane {
-                reader: readers.of((*lane).clone()),
-                rate: settings.export.rate,
-                max_in_flight: settings.export.max_in_flight,
-                poll: TimeRange { least: settings.poll.min, most: settings.poll.max },
-            }
-        });
+        let planned = lanes.iter().map(|lane| readers.of((*lane).clone()));
         let spinner = spinner(&context.progress, format!("reading {}", several(lanes.len() as u64, "lane")));
         let made = survey(&rows, planned.collect(), others, peek.as_ref()).await;
         spinner.finish_and_clear();

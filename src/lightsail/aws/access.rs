@@ -4,6 +4,7 @@
 use super::call::CallObserver;
 use super::canned::{self, RawAnswer};
 use crate::domain::{BadRegion, Region};
+use crate::lightsail::RegionSlots;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::identity::IdentityCache;
 use aws_config::meta::region::ProvideRegion as _;
@@ -26,21 +27,15 @@ use aws_smithy_runtime_api::client::http::{HttpClient as _, HttpConnectorSetting
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// The most that a connection may take to stand, TLS included; a shorter time for attempts leaves half of it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle connections go early: one that the service closes while we use it makes an answer lost, and an answer lost
 /// costs a lane more than a handshake.
 const IDLE: Duration = Duration::from_secs(5);
-/// Reads in progress at once in a Region, of all its lanes together: so that a start with thousands of lanes does not open as
-/// many connections. A lane waits for a page of each of the others at most, as the turns are fair.
-pub(super) const READS: usize = 12;
-
 /// How to reach an account; what is not set is left to the usual chain.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct AccountAccess {
@@ -76,6 +71,8 @@ pub enum CredentialSource {
         /// The secret key.
         secret_key: String,
     },
+    /// None, for this reason: the settings have no such account, and each call fails.
+    NoAccount(String),
 }
 
 impl fmt::Debug for CredentialSource {
@@ -83,21 +80,20 @@ impl fmt::Debug for CredentialSource {
         f.write_str(match self {
             Self::Usual => "Usual",
             Self::Fixed { .. } => "Fixed",
+            Self::NoAccount(_) => "NoAccount",
         })
     }
 }
 
-/// What lanes share: connections, one pool for each way out; the configuration of their account; and the turns of reads in their
+/// What lanes share: connections, one pool for each way out; the configuration of their account; and the slots of reads in their
 /// Region, so that one that cannot be reached holds back no other.
 #[derive(Debug, Clone)]
 pub struct SharedHttp {
     by_proxy: SharedHttpClient,
     direct: SharedHttpClient,
-    accounts: ByKey<(AccountAccess, Duration), SharedConfig>,
-    reads: ByKey<Region, Arc<Semaphore>>,
+    accounts: Arc<Mutex<HashMap<(AccountAccess, Duration), SharedConfig>>>,
+    pub(super) reads: RegionSlots,
 }
-
-type ByKey<K, V> = Arc<Mutex<HashMap<K, V>>>;
 
 /// An account's configuration with its credentials, made when it is needed, and how often it was made anew. Not the SDK's own
 /// [`SdkConfig`], which keeps every profile of the machine for each account.
@@ -121,17 +117,13 @@ impl SharedHttp {
 
     /// The one client, whatever the way.
     pub(super) fn through(client: SharedHttpClient) -> Self {
-        Self { by_proxy: client.clone(), direct: client, accounts: Arc::default(), reads: Arc::default() }
+        Self { by_proxy: client.clone(), direct: client, accounts: Arc::default(), reads: RegionSlots::of_reads() }
     }
 
     /// The configuration that the lanes of an account share.
     pub(super) fn account(&self, access: &AccountAccess, attempt: Duration) -> SharedConfig {
-        by_key(&self.accounts, (access.clone(), attempt), SharedConfig::default)
-    }
-
-    /// The turns of reads that the lanes of a Region share.
-    pub(super) fn reads(&self, region: Region) -> Arc<Semaphore> {
-        by_key(&self.reads, region, || Arc::new(Semaphore::new(READS)))
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(accounts.entry((access.clone(), attempt)).or_default())
     }
 }
 
@@ -139,10 +131,6 @@ impl Default for SharedHttp {
     fn default() -> Self {
         Self::new()
     }
-}
-
-fn by_key<K: Eq + Hash, V: Clone>(map: &ByKey<K, V>, key: K, new: impl FnOnce() -> V) -> V {
-    map.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert_with(new).clone()
 }
 
 fn pool(proxy: ProxyConfig) -> SharedHttpClient {

@@ -11,33 +11,25 @@ pub(super) struct KeyAccount(Mutex<KnownAccount>);
 
 #[derive(Debug, Default)]
 struct KnownAccount {
-    expected: ExpectedAccount,
+    /// Whether the lane's account was compared with what it has been so far.
+    compared: bool,
+    /// That account; none where nothing shows one.
+    expected: Option<AccountNumber>,
     /// The access key that has shown an account last, and which one.
     shown: Option<(String, AccountNumber)>,
-}
-
-/// What the lane's account is, by comparison with what it has been so far.
-#[derive(Debug, Default)]
-enum ExpectedAccount {
-    /// Nothing was compared yet.
-    #[default]
-    Unknown,
-    /// Nothing shows one.
-    NoneShown,
-    /// This one.
-    This(AccountNumber),
 }
 
 impl KeyAccount {
     /// The account that exports may be made in.
     pub(super) fn expect(&self, account: Option<AccountNumber>) {
-        self.known().expected = account.map_or(ExpectedAccount::NoneShown, ExpectedAccount::This);
+        let mut known = self.known();
+        (known.compared, known.expected) = (true, account);
     }
 
-    /// Takes up what a read that was signed with `key` has shown; whether it is another account than the one that is expected.
+    /// Records what a read that was signed with `key` has shown; whether it is another account than the expected one.
     pub(super) fn shows(&self, key: &str, account: AccountNumber) -> bool {
         let mut known = self.known();
-        let other = matches!(&known.expected, ExpectedAccount::This(expected) if *expected != account);
+        let other = known.expected.as_ref().is_some_and(|expected| *expected != account);
         known.shown = Some((key.to_owned(), account));
         other
     }
@@ -46,11 +38,7 @@ impl KeyAccount {
     pub(super) fn lets_export(&self, key: &str) -> bool {
         let known = self.known();
         let shown = known.shown.as_ref().filter(|(of, _)| of == key).map(|(_, account)| account);
-        match &known.expected {
-            ExpectedAccount::Unknown => false,
-            ExpectedAccount::NoneShown => shown.is_none(),
-            ExpectedAccount::This(expected) => shown == Some(expected),
-        }
+        known.compared && known.expected.as_ref() == shown
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, KnownAccount> {

@@ -1,4 +1,4 @@
-//! What became of one call: whether its request may have left, and what its error means.
+//! The outcome of one call: whether its request may have left, and what its error means.
 
 use super::super::classify::{ErrorEvidence, classify};
 use super::super::{CallError, ErrorClass, codes};
@@ -24,7 +24,7 @@ tokio::task_local! {
     static WATCHED: CallProbe;
 }
 
-/// What is seen of one call from inside the SDK.
+/// What the SDK does with one call.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CallProbe(Arc<CallTrace>);
 
@@ -79,7 +79,7 @@ impl CallProbe {
         self.0.key.get().map_or("", String::as_str)
     }
 
-    /// The last that is done before a request leaves.
+    /// The last check before a request leaves.
     fn leaves(&self, authorization: Option<&str>) -> Result<(), BoxError> {
         let key = self.0.key.get_or_init(|| signing_key(authorization).to_owned());
         if self.0.only_of.as_ref().is_some_and(|account| !account.lets_export(key)) {
@@ -97,8 +97,8 @@ impl CallProbe {
     }
 }
 
-/// The eyes of the probes, a part of every client: with an interceptor of its own for each call, the SDK would make its
-/// configuration anew, which costs an eighth of what a call does.
+/// Reports to the probes, a part of every client: with an interceptor for each call, the SDK would build its configuration
+/// each time, which costs an eighth of a call.
 #[derive(Debug)]
 pub(super) struct CallObserver;
 
@@ -108,7 +108,7 @@ impl Intercept for CallObserver {
         "Watch"
     }
 
-    /// What nobody watches is not sent: nobody could say of it that it was.
+    /// A request without a probe is not sent: nothing could tell later whether it was.
     fn read_before_transmit(
         &self,
         context: &BeforeTransmitInterceptorContextRef<'_>,
@@ -132,7 +132,7 @@ impl Intercept for CallObserver {
     ) -> Result<(), BoxError> {
         let response = context.response();
         let body = response.body().bytes().unwrap_or_default();
-        // Only a refusal is held against the clock.
+        // Only a refusal says something about the clock.
         let date = response.headers().get("date").filter(|_| !response.status().is_success());
         Ok(WATCHED.try_with(|probe| {
             probe.0.object.store(is_object(body), Ordering::Release);
@@ -172,12 +172,12 @@ pub(super) fn explain<E: Error + Send + Sync + 'static>(error: &SdkError<E>, pro
             request_id: raw.headers().get("x-amzn-requestid"),
             clock_ahead: probe.clock_ahead(),
         };
-        let mut heard = classify(&evidence);
+        let mut refused = classify(&evidence);
         if raw.status().is_success() {
             let broken = CallError::new(ErrorClass::Ambiguous, codes::BROKEN_ANSWER, chain(error));
-            heard = CallError { request_id: heard.request_id, http_status: heard.http_status, ..broken };
+            refused = CallError { request_id: refused.request_id, http_status: refused.http_status, ..broken };
         }
-        return heard;
+        return refused;
     }
     let (class, code) = reason(error, probe.was_sent());
     CallError::new(class, code, chain(error))
@@ -252,7 +252,7 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test]
-    async fn a_call_that_nobody_watches_is_not_sent() {
+    async fn a_call_without_a_probe_is_not_sent() {
         let requests = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&requests);
         let http = SharedHttp::answering(move || {

@@ -1,9 +1,7 @@
 //! From the SDK's answers to our plain data. Every member of an answer may be missing; none of that is an error.
 
-use super::super::{
-    ExportRecord, Operation, OperationStatus, Page, PageToken, RecordState, Snapshot, SnapshotKind, SnapshotState,
-};
-use crate::domain::{AccountNumber, Destination, OperationId, RecordArn, SnapshotArn, Timestamp};
+use super::super::{ExportRecord, Operation, Page, PageToken, Snapshot, SnapshotKind, SnapshotState};
+use crate::domain::{AccountNumber, Destination, EntryStatus, OperationId, RecordArn, SnapshotArn, Timestamp};
 use aws_sdk_lightsail::primitives::DateTime;
 use aws_sdk_lightsail::types;
 
@@ -25,14 +23,7 @@ pub(super) fn operation(from: types::Operation) -> Operation {
     Operation {
         id: OperationId::new(id),
         kind: from.operation_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
-        status: match from.status.as_ref().map_or("", types::OperationStatus::as_str) {
-            "NotStarted" => OperationStatus::NotStarted,
-            "Started" => OperationStatus::Started,
-            "Completed" | "Succeeded" => OperationStatus::Succeeded,
-            "Failed" => OperationStatus::Failed,
-            other => OperationStatus::Other(other.to_owned()),
-        },
-        terminal: from.is_terminal.unwrap_or_default(),
+        status: status(from.status.as_ref().map_or("", types::OperationStatus::as_str)),
         resource_name: from.resource_name,
         created_at,
         error_code: from.error_code,
@@ -50,16 +41,24 @@ pub(super) fn record(from: types::ExportSnapshotRecord) -> ExportRecord {
         arn: RecordArn::new(arn.unwrap_or_else(|| stand_in(source_name.as_deref(), created_at))),
         name: from.name,
         created_at,
-        state: match from.state.as_ref().map_or("", types::RecordState::as_str) {
-            "Started" => RecordState::Started,
-            "Succeeded" => RecordState::Succeeded,
-            "Failed" => RecordState::Failed,
-            other => RecordState::Other(other.to_owned()),
-        },
+        state: status(from.state.as_ref().map_or("", types::RecordState::as_str)),
         source_name,
         source_arn: source_arn.map(SnapshotArn::new),
         destination: from.destination_info.and_then(destination),
         account,
+    }
+}
+
+/// A status that is an end counts whatever `isTerminal` says, and no other does.
+fn status(word: &str) -> EntryStatus {
+    match word {
+        "Completed" | "Succeeded" => EntryStatus::Succeeded,
+        "Failed" => EntryStatus::Failed,
+        "NotStarted" | "Started" => EntryStatus::UnderWay,
+        other => {
+            tracing::info!(status = other, "unknown status of an export; treating it as in progress");
+            EntryStatus::UnderWay
+        }
     }
 }
 

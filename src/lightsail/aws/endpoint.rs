@@ -1,5 +1,5 @@
-//! Where the services of an account are, and whether they can be reached at all: found out without credentials, so that
-//! the one trouble is told from the other.
+//! Where the services of an account are, and whether they can be reached at all: checked without credentials, to tell the one
+//! trouble from the other.
 
 use super::access::{self, AccountAccess, CredentialSource, SharedHttp};
 use super::call::CallProbe;
@@ -25,12 +25,12 @@ pub struct Endpoints {
     pub sts: Option<String>,
 }
 
-/// The answer to a request that asks for nothing.
+/// The response to an empty request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointReply {
     /// How long it took, with the connection that was made for it.
     pub took: Duration,
-    /// The service's time, to the second, and ours in the middle between asking and hearing.
+    /// The service's time, to the second, and ours in the middle between request and response.
     pub time: Option<(Timestamp, Timestamp)>,
 }
 
@@ -72,10 +72,10 @@ pub enum NotReached {
     },
 }
 
-/// Asks the SDK where it would send requests to. Nothing is sent.
+/// Where the SDK would send requests. Nothing is sent.
 pub async fn endpoints(access: &AccountAccess, region: Region) -> Endpoints {
-    let nobody = CredentialSource::Fixed { access_key: "nobody".to_owned(), secret_key: "nothing".to_owned() };
-    let access = AccountAccess { role_arn: None, external_id: None, credentials: nobody, ..access.clone() };
+    let dummy = CredentialSource::Fixed { access_key: "nobody".to_owned(), secret_key: "nothing".to_owned() };
+    let access = AccountAccess { role_arn: None, external_id: None, credentials: dummy, ..access.clone() };
     let (noting, patience) = (NotingClient::default(), Duration::from_secs(10));
     let http = {
         let noting = noting.clone();
@@ -107,8 +107,8 @@ impl HttpConnector for NotingClient {
     }
 }
 
-/// Asks `url` for nothing, without credentials and by the way that an account's requests take: whatever is answered, it
-/// can be reached.
+/// Sends an empty request to `url`, without credentials and by the way that an account's requests take: any response shows that
+/// it can be reached.
 ///
 /// # Errors
 /// [`NotReached`], with how far the request came.
@@ -148,7 +148,7 @@ pub async fn check_endpoint(
     Err(how_far(host, port, secure, said, patience).await)
 }
 
-/// Goes the same way step by step, to see which one fails; `said` is what was said of all of it.
+/// Goes the same way step by step, to find the one that fails; `said` is the error of the whole way.
 async fn how_far(host: String, port: u16, secure: bool, said: String, patience: Duration) -> NotReached {
     let late = || format!("no answer within {} s", patience.as_secs_f64());
     let found = tokio::time::timeout(patience, lookup_host((host.clone(), port))).await;

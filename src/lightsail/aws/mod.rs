@@ -20,7 +20,8 @@ pub use endpoint::{EndpointReply, Endpoints, NotReached, check_endpoint, endpoin
 pub use identity::{CallerIdentity, caller_identity};
 
 use super::{
-    Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,
+    Accepted, CallError, CallSlots, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, Snapshot,
+    SnapshotKind, codes,
 };
 use crate::domain::{AccountNumber, OperationId, Region, SnapshotName};
 use access::SharedConfig;
@@ -30,12 +31,9 @@ use aws_sdk_lightsail::Client;
 use aws_sdk_lightsail::error::SdkError;
 use aws_sdk_lightsail::operation::RequestId as _;
 use call::CallProbe;
-use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, Semaphore};
-use tokio::time::timeout;
+use tokio::sync::Mutex;
 
 /// One lane's Lightsail at AWS, or at an endpoint that speaks like it.
 pub struct AwsLightsail {
@@ -44,20 +42,17 @@ pub struct AwsLightsail {
     attempt_timeout: Duration,
     http: SharedHttp,
     config: SharedConfig,
-    reads: Arc<Semaphore>,
+    reads: CallSlots,
     /// The client in use, and of which making of the account's configuration it is.
     client: Mutex<Option<(Client, u64)>>,
     account: Arc<KeyAccount>,
 }
 
-/// A read that takes longer lets another one go beside it: lanes that get no answer hold back no others.
-const LONG_READ: Duration = Duration::from_secs(3);
-
 impl AwsLightsail {
     /// A client for one lane. Reads and connects nothing before the first call; the account behind it is whatever the
     /// ARNs of its inventories say. It exports nothing before [`Lightsail::expect_account`].
     pub fn new(access: AccountAccess, region: Region, attempt_timeout: Duration, http: SharedHttp) -> Self {
-        let (config, reads) = (http.account(&access, attempt_timeout), http.reads(region));
+        let (config, reads) = (http.account(&access, attempt_timeout), http.reads.of(region));
         let (client, account) = (Mutex::default(), Arc::default());
         Self { access, region, attempt_timeout, http, config, reads, client, account }
     }
@@ -90,36 +85,23 @@ impl AwsLightsail {
         }
     }
 
-    /// Makes one call: one request at most, and an error that says whether it may have had an effect.
-    async fn call<O, E, F>(&self, send: impl FnOnce(Client) -> F + Send) -> Result<O, CallError>
+    /// Makes one call, watched by `probe`: one request at most, and an error that says whether it may have had an effect.
+    async fn call<O, E, F>(&self, probe: &CallProbe, send: impl FnOnce(Client) -> F + Send) -> Result<O, CallError>
     where
         O: Send,
         E: std::error::Error + Send + Sync + 'static,
         F: Future<Output = Result<O, SdkError<E>>> + Send,
     {
-        self.call_watched(&CallProbe::default(), send).await
-    }
-
-    /// The same, watched by `probe`.
-    async fn call_watched<O, E, F>(
-        &self,
-        probe: &CallProbe,
-        send: impl FnOnce(Client) -> F + Send,
-    ) -> Result<O, CallError>
-    where
-        O: Send,
-        E: std::error::Error + Send + Sync + 'static,
-        F: Future<Output = Result<O, SdkError<E>>> + Send,
-    {
+        if let CredentialSource::NoAccount(why) = &self.access.credentials {
+            return Err(CallError::new(ErrorClass::Credentials, codes::NO_ACCOUNT, why));
+        }
         // An export has its intent on disk, and does not wait.
-        let turn = if probe.is_export() { None } else { self.reads.acquire().await.ok() };
+        let slot = if probe.is_export() { None } else { Some(self.reads.take().await) };
         let (client, made) = self.client().await;
-        let mut call = pin!(probe.watch(send(client)));
-        let answer = if let Ok(answer) = timeout(LONG_READ, call.as_mut()).await {
-            answer
-        } else {
-            drop(turn);
-            call.await
+        let call = probe.watch(send(client));
+        let answer = match slot {
+            Some(slot) => slot.hold(call).await,
+            None => call.await,
         };
         let error = match answer {
             Ok(output) if probe.saw_an_object() => return Ok(output),
@@ -133,7 +115,7 @@ impl AwsLightsail {
         Err(error)
     }
 
-    /// Takes up whose account a read has shown. Credentials of another than the lane's are looked for anew.
+    /// Records whose account a read has shown. Where it is not the lane's, the credentials are loaded again.
     async fn seen(&self, probe: &CallProbe, account: Option<&AccountNumber>) {
         if let Some(account) = account
             && self.account.shows(probe.key(), account.clone())
@@ -144,67 +126,57 @@ impl AwsLightsail {
     }
 }
 
-impl fmt::Debug for AwsLightsail {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AwsLightsail")
-            .field("access", &self.access)
-            .field("region", &self.region)
-            .finish_non_exhaustive()
-    }
-}
-
 fn text(token: Option<PageToken>) -> Option<String> {
     token.map(|token| token.as_str().to_owned())
+}
+
+/// None where Lightsail says that there is no such thing.
+fn if_there<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match answer {
+        Err(error) if error.is_not_found() => Ok(None),
+        answer => answer.map(Some),
+    }
 }
 
 #[async_trait]
 impl Lightsail for AwsLightsail {
     async fn export_snapshot(&self, name: &SnapshotName) -> Result<Accepted, CallError> {
         let probe = CallProbe::only_of(Arc::clone(&self.account));
-        let output = self
-            .call_watched(&probe, |client| client.export_snapshot().source_snapshot_name(name.as_str()).send())
-            .await?;
+        let send = |client: Client| client.export_snapshot().source_snapshot_name(name.as_str()).send();
+        let output = self.call(&probe, send).await?;
         let request_id = output.request_id().map(ToOwned::to_owned);
         Ok(Accepted { operations: convert::operations_with_id(output.operations), request_id })
     }
 
     async fn get_operation(&self, id: &OperationId) -> Result<Option<Operation>, CallError> {
-        let output = self.call(|client| client.get_operation().operation_id(id.as_str()).send()).await;
-        match output {
-            Ok(output) => Ok(output.operation.map(convert::operation)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+        let send = |client: Client| client.get_operation().operation_id(id.as_str()).send();
+        let output = if_there(self.call(&CallProbe::default(), send).await)?;
+        Ok(output.and_then(|output| output.operation).map(convert::operation))
     }
 
-    async fn operations(&self, token: Option<PageToken>) -> Result<Page<Operation>, CallError> {
-        let token = text(token);
-        let output = self.call(|client| client.get_operations().set_page_token(token).send()).await?;
-        Ok(convert::page(output.operations, output.next_page_token, |one| Some(convert::operation(one))))
-    }
-
-    async fn operations_for_resource(
+    async fn operations(
         &self,
-        name: &SnapshotName,
+        of: Option<&SnapshotName>,
         token: Option<PageToken>,
     ) -> Result<Page<Operation>, CallError> {
-        let token = text(token);
-        let request = |client: Client| client.get_operations_for_resource().resource_name(name.as_str());
-        match self.call(|client| request(client).set_page_token(token).send()).await {
-            Ok(output) => {
-                Ok(convert::page(output.operations, output.next_page_token, |one| Some(convert::operation(one))))
-            }
-            Err(error) if error.is_not_found() => Ok(Page::empty()),
-            Err(error) => Err(error),
-        }
+        let (token, probe) = (text(token), CallProbe::default());
+        let (operations, next) = if let Some(name) = of {
+            let request = |client: Client| client.get_operations_for_resource().resource_name(name.as_str());
+            let send = |client: Client| request(client).set_page_token(token).send();
+            let output = if_there(self.call(&probe, send).await)?;
+            output.map_or((None, None), |output| (output.operations, output.next_page_token))
+        } else {
+            let send = |client: Client| client.get_operations().set_page_token(token).send();
+            let output = self.call(&probe, send).await?;
+            (output.operations, output.next_page_token)
+        };
+        Ok(convert::page(operations, next, |one| Some(convert::operation(one))))
     }
 
     async fn export_records(&self, token: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {
-        let token = text(token);
-        let probe = CallProbe::default();
-        let output = self
-            .call_watched(&probe, |client| client.get_export_snapshot_records().set_page_token(token).send())
-            .await?;
+        let (token, probe) = (text(token), CallProbe::default());
+        let send = |client: Client| client.get_export_snapshot_records().set_page_token(token).send();
+        let output = self.call(&probe, send).await?;
         let page =
             convert::page(output.export_snapshot_records, output.next_page_token, |one| Some(convert::record(one)));
         self.seen(&probe, page.items.iter().find_map(|item| item.account.as_ref())).await;
@@ -216,12 +188,12 @@ impl Lightsail for AwsLightsail {
         let page = match kind {
             SnapshotKind::Instance => {
                 let send = |client: Client| client.get_instance_snapshots().set_page_token(token).send();
-                let output = self.call_watched(&probe, send).await?;
+                let output = self.call(&probe, send).await?;
                 convert::page(output.instance_snapshots, output.next_page_token, convert::instance_snapshot)
             }
             SnapshotKind::Disk => {
                 let send = |client: Client| client.get_disk_snapshots().set_page_token(token).send();
-                let output = self.call_watched(&probe, send).await?;
+                let output = self.call(&probe, send).await?;
                 convert::page(output.disk_snapshots, output.next_page_token, convert::disk_snapshot)
             }
         };
@@ -234,23 +206,17 @@ impl Lightsail for AwsLightsail {
         let found = match kind {
             SnapshotKind::Instance => {
                 let send = |client: Client| client.get_instance_snapshot().instance_snapshot_name(name.as_str()).send();
-                let output = self.call_watched(&probe, send).await;
-                output.map(|output| output.instance_snapshot.and_then(convert::instance_snapshot))
+                let output = if_there(self.call(&probe, send).await)?;
+                output.and_then(|output| output.instance_snapshot).and_then(convert::instance_snapshot)
             }
             SnapshotKind::Disk => {
                 let send = |client: Client| client.get_disk_snapshot().disk_snapshot_name(name.as_str()).send();
-                let output = self.call_watched(&probe, send).await;
-                output.map(|output| output.disk_snapshot.and_then(convert::disk_snapshot))
+                let output = if_there(self.call(&probe, send).await)?;
+                output.and_then(|output| output.disk_snapshot).and_then(convert::disk_snapshot)
             }
         };
-        match found {
-            Err(error) if error.is_not_found() => Ok(None),
-            found => {
-                let shown = found.as_ref().ok().and_then(|found| found.as_ref()).and_then(|one| one.account.as_ref());
-                self.seen(&probe, shown).await;
-                found
-            }
-        }
+        self.seen(&probe, found.as_ref().and_then(|one| one.account.as_ref())).await;
+        Ok(found)
     }
 
     fn expect_account(&self, account: Option<AccountNumber>) {

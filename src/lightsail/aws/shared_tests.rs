@@ -1,8 +1,8 @@
 //! What lanes share: the turns of their reads, and the credentials of their account.
 
-use super::access::READS;
 use super::{AccountAccess, AwsLightsail, CredentialSource, SharedHttp};
 use crate::domain::{Region, SnapshotName};
+use crate::lightsail::region_slots::READS;
 use crate::lightsail::{CallError, Lightsail as _};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
@@ -69,7 +69,7 @@ async fn reads_of_a_region_take_turns_and_hold_back_no_export_no_other_region_an
     let mut tasks = JoinSet::<Result<(), CallError>>::new();
     for _ in 0..READS + MORE {
         let lane = lane(&http, None, "eu-west-1");
-        tasks.spawn(async move { lane.operations(None).await.map(drop) });
+        tasks.spawn(async move { lane.operations(None, None).await.map(drop) });
     }
     let mut out = Vec::new();
     for _ in 0..READS {
@@ -81,7 +81,7 @@ async fn reads_of_a_region_take_turns_and_hold_back_no_export_no_other_region_an
     let call = calls.recv().await.expect("a call");
     assert!(call.0.ends_with("ExportSnapshot"), "{}", call.0);
     out.push(call);
-    tasks.spawn(async move { other.operations(None).await.map(drop) });
+    tasks.spawn(async move { other.operations(None, None).await.map(drop) });
     let call = calls.recv().await.expect("a call");
     assert!(call.0.contains("us-east-1"), "{}", call.0);
     out.push(call);
@@ -106,7 +106,7 @@ async fn lanes_of_an_account_share_its_credentials_and_get_new_ones_together() {
         .into();
     let mut read = async |lane: usize, answer: (u16, &'static str)| {
         let api = Arc::clone(&lanes[lane]);
-        let reading = tokio::spawn(async move { api.operations(None).await.map(drop) });
+        let reading = tokio::spawn(async move { api.operations(None, None).await.map(drop) });
         calls.recv().await.expect("a call").1.send(answer).expect("it waits");
         reading.await.expect("no panic")
     };
@@ -121,7 +121,7 @@ async fn lanes_of_an_account_share_its_credentials_and_get_new_ones_together() {
     assert_eq!(roles.load(Ordering::Relaxed), 2);
     // Another account's are its own.
     let other = lane(&http, Some("arn:aws:iam::2:role/a"), "eu-west-1");
-    let reading = tokio::spawn(async move { other.operations(None).await.map(drop) });
+    let reading = tokio::spawn(async move { other.operations(None, None).await.map(drop) });
     drop(calls.recv().await.expect("a call"));
     reading.await.expect("no panic").expect("an answer");
     assert_eq!(roles.load(Ordering::Relaxed), 3);

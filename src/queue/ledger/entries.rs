@@ -2,7 +2,7 @@
 //! between reading and acting loses nothing.
 
 use crate::domain::{
-    Destination, Failure, JobId, LaneId, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp, named,
+    Destination, EntryStatus, Failure, JobId, LaneId, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp,
 };
 use crate::points::Step;
 use crate::queue::Queue;
@@ -23,18 +23,6 @@ pub enum EntryKey {
     Operation(OperationId),
     /// An export snapshot record.
     Record(RecordArn),
-}
-
-named! {
-    /// How far an export is by an entry; the status's name stands in SQL.
-    pub enum EntryStatus {
-        /// No end yet.
-        UnderWay = "under_way",
-        /// Ended well.
-        Succeeded = "succeeded",
-        /// Ended badly.
-        Failed = "failed",
-    }
 }
 
 /// What a reading shows of one export; `sql/record_observations.sql` reads it as JSON, and `sql/entries.sql` writes it.

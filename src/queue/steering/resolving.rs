@@ -1,10 +1,10 @@
 //! What a person decides on a job that needs review: the evidence, and the one change that follows.
 
-use crate::domain::{Destination, ErrorCode, Event, ExportRef, Failure, JobId, JobState, Timestamp};
+use crate::domain::{Destination, EntryStatus, ErrorCode, Event, ExportRef, Failure, JobId, JobState, Timestamp};
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
 use crate::queue::jobs::transition::{AttemptAnswer, AttemptOutcome, Transition};
-use crate::queue::ledger::entries::{EntryKey, EntryStatus, LedgerEntry};
+use crate::queue::ledger::entries::{EntryKey, LedgerEntry};
 use crate::queue::views::jobs::{JobDetail, JobView};
 
 /// What is known of a job that needs a decision.

@@ -51,8 +51,6 @@ pub struct LaneFound {
     pub account: Option<AccountNumber>,
     /// Its jobs that have not ended.
     pub live_jobs: u64,
-    /// The EBS copies that its heaviest snapshot takes.
-    pub heaviest: u64,
     /// What a daemon found to be wrong with it.
     pub blocked: Option<Block>,
 }
@@ -151,7 +149,6 @@ async fn lanes(readers: &SqlitePool) -> Result<Vec<LaneFound>, QueueError> {
                 WHERE job_counts.lane_id = lanes.id
                   AND job_counts.state IN ('queued', 'submitting', 'exporting', 'unknown', 'needs_review'))
                    AS "live_jobs!: u64",
-               (SELECT coalesce(max(weight), 1) FROM snapshots WHERE snapshots.lane_id = lanes.id) AS "heaviest!: u64",
                iif(blocked_at IS NULL, NULL, json_array(blocked_at, blocked_code, coalesce(blocked_message, blocked_code)))
                    AS "blocked: Block"
            FROM lanes ORDER BY account, region"#

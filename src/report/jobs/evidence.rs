@@ -1,7 +1,7 @@
 //! What is known of a job that needs a decision, and the possible decisions.
 
-use crate::domain::{ErrorCode, JobState};
-use crate::queue::{EntryKey, EntryStatus, LedgerEntry, Resolution, ReviewEvidence};
+use crate::domain::{EntryStatus, ErrorCode, JobState};
+use crate::queue::{EntryKey, LedgerEntry, Resolution, ReviewEvidence};
 use crate::report::jobs::show;
 use crate::report::layout::style::{Paint, TextStyle};
 use crate::report::layout::words::{one_line, quoted, trouble};

@@ -1,7 +1,6 @@
 //! The snapshots that were found, lane by lane, as CSV that `enqueue` accepts as it is, or as JSON.
 
 use crate::domain::Timestamp;
-use crate::lightsail::{SnapshotKind, SnapshotState};
 use crate::report::layout::sheet::{Format, Sheet};
 use crate::report::layout::words::time;
 use crate::survey::{FoundSnapshot, SeenExport};
@@ -41,16 +40,7 @@ fn line(FoundSnapshot { lane, snapshot, export, job }: &FoundSnapshot, now: Time
         SeenExport::UnderWay => ("under_way", None),
         SeenExport::Done { destination } => ("yes", Some(destination.as_str())),
     };
-    let kind = match snapshot.kind {
-        SnapshotKind::Instance => "instance",
-        SnapshotKind::Disk => "disk",
-    };
-    let state = match &snapshot.state {
-        SnapshotState::Pending => "pending",
-        SnapshotState::Available => "available",
-        SnapshotState::Error => "error",
-        SnapshotState::Other(word) => word,
-    };
+    let (kind, state) = (snapshot.kind.as_str(), snapshot.state.as_str());
     let tags = snapshot.tags.iter().map(|(key, value)| (key.clone(), value.as_str().into()));
     let cells: [Value; DISCOVERED.len()] = [
         snapshot.name.as_str().into(),

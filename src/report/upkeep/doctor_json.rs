@@ -17,8 +17,7 @@ pub fn doctor_json(diagnosis: &Diagnosis, now: Timestamp) -> Value {
 }
 
 fn section(section: &Section) -> Value {
-    let (subject, name) = section.subject.named();
-    json!({ "subject": subject, "name": name, "checks": section.checks.iter().map(check).collect::<Vec<_>>() })
+    json!({ "subject": section.subject, "name": section.name, "checks": section.checks.iter().map(check).collect::<Vec<_>>() })
 }
 
 fn check(check: &Check) -> Value {

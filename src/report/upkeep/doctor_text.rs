@@ -9,10 +9,9 @@ pub fn doctor_text(diagnosis: &Diagnosis, look: TextStyle) -> String {
     let mut lines = vec![sentence(diagnosis, look.colour)];
     // Of an account that was not reached its lanes say why.
     for section in diagnosis.sections.iter().filter(|section| !section.checks.is_empty()) {
-        let (kind, name) = section.subject.named();
-        let title = look.colour.paint(Paint::Title, kind.to_uppercase());
+        let title = look.colour.paint(Paint::Title, section.subject.to_uppercase());
         lines.push(String::new());
-        lines.push(format!("{title} {}", name.as_deref().unwrap_or("without a file")));
+        lines.push(format!("{title} {}", section.name.as_deref().unwrap_or("without a file")));
         for check in &section.checks {
             line(&mut lines, check, look.colour);
         }

@@ -1,8 +1,8 @@
 //! Why a job is in its state, and what would change it. Pure: facts in, sentences out. `queued.rs` explains queued jobs,
 //! `text.rs` lays the answer out.
 
-use crate::domain::{AbsenceRule, ErrorCode, JobState, LaneTrouble, Timestamp, reconciliation_window};
-use crate::queue::{AttemptOutcome, AttemptView, EntryStatus, JobView, QueuePosition, RefusedCall, TransitionView};
+use crate::domain::{AbsenceRule, EntryStatus, ErrorCode, JobState, LaneTrouble, Timestamp, reconciliation_window};
+use crate::queue::{AttemptOutcome, AttemptView, JobView, QueuePosition, RefusedCall, TransitionView};
 use crate::report::jobs::advice::advice;
 use crate::report::layout::words::{ago, moment, one_line, several, span, trouble, what_blocks};
 use crate::report::status::ConfiguredLimits;

@@ -73,7 +73,7 @@ impl LaneListReader {
 
     /// Reads all of the lane's operations; tells how many there are.
     pub(in crate::tracking) async fn read_operations(&self) -> Result<usize, ReadError> {
-        let mut pages = Pages::operations(&*self.0.api);
+        let mut pages = Pages::operations(&*self.0.api, None);
         let mut count = 0;
         while let Some(page) = self.next_page(&mut pages).await? {
             count += page.len();
@@ -84,7 +84,7 @@ impl LaneListReader {
 
     /// Reads all operations of one snapshot. An error of this snapshot alone does not keep the lane from the others.
     pub(in crate::tracking) async fn read_operations_of(&self, name: &SnapshotName) -> Result<Completeness, ReadError> {
-        let mut pages = Pages::operations_for_resource(&*self.0.api, name);
+        let mut pages = Pages::operations(&*self.0.api, Some(name));
         loop {
             match request_page(&mut pages).await {
                 Ok(Some(mut page)) => {
@@ -234,7 +234,6 @@ async fn request_page<'a, T: 'a>(pages: &mut Pages<'a, T>) -> Result<Option<Vec<
         match pages.next().await {
             Err(ReadingError::Call(error)) if retries > 0 && may_pass_at_once(&error) => {
                 retries -= 1;
-                pages.try_again();
             }
             page => return page,
         }

@@ -1,8 +1,8 @@
 //! From Lightsail's lists to rows of the store. Pure.
 
-use crate::domain::{ErrorCode, Failure, SnapshotName};
-use crate::lightsail::{ExportRecord, Operation, OperationEnd, RecordState, Snapshot, SnapshotKind, SnapshotState};
-use crate::queue::{EntryKey, EntryStatus, ListedSnapshot, Observation};
+use crate::domain::{EntryStatus, ErrorCode, Failure, SnapshotName};
+use crate::lightsail::{ExportRecord, Operation, Snapshot};
+use crate::queue::{EntryKey, ListedSnapshot, Observation};
 
 /// The kind of operation that an export is; in no enum of the SDK.
 const EXPORT: &str = "ExportSnapshot";
@@ -10,16 +10,11 @@ const EXPORT: &str = "ExportSnapshot";
 /// A record as a row; none where it names no snapshot.
 pub(in crate::tracking) fn of_record(record: ExportRecord) -> Option<Observation> {
     let snapshot = SnapshotName::parse(record.source_name.as_deref()?).ok()?;
-    let status = match record.state {
-        RecordState::Succeeded => EntryStatus::Succeeded,
-        RecordState::Failed => EntryStatus::Failed,
-        RecordState::Started | RecordState::Other(_) => EntryStatus::UnderWay,
-    };
     Some(Observation {
         key: EntryKey::Record(record.arn),
         snapshot,
         snapshot_arn: record.source_arn,
-        status,
+        status: record.state,
         record_name: record.name,
         destination: record.destination,
         failure: None,
@@ -38,19 +33,7 @@ fn of_operation(operation: Operation, of: Option<&SnapshotName>) -> Option<Obser
         None if operation.kind == EXPORT => SnapshotName::parse(operation.resource_name.as_deref()?).ok()?,
         None => return None,
     };
-    let status = match operation.verdict() {
-        OperationEnd::Succeeded => EntryStatus::Succeeded,
-        OperationEnd::Failed => EntryStatus::Failed,
-        OperationEnd::UnderWay => EntryStatus::UnderWay,
-        OperationEnd::Unclear => {
-            tracing::info!(
-                operation = %operation.id, status = ?operation.status,
-                "unknown operation status; treating the operation as in progress"
-            );
-            EntryStatus::UnderWay
-        }
-    };
-    let failure = (status == EntryStatus::Failed).then(|| Failure {
+    let failure = (operation.status == EntryStatus::Failed).then(|| Failure {
         code: ErrorCode::new(operation.error_code.as_deref().unwrap_or(ErrorCode::OPERATION_FAILED)),
         message: operation
             .error_details
@@ -60,7 +43,7 @@ fn of_operation(operation: Operation, of: Option<&SnapshotName>) -> Option<Obser
         key: EntryKey::Operation(operation.id),
         snapshot,
         snapshot_arn: None,
-        status,
+        status: operation.status,
         record_name: None,
         destination: None,
         failure,
@@ -71,21 +54,11 @@ fn of_operation(operation: Operation, of: Option<&SnapshotName>) -> Option<Obser
 /// A snapshot as a row; none where its name is not valid.
 pub(in crate::tracking) fn of_snapshot(snapshot: Snapshot) -> Option<ListedSnapshot> {
     let name = SnapshotName::parse(&snapshot.name).ok()?;
-    let kind = match snapshot.kind {
-        SnapshotKind::Instance => "instance",
-        SnapshotKind::Disk => "disk",
-    };
-    let state = match snapshot.state {
-        SnapshotState::Available => "available".to_owned(),
-        SnapshotState::Pending => "pending".to_owned(),
-        SnapshotState::Error => "error".to_owned(),
-        SnapshotState::Other(word) => word,
-    };
     Some(ListedSnapshot {
         name,
         arn: snapshot.arn,
-        kind,
-        state,
+        kind: snapshot.kind.as_str(),
+        state: snapshot.state.as_str().to_owned(),
         weight: snapshot.attached_disks.saturating_add(1),
         size_gb: snapshot.size_gb.map(i64::from),
         created_at: snapshot.created_at,

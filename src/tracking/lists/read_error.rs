@@ -23,7 +23,7 @@ pub(in crate::tracking) struct FailedRead {
 }
 
 impl FailedRead {
-    /// One that may pass by itself.
+    /// One that may pass.
     pub(in crate::tracking) fn passing(text: String) -> Self {
         Self { text, lasts: false }
     }

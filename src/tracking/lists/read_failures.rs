@@ -74,7 +74,7 @@ impl ReadFailures {
     pub(in crate::tracking) fn until_next(&self, purpose: Purpose, context: &TrackingContext) -> Duration {
         let Some(failures) = self.0.get(&purpose) else { return Duration::ZERO };
         let passed = context.clock.elapsed().saturating_sub(failures.last);
-        failures.wait(context.settings.poll_min).saturating_sub(passed)
+        failures.wait(context.settings.poll.min).saturating_sub(passed)
     }
 
     /// Tolerates a transient failure, as one in a row; any other ends the round.
@@ -99,7 +99,7 @@ impl ReadFailures {
         let known = self.0.values().any(FailureCount::is_condition);
         let failures = self.0.entry(purpose).or_default();
         failures.count(elapsed, failed.lasts);
-        let (in_a_row, wait) = (failures.in_a_row, failures.wait(context.settings.poll_min));
+        let (in_a_row, wait) = (failures.in_a_row, failures.wait(context.settings.poll.min));
         tracing::debug!(%lane, ?purpose, in_a_row, ?wait, "a read failed: {}", failed.text);
         if !failures.is_condition() {
             return Ok(());

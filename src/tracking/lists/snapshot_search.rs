@@ -8,16 +8,15 @@ use crate::lightsail::{CallError, ErrorClass, Snapshot, SnapshotKind};
 use crate::queue::QueueError;
 use crate::tracking::lane_context::TrackingContext;
 
-/// Names that are compared with a missing one. A lane that has more is searched by how the name begins, so that memory does
-/// not grow with it.
-const COMPARED: usize = 10_000;
+/// Names that are compared with a missing one, at most, so that memory does not grow with the lane.
+const COMPARED: u32 = 10_000;
 
 /// Snapshots that one inventory requests by their names, two reads each. Where more are missing, the whole lane is read once
 /// more instead.
 const REQUESTED: u32 = 50;
 
-/// Names that are read from the store at once.
-const NAMES: u32 = 1000;
+/// Snapshots of one instance that are read, at most.
+const OF_INSTANCE: u32 = 1000;
 
 /// The search of one inventory.
 pub(in crate::tracking) struct SnapshotSearch<'a> {
@@ -95,21 +94,16 @@ impl<'a> SnapshotSearch<'a> {
     pub(in crate::tracking) async fn missing(&mut self, name: &SnapshotName) -> Result<Failure, QueueError> {
         let wanted = name.as_str();
         let lane = self.context.lane.id;
-        if self.names.is_none() {
-            self.names = Some(self.all_names().await?);
-        }
         // The name of an instance leads to its snapshots, of which the last in order is the newest by the console's names.
-        let of_instance = self.context.queue.snapshot_names(lane, &format!("{wanted}-"), NAMES).await?;
+        let of_instance = self.context.queue.snapshot_names(lane, &format!("{wanted}-"), OF_INSTANCE).await?;
         if let Some(newest) = of_instance.iter().rfind(|name| is_snapshot_of(name, wanted)) {
             return Ok(not_found(wanted, Some(newest), false));
         }
-        let names = self.names.as_deref().unwrap_or_default();
-        if names.len() < COMPARED {
-            return Ok(not_found(wanted, near(wanted, names), names.is_empty()));
+        if self.names.is_none() {
+            self.names = Some(self.context.queue.snapshot_names(lane, "", COMPARED).await?);
         }
-        let begins: String = wanted.chars().take(wanted.chars().count() / 2).collect();
-        let names = self.context.queue.snapshot_names(lane, &begins, NAMES).await?;
-        Ok(not_found(wanted, near(wanted, &names), false))
+        let names = self.names.as_deref().unwrap_or_default();
+        Ok(not_found(wanted, near(wanted, names), names.is_empty()))
     }
 
     async fn listed_state(&self, name: &SnapshotName) -> Result<Option<String>, QueueError> {
@@ -123,22 +117,6 @@ impl<'a> SnapshotSearch<'a> {
             self.reader.read_snapshots_again().await?;
         }
         Ok(())
-    }
-
-    /// The names of the lane's snapshots, up to [`COMPARED`] of them.
-    async fn all_names(&self) -> Result<Vec<String>, QueueError> {
-        let mut names: Vec<String> = Vec::new();
-        while names.len() < COMPARED {
-            // No name is empty: the least that comes after a name is that name and the least character.
-            let from = names.last().map_or_else(String::new, |last| format!("{last}\u{1}"));
-            let page = self.context.queue.snapshot_names(self.context.lane.id, &from, NAMES).await?;
-            let is_last = page.len() < NAMES as usize;
-            names.extend(page);
-            if is_last {
-                break;
-            }
-        }
-        Ok(names)
     }
 }
 

@@ -1,4 +1,4 @@
-//! One job beside the entries of its snapshot's name: which of them can be whose.
+//! One job and the entries of its snapshot's name: which of them can belong to which attempt.
 
 use super::has_failed;
 use crate::domain::JobId;
@@ -115,7 +115,7 @@ impl<'a> Case<'a> {
             .any(|kind| self.owned(attempt.number, kind).is_some_and(has_failed))
     }
 
-    /// Whether an earlier attempt's operation failed, and its record is not in sight yet.
+    /// Whether an earlier attempt's operation failed, and its record is not visible yet.
     pub(super) fn has_failed_before(&self, attempt: &FollowedAttempt, kind: EntryKind) -> bool {
         attempt.number < self.job.attempt
             && kind == EntryKind::Record

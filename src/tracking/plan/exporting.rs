@@ -6,8 +6,8 @@ use super::{
     Decision, OperationChecked, Policy, again, contradiction, disagreement, export_failed, export_ref_of, has_failed,
     is_done, keys, made_by_new_attempt, no_end_seen, reason,
 };
-use crate::domain::{ErrorCode, Event, Failure};
-use crate::queue::{AttemptOutcome, EntryKey, EntryStatus, LedgerEntry};
+use crate::domain::{EntryStatus, ErrorCode, Event, Failure};
+use crate::queue::{AttemptOutcome, EntryKey, LedgerEntry};
 use std::time::Duration;
 
 /// An operation and its record that begin this close together need no waiting for one that fits better. How close
@@ -94,8 +94,7 @@ fn pick<'a>(
     if twice { candidates.last().copied() } else { candidates.first().copied() }
 }
 
-/// The record that began nearest to the operation: what another client began before may have come into sight only after our
-/// own.
+/// The record that began nearest to the operation: what another client began before may appear after our own.
 fn nearest<'a>(operation: Option<&LedgerEntry>, records: &[&'a LedgerEntry]) -> Option<&'a LedgerEntry> {
     let operation = operation?;
     let apart: Option<Vec<_>> = records.iter().map(|record| Some((apart(operation, record)?, *record))).collect();
@@ -164,7 +163,7 @@ fn of_one_made_anew<'a>(case: &Case<'a>, operation: &LedgerEntry) -> Option<&'a 
     (operation.sighting.status == EntryStatus::Succeeded).then(|| case.entries.iter().find(its_own)).flatten()
 }
 
-/// The export failed: another attempt or the end, unless what failed may be somebody else's.
+/// The export failed: another attempt or the end, unless what failed may be another client's.
 fn failed(
     case: &Case<'_>,
     failure: Failure,
@@ -174,7 +173,7 @@ fn failed(
 ) -> Decision {
     let again = again(&failure, policy);
     if !case.is_certain() {
-        // Its own may come into sight yet.
+        // Its own may appear yet.
         if !is_settled(case, policy) {
             decision.own.clear();
             return decision;
@@ -187,10 +186,7 @@ fn failed(
         if !others.is_empty() {
             return contradiction(
                 ErrorCode::TOO_MANY_CANDIDATES,
-                format!(
-                    "an export failed that may not be this job's; in Lightsail's ledger are also {}",
-                    keys(&others)
-                ),
+                format!("an export failed that may not be this job's; Lightsail's records also show {}", keys(&others)),
             );
         }
         decision.outcome = Some(AttemptOutcome::Found);
@@ -200,13 +196,13 @@ fn failed(
     decision
 }
 
-/// Whether whatever the attempt has made is in sight by now.
+/// Whether whatever the attempt has made is visible by now.
 fn is_settled(case: &Case<'_>, policy: &Policy) -> bool {
     case.last().is_none_or(|attempt| policy.now.since(attempt.intended_at) >= policy.settle)
 }
 
-/// Whether a record may be another client's, and its own not in sight yet: nothing says that it began with the operation of
-/// the answer. What was found without an answer is owned, and may be another's all the same.
+/// Whether a record may be another client's, and its own not visible yet: nothing says that it began with the operation of the
+/// response. What was found without a response is owned, and may be another's anyway.
 pub(super) fn may_be_another_clients(case: &Case<'_>, operation: Option<&LedgerEntry>, record: &LedgerEntry) -> bool {
     let together = || operation.is_some_and(|operation| began_together(operation, record));
     !case.job.adopted && !(case.is_certain() && (record.owner.is_some() || together()))
@@ -217,7 +213,7 @@ pub(super) fn began_together(operation: &LedgerEntry, record: &LedgerEntry) -> b
     record.since(operation) < TOGETHER && operation.since(record) < BEFORE
 }
 
-/// No end that can be believed: the operation is asked for, and at last a person.
+/// No end that can be believed: the operation is requested, and after `give_up` it goes to review.
 fn unended(case: &Case<'_>, operation: Option<&LedgerEntry>, policy: &Policy, mut decision: Decision) -> Decision {
     let open = operation.filter(|entry| entry.sighting.status == EntryStatus::UnderWay);
     if policy.asked == OperationChecked::NotYet

@@ -55,7 +55,7 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
             found.push(named(entry));
         }
     }
-    // What came into sight first need not be the attempt's: the others that it may have made are told too.
+    // What appeared first need not be the attempt's: the others that it may have made are named too.
     let of_one = |entry: &&LedgerEntry| open.iter().any(|attempt| may_be_of(case, attempt, entry));
     let others = unowned_beside(case, 0, decision).filter(|entry| !has_failed(entry));
     found.extend(others.filter(may_be_late).filter(of_one).map(named));
@@ -112,12 +112,14 @@ fn exported_twice(also: &[String]) -> Failure {
     let also = also.join(", ");
     Failure::new(
         ErrorCode::DUPLICATE_EXPORT,
-        format!("exported twice: by another client as well, and Lightsail does not say which is whose; also {also}"),
+        format!(
+            "exported twice: another client exported it too, and Lightsail does not say which is whose; also {also}"
+        ),
     )
 }
 
-/// The records beside the adopted one that an attempt may have made of which nobody knows what it made: a person called
-/// the job failed, and tried it again.
+/// The records beside the adopted one that an attempt without a known outcome may have made: a person marked the job failed,
+/// and tried it again.
 fn beside_adopted(case: &Case<'_>, decision: &Decision) -> Vec<String> {
     let mut open = case.unmatched_attempts(EntryKind::Record);
     open.retain(|attempt| !case.owned(attempt.number, EntryKind::Operation).is_some_and(has_failed));
@@ -141,7 +143,7 @@ fn may_be_of(case: &Case<'_>, attempt: &FollowedAttempt, record: &LedgerEntry) -
     record.id > attempt.baseline && record.sighting.created_at.is_none_or(|record| record < until)
 }
 
-/// The records without an owner beyond a baseline that this decision has given to nobody.
+/// The records without an owner beyond a baseline that this decision leaves unowned.
 fn unowned_beside<'a>(case: &Case<'a>, baseline: i64, decision: &Decision) -> impl Iterator<Item = &'a LedgerEntry> {
     let given = |entry: &LedgerEntry| {
         decision.own.contains(&entry.id) || decision.earlier.iter().any(|(_, id)| *id == entry.id)

@@ -1,9 +1,9 @@
-//! What stands for a queued job already: an export of the same snapshot, done or under way, by whoever it was.
+//! What a queued job can adopt: an export of the same snapshot, done or in progress, whoever began it.
 
 use super::case::{Case, EntryKind, in_order};
 use super::{Decision, contradiction, export_ref_of, has_failed, is_done, key};
-use crate::domain::{ErrorCode, Event};
-use crate::queue::{AttemptOutcome, EntryStatus, LedgerEntry};
+use crate::domain::{EntryStatus, ErrorCode, Event};
+use crate::queue::{AttemptOutcome, LedgerEntry};
 
 pub(super) fn decide(case: &Case<'_>) -> Decision {
     let decision = adoption(case);
@@ -51,7 +51,7 @@ fn adoption(case: &Case<'_>) -> Decision {
     if let Some(record) = records.iter().rfind(|entry| !has_failed(entry)) {
         return adopt(record, Event::UnderWayAlready(export_ref_of(None, Some(record))));
     }
-    // The record may come into sight later than its operation.
+    // The record may appear later than its operation.
     let Some(baseline) = (if case.job.adopts { Some(0) } else { own }) else { return Decision::default() };
     let mut begun = case.unowned(baseline, EntryKind::Operation);
     begun.retain(|entry| entry.sighting.status == EntryStatus::UnderWay);

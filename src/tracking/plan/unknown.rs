@@ -1,19 +1,19 @@
-//! What became of an attempt that nobody could answer for: found, proven absent, or not to be told yet.
+//! The outcome of an unconfirmed attempt: found, proven absent, or not known yet.
 
 use super::case::{Case, EntryKind};
 use super::{
     Decision, Policy, again, contradiction, disagreement, export_ref_of, has_failed, is_done, key, keys, no_end_seen,
     of_the_lane, reason,
 };
-use crate::domain::{AbsenceRule, ErrorCode, Event, ExportRef, Failure};
-use crate::queue::{AttemptOutcome, EntryStatus, FollowedAttempt, LedgerEntry};
+use crate::domain::{AbsenceRule, EntryStatus, ErrorCode, Event, ExportRef, Failure};
+use crate::queue::{AttemptOutcome, FollowedAttempt, LedgerEntry};
 use std::time::Duration;
 
-/// What is in sight of the last attempt, of one kind.
+/// What Lightsail shows of the last attempt, of one kind.
 #[derive(Default)]
 struct UnconfirmedSightings<'a> {
     entry: Option<&'a LedgerEntry>,
-    /// Something is in sight of which it cannot be told yet whether it is the last attempt's.
+    /// There is a candidate that need not be the last attempt's.
     open: bool,
 }
 
@@ -35,7 +35,7 @@ pub(super) fn decide(case: &Case<'_>, policy: &Policy) -> Decision {
             if operation.sighting.status == EntryStatus::Succeeded {
                 return disagreement(operation, record);
             }
-            // Another's record, or the operation's end is not in sight yet: it is followed until that is told.
+            // Another's record, or Lightsail does not show the operation's end yet: it is followed until that is known.
             decision.own.retain(|id| *id != record.id);
             Event::FoundUnderWay(export_ref_of(Some(operation), None))
         }
@@ -85,7 +85,7 @@ fn assign<'a>(case: &Case<'a>, kind: EntryKind, decision: &mut Decision) -> Resu
             .flatten();
         give(place, candidate, &mut waiting, decision)
     });
-    // What is under way may be about to fail, as an earlier attempt's operation has: it belongs to nobody until then.
+    // What is in progress may be about to fail, as an earlier attempt's operation has: it stays unowned until then.
     let mut open = false;
     candidates.retain(|candidate| {
         let place = (candidate.sighting.status == EntryStatus::UnderWay)
@@ -123,7 +123,7 @@ fn place_of(
     waiting.iter().position(|attempt| candidate.id > attempt.baseline && fits(attempt))
 }
 
-/// Gives a candidate to the attempt at that place; whether it is still to be had.
+/// Gives a candidate to the attempt at that place; whether it is still available.
 fn give(
     place: Option<usize>,
     candidate: &LedgerEntry,
@@ -135,8 +135,8 @@ fn give(
     false
 }
 
-/// What failed may be somebody else's, and the last attempt's own not in sight yet: before another is sent, or the job has
-/// failed for good, the ledger is looked at as often as for one that shows nothing.
+/// What failed may be another client's, and the last attempt's own not be visible yet: before another is sent, or the job fails
+/// for good, as many absence checks are needed as for one that shows nothing.
 fn found_failed(
     case: &Case<'_>,
     trace: ExportRef,
@@ -145,8 +145,8 @@ fn found_failed(
     mut decision: Decision,
 ) -> Decision {
     let again = again(&failure, policy);
-    decision.in_sight = true;
-    if looked_through(case, policy).is_none() {
+    decision.has_candidate = true;
+    if proven_absent(case, policy).is_none() {
         decision.own.clear();
         return decision;
     }
@@ -157,13 +157,13 @@ fn found_failed(
 
 fn not_found(case: &Case<'_>, policy: &Policy, open: bool, mut decision: Decision) -> Decision {
     if open {
-        decision.in_sight = true;
+        decision.has_candidate = true;
         if policy.now.since(case.job.since) >= policy.give_up {
             decision.event = Some(Event::Contradiction(no_end_seen(case, policy)));
         }
         return decision;
     }
-    let Some((looks, spread)) = looked_through(case, policy) else { return decision };
+    let Some((checks, spread)) = proven_absent(case, policy) else { return decision };
     // The snapshot may have been made anew before the call, under an inventory that was old by then: never a guess.
     let another = case.entries.iter().filter(|entry| {
         entry.owner.is_none() && entry.id > case.baseline() && EntryKind::Record.is(entry) && !case.same_snapshot(entry)
@@ -173,13 +173,13 @@ fn not_found(case: &Case<'_>, policy: &Policy, open: bool, mut decision: Decisio
         return contradiction(
             ErrorCode::LEDGER_DISAGREES,
             format!(
-                "not in Lightsail's ledger, but an export of another snapshot of this name began after the call: {}",
+                "not in Lightsail's records, but an export of another snapshot of this name began after the call: {}",
                 another.join(", ")
             ),
         );
     }
     let message = format!(
-        "not in Lightsail's ledger in {looks} complete readings over {} s: the call had no effect",
+        "not in Lightsail's records in {checks} complete readings over {} s: the call had no effect",
         spread.as_secs()
     );
     decision.outcome = Some(AttemptOutcome::Absent);
@@ -187,8 +187,8 @@ fn not_found(case: &Case<'_>, policy: &Policy, open: bool, mut decision: Decisio
     decision
 }
 
-/// The looks that were taken and the span between the first and the last, once they are enough.
-fn looked_through(case: &Case<'_>, policy: &Policy) -> Option<(u32, Duration)> {
+/// The absence checks and the span between the first and the last, once they are enough.
+fn proven_absent(case: &Case<'_>, policy: &Policy) -> Option<(u32, Duration)> {
     let attempt = case.last()?;
     let spread = attempt.last_check_at?.since(attempt.first_check_at?);
     let rule = AbsenceRule { checks: policy.looks, window: policy.settle };

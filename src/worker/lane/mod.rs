@@ -3,4 +3,3 @@
 pub(in crate::worker) mod copy_limit;
 pub(in crate::worker) mod health;
 pub(in crate::worker) mod state;
-pub(in crate::worker) mod throttle_episode;

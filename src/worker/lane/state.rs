@@ -4,14 +4,14 @@ use crate::domain::{JobId, LaneTrouble, LoweredCap};
 use crate::queue::LaneRecord;
 use crate::worker::lane::copy_limit::CopyLimitBackoff;
 use crate::worker::lane::health::LaneHealth;
-use crate::worker::lane::throttle_episode::ThrottleEpisode;
 use std::time::Duration;
 
 /// The lane as its responses show it.
 #[derive(Debug, Default)]
 pub(in crate::worker) struct DispatchState {
     pub(in crate::worker) health: LaneHealth,
-    pub(in crate::worker) throttles: ThrottleEpisode,
+    /// When an export was last throttled.
+    pub(in crate::worker) throttled_at: Option<Duration>,
     pub(in crate::worker) copy_limit: CopyLimitBackoff,
     /// The cap on copies in progress, where EC2 had too many.
     pub(in crate::worker) cap: Option<LoweredCap>,

@@ -108,15 +108,12 @@ async fn ask(api: &AwsLightsail, call: u8) -> Heard {
             Err(error) => Heard::Failure(error),
         },
         1 => match api.get_operation(&OperationId::new("op-1")).await {
-            Ok(Some(operation)) => {
-                let _ = operation.verdict();
-                Heard::Success(1)
-            }
+            Ok(Some(_)) => Heard::Success(1),
             Ok(None) => Heard::Nothing,
             Err(error) => Heard::Failure(error),
         },
-        2 => page(api.operations(None).await),
-        3 => match api.operations_for_resource(&name, None).await {
+        2 => page(api.operations(None, None).await),
+        3 => match api.operations(Some(&name), None).await {
             Ok(page) if page.items.is_empty() => Heard::Nothing,
             other => page(other),
         },

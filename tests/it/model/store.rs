@@ -5,13 +5,13 @@ use super::script::{Meant, RowSaid, What};
 use futures_util::FutureExt as _;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 use snapferry::domain::{
-    AccountLabel, Act, BatchId, BatchName, Destination, ErrorCode, Event, Existing, ExportRef, Failure, Hold, JobId,
-    JobState, JobVersion, Lane, LaneId, OpenCause, OpeningId, OperationId, Outcomes, Region, RunId, SnapshotName,
-    Timestamp,
+    AccountLabel, Act, BatchId, BatchName, Destination, EntryStatus, ErrorCode, Event, Existing, ExportRef, Failure,
+    Hold, JobId, JobState, JobVersion, Lane, LaneId, OpenCause, OpeningId, OperationId, Outcomes, Region, RunId,
+    SnapshotName, Timestamp,
 };
 use snapferry::queue::{
-    AttemptAnswer, AttemptOutcome, BatchLoad, EntryKey, EntryStatus, JobView, ListedSnapshot, LoadName, NewRow,
-    Observation, Queue, QueueError, Resolution as Decision, Selector, Transition,
+    AttemptAnswer, AttemptOutcome, BatchLoad, EntryKey, JobView, ListedSnapshot, LoadName, NewRow, Observation, Queue,
+    QueueError, Resolution as Decision, Selector, Transition,
 };
 use std::collections::BTreeSet;
 use std::path::Path;

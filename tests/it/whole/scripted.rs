@@ -5,10 +5,10 @@ use super::truth::{Call, Export, Fate, Truth, stale};
 use super::weather::{CLASSES, Weather, one, span};
 use async_trait::async_trait;
 use snapferry::clock::Clock;
-use snapferry::domain::{Destination, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp};
+use snapferry::domain::{Destination, EntryStatus, OperationId, RecordArn, SnapshotArn, SnapshotName, Timestamp};
 use snapferry::lightsail::{
-    Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, OperationStatus, Page, PageToken, RecordState,
-    Snapshot, SnapshotKind, SnapshotState,
+    Accepted, CallError, ErrorClass, ExportRecord, Lightsail, Operation, Page, PageToken, Snapshot, SnapshotKind,
+    SnapshotState,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -113,17 +113,16 @@ impl Scripted {
         let (id, kind) = &export.operations[number];
         let ended = at >= export.operation_end;
         let status = match (ended, export.good) {
-            _ if export.is_odd_at(at) => OperationStatus::Other("Bewildered".to_owned()),
-            (false, _) => OperationStatus::Started,
-            (true, true) => OperationStatus::Succeeded,
-            (true, false) => OperationStatus::Failed,
+            _ if export.is_odd_at(at) => EntryStatus::UnderWay,
+            (false, _) => EntryStatus::UnderWay,
+            (true, true) => EntryStatus::Succeeded,
+            (true, false) => EntryStatus::Failed,
         };
-        let failed = status == OperationStatus::Failed;
+        let failed = status == EntryStatus::Failed;
         Operation {
             id: OperationId::new(id),
             kind: (*kind).to_owned(),
             resource_name: Some(truth.snapshots[export.name].name.clone()),
-            terminal: ended && !export.is_odd_at(at),
             status,
             created_at: export.says_when[OPERATIONS].then(|| self.moment(export.begun)),
             error_code: failed
@@ -157,10 +156,10 @@ impl Scripted {
                     name: Some(name),
                     created_at: export.says_when[RECORDS].then(|| self.moment(export.record_begun)),
                     state: match (at >= export.record_end, export.good) {
-                        _ if export.is_odd_at(at) => RecordState::Other("Bewildered".to_owned()),
-                        (false, _) => RecordState::Started,
-                        (true, true) => RecordState::Succeeded,
-                        (true, false) => RecordState::Failed,
+                        _ if export.is_odd_at(at) => EntryStatus::UnderWay,
+                        (false, _) => EntryStatus::UnderWay,
+                        (true, true) => EntryStatus::Succeeded,
+                        (true, false) => EntryStatus::Failed,
                     },
                     source_name: Some(truth.snapshots[export.name].name.clone()),
                     source_arn: export.says_source.then(|| SnapshotArn::new(&export.arn)),
@@ -283,17 +282,13 @@ impl Lightsail for Scripted {
         .await
     }
 
-    async fn operations(&self, token: Option<PageToken>) -> Result<Page<Operation>, CallError> {
-        self.page(token, OPERATIONS, |truth, misses, at| self.operations_at(truth, misses, at, None)).await
-    }
-
-    async fn operations_for_resource(
+    async fn operations(
         &self,
-        name: &SnapshotName,
+        of: Option<&SnapshotName>,
         token: Option<PageToken>,
     ) -> Result<Page<Operation>, CallError> {
-        let list = |truth: &Truth, misses, at| self.operations_at(truth, misses, at, Some(name.as_str()));
-        self.page(token, OPERATIONS, list).await
+        let name = of.map(SnapshotName::as_str);
+        self.page(token, OPERATIONS, |truth, misses, at| self.operations_at(truth, misses, at, name)).await
     }
 
     async fn export_records(&self, token: Option<PageToken>) -> Result<Page<ExportRecord>, CallError> {

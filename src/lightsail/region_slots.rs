@@ -1,5 +1,5 @@
-//! How many exports start at once in a Region: when thousands of lanes are resumed, the process does not open thousands of
-//! connections. A Region that cannot be reached holds back no other.
+//! How many calls are in progress at once in a Region: when thousands of lanes start or are resumed, the process does not open
+//! thousands of connections. A Region that cannot be reached holds back no other.
 
 use crate::domain::Region;
 use std::collections::BTreeMap;
@@ -8,49 +8,62 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Calls of `ExportSnapshot` in progress at once. Each takes well under a second, so that a Region of the largest fleet (a dozen
-/// exports a second) does not notice.
-const SLOTS: usize = 16;
+/// Calls of `ExportSnapshot`. Each takes well under a second, so that a Region of the largest fleet (a dozen exports a
+/// second) does not notice.
+const EXPORTS: usize = 16;
+
+/// Reads, a page each. A lane waits for a page of each of the others at most.
+pub(super) const READS: usize = 12;
 
 /// A call that takes longer gives up its slot, so that a lane that cannot be reached does not keep it.
 const LONG_CALL: Duration = Duration::from_secs(3);
 
 /// The slots of each Region.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct RegionSlots(Arc<Mutex<BTreeMap<Region, ExportSlots>>>);
-
-impl RegionSlots {
-    pub(crate) fn of(&self, region: Region) -> ExportSlots {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(region).or_default().clone()
-    }
+#[derive(Debug, Clone)]
+pub struct RegionSlots {
+    most: usize,
+    regions: Arc<Mutex<BTreeMap<Region, CallSlots>>>,
 }
 
 /// The slots that the lanes of a Region share, first come first served.
 #[derive(Debug, Clone)]
-pub struct ExportSlots(Arc<Semaphore>);
+pub struct CallSlots(Arc<Semaphore>);
 
 /// A slot that was taken.
-pub(super) struct ExportSlot {
+#[derive(Debug)]
+pub struct CallSlot {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl ExportSlots {
-    /// Waits for a slot. Taken before the intent is written, so that no intent waits.
-    pub(super) async fn take(&self) -> ExportSlot {
+impl RegionSlots {
+    /// Those of exports.
+    pub fn of_exports() -> Self {
+        Self { most: EXPORTS, regions: Arc::default() }
+    }
+
+    /// Those of reads.
+    pub fn of_reads() -> Self {
+        Self { most: READS, regions: Arc::default() }
+    }
+
+    /// The slots of one Region.
+    pub fn of(&self, region: Region) -> CallSlots {
+        let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        regions.entry(region).or_insert_with(|| CallSlots(Arc::new(Semaphore::new(self.most)))).clone()
+    }
+}
+
+impl CallSlots {
+    /// Waits for a slot.
+    pub async fn take(&self) -> CallSlot {
         // Nobody closes the semaphore, so there is always a permit.
-        ExportSlot { _permit: Arc::clone(&self.0).acquire_owned().await.ok() }
+        CallSlot { _permit: Arc::clone(&self.0).acquire_owned().await.ok() }
     }
 }
 
-impl Default for ExportSlots {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(SLOTS)))
-    }
-}
-
-impl ExportSlot {
+impl CallSlot {
     /// Holds the slot until the response, or until the call takes long.
-    pub(super) async fn hold<T>(self, call: impl Future<Output = T>) -> T {
+    pub async fn hold<T>(self, call: impl Future<Output = T>) -> T {
         self.hold_at_most(LONG_CALL, call).await
     }
 
@@ -72,10 +85,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_region_that_hangs_holds_back_no_other() {
-        let slots = RegionSlots::default();
+        let slots = RegionSlots::of_exports();
         let [hangs, healthy] = ["eu-west-1", "eu-west-2"].map(|name| Region::parse(name).expect("a Region"));
         let mut held = Vec::new();
-        for _ in 0..SLOTS {
+        for _ in 0..EXPORTS {
             held.push(slots.of(hangs).take().now_or_never().expect("a slot"));
         }
         assert!(slots.of(hangs).take().now_or_never().is_none(), "all slots of its lanes are taken");
@@ -84,7 +97,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_slot_comes_back_with_the_response_or_when_the_call_takes_long() {
-        let slots = ExportSlots(Arc::new(Semaphore::new(1)));
+        let slots = CallSlots(Arc::new(Semaphore::new(1)));
         assert_eq!(slots.take().await.hold(async { 7 }).await, 7);
         let mut hangs = Box::pin(slots.take().await.hold(pending::<()>()));
         assert!(hangs.as_mut().now_or_never().is_none());
