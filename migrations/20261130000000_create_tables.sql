@@ -6,8 +6,7 @@
 -- table in memory.
 
 -- Which database this is, how many intents were ever committed to it, and how many of them in the last group. The counter file
--- beside it counts the same, or all but the last group where a kill came between. Any other database is a copy, and gets another
--- id.
+-- beside it counts the same, or all but the last group after a kill between the two. Any other database is a copy, and gets another id.
 CREATE TABLE origin (
     one         INTEGER PRIMARY KEY CHECK (one = 1),
     id          TEXT    NOT NULL,
@@ -27,9 +26,9 @@ CREATE TABLE takeovers (
     written_at INTEGER,
     cause      TEXT    NOT NULL CHECK (cause = 'behind' OR cause = 'another' OR cause = 'no_file' OR cause = 'old_file'
                                         OR cause = 'declared'),
-    -- How a person calls the restore that is declared.
+    -- A person's name for a declared restore.
     name       TEXT    UNIQUE,
-    -- When a person said that nothing is to be waited for.
+    -- When a person skipped the wait.
     waived_at  INTEGER,
     -- The last job and the last entry of the ledger that the copy had.
     last_job   INTEGER NOT NULL,
@@ -50,17 +49,17 @@ CREATE TABLE lanes (
     account           TEXT    NOT NULL,
     region            TEXT    NOT NULL,
     account_number    TEXT,
-    -- Whether an export of this lane was ever accepted; the first one goes alone.
+    -- Whether an export of this lane was ever accepted; until then one is sent alone.
     proven            INTEGER NOT NULL DEFAULT 0 CHECK (proven IN (0, 1)),
     listed_at         INTEGER,
     -- Exports and reads a second, as learned from throttles.
     learned_rate      REAL    CHECK (learned_rate > 0),
     learned_read_rate REAL    CHECK (learned_read_rate > 0),
-    -- EC2 had too many copies under way: the cap is lower for a while.
+    -- EC2 had too many copies in progress: the cap is lower for a while.
     lowered_cap       INTEGER CHECK (lowered_cap >= 1),
     lowered_at        INTEGER CHECK ((lowered_at IS NULL) = (lowered_cap IS NULL)),
     lowered_code      TEXT    CHECK ((lowered_code IS NULL) = (lowered_cap IS NULL)),
-    -- How long an accepted export was seen to be missing from the lists, and when: what it counts for fades with time.
+    -- How long an accepted export was missing from the lists, and when; it counts less as time passes.
     longest_delay     INTEGER CHECK (longest_delay >= 0),
     delay_seen_at     INTEGER,
     blocked_at        INTEGER,
@@ -77,7 +76,7 @@ CREATE TABLE batches (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,
     name           TEXT    NOT NULL UNIQUE,
     source         TEXT    NOT NULL,
-    -- One that is being pruned is `loading` again, so that nothing of it is seen, and says since when.
+    -- A batch that is being pruned is `loading` again, which hides it, and has the time since.
     state          TEXT    NOT NULL CHECK (state IN ('loading', 'sealed')),
     created_at     INTEGER NOT NULL,
     sealed_at      INTEGER,
@@ -113,20 +112,19 @@ CREATE TABLE jobs (
                                                OR state = 'succeeded' OR state = 'failed' OR state = 'cancelled'),
     hold                TEXT    CHECK (hold = 'inventory'),
     due_at              INTEGER,
-    -- A pause lies over what else a queued job waits for, and takes none of it away.
+    -- A pause is independent of what else a queued job waits for.
     paused_at           INTEGER CHECK (paused_at IS NULL OR state = 'queued'),
     -- The number of the last attempt, those that count against the limit, and how many changes of state there were.
     attempt             INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     used                INTEGER NOT NULL DEFAULT 0 CHECK (used >= 0),
     step                INTEGER NOT NULL DEFAULT 0,
-    -- How often its export was denied since it was last accepted or tried afresh: it is called again before it fails of that.
+    -- How often its export was denied since it was last accepted or retried: it is called again before it fails.
     denials             INTEGER NOT NULL DEFAULT 0 CHECK (denials >= 0),
     -- EBS copies that its export takes: 1 + the attached disks of an instance.
     weight              INTEGER NOT NULL DEFAULT 1 CHECK (weight >= 1),
     source_arn          TEXT,
     adopted             INTEGER NOT NULL DEFAULT 0 CHECK (adopted IN (0, 1)),
-    -- Where a person had it sent again: the last entry of the ledger that was known then. None up to it is the job's, and it
-    -- adopts no other export.
+    -- If a person had it sent again: the last entry of the ledger then. No entry up to it is the job's, and it adopts no other export.
     ignored_through             INTEGER CHECK (ignored_through >= 0),
     operation_id        TEXT,
     record_arn          TEXT,
@@ -156,7 +154,7 @@ CREATE TABLE batch_rows (
     PRIMARY KEY (batch_id, line)
 ) STRICT, WITHOUT ROWID;
 
--- Counters are kept, never counted.
+-- Counters, kept by triggers.
 CREATE TABLE job_counts (
     lane_id  INTEGER NOT NULL,
     batch_id INTEGER NOT NULL,
@@ -171,7 +169,7 @@ CREATE TABLE attempts (
     number        INTEGER NOT NULL CHECK (number > 0),
     run_id        INTEGER NOT NULL REFERENCES runs (id),
     intended_at   INTEGER NOT NULL,
-    -- The last entry of the lane's ledger that was known when the intent was written: what came later may be ours.
+    -- The last entry of the lane's ledger that was known when the intent was written: later ones may be ours.
     baseline      INTEGER NOT NULL,
     answered_at   INTEGER,
     outcome       TEXT    NOT NULL CHECK (outcome = 'pending' OR outcome = 'accepted' OR outcome = 'refused'
@@ -180,7 +178,7 @@ CREATE TABLE attempts (
     request_id    TEXT,
     error_code    TEXT,
     error_message TEXT,
-    -- Complete readings of the ledger that did not show it, and when the first and the last of them began.
+    -- Absence checks, and when the first and the last of them began.
     absence_checks         INTEGER NOT NULL DEFAULT 0 CHECK (absence_checks >= 0),
     first_check_at INTEGER,
     last_check_at  INTEGER,
@@ -218,7 +216,7 @@ CREATE TABLE transitions (
     CHECK ((from_state = to_state) = (event IN ('pause', 'resume')))
 ) STRICT, WITHOUT ROWID;
 
--- The pauses of batches and lanes, each of which outlives its end. The pause of a job is a transition within `queued`.
+-- The pauses of batches and lanes, which are kept when they have ended. The pause of a job is a transition within `queued`.
 CREATE TABLE pauses (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     batch_id   INTEGER REFERENCES batches (id),
@@ -267,18 +265,18 @@ CREATE TABLE ledger (
     seen_at             INTEGER NOT NULL,
     job_id              INTEGER,
     attempt             INTEGER,
-    -- Whether what it says has still to be acted upon.
-    unprocessed                INTEGER NOT NULL CHECK (unprocessed IN (0, 1)),
+    -- Whether it has still to be processed.
+    unprocessed         INTEGER NOT NULL CHECK (unprocessed IN (0, 1)),
     UNIQUE (lane_id, kind, key),
     CHECK ((job_id IS NULL) = (attempt IS NULL))
 ) STRICT;
 
--- Lanes in which a person has acted: the daemon takes them up and wakes them.
+-- Lanes in which a person has acted: the daemon takes these rows and wakes the lanes.
 CREATE TABLE wake_ups (
     lane_id INTEGER PRIMARY KEY REFERENCES lanes (id)
 ) STRICT;
 
--- Which batches a lane may send for: those that were sealed before an inventory of this run began.
+-- The batches that a lane may send: those that were sealed before an inventory of this run began.
 CREATE TABLE inventories (
     lane_id  INTEGER NOT NULL REFERENCES lanes (id),
     batch_id INTEGER NOT NULL REFERENCES batches (id),
@@ -308,14 +306,14 @@ CREATE TABLE breaker_openings (
     lane_id    INTEGER NOT NULL REFERENCES lanes (id),
     batch_id   INTEGER REFERENCES batches (id),
     opened_at INTEGER NOT NULL,
-    -- What it tripped on: so many of the last that ended had failed, or so many in a row failed with one code.
+    -- Why it opened: this many of the last that ended had failed, or failed in a row with one code.
     failed     INTEGER NOT NULL CHECK (failed > 0),
     ended      INTEGER NOT NULL CHECK (ended >= failed),
     code       TEXT,
-    -- From when on, and for how long, nothing is tried.
+    -- Start and length of the wait for the next probe.
     waits_from INTEGER NOT NULL,
     wait       INTEGER NOT NULL CHECK (wait >= 0),
-    -- The one job that goes all the same, to see whether it is over; how many did in vain, and the run of the last.
+    -- The one job that may be sent, to see whether the trouble is over; how many probes failed, and the run of the last of them.
     probe      INTEGER REFERENCES jobs (id),
     probes     INTEGER NOT NULL DEFAULT 0 CHECK (probes >= 0),
     failed_run INTEGER REFERENCES runs (id),
@@ -325,7 +323,7 @@ CREATE TABLE breaker_openings (
     CHECK ((failed_run IS NULL) = (probes = 0))
 ) STRICT;
 
--- Queued jobs that nothing of their own holds back. Whether their batch and lane may send is asked beside it.
+-- Queued jobs that nothing of their own holds back. Whether their batch and lane may send is checked separately.
 CREATE VIEW sendable_jobs AS
 SELECT jobs.id, jobs.lane_id, jobs.batch_id, jobs.snapshot_name, jobs.priority, jobs.attempt, jobs.used, jobs.denials,
        snapshots.weight, snapshots.arn
@@ -334,6 +332,6 @@ FROM jobs
 CROSS JOIN snapshots ON snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name
     AND snapshots.state NOT IN ('pending', 'error')
 WHERE jobs.state = 'queued' AND jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
-  -- What Lightsail's records say of it is acted upon first.
+  -- Its unprocessed changes come first.
   AND NOT EXISTS (SELECT 1 FROM ledger
                   WHERE ledger.lane_id = jobs.lane_id AND ledger.snapshot_name = jobs.snapshot_name AND ledger.unprocessed = 1);

@@ -64,7 +64,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct Queue {
     path: PathBuf,
-    place: Arc<DatabaseFiles>,
+    files: Arc<DatabaseFiles>,
     readers: SqlitePool,
     at_rest: Option<AtRest>,
     writer: Writer,
@@ -126,7 +126,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError::Replaced`] when they are not.
     pub fn in_place(&self) -> Result<(), QueueError> {
-        self.place.check()
+        self.files.check()
     }
 
     /// Sets how long a write waits while another process writes: a minute by default, and without end for none.

@@ -3,7 +3,7 @@
 //! know. One that is level with its file has the whole history, on whatever host. It is synced, as the database is.
 
 use crate::queue::error::QueueError;
-use crate::queue::files::own_files::beside;
+use crate::queue::files::own_files::{beside, sync_folder_of};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -86,10 +86,7 @@ impl Counter {
     /// Makes it, or writes it over.
     pub(in crate::queue) async fn make(&mut self, count: &Intents) -> Result<(), QueueError> {
         self.write(count).await?;
-        // The folder makes the name durable; not every system can sync one, and the file exists either way.
-        if let Some(folder) = self.path.parent().and_then(|folder| File::open(folder).ok()) {
-            let _ = folder.sync_all();
-        }
+        sync_folder_of(&self.path);
         Ok(())
     }
 }

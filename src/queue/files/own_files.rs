@@ -2,6 +2,7 @@
 
 use crate::queue::files::counter::COUNTER;
 use crate::queue::files::lock::Held;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Whether `file` is the database itself, or one that is kept beside it: a log, a lock, the counter.
@@ -18,14 +19,23 @@ pub(in crate::queue) fn beside(database: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// The folder of a file.
+pub(in crate::queue) fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes the name of a file durable, with its folder; not every system can sync one, and the file exists either way.
+pub(in crate::queue) fn sync_folder_of(file: &Path) {
+    if let Ok(folder) = File::open(folder_of(file)) {
+        let _ = folder.sync_all();
+    }
+}
+
 /// The path without links, also where the file itself is not there yet.
 pub(in crate::queue) fn resolved(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        match (std::fs::canonicalize(folder), path.file_name()) {
-            (Ok(folder), Some(name)) => folder.join(name),
-            _ => path.to_owned(),
-        }
+    std::fs::canonicalize(path).unwrap_or_else(|_| match (std::fs::canonicalize(folder_of(path)), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
     })
 }
 

@@ -116,7 +116,7 @@ impl Queue {
                LEFT JOIN snapshots ON snapshots.lane_id = ledger.lane_id AND snapshots.name = ledger.snapshot_name
                WHERE ledger.lane_id = ?1 AND ledger.kind = 'record' AND ledger.status = 'under_way'
                  AND ledger.job_id IS NULL AND coalesce(ledger.created_at, ledger.seen_at) > ?2
-                 -- The records of what is under way here have no owner before their end.
+                 -- Records of our exports in progress have no owner before their end.
                  AND NOT EXISTS (SELECT 1 FROM jobs
                                  WHERE jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
                                    AND jobs.finished_at IS NULL

@@ -299,7 +299,7 @@ where
         r#"SELECT lanes.account_number AS "stored: AccountNumber", other.account AS "other: AccountLabel"
            FROM lanes LEFT JOIN lanes AS other
                ON other.region = lanes.region AND other.id <> lanes.id AND other.account_number = ?2
-               -- A lane that has exported nothing and has nothing to do exports nothing twice.
+               -- A lane that has exported nothing and has no work exports nothing twice.
                AND (other.proven = 1 OR EXISTS (
                    SELECT 1 FROM job_counts WHERE job_counts.lane_id = other.id AND job_counts.jobs > 0
                        AND job_counts.state NOT IN ('succeeded', 'failed', 'cancelled')))

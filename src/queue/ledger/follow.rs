@@ -111,7 +111,7 @@ impl Queue {
                CROSS JOIN ledger ON ledger.id = wanted.value
                CROSS JOIN jobs ON jobs.lane_id = ledger.lane_id AND jobs.snapshot_name = ledger.snapshot_name
                    AND jobs.finished_at IS NULL
-               -- A job of a load that goes on is not there yet; the inventory after its batch is sealed finds the entry.
+               -- A job of a load in progress does not count; the inventory after its batch is sealed finds the entry.
                CROSS JOIN batches ON batches.id = jobs.batch_id AND batches.state = 'sealed'
                UNION
                SELECT jobs.id
@@ -122,7 +122,7 @@ impl Queue {
                WHERE EXISTS (SELECT 1 FROM attempts WHERE attempts.job_id = jobs.id
                              AND (attempts.outcome = 'absent' OR attempts.outcome = 'found')
                              AND attempts.baseline < ledger.id)
-                 -- A live job of that name may have made it; when that has ended, the entry is news again.
+                 -- A live job of that name may have made it; when that has ended, the entry is processed again.
                  AND NOT EXISTS (SELECT 1 FROM jobs AS live
                                  WHERE live.lane_id = ledger.lane_id AND live.snapshot_name = ledger.snapshot_name
                                    AND live.finished_at IS NULL)"#,

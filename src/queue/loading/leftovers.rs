@@ -12,21 +12,21 @@ use sqlx::SqliteConnection;
 const ROWS: u32 = 500;
 
 /// Deletes every batch that is `loading`, for the holder of the lock; returns how many there were.
-pub(in crate::queue) async fn drop_all(door: &mut WriteConnection) -> Result<usize, QueueError> {
+pub(in crate::queue) async fn drop_all(writing: &mut WriteConnection) -> Result<usize, QueueError> {
     let left = sqlx::query_scalar!(
         r#"SELECT id AS "id!: BatchId" FROM batches WHERE state = 'loading' AND pruned_at IS NULL"#
     );
-    let left = left.fetch_all(door.connection()).await?;
+    let left = left.fetch_all(writing.connection()).await?;
     for batch in &left {
-        drop_batch(door, *batch).await?;
+        drop_batch(writing, *batch).await?;
     }
     Ok(left.len())
 }
 
 /// Deletes a batch in steps; after a kill in the middle the rest is still recognized.
-pub(in crate::queue) async fn drop_batch(door: &mut WriteConnection, batch: BatchId) -> Result<(), QueueError> {
+pub(in crate::queue) async fn drop_batch(writing: &mut WriteConnection, batch: BatchId) -> Result<(), QueueError> {
     loop {
-        let mut transaction = door.begin().await?;
+        let mut transaction = writing.begin().await?;
         let more = take_some(&mut transaction, batch).await?;
         transaction.commit(&[Step::LoadDropped]).await?;
         if !more {

@@ -59,7 +59,7 @@ pub struct BatchSummary {
 /// A batch that is being loaded. It exists only once it is sealed; if this is dropped before, the next load deletes it.
 #[derive(Debug)]
 pub struct BatchLoad {
-    door: WriteConnection,
+    writing: WriteConnection,
     batch: BatchId,
     name: BatchName,
     now: Timestamp,
@@ -84,14 +84,14 @@ impl Queue {
         now: Timestamp,
     ) -> Result<BatchLoad, QueueError> {
         let lock = DatabaseLock::wait(self.path(), Held::Load, who).await.map_err(Arc::new)?;
-        let mut door = open::connect_for_load(self.path(), &self.place).await?;
+        let mut writing = open::connect_for_load(self.path(), &self.files).await?;
         reached(Point::Between(Between::LoadLocked));
-        let left = leftovers::drop_all(&mut door).await?;
+        let left = leftovers::drop_all(&mut writing).await?;
         if left > 0 {
             tracing::info!(batches = left, "deleted what a killed load had left");
         }
-        let (batch, name) = begin_batch(&mut door, name, source, &json(carried)?, now).await?;
-        Ok(BatchLoad { door, batch, name, now, lanes: HashMap::new(), last_line: 0, chunks: 0, _lock: lock })
+        let (batch, name) = begin_batch(&mut writing, name, source, &json(carried)?, now).await?;
+        Ok(BatchLoad { writing, batch, name, now, lanes: HashMap::new(), last_line: 0, chunks: 0, _lock: lock })
     }
 
     /// Deletes what killed loads have left, unless a load is in progress; returns how many batches there were.
@@ -104,9 +104,9 @@ impl Queue {
             Err(LockError::Taken { .. }) => return Ok(0),
             Err(error) => return Err(Arc::new(error).into()),
         };
-        let mut door = open::connect_for_load(self.path(), &self.place).await?;
-        let left = leftovers::drop_all(&mut door).await?;
-        door.close().await?;
+        let mut writing = open::connect_for_load(self.path(), &self.files).await?;
+        let left = leftovers::drop_all(&mut writing).await?;
+        writing.close().await?;
         Ok(left)
     }
 }
@@ -138,7 +138,7 @@ impl BatchLoad {
         }
         self.last_line = chunk.last_line;
         let batch = self.batch.0;
-        let mut transaction = self.door.begin().await?;
+        let mut transaction = self.writing.begin().await?;
         let mut written = 0;
         for (lane, count, rows) in &chunk.lanes {
             let lane = lane_id(&mut transaction, &mut self.lanes, lane).await?;
@@ -171,7 +171,7 @@ impl BatchLoad {
         transaction.commit(&[Step::LoadAdded]).await?;
         self.chunks += 1;
         if self.chunks.is_multiple_of(PAUSE_AFTER) {
-            begin_log_anew(&mut self.door).await?;
+            begin_log_anew(&mut self.writing).await?;
             pause().await;
         }
         Ok(())
@@ -183,14 +183,15 @@ impl BatchLoad {
     /// [`QueueError`] when the database fails; then there is no batch.
     pub async fn seal(mut self, rejected: u64, now: Timestamp) -> Result<BatchSummary, QueueError> {
         // Before the write that seals it, to keep that small: nothing else writes rows of this batch.
-        let rows =
-            sqlx::query_file!("src/queue/sql/count_rows.sql", self.batch.0).fetch_one(self.door.connection()).await?;
+        let rows = sqlx::query_file!("src/queue/sql/count_rows.sql", self.batch.0)
+            .fetch_one(self.writing.connection())
+            .await?;
         let passed_over = number(rejected)?;
         let read = rows.read + passed_over;
         reached(Point::Between(Between::LoadComplete));
         // Syncs what came before it too.
-        sqlx::query("PRAGMA synchronous = FULL").execute(self.door.connection()).await?;
-        let mut transaction = self.door.begin().await?;
+        sqlx::query("PRAGMA synchronous = FULL").execute(self.writing.connection()).await?;
+        let mut transaction = self.writing.begin().await?;
         let sealed = sqlx::query!(
             "UPDATE batches SET state = 'sealed', sealed_at = ?2, rows_read = ?3, rows_new = ?4, rows_live = ?5,
                     rows_repeated = ?6, rows_rejected = ?7
@@ -211,7 +212,7 @@ impl BatchLoad {
         let lanes: Vec<i64> = self.lanes.into_values().collect();
         crate::queue::jobs::wakers::add_wake_ups(&mut transaction, &json(&lanes)?, "[]").await?;
         transaction.commit(&[Step::LoadSealed]).await?;
-        if let Err(error) = self.door.close().await {
+        if let Err(error) = self.writing.close().await {
             tracing::debug!(%error, "the load's connection was not closed cleanly; the batch is safe");
         }
         let [read, new, live, repeated] = [read, rows.new, rows.live, rows.repeated].map(i64::unsigned_abs);
@@ -223,19 +224,19 @@ impl BatchLoad {
     /// # Errors
     /// [`QueueError`] when the database fails; the next load will try again.
     pub async fn abandon(mut self) -> Result<(), QueueError> {
-        leftovers::drop_batch(&mut self.door, self.batch).await?;
-        self.door.close().await?;
+        leftovers::drop_batch(&mut self.writing, self.batch).await?;
+        self.writing.close().await?;
         Ok(())
     }
 }
 
 /// `SQLite` restarts the log at the next write if all of it was copied. It grows if other processes write between each copy and the next
 /// commit; little is left to copy by then.
-async fn begin_log_anew(door: &mut WriteConnection) -> Result<(), QueueError> {
+async fn begin_log_anew(writing: &mut WriteConnection) -> Result<(), QueueError> {
     let (_, pages, _): (i64, i64, i64) =
-        sqlx::query_as("PRAGMA wal_checkpoint(NOOP)").fetch_one(door.connection()).await?;
+        sqlx::query_as("PRAGMA wal_checkpoint(NOOP)").fetch_one(writing.connection()).await?;
     if pages >= LONG_LOG {
-        sqlx::query("PRAGMA wal_checkpoint(RESTART)").execute(door.connection()).await?;
+        sqlx::query("PRAGMA wal_checkpoint(RESTART)").execute(writing.connection()).await?;
     }
     Ok(())
 }
@@ -246,7 +247,7 @@ pub(in crate::queue) async fn pause() {
 }
 
 async fn begin_batch(
-    door: &mut WriteConnection,
+    writing: &mut WriteConnection,
     name: LoadName,
     source: &str,
     carried: &str,
@@ -258,7 +259,7 @@ async fn begin_batch(
     };
     let (mut name, mut number) = (given.clone(), 1);
     // In a transaction of its own: a row comes back before it is committed, and an error of that commit would go unheard.
-    let mut transaction = door.begin().await?;
+    let mut transaction = writing.begin().await?;
     loop {
         let text = name.as_str();
         let made = sqlx::query_scalar!(

@@ -1,4 +1,4 @@
--- Each row points to the live job of its snapshot, which by now there is: the row's own, that of another line of the
+-- Each row points to the live job of its snapshot, which exists by now: the row's own, that of another line of the
 -- batch, or that of an earlier batch.
 INSERT INTO batch_rows (batch_id, line, job_id, disposition, carried)
 SELECT ?3, given.line, jobs.id,

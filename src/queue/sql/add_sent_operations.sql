@@ -1,4 +1,4 @@
--- An inventory may have seen the operation before its answer was written down: then only the owner is new.
+-- An inventory may have seen the operation before the response was written: then only the owner is new.
 INSERT INTO ledger (lane_id, kind, key, snapshot_name, status, created_at, seen_at, job_id, attempt, unprocessed)
 SELECT jobs.lane_id, 'operation', operation.value ->> '$.id', jobs.snapshot_name, 'under_way',
        operation.value ->> '$.created_at', t ->> '$.at', jobs.id, t ->> '$.expected_attempt', 0

@@ -1,5 +1,5 @@
--- Walks the claim index of each batch that may be sent for, as far as the limit at most: what has a higher priority, and
--- of the same one, by turns, so many of each batch as are before the job in its own.
+-- Walks the claim index of each batch that may be sent for, up to the limit: jobs of a higher priority, and of the same
+-- one, as batches take turns, as many of each batch as precede the job in its own.
 SELECT count(*) AS "count!: u32" FROM (
     SELECT 1
     FROM job_counts

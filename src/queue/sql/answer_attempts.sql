@@ -1,6 +1,6 @@
 UPDATE attempts SET
     outcome = t ->> '$.answer.outcome',
-    -- What the ledger told later is no answer.
+    -- What the ledger showed later is no response.
     answered_at = iif(t ->> '$.answer.outcome' IN ('found', 'absent'), answered_at, t ->> '$.at'),
     http_status = coalesce(t ->> '$.answer.http_status', http_status),
     request_id = coalesce(t ->> '$.answer.request_id', request_id),

@@ -1,4 +1,4 @@
--- Batches, or that one of them, each with its own jobs by state; the jobs that it shares are counted apart.
+-- One batch, or all, each with its own jobs by state; shared jobs are counted separately.
 SELECT batches.id AS "id!: BatchId", name AS "name!: BatchName", source, state AS "stage!: BatchStage",
        created_at AS "created_at!: Timestamp", sealed_at AS "sealed_at: Timestamp",
        json_array(rows_read, rows_new, rows_live, rows_repeated, rows_rejected) AS "rows!: RowCounts",

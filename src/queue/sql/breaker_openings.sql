@@ -8,7 +8,7 @@ SELECT breaker_openings.id AS "id!: OpeningId", breaker_openings.lane_id AS "lan
            WHEN jobs.id IS NULL THEN 'none'
            WHEN jobs.state = 'queued' AND (
                jobs.paused_at IS NOT NULL OR jobs.denials > 0 OR jobs.hold IS NOT NULL
-               -- It was asked to wait; one of which an attempt failed is tried again soon.
+               -- It was told to wait; one with a failed attempt is retried soon.
                OR (jobs.due_at IS NOT NULL AND jobs.used = 0)
                OR EXISTS (SELECT 1 FROM snapshots
                           WHERE snapshots.lane_id = jobs.lane_id AND snapshots.name = jobs.snapshot_name
@@ -16,7 +16,7 @@ SELECT breaker_openings.id AS "id!: OpeningId", breaker_openings.lane_id AS "lan
                OR EXISTS (SELECT 1 FROM batches WHERE batches.id = jobs.batch_id AND batches.paused_at IS NOT NULL))
                THEN 'silent'
            WHEN jobs.state IN ('queued', 'submitting', 'exporting', 'unknown') THEN 'under_way'
-           -- Only an export of its own tells.
+           -- Only its own export counts.
            WHEN jobs.state IN ('succeeded', 'failed') AND jobs.attempt > 0 AND jobs.adopted = 0 THEN jobs.state
            ELSE 'silent' END AS "probe_state!: ProbeState"
 FROM breaker_openings LEFT JOIN jobs ON jobs.id = breaker_openings.probe

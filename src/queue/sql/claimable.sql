@@ -1,5 +1,5 @@
--- One look into the claim index for each batch that may be sent for; the best of them all. A paused or loading batch is
--- never walked through, nor one that a circuit breaker has stopped. ?4 is how often those were denied at most. Batches take
+-- One search of the claim index for each batch that may be sent; the best of all. A paused or loading batch is never scanned, nor
+-- one whose circuit breaker is open. ?4 is how often a job may have been denied. Batches take
 -- turns at each priority, a job at a time; ?5 is the batch that had the last turn.
 SELECT job.id AS "job!: JobId", job.batch_id AS "batch!: BatchId", job.snapshot_name AS "snapshot!: SnapshotName",
        job.attempt AS "attempt!: u32", job.used AS "used!: u32", job.weight AS "weight!: u32",

@@ -1,5 +1,5 @@
 -- Jobs of one batch, or, without a batch, those of any that wait for an inventory, and those of batches that an earlier
--- inventory of this run has cleared and whose snapshot is gone or not ready since: nothing else would come back to them.
+-- inventory of this run has covered and whose snapshot is gone or not ready since: nothing else would process them.
 SELECT jobs.id AS "job!: JobId", jobs.snapshot_name AS "snapshot: SnapshotName", jobs.attempt AS "attempt!: u32", jobs.used AS "used!: u32",
        jobs.existing = 'adopt' AND jobs.ignored_through IS NULL AS "adopts!: bool", jobs.hold IS 'inventory' AS "held!: bool",
        snapshots.state AS "snapshot_state?", snapshots.arn AS "snapshot_arn?: SnapshotArn",

@@ -1,4 +1,4 @@
--- Which of the names have an export that is done, by the records that were seen; whose ARN is known, as a name is reused.
+-- Which of the names have a finished export, by the records that were seen; only with an ARN, as a name may be reused.
 SELECT CAST(given.key AS INTEGER) AS "place!: u32", ledger.job_id AS "job: JobId", ledger.snapshot_arn AS "arn!: SnapshotArn",
        ledger.destination_id AS "destination!"
 FROM json_each(?1) AS given

@@ -1,4 +1,4 @@
--- Which of the names have a live job; the jobs of a load that goes on, or that was killed, are not there yet.
+-- Which of the names have a live job; jobs of a load in progress or killed do not count.
 SELECT CAST(given.key AS INTEGER) AS "place!: u32", jobs.id AS "job!: JobId", jobs.state AS "state!: JobState"
 FROM json_each(?1) AS given
 CROSS JOIN lanes ON lanes.account = ?2 AND lanes.region = ?3

@@ -7,7 +7,7 @@ SELECT id AS "id!: LaneId", account || ' ' || region AS "lane!: Lane", account_n
            AS "blocked: Block",
        iif(paused_at IS NULL, NULL, json_array(paused_at, paused_by)) AS "paused: Pause"
 FROM lanes
--- A range, so that one lane is found without a walk through all.
+-- A range, so that one lane is found without a scan.
 WHERE id BETWEEN coalesce(?1, 0) AND coalesce(?1, 9223372036854775807)
   AND (?2 IS NULL OR EXISTS (SELECT 1 FROM job_counts JOIN batches ON batches.id = job_counts.batch_id
                              WHERE job_counts.lane_id = lanes.id AND batches.state = ?2))

@@ -1,4 +1,4 @@
--- The last exports of a lane that ended, the newest first. What was adopted, called off or refused says nothing of the pace.
+-- The last exports of a lane that ended, the newest first. What was adopted, cancelled or refused shows no rate.
 SELECT recent.finished_at AS "at!: Timestamp", recent.finished_at - recent.submitted_at AS "took!: Millis"
 FROM (
     SELECT id, state, attempt, adopted, submitted_at, finished_at FROM jobs

@@ -1,5 +1,5 @@
--- Moves the jobs that are still in the state and in the attempt that their change expects. A change within a state touches
--- the pause alone, and adds a hold where there is none. The JSON is that of `Transition`.
+-- Moves the jobs that are still in the state and in the attempt that their change expects. A change within a state changes
+-- only the pause, and adds a hold where there is none. The JSON is that of `Transition`.
 WITH t AS MATERIALIZED (
     SELECT value ->> '$.job' AS job, value ->> '$.from' AS old_state, value ->> '$.to' AS new_state,
            value ->> '$.expected_attempt' AS expected_attempt, value ->> '$.expected_used' AS expected_used, value ->> '$.at' AS at,
@@ -33,7 +33,7 @@ UPDATE jobs SET
     record_name = coalesce(t.record_name, iif(t.reset_export, NULL, jobs.record_name)),
     destination_service = coalesce(t.service, iif(t.reset_export, NULL, jobs.destination_service)),
     destination_id = coalesce(t.destination, iif(t.reset_export, NULL, jobs.destination_id)),
-    -- A duplicate once found stays in the report.
+    -- A duplicate that was found stays in the report.
     error_code = CASE WHEN t.new_state = jobs.state THEN jobs.error_code
                       WHEN t.code IS NULL AND jobs.error_code = 'DuplicateExport' THEN jobs.error_code
                       ELSE t.code END,
@@ -45,14 +45,14 @@ UPDATE jobs SET
     next_poll_at = t.next_poll_at
 FROM t
 WHERE jobs.id = t.job AND jobs.state = t.old_state AND jobs.attempt = t.expected_attempt
-  -- An attempt that was counted may be refunded meanwhile.
+  -- An attempt may have been refunded meanwhile.
   AND jobs.used = t.expected_used
-  -- Nothing is sent that was held back, paused or stopped since it was claimed, or that has unprocessed changes, nor in a lane
-  -- that was blocked since, or for another trouble than the one that the job probes.
+  -- A job is not sent if it was held back or paused since it was claimed, a breaker opened, or it has unprocessed changes; nor in a
+  -- lane that was blocked since, or for another trouble than the one that the job probes.
   AND (t.new_state <> 'submitting' OR (jobs.hold IS NULL AND jobs.due_at IS NULL AND jobs.paused_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM batches WHERE batches.id = jobs.batch_id AND batches.paused_at IS NOT NULL)
        AND EXISTS (SELECT 1 FROM lanes WHERE lanes.id = jobs.lane_id AND lanes.paused_at IS NULL
-                   -- Reads that fail keep no job from being sent.
+                   -- Failing reads do not stop sending.
                    AND nullif(lanes.blocked_code, 'reads') IS t.probes)
        AND NOT EXISTS (SELECT 1 FROM breaker_openings WHERE breaker_openings.lane_id = jobs.lane_id AND breaker_openings.closed_at IS NULL
                        AND (breaker_openings.batch_id IS NULL OR breaker_openings.batch_id = jobs.batch_id) AND breaker_openings.probe IS NOT jobs.id)

@@ -1,4 +1,4 @@
--- A record that was first shown without its ARN stands under its name until it is shown with it.
+-- A record that was first shown without its ARN is stored under its name until it is shown with it.
 UPDATE ledger SET "key" = shown.arn
 FROM (SELECT nameless.id, given.arn
       FROM (SELECT value ->> 'key' AS arn, value ->> 'record_name' AS name FROM jsonb_each(?1)

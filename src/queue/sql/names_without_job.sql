@@ -1,4 +1,4 @@
--- The names of rows that have no live job. Jobs of a load that goes on, or that was killed, are not there yet.
+-- The names of rows that have no live job. Jobs of a load in progress or killed do not count.
 SELECT value ->> 1 AS "name!: String"
 FROM json_each(?1)
 WHERE NOT EXISTS (

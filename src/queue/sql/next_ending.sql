@@ -1,4 +1,4 @@
--- The first batch after ?1 that has ended, every row of it, and whose completion report is not written yet.
+-- The first batch after ?1 of which every row has ended, and whose completion report is not written yet.
 SELECT batches.id AS "batch!: BatchId", batches.name AS "name!: BatchName", batches.amended AS "amended!: i64"
 FROM batches
 WHERE batches.id > ?1 AND batches.state = 'sealed' AND batches.bundled IS NOT batches.amended

@@ -1,5 +1,5 @@
--- The jobs that open circuit breakers of a lane may let go: those that they have let go already and that are queued again,
--- then the first of each batch of which every open breaker is due (?3).
+-- Jobs that may be probes of open circuit breakers of a lane: those that are probes already and queued again, then the first of each
+-- batch all of whose open breakers are due (?3).
 SELECT job.id AS "job!: JobId", job.batch_id AS "batch!: BatchId", job.snapshot_name AS "snapshot!: SnapshotName",
        job.attempt AS "attempt!: u32", job.used AS "used!: u32", job.weight AS "weight!: u32",
        job.arn AS "source_arn: SnapshotArn", job.denials AS "denials!: u32"

@@ -1,5 +1,5 @@
--- The first batch after ?2 that is over, whose completion report was written by ?1 and says how it still stands, and to whose
--- jobs no row of another batch points.
+-- The first batch after ?2 that is over, whose completion report was written by ?1 and is up to date, and to whose jobs no row of
+-- another batch points.
 SELECT batches.id AS "batch!: BatchId", batches.name AS "name!: BatchName"
 FROM batches
 WHERE batches.id > ?2 AND batches.state = 'sealed' AND batches.bundled = batches.amended AND batches.bundled_at <= ?1

@@ -1,8 +1,8 @@
--- An end that was seen once stays: a page that lags behind takes nothing back.
+-- An end that was seen stays: an older page does not undo it.
 INSERT INTO ledger (lane_id, kind, key, snapshot_name, snapshot_arn, status, record_name, destination_service,
                     destination_id, error_code, error_message, created_at, seen_at, unprocessed)
 SELECT ?2, value ->> 'kind',
-       -- A record that was seen with its ARN, and is shown without it now, is the same one still.
+       -- A record that was seen with its ARN, and is shown without it now, is the same.
        CASE WHEN value ->> 'kind' = 'record' AND value ->> 'key' = value ->> 'record_name'
             THEN coalesce((SELECT known."key" FROM ledger AS known
                            WHERE known.lane_id = ?2 AND known.snapshot_name = value ->> 'snapshot'

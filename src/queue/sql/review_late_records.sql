@@ -1,5 +1,5 @@
--- Of jobs that have ended: what the ledger has of their names and is unowned may be an earlier job's that was taken for
--- absent, or that failed by what was found.
+-- For jobs that have ended: unowned entries of their names may belong to an earlier job whose attempt was proven absent, or that failed
+-- by what was found.
 UPDATE ledger SET unprocessed = 1
 FROM (SELECT jobs.lane_id, jobs.snapshot_name
       FROM jsonb_each(?1) AS given

@@ -1,5 +1,5 @@
--- Jobs that came back to the queue may have been exported by another client meanwhile: what the ledger has of their names
--- is acted upon anew before they are sent.
+-- Jobs that returned to the queue may have been exported by another client meanwhile: the entries of their names are processed again
+-- before they are sent.
 UPDATE ledger SET unprocessed = 1
 FROM (SELECT jobs.lane_id, jobs.snapshot_name
       FROM jsonb_each(?1) AS given

@@ -1,4 +1,4 @@
--- What waits behind a breaker recovers automatically once; after one try in vain in this run it waits for a person.
+-- What an open breaker holds back recovers automatically once; after a failed probe in this run it waits for a person.
 SELECT (SELECT coalesce(sum(job_counts.jobs), 0)
         FROM job_counts
         JOIN batches ON batches.id = job_counts.batch_id

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(in crate::queue) struct WriteConnection {
     connection: SqliteConnection,
     steps: Steps,
-    place: Option<Arc<DatabaseFiles>>,
+    files: Option<Arc<DatabaseFiles>>,
     busy: Arc<BusyRetry>,
 }
 
@@ -27,14 +27,14 @@ pub(in crate::queue) struct WriteTransaction<'c> {
     connection: &'c mut SqliteConnection,
     open: bool,
     steps: &'c Steps,
-    place: Option<&'c DatabaseFiles>,
+    files: Option<&'c DatabaseFiles>,
 }
 
 impl WriteConnection {
     /// Guards a connection.
     pub(in crate::queue) async fn new(mut connection: SqliteConnection) -> Result<Self, sqlx::Error> {
         let steps = Steps::guarding(&mut connection).await?;
-        Ok(Self { connection, steps, place: None, busy: Arc::default() })
+        Ok(Self { connection, steps, files: None, busy: Arc::default() })
     }
 
     /// Waits for other processes as `busy` says.
@@ -43,13 +43,13 @@ impl WriteConnection {
     }
 
     /// Commits nothing once these files are gone: no write is confirmed that nobody can read, and no intent is sent that is only there.
-    pub(in crate::queue) fn staying_at(self, place: &Arc<DatabaseFiles>) -> Self {
-        Self { place: Some(Arc::clone(place)), ..self }
+    pub(in crate::queue) fn staying_at(self, files: &Arc<DatabaseFiles>) -> Self {
+        Self { files: Some(Arc::clone(files)), ..self }
     }
 
     /// Whether the files are still there.
     pub(in crate::queue) fn in_place(&self) -> Result<(), QueueError> {
-        self.place.as_deref().map_or(Ok(()), DatabaseFiles::check)
+        self.files.as_deref().map_or(Ok(()), DatabaseFiles::check)
     }
 
     /// Begins a transaction, once no other process has one.
@@ -60,14 +60,14 @@ impl WriteConnection {
             self.busy.wait(&mut retries, error).await?;
         }
         BusyRetry::over(retries);
-        let (connection, place) = (&mut self.connection, self.place.as_deref());
-        Ok(WriteTransaction { connection, open: true, steps: &self.steps, place })
+        let (connection, files) = (&mut self.connection, self.files.as_deref());
+        Ok(WriteTransaction { connection, open: true, steps: &self.steps, files })
     }
 
     /// For statements that commit by themselves: whatever is committed meanwhile is `step`.
     pub(in crate::queue) fn named(&mut self, step: Step) -> NamedWrite<'_> {
         self.steps.open(&[step]);
-        NamedWrite { door: self, step }
+        NamedWrite { writing: self, step }
     }
 
     /// For reading.
@@ -88,7 +88,7 @@ impl WriteTransaction<'_> {
             self.open = false;
             return Ok(());
         }
-        self.place.map_or(Ok(()), DatabaseFiles::check)?;
+        self.files.map_or(Ok(()), DatabaseFiles::check)?;
         self.steps.open(steps);
         let committed = SqliteTransactionManager::commit(self.connection).await;
         self.steps.close();
@@ -126,18 +126,18 @@ impl DerefMut for WriteTransaction<'_> {
 /// A connection while everything that it commits is one step.
 #[derive(Debug)]
 pub(in crate::queue) struct NamedWrite<'d> {
-    door: &'d mut WriteConnection,
+    writing: &'d mut WriteConnection,
     step: Step,
 }
 
 impl NamedWrite<'_> {
     pub(in crate::queue) fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.door.connection
+        &mut self.writing.connection
     }
 
     /// Waits a little where `error` says that another process writes; see [`BusyRetry::wait`].
     pub(in crate::queue) async fn wait(&self, retries: &mut u32, error: sqlx::Error) -> Result<(), QueueError> {
-        self.door.busy.wait(retries, error).await
+        self.writing.busy.wait(retries, error).await
     }
 
     /// It is done, and durable.
@@ -148,7 +148,7 @@ impl NamedWrite<'_> {
 
 impl Drop for NamedWrite<'_> {
     fn drop(&mut self) {
-        self.door.steps.close();
+        self.writing.steps.close();
     }
 }
 
@@ -193,41 +193,41 @@ impl Steps {
 mod tests {
     use super::*;
 
-    async fn door() -> WriteConnection {
+    async fn writing() -> WriteConnection {
         let connection = SqliteConnection::connect("sqlite::memory:").await.expect("a connection");
-        WriteConnection::new(connection).await.expect("a door")
+        WriteConnection::new(connection).await.expect("a writing")
     }
 
-    async fn tables(door: &mut WriteConnection) -> i64 {
-        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(door.connection()).await.expect("a count")
+    async fn tables(writing: &mut WriteConnection) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(writing.connection()).await.expect("a count")
     }
 
     #[tokio::test]
     async fn what_has_no_name_is_not_committed() {
-        let mut door = door().await;
-        sqlx::query("CREATE TABLE t (n)").execute(door.connection()).await.expect_err("no name");
-        assert_eq!(tables(&mut door).await, 0);
+        let mut writing = writing().await;
+        sqlx::query("CREATE TABLE t (n)").execute(writing.connection()).await.expect_err("no name");
+        assert_eq!(tables(&mut writing).await, 0);
     }
 
     #[tokio::test]
     async fn a_name_is_good_for_one_commit() {
-        let mut door = door().await;
-        let mut write = door.begin().await.expect("begun");
+        let mut writing = writing().await;
+        let mut write = writing.begin().await.expect("begun");
         sqlx::query("CREATE TABLE t (n)").execute(&mut *write).await.expect("a table");
         write.commit(&[Step::Migrated]).await.expect("committed");
-        let mut named = door.named(Step::Migrated);
+        let mut named = writing.named(Step::Migrated);
         sqlx::query("CREATE TABLE u (n)").execute(named.connection()).await.expect("a table");
         named.done();
-        sqlx::query("CREATE TABLE v (n)").execute(door.connection()).await.expect_err("no name any more");
-        assert_eq!(tables(&mut door).await, 2);
+        sqlx::query("CREATE TABLE v (n)").execute(writing.connection()).await.expect_err("no name any more");
+        assert_eq!(tables(&mut writing).await, 2);
     }
 
     #[tokio::test]
     async fn a_transaction_that_is_of_no_step_is_undone() {
-        let mut door = door().await;
-        let mut write = door.begin().await.expect("begun");
+        let mut writing = writing().await;
+        let mut write = writing.begin().await.expect("begun");
         sqlx::query("CREATE TABLE t (n)").execute(&mut *write).await.expect("a table");
         write.commit(&[]).await.expect("undone");
-        assert_eq!(tables(&mut door).await, 0);
+        assert_eq!(tables(&mut writing).await, 0);
     }
 }

@@ -6,12 +6,13 @@ use crate::queue::error::{OpenError, QueueError, primary_code};
 use crate::queue::files::counter::{Counter, Intents};
 use crate::queue::files::inode::Inode;
 use crate::queue::files::lock::{DatabaseLock, Held};
+use crate::queue::files::own_files::folder_of;
 use crate::queue::files::paths::DatabaseFiles;
 use crate::queue::jobs::wakers::LaneWakers;
 use crate::queue::sqlite::busy_retry::BusyRetry;
 use crate::queue::sqlite::connection::WriteConnection;
 use crate::queue::sqlite::readers::{FileReaders, readers};
-use crate::queue::sqlite::writer::{Writer, WriterParts};
+use crate::queue::sqlite::writer::Writer;
 use crate::queue::upkeep::vitals::{self, Foreign, Wanted};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
@@ -54,14 +55,13 @@ pub(in crate::queue) async fn open(path: &Path) -> Result<Queue, OpenError> {
     prepared?;
     wait_no_longer(writing.connection()).await.map_err(|error| explain(path, error))?;
     let readers = readers(reading(options));
-    let place = Arc::new(DatabaseFiles::of(path).map_err(|error| explain(path, error.into()))?);
+    let files = Arc::new(DatabaseFiles::of(path).map_err(|error| explain(path, error.into()))?);
     let wakers = LaneWakers::default();
     let busy = Arc::<BusyRetry>::default();
-    let beside = WriterParts { counter: Counter::of(path), wakers: wakers.clone() };
-    let writing = writing.staying_at(&place).retrying(Arc::clone(&busy));
-    let writer = Writer::start(writing, beside);
+    let writing = writing.staying_at(&files).retrying(Arc::clone(&busy));
+    let writer = Writer::start(writing, Counter::of(path), wakers.clone());
     let takeover_waited = Arc::default();
-    Ok(Queue { path: owned, readers, at_rest: None, writer, place, takeover_waited, wakers, busy })
+    Ok(Queue { path: owned, readers, at_rest: None, writer, files, takeover_waited, wakers, busy })
 }
 
 /// Readers for a database that is only read, and its schema; nothing where there is none yet.
@@ -95,7 +95,7 @@ fn readers_alone(path: &Path, readers: FileReaders) -> Queue {
         readers: readers.pool,
         at_rest: readers.at_rest,
         writer: Writer::none(),
-        place: Arc::new(DatabaseFiles::nowhere()),
+        files: Arc::new(DatabaseFiles::nowhere()),
         takeover_waited: Arc::default(),
         wakers: LaneWakers::default(),
         busy: Arc::default(),
@@ -168,13 +168,13 @@ pub(in crate::queue) fn newest_schema() -> i64 {
 /// the rows of every batch.
 pub(in crate::queue) async fn connect_for_load(
     path: &Path,
-    place: &Arc<DatabaseFiles>,
+    files: &Arc<DatabaseFiles>,
 ) -> Result<WriteConnection, QueueError> {
     let options = options(path).foreign_keys(false).synchronous(SqliteSynchronous::Normal);
     let mut connection = SqliteConnection::connect_with(&options).await?;
     wait_no_longer(&mut connection).await?;
     sqlx::query(COPY_LOAD_LOG).execute(&mut connection).await?;
-    Ok(WriteConnection::new(connection).await?.staying_at(place))
+    Ok(WriteConnection::new(connection).await?.staying_at(files))
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -226,10 +226,7 @@ fn check_path(path: &Path) -> Result<(), OpenError> {
     if path.is_dir() {
         return Err(OpenError::IsFolder(path.to_owned()));
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        Some(_) | None => Path::new("."),
-    };
+    let folder = folder_of(path);
     if folder.is_dir() { Ok(()) } else { Err(OpenError::NoFolder(folder.to_owned())) }
 }
 
@@ -252,15 +249,15 @@ async fn lock_migration(path: &Path) -> Result<DatabaseLock, OpenError> {
 }
 
 /// Checks what the file is, then migrates it to this version.
-async fn prepare(door: &mut WriteConnection, path: &Path) -> Result<(), OpenError> {
-    let (id, tables) = identify(door.connection()).await.map_err(|error| explain(path, error))?;
+async fn prepare(writing: &mut WriteConnection, path: &Path) -> Result<(), OpenError> {
+    let (id, tables) = identify(writing.connection()).await.map_err(|error| explain(path, error))?;
     if id != APPLICATION_ID && (tables > 0 || id != 0) {
         return Err(OpenError::NotADatabase(path.to_owned()));
     }
     // Only now: both are properties of the file, and a file that is not ours must stay as it was. One of ours has lost the
     // first where it was restored from a backup or a dump.
     let statements = if id == APPLICATION_ID { &[WITH_WAL][..] } else { &[SHRINKABLE, WITH_WAL, MARK] };
-    let mut marking = door.named(Step::Marked);
+    let mut marking = writing.named(Step::Marked);
     for statement in statements {
         sqlx::query(*statement).execute(marking.connection()).await.map_err(|error| explain(path, error))?;
     }
@@ -269,8 +266,8 @@ async fn prepare(door: &mut WriteConnection, path: &Path) -> Result<(), OpenErro
     } else {
         marking.done();
     }
-    let (is_new, current) = (migrations_done(door.connection()).await == 0, is_current(door.connection()).await);
-    let mut migrating = door.named(Step::Migrated);
+    let (is_new, current) = (migrations_done(writing.connection()).await == 0, is_current(writing.connection()).await);
+    let mut migrating = writing.named(Step::Migrated);
     if is_new {
         make(migrating.connection(), path).await?;
     } else {

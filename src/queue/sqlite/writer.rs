@@ -64,12 +64,11 @@ enum Request {
     Close(oneshot::Sender<()>),
 }
 
-/// What the writer uses beside the database.
-pub(in crate::queue) struct WriterParts {
-    /// Intents are counted there.
-    pub(in crate::queue) counter: Counter,
-    /// Called for each commit.
-    pub(in crate::queue) wakers: LaneWakers,
+/// What writes the groups.
+struct GroupWriter {
+    writing: WriteConnection,
+    counter: Counter,
+    wakers: LaneWakers,
 }
 
 /// A handle to the writer.
@@ -83,10 +82,11 @@ pub(in crate::queue) struct Writer {
 type Broken = Arc<OnceLock<QueueError>>;
 
 impl Writer {
-    pub(in crate::queue) fn start(door: WriteConnection, beside: WriterParts) -> Self {
+    /// Starts the writer; it counts intents in `counter`, and calls `wakers` for each commit.
+    pub(in crate::queue) fn start(writing: WriteConnection, counter: Counter, wakers: LaneWakers) -> Self {
         let (requests, waiting) = mpsc::channel(GROUP * 2);
         let broken = Broken::default();
-        tokio::spawn(serve(door, waiting, beside, Arc::clone(&broken)));
+        tokio::spawn(serve(GroupWriter { writing, counter, wakers }, waiting, Arc::clone(&broken)));
         Self { requests, broken }
     }
 
@@ -152,12 +152,7 @@ impl Writer {
 }
 
 /// After a transaction that failed for another reason than its turn, the state of the connection is unknown: the writer ends.
-async fn serve(
-    mut door: WriteConnection,
-    mut waiting: mpsc::Receiver<Request>,
-    mut beside: WriterParts,
-    broken: Broken,
-) {
+async fn serve(mut writer: GroupWriter, mut waiting: mpsc::Receiver<Request>, broken: Broken) {
     let mut closing = None;
     while closing.is_none() && broken.get().is_none() {
         let Some(first) = waiting.recv().await else { break };
@@ -172,11 +167,11 @@ async fn serve(
             }
         }
         if !transitions.is_empty() || !tasks.is_empty() {
-            commit(&mut door, &mut beside, &broken, transitions, tasks).await;
+            writer.commit(&broken, transitions, tasks).await;
         }
     }
     waiting.close();
-    if let Err(error) = door.close().await {
+    if let Err(error) = writer.writing.close().await {
         tracing::warn!(%error, "the database was not closed cleanly; what was confirmed is safe");
     }
     if let Some(tell) = closing {
@@ -202,79 +197,79 @@ async fn gather(waiting: &mut mpsc::Receiver<Request>, group: &mut Vec<Request>)
 
 type PendingWrite = (Transition, oneshot::Sender<Result<(), QueueError>>);
 
-/// Writes a group in one transaction, and answers its callers.
-async fn commit(
-    door: &mut WriteConnection,
-    beside: &mut WriterParts,
-    broken: &Broken,
-    transitions: Vec<PendingWrite>,
-    mut tasks: Vec<(CommittedStep, Box<dyn Task>)>,
-) {
-    let (transitions, callers): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
-    let written = write_group(door, beside, &transitions, &mut tasks).await;
-    if let Err(error) = &written
-        && !matches!(error, QueueError::Busy)
-    {
-        let _ = broken.set(error.clone());
-    }
-    let all = |error: QueueError| (vec![Err(error.clone()); callers.len()], vec![Err(error); tasks.len()]);
-    let (moved, done) = written.unwrap_or_else(all);
-    for (caller, moved) in callers.into_iter().zip(moved) {
-        let _ = caller.send(moved);
-    }
-    for ((_, task), done) in tasks.into_iter().zip(done) {
-        task.tell(done);
-    }
-}
-
 /// The result of each transition and of each task.
 type GroupResults = (Vec<Result<(), QueueError>>, Vec<Result<(), QueueError>>);
 
-async fn write_group(
-    door: &mut WriteConnection,
-    WriterParts { counter, wakers }: &mut WriterParts,
-    transitions: &[Transition],
-    tasks: &mut [(CommittedStep, Box<dyn Task>)],
-) -> Result<GroupResults, QueueError> {
-    let mut transaction = door.begin().await?;
-    let moved = if transitions.is_empty() {
-        Vec::new()
-    } else {
-        write_transitions::write(&mut transaction, transitions).await?
-    };
-    let intents = transitions.iter().zip(&moved).filter(|(one, lane)| lane.is_ok() && one.is_intent());
-    let intents = intents.map(|(one, _)| one);
-    let count = match intents.clone().map(Transition::at).max() {
-        Some(at) => Some(count_intents(&mut transaction, intents.count(), at).await?),
-        None => None,
-    };
-    let steps = transitions.iter().zip(&moved);
-    let steps = steps.filter_map(|(one, lane)| Some(CommittedStep::from((one.step(), *lane.as_ref().ok()?))));
-    let mut all: BTreeSet<CommittedStep> = steps.collect();
-    let mut done = Vec::with_capacity(tasks.len());
-    for (step, task) in tasks {
-        let mut inner = transaction.begin().await?;
-        let ran = task.run(&mut inner).await;
-        match &ran {
-            Ok(()) => {
-                inner.commit().await?;
-                all.insert(*step);
-            }
-            // A disk that is full or fails has rolled back the outer transaction already: all callers get the error.
-            Err(error) => inner.rollback().await.map_err(|_| error.clone())?,
+impl GroupWriter {
+    /// Writes a group in one transaction, and answers its callers.
+    async fn commit(
+        &mut self,
+        broken: &Broken,
+        transitions: Vec<PendingWrite>,
+        mut tasks: Vec<(CommittedStep, Box<dyn Task>)>,
+    ) {
+        let (transitions, callers): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
+        let written = self.write_group(&transitions, &mut tasks).await;
+        if let Err(error) = &written
+            && !matches!(error, QueueError::Busy)
+        {
+            let _ = broken.set(error.clone());
         }
-        done.push(ran);
+        let all = |error: QueueError| (vec![Err(error.clone()); callers.len()], vec![Err(error); tasks.len()]);
+        let (moved, done) = written.unwrap_or_else(all);
+        for (caller, moved) in callers.into_iter().zip(moved) {
+            let _ = caller.send(moved);
+        }
+        for ((_, task), done) in tasks.into_iter().zip(done) {
+            task.tell(done);
+        }
     }
-    wakers::add_wake_ups_of(&mut transaction, all.iter()).await?;
-    let steps: BTreeSet<Step> = all.iter().map(|done| done.step).collect();
-    transaction.commit(&steps.into_iter().collect::<Vec<_>>()).await?;
-    // Before any caller is answered, and so before any call: what is sent is counted outside the database too.
-    if let Some(count) = count {
-        counter.write(&count).await?;
-        reached(Point::Between(Between::IntentCounted));
+
+    async fn write_group(
+        &mut self,
+        transitions: &[Transition],
+        tasks: &mut [(CommittedStep, Box<dyn Task>)],
+    ) -> Result<GroupResults, QueueError> {
+        let mut transaction = self.writing.begin().await?;
+        let moved = if transitions.is_empty() {
+            Vec::new()
+        } else {
+            write_transitions::write(&mut transaction, transitions).await?
+        };
+        let intents = transitions.iter().zip(&moved).filter(|(one, lane)| lane.is_ok() && one.is_intent());
+        let intents = intents.map(|(one, _)| one);
+        let count = match intents.clone().map(Transition::at).max() {
+            Some(at) => Some(count_intents(&mut transaction, intents.count(), at).await?),
+            None => None,
+        };
+        let steps = transitions.iter().zip(&moved);
+        let steps = steps.filter_map(|(one, lane)| Some(CommittedStep::from((one.step(), *lane.as_ref().ok()?))));
+        let mut all: BTreeSet<CommittedStep> = steps.collect();
+        let mut done = Vec::with_capacity(tasks.len());
+        for (step, task) in tasks {
+            let mut inner = transaction.begin().await?;
+            let ran = task.run(&mut inner).await;
+            match &ran {
+                Ok(()) => {
+                    inner.commit().await?;
+                    all.insert(*step);
+                }
+                // A disk that is full or fails has rolled back the outer transaction already: all callers get the error.
+                Err(error) => inner.rollback().await.map_err(|_| error.clone())?,
+            }
+            done.push(ran);
+        }
+        wakers::add_wake_ups_of(&mut transaction, all.iter()).await?;
+        let steps: BTreeSet<Step> = all.iter().map(|done| done.step).collect();
+        transaction.commit(&steps.into_iter().collect::<Vec<_>>()).await?;
+        // Before any caller is answered, and so before any call: what is sent is counted outside the database too.
+        if let Some(count) = count {
+            self.counter.write(&count).await?;
+            reached(Point::Between(Between::IntentCounted));
+        }
+        for step in all {
+            self.wakers.committed(step);
+        }
+        Ok((moved.into_iter().map(|lane| lane.map(drop)).collect(), done))
     }
-    for step in all {
-        wakers.committed(step);
-    }
-    Ok((moved.into_iter().map(|lane| lane.map(drop)).collect(), done))
 }

@@ -2,10 +2,9 @@
 
 use crate::queue::Queue;
 use crate::queue::error::QueueError;
-use crate::queue::files::own_files::{beside, is_own_file};
+use crate::queue::files::own_files::{beside, folder_of, is_own_file, sync_folder_of};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -130,13 +129,6 @@ fn keep(part: NamedTempFile, file: &Path, database: &Path, overwrite: Overwrite)
         Overwrite::Refuse => part.persist_noclobber(file).map_err(|error| error.error)?,
         Overwrite::Replace => part.persist(file).map_err(|error| error.error)?,
     };
-    // The folder makes the name durable; not every system can sync one, and the file exists either way.
-    if let Ok(folder) = File::open(folder_of(file)) {
-        let _ = folder.sync_all();
-    }
+    sync_folder_of(file);
     Ok(bytes)
-}
-
-fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

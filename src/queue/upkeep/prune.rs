@@ -16,7 +16,7 @@ const PAGES: u32 = 256;
 /// A connection that prunes.
 #[derive(Debug)]
 pub struct Pruner {
-    door: WriteConnection,
+    writing: WriteConnection,
 }
 
 /// A batch that is over.
@@ -34,7 +34,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError`] when the database cannot be opened.
     pub async fn pruner(&self) -> Result<Pruner, QueueError> {
-        Ok(Pruner { door: open::connect_for_load(self.path(), &self.place).await? })
+        Ok(Pruner { writing: open::connect_for_load(self.path(), &self.files).await? })
     }
 }
 
@@ -44,12 +44,12 @@ impl Pruner {
     /// # Errors
     /// [`QueueError`] when the database fails, or somebody writes for more than a minute.
     pub async fn make_shrinkable(&mut self) -> Result<bool, QueueError> {
-        let mode: i64 = sqlx::query_scalar("PRAGMA auto_vacuum").fetch_one(self.door.connection()).await?;
+        let mode: i64 = sqlx::query_scalar("PRAGMA auto_vacuum").fetch_one(self.writing.connection()).await?;
         if mode == INCREMENTAL {
             return Ok(false);
         }
-        self.door.in_place()?;
-        let mut anew = self.door.named(Step::Migrated);
+        self.writing.in_place()?;
+        let mut anew = self.writing.named(Step::Migrated);
         sqlx::query("PRAGMA auto_vacuum = INCREMENTAL").execute(anew.connection()).await?;
         let mut retries = 0;
         while let Err(error) = sqlx::query("VACUUM").execute(anew.connection()).await {
@@ -66,7 +66,7 @@ impl Pruner {
     pub async fn next(&mut self, by: Timestamp, after: Option<BatchId>) -> Result<Option<Prunable>, QueueError> {
         let after = after.map_or(0, |id| id.0);
         let next = sqlx::query_file_as!(Prunable, "src/queue/sql/prunable.sql", by.0, after);
-        Ok(next.fetch_optional(self.door.connection()).await?)
+        Ok(next.fetch_optional(self.writing.connection()).await?)
     }
 
     /// Hides a batch in one small write, and frees its name; whether it was still over.
@@ -74,7 +74,7 @@ impl Pruner {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn begin(&mut self, batch: BatchId, now: Timestamp) -> Result<bool, QueueError> {
-        let mut transaction = self.door.begin().await?;
+        let mut transaction = self.writing.begin().await?;
         let hidden = sqlx::query!(
             "UPDATE batches SET state = 'loading', pruned_at = ?2, name = name || ' #' || id, paused_at = NULL, paused_by = NULL
              WHERE id = ?1 AND state = 'sealed' AND bundled = amended",
@@ -97,10 +97,10 @@ impl Pruner {
         let begun = sqlx::query_scalar!(
             r#"SELECT id AS "id!: BatchId" FROM batches WHERE state = 'loading' AND pruned_at IS NOT NULL ORDER BY id LIMIT 1"#
         )
-        .fetch_optional(self.door.connection())
+        .fetch_optional(self.writing.connection())
         .await?;
         let Some(batch) = begun else { return Ok(false) };
-        let mut transaction = self.door.begin().await?;
+        let mut transaction = self.writing.begin().await?;
         take_some(&mut transaction, batch).await?;
         transaction.commit(&[Step::Pruned]).await?;
         Ok(true)
@@ -111,7 +111,7 @@ impl Pruner {
     /// # Errors
     /// [`QueueError`] when the database fails.
     pub async fn give_back(&mut self) -> Result<bool, QueueError> {
-        let mut transaction = self.door.begin().await?;
+        let mut transaction = self.writing.begin().await?;
         let free: i64 = sqlx::query_scalar("PRAGMA freelist_count").fetch_one(&mut *transaction).await?;
         let mode: i64 = sqlx::query_scalar("PRAGMA auto_vacuum").fetch_one(&mut *transaction).await?;
         if free == 0 || mode != INCREMENTAL {
@@ -127,7 +127,7 @@ impl Pruner {
 
     /// Ends the connection.
     pub async fn close(self) {
-        if let Err(error) = self.door.close().await {
+        if let Err(error) = self.writing.close().await {
             tracing::debug!(%error, "the connection for pruning was not closed cleanly; what was done is safe");
         }
     }
