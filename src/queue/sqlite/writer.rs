@@ -84,9 +84,9 @@ type Broken = Arc<OnceLock<QueueError>>;
 impl Writer {
     /// Starts the writer; it counts intents in `counter`, and calls `wakers` for each commit.
     pub(in crate::queue) fn start(writing: WriteConnection, counter: Counter, wakers: LaneWakers) -> Self {
-        let (requests, waiting) = mpsc::channel(GROUP * 2);
+        let (requests, queued) = mpsc::channel(GROUP * 2);
         let broken = Broken::default();
-        tokio::spawn(serve(GroupWriter { writing, counter, wakers }, waiting, Arc::clone(&broken)));
+        tokio::spawn(serve(GroupWriter { writing, counter, wakers }, queued, Arc::clone(&broken)));
         Self { requests, broken }
     }
 
