@@ -45,7 +45,9 @@ impl FailureCauses {
         let (mut causes, mut after) = (Self::default(), None);
         loop {
             let jobs = queue.jobs_page(selector, after, PAGE).await?;
-            jobs.iter().for_each(|job| causes.add(job));
+            for job in &jobs {
+                causes.add(job);
+            }
             after = jobs.last().map(|job| job.id);
             if jobs.len() < PAGE as usize {
                 return Ok(causes);

@@ -1,6 +1,6 @@
 //! The status, from one reading of the database.
 
-use crate::domain::{AccountLabel, JobState, Lane, LaneId, LoweredCap, Region, Timestamp, reconciliation_window};
+use crate::domain::{AccountLabel, JobState, Lane, LaneId, LoweredCap, Region, Timestamp, named, reconciliation_window};
 use crate::lightsail::is_throttle;
 use crate::queue::{
     BatchStage, BatchView, BreakerOpening, LaneView, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts, Takeover,
@@ -86,31 +86,19 @@ pub(super) const FAILED_READ: u32 = 1000;
 /// How many groups of failures a status has.
 const GROUPS: usize = 5;
 
-/// The status in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Health {
-    /// There are no jobs.
-    Empty,
-    /// Jobs are left and a daemon is running.
-    Running,
-    /// Jobs are left and no daemon is running.
-    Stopped,
-    /// All jobs that are left wait for a person.
-    Waiting,
-    /// Every job has ended.
-    Finished,
-}
-
-impl Health {
-    /// The word, in text and in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Empty => "empty",
-            Self::Running => "running",
-            Self::Stopped => "stopped",
-            Self::Waiting => "waiting",
-            Self::Finished => "finished",
-        }
+named! {
+    /// The status in a word.
+    pub enum Health {
+        /// There are no jobs.
+        Empty = "empty",
+        /// Jobs are left and a daemon is running.
+        Running = "running",
+        /// Jobs are left and no daemon is running.
+        Stopped = "stopped",
+        /// All jobs that are left wait for a person.
+        Waiting = "waiting",
+        /// Every job has ended.
+        Finished = "finished",
     }
 }
 
@@ -147,7 +135,9 @@ impl StatusView {
             let mut failed = queue.newest_failed(batch, FAILED_READ).await?;
             failed.retain(|job| view.place.has(&job.lane));
             let mut causes = FailureCauses::default();
-            failed.iter().for_each(|job| causes.add(job));
+            for job in &failed {
+                causes.add(job);
+            }
             view.failures = causes.groups(GROUPS, &view.scope());
         }
         Ok(view)
