@@ -39,7 +39,7 @@ impl JobsArgs {
             after: self.after,
             limit: self.limit,
             format: if self.json { Format::Json } else { Format::Table },
-            look: screen.style,
+            style: screen.style,
         };
         match write_jobs(queue, &request, screen.out).await {
             Ok(listed) => {

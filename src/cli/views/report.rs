@@ -61,12 +61,12 @@ impl ReportArgs {
             batch: selected.batch,
             selector: selected.selector,
             format: self.format,
-            look: screen.style,
+            style: screen.style,
         };
         match self.output.as_deref().filter(|path| *path != Path::new("-")) {
             None => print(queue, &request, screen).await,
             Some(path) => {
-                request.look = TextStyle::default();
+                request.style = TextStyle::default();
                 or_interrupted(save(queue, &request, path, screen.notes, screen.style)).await
             }
         }

@@ -32,7 +32,7 @@ const TOP: u64 = 8;
 const FIELD: u64 = 200;
 const HEIGHT: u64 = TOP + FIELD + 26;
 
-/// Marks along; so many have room on a phone.
+/// The maximum number of marks on the time axis: more have no room on a phone.
 const MARKS: i64 = 5;
 
 /// Bars that a phone can still show.
@@ -190,7 +190,7 @@ fn numbers(
     }
 }
 
-/// A bar of a table's line; the number stands beside it.
+/// A bar in a line of a table, beside its number.
 pub(super) fn bar(count: u64, most: u64, kind: &str) -> Markup {
     let share = if count == 0 { 0 } else { (count.saturating_mul(FULL) / most.max(1)).max(6) };
     html! {

@@ -86,7 +86,7 @@ impl WorkFolder {
             return Err(FolderError::NoParent(parent.to_owned()));
         }
         let failed = |source| FolderError::Failed { path: target.clone(), source };
-        look(&target, &batch)?;
+        existing(&target, &batch)?;
         remove_leftovers(parent);
         for _ in 0..TRIES {
             let (temporary, lock) = make(parent).map_err(failed)?;
@@ -110,8 +110,8 @@ impl WorkFolder {
     /// Gives it its name; its files are synced.
     pub(super) fn publish(self) -> Result<(), FolderError> {
         let Self { target, batch, temporary, _lock } = self;
-        let standing = look(&target, &batch)?;
-        let done = sync(temporary.path()).and_then(|()| match standing {
+        let existing = existing(&target, &batch)?;
+        let done = sync(temporary.path()).and_then(|()| match existing {
             ExistingFolder::Nothing => {
                 fs::rename(temporary.path(), &target)?;
                 // Nothing is left under the temporary name.
@@ -137,7 +137,7 @@ enum ExistingFolder {
     Ours,
 }
 
-fn look(target: &Path, batch: &BatchFacts) -> Result<ExistingFolder, FolderError> {
+fn existing(target: &Path, batch: &BatchFacts) -> Result<ExistingFolder, FolderError> {
     let failed = |source| FolderError::Failed { path: target.to_owned(), source };
     let taken = |what: String| FolderError::Taken { path: target.to_owned(), what };
     match fs::symlink_metadata(target) {

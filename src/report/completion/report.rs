@@ -22,7 +22,7 @@ pub struct ReportRequest {
     /// The form.
     pub format: Format,
     /// The layout of a table.
-    pub look: TextStyle,
+    pub style: TextStyle,
 }
 
 /// Why a report was not written.
@@ -61,12 +61,12 @@ pub async fn write_report(
     request: &ReportRequest,
     out: &mut (dyn Write + Send),
 ) -> Result<Reported, ReportError> {
-    let ReportRequest { batch, format, look, .. } = request;
+    let ReportRequest { batch, format, style, .. } = request;
     let mut selector = request.selector.clone();
     selector.batch = batch.as_ref().map(|batch| batch.id);
     let copied = batch.as_ref().map_or(&[][..], |batch| &batch.carried);
     let mut sheet = Sheet::begin(BufWriter::new(out), *format, columns(copied))?;
-    let mut table = Blocks::new(&TABLE, look.width);
+    let mut table = Blocks::new(&TABLE, style.width);
     let mut reported = Reported::default();
     let mut after = None;
     loop {
@@ -90,7 +90,7 @@ pub async fn write_report(
         }
     }
     if *format == Format::Table {
-        sheet.text(&summary(&reported.states, *look))?;
+        sheet.text(&summary(&reported.states, *style))?;
     }
     sheet.end()?;
     Ok(reported)
@@ -108,10 +108,10 @@ fn cells(ReportRow { job, .. }: &ReportRow) -> Vec<String> {
     vec![job.snapshot_name.to_string(), job.lane.to_string(), job.state.to_string(), result(job)]
 }
 
-/// What stands below a table.
-fn summary(states: &StateCounts, look: TextStyle) -> String {
+/// The line below a table.
+fn summary(states: &StateCounts, style: TextStyle) -> String {
     if states.total() == 0 {
         return "Nothing to report.\n".to_owned();
     }
-    look.lay_out(vec![String::new(), format!("{}: {}", several(states.total(), "line"), by_state(states))])
+    style.lay_out(vec![String::new(), format!("{}: {}", several(states.total(), "line"), by_state(states))])
 }

@@ -7,8 +7,8 @@ use crate::report::layout::style::{Paint, TextStyle};
 use crate::report::layout::words::{one_line, quoted, trouble};
 
 /// The evidence, and the commands for a decision.
-pub fn evidence_text(evidence: &ReviewEvidence, look: TextStyle) -> String {
-    let title = |text: &str| look.colour.paint(Paint::Title, text);
+pub fn evidence_text(evidence: &ReviewEvidence, style: TextStyle) -> String {
+    let title = |text: &str| style.colour.paint(Paint::Title, text);
     let job = &evidence.detail.job;
     let in_review = job.state == JobState::NeedsReview;
     let needs =
@@ -32,7 +32,7 @@ pub fn evidence_text(evidence: &ReviewEvidence, look: TextStyle) -> String {
         lines.extend([String::new(), title("DECIDE")]);
         lines.extend(decisions(evidence));
     }
-    look.lay_out(lines)
+    style.lay_out(lines)
 }
 
 /// What follows from a decision.

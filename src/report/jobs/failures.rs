@@ -81,7 +81,7 @@ impl FailureCauses {
 }
 
 /// The groups as text; it ends with a line end.
-pub fn failures_text(failures: &Failures, look: TextStyle) -> String {
+pub fn failures_text(failures: &Failures, style: TextStyle) -> String {
     if failures.failed_jobs == 0 {
         return "Nothing failed.\n".to_owned();
     }
@@ -89,22 +89,22 @@ pub fn failures_text(failures: &Failures, look: TextStyle) -> String {
     let mut lines = vec![format!("{}, {}", several(failures.failed_jobs, "job"), several(causes, "cause"))];
     for group in &failures.groups {
         lines.push(String::new());
-        lines.extend(group_lines(group, look));
+        lines.extend(group_lines(group, style));
     }
     if failures.more_jobs > 0 {
         lines.push(String::new());
         lines.push(format!("and {} of other causes", several(failures.more_jobs, "job")));
     }
-    look.lay_out(lines)
+    style.lay_out(lines)
 }
 
 /// The lines of a group.
-pub(in crate::report) fn group_lines(group: &FailureGroup, look: TextStyle) -> Vec<String> {
+pub(in crate::report) fn group_lines(group: &FailureGroup, style: TextStyle) -> Vec<String> {
     let FailureCause { error_code, message, count, first_seen, last_seen, .. } = &group.cause;
     let code = if error_code.is_empty() { "(no code)" } else { error_code };
     let when = first_seen.zip(*last_seen).map(|(first, last)| format!(", {}", period(first, last)));
     let mut lines =
-        vec![format!("{}  {}{}", grouped(*count), look.colour.paint(Paint::Bad, code), when.unwrap_or_default())];
+        vec![format!("{}  {}{}", grouped(*count), style.colour.paint(Paint::Bad, code), when.unwrap_or_default())];
     if !message.is_empty() {
         lines.push(format!("  {}", one_line(message)));
     }

@@ -26,7 +26,7 @@ pub struct JobsRequest {
     /// The form: a table, or JSON.
     pub format: Format,
     /// The layout of a table.
-    pub look: TextStyle,
+    pub style: TextStyle,
 }
 
 /// What was listed.
@@ -60,7 +60,7 @@ pub async fn write_jobs(
     out: &mut (dyn Write + Send),
 ) -> Result<ListSummary, ReportError> {
     let mut sheet = Sheet::begin(BufWriter::new(out), request.format, [])?;
-    let mut table = Blocks::new(&TABLE, request.look.width);
+    let mut table = Blocks::new(&TABLE, request.style.width);
     let (mut listed, mut last, mut more) = (0, request.after, false);
     while listed < request.limit {
         let page = PAGE.min(request.limit - listed);

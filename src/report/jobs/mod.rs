@@ -1,4 +1,4 @@
-//! What is told of single jobs.
+//! Jobs: lists, histories, failures by cause, and the evidence for decisions.
 
 pub(in crate::report) mod advice;
 pub(in crate::report) mod causes;

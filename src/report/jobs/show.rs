@@ -22,8 +22,8 @@ pub fn show_json(detail: &JobDetail) -> impl Serialize + '_ {
 }
 
 /// The history of a job as text; it ends with a line end.
-pub fn show_text(detail: &JobDetail, now: Timestamp, look: TextStyle) -> String {
-    let colour = look.colour;
+pub fn show_text(detail: &JobDetail, now: Timestamp, style: TextStyle) -> String {
+    let colour = style.colour;
     let job = &detail.job;
     let mut lines = vec![colour.paint(Paint::Title, format!("Job {}: {}", job.id, job.snapshot_name))];
     lines.extend(facts(job, now).into_iter().map(|(name, value)| format!("  {name:<12} {value}")));
@@ -32,7 +32,7 @@ pub fn show_text(detail: &JobDetail, now: Timestamp, look: TextStyle) -> String 
     lines.extend(detail.transitions.iter().flat_map(|step| transition(step, colour)));
     lines.extend([String::new(), colour.paint(Paint::Title, "ATTEMPTS")]);
     lines.extend(attempts(&detail.attempts));
-    look.lay_out(lines)
+    style.lay_out(lines)
 }
 
 fn facts(job: &JobView, now: Timestamp) -> Vec<(&'static str, String)> {

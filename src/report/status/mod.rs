@@ -1,4 +1,4 @@
-//! The status: how it stands, what binds each lane, when it will be done, and what waits for a person.
+//! The status: progress, what limits each lane, forecasts, and what needs a person.
 
 mod bar;
 mod binding;

@@ -29,35 +29,35 @@ const LONGEST_BAR: u16 = 60;
 const GROUPS_SHOWN: usize = 3;
 
 /// A status as text; it ends with a line end.
-pub fn status_text(view: &StatusView, look: TextStyle) -> String {
-    let width = look.width.unwrap_or(USUAL_WIDTH);
-    let mut lines = vec![sentence(view, look.colour)];
+pub fn status_text(view: &StatusView, style: TextStyle) -> String {
+    let width = style.width.unwrap_or(USUAL_WIDTH);
+    let mut lines = vec![sentence(view, style.colour)];
     if let Some(daemon) = &view.daemon {
-        lines.push(look.colour.paint(Paint::Faint, format!("running: {}", one_line(daemon))));
+        lines.push(style.colour.paint(Paint::Faint, format!("running: {}", one_line(daemon))));
     }
     // The numbers of a batch include all its lanes.
     if !view.batches.is_empty() && !view.place.is_narrow() {
-        title(&mut lines, look.colour, "BATCHES");
+        title(&mut lines, style.colour, "BATCHES");
         let ended = view.batches.iter().filter(|batch| has_ended(batch)).map(|batch| batch.id).collect::<Vec<_>>();
         let hidden = if view.only.is_some() { 0 } else { ended.len().saturating_sub(ENDED_SHOWN) };
         let hidden = ended.get(..hidden).unwrap_or_default();
         let shown = view.batches.iter().filter(|one| !hidden.contains(&one.id));
-        shown.for_each(|one| batch(&mut lines, view, one, width, look.colour));
+        shown.for_each(|one| batch(&mut lines, view, one, width, style.colour));
         if !hidden.is_empty() {
             lines.push(format!("and {} more that have ended (--json has all)", hidden.len()));
         }
     }
     if !view.lanes.is_empty() {
-        title(&mut lines, look.colour, "LANES");
-        view.lanes.iter().for_each(|one| lane(&mut lines, view, one, look.colour));
+        title(&mut lines, style.colour, "LANES");
+        view.lanes.iter().for_each(|one| lane(&mut lines, view, one, style.colour));
     }
-    failures(&mut lines, view, look);
+    failures(&mut lines, view, style);
     let needs = view.needs();
     if !needs.is_empty() {
-        title(&mut lines, look.colour, NEEDS_YOU);
+        title(&mut lines, style.colour, NEEDS_YOU);
         lines.extend(needs.into_iter().flat_map(|need| [format!("- {}", need.text), format!("    {}", need.command)]));
     }
-    look.lay_out(lines)
+    style.lay_out(lines)
 }
 
 /// The status in one sentence.
@@ -245,13 +245,13 @@ fn rate_of(rate: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn failures(lines: &mut Vec<String>, view: &StatusView, look: TextStyle) {
+fn failures(lines: &mut Vec<String>, view: &StatusView, style: TextStyle) {
     let failures = &view.failures;
     if failures.groups.is_empty() {
         return;
     }
-    title(lines, look.colour, "FAILURES");
-    lines.extend(failures.groups.iter().take(GROUPS_SHOWN).flat_map(|group| group_lines(group, look)));
+    title(lines, style.colour, "FAILURES");
+    lines.extend(failures.groups.iter().take(GROUPS_SHOWN).flat_map(|group| group_lines(group, style)));
     let more = failures.groups.len().saturating_sub(GROUPS_SHOWN) as u64 + failures.more_groups;
     let all = format!("snapferry failures{}", view.scope());
     if failures.failed_jobs < view.jobs().of(JobState::Failed) {

@@ -1,6 +1,8 @@
 //! The status, from one reading of the database.
 
-use crate::domain::{AccountLabel, JobState, Lane, LaneId, LoweredCap, Region, Timestamp, named, reconciliation_window};
+use crate::domain::{
+    AccountLabel, JobState, Lane, LaneId, LoweredCap, Region, Timestamp, named, reconciliation_window,
+};
 use crate::lightsail::is_throttle;
 use crate::queue::{
     BatchStage, BatchView, BreakerOpening, LaneView, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts, Takeover,

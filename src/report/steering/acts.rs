@@ -11,19 +11,19 @@ use crate::report::layout::words::{by_state, capital, grouped, several};
 const NAMED: usize = 3;
 
 /// What an act would change: a sentence, the first of the jobs, and those that it leaves alone.
-pub fn touched_text(plan: &ActPlan, look: TextStyle) -> String {
+pub fn touched_text(plan: &ActPlan, style: TextStyle) -> String {
     let verb = plan.act().event().kind().as_str();
     let left = left_alone(plan);
     if plan.is_empty() {
         let opening = if left.is_empty() { "No jobs match.".to_owned() } else { format!("Nothing to {verb}.") };
-        return look.lay_out(std::iter::once(opening).chain(left).collect());
+        return style.lay_out(std::iter::once(opening).chain(left).collect());
     }
-    let heading = look.lay_out(vec![format!("To {verb}: {}.", by_state(&plan.states))]);
-    let table = Blocks::new(&TABLE, look.width).text(plan.first.iter().map(cells).collect());
+    let heading = style.lay_out(vec![format!("To {verb}: {}.", by_state(&plan.states))]);
+    let table = Blocks::new(&TABLE, style.width).text(plan.first.iter().map(cells).collect());
     let more = plan.len().saturating_sub(plan.first.len() as u64);
     let more = (more > 0).then(|| format!("... and {} more", grouped(more)));
     let rest: Vec<String> = more.into_iter().chain(left).collect();
-    let rest = if rest.is_empty() { String::new() } else { look.lay_out(rest) };
+    let rest = if rest.is_empty() { String::new() } else { style.lay_out(rest) };
     heading + &table + &rest
 }
 
@@ -33,7 +33,7 @@ pub fn plan_question(plan: &ActPlan) -> String {
 }
 
 /// What an act did.
-pub fn acted_text(plan: &ActPlan, acted: Acted, look: TextStyle) -> String {
+pub fn acted_text(plan: &ActPlan, acted: Acted, style: TextStyle) -> String {
     let (past, next) = match plan.act() {
         Act::Retry => ("Put back into the queue:", "They are sent after the next inventory of their lane."),
         Act::Resume => ("Resumed", "They are sent after the next inventory of their lane."),
@@ -45,7 +45,7 @@ pub fn acted_text(plan: &ActPlan, acted: Acted, look: TextStyle) -> String {
     let left = left.map(|(count, why)| format!("Left alone, because meanwhile {why}: {}.", several(count, "job")));
     let next = (acted.done > 0 && !next.is_empty()).then(|| next.to_owned());
     let done = format!("{past} {}.", several(acted.done, "job"));
-    look.lay_out(vec![std::iter::once(done).chain(left).chain(next).collect::<Vec<_>>().join(" ")])
+    style.lay_out(vec![std::iter::once(done).chain(left).chain(next).collect::<Vec<_>>().join(" ")])
 }
 
 fn left_alone(plan: &ActPlan) -> Vec<String> {

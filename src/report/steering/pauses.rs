@@ -13,7 +13,7 @@ pub fn pauses_text(
     lanes: &[LaneView],
     paused_batches: &[BatchView],
     paused_lanes: &[LaneView],
-    look: TextStyle,
+    style: TextStyle,
 ) -> String {
     let mut text: Vec<String> =
         each(batches, lanes).map(|(place, _, jobs)| format!("To pause: {place}: {}.", held_back(jobs))).collect();
@@ -33,7 +33,7 @@ pub fn pauses_text(
     if text.is_empty() {
         text.push("There are no lanes to pause yet.".to_owned());
     }
-    look.lay_out(text)
+    style.lay_out(text)
 }
 
 /// What resuming these batches and lanes means, of which `openings` are stopped by their circuit breakers; the second pair
@@ -45,7 +45,7 @@ pub fn resumes_text(
     going_lanes: &[LaneView],
     openings: &[(BreakerOpening, Lane)],
     staying: u64,
-    look: TextStyle,
+    style: TextStyle,
 ) -> String {
     let paused = each(batches, lanes).filter(|(_, pause, _)| pause.is_some()).map(|(place, pause, jobs)| {
         format!("To resume: {place}: {}, paused{}.", several(jobs.of(JobState::Queued), "queued job"), since(pause))
@@ -62,7 +62,7 @@ pub fn resumes_text(
             "{jobs} {verb} paused individually; use --state queued to resume those instead, or resume --all."
         ));
     }
-    if text.is_empty() { String::new() } else { look.lay_out(text) }
+    if text.is_empty() { String::new() } else { style.lay_out(text) }
 }
 
 /// The question before a pause, without its question mark.

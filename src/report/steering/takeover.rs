@@ -13,8 +13,8 @@ pub(in crate::report) fn takeover_text(takeover: &Takeover, whose: &str, left: D
         None => "a copy of unknown age".to_owned(),
     };
     format!(
-        "the database was taken over from {copy} ({}): nothing{whose} is sent before a daemon has waited {} more, at {} at the earliest; what people did after \
-         the copy was made (cancel, pause) is not in it: now is the time to look, and to do it again",
+        "the database was taken over from {copy} ({}): nothing{whose} is sent before a daemon has waited {} more, at {} \
+         at the earliest; what people did after the copy was made (cancel, pause) is not in it: repeat it now",
         takeover.cause.text(),
         span(left),
         moment(now.after(left))

@@ -37,15 +37,15 @@ impl Price<'_> {
 }
 
 /// A plan as text; it ends with a line end.
-pub fn plan_text(view: PlanView<'_>, look: TextStyle) -> String {
+pub fn plan_text(view: PlanView<'_>, style: TextStyle) -> String {
     let plan = view.plan;
     let rows = plan.rows();
-    let title = |text| look.colour.paint(Paint::Title, text);
-    let mut lines = vec![sentence(&view, look), String::new(), title("TOTALS")];
+    let title = |text| style.colour.paint(Paint::Title, text);
+    let mut lines = vec![sentence(&view, style), String::new(), title("TOTALS")];
     lines.extend(totals(&view, &rows).into_iter().map(|(name, text)| format!("{name:<8} {text}")));
     if !plan.lanes.is_empty() {
         lines.extend([String::new(), title("LANES")]);
-        plan.lanes.iter().for_each(|one| lane(&mut lines, plan, one, look));
+        plan.lanes.iter().for_each(|one| lane(&mut lines, plan, one, style));
     }
     if !plan.failing.is_empty() {
         lines.extend([String::new(), title("WOULD FAIL")]);
@@ -54,15 +54,15 @@ pub fn plan_text(view: PlanView<'_>, look: TextStyle) -> String {
             lines.push(format!("and {} more (--json has all)", grouped(more as u64)));
         }
     }
-    look.lay_out(lines)
+    style.lay_out(lines)
 }
 
-fn sentence(view: &PlanView<'_>, look: TextStyle) -> String {
+fn sentence(view: &PlanView<'_>, style: TextStyle) -> String {
     let rows = view.plan.rows();
     let verdict = match (view.plan.is_partial(), rows.failing()) {
-        (true, _) => look.colour.paint(Paint::Bad, "incomplete: a lane could not be read"),
-        (false, 0) => look.colour.paint(Paint::Good, "no row would fail"),
-        (false, failing) => look.colour.paint(Paint::Bad, format!("{} would fail", several(failing, "row"))),
+        (true, _) => style.colour.paint(Paint::Bad, "incomplete: a lane could not be read"),
+        (false, 0) => style.colour.paint(Paint::Good, "no row would fail"),
+        (false, failing) => style.colour.paint(Paint::Bad, format!("{} would fail", several(failing, "row"))),
     };
     let (all, lanes) = (rows.total() + view.plan.rejected, view.plan.lanes.len() as u64);
     format!("{}: {} in {}; {verdict}", one_line(view.input), several(all, "row"), several(lanes, "lane"))
@@ -171,12 +171,12 @@ fn same_account<'a>(plan: &'a ExportPlan, lane: &LanePlan) -> Option<&'a LanePla
     before.filter(same).find(|other| other.account_number.as_ref() == Some(number))
 }
 
-fn lane(lines: &mut Vec<String>, plan: &ExportPlan, lane: &LanePlan, look: TextStyle) {
+fn lane(lines: &mut Vec<String>, plan: &ExportPlan, lane: &LanePlan, style: TextStyle) {
     lines.push(format!("{}  {}", lane.lane, outlooks(&lane.rows, 0)));
     if let Some((other, number)) = same_account(plan, lane).zip(lane.account_number.as_ref()) {
         lines.push(format!(
             "  {}: this is the AWS account of {} ({number}) under another label, and would be blocked; use one label",
-            look.colour.paint(Paint::Care, "note"),
+            style.colour.paint(Paint::Care, "note"),
             other.lane
         ));
     }
@@ -186,12 +186,12 @@ fn lane(lines: &mut Vec<String>, plan: &ExportPlan, lane: &LanePlan, look: TextS
         lines.push(format!(
             "  {}: these credentials are for account {seen}, but the database has {stored} for this label, and the lane \
              would be blocked; correct the credentials, or use another label",
-            look.colour.paint(Paint::Care, "note")
+            style.colour.paint(Paint::Care, "note")
         ));
     }
     if let Some(unread) = &lane.unread {
         let why = one_line(&unread.to_string()).into_owned();
-        lines.push(format!("  {}: {why}", look.colour.paint(Paint::Bad, "could not be read")));
+        lines.push(format!("  {}: {why}", style.colour.paint(Paint::Bad, "could not be read")));
         return;
     }
     if lane.rows.exports() == 0 {

@@ -5,18 +5,18 @@ use crate::report::layout::style::{Colour, Paint, TextStyle};
 use crate::report::layout::words::{one_line, several};
 
 /// A diagnosis as text; it ends with a line end.
-pub fn doctor_text(diagnosis: &Diagnosis, look: TextStyle) -> String {
-    let mut lines = vec![sentence(diagnosis, look.colour)];
+pub fn doctor_text(diagnosis: &Diagnosis, style: TextStyle) -> String {
+    let mut lines = vec![sentence(diagnosis, style.colour)];
     // Of an account that was not reached its lanes say why.
     for section in diagnosis.sections.iter().filter(|section| !section.checks.is_empty()) {
-        let title = look.colour.paint(Paint::Title, section.subject.to_uppercase());
+        let title = style.colour.paint(Paint::Title, section.subject.to_uppercase());
         lines.push(String::new());
         lines.push(format!("{title} {}", section.name.as_deref().unwrap_or("without a file")));
         for check in &section.checks {
-            line(&mut lines, check, look.colour);
+            line(&mut lines, check, style.colour);
         }
     }
-    look.lay_out(lines)
+    style.lay_out(lines)
 }
 
 fn sentence(diagnosis: &Diagnosis, colour: Colour) -> String {

@@ -7,20 +7,20 @@ use crate::report::why::explain::{JobFacts, WaitCause, Why};
 use serde_json::{Value, json};
 
 /// The answer as text; it ends with a line end.
-pub fn why_text(facts: &JobFacts, why: &Why, look: TextStyle) -> String {
+pub fn why_text(facts: &JobFacts, why: &Why, style: TextStyle) -> String {
     let job = facts.job();
     let title = format!("Job {} ({}): {}", job.id, job.snapshot_name, why.summary);
-    let mut lines = vec![look.colour.paint(Paint::Title, title)];
-    lines.extend([String::new(), look.colour.paint(Paint::Title, "BECAUSE")]);
+    let mut lines = vec![style.colour.paint(Paint::Title, title)];
+    lines.extend([String::new(), style.colour.paint(Paint::Title, "BECAUSE")]);
     lines.extend(why.causes.iter().map(|cause| format!("  {}", cause_line(cause, facts.now))));
     if !why.ways.is_empty() {
-        lines.extend([String::new(), look.colour.paint(Paint::Title, "WHAT CHANGES IT")]);
+        lines.extend([String::new(), style.colour.paint(Paint::Title, "WHAT CHANGES IT")]);
         lines.extend(why.ways.iter().map(|way| match &way.command {
             Some(command) => format!("  {}: {command}", capital(&way.text)),
             None => format!("  {}", capital(&way.text)),
         }));
     }
-    look.lay_out(lines)
+    style.lay_out(lines)
 }
 
 fn cause_line(cause: &WaitCause, now: Timestamp) -> String {
