@@ -3,7 +3,7 @@
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, UsageError, or_interrupted};
 use crate::cli::steer::selector::pattern;
-use crate::cli::survey::lane_readers::{LaneReaders, no_such_regions};
+use crate::cli::survey::lane_readers::{LaneReaders, SIDE_BY_SIDE, no_such_regions};
 use crate::cli::terminal::screen::notes;
 use crate::domain::{AccountLabel, Lane, Region};
 use crate::lightsail::SnapshotKind;
@@ -26,9 +26,6 @@ Examples:
   snapferry discover --not-exported | snapferry enqueue - --batch everything
 
 Exit status: 0 listed, 1 a lane could not be read (the others are listed), 2 wrong usage";
-
-/// Lanes that are read at the same time; each has its own limit.
-const SIDE_BY_SIDE: usize = 8;
 
 /// List the snapshots that can be exported, as a CSV for enqueue
 ///

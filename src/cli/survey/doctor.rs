@@ -2,7 +2,7 @@
 
 use crate::cli::context::{Context, screen};
 use crate::cli::exit::{Exit, UsageError, or_interrupted};
-use crate::cli::survey::lane_readers::{LaneReaders, no_such_regions};
+use crate::cli::survey::lane_readers::{LaneReaders, SIDE_BY_SIDE, no_such_regions};
 use crate::cli::terminal::screen::{notes, spinner};
 use crate::clock::{Clock as _, SystemClock};
 use crate::doctor::{
@@ -26,9 +26,6 @@ Examples:
   snapferry doctor --policy > policy.json      the minimal IAM policy
 
 Exit status: 0 everything is fine, 3 something needs attention, 1 the checks failed, 2 wrong usage";
-
-/// Lanes that are checked at the same time; each has its own limit.
-const SIDE_BY_SIDE: usize = 8;
 
 /// Check configuration, database, credentials and permissions
 ///

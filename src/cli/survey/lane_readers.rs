@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// The share of a lane's read limit to use beside a daemon, which polls for days and goes first.
 const BESIDE_A_DAEMON: f64 = 0.5;
 
+/// Lanes that are read at the same time; each has its own limit.
+pub(crate) const SIDE_BY_SIDE: usize = 8;
+
 /// Connections to lanes, each behind its read limit.
 pub(crate) struct LaneReaders<'a> {
     context: &'a Context,
