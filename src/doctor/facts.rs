@@ -36,7 +36,7 @@ pub struct AccountFacts {
     pub label: AccountLabel,
     /// How it is reached.
     pub access: Account,
-    /// What is wrong with the Region of the AWS configuration, where that is asked for.
+    /// What is wrong with the Region of the AWS configuration, where that is needed.
     pub region_trouble: Option<String>,
     /// Whose credentials they are.
     pub identity: CallerCheck,

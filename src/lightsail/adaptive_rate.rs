@@ -118,7 +118,7 @@ impl AdaptiveRate {
         self.rate = raised.min(self.ceiling);
     }
 
-    /// A call that left at `sent_at` was throttled: the whole lane slows down, once for all that left before it heard.
+    /// A call that left at `sent_at` was throttled: the whole lane slows down, once for all that left before it knew.
     pub(super) fn throttle(&mut self, sent_at: Duration, now: Duration) {
         self.throttles += 1;
         if sent_at <= self.cut_at {

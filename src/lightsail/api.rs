@@ -1,4 +1,4 @@
-//! The one trait through which Lightsail is asked, and the plain data that comes back. No rules, no AWS types.
+//! The one trait through which Lightsail is called, and the plain data that comes back. No rules, no AWS types.
 
 use super::CallError;
 use crate::domain::{

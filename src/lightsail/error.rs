@@ -74,7 +74,7 @@ pub struct CallError {
     pub request_id: Option<String>,
     /// The status, if there was an answer.
     pub http_status: Option<u16>,
-    /// Seconds by which this machine's clock is ahead of the service's, where the answer told.
+    /// Seconds by which this machine's clock is ahead of the service's, where the response shows it.
     pub clock_ahead: Option<i64>,
 }
 
@@ -107,7 +107,7 @@ impl CallError {
             ErrorClass::Unreachable => Some(LaneTrouble::Unreachable),
             ErrorClass::CopyLimit => Some(LaneTrouble::CopyLimit),
             ErrorClass::Quota => Some(LaneTrouble::Quota),
-            // What became of the call is one thing, and what the lane has to wait for another.
+            // The outcome of the call is one thing, what the lane has to wait for another.
             ErrorClass::Ambiguous => Limit::in_words(&self.message).map(|limit| match limit {
                 Limit::Copies => LaneTrouble::CopyLimit,
                 Limit::Quota => LaneTrouble::Quota,

@@ -1,4 +1,4 @@
-//! The limit of a lane's reads, as a wrapper around its Lightsail. An export's permission is taken by whoever sends it,
+//! The limit of a lane's reads, as a wrapper around its Lightsail. The sender of an export takes its permit itself,
 //! before the intent is written: waiting comes before the promise to send, never after.
 
 use super::{

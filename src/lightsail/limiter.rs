@@ -17,7 +17,7 @@
 //! The slack of one call lets a timer that fired late be made up for, so that the rate is reached and not just
 //! approached. A start finds the bucket empty, so that a restart is worth no call: the next one leaves `1/rate` after it.
 //!
-//! Below the ceiling an [`AdaptiveRate`] spaces the calls. It is asked first, because governor takes nothing back; and it
+//! Below the ceiling an [`AdaptiveRate`] spaces the calls. It comes first, because governor takes nothing back; and it
 //! is not governor's, because a quota cannot change, and a new one would come with a full bucket.
 
 use super::adaptive_rate::{AdaptiveRate, interval};

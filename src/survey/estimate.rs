@@ -18,7 +18,7 @@ const ENOUGH_FOR_RATE: usize = 10;
 /// end in waves are seen over a whole wave.
 const WINDOW: Duration = Duration::from_mins(15);
 
-/// The rate is never taken for more certain than this share.
+/// The rate is never more certain than this share.
 const LEAST_SPREAD: f64 = 0.1;
 
 /// A range of time.

@@ -6,7 +6,7 @@ use crate::lightsail::Snapshot;
 use crate::queue::{KnownJob, Peek, QueueError};
 use std::collections::HashMap;
 
-/// Names that the database is asked for at once.
+/// Names in one query of the database.
 const CHUNK: usize = 1000;
 
 /// A snapshot that was found.
@@ -94,7 +94,7 @@ impl Memory {
     }
 }
 
-/// Why a lane's snapshots could not be told.
+/// Why a lane's snapshots could not be listed.
 #[derive(Debug, thiserror::Error)]
 pub enum NotFound {
     /// Lightsail could not be read.

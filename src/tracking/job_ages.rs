@@ -66,7 +66,7 @@ impl JobAges {
         attempt.first_check_at = Some(last.before(last.since(first).min(most)));
     }
 
-    /// Forgets the jobs that were not asked for in `span`.
+    /// Forgets the jobs that were not needed in `span`.
     pub(super) fn forget(&self, elapsed: Duration, span: Duration) {
         self.in_state.lock().unwrap_or_else(PoisonError::into_inner).forget_unasked(span, elapsed);
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,7 +133,7 @@ mod tests {
         let (age, spread) = ages(&ages_of.correct(checked_again.clone(), later, 2 * MINUTE, Duration::ZERO), later);
         assert_eq!(age, 2 * MINUTE);
         assert!(spread > 2 * MINUTE && spread < 3 * MINUTE, "{spread:?}");
-        // What was asked for within the span is kept, and what was not is met anew, by what is stored.
+        // What was needed within the span is kept; the rest starts again from what is stored.
         ages_of.forget(3 * MINUTE, 2 * MINUTE);
         assert_eq!(
             ages(&ages_of.correct(checked_again.clone(), later, 2 * MINUTE, Duration::ZERO), later),

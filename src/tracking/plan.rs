@@ -166,7 +166,7 @@ fn disagreement(operation: &LedgerEntry, record: &LedgerEntry) -> Decision {
     )
 }
 
-/// What was exported is not the snapshot that was asked for.
+/// What was exported is not the snapshot that was requested.
 fn made_by_new_attempt(operation: &LedgerEntry, record: &LedgerEntry) -> Decision {
     let of = record.sighting.snapshot_arn.as_ref().map_or("another snapshot", SnapshotArn::as_str);
     contradiction(

@@ -89,7 +89,7 @@ pub struct Made {
     pub destinations: BTreeSet<String>,
 }
 
-/// A file that was enqueued, and what became of it.
+/// A file that was enqueued, and its report.
 #[derive(Debug, Clone, Default)]
 pub struct ReportedBatch {
     /// The batch's name.

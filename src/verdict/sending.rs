@@ -89,7 +89,7 @@ pub(super) fn never_on_a_guess(evidence: &RunEvidence) -> Finding {
     Finding::of(counts, broken)
 }
 
-/// How many lanes a life sent in after it had asked for each of their lists, and those in which it had not.
+/// How many lanes a life sent in after it had read each of their lists, and those in which it had not.
 fn listed_first(evidence: &RunEvidence, life: &Life) -> (u64, Vec<Lane>) {
     let mut asked: BTreeMap<&Lane, BTreeSet<&str>> = BTreeMap::new();
     let mut begun: BTreeSet<&Lane> = BTreeSet::new();
@@ -135,7 +135,7 @@ pub(super) fn troubles_are_free(evidence: &RunEvidence) -> Finding {
     let mut cut_off = 0;
     let mut charged = 0;
     for job in &evidence.jobs {
-        // What the wire knows that the daemon heard, and what no daemon lived to hear.
+        // The responses that the daemon received, and those that it was killed before receiving.
         let troubles = job
             .attempts
             .iter()
@@ -161,7 +161,7 @@ pub(super) fn troubles_are_free(evidence: &RunEvidence) -> Finding {
     Finding::of(counts, broken)
 }
 
-/// The transition by which a start takes up what an earlier one was sending.
+/// The transition by which a start recovers what an earlier one was sending.
 pub(super) fn is_interruption(code: Option<&ErrorCode>, event: &str) -> bool {
     event == "outcome_unknown_in_outage" && code.is_some_and(|code| code.as_str() == ErrorCode::INTERRUPTED)
 }

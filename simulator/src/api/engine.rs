@@ -124,7 +124,7 @@ impl World {
                     .and_then(|name| lane.export(config, name, beginning, now))
                     .inspect(|_| {
                         if let (Effect::Twice, Some(name)) = (fault.effect, name) {
-                            // Where it is refused, the console says so to whoever asked.
+                            // A refusal would be shown in the console only.
                             let _ = lane.export(config, name, Beginning::by_hand(), now);
                         }
                     })

@@ -45,7 +45,7 @@ pub struct Handle {
 
 struct Service {
     world: Mutex<World>,
-    /// How many calls have arrived, for whoever waits for one.
+    /// How many calls have arrived; tests wait for it.
     arrived: watch::Sender<usize>,
     /// Each open connection keeps a receiver.
     open: watch::Sender<()>,
@@ -153,7 +153,7 @@ impl Handle {
         self.shared.world().change(change, self.shared.now())
     }
 
-    /// Closes the listener and every connection; what has happened can still be asked.
+    /// Closes the listener and every connection; calls and ledger can still be read.
     pub async fn stop(&self) {
         self.running.send_replace(());
         self.running.closed().await;

@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Everything that can be set before the start. Where nothing is: a fleet of 100 in each lane that is asked for, no
+/// Everything that can be set before the start. Where nothing is: a fleet of 100 in each lane that is called, no
 /// limits, no faults, operations of 5 to 15 seconds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -68,7 +68,7 @@ pub enum AppliesTo {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct Fault {
-    /// Whether the call does what it asked for.
+    /// Whether the call takes effect.
     pub effect: Effect,
     /// What comes back.
     pub answer: FaultyAnswer,
@@ -82,7 +82,7 @@ pub struct Fault {
     pub takes: Option<Duration>,
 }
 
-/// Whether a call does what it asked for.
+/// Whether a call takes effect.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Effect {

@@ -112,9 +112,10 @@ impl Serialize for Fault {
 /// From its name, or from an object with its fields.
 impl<'de> Deserialize<'de> for Fault {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(name) => name.parse().map_err(D::Error::custom),
-            fields => Self::deserialize(fields).map_err(D::Error::custom),
+        let fault = Value::deserialize(deserializer)?;
+        match fault.as_str() {
+            Some(name) => name.parse().map_err(D::Error::custom),
+            None => Self::deserialize(fault).map_err(D::Error::custom),
         }
     }
 }

@@ -14,7 +14,7 @@ pub enum Fleet {
     Generated {
         /// How many in each lane.
         size: usize,
-        /// In which lanes; empty: in every lane that is asked for.
+        /// In which lanes; empty: in every lane that is called.
         #[serde(default)]
         lanes: Vec<LaneAddress>,
     },

@@ -1,4 +1,4 @@
-//! What the simulator is told: its fleet, limits and faults.
+//! How the simulator is set up: its fleet, limits and faults.
 
 pub(crate) mod chance;
 pub(crate) mod config;

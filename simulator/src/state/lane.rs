@@ -1,4 +1,4 @@
-//! What one account has in one Region, with an index for each way it is asked.
+//! What one account has in one Region, with an index for each way it is read.
 
 use crate::api::errors::ErrorAnswer;
 use crate::setup::chance::{drawn_for, uuid};

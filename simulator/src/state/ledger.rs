@@ -16,7 +16,7 @@ pub struct Ledger {
     pub calls: usize,
     /// Calls that were throttled.
     pub throttled: usize,
-    /// Each lane that was asked for, by `ACCOUNT/REGION`.
+    /// Each lane that was called, by `ACCOUNT/REGION`.
     pub lanes: BTreeMap<String, LaneLedger>,
 }
 

@@ -1,4 +1,4 @@
-//! Everything the simulator knows, behind one lock: its lanes, the faults to come, and what has been asked.
+//! Everything the simulator knows, behind one lock: its lanes, the faults to come, and the calls so far.
 
 use crate::setup::config::{LaneAddress, SimulatorConfig};
 use crate::state::calls::Call;

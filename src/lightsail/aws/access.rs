@@ -201,7 +201,7 @@ pub(super) async fn account_config(
     config
 }
 
-/// A client of STS with the same credentials, to be asked whose they are.
+/// A client of STS with the same credentials, which tells whose they are.
 pub(super) async fn sts(
     access: &AccountAccess,
     region: Region,
@@ -239,7 +239,7 @@ async fn role(access: &AccountAccess, base: &SdkConfig) -> Option<AssumeRoleProv
     Some(provider.build().await)
 }
 
-/// An account's configuration, with the credentials of its role where it has one. STS is asked in `region`.
+/// An account's configuration, with the credentials of its role where it has one. STS is called in `region`.
 async fn base_config(access: &AccountAccess, region: Region, attempt: Duration, http: &SharedHttp) -> SdkConfig {
     let region = aws_config::Region::from_static(region.as_str());
     // A helper process or an SSO service may be slow; the attempt's time-out ends the wait all the same.

@@ -1,4 +1,4 @@
-//! Whose credentials they are: STS says so to whoever has any, whatever they are allowed.
+//! Whose credentials they are: STS answers this for any valid credentials, whatever they permit.
 
 use super::super::CallError;
 use super::super::classify::{ErrorEvidence, classify};

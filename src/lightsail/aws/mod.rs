@@ -2,7 +2,7 @@
 //!
 //! The SDK's retries are off: its default sends a dropped `ExportSnapshot` three times. Whether a failed call was sent is
 //! answered in `call`, how to reach an account in `access`, and what the answers say in `convert`. Whose credentials they
-//! are is asked in `identity`; whether a service can be reached at all, without any, in `endpoint`.
+//! are is found out in `identity`; whether a service can be reached at all, without any, in `endpoint`.
 
 mod access;
 mod account;

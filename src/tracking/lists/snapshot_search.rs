@@ -28,7 +28,7 @@ pub(in crate::tracking) struct SnapshotSearch<'a> {
     names: Option<Vec<String>>,
 }
 
-/// What became of a snapshot that the lists did not show.
+/// The result for a snapshot that the lists did not show.
 pub(in crate::tracking) enum SearchResult {
     /// It is there, in this state.
     There(String),

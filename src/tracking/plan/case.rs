@@ -78,7 +78,7 @@ impl<'a> Case<'a> {
         self.last().map_or(0, |attempt| attempt.baseline)
     }
 
-    /// Whether the owner of an entry is an attempt of this job that was taken for absent.
+    /// Whether the owner of an entry is an attempt of this job that was proven absent.
     pub(super) fn is_absent(&self, (job, number): (JobId, u32)) -> bool {
         job == self.job.job
             && self.job.attempts.iter().any(|attempt| attempt.is(AttemptOutcome::Absent) && attempt.number == number)

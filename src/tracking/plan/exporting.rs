@@ -11,7 +11,7 @@ use crate::queue::{AttemptOutcome, EntryKey, LedgerEntry};
 use std::time::Duration;
 
 /// An operation and its record that begin this close together need no waiting for one that fits better. How close
-/// Lightsail makes them is not documented: too short costs a wait, too long nothing that is not told later.
+/// Lightsail makes them is not documented: too short costs a wait, too long nothing that the report does not name later.
 pub(super) const TOGETHER: Duration = Duration::from_mins(1);
 
 /// How long before its operation a record may begin and still be its own without waiting: what is older was rather begun by
@@ -73,7 +73,7 @@ fn unowned_record<'a>(
     failed.copied().or_else(|| pick(case, EntryKind::Record, operation, records))
 }
 
-/// The one that began with the operation; where that cannot be told the oldest, or the newest, where an earlier attempt
+/// The one that began with the operation; where that is not known the oldest, or the newest, where an earlier attempt
 /// may have made another. What failed comes last.
 fn pick<'a>(
     case: &Case<'a>,

@@ -33,7 +33,7 @@ pub(super) fn note(case: &Case<'_>, decision: &mut Decision) {
         case.unmatched_attempts(EntryKind::Record).iter().all(|attempt| attempt.is(AttemptOutcome::Absent));
     let may_be_late = |entry: &&LedgerEntry| if over { all_absent || is_done(entry) } else { settled };
     let is_over = |attempt: &FollowedAttempt| over || attempt.number < case.job.attempt;
-    // What was taken for absent, and what failed by an entry that need not be its own.
+    // What was proven absent, and what failed by an entry that need not be its own.
     let made_another = |attempt: &FollowedAttempt| {
         attempt.is(AttemptOutcome::Absent) || (attempt.is(AttemptOutcome::Found) && case.has_failed(attempt))
     };

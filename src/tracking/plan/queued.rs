@@ -61,7 +61,7 @@ fn adoption(case: &Case<'_>) -> Decision {
     if let Some(operation) = begun.iter().rfind(|entry| since_it_was_made(entry) == Some(true)) {
         return adopt(operation, Event::UnderWayAlready(export_ref_of(Some(operation), None)));
     }
-    // Where the times are not told, as many as another's records are another's.
+    // Where the times are not known, as many operations as there are records of another snapshot are that snapshot's.
     begun.retain(|entry| since_it_was_made(entry).is_none());
     let another = case.entries.iter().filter(|entry| {
         EntryKind::Record.is(entry) && entry.sighting.status == EntryStatus::UnderWay && !case.same_snapshot(entry)

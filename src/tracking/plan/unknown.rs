@@ -105,7 +105,7 @@ fn assign<'a>(case: &Case<'a>, kind: EntryKind, decision: &mut Decision) -> Resu
         .or_else(|| candidates.iter().rposition(its_own))
         .map(|place| candidates.remove(place));
     for candidate in candidates {
-        // Rather to one that is known to have been made than to one that was taken for absent.
+        // Rather to one that is known to have been made than to one that was proven absent.
         let earlier = |attempt: &FollowedAttempt| attempt.number < case.job.attempt;
         let place = place_of(&waiting, candidate, |attempt| earlier(attempt) && !attempt.is(AttemptOutcome::Absent))
             .or_else(|| place_of(&waiting, candidate, earlier));
