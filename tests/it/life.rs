@@ -366,7 +366,7 @@ async fn the_true_cause_is_said_where_a_database_cannot_be_opened_and_nothing_is
     assert!(made.status.success(), "{}", says(&made));
     fails(&enqueued, 1, &["is full", "Make room"]);
     assert_eq!(status.status.code(), Some(0), "{}", says(&status));
-    assert!(advised.contains("make room") && !advised.contains("begin with a new"), "{advised}");
+    assert!(advised.contains("free some space") && !advised.contains("begin with a new"), "{advised}");
 }
 
 #[tokio::test]
