@@ -459,7 +459,7 @@ impl Run {
     async fn crash(&mut self) {
         self.crashes += 1;
         // As the supervisor has done since, where it got to it.
-        if self.rng.bool() {
+        if self.crashes.is_multiple_of(2) {
             self.queue.store_takeover_wait(self.hours.elapsed()).await.expect("stored");
         }
         self.rooms.clear();
