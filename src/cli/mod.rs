@@ -13,7 +13,7 @@ mod work;
 
 pub use exit::{Exit, UsageError};
 pub use session::Session;
-pub use steer::acting::{CancelArgs, PauseArgs, ResumeArgs, RetryArgs};
+pub use steer::act_commands::{CancelArgs, PauseArgs, ResumeArgs, RetryArgs};
 pub use steer::consent::Asking;
 pub use steer::resolve::ResolveArgs;
 pub use terminal::screen::Screen;
@@ -84,7 +84,7 @@ struct Global {
 enum Command {
     Run(work::run::RunArgs),
     Discover(survey::discover::DiscoverArgs),
-    Plan(survey::plan::PlanArgs),
+    Plan(survey::plan_command::PlanArgs),
     Enqueue(work::enqueue::EnqueueArgs),
     Daemon(work::daemon::DaemonArgs),
     Status(StatusArgs),
@@ -160,7 +160,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Run(args) => work::run::run(&args, &context()?).await,
         Command::Enqueue(args) => work::run::only_enqueue(&args, &context()?).await,
         Command::Discover(args) => survey::discover::discover(&args, &context()?).await,
-        Command::Plan(args) => survey::plan::plan(&args, &context()?).await,
+        Command::Plan(args) => survey::plan_command::plan(&args, &context()?).await,
         Command::Daemon(args) => work::daemon::daemon(&args, &context()?).await,
         Command::Status(args) => args.show(&context()?).await,
         Command::Report(args) => context()?.with_queue(Access::Read, async |it| args.run(it).await).await,

@@ -2,10 +2,10 @@
 //! order of shutdown. It holds no rules.
 
 mod bundles;
-mod lane;
+mod lane_tasks;
 mod pruning;
 mod service;
 mod supervisor;
 
-pub use lane::{Connect, LaneParts, compose};
+pub use lane_tasks::{Connect, LaneParts, compose};
 pub use supervisor::{Daemon, DaemonEnd, DaemonError, Until};

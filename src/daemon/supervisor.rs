@@ -1,7 +1,7 @@
 //! The daemon's life: begin a run, recover what an earlier one left, keep the lanes running, shut down in order.
 
 use super::bundles::{Bundles, FailedBundles};
-use super::lane::{Connect, LaneParts, compose};
+use super::lane_tasks::{Connect, LaneParts, compose};
 use super::pruning::Pruning;
 use super::service;
 use crate::clock::{NEVER, SharedClock, Stop, stopped};

@@ -1,10 +1,7 @@
 //! The words of Snapferry and the one state machine over them. Pure: no input or output, no clock, no
 //! randomness, no other room.
 
-mod absence_rule;
 mod act;
-mod breaker;
-mod cap;
 mod event;
 mod existing;
 mod ids;
@@ -12,16 +9,13 @@ mod job;
 mod lane;
 mod named;
 mod naming;
+mod policy;
 mod report_columns;
-mod retry;
 pub mod spreadsheet;
 mod timestamp;
 mod trouble;
 
-pub use absence_rule::{AbsenceRule, ListDelay, WINDOW_MARGIN, reconciliation_window};
 pub use act::{Act, SkipReason};
-pub use breaker::{BatchOutcomes, BreakerPolicy, BreakerStep, OUTCOMES_KEPT, OpenCause, Outcomes, ProbeState};
-pub use cap::{Limit, LoweredCap, OverLimit};
 pub use event::{Event, EventKind};
 pub use existing::Existing;
 pub use ids::{BatchId, JobId, LaneId, OpeningId, OperationId, RecordArn, RunId, SnapshotArn};
@@ -35,7 +29,10 @@ pub use naming::error_code::ErrorCode;
 pub use naming::names::{BadName, BatchName, SnapshotName};
 pub use naming::near::{is_snapshot_of, looks_automatic, near_names, nearest};
 pub use naming::region::{BadRegion, Region};
+pub use policy::absence_rule::{AbsenceRule, ListDelay, WINDOW_MARGIN, reconciliation_window};
+pub use policy::breaker::{BatchOutcomes, BreakerPolicy, BreakerStep, OUTCOMES_KEPT, OpenCause, Outcomes, ProbeState};
+pub use policy::cap::{Limit, LoweredCap, OverLimit};
+pub use policy::retry::{RetryPolicy, backoff};
 pub use report_columns::REPORT_COLUMNS;
-pub use retry::{RetryPolicy, backoff};
 pub use timestamp::{BadTimestamp, Timestamp};
 pub use trouble::LaneTrouble;

@@ -1,8 +1,8 @@
 //! Which column holds what. The header is read once; rows are then read by position.
 
+use super::csv_records::Record;
 use super::meaning::{Confidence, EXACT, is_of_snapshot, looks_like, of_name};
 use super::reason::{IntakeError, RejectReason};
-use super::records::Record;
 use crate::domain::{REPORT_COLUMNS, spreadsheet};
 use std::collections::{BTreeMap, HashMap};
 

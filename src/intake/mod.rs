@@ -3,15 +3,15 @@
 //! as a whole is an [`IntakeError`].
 
 mod columns;
+mod csv_records;
 mod meaning;
 mod reader;
 mod reason;
-mod records;
 mod rejected;
 mod row;
 
+pub use csv_records::{RECORD_LIMIT, RecordFault};
 pub use reader::{Intake, IntakeOptions, IntakeRecord, UsualRegion};
 pub use reason::{IntakeError, RejectReason};
-pub use records::{RECORD_LIMIT, RecordFault};
 pub use rejected::{Rejected, RejectsWriter};
 pub use row::{PRIORITIES, Row};

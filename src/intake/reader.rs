@@ -1,9 +1,9 @@
 //! Reads a CSV file row by row.
 
 use super::columns::{Columns, Role};
+use super::csv_records::{Record, RecordFault, Records};
 use super::meaning;
 use super::reason::{IntakeError, RejectReason};
-use super::records::{Record, RecordFault, Records};
 use super::rejected::Rejected;
 use super::row::{self, Row, cut};
 use crate::domain::{AccountLabel, BadRegion, Region, nearest};

@@ -1,7 +1,7 @@
 //! Why a row or a whole file is rejected: one sentence each, with what to do.
 
+use super::csv_records::RecordFault;
 use super::meaning::is_number;
-use super::records::RecordFault;
 use super::row::PRIORITIES;
 use crate::domain::{AccountLabel, BadName, BadRegion, Region};
 use std::io;

@@ -1,9 +1,9 @@
 //! Turns a record into a row, or into the first reason to reject it.
 
 use super::columns::{Columns, Role};
+use super::csv_records::Record;
 use super::reader::IntakeOptions;
 use super::reason::RejectReason;
-use super::records::Record;
 use crate::domain::{AccountLabel, BadName, Region, SnapshotName, Timestamp, spreadsheet};
 use std::ops::RangeInclusive;
 

@@ -5,8 +5,8 @@ mod adaptive_rate;
 mod advice;
 mod api;
 mod aws;
+mod call_error;
 mod classify;
-mod error;
 mod limited;
 mod limiter;
 mod pages;
@@ -18,8 +18,8 @@ pub use aws::{
     AccountAccess, AwsLightsail, CallerIdentity, CredentialSource, EndpointReply, Endpoints, NotReached, RawAnswer,
     SharedHttp, caller_identity, check_endpoint, endpoints, usual_region,
 };
+pub use call_error::{CallError, ErrorClass, codes};
 pub use classify::{failed_operation, is_throttle};
-pub use error::{CallError, ErrorClass, codes};
 pub use limited::Limited;
 pub use limiter::{Permit, RateLimiter};
 pub use pages::{Pages, ReadingError};

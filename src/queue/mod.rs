@@ -1,18 +1,17 @@
 //! The store: all SQL, one writer with group commit, a few readers, migrations. It speaks the domain's words, so
 //! that a second store can stand behind it; it does not know Lightsail, and time is an argument.
 
-mod error;
 mod files;
 mod jobs;
 mod lanes;
 mod ledger;
 mod loading;
+mod queue_error;
 mod sqlite;
 mod steering;
 mod upkeep;
 mod views;
 
-pub use error::{OpenError, QueueError};
 pub use files::disk::shared as shared_disk;
 pub use files::lock::{DatabaseLock, Held, LockError};
 pub use files::own_files::is_own_file;
@@ -21,28 +20,29 @@ pub use jobs::claims::{Claimable, LaneLoad};
 pub use jobs::retry_waits::longest_retry_wait;
 pub use jobs::transition::{AttemptAnswer, AttemptOutcome, SentOperation, Transition};
 pub use jobs::wakers::LaneWaker;
-pub use lanes::breakers::{BreakerOpening, PastOpening};
-pub use lanes::records::{AccountMatch, Block, LaneRecord, Pause};
+pub use lanes::breaker_openings::{BreakerOpening, PastOpening};
+pub use lanes::lane_records::{AccountMatch, Block, LaneRecord, Pause};
 pub use ledger::entries::{EntryKey, LedgerEntry, ListedSnapshot, Observation};
 pub use ledger::follow::{Followed, FollowedAttempt};
-pub use ledger::inventory::InventoryJob;
+pub use ledger::inventory_jobs::InventoryJob;
 pub use loading::chunk::{Chunk, NewRow};
 pub use loading::load::{BatchLoad, BatchSummary, LoadName};
 pub use loading::preview::{Preview, Previewed};
+pub use queue_error::{OpenError, QueueError};
 pub use sqlite::look::ReadAgain;
 pub use steering::acting::{ActError, ActPlan, Acted, SkippedJobs};
 pub use steering::pausing::PastPause;
 pub use steering::resolving::{Resolution, ResolveError, ReviewEvidence};
 pub use steering::selection::{Cursor, ReportRow, Selector};
-pub use upkeep::backup::{BackedUp, BackupError, Overwrite};
 pub use upkeep::checkup::{Checkup, Content, LaneFound};
+pub use upkeep::database_copy::{BackedUp, BackupError, Overwrite};
 pub use upkeep::peek::{KnownJob, KnownLane, Peek};
 pub use upkeep::prune::{Prunable, Pruner};
 pub use upkeep::vitals::{Foreign, Vitals};
 pub use views::batches::{BatchStage, BatchView, RowCounts};
 pub use views::counts::StateCounts;
 pub use views::endings::{BatchPage, BatchRow, Ending, Step};
-pub use views::jobs::{AttemptView, JobDetail, JobView, TransitionView};
+pub use views::job_views::{AttemptView, JobDetail, JobView, TransitionView};
 pub use views::lanes::LaneView;
 pub use views::measures::{
     EndedExport, LaneMeasures, Measures, REFUSED_WITHIN, RefusedCall, RemainingJobs, Unconfirmed,

@@ -14,13 +14,13 @@ mod why;
 pub use bundle::{
     BundleError, BundleRequest, FolderError, Manifest, PartFacts, Prepared, folder_names, prepare_bundle,
 };
-pub use completion::report::{ReportError, ReportRequest, Reported, write_report};
-pub use jobs::advice::{RetryAdvice, advice};
+pub use completion::report_lines::{ReportError, ReportRequest, Reported, write_report};
 pub use jobs::causes::{FailureCause, FailureCauses};
-pub use jobs::evidence::{evidence_text, resolved_text};
-pub use jobs::failures::{FailureGroup, Failures, failures_text};
+pub use jobs::failure_groups::{FailureGroup, Failures, failures_text};
+pub use jobs::job_history::{show_json, show_text};
 pub use jobs::list::{JobsRequest, ListSummary, write_jobs};
-pub use jobs::show::{show_json, show_text};
+pub use jobs::retry_advice::{RetryAdvice, advice};
+pub use jobs::review_evidence::{evidence_text, resolved_text};
 pub use layout::output::{Output, OutputError, folder_of};
 pub use layout::sheet::Format;
 pub use layout::style::{Colour, TextStyle};
@@ -30,13 +30,13 @@ pub use status::{
     progress_of, status_json, status_text,
 };
 pub use steering::acts::{acted_text, plan_question, touched_text};
-pub use steering::breakers::{resume_command, stopped_place, what_next};
+pub use steering::breaker_text::{resume_command, stopped_place, what_next};
 pub use steering::pauses::{pause_question, pauses_text, resume_question, resumes_text};
 pub use survey::discovered::DiscoveredSheet;
 pub use survey::plan_json::plan_json;
 pub use survey::plan_text::{PlanView, Price, plan_text};
-pub use upkeep::backup::backup_text;
+pub use upkeep::backup_text::backup_text;
 pub use upkeep::doctor_json::doctor_json;
 pub use upkeep::doctor_text::doctor_text;
 pub use why::explain::{JobFacts, THROTTLED_WITHIN, WaitCause, Way, Why, explain};
-pub use why::text::{why_json, why_text};
+pub use why::why_text::{why_json, why_text};

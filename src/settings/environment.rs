@@ -1,7 +1,7 @@
 //! Environment variables into settings: `SNAPFERRY_` and the path with `__`, such as `SNAPFERRY_EXPORT__RATE`.
 
-use super::error::KEYS;
 use super::layers::Layer;
+use super::settings_error::KEYS;
 use crate::domain::{Region, nearest};
 use figment::value::Value;
 

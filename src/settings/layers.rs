@@ -1,9 +1,9 @@
 //! The layers of settings, and which of them set what.
 
 use super::environment;
-use super::error::{SettingsError, hint};
 use super::lane_settings::LaneSections;
 use super::raw::Raw;
+use super::settings_error::{SettingsError, hint};
 use figment::error::{Actual, Kind};
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};

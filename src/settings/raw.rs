@@ -1,6 +1,6 @@
 //! The settings as the layers together hold them, each with its default.
 
-use super::account::Account;
+use super::account_settings::Account;
 use super::database_url::DatabaseUrl;
 use super::lane_settings::{
     BreakerSection, ExportSettings, LaneSections, PollSettings, ProbeSettings, ReadSettings, ReconcileSettings,

@@ -1,12 +1,12 @@
 //! The settings, checked.
 
-use super::account::Account;
+use super::account_settings::Account;
 use super::database_url::DatabaseUrl;
 use super::environment::ignored;
-use super::error::SettingsError;
 use super::lane_settings::{LaneSections, LaneSettings};
 use super::layers::{Layers, Sources};
 use super::plan_settings::PlanSettings;
+use super::settings_error::SettingsError;
 use super::values::written;
 use crate::domain::{AccountLabel, Lane, Region, nearest};
 use std::collections::{BTreeMap, BTreeSet};

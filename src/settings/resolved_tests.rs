@@ -71,7 +71,7 @@ fn the_shipped_file_has_every_setting_in_its_place() {
             seen.push(format!("{section}{key}"));
         }
     }
-    assert_eq!(seen, super::super::error::KEYS);
+    assert_eq!(seen, super::super::settings_error::KEYS);
 }
 
 #[test]

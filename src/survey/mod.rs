@@ -13,12 +13,12 @@ mod rows;
 
 mod estimate;
 
-mod plan;
+mod file_plan;
 
 pub use choice::{Choice, ChosenSnapshots, TagWanted};
 pub use estimate::{Basis, Estimate, ExportLoad, Speed, TimeRange, Work, ahead, estimate};
 pub use exports::Exports;
+pub use file_plan::{ExportPlan, FailingRow, FailureReason, LanePlan, plan};
 pub use found::{FoundSnapshot, NotFound, SeenExport, discover};
-pub use plan::{ExportPlan, FailingRow, FailureReason, LanePlan, plan};
 pub use reading::{LaneReader, LaneReading, Unread};
 pub use rows::{Outlook, PlannedRow, RowOutlooks};

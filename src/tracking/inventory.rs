@@ -4,7 +4,7 @@
 use super::changes::{CHUNK, Changes};
 use super::lane_context::{ACTOR, TrackingContext};
 use super::lists::{Purpose, ReadError, RecordsWanted, SearchResult, SnapshotSearch};
-use super::state::{TrackerState, left};
+use super::tracker_state::{TrackerState, left};
 use crate::domain::{BatchId, ErrorCode, Event, Failure, JobId, JobState, JobVersion};
 use crate::points::{Between, Point, reached};
 use crate::queue::{InventoryJob, QueueError, Transition};

@@ -4,7 +4,7 @@
 
 use super::lane_context::TrackingContext;
 use super::lists::{Completeness, LaneListReader, ReadError, RecordsWanted};
-use super::state::TrackerState;
+use super::tracker_state::TrackerState;
 use crate::domain::{AbsenceRule, JobId, ListDelay, reconciliation_window};
 use crate::queue::{FollowedAttempt, QueueError};
 use std::collections::{HashMap, HashSet};

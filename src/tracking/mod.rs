@@ -12,8 +12,8 @@ mod plan;
 mod poll_interval;
 mod polling;
 mod reconciliation;
-mod state;
 mod tracker;
+mod tracker_state;
 
-pub use state::TrackerState;
 pub use tracker::Tracker;
+pub use tracker_state::TrackerState;

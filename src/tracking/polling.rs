@@ -3,7 +3,7 @@
 use super::changes::Changes;
 use super::lists::{Purpose, ReadError, RecordsWanted};
 use super::plan::has_record;
-use super::state::TrackerState;
+use super::tracker_state::TrackerState;
 use crate::domain::{EntryStatus, JobId, JobState, OperationId, SnapshotName, Timestamp};
 use crate::queue::{EntryKey, Followed, QueueError};
 use std::collections::{HashMap, HashSet};

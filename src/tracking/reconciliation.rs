@@ -5,7 +5,7 @@ use super::changes::Changes;
 use super::lane_context::{ACTOR, TrackingContext};
 use super::lists::{Completeness, FailedRead, MOST_LISTED, Purpose, ReadError};
 use super::polling::MAX_CONSECUTIVE_ERRORS;
-use super::state::{AttemptFirstSeen, ReadStart, TrackerState};
+use super::tracker_state::{AttemptFirstSeen, ReadStart, TrackerState};
 use crate::domain::{AbsenceRule, ErrorCode, Event, Failure, JobId, JobState, Timestamp};
 use crate::points::{Between, Point, reached};
 use crate::queue::{Followed, QueueError, Transition};

@@ -7,7 +7,7 @@ use super::lists::{Purpose, ReadError, RecordsWanted};
 use super::poll_interval::Urgency;
 use super::polling::Polling;
 use super::reconciliation::Reconciliation;
-use super::state::{ReadStart, TrackerState, left};
+use super::tracker_state::{ReadStart, TrackerState, left};
 use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
 use crate::domain::{JobId, JobState, RunId, Timestamp};
 use crate::lightsail::Lightsail;

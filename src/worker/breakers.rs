@@ -1,7 +1,7 @@
 //! The lane's circuit breakers: one opens where too much fails, and then lets one job at a time probe whether it is over.
 //! Only the lane's own worker opens and closes them; a person closes them too.
 
-use super::context::SendContext;
+use super::send_context::SendContext;
 use crate::clock::MonotonicAges;
 use crate::domain::{BatchId, BreakerStep, OpeningId, Timestamp};
 use crate::queue::{BreakerOpening, Claimable, QueueError};

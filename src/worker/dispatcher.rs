@@ -1,12 +1,12 @@
 //! A lane's dispatcher: which job goes next and when, as many at once as the lane takes, one at a time while it is in trouble.
 
 use super::breakers::{self, BreakerAges};
-use super::context::{RateLimiters, SendContext};
-use super::lane::state::{DeniedJobs, DispatchState};
+use super::lane::dispatch_state::{DeniedJobs, DispatchState};
 use super::learned_rates::LearnedRates;
 use super::read_ahead::ReadAhead;
 use super::reservations::Reservations;
 use super::responses;
+use super::send_context::{RateLimiters, SendContext};
 use super::sender::{Dispatch, DispatchResult, Sender};
 use crate::clock::{BACKSTOP, NEVER, SharedClock, Stop, stopped};
 use crate::domain::{LaneTrouble, LoweredCap, RunId};

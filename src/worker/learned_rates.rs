@@ -1,6 +1,6 @@
 //! Stores the rates that the lane has learned.
 
-use super::context::SendContext;
+use super::send_context::SendContext;
 use crate::queue::QueueError;
 
 /// The rates as they were stored last.

@@ -2,7 +2,6 @@
 //! across a call, and no error's text is read. Tracking does the rest; the two meet in the database.
 
 mod breakers;
-mod context;
 mod dispatcher;
 mod lane;
 mod learned_rates;
@@ -10,8 +9,9 @@ mod outcome;
 mod read_ahead;
 mod reservations;
 mod responses;
+mod send_context;
 mod sender;
 
-pub use context::RateLimiters;
 pub use dispatcher::{Dispatcher, DispatcherState, NextAction};
+pub use send_context::RateLimiters;
 pub use sender::{Dispatch, DispatchResult, Response};

@@ -1,7 +1,7 @@
 //! The next jobs to send, read from the database a few at a time, and the room that the cap leaves for them.
 
-use super::context::SendContext;
-use super::lane::state::{DeniedJobs, DispatchState};
+use super::lane::dispatch_state::{DeniedJobs, DispatchState};
+use super::send_context::SendContext;
 use crate::domain::{BatchId, LoweredCap};
 use crate::queue::{Claimable, QueueError};
 use std::collections::VecDeque;

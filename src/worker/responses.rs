@@ -1,10 +1,10 @@
 //! Acts on a response for the lane: blocks and unblocks it, lowers its cap, and logs what it goes through.
 
-use super::context::SendContext;
+use super::lane::dispatch_state::DispatchState;
 use super::lane::health::HealthChange;
-use super::lane::state::DispatchState;
 use super::outcome::LaneEvent;
 use super::read_ahead::ReadAhead;
+use super::send_context::SendContext;
 use super::sender::Response;
 use crate::domain::{ErrorCode, LaneTrouble, LoweredCap, OverLimit, Timestamp};
 use crate::queue::{Block, QueueError};

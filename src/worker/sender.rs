@@ -1,7 +1,7 @@
 //! Sends one job: the durable intent, one call, its outcome.
 
-use super::context::SendContext;
 use super::outcome::{CallCircumstances, CallOutcome, LaneEvent, interpret};
+use super::send_context::SendContext;
 use crate::domain::{Event, JobState, LaneTrouble, Timestamp};
 use crate::lightsail::{Accepted, CallError, ErrorClass, Lightsail, Permit};
 use crate::points::{Between, Point, reached};

@@ -6,7 +6,7 @@ use crate::setup::config::{ExportAnswer, LaneAddress};
 use crate::setup::faults::{CallContext, Effect, FaultyAnswer};
 use crate::state::calls::Call;
 use crate::state::export::Now;
-use crate::state::lane::Beginning;
+use crate::state::lane_state::Beginning;
 use crate::state::world::World;
 use bytes::Bytes;
 use std::time::Duration;

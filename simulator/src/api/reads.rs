@@ -5,7 +5,7 @@ use crate::api::paging::Listing;
 use crate::setup::config::{ListOrder, SimulatorConfig};
 use crate::setup::fleet::SourceKind;
 use crate::state::export::{Export, ExportOperation};
-use crate::state::lane::LaneState;
+use crate::state::lane_state::LaneState;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::num::NonZeroUsize;

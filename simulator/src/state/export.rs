@@ -5,7 +5,7 @@ use crate::setup::chance::{drawn_for, ec2_id, uuid};
 use crate::setup::config::{LaneAddress, SimulatorConfig, SuccessWord};
 use crate::setup::faults::OperationFailure;
 use crate::setup::fleet::SourceKind;
-use crate::state::lane::Beginning;
+use crate::state::lane_state::Beginning;
 use crate::state::snapshot::SnapshotEntry;
 use serde_json::{Value, json};
 use std::time::Duration;

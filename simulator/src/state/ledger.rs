@@ -1,6 +1,6 @@
 //! What has been exported, how often: the simulator's own account of it, against which a client's report is held.
 
-use crate::state::lane::LaneState;
+use crate::state::lane_state::LaneState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;

@@ -3,7 +3,7 @@
 pub(crate) mod calls;
 pub(crate) mod change;
 pub(crate) mod export;
-pub(crate) mod lane;
+pub(crate) mod lane_state;
 pub(crate) mod ledger;
 pub(crate) mod snapshot;
 pub(crate) mod world;

@@ -4,7 +4,7 @@ use crate::setup::config::{LaneAddress, SimulatorConfig};
 use crate::state::calls::Call;
 use crate::state::change::{ByHand, ChangeError, SnapshotChange};
 use crate::state::export::Now;
-use crate::state::lane::{Beginning, LaneState};
+use crate::state::lane_state::{Beginning, LaneState};
 use crate::state::ledger::Ledger;
 use std::collections::HashMap;
 

@@ -1,22 +1,22 @@
 //! `snapferry selftest`: a crash test on this machine's disk. The simulator runs in this process, daemons and enqueues run
 //! as child processes and are killed in the middle of their work; [`crate::verdict`] judges what they leave.
 
-mod faults;
-mod gather;
-mod load;
-mod outcome;
+mod collect;
+mod fault_rules;
 mod program;
-mod progress;
 mod round;
+mod round_progress;
+mod selftest_result;
+mod workload;
 
 use crate::cli::context::{Context, hear_signals};
 use crate::cli::exit::Exit;
 use crate::cli::terminal::screen::{note, notes};
 use crate::clock::stopped;
 use anyhow::Context as _;
-use outcome::SelftestOutcome;
-use progress::Progress;
 use round::Round;
+use round_progress::Progress;
+use selftest_result::SelftestOutcome;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;

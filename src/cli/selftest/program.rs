@@ -1,7 +1,7 @@
 //! This program as a child process. No child outlives this process: an orderly end kills them, and any other end closes the
 //! pipe that they read.
 
-use super::faults;
+use super::fault_rules;
 use anyhow::Context as _;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ impl Program {
             .env("AWS_ACCESS_KEY_ID", "AKIASIM123456789012")
             .env("AWS_SECRET_ACCESS_KEY", "selftest")
             .env("AWS_EC2_METADATA_DISABLED", "true")
-            .envs(faults::settings());
+            .envs(fault_rules::settings());
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         command.spawn().with_context(|| format!("cannot start {}", self.executable.display()))
     }

@@ -1,9 +1,9 @@
 //! One database from its creation to its last job: daemons that are killed in the middle of their work, one that drains, and
 //! then the evidence.
 
-use super::faults::{self, EXPORT_TAKES, LIMITS, SETTLING};
-use super::load::{HESITATION_MS, Loaded};
+use super::fault_rules::{self, EXPORT_TAKES, LIMITS, SETTLING};
 use super::program::Program;
+use super::workload::{HESITATION_MS, Loaded};
 use crate::cli::work::simulate::start_simulator;
 use crate::queue::Queue;
 use crate::verdict::{LaneSnapshot, Life, RunEvidence};
@@ -49,7 +49,7 @@ impl Round {
             seed: rng.u64(..),
             fleet: Fleet::Listed(Vec::new()),
             operation_time: EXPORT_TAKES.parse::<Spread>().context("the self-test's durations")?,
-            faults: faults::faults()?,
+            faults: fault_rules::faults()?,
             ..SimulatorConfig::default()
         };
         let simulator = start_simulator(config, (Ipv4Addr::LOCALHOST, 0).into()).await?;
@@ -151,7 +151,7 @@ impl Round {
         let mut evidence = self.gather().await?;
         evidence.limits = LIMITS;
         evidence.settling = SETTLING;
-        evidence.troubles = faults::troubles();
+        evidence.troubles = fault_rules::troubles();
         evidence.astray.clone_from(&self.astray);
         Ok(evidence)
     }

@@ -1,8 +1,8 @@
 //! Commands with which people act on jobs, batches and lanes.
 
-pub(crate) mod acting;
+pub(crate) mod act_commands;
 pub(crate) mod consent;
-pub(crate) mod near;
-pub(crate) mod pausing;
+pub(crate) mod pause_command;
 pub(crate) mod resolve;
 pub(crate) mod selector;
+pub(crate) mod similar_names;

@@ -1,7 +1,7 @@
 //! The selectors, the same for every command that takes jobs.
 
 use crate::cli::exit::UsageError;
-use crate::cli::steer::near::{hint, near};
+use crate::cli::steer::similar_names::{hint, near};
 use crate::domain::{AccountLabel, BatchName, ErrorCode, JobId, JobState, Lane, Region};
 use crate::queue::{BatchView, Queue, Selector};
 use crate::report::quoted;

@@ -3,4 +3,4 @@
 pub(crate) mod discover;
 pub(crate) mod doctor;
 pub(crate) mod lane_readers;
-pub(crate) mod plan;
+pub(crate) mod plan_command;

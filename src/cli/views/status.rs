@@ -3,7 +3,7 @@
 use crate::cli::context::{Access, Context};
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
-use crate::cli::steer::pausing::no_such_lane;
+use crate::cli::steer::pause_command::no_such_lane;
 use crate::cli::steer::selector::find_batch;
 use crate::cli::terminal::screen::{Screen, forgive_closed_pipe};
 use crate::domain::{AccountLabel, Lane, Region, Timestamp};

@@ -2,8 +2,8 @@
 
 use crate::cli::context::{Context, hear_signals, signature};
 use crate::cli::exit::Exit;
-use crate::cli::steer::pausing::left_stopped;
-use crate::cli::work::takeover::TakeoverArgs;
+use crate::cli::steer::pause_command::left_stopped;
+use crate::cli::work::takeover_args::TakeoverArgs;
 use crate::daemon::{Daemon, DaemonEnd, Until};
 use clap::Args;
 use std::time::Duration;

@@ -7,4 +7,4 @@ pub(crate) mod progress;
 pub(crate) mod rehearsal;
 pub(crate) mod run;
 pub(crate) mod simulate;
-pub(crate) mod takeover;
+pub(crate) mod takeover_args;

@@ -2,11 +2,11 @@
 
 use crate::cli::context::{Context, Outputs, hear_signals, is_missing, signature};
 use crate::cli::exit::{Exit, UsageError};
-use crate::cli::steer::pausing::left_stopped;
+use crate::cli::steer::pause_command::left_stopped;
 use crate::cli::terminal::screen::{note, notes};
 use crate::cli::views::report::ReportArgs;
 use crate::cli::work::enqueue::{EnqueueArgs, EnqueueOutcome, enqueue};
-use crate::cli::work::takeover::TakeoverArgs;
+use crate::cli::work::takeover_args::TakeoverArgs;
 use crate::cli::work::{progress, rehearsal};
 use crate::clock::{Stop, stopped};
 use crate::daemon::{Connect, Daemon, DaemonEnd, DaemonError, Until};

@@ -2,8 +2,8 @@
 //! and before its call. A database that is behind its file, or has none, is a copy: exports may have begun that it does not
 //! know. One that is level with its file has the whole history, on whatever host. It is synced, as the database is.
 
-use crate::queue::error::QueueError;
 use crate::queue::files::own_files::{beside, sync_folder_of};
+use crate::queue::queue_error::QueueError;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt as _;

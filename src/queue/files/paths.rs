@@ -1,8 +1,8 @@
 //! The files of the store, and whether their names still lead to them. A file that was deleted or replaced still accepts writes while
 //! it is open; nobody will ever read them.
 
-use crate::queue::error::QueueError;
 use crate::queue::files::own_files::beside;
+use crate::queue::queue_error::QueueError;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;

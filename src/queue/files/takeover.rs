@@ -5,8 +5,8 @@
 use crate::domain::{Timestamp, named};
 use crate::points::{Between, Point, Step, reached};
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
 use crate::queue::files::counter::{Counter, Intents};
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::decode::Millis;
 use sqlx::SqliteConnection;
 use std::sync::PoisonError;

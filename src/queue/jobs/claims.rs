@@ -3,7 +3,7 @@
 use crate::domain::{BatchId, JobId, JobState, JobVersion, LaneId, RunId, SnapshotArn, SnapshotName, Timestamp};
 use crate::points::Step;
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::decode::{Millis, json};
 use std::time::Duration;
 

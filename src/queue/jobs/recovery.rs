@@ -3,7 +3,7 @@
 use crate::domain::{ErrorCode, Event, Failure, JobId, JobState, JobVersion, RunId, Timestamp};
 use crate::points::Step;
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
+use crate::queue::queue_error::QueueError;
 use crate::queue::{AttemptAnswer, AttemptOutcome, Transition};
 
 impl Queue {

@@ -2,7 +2,7 @@
 
 use crate::domain::BatchId;
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
+use crate::queue::queue_error::QueueError;
 
 impl Queue {
     /// Jobs that continue without a person: live, not in review, not paused. Of all sealed batches, or of the jobs to which the rows

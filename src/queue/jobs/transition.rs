@@ -5,7 +5,7 @@ use crate::domain::{
     Timestamp, apply, named,
 };
 use crate::points::Step;
-use crate::queue::error::QueueError;
+use crate::queue::queue_error::QueueError;
 use serde::Serialize;
 
 named! {

@@ -4,7 +4,7 @@
 use crate::domain::{EventKind, LaneId};
 use crate::points::Step;
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::decode::json;
 use sqlx::SqliteConnection;
 use std::collections::HashMap;

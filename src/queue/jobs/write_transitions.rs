@@ -3,8 +3,8 @@
 
 use crate::domain::{JobId, LaneId};
 use crate::points::{Between, Point, reached};
-use crate::queue::error::QueueError;
 use crate::queue::jobs::transition::Transition;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::decode::json;
 use sqlx::{Connection, SqliteConnection};
 use std::collections::{HashMap, HashSet};

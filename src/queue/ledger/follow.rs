@@ -6,7 +6,7 @@ use crate::domain::{
 use crate::points::Step;
 use crate::queue::AttemptOutcome;
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::decode::{FollowedAttempts, json};
 use serde::{Deserialize, Deserializer};
 use std::time::Duration;

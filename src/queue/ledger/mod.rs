@@ -2,4 +2,4 @@
 
 pub(in crate::queue) mod entries;
 pub(in crate::queue) mod follow;
-pub(in crate::queue) mod inventory;
+pub(in crate::queue) mod inventory_jobs;

@@ -2,7 +2,7 @@
 //! earlier rows are stored.
 
 use crate::domain::{Existing, Lane, SnapshotName, Timestamp};
-use crate::queue::error::QueueError;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::decode::json;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;

@@ -3,8 +3,8 @@
 
 use crate::domain::BatchId;
 use crate::points::Step;
-use crate::queue::error::QueueError;
 use crate::queue::loading::load::pause;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::connection::WriteConnection;
 use sqlx::SqliteConnection;
 

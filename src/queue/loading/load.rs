@@ -7,10 +7,10 @@
 use crate::domain::{BatchId, BatchName, Lane, Timestamp};
 use crate::points::{Between, Point, Step, reached};
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
 use crate::queue::files::lock::{DatabaseLock, Held, LockError};
 use crate::queue::loading::chunk::{Chunk, NewRow, out_of_order};
 use crate::queue::loading::leftovers;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::connection::WriteConnection;
 use crate::queue::sqlite::decode::json;
 use crate::queue::sqlite::open;

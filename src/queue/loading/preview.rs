@@ -2,8 +2,8 @@
 //! work on a database that may only be read.
 
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
 use crate::queue::loading::chunk::Chunk;
+use crate::queue::queue_error::QueueError;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 

@@ -1,7 +1,7 @@
 //! Waiting for another process that writes. The database's own wait sleeps longer each time, up to a tenth of a second, and is
 //! outrun by a process that writes again and again; this one tries often enough to find the gap between two writes.
 
-use crate::queue::error::QueueError;
+use crate::queue::queue_error::QueueError;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 

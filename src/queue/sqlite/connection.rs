@@ -2,8 +2,8 @@
 //! commit what has none, so that no write can be added past the crash points.
 
 use crate::points::{Point, Step, reached};
-use crate::queue::error::QueueError;
 use crate::queue::files::paths::DatabaseFiles;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::busy_retry::BusyRetry;
 use sqlx::sqlite::SqliteTransactionManager;
 use sqlx::{Connection, SqlSafeStr as _, SqliteConnection};

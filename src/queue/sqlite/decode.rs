@@ -6,12 +6,12 @@ use crate::domain::{
     LoweredCap, OpenCause, OpeningId, OperationId, Outcomes, ProbeState, RecordArn, Region, RunId, SnapshotArn,
     SnapshotName, Timestamp,
 };
-use crate::queue::error::QueueError;
 use crate::queue::files::takeover::TakeoverCause;
 use crate::queue::jobs::transition::AttemptOutcome;
-use crate::queue::lanes::records::{Block, Pause};
+use crate::queue::lanes::lane_records::{Block, Pause};
 use crate::queue::ledger::entries::Observation;
 use crate::queue::ledger::follow::FollowedAttempt;
+use crate::queue::queue_error::QueueError;
 use crate::queue::views::batches::{BatchStage, RowCounts};
 use crate::queue::views::counts::StateCounts;
 use serde::de::DeserializeOwned;

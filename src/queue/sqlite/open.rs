@@ -2,13 +2,13 @@
 
 use crate::points::Step;
 use crate::queue::Queue;
-use crate::queue::error::{OpenError, QueueError, primary_code};
 use crate::queue::files::counter::{Counter, Intents};
 use crate::queue::files::inode::Inode;
 use crate::queue::files::lock::{DatabaseLock, Held};
 use crate::queue::files::own_files::folder_of;
 use crate::queue::files::paths::DatabaseFiles;
 use crate::queue::jobs::wakers::LaneWakers;
+use crate::queue::queue_error::{OpenError, QueueError, primary_code};
 use crate::queue::sqlite::busy_retry::BusyRetry;
 use crate::queue::sqlite::connection::WriteConnection;
 use crate::queue::sqlite::readers::{FileReaders, readers};

@@ -1,7 +1,7 @@
 //! Connections that read: beside the writer, or of a file that this process only reads.
 
-use crate::queue::error::QueueError;
 use crate::queue::files::paths::{FileMark, at_rest, file_mark};
+use crate::queue::queue_error::QueueError;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use std::path::{Path, PathBuf};

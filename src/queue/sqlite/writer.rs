@@ -1,12 +1,12 @@
 //! The one writer. Whatever waits at a moment goes into one transaction, and no caller is answered before that is on the disk.
 
 use crate::points::{Between, Point, Step, reached};
-use crate::queue::error::QueueError;
 use crate::queue::files::counter::Counter;
 use crate::queue::files::takeover::count_intents;
 use crate::queue::jobs::transition::Transition;
 use crate::queue::jobs::wakers::{self, CommittedStep, LaneWakers};
 use crate::queue::jobs::write_transitions;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::connection::WriteConnection;
 use futures_util::future::BoxFuture;
 use sqlx::query::Query;

@@ -3,12 +3,12 @@
 
 use crate::domain::{Act, BatchName, JobId, JobVersion, Lane, SkipReason, SnapshotName, Timestamp};
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
 use crate::queue::jobs::transition::Transition;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::decode::json;
 use crate::queue::steering::selection::Selector;
 use crate::queue::views::counts::StateCounts;
-use crate::queue::views::jobs::{JobView, jobs_by_id};
+use crate::queue::views::job_views::{JobView, jobs_by_id};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Jobs that are read at once.

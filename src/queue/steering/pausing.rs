@@ -3,7 +3,7 @@
 use crate::domain::{BatchId, JobId, LaneId, Timestamp};
 use crate::points::Step;
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::decode::json;
 
 /// A pause of a batch or of a lane, ended or not.

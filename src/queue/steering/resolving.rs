@@ -2,10 +2,10 @@
 
 use crate::domain::{Destination, EntryStatus, ErrorCode, Event, ExportRef, Failure, JobId, JobState, Timestamp};
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
 use crate::queue::jobs::transition::{AttemptAnswer, AttemptOutcome, Transition};
 use crate::queue::ledger::entries::{EntryKey, LedgerEntry};
-use crate::queue::views::jobs::{JobDetail, JobView};
+use crate::queue::queue_error::QueueError;
+use crate::queue::views::job_views::{JobDetail, JobView};
 
 /// What is known of a job that needs a decision.
 #[derive(Debug, Clone)]

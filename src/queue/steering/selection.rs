@@ -6,9 +6,9 @@
 
 use crate::domain::{AccountLabel, BatchId, ErrorCode, JobId, JobState, Region};
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::decode::{Texts, json};
-use crate::queue::views::jobs::{JobView, jobs_by_id, jobs_of_rows};
+use crate::queue::views::job_views::{JobView, jobs_by_id, jobs_of_rows};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 /// Which jobs are selected: those that match every kind of condition, and any one of several of a kind. Empty selects all.

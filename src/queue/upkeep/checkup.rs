@@ -2,8 +2,8 @@
 //! broken, the file may not be written, or a daemon is at work on it.
 
 use crate::domain::{AccountNumber, Lane};
-use crate::queue::error::{OpenError, QueueError};
-use crate::queue::lanes::records::Block;
+use crate::queue::lanes::lane_records::Block;
+use crate::queue::queue_error::{OpenError, QueueError};
 use crate::queue::sqlite::look::read_again;
 use crate::queue::sqlite::open;
 use crate::queue::upkeep::vitals::Vitals;
@@ -107,7 +107,7 @@ async fn faults(readers: &SqlitePool) -> Result<Vec<String>, QueueError> {
     match checked {
         Ok(said) => Ok(said.into_iter().filter(|line| line != "ok").collect()),
         // 11 is SQLITE_CORRUPT.
-        Err(error) if crate::queue::error::primary_code(&error) == Some(11) => {
+        Err(error) if crate::queue::queue_error::primary_code(&error) == Some(11) => {
             Ok(vec!["its pages cannot be read".to_owned()])
         }
         Err(error) => Err(error.into()),

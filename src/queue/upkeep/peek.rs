@@ -2,7 +2,7 @@
 //! that is read here, so that an older database can be read as it is.
 
 use crate::domain::{AccountNumber, JobId, JobState, Lane, LaneId, SnapshotArn, Timestamp};
-use crate::queue::error::{OpenError, QueueError};
+use crate::queue::queue_error::{OpenError, QueueError};
 use crate::queue::sqlite::decode::json;
 use crate::queue::sqlite::look::read_again;
 use crate::queue::sqlite::open;

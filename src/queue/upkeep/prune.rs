@@ -5,8 +5,8 @@
 use crate::domain::{BatchId, BatchName, Timestamp};
 use crate::points::Step;
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
 use crate::queue::loading::leftovers::take_some;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::connection::WriteConnection;
 use crate::queue::sqlite::open;
 

@@ -2,8 +2,8 @@
 
 use crate::domain::{BatchId, BatchName, JobState, LaneId, Timestamp, named};
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
-use crate::queue::lanes::records::Pause;
+use crate::queue::lanes::lane_records::Pause;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::decode::Texts;
 use crate::queue::views::counts::StateCounts;
 use serde::{Deserialize, Serialize};

@@ -3,9 +3,9 @@
 
 use crate::domain::{BatchId, BatchName, JobId, JobState, Timestamp};
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::decode::{Texts, json};
-use crate::queue::views::jobs::{JobView, jobs_of_rows};
+use crate::queue::views::job_views::{JobView, jobs_of_rows};
 
 /// A batch of which every row has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use crate::domain::{BatchId, LaneId};
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
-use crate::queue::lanes::records::{LaneRecord, read_lanes};
+use crate::queue::lanes::lane_records::{LaneRecord, read_lanes};
+use crate::queue::queue_error::QueueError;
 use crate::queue::views::batches::shared_jobs;
 use crate::queue::views::counts::StateCounts;
 use std::collections::HashMap;

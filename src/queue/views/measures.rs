@@ -3,9 +3,9 @@
 
 use crate::domain::{BatchId, ErrorCode, JobId, LaneId, RunId, Timestamp};
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::decode::Millis;
-use crate::queue::views::jobs::{JobView, jobs_by_id};
+use crate::queue::views::job_views::{JobView, jobs_by_id};
 use sqlx::SqliteExecutor;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

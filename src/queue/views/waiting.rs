@@ -2,8 +2,8 @@
 
 use crate::domain::{JobId, JobState, LaneId, Timestamp};
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
 use crate::queue::jobs::claims::LaneLoad;
+use crate::queue::queue_error::QueueError;
 use crate::queue::views::batches::BatchView;
 use crate::queue::views::lanes::LaneView;
 use crate::queue::{BreakerOpening, EntryKey, JobDetail, JobView, LedgerEntry, PastOpening, PastPause, Takeover};

@@ -17,7 +17,7 @@ mod durations;
 
 mod page;
 
-mod table;
+mod page_rows;
 
 mod charts;
 

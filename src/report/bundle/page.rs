@@ -5,7 +5,7 @@ use super::axis::moment;
 use super::charts;
 use super::digest::Digest;
 use super::manifest::{BatchFacts, PartFacts};
-use super::table::Rows;
+use super::page_rows::Rows;
 use crate::domain::{JobState, Timestamp};
 use crate::queue::BatchView;
 use crate::report::layout::words::{adopted_note, grouped, percent, several};

@@ -3,7 +3,7 @@
 use super::manifest::{FileFacts, PartFacts};
 use crate::domain::JobState;
 use crate::queue::{BatchRow, BatchView};
-use crate::report::completion::columns::{columns, report_line};
+use crate::report::completion::column_values::{columns, report_line};
 use crate::report::layout::sheet::{Format, Sheet};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;

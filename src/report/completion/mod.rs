@@ -1,4 +1,4 @@
 //! A batch's report.
 
-pub(in crate::report) mod columns;
-pub(in crate::report) mod report;
+pub(in crate::report) mod column_values;
+pub(in crate::report) mod report_lines;

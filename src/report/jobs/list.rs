@@ -2,8 +2,8 @@
 
 use crate::domain::JobId;
 use crate::queue::{JobView, Queue, Selector};
-use crate::report::completion::columns::result;
-use crate::report::completion::report::ReportError;
+use crate::report::completion::column_values::result;
+use crate::report::completion::report_lines::ReportError;
 use crate::report::layout::sheet::{Format, Sheet};
 use crate::report::layout::style::TextStyle;
 use crate::report::layout::table::{Blocks, TableColumn};

@@ -7,7 +7,7 @@ use super::view::{ConfiguredLimits, StatusView};
 use crate::domain::{AbsenceRule, BatchId, JobState, LaneId, Timestamp};
 use crate::queue::{BatchStage, BatchView, BreakerOpening, LaneView, RemainingJobs, Unconfirmed};
 use crate::report::layout::words::{moment, several};
-use crate::report::steering::breakers::stopped_place;
+use crate::report::steering::breaker_text::stopped_place;
 use crate::survey::{ExportLoad, Speed, Work, ahead};
 
 impl StatusView {

@@ -3,14 +3,14 @@
 
 use super::binding::bindings;
 use super::forecast::{Forecast, when_and_why};
-use super::text::sentence;
+use super::status_text::sentence;
 use super::view::{StatusView, progress_of};
 use crate::domain::{JobState, Timestamp};
 use crate::queue::{BatchView, LaneView, StateCounts};
 use crate::report::layout::style::Colour;
 use crate::report::layout::words::time;
-use crate::report::steering::breakers::breaker_json;
-use crate::report::steering::takeover::takeover_json;
+use crate::report::steering::breaker_text::breaker_json;
+use crate::report::steering::takeover_text::takeover_json;
 use serde_json::{Value, json};
 
 /// A status as a JSON object.

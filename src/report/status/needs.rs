@@ -5,8 +5,8 @@ use super::view::{Health, StatusView};
 use crate::domain::{JobState, Lane, LaneTrouble, Timestamp};
 use crate::queue::{BatchView, Block, LaneView, RemainingJobs};
 use crate::report::layout::words::{several, what_blocks};
-use crate::report::steering::breakers::{resume_batch, resume_command, resume_lane, stopped_place};
-use crate::report::steering::takeover::takeover_text;
+use crate::report::steering::breaker_text::{resume_batch, resume_command, resume_lane, stopped_place};
+use crate::report::steering::takeover_text::takeover_text;
 use serde::Serialize;
 use std::time::Duration;
 

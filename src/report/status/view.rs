@@ -8,7 +8,7 @@ use crate::queue::{
     BatchStage, BatchView, BreakerOpening, LaneView, Measures, Queue, QueueError, REFUSED_WITHIN, StateCounts, Takeover,
 };
 use crate::report::jobs::causes::FailureCauses;
-use crate::report::jobs::failures::Failures;
+use crate::report::jobs::failure_groups::Failures;
 use crate::report::layout::words::quoted;
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use crate::queue::{ActPlan, BatchView, BreakerOpening, LaneView, Pause, StateCou
 use crate::report::layout::style::TextStyle;
 use crate::report::layout::words::{capital, moment, several};
 use crate::report::steering::acts::plan_question;
-use crate::report::steering::breakers::stopped_place;
+use crate::report::steering::breaker_text::stopped_place;
 
 /// What pausing these batches and lanes means; the second pair is paused already.
 pub fn pauses_text(

@@ -3,10 +3,10 @@
 
 use crate::domain::{AbsenceRule, EntryStatus, ErrorCode, JobState, LaneTrouble, Timestamp, reconciliation_window};
 use crate::queue::{AttemptOutcome, AttemptView, JobView, QueuePosition, RefusedCall, TransitionView};
-use crate::report::jobs::advice::advice;
+use crate::report::jobs::retry_advice::advice;
 use crate::report::layout::words::{ago, moment, one_line, several, span, trouble, what_blocks};
 use crate::report::status::ConfiguredLimits;
-use crate::report::why::queued;
+use crate::report::why::why_queued;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -106,7 +106,7 @@ pub fn explain(facts: &JobFacts) -> Why {
     let mut chain = Chain::default();
     let state = facts.job().state;
     match state {
-        JobState::Queued => queued::explain(facts, &mut chain),
+        JobState::Queued => why_queued::explain(facts, &mut chain),
         JobState::Submitting => submitting(facts, &mut chain),
         JobState::Exporting => exporting(facts, &mut chain),
         JobState::Unknown => unknown(facts, &mut chain),

@@ -1,5 +1,5 @@
 //! What `why` explains.
 
 pub(in crate::report) mod explain;
-pub(in crate::report) mod queued;
-pub(in crate::report) mod text;
+pub(in crate::report) mod why_queued;
+pub(in crate::report) mod why_text;

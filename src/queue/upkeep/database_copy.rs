@@ -1,8 +1,8 @@
 //! A copy of the database, whole and of one moment, while others read and write it.
 
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
 use crate::queue::files::own_files::{beside, folder_of, is_own_file, sync_folder_of};
+use crate::queue::queue_error::QueueError;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 use std::path::{Path, PathBuf};

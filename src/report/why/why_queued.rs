@@ -4,10 +4,10 @@ use crate::domain::{Hold, LoweredCap};
 use crate::lightsail::is_throttle;
 use crate::queue::{AttemptView, BatchStage, PastPause};
 use crate::report::layout::words::{moment, of_others, one_line, several, span, trouble};
-use crate::report::steering::breakers::{
+use crate::report::steering::breaker_text::{
     next_try, resume_batch, resume_command, resume_lane, stopped_place, what_next,
 };
-use crate::report::steering::takeover::takeover_text;
+use crate::report::steering::takeover_text::takeover_text;
 use crate::report::why::explain::{Chain, JobFacts, blocked, no_daemon};
 use std::time::Duration;
 

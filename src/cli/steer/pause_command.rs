@@ -3,8 +3,8 @@
 use crate::cli::exit::{Exit, UsageError};
 use crate::cli::session::Session;
 use crate::cli::steer::consent::{CALLED_OFF, ConsentArgs};
-use crate::cli::steer::near::{hint, near};
 use crate::cli::steer::selector::SelectorArgs;
+use crate::cli::steer::similar_names::{hint, near};
 use crate::domain::{AccountLabel, BatchId, BatchName, Lane, LaneId, reconciliation_window};
 use crate::queue::{ActPlan, BatchView, BreakerOpening, LaneView, Queue};
 use crate::report::{

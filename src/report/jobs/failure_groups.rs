@@ -1,8 +1,8 @@
 //! What failed, by cause: how often, from when to when, whether a retry can help, and the command that retries just that.
 
 use crate::queue::{Queue, QueueError, Selector};
-use crate::report::jobs::advice::{RetryAdvice, advice};
 use crate::report::jobs::causes::{FailureCause, FailureCauses, NAMED};
+use crate::report::jobs::retry_advice::{RetryAdvice, advice};
 use crate::report::layout::style::{Paint, TextStyle};
 use crate::report::layout::words::{grouped, one_line, period, quoted, several};
 use serde::Serialize;

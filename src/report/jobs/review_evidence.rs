@@ -2,7 +2,7 @@
 
 use crate::domain::{EntryStatus, ErrorCode, JobState};
 use crate::queue::{EntryKey, LedgerEntry, Resolution, ReviewEvidence};
-use crate::report::jobs::show;
+use crate::report::jobs::job_history;
 use crate::report::layout::style::{Paint, TextStyle};
 use crate::report::layout::words::{one_line, quoted, trouble};
 
@@ -21,7 +21,7 @@ pub fn evidence_text(evidence: &ReviewEvidence, style: TextStyle) -> String {
     if copied && evidence.detail.attempts.is_empty() {
         lines.push("none that this copy of the database knows of".to_owned());
     } else {
-        lines.extend(show::attempts(&evidence.detail.attempts));
+        lines.extend(job_history::attempts(&evidence.detail.attempts));
     }
     lines.extend([String::new(), title("LIGHTSAIL'S RECORDS")]);
     if evidence.entries.is_empty() {

@@ -2,7 +2,7 @@
 //! once, so that a million of them need no more memory than a thousand.
 
 use crate::queue::{BatchView, Queue, QueueError, ReportRow, Selector, StateCounts};
-use crate::report::completion::columns::{columns, report_line, result};
+use crate::report::completion::column_values::{columns, report_line, result};
 use crate::report::layout::sheet::{Format, Sheet};
 use crate::report::layout::style::TextStyle;
 use crate::report::layout::table::{Blocks, TableColumn};

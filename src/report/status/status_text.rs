@@ -6,12 +6,12 @@ use super::forecast::{Forecast, when};
 use super::view::{FAILED_READ, Health, StatusView, has_ended, progress_of};
 use crate::domain::{JobState, Timestamp};
 use crate::queue::{BatchStage, BatchView, Block, LaneView, Pause};
-use crate::report::jobs::failures::group_lines;
+use crate::report::jobs::failure_groups::group_lines;
 use crate::report::layout::style::{Colour, Paint, TextStyle};
 use crate::report::layout::words::{
     ago, by_state, counted, grouped, moment, of_others, one_line, percent, several, span, what_blocks,
 };
-use crate::report::steering::breakers::{resume_lane, stopped_since};
+use crate::report::steering::breaker_text::{resume_lane, stopped_since};
 
 /// How many batches that have ended are shown, the newest ones; `--json` and `--batch` show all.
 const ENDED_SHOWN: usize = 3;

@@ -3,7 +3,7 @@
 use crate::domain::{BatchId, JobId, LaneId, RunId, SnapshotArn, SnapshotName};
 use crate::points::Step;
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::decode::json;
 
 /// A queued job as an inventory finds it.

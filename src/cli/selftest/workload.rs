@@ -1,6 +1,6 @@
 //! Work for the daemons: files of snapshots, enqueued by child processes, some of which are killed meanwhile.
 
-use super::faults::REGIONS;
+use super::fault_rules::REGIONS;
 use super::round::Round;
 use crate::domain::{AccountLabel, BatchName, Lane, Region, SnapshotName};
 use crate::queue::BatchStage;

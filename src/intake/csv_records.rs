@@ -201,5 +201,5 @@ impl<R: Read> Records<R> {
 }
 
 #[cfg(test)]
-#[path = "records_tests.rs"]
+#[path = "csv_records_tests.rs"]
 mod tests;

@@ -7,8 +7,8 @@ use crate::domain::{
 };
 use crate::points::Step;
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
 use crate::queue::jobs::claims::Claimable;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::decode::{Millis, json};
 use std::time::Duration;
 

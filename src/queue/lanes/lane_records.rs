@@ -5,7 +5,7 @@ use crate::domain::{
 };
 use crate::points::Step;
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
+use crate::queue::queue_error::QueueError;
 use crate::queue::views::batches::BatchStage;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteExecutor;

@@ -4,7 +4,7 @@
 use crate::cli::exit::{Exit, UsageError};
 use crate::cli::session::Session;
 use crate::cli::steer::consent::{CALLED_OFF, ConsentArgs};
-use crate::cli::steer::pausing::{self, Places};
+use crate::cli::steer::pause_command::{self, Places};
 use crate::cli::steer::selector::SelectorArgs;
 use crate::domain::{Act, JobId};
 use crate::queue::{ActPlan, Selector};
@@ -123,7 +123,7 @@ impl PauseArgs {
             return act_on_jobs(Act::Pause, HeldPlaces::Ignore, &self.selection, self.consent, session).await;
         }
         let places = Places::of(&self.selection, session.queue).await?;
-        pausing::pause(&places, self.consent, session).await
+        pause_command::pause(&places, self.consent, session).await
     }
 }
 
@@ -133,16 +133,17 @@ impl ResumeArgs {
         let (queue, of_places) = (session.queue, selects_places(&self.selection, self.all, "resume")?);
         if self.reset_window {
             let places = if of_places { Places::of(&self.selection, queue).await? } else { Places::default() };
-            return pausing::reset_window(&places, self.consent, session).await;
+            return pause_command::reset_window(&places, self.consent, session).await;
         }
         if !of_places {
             return act_on_jobs(Act::Resume, HeldPlaces::Ignore, &self.selection, self.consent, session).await;
         }
         if self.all {
             let paused_jobs = queue.plan_act(Act::Resume, &Selector::paused()).await?;
-            return pausing::resume(&Places::every(queue).await?, Some(&paused_jobs), self.consent, session).await;
+            return pause_command::resume(&Places::every(queue).await?, Some(&paused_jobs), self.consent, session)
+                .await;
         }
-        pausing::resume(&Places::of(&self.selection, queue).await?, None, self.consent, session).await
+        pause_command::resume(&Places::of(&self.selection, queue).await?, None, self.consent, session).await
     }
 }
 

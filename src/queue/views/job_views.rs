@@ -5,8 +5,8 @@ use crate::domain::{
     SnapshotName, Timestamp,
 };
 use crate::queue::Queue;
-use crate::queue::error::QueueError;
 use crate::queue::jobs::transition::AttemptOutcome;
+use crate::queue::queue_error::QueueError;
 use crate::queue::sqlite::decode::json;
 use serde::{Serialize, Serializer};
 use sqlx::SqliteConnection;
