@@ -23,7 +23,8 @@ pub(super) struct ErrorEvidence<'a> {
     pub clock_ahead: Option<i64>,
 }
 
-// The lists have codes without the ending "Exception": AWS writes many of them with it and without.
+// Lists whose codes ask for care have them without the ending "Exception", and know them with it too. The others are exact: a
+// proxy's `NotFound` is not Lightsail's.
 
 /// Throttles that the SDK's list does not have.
 const MORE_THROTTLES: [&str; 1] = ["TooManyRequests"];
@@ -48,24 +49,34 @@ const CREDENTIALS: [&str; 15] = [
     "RequestTimeTooSkewed",
     "OptInRequired",
 ];
-const DENIED: [&str; 4] = ["AccessDenied", "UnauthorizedOperation", "Unauthorized", "NotAuthorized"];
+const DENIED: [&str; 6] = [
+    "AccessDeniedException",
+    "AccessDenied",
+    "UnauthorizedOperation",
+    "UnauthorizedException",
+    "NotAuthorized",
+    "NotAuthorizedException",
+];
 const SETUP: [&str; 2] = ["AccountSetupInProgress", "RegionSetupInProgress"];
-const INVALID_INPUT: &str = "InvalidInput";
-const NOT_FOUND: [&str; 3] = ["NotFound", "DoesNotExist", "ResourceNotFound"];
+const INVALID_INPUT: &str = "InvalidInputException";
+const NOT_FOUND: [&str; 3] = ["NotFoundException", "DoesNotExist", "ResourceNotFoundException"];
 
 /// Refusals of the request itself: Lightsail's, AWS's common errors, and EC2's for what cannot be copied at all (EC2 API
 /// Reference, "Error codes"). A code that is in no list says nothing certain, and is reconciled.
-const PERMANENT: [&str; 16] = [
+const PERMANENT: [&str; 19] = [
     INVALID_INPUT,
     "UnsupportedOperation",
-    "Validation",
+    "UnsupportedOperationException",
+    "ValidationException",
     "ValidationError",
-    "Serialization",
-    "UnknownOperation",
+    "SerializationException",
+    "UnknownOperationException",
     "InvalidAction",
     "MissingAction",
     "InvalidParameter",
+    "InvalidParameterException",
     "InvalidParameterValue",
+    "InvalidParameterValueException",
     "InvalidParameterCombination",
     "MissingParameter",
     "MalformedQueryString",
@@ -79,7 +90,7 @@ const NOT_NOW: [&str; 3] = ["try again later", "try again in a few", "before try
 
 /// Whether a code says that there is no such thing.
 pub(super) fn is_not_found(code: &str) -> bool {
-    NOT_FOUND.contains(&plain(code))
+    NOT_FOUND.contains(&code)
 }
 
 /// Makes an error of a response. Where the strings disagree, the one that asks for more care decides.
@@ -144,6 +155,7 @@ fn decide<'a>(
 ) -> (ErrorClass, Option<&'a str>) {
     let that = |fits: &dyn Fn(&str) -> bool| candidates.iter().copied().find(|code| fits(code));
     let among = |known: &[&str]| that(&|code| known.contains(&plain(code)));
+    let exactly = |known: &[&str]| that(&|code| known.contains(&code));
     let first = candidates.first().copied();
     let message = said.unwrap_or_default();
 
@@ -174,7 +186,7 @@ fn decide<'a>(
     if let Some(code) = among(&SETUP) {
         return (ErrorClass::SetupInProgress, Some(code));
     }
-    let denied = among(&DENIED);
+    let denied = exactly(&DENIED);
     if let Some(code) = first
         && limit_in_words.is_none()
         && is_account_blocked(code, message)
@@ -196,12 +208,12 @@ fn decide<'a>(
     if let Some(limit) = limit_in_words.or_else(|| by_code.and_then(Limit::of_code)) {
         return (limit.into(), by_code.or(first));
     }
-    if let Some(code) = among(&[INVALID_INPUT]) {
+    if let Some(code) = exactly(&[INVALID_INPUT]) {
         // Without its message it may be either: a retry will tell.
         let not_now = said.is_none_or(asks_to_wait);
         return (if not_now { ErrorClass::RetryLater } else { ErrorClass::Permanent }, Some(code));
     }
-    match (among(&NOT_FOUND[..1]).or_else(|| among(&NOT_FOUND)).or_else(|| among(&PERMANENT)), first, status) {
+    match (exactly(&NOT_FOUND[..1]).or_else(|| exactly(&NOT_FOUND)).or_else(|| exactly(&PERMANENT)), first, status) {
         (Some(code), _, _) => (ErrorClass::Permanent, Some(code)),
         (None, Some(code), _) => (ErrorClass::Unfamiliar, Some(code)),
         // Without a code this is not Lightsail's word but that of something in between, which refuses every job.
@@ -269,6 +281,9 @@ mod tests {
             (400, "AccountSetupInProgressException", "", SetupInProgress),
             (400, "RegionSetupInProgressException", "", SetupInProgress),
             (400, "NeverSeenException", "", Unfamiliar),
+            (404, "NotFound", "", Unfamiliar),
+            (401, "Unauthorized", "", Unfamiliar),
+            (400, "InvalidInput", "", Unfamiliar),
             (409, "NeverSeenException", TRY_AGAIN, Unfamiliar),
             (400, "EC2ThrottledException", "", Throttled),
             (400, "ProvisionedThroughputExceededException", "", Throttled),

@@ -139,37 +139,44 @@ struct WakeTarget {
     processes: bool,
 }
 
-/// Whom a step concerns. Most steps wake nobody: the room that takes them continues in the same turn.
+/// Whom a step concerns. Most wake nobody: the room that takes them continues in the same turn. A new event says here whom it
+/// concerns.
 fn concerned(step: Step) -> WakeTarget {
     use EventKind as E;
+    const NOBODY: WakeTarget = WakeTarget { worker: false, tracker: false, processes: false };
     // The worker may send more, or has to stop.
-    let worker = matches!(
-        step,
-        Step::HeldForInventory
-            | Step::InventoryRecorded
-            | Step::ChangesProcessed
-            | Step::Unblocked
-            | Step::Moved(
-                E::NotExportable
-                    | E::AlreadyExported
-                    | E::Finished
-                    | E::OperationFailed
-                    | E::GaveUp
-                    | E::FoundDone
-                    | E::FoundFailed
-                    | E::ProvenAbsent
-                    | E::Contradiction
-                    | E::OverLimit
-                    | E::RefusedForNow
-            )
-    );
+    const WORKER: WakeTarget = WakeTarget { worker: true, ..NOBODY };
     // The tracker has something to follow, or a block to probe.
-    let tracker =
-        matches!(step, Step::Blocked | Step::Moved(E::Accepted | E::OutcomeUnknown | E::OutcomeUnknownInOutage));
+    const TRACKER: WakeTarget = WakeTarget { tracker: true, ..NOBODY };
     // A person has acted: the daemon may be another process.
-    let both = matches!(
-        step,
-        Step::Moved(E::Cancel | E::SendAgain | E::AdoptRecord | E::MarkedFailed | E::Retry | E::Pause | E::Resume)
-    );
-    WakeTarget { worker: worker || both, tracker: tracker || both, processes: both }
+    const ALL: WakeTarget = WakeTarget { worker: true, tracker: true, processes: true };
+    match step {
+        Step::Moved(event) => match event {
+            E::NotExportable
+            | E::AlreadyExported
+            | E::Finished
+            | E::OperationFailed
+            | E::GaveUp
+            | E::FoundDone
+            | E::FoundFailed
+            | E::ProvenAbsent
+            | E::Contradiction
+            | E::OverLimit
+            | E::RefusedForNow => WORKER,
+            E::Accepted | E::OutcomeUnknown | E::OutcomeUnknownInOutage => TRACKER,
+            E::Cancel | E::SendAgain | E::AdoptRecord | E::MarkedFailed | E::Retry | E::Pause | E::Resume => ALL,
+            E::Intend | E::RefusedByLane | E::RefusedForGood | E::Denied | E::UnderWayAlready | E::FoundUnderWay => {
+                NOBODY
+            }
+        },
+        _ if matches!(
+            step,
+            Step::HeldForInventory | Step::InventoryRecorded | Step::ChangesProcessed | Step::Unblocked
+        ) =>
+        {
+            WORKER
+        }
+        _ if step == Step::Blocked => TRACKER,
+        _ => NOBODY,
+    }
 }
