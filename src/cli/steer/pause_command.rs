@@ -73,7 +73,8 @@ impl Places {
     pub(crate) fn staying(&self) -> Vec<String> {
         let stopped = self.openings.iter().map(|(opening, lane)| {
             let (place, way) = (capital(&stopped_place(opening, lane)), resume_command(opening, lane));
-            format!("{place} stays stopped, its circuit breaker is open; `{way}` resumes it.")
+            let cause = &opening.cause;
+            format!("{place} stays stopped by its circuit breaker ({cause}); `{way}` resumes it.")
         });
         let batches = self.batches.iter().filter(|batch| batch.paused.is_some()).map(|batch| {
             let name = quoted(batch.name.as_str());

@@ -130,6 +130,7 @@ async fn save(
 ) -> anyhow::Result<Exit> {
     let mut output = Output::create(path, queue.path())?;
     let reported = write_report(queue, request, output.writer()).await?;
+    queue.sound()?;
     output.finish()?;
     warn_of_adopted(&reported, notes, style);
     Ok(Exit::Done)

@@ -56,7 +56,7 @@ fn status(word: &str) -> EntryStatus {
         "Failed" => EntryStatus::Failed,
         "NotStarted" | "Started" => EntryStatus::UnderWay,
         other => {
-            tracing::info!(status = other, "unknown status of an export; treating it as in progress");
+            tracing::debug!(status = other, "unknown status of an export; treating it as in progress");
             EntryStatus::UnderWay
         }
     }

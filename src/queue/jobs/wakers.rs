@@ -139,7 +139,7 @@ struct WakeTarget {
     processes: bool,
 }
 
-/// Whom a step concerns. Most wake nobody: the room that takes them continues in the same turn. A new event says here whom it
+/// Whom a step concerns. Most wake nobody: the room that takes them continues in the same turn. A new step says here whom it
 /// concerns.
 fn concerned(step: Step) -> WakeTarget {
     use EventKind as E;
@@ -169,14 +169,43 @@ fn concerned(step: Step) -> WakeTarget {
                 NOBODY
             }
         },
-        _ if matches!(
-            step,
-            Step::HeldForInventory | Step::InventoryRecorded | Step::ChangesProcessed | Step::Unblocked
-        ) =>
-        {
-            WORKER
-        }
-        _ if step == Step::Blocked => TRACKER,
-        _ => NOBODY,
+        Step::HeldForInventory | Step::InventoryRecorded | Step::ChangesProcessed | Step::Unblocked => WORKER,
+        Step::Blocked => TRACKER,
+        Step::Marked
+        | Step::Migrated
+        | Step::LoadBegun
+        | Step::LoadAdded
+        | Step::LoadSealed
+        | Step::LoadDropped
+        | Step::TakenOver
+        | Step::TakeoverWaited
+        | Step::RunBegun
+        | Step::Recovered
+        | Step::WakeUpsTaken
+        | Step::RunEnded
+        | Step::Identified
+        | Step::SnapshotsRecorded
+        | Step::InventoryEnded
+        | Step::ObservationsRecorded
+        | Step::EntryOwned
+        | Step::DuplicateNoted
+        | Step::AbsenceChecked
+        | Step::PollPutOff
+        | Step::DueReleased
+        | Step::Proven
+        | Step::RateLearned
+        | Step::CapLowered
+        | Step::DelayLearned
+        | Step::BreakerOpened
+        | Step::ProbeChosen
+        | Step::BreakerKeptOpen
+        | Step::BreakerClosed
+        | Step::Bundled
+        | Step::PruneBegun
+        | Step::Pruned
+        | Step::SpaceGivenBack
+        | Step::AttemptsRefunded
+        | Step::PlacePaused
+        | Step::PlaceResumed => NOBODY,
     }
 }

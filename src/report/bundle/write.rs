@@ -85,6 +85,7 @@ pub async fn prepare_bundle(queue: &Queue, request: &BundleRequest<'_>) -> Resul
         facts.extend(part.finish().map_err(failed)?);
     }
     let manifest = finish(&workplace, request, &digest, &rows, facts).map_err(failed)?;
+    queue.sound()?;
     Ok(Prepared { workplace, manifest })
 }
 

@@ -47,12 +47,13 @@ fn facts(job: &JobView, now: Timestamp) -> Vec<(&'static str, String)> {
     };
     let service = job.destination_service.as_ref().map(|service| format!(" ({service})")).unwrap_or_default();
     let polled = matches!(job.state, JobState::Exporting | JobState::Unknown);
-    let image = "the export was not started by this job; the image may have been deleted since, so check it in EC2";
+    let adoption =
+        "the export was not started by this job; what it made may have been deleted since, so check it in EC2";
     let texts = [
         ("lane", Some(job.lane.to_string())),
         ("state", Some(format!("{}{adopted}", job.state))),
         ("attempts", Some(attempts)),
-        ("adopted", job.adopted.then(|| image.to_owned())),
+        ("adopted", job.adopted.then(|| adoption.to_owned())),
         ("priority", (job.priority != 0).then(|| job.priority.to_string())),
         ("export again", job.export_again.then(|| "yes".to_owned())),
         ("paused", job.paused_at.map(|at| format!("since {}", moment(at)))),

@@ -182,7 +182,9 @@ fn bound_by(binding: Binding, view: &StatusView, lane: &LaneView, colour: Colour
         ),
         Binding::NoDaemon => "no daemon is running".to_owned(),
         Binding::PausedBatches => {
-            "every queued job belongs to a batch that is paused or stopped by its circuit breaker".to_owned()
+            let stopped = view.openings.iter().any(|opening| opening.lane == lane.id);
+            let or_stopped = if stopped { " or stopped by its circuit breaker" } else { "" };
+            format!("every queued job belongs to a batch that is paused{or_stopped}")
         }
         Binding::Waiting => waiting(view, lane),
         Binding::Takeover => {

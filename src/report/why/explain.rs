@@ -298,9 +298,9 @@ fn needs_review(facts: &JobFacts, chain: &mut Chain) {
 }
 
 fn succeeded(facts: &JobFacts, chain: &mut Chain) {
-    let id = facts.job().destination_id.as_deref().unwrap_or("an unrecorded image");
+    let id = facts.job().destination_id.as_deref().unwrap_or("an unrecorded destination");
     let text = if facts.job().adopted {
-        format!("adopted as {id}, an export that this job had not started; the image may have been deleted since")
+        format!("adopted as {id}, an export that this job had not started; it may have been deleted since")
     } else {
         format!("exported as {id}")
     };

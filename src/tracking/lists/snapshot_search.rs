@@ -103,7 +103,13 @@ impl<'a> SnapshotSearch<'a> {
             self.names = Some(self.context.queue.snapshot_names(lane, "", COMPARED).await?);
         }
         let names = self.names.as_deref().unwrap_or_default();
-        Ok(not_found(wanted, near(wanted, names), names.is_empty()))
+        if names.len() < COMPARED as usize {
+            return Ok(not_found(wanted, near(wanted, names), names.is_empty()));
+        }
+        // Of so many, only those that begin alike.
+        let begins: String = wanted.chars().take(wanted.chars().count() / 2).collect();
+        let names = self.context.queue.snapshot_names(lane, &begins, COMPARED).await?;
+        Ok(not_found(wanted, near(wanted, &names), false))
     }
 
     async fn listed_state(&self, name: &SnapshotName) -> Result<Option<String>, QueueError> {
