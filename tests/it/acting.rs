@@ -551,14 +551,14 @@ async fn what_is_meant_is_said_where_nothing_fits_and_what_stays_stopped_where_a
                 VALUES (1, 1, 1795457100000, 25, 50, NULL, 1795457100000, 600000)";
     stored.sql(opening).await;
     let said = stored.says(&["resume", "--account", "default", "--yes"]).done();
-    let stays = "Batch fleet in lane default/eu-west-1 stays stopped, its circuit breaker is open; `snapferry resume --batch fleet` resumes it.";
+    let stays = "Batch fleet in lane default/eu-west-1 stays stopped by its circuit breaker (25 of the last 50 jobs failed); `snapferry resume --batch fleet` resumes it.";
     assert!(said.contains(stays), "{said}");
     // The other way round: the batch goes on, and lanes of it do not.
     stored.sql("UPDATE breaker_openings SET batch_id = NULL").await;
     stored.says(&["pause", "--account", "prod", "--yes"]).done();
     let said = stored.says(&["resume", "--batch", "fleet", "--yes"]).done();
     for stays in [
-        "Lane default/eu-west-1 stays stopped, its circuit breaker is open; `snapferry resume --account default --region eu-west-1` resumes it.",
+        "Lane default/eu-west-1 stays stopped by its circuit breaker (25 of the last 50 jobs failed); `snapferry resume --account default --region eu-west-1` resumes it.",
         "Lane prod/us-east-1 stays paused; `snapferry resume --account prod --region us-east-1` resumes it.",
     ] {
         assert!(said.contains(stays), "{said}");

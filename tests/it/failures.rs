@@ -120,7 +120,7 @@ async fn a_paused_job_is_marked_and_an_adopted_one_is_warned_of_once() {
     let one = stored.run(&["report", "2"]).await;
     assert!(one.notes.starts_with("1 line adopted an export that its job had not started"), "{}", one.notes);
     assert_eq!(stored.run(&["report", "1"]).await.notes, "");
-    assert!(stored.run(&["show", "2"]).await.done().contains("the image may have been deleted since"));
+    assert!(stored.run(&["show", "2"]).await.done().contains("what it made may have been deleted since"));
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ async fn what_holds_all_that_a_lane_has_queued_is_named_before_any_rate() {
     stored.sql("UPDATE batches SET paused_at = 1795457300000").await;
     assert_eq!(
         lane().await,
-        named("paused_batches", "every queued job belongs to a batch that is paused or stopped by its circuit breaker")
+        named("paused_batches", "every queued job belongs to a batch that is paused")
     );
 }
 
