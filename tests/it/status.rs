@@ -103,10 +103,7 @@ async fn what_holds_all_that_a_lane_has_queued_is_named_before_any_rate() {
     stored.sql("UPDATE jobs SET hold = NULL").await;
     assert_eq!(lane().await.0, "learned_rate");
     stored.sql("UPDATE batches SET paused_at = 1795457300000").await;
-    assert_eq!(
-        lane().await,
-        named("paused_batches", "every queued job belongs to a batch that is paused")
-    );
+    assert_eq!(lane().await, named("paused_batches", "every queued job belongs to a batch that is paused"));
 }
 
 /// An outage ends with an export that is taken; where none is queued, nobody can do anything about it.
