@@ -7,8 +7,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Readers beside the one writer: enough for a report, a status and a few lanes at once.
-const READERS: u32 = 8;
+/// Readers beside the one writer: enough for a report, a status and a lane's turn at once. Each is a thread with caches of its own,
+/// and the pool uses them in turn.
+const READERS: u32 = 3;
 
 /// A reader's turn comes long before that.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
